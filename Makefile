@@ -1,0 +1,57 @@
+# Everything here works on a fresh machine with Python 3.11, a C++ compiler and PyPI.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --constraint constraints.txt
+ARCHIVES ?= archives
+DEMO := demo
+
+.PHONY: help demo test test-all lint format data stubs clean
+
+help: ## Show this help
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: $(VENV)/.sdk ## Install, and harmonize a synthetic CT series with a packaged model
+	rm -rf $(DEMO)
+	$(BIN)/rgan-harmonize sample $(DEMO)/sample-ct
+	$(BIN)/rgan-harmonize run $(DEMO)/sample-ct $(DEMO)/harmonized --model b40f-to-b70f \
+	  --preview --report $(DEMO)/report.json
+
+test: $(VENV)/.dev lint ## Install, lint, check types and layers, and run the tests
+	$(BIN)/python -m pytest -m "not slow"
+
+test-all: $(VENV)/.dev lint ## The same with the tests that take minutes
+	$(BIN)/python -m pytest
+
+lint: $(VENV)/.dev ## Check style, types and layers only
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(VENV)/.dev ## Format the code
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+stubs: $(VENV)/.dev ## Write the type stubs of the native module anew
+	$(BIN)/python -m nanobind.stubgen -m rgan_sdk._core -o rgan_sdk/_core.pyi
+
+data: ## Unpack the real scans: make data ARCHIVES=folder (see docs/data.md)
+	$(ARCHIVES)/unpack .data
+
+clean: ## Remove what make made, but not the data
+	rm -rf $(VENV) build $(DEMO)
+
+$(VENV)/.pip: constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(PIP) --upgrade pip
+	touch $@
+
+$(VENV)/.sdk: $(VENV)/.pip pyproject.toml $(shell find cpp_bindings -type f)
+	$(PIP) --editable ".[cpu]"
+	touch $@
+
+$(VENV)/.dev: $(VENV)/.sdk
+	$(PIP) --editable ".[cpu,codecs,train,eval]" --group lint --group test
+	touch $@

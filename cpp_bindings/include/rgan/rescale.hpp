@@ -1,0 +1,32 @@
+// Stored pixel values to Hounsfield units and back (DICOM PS3.3 C.11.1.1.2).
+//
+// All functions are thread-safe, allocate nothing and throw nothing. Arithmetic is in
+// double without fused multiply-add, so that every build and NumPy give the same bits.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace rgan {
+
+struct Rescale {
+  double slope;      // HU per stored unit, finite and not zero
+  double intercept;  // HU
+};
+
+struct StoredRange {
+  double minimum;  // the smallest and the largest value that the pixel format holds
+  double maximum;
+};
+
+// hu[i] = float(double(stored[i]) * slope + intercept)
+template <typename Stored>
+void stored_to_hu(const Stored* stored, std::size_t count, Rescale rescale, float* hu) noexcept;
+
+// stored[i] = round_half_even((double(hu[i]) - intercept) / slope), clamped to `range`.
+// Returns how many values were clamped; not-a-number counts and becomes the minimum.
+template <typename Stored>
+std::size_t hu_to_stored(const float* hu, std::size_t count, Rescale rescale, StoredRange range,
+                         Stored* stored) noexcept;
+
+}  // namespace rgan

@@ -1,0 +1,74 @@
+// rgan_sdk._core: the native core for Python.
+
+#include <nanobind/nanobind.h>
+#include <nanobind/ndarray.h>
+
+#include <cmath>
+#include <limits>
+
+#include "rgan/rescale.hpp"
+
+namespace nb = nanobind;
+
+namespace {
+
+template <typename Value>
+using Slice = nb::ndarray<Value, nb::numpy, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
+
+template <typename Left, typename Right>
+void require_same_shape(const Left& left, const Right& right) {
+  if (left.shape(0) != right.shape(0) || left.shape(1) != right.shape(1)) {
+    throw nb::value_error("both arrays must have the same shape");
+  }
+}
+
+rgan::Rescale checked(double slope, double intercept) {
+  if (!std::isfinite(slope) || slope == 0.0 || !std::isfinite(intercept)) {
+    throw nb::value_error("rescale slope must be finite and not zero, intercept finite");
+  }
+  return {slope, intercept};
+}
+
+template <typename Stored>
+void stored_to_hu(Slice<const Stored> stored, double slope, double intercept, Slice<float> out) {
+  require_same_shape(stored, out);
+  const rgan::Rescale rescale = checked(slope, intercept);
+  const nb::gil_scoped_release release;
+  rgan::stored_to_hu(stored.data(), stored.size(), rescale, out.data());
+}
+
+template <typename Stored>
+std::size_t hu_to_stored(Slice<const float> hu, double slope, double intercept,
+                         std::int64_t minimum, std::int64_t maximum, Slice<Stored> out) {
+  require_same_shape(hu, out);
+  const rgan::Rescale rescale = checked(slope, intercept);
+  if (minimum > maximum || minimum < std::numeric_limits<Stored>::min() ||
+      maximum > std::numeric_limits<Stored>::max()) {
+    throw nb::value_error("minimum and maximum must be ordered and fit the output's type");
+  }
+  const rgan::StoredRange range{static_cast<double>(minimum), static_cast<double>(maximum)};
+  const nb::gil_scoped_release release;
+  return rgan::hu_to_stored(hu.data(), hu.size(), rescale, range, out.data());
+}
+
+template <typename Stored>
+void define(nb::module_& module) {
+  module.def("stored_to_hu", &stored_to_hu<Stored>, nb::arg("stored").noconvert(),
+             nb::arg("slope"), nb::arg("intercept"), nb::arg("out").noconvert(),
+             "Fill out [H, W] float32 with float32(double(stored) * slope + intercept).");
+  module.def("hu_to_stored", &hu_to_stored<Stored>, nb::arg("hu").noconvert(), nb::arg("slope"),
+             nb::arg("intercept"), nb::arg("minimum"), nb::arg("maximum"),
+             nb::arg("out").noconvert(),
+             "Fill out [H, W] with HU rounded half to even in stored values, clamped to\n"
+             "[minimum, maximum]; return how many values were clamped.");
+}
+
+}  // namespace
+
+NB_MODULE(_core, module) {
+  module.doc() = "Native core of rgan_sdk. Every function releases the GIL.";
+  define<std::uint8_t>(module);
+  define<std::int8_t>(module);
+  define<std::uint16_t>(module);
+  define<std::int16_t>(module);
+}

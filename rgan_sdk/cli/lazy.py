@@ -1,0 +1,51 @@
+"""A click group that imports a command when it is called, and knows our errors."""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+import click
+
+from rgan_sdk.errors import RganError
+
+INTERRUPTED = 130
+
+
+class LazyGroup(click.Group):
+    """A group whose commands are modules of one package.
+
+    Each module has a command named ``command``. Its one-line help stands in the table,
+    so that listing the commands imports none of them.
+    """
+
+    def __init__(self, *, package: str, table: dict[str, str], **options: object) -> None:
+        super().__init__(**options)  # type: ignore[arg-type]
+        self.package = package
+        self.table = table
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names in the order of the table."""
+        return list(self.table)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import one command."""
+        if cmd_name not in self.table:
+            return None
+        module = import_module(f"{self.package}.{cmd_name.replace('-', '_')}")
+        command: click.Command = module.command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the commands without importing them."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(self.table.items()))
+
+    def invoke(self, ctx: click.Context) -> object:
+        """Turn our errors into a message and exit code 1, Ctrl-C into exit code 130."""
+        try:
+            return super().invoke(ctx)
+        except RganError as exc:
+            raise click.ClickException(str(exc)) from exc
+        except KeyboardInterrupt as exc:
+            click.echo("interrupted", err=True)
+            raise click.exceptions.Exit(INTERRUPTED) from exc

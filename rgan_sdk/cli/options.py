@@ -1,0 +1,43 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import click
+
+FOLDER = click.Path(path_type=Path, file_okay=False)
+FILE = click.Path(path_type=Path, dir_okay=False)
+
+input_argument = click.argument("source", metavar="INPUT", type=FOLDER)
+
+any_kernel_option = click.option(
+    "--any-kernel",
+    is_flag=True,
+    help="Also take series whose convolution kernel the model's card does not name.",
+)
+
+engine_option = click.option(
+    "--engine",
+    default="auto",
+    show_default=True,
+    help="auto, onnxruntime or identity. A named engine never falls back to another.",
+)
+
+device_option = click.option(
+    "--device",
+    default="auto",
+    show_default=True,
+    help="auto, cpu, cuda or cuda:N. A named device never falls back to another.",
+)
+
+
+def model_option(required: bool) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Return the option that names a model."""
+    return click.option(
+        "--model",
+        required=required,
+        metavar="FILE|NAME",
+        help="An ONNX file, or the name of a packaged model (see `rgan-harmonize models`).",
+    )

@@ -1,0 +1,82 @@
+"""How a run shows on the terminal: bars for people, plain lines for logs."""
+
+from __future__ import annotations
+
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    SpinnerColumn,
+    TextColumn,
+    TimeRemainingColumn,
+)
+
+from rgan_sdk.report import SeriesEntry
+
+
+class RunProgress:
+    """An observer of a run that draws on standard error."""
+
+    def __init__(self) -> None:
+        self.console = Console(stderr=True)
+        self.bars = Progress(
+            SpinnerColumn(),
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[rate]}"),
+            TimeRemainingColumn(),
+            console=self.console,
+            disable=not self.console.is_terminal,
+        )
+        self._files = self.bars.add_task("looking at files", total=None, rate="")
+        self._series = self.bars.add_task("series", total=None, visible=False, rate="")
+        self._slices = self.bars.add_task("slices", total=None, visible=False, rate="")
+
+    def found(self, files: int) -> None:
+        """Count files."""
+        self.bars.update(self._files, completed=files)
+
+    def planned(self, series: int, slices: int) -> None:
+        """Start the bars of series and slices."""
+        self.bars.update(self._files, visible=False)
+        self.bars.update(self._series, total=series, visible=True)
+        self.bars.reset(self._slices, total=slices, visible=True)
+        if not self.console.is_terminal:
+            self._print(f"harmonizing {series} series, {slices} slices")
+
+    def written(self, slices: int) -> None:
+        """Advance the bar of slices."""
+        self.bars.advance(self._slices, slices)
+        speed = self.bars.tasks[self._slices].speed
+        if speed:
+            self.bars.update(self._slices, rate=f"{speed:.1f}/s")
+
+    def finished(self, entry: SeriesEntry) -> None:
+        """Advance the bar of series; print what failed, and everything off a terminal."""
+        self.bars.advance(self._series)
+        if entry.status == "failed" or not self.console.is_terminal:
+            reason = f": {entry.reason}" if entry.reason else ""
+            self._print(
+                f"{entry.status} {entry.series_instance_uid} "
+                f"({entry.convolution_kernel}, {entry.slices} slices){reason}"
+            )
+
+    def _print(self, text: str) -> None:
+        self.bars.console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+    def __enter__(self) -> Self:
+        self.bars.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.bars.stop()

@@ -1,0 +1,116 @@
+"""``rgan-harmonize run``: the main job."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import click
+
+from rgan_sdk.cli.options import (
+    FILE,
+    FOLDER,
+    any_kernel_option,
+    device_option,
+    engine_option,
+    input_argument,
+    model_option,
+)
+
+SOME_FAILED = 3
+NOTHING_ELIGIBLE = 4
+
+EPILOG = """\b
+Examples:
+  rgan-harmonize run scans harmonized --model b40f-to-b70f
+  rgan-harmonize run scans harmonized --model my-model.onnx --preview --report report.json
+  rgan-harmonize run scans harmonized --model my-model.onnx --device cuda:0 --batch-size 16
+  rgan-harmonize run scans harmonized --model b70f-to-b40f --dry-run
+
+\b
+Exit codes:
+  0  every eligible series was harmonized     4    nothing in INPUT was eligible
+  3  finished, but something failed           1    could not run
+  130  interrupted                            2    wrong usage
+
+INPUT is never changed. A new series appears in OUTPUT whole or not at all, as
+OUTPUT/<new series UID>/<new SOP UID>.dcm. For research use, not a medical device."""
+
+
+@click.command(epilog=EPILOG)
+@input_argument
+@click.argument("destination", metavar="OUTPUT", type=FOLDER)
+@model_option(required=True)
+@engine_option
+@device_option
+@click.option(
+    "--batch-size",
+    default="auto",
+    show_default=True,
+    metavar="N|auto",
+    help="Slices per inference; auto: 1 on a CPU, 8 on a GPU.",
+)
+@click.option(
+    "--workers", type=click.IntRange(min=1), help="Threads that read and write. [default: cores]"
+)
+@any_kernel_option
+@click.option("--preview", is_flag=True, help="Write before/after pictures to OUTPUT/previews.")
+@click.option("--report", type=FILE, metavar="FILE.json", help="Write the report as JSON.")
+@click.option("--dry-run", is_flag=True, help="Only show what would be done; write nothing.")
+def command(
+    source: Path,
+    destination: Path,
+    model: str,
+    engine: str,
+    device: str,
+    batch_size: str,
+    workers: int | None,
+    any_kernel: bool,
+    preview: bool,
+    report: Path | None,
+    dry_run: bool,
+) -> None:
+    """Harmonize each eligible CT series below INPUT into OUTPUT."""
+    from rgan_sdk.cli.progress import RunProgress
+    from rgan_sdk.cli.tables import print_report
+    from rgan_sdk.harmonizer import Harmonizer
+    from rgan_sdk.pipeline import harmonize_directory
+    from rgan_sdk.planning import make_plan
+
+    size = _batch_size(batch_size)
+    os.umask(0o077)  # patients' images: readable by their owner only
+    with Harmonizer.load(model, engine=engine, device=device, batch_size=size) as harmonizer:
+        click.echo(f"{harmonizer.model.card.name} on {harmonizer.engine.description}", err=True)
+        if dry_run:
+            plan = make_plan(source, harmonizer.model.card, any_kernel=any_kernel)
+            result = plan.as_report()
+        else:
+            with RunProgress() as progress:
+                result = harmonize_directory(
+                    source,
+                    destination,
+                    harmonizer,
+                    any_kernel=any_kernel,
+                    workers=workers,
+                    preview=preview,
+                    observer=progress,
+                )
+    print_report(result, done="would run" if dry_run else "done")
+    for picture in result.previews:
+        click.echo(f"preview: {destination / picture}")
+    if report is not None:
+        result.write(report)
+    summary = result.summary
+    if summary["series"]["failed"] or summary["files"]["failed"]:
+        raise click.exceptions.Exit(SOME_FAILED)
+    if not summary["series"]["done"]:
+        click.echo("nothing in INPUT is eligible for this model", err=True)
+        raise click.exceptions.Exit(NOTHING_ELIGIBLE)
+
+
+def _batch_size(text: str) -> int | None:
+    if text == "auto":
+        return None
+    if not text.isdecimal() or int(text) < 1:
+        raise click.BadParameter(f"{text!r} is neither auto nor a positive number")
+    return int(text)

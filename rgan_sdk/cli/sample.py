@@ -1,0 +1,32 @@
+"""``rgan-harmonize sample``: something to try things on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from rgan_sdk.cli.options import FOLDER
+
+DEFAULT_MODEL = "b40f-to-b70f"
+
+
+@click.command(epilog="Example: rgan-harmonize sample sample-ct --slices 4")
+@click.argument("destination", metavar="OUTPUT", type=FOLDER)
+@click.option("--slices", type=click.IntRange(1, 1000), default=12, show_default=True)
+@click.option(
+    "--model",
+    default=DEFAULT_MODEL,
+    show_default=True,
+    metavar="FILE|NAME",
+    help="Give the series this model's source kernel.",
+)
+def command(destination: Path, slices: int, model: str) -> None:
+    """Write a synthetic CT series of a chest phantom to OUTPUT."""
+    from rgan_sdk.dicom.sample import write_sample_series
+    from rgan_sdk.model import HarmonizationModel
+
+    kernel = HarmonizationModel.open(model).card.source_kernels[0]
+    files = write_sample_series(destination, kernel, slices=slices)
+    click.echo(f"wrote {len(files)} slices with kernel {kernel} to {destination}")
+    click.echo(f"try: rgan-harmonize run {destination} harmonized --model {model} --preview")

@@ -1,0 +1,33 @@
+"""``rgan-harmonize scan``: look, touch nothing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from rgan_sdk.cli.options import FILE, any_kernel_option, input_argument, model_option
+
+EPILOG = """\b
+Examples:
+  rgan-harmonize scan scans
+  rgan-harmonize scan scans --model b40f-to-b70f"""
+
+
+@click.command(epilog=EPILOG)
+@input_argument
+@model_option(required=False)
+@any_kernel_option
+@click.option("--report", type=FILE, metavar="FILE.json", help="Write the report as JSON.")
+def command(source: Path, model: str | None, any_kernel: bool, report: Path | None) -> None:
+    """Show the CT series below INPUT, which would run, which not and why."""
+    from rgan_sdk.cli.tables import print_report
+    from rgan_sdk.model import HarmonizationModel
+    from rgan_sdk.planning import make_plan
+
+    card = None if model is None else HarmonizationModel.open(model).card
+    plan = make_plan(source, card, any_kernel=any_kernel)
+    result = plan.as_report()
+    print_report(result, done="eligible" if card is None else "would run")
+    if report is not None:
+        result.write(report)

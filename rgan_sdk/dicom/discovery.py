@@ -1,0 +1,144 @@
+"""Every file under a folder, and the ones that may be DICOM opened with care."""
+
+from __future__ import annotations
+
+import io
+import os
+import stat
+import struct
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO, Final
+
+from pydicom.filereader import read_dataset
+from pydicom.uid import DeflatedExplicitVRLittleEndian
+from pydicom.valuerep import VR
+
+from rgan_sdk.errors import IneligibleError, RganError, UnreadableFileError
+
+MAX_INFLATED_BYTES: Final = 256 << 20
+
+# Stands in for the file meta information of a deflated file once it is inflated.
+_EXPLICIT_LITTLE_ENDIAN_META: Final = (
+    b"\0" * 128 + b"DICM" + b"\x02\x00\x10\x00UI\x14\x00" + b"1.2.840.10008.1.2.1\0"
+)
+
+
+def walk(root: Path) -> list[tuple[Path, OSError | IneligibleError | None]]:
+    """List everything under ``root`` that is no folder, sorted by path.
+
+    Returns
+    -------
+    list of (path, problem)
+        ``problem`` is None for a regular file, IneligibleError for a symbolic link (none
+        is followed), FIFO, socket or device, OSError for a folder that can't be read.
+
+    Raises
+    ------
+    OSError
+        If ``root`` itself cannot be read.
+    """
+    found: list[tuple[Path, OSError | IneligibleError | None]] = []
+    folders = [root]
+    while folders:
+        folder = folders.pop()
+        try:
+            entries = sorted(folder.iterdir())
+        except OSError as error:
+            if folder is root:
+                raise
+            found.append((folder, error))
+            continue
+        for path in entries:
+            try:
+                mode = path.lstat().st_mode
+            except OSError as error:
+                found.append((path, error))
+                continue
+            if stat.S_ISDIR(mode):
+                folders.append(path)
+            else:
+                found.append((path, _not_regular(mode)))
+    return sorted(found, key=lambda entry: entry[0])
+
+
+def _not_regular(mode: int) -> IneligibleError | None:
+    if stat.S_ISLNK(mode):
+        return IneligibleError("symbolic link, not followed")
+    return None if stat.S_ISREG(mode) else IneligibleError("not a regular file")
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[BinaryIO]:
+    """Open a DICOM file for pydicom; a deflated one is inflated within bounds.
+
+    The one seam where foreign exceptions of reading become errors of this project: the
+    body may call pydicom freely.
+
+    Raises
+    ------
+    IneligibleError
+        If the file is not DICOM.
+    UnreadableFileError
+        If the file cannot be opened, or anything in the body fails.
+    """
+    try:
+        # Non-blocking and not through links: the path may have changed since it was listed.
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        with os.fdopen(descriptor, "rb") as file:
+            _require_dicom(file)
+            yield _inflated(file)
+    except RganError:
+        raise
+    except OSError as error:
+        # pydicom raises OSErrors of its own, without a number.
+        reason = f"cannot be read: {error.strerror}" if error.errno else "malformed DICOM"
+        raise UnreadableFileError(reason) from error
+    except Exception as error:
+        # Not the message of the error: it may quote patient data.
+        raise UnreadableFileError(f"malformed DICOM ({type(error).__name__})") from error
+
+
+def _require_dicom(file: BinaryIO) -> None:
+    status = os.fstat(file.fileno())
+    if not stat.S_ISREG(status.st_mode):
+        raise IneligibleError("not a regular file")
+    if status.st_size == 0:
+        raise IneligibleError("empty file")
+    head = file.read(132)
+    file.seek(0)
+    if head[128:] != b"DICM" and not _is_headerless(head, status.st_size):
+        raise IneligibleError("not DICOM")
+
+
+def _is_headerless(head: bytes, size: int) -> bool:
+    """Tell whether a file starts like a little endian data set without preamble."""
+    if len(head) < 8:
+        return False
+    group, _, vr = struct.unpack_from("<HH2s", head)
+    (implicit_length,) = struct.unpack_from("<I", head, 4)
+    if group not in (0x0002, 0x0008):
+        return False
+    return vr.decode("latin-1") in set(VR) or implicit_length <= size - 8
+
+
+def _inflated(file: BinaryIO) -> BinaryIO:
+    start = 132 if file.read(132)[128:] == b"DICM" else 0
+    file.seek(start)
+    meta = read_dataset(
+        file,
+        is_implicit_VR=False,
+        is_little_endian=True,
+        stop_when=lambda tag, vr, length: tag >> 16 != 0x0002,
+    )
+    if meta.get("TransferSyntaxUID") != DeflatedExplicitVRLittleEndian:
+        file.seek(0)
+        return file
+    inflater = zlib.decompressobj(-zlib.MAX_WBITS)
+    body = inflater.decompress(file.read(MAX_INFLATED_BYTES), MAX_INFLATED_BYTES)
+    if not inflater.eof:
+        limit = MAX_INFLATED_BYTES >> 20
+        raise UnreadableFileError(f"deflated data set is truncated or beyond {limit} MiB")
+    return io.BytesIO(_EXPLICIT_LITTLE_ENDIAN_META + body)

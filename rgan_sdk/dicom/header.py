@@ -1,0 +1,223 @@
+"""What one file says about itself: whether it is a CT slice to harmonize, and where it lies."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, Final
+
+from pydicom import Dataset, dcmread
+from pydicom.filereader import read_partial
+from pydicom.uid import (
+    UID,
+    CTImageStorage,
+    EnhancedCTImageStorage,
+    LegacyConvertedEnhancedCTImageStorage,
+    MediaStorageDirectoryStorage,
+)
+
+from rgan_sdk.dicom import pixels, values
+from rgan_sdk.dicom.discovery import opened
+from rgan_sdk.dicom.pixels import PixelFormat, Rescale
+from rgan_sdk.dicom.uids import CODING_SCHEME, HARMONIZED_CODE
+from rgan_sdk.errors import DicomError, IneligibleError, InvalidSeriesError, UnreadableFileError
+
+_KEYWORDS: Final[list[str]] = [
+    "SOPClassUID",
+    "SOPInstanceUID",
+    "StudyInstanceUID",
+    "SeriesInstanceUID",
+    "FrameOfReferenceUID",
+    "PatientID",
+    "Modality",
+    "ImageType",
+    "Manufacturer",
+    "ConvolutionKernel",
+    "DerivationCodeSequence",
+    "ImagePositionPatient",
+    "ImageOrientationPatient",
+    "PixelSpacing",
+    "SliceThickness",
+    "SamplesPerPixel",
+    "PhotometricInterpretation",
+    "NumberOfFrames",
+    "Rows",
+    "Columns",
+    "BitsAllocated",
+    "BitsStored",
+    "HighBit",
+    "PixelRepresentation",
+    "PixelPaddingValue",
+    "PixelPaddingRangeLimit",
+    "RescaleSlope",
+    "RescaleIntercept",
+    "RescaleType",
+]
+_NOT_SLICES: Final = {
+    "LOCALIZER": "localizer",
+    "SCREEN SAVE": "screen save",
+    "DOSE_INFO": "dose report",
+}
+_PIXEL_DATA_TAGS: Final = (b"\xe0\x7f\x10\x00", b"\x7f\xe0\x00\x10")
+
+Vector = tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class SliceHeader:
+    """A CT slice that could be harmonized, as far as its header tells."""
+
+    path: Path
+    sha256: str
+    sop_instance_uid: str
+    series_instance_uid: str
+    study_instance_uid: str
+    frame_of_reference_uid: str
+    patient: str
+    manufacturer: str
+    convolution_kernel: str | None
+    rows: int
+    columns: int
+    pixel_spacing: Vector
+    slice_thickness: float | None
+    orientation: Vector
+    origin: Vector
+
+
+def read_header(path: Path) -> SliceHeader:
+    """Read the header of one CT slice.
+
+    Raises
+    ------
+    IneligibleError
+        If there is nothing to harmonize in the file.
+    UnreadableFileError
+        If the file is truncated, malformed or not decodable here.
+    InvalidSeriesError
+        If the slice lacks what is needed to process it, or contradicts itself.
+    """
+    with opened(path) as file:
+        dataset = dcmread(file, stop_before_pixels=True, force=True, specific_tags=_KEYWORDS)
+        require_eligible(dataset)
+        _require_pixel_data(dataset, file)
+        return _header(dataset, path)
+
+
+def series_of(path: Path) -> str | None:
+    """Return the SeriesInstanceUID of a file that cannot be read otherwise, or None."""
+    try:
+        with opened(path) as file:
+            dataset = read_partial(
+                file,
+                stop_when=lambda tag, vr, length: tag > 0x0020000E,
+                force=True,
+                specific_tags=[0x0020000E],
+            )
+            return values.uid(dataset, "SeriesInstanceUID")
+    except DicomError:
+        return None
+
+
+def require_eligible(dataset: Dataset) -> None:
+    """Raise IneligibleError unless the data set is one original CT slice."""
+    sop_class = dataset.get("SOPClassUID") or dataset.file_meta.get("MediaStorageSOPClassUID")
+    if not sop_class:
+        raise UnreadableFileError("SOPClassUID is missing: no telling what the file holds")
+    if sop_class == MediaStorageDirectoryStorage:
+        raise IneligibleError("DICOMDIR")
+    if sop_class in (EnhancedCTImageStorage, LegacyConvertedEnhancedCTImageStorage):
+        raise IneligibleError("Enhanced CT is not supported yet; convert it to CT Image Storage")
+    if sop_class != CTImageStorage:
+        name = UID(str(sop_class)).name
+        raise IneligibleError(f"{name if name[0].isalpha() else 'private SOP class'}, not CT")
+    modality = values.text(dataset, "Modality")
+    if modality and modality != "CT":
+        raise IneligibleError(f"Modality {values.shown(modality)}, not CT")
+    for term in values.texts(dataset, "ImageType")[2:]:
+        if term in _NOT_SLICES:
+            raise IneligibleError(_NOT_SLICES[term])
+    if is_harmonized(dataset):
+        raise IneligibleError("harmonized already")
+    photometric = values.text(dataset, "PhotometricInterpretation")
+    if photometric and not photometric.startswith("MONOCHROME"):
+        raise IneligibleError(f"PhotometricInterpretation {values.shown(photometric)}, not HU")
+
+
+def is_harmonized(dataset: Dataset) -> bool:
+    """Tell whether this project made the data set."""
+    return any(
+        item.get("CodingSchemeDesignator") == CODING_SCHEME
+        and item.get("CodeValue") == HARMONIZED_CODE
+        for item in dataset.get("DerivationCodeSequence") or ()
+    )
+
+
+def _require_pixel_data(dataset: Dataset, file: BinaryIO) -> None:
+    """Check the length of the pixel data at which pydicom has stopped reading."""
+    implicit, little = dataset.original_encoding
+    head = file.read(8 if implicit else 12)
+    if head[:4] not in _PIXEL_DATA_TAGS:
+        raise UnreadableFileError("PixelData is missing: the file may be truncated")
+    syntax = pixels.transfer_syntax(dataset)
+    pixels.require_decoder(syntax)
+    if syntax.is_compressed:
+        return
+    needed = PixelFormat.of(dataset).nbytes
+    declared = int.from_bytes(head[-4:], "little" if little else "big")
+    start = file.tell()
+    held = min(declared, file.seek(0, os.SEEK_END) - start)
+    if held < needed:
+        raise UnreadableFileError(f"truncated: PixelData holds {held} of {needed} bytes")
+
+
+def _header(dataset: Dataset, path: Path) -> SliceHeader:
+    pixel_format = PixelFormat.of(dataset)
+    Rescale.of(dataset)
+    pixels.padding_range(dataset, pixel_format)
+    spacing = values.numbers(dataset, "PixelSpacing", 2)
+    if min(spacing) <= 0:
+        raise InvalidSeriesError(f"PixelSpacing {spacing} must be above 0")
+    study = values.uid(dataset, "StudyInstanceUID")
+    patient = values.text(dataset, "PatientID") or study
+    with path.open("rb") as file:
+        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+    return SliceHeader(
+        path=path,
+        sha256=sha256,
+        sop_instance_uid=values.uid(dataset, "SOPInstanceUID"),
+        series_instance_uid=values.uid(dataset, "SeriesInstanceUID"),
+        study_instance_uid=study,
+        frame_of_reference_uid=values.text(dataset, "FrameOfReferenceUID"),
+        patient=hashlib.sha256(patient.encode(errors="replace")).hexdigest()[:12],
+        manufacturer=values.text(dataset, "Manufacturer"),
+        convolution_kernel=values.text(dataset, "ConvolutionKernel") or None,
+        rows=pixel_format.rows,
+        columns=pixel_format.columns,
+        pixel_spacing=spacing,
+        slice_thickness=_thickness(dataset),
+        orientation=_orientation(dataset),
+        origin=values.numbers(dataset, "ImagePositionPatient", 3),
+    )
+
+
+def _thickness(dataset: Dataset) -> float | None:
+    if not values.values(dataset, "SliceThickness"):
+        return None
+    return values.number(dataset, "SliceThickness")
+
+
+def _orientation(dataset: Dataset) -> Vector:
+    cosines = values.numbers(dataset, "ImageOrientationPatient", 6)
+    row, column = cosines[:3], cosines[3:]
+    products = [_dot(row, row) - 1, _dot(column, column) - 1, _dot(row, column)]
+    if max(abs(product) for product in products) > 1e-2:
+        raise InvalidSeriesError(
+            f"ImageOrientationPatient {cosines} is not two orthogonal unit vectors"
+        )
+    return cosines
+
+
+def _dot(a: Vector, b: Vector) -> float:
+    return sum(x * y for x, y in zip(a, b, strict=True))

@@ -1,0 +1,112 @@
+"""What every inference engine is."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from types import TracebackType
+from typing import ClassVar, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rgan_sdk.errors import InferenceError
+from rgan_sdk.model import HarmonizationModel
+
+
+class Engine(ABC):
+    """Runs one model on one device.
+
+    ``infer`` checks what goes in and what comes out; a subclass implements
+    ``_infer``. The engine owns nothing of the caller's: the input is only read, the
+    output is a new array that belongs to the caller. One engine serves one thread at
+    a time.
+
+    Attributes
+    ----------
+    name
+        The engine's name on the command line.
+    device
+        The device it really runs on, such as ``cpu`` or ``cuda:0``.
+    """
+
+    name: ClassVar[str]
+
+    def __init__(self, model: HarmonizationModel, device: str) -> None:
+        self.model = model
+        self.device = device
+
+    @property
+    @abstractmethod
+    def version(self) -> str:
+        """Name and version of what computes, for reports."""
+
+    @property
+    def description(self) -> str:
+        """What runs where, for people."""
+        return f"{self.version} ({self.device})"
+
+    @property
+    def batch_invariant(self) -> bool:
+        """Whether a slice gets the same bits in every batch, whatever its size and order."""
+        return False
+
+    def infer(self, hu: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Harmonize a batch.
+
+        Parameters
+        ----------
+        hu
+            ``[N, 1, H, W]`` float32 Hounsfield units, C-contiguous; H and W multiples
+            of the card's ``multiple``.
+
+        Returns
+        -------
+        ndarray
+            Same shape and type, finite.
+
+        Raises
+        ------
+        InferenceError
+            If the input has another form, the runtime fails, or its output is not a
+            finite image of the input's shape.
+        """
+        self._check_input(hu)
+        out = self._infer(hu)
+        if out.shape != hu.shape or out.dtype != np.float32:
+            raise InferenceError(
+                f"{self.name}: got {out.dtype} {out.shape} for float32 {hu.shape}; the model's "
+                "graph does not keep the shape"
+            )
+        if not np.isfinite(out).all():
+            raise InferenceError(
+                f"{self.name} on {self.device}: the output holds NaN or infinite values; "
+                "nothing of this batch can be used"
+            )
+        return out
+
+    def _check_input(self, hu: NDArray[np.float32]) -> None:
+        multiple = self.model.card.multiple
+        if hu.dtype != np.float32 or hu.ndim != 4 or hu.shape[1] != 1 or 0 in hu.shape:
+            raise InferenceError(f"expected float32 [N, 1, H, W], got {hu.dtype} {hu.shape}")
+        if not hu.flags.c_contiguous:
+            raise InferenceError("the input must be C-contiguous")
+        if hu.shape[2] % multiple or hu.shape[3] % multiple:
+            raise InferenceError(f"H and W must be multiples of {multiple}, got {hu.shape[2:]}")
+
+    @abstractmethod
+    def _infer(self, hu: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Compute; the input is checked already, the output will be."""
+
+    def close(self) -> None:  # noqa: B027 - most engines hold nothing to release
+        """Release what the engine holds. The engine can't be used afterwards."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()

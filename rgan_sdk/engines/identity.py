@@ -1,0 +1,39 @@
+"""An engine that changes nothing: for tests of everything around the network."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rgan_sdk.engines.base import Engine
+from rgan_sdk.errors import EngineUnavailableError
+from rgan_sdk.model import HarmonizationModel
+
+REQUIREMENTS: tuple[str, ...] = ()
+
+
+def is_available() -> bool:
+    """Return True: nothing is needed."""
+    return True
+
+
+class IdentityEngine(Engine):
+    """Gives back a copy of its input."""
+
+    name = "identity"
+
+    def __init__(self, model: HarmonizationModel, device: str = "auto") -> None:
+        if device not in ("auto", "cpu"):
+            raise EngineUnavailableError(f"the identity engine runs on cpu only, not on {device}")
+        super().__init__(model, "cpu")
+
+    @property
+    def version(self) -> str:  # noqa: D102 - see Engine
+        return "identity"
+
+    @property
+    def batch_invariant(self) -> bool:  # noqa: D102 - see Engine
+        return True
+
+    def _infer(self, hu: NDArray[np.float32]) -> NDArray[np.float32]:
+        return hu.copy()

@@ -1,0 +1,90 @@
+"""Every error that the project raises on purpose.
+
+::
+
+    RganError
+    ├── ConfigurationError      an option or configuration value makes no sense
+    ├── ModelError              a model cannot be used
+    │   ├── ModelNotFoundError  neither a file nor a packaged model
+    │   └── ModelFormatError    the file is not a harmonization model of a known format
+    ├── EngineError             inference cannot be done as asked
+    │   ├── UnknownEngineError  no engine of that name
+    │   ├── EngineUnavailableError  a package or device that was asked for is absent
+    │   └── InferenceError      the engine failed, or gave back what can't be an image
+    ├── DicomError              a DICOM file or series cannot be processed
+    │   ├── UnreadableFileError truncated, malformed, or not decodable here
+    │   ├── InvalidSeriesError  the series contradicts itself or lacks what is needed
+    │   └── IneligibleError     valid, but not something to harmonize: to be skipped
+    ├── OutputError             results cannot be written
+    ├── WeightsError            pretrained weights cannot be loaded
+    └── TrainingError           training data or a training run cannot be used
+
+Messages say what is wrong, which value, and what to do. They name files, UIDs and
+tags, and never hold patient data.
+"""
+
+from __future__ import annotations
+
+
+class RganError(Exception):
+    """The root of all errors that the project raises on purpose."""
+
+
+class ConfigurationError(RganError):
+    """An option or a configuration value makes no sense."""
+
+
+class ModelError(RganError):
+    """A model cannot be used."""
+
+
+class ModelNotFoundError(ModelError):
+    """The name is neither a file nor a packaged model."""
+
+
+class ModelFormatError(ModelError):
+    """The file is not a harmonization model of a format that this version knows."""
+
+
+class EngineError(RganError):
+    """Inference cannot be done as asked."""
+
+
+class UnknownEngineError(EngineError):
+    """There is no engine of that name."""
+
+
+class EngineUnavailableError(EngineError):
+    """A package or a device that was asked for is absent."""
+
+
+class InferenceError(EngineError):
+    """The engine failed, or gave back what cannot be an image."""
+
+
+class DicomError(RganError):
+    """A DICOM file or series cannot be processed."""
+
+
+class UnreadableFileError(DicomError):
+    """A DICOM file is truncated, malformed, or cannot be decoded here."""
+
+
+class InvalidSeriesError(DicomError):
+    """A series contradicts itself or lacks what is needed to process it."""
+
+
+class IneligibleError(DicomError):
+    """Valid DICOM, but nothing to harmonize: it is skipped with this reason."""
+
+
+class OutputError(RganError):
+    """Results cannot be written."""
+
+
+class WeightsError(RganError):
+    """Pretrained weights cannot be loaded."""
+
+
+class TrainingError(RganError):
+    """Training data or a training run cannot be used."""

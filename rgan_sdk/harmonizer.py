@@ -1,0 +1,119 @@
+"""Arrays of Hounsfield units in, arrays of Hounsfield units out. Knows no DICOM."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rgan_sdk.engines import create_engine
+from rgan_sdk.engines.base import Engine
+from rgan_sdk.errors import ConfigurationError, InferenceError
+from rgan_sdk.model import HarmonizationModel
+
+DEFAULT_BATCH_SIZE = {"cpu": 1, "cuda": 8}
+
+
+class Harmonizer:
+    """Pads, batches, infers and crops.
+
+    Parameters
+    ----------
+    engine
+        An opened engine; it is closed with the harmonizer.
+    batch_size
+        Slices per call of the engine; None chooses 1 on a CPU and 8 on a GPU.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import rgan_sdk as rgan
+    >>> with rgan.Harmonizer.load("b40f-to-b70f", device="cpu") as harmonizer:
+    ...     hu = harmonizer(np.zeros((3, 500, 510), np.float32))
+    >>> hu.shape
+    (3, 500, 510)
+    """
+
+    def __init__(self, engine: Engine, batch_size: int | None = None) -> None:
+        if batch_size is None:
+            batch_size = DEFAULT_BATCH_SIZE[engine.device.partition(":")[0]]
+        if batch_size < 1:
+            raise ConfigurationError(f"batch size {batch_size} must be at least 1")
+        self.engine = engine
+        self.batch_size = batch_size
+
+    @classmethod
+    def load(
+        cls,
+        model: str | Path,
+        *,
+        engine: str = "auto",
+        device: str = "auto",
+        batch_size: int | None = None,
+    ) -> Harmonizer:
+        """Open a model file or a packaged model by name; see ``create_engine``."""
+        return cls(create_engine(HarmonizationModel.open(model), engine, device), batch_size)
+
+    @property
+    def model(self) -> HarmonizationModel:
+        """The model that is applied."""
+        return self.engine.model
+
+    def __call__(self, hu: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Harmonize one slice or a stack.
+
+        Parameters
+        ----------
+        hu
+            ``[H, W]`` or ``[N, H, W]``, Hounsfield units; converted to float32.
+
+        Returns
+        -------
+        ndarray
+            Same shape, float32. On the CPU the same bits for any batch size and order.
+
+        Raises
+        ------
+        InferenceError
+            If the input is no finite image, or the output can't be one.
+        """
+        hu = np.asarray(hu, np.float32)
+        stack = hu[np.newaxis] if hu.ndim == 2 else hu
+        if stack.ndim != 3 or 0 in stack.shape[1:]:
+            raise InferenceError(f"expected [H, W] or [N, H, W] in HU, got shape {hu.shape}")
+        if not np.isfinite(stack).all():
+            raise InferenceError("the input holds NaN or infinite values")
+        out = np.empty_like(stack)
+        for start in range(0, len(stack), self.batch_size):
+            batch = slice(start, start + self.batch_size)
+            out[batch] = self._infer(stack[batch])
+        return out[0] if hu.ndim == 2 else out
+
+    def _infer(self, stack: NDArray[np.float32]) -> NDArray[np.float32]:
+        height, width = stack.shape[1:]
+        multiple = self.model.card.multiple
+        padding = ((0, 0), (0, -height % multiple), (0, -width % multiple))
+        padded = np.ascontiguousarray(np.pad(stack, padding, mode="edge"))
+        out = self.engine.infer(padded[:, np.newaxis])[:, 0, :height, :width]
+        for before, after in zip(stack, out, strict=True):
+            if after.min() == after.max() and before.min() != before.max():
+                raise InferenceError("the engine made a constant slice of one that is not")
+        return out
+
+    def close(self) -> None:
+        """Close the engine."""
+        self.engine.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()

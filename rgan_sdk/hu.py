@@ -1,0 +1,87 @@
+"""Hounsfield units: the window a model works in, and stored values to HU and back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rgan_sdk import _core
+from rgan_sdk.errors import ConfigurationError
+
+
+@dataclass(frozen=True)
+class HUWindow:
+    """A closed interval of Hounsfield units. Not a DICOM display window.
+
+    Raises
+    ------
+    ConfigurationError
+        If ``lower`` is not below ``upper``.
+    """
+
+    lower: float
+    upper: float
+
+    def __post_init__(self) -> None:
+        if not self.lower < self.upper:
+            raise ConfigurationError(f"HU window [{self.lower}, {self.upper}] is empty")
+
+    @property
+    def width(self) -> float:
+        """``upper - lower`` in HU."""
+        return self.upper - self.lower
+
+
+def stored_to_hu(
+    stored: NDArray[Any],
+    rescale_slope: float,
+    rescale_intercept: float,
+    out: NDArray[np.float32] | None = None,
+) -> NDArray[np.float32]:
+    """Convert stored values to HU: ``float32(double(stored) * slope + intercept)``.
+
+    Parameters
+    ----------
+    stored
+        ``[H, W]``, uint8, int8, uint16 or int16, C-contiguous.
+    rescale_slope, rescale_intercept
+        DICOM PS3.3 C.11.1.1.2, HU per stored unit and HU.
+    out
+        ``[H, W]`` float32 buffer to fill; a new one is made where it is None.
+    """
+    if out is None:
+        out = np.empty(stored.shape, np.float32)
+    _core.stored_to_hu(np.ascontiguousarray(stored), rescale_slope, rescale_intercept, out)
+    return out
+
+
+def hu_to_stored(
+    hu: NDArray[np.float32],
+    rescale_slope: float,
+    rescale_intercept: float,
+    minimum: int,
+    maximum: int,
+    out: NDArray[Any],
+) -> int:
+    """Convert HU to stored values, rounded half to even and clamped.
+
+    Parameters
+    ----------
+    hu
+        ``[H, W]`` float32, finite.
+    minimum, maximum
+        What the pixel format can hold, in stored values.
+    out
+        ``[H, W]``, uint8, int8, uint16 or int16, filled.
+
+    Returns
+    -------
+    int
+        How many values had to be clamped.
+    """
+    return _core.hu_to_stored(
+        np.ascontiguousarray(hu), rescale_slope, rescale_intercept, minimum, maximum, out
+    )

@@ -1,0 +1,194 @@
+"""A harmonization model: one self-describing ONNX file, verified before anything runs it.
+
+The bytes are read once; the checks, the hash and the engines all see the same bytes,
+so a file that changes on disk afterwards changes nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rgan_sdk.card import CARD_KEY, ModelCard
+from rgan_sdk.errors import ModelFormatError, ModelNotFoundError
+
+if TYPE_CHECKING:
+    import onnx
+
+INPUT_NAME = "hu"
+OUTPUT_NAME = "harmonized_hu"
+OPSET = 20
+MAX_IR_VERSION = 10
+MAX_BYTES = 1 << 30
+
+
+@dataclass(frozen=True)
+class HarmonizationModel:
+    """A verified model.
+
+    Attributes
+    ----------
+    content
+        The ONNX file's bytes.
+    sha256
+        Of ``content``, hexadecimal.
+    source
+        The path or packaged name it was opened from.
+    parameters
+        Number of weights in the graph.
+    """
+
+    card: ModelCard
+    content: bytes
+    sha256: str
+    source: str
+    parameters: int
+
+    @classmethod
+    def open(cls, source: str | Path, *, sha256: str | None = None) -> HarmonizationModel:
+        """Open a model file, or a packaged model by its name, and verify it.
+
+        Parameters
+        ----------
+        source
+            A path, or a name of ``packaged_models()``.
+        sha256
+            What the file's hash must be; packaged models are always compared with the
+            manifest they were released with.
+
+        Raises
+        ------
+        ModelNotFoundError
+            If there is neither such a file nor such a packaged model.
+        ModelFormatError
+            If the file is not a harmonization model, or not the expected one.
+        """
+        packaged = packaged_models()
+        if str(source) in packaged:
+            content = files("rgan_sdk").joinpath("models", f"{source}.onnx").read_bytes()
+            sha256 = sha256 or packaged[str(source)]
+        else:
+            content = _read(Path(source))
+        digest = hashlib.sha256(content).hexdigest()
+        if sha256 is not None and digest != sha256.lower():
+            raise ModelFormatError(
+                f"{source}: sha256 is {digest}, expected {sha256}; the file is damaged or was "
+                "replaced, get it again from its source"
+            )
+        try:
+            card, parameters = _verify(content)
+        except ModelFormatError as exc:
+            raise ModelFormatError(f"{source}: {exc}") from exc
+        return cls(card, content, digest, str(source), parameters)
+
+
+def packaged_models() -> dict[str, str]:
+    """Return the models that come with the package: name to sha256."""
+    manifest = files("rgan_sdk").joinpath("models", "manifest.json")
+    models: dict[str, str] = json.loads(manifest.read_text())
+    return models
+
+
+def _read(path: Path) -> bytes:
+    try:
+        size = path.stat().st_size
+        if not path.is_file():
+            raise ModelNotFoundError(f"{path}: not a regular file")
+        if size > MAX_BYTES:
+            raise ModelFormatError(f"{path}: {size} bytes, more than the limit of {MAX_BYTES}")
+        return path.read_bytes()
+    except OSError as exc:
+        raise ModelNotFoundError(
+            f"{path}: no such model file ({exc.strerror}), and no packaged model of that name; "
+            f"packaged are: {', '.join(packaged_models())}"
+        ) from exc
+
+
+def _verify(content: bytes) -> tuple[ModelCard, int]:
+    """Check the graph of ``docs/model-format.md``; return its card and parameter count."""
+    model = _parse(content)
+    graph = model.graph
+    cards = [prop.value for prop in model.metadata_props if prop.key == CARD_KEY]
+    if len(cards) != 1:
+        raise ModelFormatError(
+            f"an ONNX file without a model card (metadata key {CARD_KEY!r}), so it is not a "
+            "harmonization model; export one with `rgan-train export`"
+        )
+    card = ModelCard.from_json(cards[0])
+    _check_versions(model)
+    _check_signature(graph)
+    _check_nodes(graph)
+    if any(_is_external(tensor) for tensor in graph.initializer):
+        raise ModelFormatError("stores weights in external files, which is refused")
+    return card, sum(math.prod(tensor.dims) for tensor in graph.initializer)
+
+
+def _parse(content: bytes) -> onnx.ModelProto:
+    import onnx
+    from google.protobuf.message import DecodeError
+
+    try:
+        model = onnx.load_model_from_string(content)
+        if not model.graph.node:
+            raise ModelFormatError("not an ONNX model: it has no graph")
+        return model
+    except DecodeError as exc:
+        raise ModelFormatError(f"not an ONNX file, or a truncated one ({exc})") from exc
+
+
+def _check_versions(model: onnx.ModelProto) -> None:
+    opsets = {opset.domain or "ai.onnx": opset.version for opset in model.opset_import}
+    if opsets != {"ai.onnx": OPSET}:
+        raise ModelFormatError(f"operator sets {opsets}, expected only ai.onnx {OPSET}")
+    if model.ir_version > MAX_IR_VERSION:
+        raise ModelFormatError(f"IR version {model.ir_version}, at most {MAX_IR_VERSION} is known")
+    if model.functions:
+        raise ModelFormatError("holds model-local functions, which are refused")
+
+
+def _check_signature(graph: onnx.GraphProto) -> None:
+    initializers = {tensor.name for tensor in graph.initializer}
+    inputs = [value for value in graph.input if value.name not in initializers]
+    for values, name in ((inputs, INPUT_NAME), (list(graph.output), OUTPUT_NAME)):
+        if [value.name for value in values] != [name]:
+            found = [value.name for value in values]
+            raise ModelFormatError(f"inputs or outputs are {found}, expected only {name!r}")
+        _check_tensor(values[0])
+
+
+def _check_tensor(value: onnx.ValueInfoProto) -> None:
+    import onnx
+
+    tensor = value.type.tensor_type
+    dims = [dim.dim_param or dim.dim_value for dim in tensor.shape.dim]
+    if tensor.elem_type != onnx.TensorProto.FLOAT:
+        kind = onnx.TensorProto.DataType.Name(tensor.elem_type)
+        raise ModelFormatError(f"{value.name!r} is {kind}, expected FLOAT")
+    if dims != ["batch", 1, "height", "width"]:
+        raise ModelFormatError(f"{value.name!r} has shape {dims}, expected batch, 1, height, width")
+
+
+def _check_nodes(graph: onnx.GraphProto) -> None:
+    import onnx
+
+    for node in graph.node:
+        if node.domain not in ("", "ai.onnx"):
+            raise ModelFormatError(f"operator {node.domain}.{node.op_type} is not a standard one")
+        for attribute in node.attribute:
+            if attribute.type in (onnx.AttributeProto.GRAPH, onnx.AttributeProto.GRAPHS):
+                raise ModelFormatError(
+                    f"operator {node.op_type} holds a subgraph, which is refused"
+                )
+            if _is_external(attribute.t) or any(map(_is_external, attribute.tensors)):
+                raise ModelFormatError("stores weights in external files, which is refused")
+
+
+def _is_external(tensor: onnx.TensorProto) -> bool:
+    import onnx
+
+    return bool(tensor.data_location == onnx.TensorProto.EXTERNAL or len(tensor.external_data) > 0)

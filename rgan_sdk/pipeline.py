@@ -1,0 +1,227 @@
+"""Harmonize a folder of DICOM series.
+
+The series is the unit of work. It is written to a staging folder and renamed into
+place when its last slice is there, so that it appears whole or not at all. Whatever
+goes wrong with one series is reported, and the next one goes on.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import traceback
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+import rgan_sdk
+from rgan_sdk.dicom.derived import Derivation, derived_series_uid
+from rgan_sdk.dicom.series import Series
+from rgan_sdk.errors import ConfigurationError, OutputError, RganError
+from rgan_sdk.harmonizer import Harmonizer
+from rgan_sdk.planning import Observer, Plan, SilentObserver, make_plan
+from rgan_sdk.preview import write_preview
+from rgan_sdk.report import Report, SeriesEntry
+from rgan_sdk.streaming import StageClock, StreamedSeries, stream_series
+
+STATE_FOLDER = ".rgan"
+PREVIEW_FOLDER = "previews"
+
+
+def harmonize_directory(
+    source: str | Path,
+    destination: str | Path,
+    harmonizer: Harmonizer,
+    *,
+    any_kernel: bool = False,
+    workers: int | None = None,
+    preview: bool = False,
+    observer: Observer | None = None,
+) -> Report:
+    """Harmonize each eligible CT series below a folder.
+
+    Parameters
+    ----------
+    source
+        Folder that is searched recursively; nothing in it is changed.
+    destination
+        Empty or absent folder; gets one folder per new series.
+    any_kernel
+        Also take series whose kernel the model's card does not name.
+    workers
+        Threads that read and write; None takes one per core.
+    preview
+        Also write a before/after picture per series to ``previews/``.
+    observer
+        Is told how the run goes on.
+
+    Returns
+    -------
+    Report
+        One outcome per series and per file found.
+
+    Raises
+    ------
+    ConfigurationError, OutputError
+        If the folders cannot be used; errors of single series are in the report.
+    """
+    source, destination = Path(source), Path(destination)
+    _claim_folders(source, destination)
+    observer = observer or SilentObserver()
+    timestamp = run_timestamp()
+    plan = make_plan(source, harmonizer.model.card, any_kernel=any_kernel, observer=observer)
+    _describe(plan.report, harmonizer)
+    observer.planned(len(plan.chosen), sum(len(series.slices) for series in plan.chosen))
+    with ThreadPoolExecutor(workers or os.cpu_count(), "rgan-io") as executor:
+        run = _Run(plan, destination, harmonizer, timestamp, preview, observer, executor)
+        for series in plan.chosen:
+            observer.finished(run.harmonize(series))
+    plan.report.stages = {stage: round(busy, 3) for stage, busy in run.clock.busy.items()}
+    return plan.report
+
+
+def run_timestamp() -> datetime:
+    """Return the time to write into new objects; ``SOURCE_DATE_EPOCH`` fixes it."""
+    fixed = os.environ.get("SOURCE_DATE_EPOCH")
+    if fixed is None:
+        return datetime.now(UTC).replace(microsecond=0)
+    try:
+        return datetime.fromtimestamp(int(fixed), UTC)
+    except (ValueError, OverflowError, OSError) as exc:
+        raise ConfigurationError(
+            f"SOURCE_DATE_EPOCH={fixed!r} is no number of seconds since 1970"
+        ) from exc
+
+
+@dataclass
+class _Run:
+    plan: Plan
+    destination: Path
+    harmonizer: Harmonizer
+    timestamp: datetime
+    preview: bool
+    observer: Observer
+    executor: ThreadPoolExecutor
+    clock: StageClock = field(default_factory=StageClock)
+
+    def harmonize(self, series: Series) -> SeriesEntry:
+        """Harmonize one series and report it, whatever happens."""
+        derivation = self._derivation(series)
+        uid = derived_series_uid(series.series_instance_uid, derivation)
+        try:
+            with _staged(self.destination, uid) as folder:
+                streamed = stream_series(
+                    series,
+                    self.harmonizer,
+                    derivation,
+                    folder,
+                    executor=self.executor,
+                    clock=self.clock,
+                    on_written=lambda: self.observer.written(1),
+                )
+        except RganError as exc:
+            return self.plan.conclude(series, "failed", self._shareable(str(exc)))
+        except Exception as exc:  # one broken series must not end a night's batch
+            return self.plan.conclude(series, "failed", _where(exc))
+        if self.preview:
+            self._write_preview(uid, series, streamed)
+        return self.plan.conclude(series, "done", clips=streamed.clips, output=uid)
+
+    def _derivation(self, series: Series) -> Derivation:
+        model = self.harmonizer.model
+        return Derivation(
+            target_kernel=model.card.target_kernel,
+            model_name=model.card.name,
+            model_version=model.card.version,
+            model_sha256=model.sha256,
+            configuration=_configuration(self.harmonizer),
+            software=f"rgan-sdk {rgan_sdk.__version__}",
+            timestamp=self.timestamp,
+            group=series.group,
+        )
+
+    def _shareable(self, text: str) -> str:
+        """Return the message with paths relative to INPUT and OUTPUT."""
+        for folder in (self.plan.source, self.destination):
+            text = text.replace(f"{folder}{os.sep}", "")
+        return text
+
+    def _write_preview(self, uid: str, series: Series, streamed: StreamedSeries) -> None:
+        card = self.harmonizer.model.card
+        path = self.destination / PREVIEW_FOLDER / f"{uid}.png"
+        path.parent.mkdir(exist_ok=True)
+        before, after = streamed.middle
+        kernel = series.convolution_kernel or "kernel not given"
+        write_preview(path, before, after, (kernel, f"{kernel} harmonized to {card.target_kernel}"))
+        self.plan.report.previews.append(path.relative_to(self.destination).as_posix())
+
+
+def _claim_folders(source: Path, destination: Path) -> None:
+    """Refuse folders that would mix input and output, or results of two runs."""
+    inner, outer = destination.resolve(), source.resolve()
+    if inner == outer or outer in inner.parents or inner in outer.parents:
+        raise ConfigurationError(
+            f"INPUT {source} and OUTPUT {destination} lie inside each other; choose another OUTPUT"
+        )
+    if not source.is_dir():
+        raise ConfigurationError(f"{source}: no such folder; INPUT is a folder of DICOM files")
+    try:
+        destination.mkdir(parents=True, exist_ok=True)
+        if any(destination.iterdir()):
+            raise OutputError(f"{destination}: is not empty; choose an empty or a new folder")
+    except OSError as exc:
+        raise OutputError(f"{destination}: cannot be used for output ({exc.strerror})") from exc
+
+
+@contextmanager
+def _staged(destination: Path, uid: str) -> Iterator[Path]:
+    """Give a folder to write a series to; rename it into place, or remove it on an error."""
+    staging = destination / STATE_FOLDER / "staging"
+    folder = staging / uid
+    try:
+        folder.mkdir(parents=True)
+        yield folder
+        folder.rename(destination / uid)
+    except OSError as exc:
+        raise OutputError(f"{destination}: cannot write series {uid} ({exc.strerror})") from exc
+    finally:
+        shutil.rmtree(destination / STATE_FOLDER, ignore_errors=True)
+
+
+def _where(error: Exception) -> str:
+    """Say what went wrong in the program, without the message: it might quote a patient."""
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    return (
+        f"unexpected {type(error).__name__} at {Path(place.filename).name}:{place.lineno}; "
+        "please report this as a bug"
+    )
+
+
+def _configuration(harmonizer: Harmonizer) -> str:
+    """Return what changes pixels, as canonical JSON: never workers, never paths."""
+    engine = harmonizer.engine
+    batch = "any" if engine.batch_invariant else harmonizer.batch_size
+    fields = {"batch": batch, "engine": engine.name, "precision": "float32"}
+    return json.dumps(fields, sort_keys=True, separators=(",", ":"))
+
+
+def _describe(report: Report, harmonizer: Harmonizer) -> None:
+    model, engine = harmonizer.model, harmonizer.engine
+    report.model = {
+        "name": model.card.name,
+        "version": model.card.version,
+        "sha256": model.sha256,
+        "source_kernels": list(model.card.source_kernels),
+        "target_kernel": model.card.target_kernel,
+    }
+    report.engine = {
+        "name": engine.name,
+        "version": engine.version,
+        "device": engine.device,
+        "batch_size": harmonizer.batch_size,
+        "configuration": _configuration(harmonizer),
+    }

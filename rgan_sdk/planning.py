@@ -1,0 +1,156 @@
+"""Decide what a run would harmonize, and account for everything else."""
+
+from __future__ import annotations
+
+import itertools
+import platform
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+import rgan_sdk
+from rgan_sdk.card import ModelCard
+from rgan_sdk.dicom.series import Inventory, Series, find_series
+from rgan_sdk.errors import ConfigurationError
+from rgan_sdk.report import FileEntry, Report, SeriesEntry, Status
+
+
+class Observer(Protocol):
+    """What wants to follow a run; each method is called from the calling thread."""
+
+    def found(self, files: int) -> None:
+        """Hear that so many files were found and looked at so far."""
+
+    def planned(self, series: int, slices: int) -> None:
+        """Hear that discovery is over, and what is to be harmonized."""
+
+    def written(self, slices: int) -> None:
+        """Hear that so many more slices were written."""
+
+    def finished(self, entry: SeriesEntry) -> None:
+        """Hear the outcome of one series."""
+
+
+class SilentObserver:
+    """An observer that does nothing."""
+
+    def found(self, files: int) -> None: ...  # noqa: D102
+
+    def planned(self, series: int, slices: int) -> None: ...  # noqa: D102
+
+    def written(self, slices: int) -> None: ...  # noqa: D102
+
+    def finished(self, entry: SeriesEntry) -> None: ...  # noqa: D102
+
+
+@dataclass
+class Plan:
+    """The series to harmonize, and a report that holds the outcome of all the rest."""
+
+    source: Path
+    report: Report
+    chosen: list[Series] = field(default_factory=list)
+
+    def conclude(
+        self, series: Series, status: Status, reason: str = "", **outcome: Any
+    ) -> SeriesEntry:
+        """Report a series, and each of its files with the same status and reason."""
+        entry = SeriesEntry(
+            series_instance_uid=series.series_instance_uid,
+            group=series.group,
+            convolution_kernel=series.convolution_kernel,
+            slices=len(series.slices),
+            status=status,
+            reason=reason,
+            **outcome,
+        )
+        self.report.series.append(entry)
+        for file in series.slices:
+            path = file.path.relative_to(self.source).as_posix()
+            self.report.files.append(FileEntry(path, status, reason, file.sha256))
+        return entry
+
+    def as_report(self) -> Report:
+        """Report the chosen series as ``done``: what a run would do if all went well."""
+        for series in self.chosen:
+            self.conclude(series, "done")
+        return self.report
+
+
+def make_plan(
+    source: Path,
+    card: ModelCard | None = None,
+    *,
+    any_kernel: bool = False,
+    observer: Observer | None = None,
+) -> Plan:
+    """Look at each file below ``source`` and choose the series to harmonize.
+
+    Parameters
+    ----------
+    card
+        The card of the model; None chooses each valid series.
+    any_kernel
+        Also choose series whose kernel the card does not name.
+
+    Raises
+    ------
+    ConfigurationError
+        If ``source`` is no folder.
+    """
+    if not source.is_dir():
+        raise ConfigurationError(f"{source}: no such folder; INPUT is a folder of DICOM files")
+    plan = Plan(source, Report(environment=_environment()))
+    inventory = find_series(source, _counter(observer or SilentObserver()))
+    _report_unusable(plan, inventory)
+    for series in inventory.series:
+        reason = None if card is None or any_kernel else _why_not(series, card)
+        if reason is None:
+            plan.chosen.append(series)
+        else:
+            plan.conclude(series, "skipped", reason)
+    return plan
+
+
+def _counter(observer: Observer) -> Callable[[], None]:
+    counts = itertools.count(1)
+    return lambda: observer.found(next(counts))
+
+
+def _report_unusable(plan: Plan, inventory: Inventory) -> None:
+    """Report what discovery skipped or failed."""
+    for failed in inventory.failed:
+        entry = SeriesEntry(
+            series_instance_uid=failed.series_instance_uid,
+            group=0,
+            convolution_kernel=None,
+            slices=len(failed.outcomes),
+            status="failed",
+            reason=failed.reason,
+        )
+        plan.report.series.append(entry)
+    outcomes = [*inventory.outcomes, *(o for failed in inventory.failed for o in failed.outcomes)]
+    for outcome in outcomes:
+        path = outcome.path.relative_to(plan.source).as_posix()
+        plan.report.files.append(FileEntry(path, outcome.status, outcome.reason))
+
+
+def _why_not(series: Series, card: ModelCard) -> str | None:
+    if card.accepts_kernel(series.convolution_kernel):
+        return None
+    kernels = ", ".join(card.source_kernels)
+    if series.convolution_kernel is None:
+        return f"no ConvolutionKernel (0018,1210); the model takes {kernels} (or use --any-kernel)"
+    return (
+        f"ConvolutionKernel (0018,1210) is {series.convolution_kernel}; the model takes "
+        f"{kernels} (or use --any-kernel)"
+    )
+
+
+def _environment() -> dict[str, str]:
+    return {
+        "rgan-sdk": rgan_sdk.__version__,
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+    }

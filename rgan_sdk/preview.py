@@ -1,0 +1,88 @@
+"""A picture of one slice before and after, for people who look rather than read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+LUNG = (-1350.0, 150.0)
+SOFT_TISSUE = (-160.0, 240.0)
+DIFFERENCE = (-150.0, 150.0)
+MAGNIFICATION = 3
+CAPTION_HEIGHT = 28
+
+
+def write_preview(
+    path: Path, before: NDArray[np.float32], after: NDArray[np.float32], captions: tuple[str, str]
+) -> None:
+    """Write before, after and difference, whole and magnified, as a PNG.
+
+    Parameters
+    ----------
+    before, after
+        ``[H, W]`` HU.
+    captions
+        What to write over the first two columns, such as the two kernels.
+    """
+    from PIL import Image
+
+    display = _display_window(before)
+    region = _busiest_region(before)
+    columns = [
+        (before, display, captions[0]),
+        (after, display, captions[1]),
+        (after - before, DIFFERENCE, "difference, {:+.0f} to {:+.0f} HU".format(*DIFFERENCE)),
+    ]
+    height, width = before.shape
+    sheet = Image.new("L", (width * len(columns), 2 * height + CAPTION_HEIGHT))
+    for index, (hu, window, caption) in enumerate(columns):
+        magnified = hu[region]
+        _caption(sheet, index * width, caption)
+        whole = _to_gray(hu, window)
+        closer = _to_gray(magnified, window).resize((width, height), Image.Resampling.BICUBIC)
+        sheet.paste(whole, (index * width, CAPTION_HEIGHT))
+        sheet.paste(closer, (index * width, CAPTION_HEIGHT + height))
+    sheet.save(path, format="PNG")
+
+
+def _display_window(hu: NDArray[np.float32]) -> tuple[float, float]:
+    """Choose the lung window where a good part of the slice is lung, else soft tissue."""
+    center = hu[hu.shape[0] // 4 : -hu.shape[0] // 4, hu.shape[1] // 4 : -hu.shape[1] // 4]
+    lung = np.mean((center > -980) & (center < -500))
+    return LUNG if lung > 0.15 else SOFT_TISSUE
+
+
+def _busiest_region(hu: NDArray[np.float32]) -> tuple[slice, slice]:
+    """Return the part of the slice with the most structure inside the body."""
+    height, width = (max(1, size // MAGNIFICATION) for size in hu.shape)
+    tissue = np.clip(hu, -1000, 400)
+    edges = np.abs(np.diff(tissue, axis=0, append=tissue[-1:])) > 100
+    tops = range(0, hu.shape[0] - height + 1, max(1, height // 4))
+    lefts = range(0, hu.shape[1] - width + 1, max(1, width // 4))
+    _, top, left = max(
+        (int(edges[top : top + height, left : left + width].sum()), -top, -left)
+        for top in tops
+        for left in lefts
+    )
+    return slice(-top, -top + height), slice(-left, -left + width)
+
+
+def _to_gray(hu: NDArray[np.float32], window: tuple[float, float]) -> Image.Image:
+    from PIL import Image
+
+    lower, upper = window
+    scaled = np.clip((hu - lower) / (upper - lower), 0, 1) * 255
+    return Image.fromarray(scaled.round().astype(np.uint8))
+
+
+def _caption(sheet: Image.Image, left: int, text: str) -> None:
+    from PIL import ImageDraw, ImageFont
+
+    font = ImageFont.load_default(size=16)
+    ImageDraw.Draw(sheet).text((left + 8, 5), text, fill=255, font=font)

@@ -1,0 +1,93 @@
+"""What a run did: one outcome for each series and for each file found."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+REPORT_SCHEMA = 1
+
+Status = Literal["done", "skipped", "failed"]
+
+
+@dataclass(frozen=True)
+class SeriesEntry:
+    """The outcome of one series.
+
+    Attributes
+    ----------
+    clips
+        Pixels that had to be clamped to what the stored format holds.
+    output
+        Folder of the new series, relative to the output folder; None unless done.
+    notes
+        What a careful reader should know, such as uneven spacing.
+    """
+
+    series_instance_uid: str
+    group: int
+    convolution_kernel: str | None
+    slices: int
+    status: Status
+    reason: str = ""
+    clips: int = 0
+    output: str | None = None
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class FileEntry:
+    """The outcome of one file; ``path`` is relative to the input folder."""
+
+    path: str
+    status: Status
+    reason: str = ""
+    sha256: str | None = None
+
+
+@dataclass
+class Report:
+    """Everything that a run did. ``to_json`` is the format of ``--report``.
+
+    Attributes
+    ----------
+    stages
+        Busy seconds of reading, inference and writing, summed over threads.
+    """
+
+    environment: dict[str, str]
+    model: dict[str, Any] = field(default_factory=dict)
+    engine: dict[str, Any] = field(default_factory=dict)
+    series: list[SeriesEntry] = field(default_factory=list)
+    files: list[FileEntry] = field(default_factory=list)
+    stages: dict[str, float] = field(default_factory=dict)
+    previews: list[str] = field(default_factory=list)
+
+    @property
+    def summary(self) -> dict[str, dict[str, int]]:
+        """Counts of done, skipped and failed series and files."""
+        return {
+            "series": _count(entry.status for entry in self.series),
+            "files": _count(entry.status for entry in self.files),
+        }
+
+    def to_json(self) -> str:
+        """Return the report as JSON text."""
+        self.files.sort(key=lambda entry: entry.path)
+        return json.dumps(
+            {"schema": REPORT_SCHEMA, "summary": self.summary, **asdict(self)}, indent=1
+        )
+
+    def write(self, path: Path) -> None:
+        """Write the report to a file, whole or not at all."""
+        temporary = path.with_name(f".{path.name}.partial")
+        temporary.write_text(self.to_json())
+        temporary.replace(path)
+
+
+def _count(statuses: Any) -> dict[str, int]:
+    counts = Counter(statuses)
+    return {status: counts[status] for status in ("done", "skipped", "failed")}

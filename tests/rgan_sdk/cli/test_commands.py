@@ -1,0 +1,52 @@
+"""The other commands of ``rgan-harmonize``."""
+
+import subprocess
+import sys
+
+import pytest
+from support.models import write_model
+from support.runs import harmonize
+
+from rgan_sdk.cli import COMMANDS
+from rgan_sdk.engines import onnxruntime
+
+
+def test_help_lists_every_command():
+    result = harmonize("--help")
+    assert result.exit_code == 0
+    for name, summary in COMMANDS.items():
+        assert f"{name} " in result.output
+        assert summary in " ".join(result.output.split())
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_has_help(name):
+    result = harmonize(name, "--help")
+    assert result.exit_code == 0
+    assert "Usage:" in result.output
+
+
+def test_help_loads_nothing_heavy():
+    code = (
+        "import sys; from rgan_sdk.cli import main\n"
+        "try: main(['--help'])\n"
+        "except SystemExit: print('\\n'.join(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert not {"numpy", "pydicom", "onnx", "onnxruntime", "torch"} & set(done.stdout.split())
+
+
+def test_inspect_shows_the_card(tmp_path):
+    path = write_model(tmp_path / "m.onnx")
+    result = harmonize("inspect", path)
+    assert result.exit_code == 0
+    assert '"name": "test-blur"' in result.output
+    assert harmonize("inspect", path, "--model-sha256", "00").exit_code == 1
+
+
+def test_doctor_explains_two_runtimes_at_once(monkeypatch):
+    both = ["onnxruntime", "onnxruntime-gpu"]
+    monkeypatch.setattr(onnxruntime, "installed_distributions", lambda: both)
+    result = harmonize("doctor")
+    assert result.exit_code == 1
+    assert "pip uninstall -y onnxruntime onnxruntime-gpu" in result.output

@@ -1,0 +1,299 @@
+"""``rgan-harmonize run`` from end to end: exit codes, report, and what is left behind."""
+
+import hashlib
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pydicom
+import pytest
+from PIL import Image
+from support.models import make_card, write_model
+from support.runs import harmonize, read_report
+
+from rgan_sdk.dicom.reader import read_slice
+from rgan_sdk.dicom.sample import write_sample_series
+
+
+@pytest.fixture
+def model(tmp_path):
+    return write_model(tmp_path / "m.onnx")
+
+
+@pytest.fixture
+def source(tmp_path):
+    write_sample_series(tmp_path / "in" / "a", "B40f", slices=3, size=64)
+    return tmp_path / "in"
+
+
+@pytest.fixture
+def run(tmp_path, model):
+    """Return a function that runs on a folder: result, report, OUTPUT."""
+
+    def run(source, *options, model=model):
+        out, report = tmp_path / "out", tmp_path / "report.json"
+        result = harmonize("run", source, out, "--model", model, "--report", report, *options)
+        return result, read_report(report) if report.exists() else None, out
+
+    return run
+
+
+def hashes(folder: Path) -> dict[str, str]:
+    return {
+        path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
+
+
+def test_a_series_is_harmonized(run, source):
+    before = hashes(source)
+    result, report, out = run(source)
+    assert result.exit_code == 0, result.output
+    assert hashes(source) == before
+    (series,) = report["series"]
+    assert series["status"] == "done"
+    assert [folder.name for folder in out.iterdir()] == [series["output"]]
+    files = sorted((out / series["output"]).iterdir())
+    assert len(files) == 3
+    for file in files:
+        assert file.stem == pydicom.dcmread(file).SOPInstanceUID
+    assert report["summary"] == {
+        "series": {"done": 1, "skipped": 0, "failed": 0},
+        "files": {"done": 3, "skipped": 0, "failed": 0},
+    }
+    assert {file["sha256"] for file in report["files"]} == set(before.values())
+    assert report["schema"] == 1
+    assert set(report["stages"]) == {"read", "infer", "write"}
+
+
+def test_the_pixels_are_the_models(run, source, model):
+    from rgan_sdk.harmonizer import Harmonizer
+
+    _, report, out = run(source)
+    written = {}
+    for path in (out / report["series"][0]["output"]).iterdir():
+        new = read_slice(path)
+        reference = new.dataset.SourceImageSequence[0].ReferencedSOPInstanceUID
+        written[reference] = new.hu
+    with Harmonizer.load(model, device="cpu") as harmonizer:
+        for path in (source / "a").iterdir():
+            old = read_slice(path)
+            expected = np.clip(np.rint(harmonizer(old.hu)), -1024, 3071)
+            assert (written[old.dataset.SOPInstanceUID] == expected).all()
+
+
+def test_identity_keeps_every_pixel(run, source):
+    _, report, out = run(source, "--engine", "identity", "--batch-size", 2)
+    before = sorted(read_slice(path).hu.tobytes() for path in (source / "a").iterdir())
+    after = [read_slice(p).hu.tobytes() for p in (out / report["series"][0]["output"]).iterdir()]
+    assert sorted(after) == before
+
+
+def test_preview_is_a_picture(run, source):
+    result, report, out = run(source, "--preview")
+    (name,) = report["previews"]
+    with Image.open(out / name) as picture:
+        pixels = np.asarray(picture)
+    assert pixels.shape[1] == 3 * 64
+    assert len(np.unique(pixels)) > 50
+    assert f"preview: {out / name}" in result.output
+
+
+def test_two_runs_at_the_same_source_date_are_byte_identical(run, source, monkeypatch, tmp_path):
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "1700000000")
+    _, _, out = run(source)
+    first = hashes(out)
+    shutil.rmtree(out)
+    run(source, "--workers", 1)
+    assert hashes(out) == first
+    shutil.rmtree(out)
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "1700000001")
+    run(source)
+    assert not set(first) & set(hashes(out))
+
+
+def test_every_file_of_a_messy_folder_has_one_outcome(run, source):
+    (source / "notes.dcm").write_text("not DICOM at all, but named like it")
+    (source / "folder.dcm").mkdir()
+    (source / "folder.dcm" / "empty").touch()
+    good = sorted((source / "a").iterdir())
+    shutil.copy(good[0], source / "copy-of-the-first")
+    write_sample_series(source / "b", "B70f", slices=2, size=64, seed=1)
+    write_sample_series(source / "c", "B40f", slices=2, size=64, seed=2)
+    truncated = min((source / "c").iterdir())
+    truncated.write_bytes(truncated.read_bytes()[:-500])
+    result, report, out = run(source)
+    assert result.exit_code == 3
+    outcomes = {file["path"]: (file["status"], file["reason"]) for file in report["files"]}
+    assert set(outcomes) == {
+        p.relative_to(source).as_posix() for p in source.rglob("*") if p.is_file()
+    }
+    assert outcomes["notes.dcm"] == ("skipped", "not DICOM")
+    statuses = {name.split("/")[0]: status for name, (status, _) in outcomes.items()}
+    assert statuses == {
+        "a": "done",
+        "b": "skipped",
+        "c": "failed",
+        "folder.dcm": "skipped",
+        "notes.dcm": "skipped",
+        "copy-of-the-first": "skipped",
+    }
+    assert report["summary"]["series"] == {"done": 1, "skipped": 1, "failed": 1}
+    assert len(list(out.iterdir())) == 1
+
+
+def test_another_kernel_is_skipped_and_can_be_forced(run, source, tmp_path, model):
+    other = write_model(tmp_path / "other.onnx", make_card(source_kernels=("Br40", "Bl57")))
+    result, report, out = run(source, model=other)
+    assert result.exit_code == 4
+    assert (
+        "ConvolutionKernel (0018,1210) is B40f; the model takes Br40, Bl57"
+        in (report["series"][0]["reason"])
+    )
+    assert not list(out.iterdir())
+    result, report, _ = run(source, "--any-kernel", model=other)
+    assert result.exit_code == 0
+    assert report["summary"]["series"]["done"] == 1
+
+
+@pytest.mark.parametrize("content", [None, "text"])
+def test_nothing_eligible_is_exit_code_4(run, tmp_path, content):
+    source = tmp_path / "empty"
+    source.mkdir()
+    if content is not None:
+        (source / "scan.dcm").write_text(content)
+    result, report, _ = run(source)
+    assert result.exit_code == 4
+    assert report["summary"]["files"]["skipped"] == (content is not None)
+    assert "nothing in INPUT is eligible" in result.output
+
+
+def test_dry_run_writes_nothing(run, source):
+    result, report, out = run(source, "--dry-run")
+    assert result.exit_code == 0
+    assert "would run" in result.output
+    assert not out.exists()
+    assert report["summary"]["series"]["done"] == 1
+
+
+def test_could_not_run_is_exit_code_1(run, source, tmp_path):
+    text = tmp_path / "text.onnx"
+    text.write_text("no model")
+    for options, message in (
+        ({"model": text}, "ONNX"),
+        ({"model": "no-such-model"}, "no packaged model of that name"),
+    ):
+        result, _, out = run(source, **options)
+        assert result.exit_code == 1
+        assert message in result.output
+        assert not out.exists()
+
+
+def test_output_that_is_not_empty_is_refused(run, source, tmp_path):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "precious").touch()
+    result, _, out = run(source)
+    assert result.exit_code == 1
+    assert "is not empty" in result.output
+    assert [path.name for path in out.iterdir()] == ["precious"]
+
+
+@pytest.mark.parametrize("where", ["inside", "around", "same"])
+def test_output_and_input_must_not_contain_each_other(source, model, where):
+    out = {"inside": source / "out", "around": source.parent, "same": source}[where]
+    result = harmonize("run", source, out, "--model", model)
+    assert result.exit_code == 1
+    assert "lie inside each other" in result.output
+
+
+def test_input_that_is_not_there(run, tmp_path):
+    result, _, out = run(tmp_path / "nowhere")
+    assert result.exit_code == 1
+    assert "no such folder" in result.output
+    assert not out.exists()
+
+
+def test_an_absent_device_or_engine_is_exit_code_1(run, source):
+    assert run(source, "--device", "cuda:99")[0].exit_code == 1
+    result, _, _ = run(source, "--engine", "warp")
+    assert result.exit_code == 1
+    assert "valid are auto, onnxruntime, identity" in result.output
+
+
+def test_wrong_usage_is_exit_code_2(source, tmp_path, model):
+    assert harmonize("run", source).exit_code == 2
+    out = tmp_path / "out"
+    assert harmonize("run", source, out, "--model", model, "--batch-size", "many").exit_code == 2
+    assert harmonize("frobnicate").exit_code == 2
+
+
+@pytest.mark.parametrize(
+    ("fault", "reason"),
+    [
+        (ValueError("PatientName^Canary"), "unexpected ValueError at"),
+        (MemoryError(), "unexpected MemoryError at"),
+    ],
+)
+def test_one_broken_series_does_not_stop_the_rest(run, source, monkeypatch, fault, reason):
+    from rgan_sdk.engines.onnxruntime import OnnxRuntimeEngine
+
+    write_sample_series(source / "b", "B40f", slices=2, size=64, seed=1)
+    calls = []
+    infer = OnnxRuntimeEngine._infer
+
+    def failing(self, hu):
+        calls.append(1)
+        if len(calls) == 2:
+            raise fault
+        return infer(self, hu)
+
+    monkeypatch.setattr(OnnxRuntimeEngine, "_infer", failing)
+    result, report, out = run(source)
+    assert result.exit_code == 3
+    assert report["summary"]["series"] == {"done": 1, "skipped": 0, "failed": 1}
+    (failed,) = [series for series in report["series"] if series["status"] == "failed"]
+    assert failed["reason"].startswith(reason)
+    assert "Canary" not in json.dumps(report) + result.output
+    assert len(list(out.iterdir())) == 1
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, 7.0])
+def test_bad_pixels_are_never_written(run, source, monkeypatch, bad):
+    from rgan_sdk.engines.onnxruntime import OnnxRuntimeEngine
+
+    monkeypatch.setattr(OnnxRuntimeEngine, "_infer", lambda self, hu: np.full_like(hu, bad))
+    result, report, out = run(source)
+    assert result.exit_code == 3
+    assert report["summary"]["files"]["failed"] == 3
+    assert not list(out.iterdir())
+
+
+def test_an_interrupt_leaves_no_partial_series(run, source, monkeypatch):
+    from rgan_sdk.engines.onnxruntime import OnnxRuntimeEngine
+
+    def interrupted(self, hu):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(OnnxRuntimeEngine, "_infer", interrupted)
+    result, _, out = run(source)
+    assert result.exit_code == 130
+    assert not list(out.iterdir())
+
+
+def test_a_series_that_cannot_be_written_fails(run, source, monkeypatch):
+    def full(*arguments):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "rename", full)
+    result, report, out = run(source)
+    assert result.exit_code == 3
+    assert "No space left on device" in report["series"][0]["reason"]
+    assert not list(out.iterdir())
+
+
+def test_output_is_for_its_owner_only(run, source):
+    _, _, out = run(source)
+    for path in out.rglob("*"):
+        assert path.stat().st_mode & 0o077 == 0

@@ -1,0 +1,59 @@
+"""The model card: round trip, schema, and what is refused."""
+
+import json
+
+import jsonschema
+import pytest
+from support.models import make_card
+
+from rgan_sdk.card import ErrorBound, ModelCard
+from rgan_sdk.errors import ModelFormatError
+
+
+def changed(**changes):
+    return json.dumps({**json.loads(make_card().to_json()), **changes})
+
+
+def test_round_trip():
+    card = make_card(error_bounds={"fp16": ErrorBound(max=4.5, p999=1.5)})
+    assert ModelCard.from_json(card.to_json()) == card
+
+
+def test_the_schema_is_a_schema():
+    from importlib.resources import files
+
+    schema = json.loads(files("rgan_sdk").joinpath("model_card.schema.json").read_text())
+    jsonschema.Draft202012Validator.check_schema(schema)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("{", "not valid JSON"),
+        ("[]", "is not of type 'object'"),
+        (changed(format=2), "newer than this software"),
+        (changed(extra=1), "'extra' was unexpected"),
+        (changed(multiple=0), r"\$\.multiple"),
+        (changed(source_kernels=[]), r"\$\.source_kernels"),
+        (changed(name="../evil"), r"\$\.name"),
+        (changed(window={"lower": 0, "upper": 10, "handover": 8}), "narrower than two hand-overs"),
+        (changed(window={"lower": 10, "upper": 0, "handover": 8}), "narrower than two hand-overs"),
+    ],
+)
+def test_what_breaks_the_schema_is_refused(text, message):
+    with pytest.raises(ModelFormatError, match=message):
+        ModelCard.from_json(text)
+
+
+def test_a_missing_key_is_named():
+    fields = json.loads(make_card().to_json())
+    del fields["target_kernel"]
+    with pytest.raises(ModelFormatError, match="'target_kernel' is a required property"):
+        ModelCard.from_json(json.dumps(fields))
+
+
+@pytest.mark.parametrize(
+    ("kernel", "accepted"), [("B40f", True), ("b40F", True), ("B40", False), (None, False)]
+)
+def test_kernels_are_compared_whole_and_without_case(kernel, accepted):
+    assert make_card().accepts_kernel(kernel) is accepted

@@ -1,0 +1,147 @@
+"""Opening models: what is a model, and the many things that are none."""
+
+import json
+
+import onnx
+import pytest
+from onnx import TensorProto, helper
+from support.models import make_card, make_model, write_model
+
+from rgan_sdk.card import CARD_KEY
+from rgan_sdk.errors import ModelFormatError, ModelNotFoundError
+from rgan_sdk.model import HarmonizationModel
+
+
+def test_open_reads_card_hash_and_size(tmp_path):
+    path = write_model(tmp_path / "m.onnx")
+    model = HarmonizationModel.open(path)
+    assert model.card == make_card()
+    assert model.content == path.read_bytes()
+    assert model.parameters == 9 + 5
+    assert HarmonizationModel.open(path, sha256=model.sha256.upper()).sha256 == model.sha256
+
+
+def _without_card(model):
+    del model.metadata_props[:]
+
+
+def _two_cards(model):
+    model.metadata_props.append(onnx.StringStringEntryProto(key=CARD_KEY, value="{}"))
+
+
+def _bad_card(model):
+    model.metadata_props[0].value = json.dumps({"format": 1})
+
+
+def _wrong_opset(model):
+    model.opset_import[0].version = 17
+
+
+def _custom_domain(model):
+    model.opset_import.append(helper.make_opsetid("com.example", 1))
+
+
+def _custom_operator(model):
+    model.graph.node[0].domain = "com.example"
+
+
+def _new_ir(model):
+    model.ir_version = 11
+
+
+def _other_input_name(model):
+    model.graph.input[0].name = "image"
+
+
+def _double_output(model):
+    model.graph.output[0].type.tensor_type.elem_type = TensorProto.DOUBLE
+
+
+def _fixed_size(model):
+    model.graph.input[0].type.tensor_type.shape.dim[2].dim_value = 512
+
+
+def _external_data(model):
+    tensor = model.graph.initializer[-1]
+    tensor.data_location = TensorProto.EXTERNAL
+    entry = tensor.external_data.add()
+    entry.key, entry.value = "location", "../../etc/passwd"
+
+
+def _external_constant(model):
+    tensor = TensorProto(name="t", data_location=TensorProto.EXTERNAL)
+    model.graph.node.append(helper.make_node("Constant", [], ["t"], value=tensor))
+
+
+def _subgraph(model):
+    branch = helper.make_graph([], "branch", [], [])
+    model.graph.node.append(
+        helper.make_node("If", ["one"], ["y"], then_branch=branch, else_branch=branch)
+    )
+
+
+def _function(model):
+    model.functions.append(onnx.FunctionProto(name="f", domain="d"))
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (_without_card, "without a model card"),
+        (_two_cards, "without a model card"),
+        (_bad_card, "is a required property"),
+        (_wrong_opset, "operator sets"),
+        (_custom_domain, "operator sets"),
+        (_custom_operator, "is not a standard one"),
+        (_new_ir, "IR version 11"),
+        (_other_input_name, "expected only 'hu'"),
+        (_double_output, "DOUBLE"),
+        (_fixed_size, "has shape"),
+        (_external_data, "external files"),
+        (_external_constant, "external files"),
+        (_subgraph, "subgraph"),
+        (_function, "functions"),
+    ],
+)
+def test_other_graphs_are_refused(tmp_path, spoil, message):
+    model = make_model()
+    spoil(model)
+    path = tmp_path / "m.onnx"
+    path.write_bytes(model.SerializeToString())
+    with pytest.raises(ModelFormatError, match=message) as caught:
+        HarmonizationModel.open(path)
+    assert str(path) in str(caught.value)
+
+
+@pytest.mark.parametrize("content", [b"", b"not a model", b"\x08\x0a" * 5, b"DICM" * 100])
+def test_other_files_are_refused(tmp_path, content):
+    path = tmp_path / "m.onnx"
+    path.write_bytes(content)
+    with pytest.raises(ModelFormatError):
+        HarmonizationModel.open(path)
+
+
+def test_a_truncated_model_is_refused(tmp_path):
+    path = tmp_path / "m.onnx"
+    path.write_bytes(make_model().SerializeToString()[:-200])
+    with pytest.raises(ModelFormatError):
+        HarmonizationModel.open(path)
+
+
+def test_a_replaced_file_is_refused(tmp_path):
+    path = write_model(tmp_path / "m.onnx")
+    with pytest.raises(ModelFormatError, match="expected 0000"):
+        HarmonizationModel.open(path, sha256="0000")
+
+
+def test_an_oversized_file_is_refused_before_it_is_read(tmp_path, monkeypatch):
+    path = write_model(tmp_path / "m.onnx")
+    monkeypatch.setattr("rgan_sdk.model.MAX_BYTES", 100)
+    with pytest.raises(ModelFormatError, match="more than the limit"):
+        HarmonizationModel.open(path)
+
+
+@pytest.mark.parametrize("name", ["absent.onnx", "."])
+def test_what_is_not_there_is_not_found(tmp_path, name):
+    with pytest.raises(ModelNotFoundError):
+        HarmonizationModel.open(tmp_path / name)

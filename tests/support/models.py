@@ -1,0 +1,96 @@
+"""Small real models: ONNX graphs of the project's format, made without torch."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+
+from rgan_sdk.card import CARD_KEY, ModelCard, Quality, TrainingData
+from rgan_sdk.hu import HUWindow
+from rgan_sdk.model import INPUT_NAME, OPSET, OUTPUT_NAME
+
+SHAPE = ["batch", 1, "height", "width"]
+
+
+def make_card(**changes: object) -> ModelCard:
+    """Return a valid card with some fields changed."""
+    card = ModelCard(
+        name="test-blur",
+        version="1.2.3",
+        window=HUWindow(-1024.0, 1000.0),
+        handover=8.0,
+        source_kernels=("B40f",),
+        target_kernel="B70f",
+        manufacturers=("SIEMENS",),
+        multiple=4,
+        training_data=(TrainingData("none", "CC0-1.0", "made for tests"),),
+        quality=(Quality("phantom", 1, "PSNR, dB", 30.0, 40.0),),
+        error_bounds={},
+        intended_use="tests",
+        software="tests",
+    )
+    return replace(card, **changes)
+
+
+def make_model(card: ModelCard | None = None) -> onnx.ModelProto:
+    """Return a model that blurs what lies inside the window: an average of 3x3 pixels."""
+    card = card or make_card()
+    constants = {
+        "lower": card.window.lower,
+        "upper": card.window.upper,
+        "handover": card.handover,
+        "zero": 0.0,
+        "one": 1.0,
+    }
+    initializers = [
+        numpy_helper.from_array(np.float32(value), name) for name, value in constants.items()
+    ]
+    kernel = np.full((1, 1, 3, 3), 1 / 9, np.float32)
+    initializers.append(numpy_helper.from_array(kernel, "kernel"))
+    nodes = [
+        helper.make_node("Clip", [INPUT_NAME, "lower", "upper"], ["inside"]),
+        helper.make_node("Conv", ["inside", "kernel"], ["blurred"], pads=[1, 1, 1, 1]),
+        helper.make_node("Sub", ["blurred", "inside"], ["change"]),
+        helper.make_node("Sub", [INPUT_NAME, "lower"], ["above"]),
+        helper.make_node("Div", ["above", "handover"], ["rising"]),
+        helper.make_node("Clip", ["rising", "zero", "one"], ["fade_in"]),
+        helper.make_node("Sub", ["upper", INPUT_NAME], ["below"]),
+        helper.make_node("Div", ["below", "handover"], ["falling"]),
+        helper.make_node("Clip", ["falling", "zero", "one"], ["fade_out"]),
+        helper.make_node("Mul", ["fade_in", "fade_out"], ["weight"]),
+        helper.make_node("Mul", ["weight", "change"], ["weighted"]),
+        helper.make_node("Add", [INPUT_NAME, "weighted"], [OUTPUT_NAME]),
+    ]
+    graph = helper.make_graph(
+        nodes,
+        "blur",
+        [helper.make_tensor_value_info(INPUT_NAME, TensorProto.FLOAT, SHAPE)],
+        [helper.make_tensor_value_info(OUTPUT_NAME, TensorProto.FLOAT, SHAPE)],
+        initializers,
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=10)
+    helper.set_model_props(model, {CARD_KEY: card.to_json()})
+    return model
+
+
+def write_model(path: Path, card: ModelCard | None = None) -> Path:
+    """Write ``make_model`` to a file."""
+    path.write_bytes(make_model(card).SerializeToString())
+    return path
+
+
+def blur(hu: np.ndarray, card: ModelCard) -> np.ndarray:
+    """Compute what ``make_model`` does, in NumPy and double precision."""
+    lower, upper = card.window.lower, card.window.upper
+    inside = np.clip(hu.astype(np.float64), lower, upper)
+    padded = np.pad(inside, ((0, 0), (1, 1), (1, 1)))
+    height, width = hu.shape[-2:]
+    blurred = (
+        sum(padded[:, y : y + height, x : x + width] for y in range(3) for x in range(3)) / 9.0
+    )
+    weight = np.clip((hu - lower) / card.handover, 0, 1) * np.clip(
+        (upper - hu) / card.handover, 0, 1
+    )
+    return hu + weight * (blurred - inside)

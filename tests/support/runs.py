@@ -1,0 +1,22 @@
+"""Running the command line in tests."""
+
+import json
+from pathlib import Path
+
+from click.testing import CliRunner, Result
+
+from rgan_sdk.cli import main
+
+
+def harmonize(*arguments: object) -> Result:
+    """Run ``rgan-harmonize`` in this process."""
+    return CliRunner().invoke(main, [str(argument) for argument in arguments])
+
+
+def read_report(path: Path) -> dict:
+    """Read what ``--report`` wrote, and check that each file has one outcome."""
+    report = json.loads(path.read_text())
+    paths = [file["path"] for file in report["files"]]
+    assert len(paths) == len(set(paths))
+    assert sum(report["summary"]["files"].values()) == len(paths)
+    return report
