@@ -74,7 +74,7 @@ def harmonize_directory(
     observer = observer or SilentObserver()
     timestamp = run_timestamp()
     plan = make_plan(source, harmonizer.model.card, any_kernel=any_kernel, observer=observer)
-    _describe(plan.report, harmonizer)
+    _describe(plan.report, harmonizer, timestamp)
     observer.planned(len(plan.chosen), sum(len(series.slices) for series in plan.chosen))
     with ThreadPoolExecutor(workers or os.cpu_count(), "rgan-io") as executor:
         run = _Run(plan, destination, harmonizer, timestamp, preview, observer, executor)
@@ -127,9 +127,10 @@ class _Run:
             return self.plan.conclude(series, "failed", self._shareable(str(exc)))
         except Exception as exc:  # one broken series must not end a night's batch
             return self.plan.conclude(series, "failed", _where(exc))
+        entry = self.plan.conclude(series, "done", clips=streamed.clips, output=uid)
         if self.preview:
             self._write_preview(uid, series, streamed)
-        return self.plan.conclude(series, "done", clips=streamed.clips, output=uid)
+        return entry
 
     def _derivation(self, series: Series) -> Derivation:
         model = self.harmonizer.model
@@ -153,11 +154,15 @@ class _Run:
     def _write_preview(self, uid: str, series: Series, streamed: StreamedSeries) -> None:
         card = self.harmonizer.model.card
         path = self.destination / PREVIEW_FOLDER / f"{uid}.png"
-        path.parent.mkdir(exist_ok=True)
-        before, after = streamed.middle
         kernel = series.convolution_kernel or "kernel not given"
-        write_preview(path, before, after, (kernel, f"{kernel} harmonized to {card.target_kernel}"))
-        self.plan.report.previews.append(path.relative_to(self.destination).as_posix())
+        captions = kernel, f"{kernel} harmonized to {card.target_kernel}"
+        try:
+            path.parent.mkdir(exist_ok=True)
+            write_preview(path, *streamed.middle, captions)
+        except OSError as exc:
+            self.plan.report.warnings.append(f"{path.name} cannot be written: {exc.strerror}")
+        else:
+            self.plan.report.previews.append(path.relative_to(self.destination).as_posix())
 
 
 def _claim_folders(source: Path, destination: Path) -> None:
@@ -209,8 +214,9 @@ def _configuration(harmonizer: Harmonizer) -> str:
     return json.dumps(fields, sort_keys=True, separators=(",", ":"))
 
 
-def _describe(report: Report, harmonizer: Harmonizer) -> None:
+def _describe(report: Report, harmonizer: Harmonizer, timestamp: datetime) -> None:
     model, engine = harmonizer.model, harmonizer.engine
+    report.timestamp = timestamp.isoformat()
     report.model = {
         "name": model.card.name,
         "version": model.card.version,

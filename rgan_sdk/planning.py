@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 import rgan_sdk
 from rgan_sdk.card import ModelCard
+from rgan_sdk.dicom.geometry import geometry_notes
 from rgan_sdk.dicom.series import Inventory, Series, find_series
 from rgan_sdk.errors import ConfigurationError
 from rgan_sdk.report import FileEntry, Report, SeriesEntry, Status
@@ -63,6 +64,7 @@ class Plan:
             slices=len(series.slices),
             status=status,
             reason=reason,
+            notes=geometry_notes(series),
             **outcome,
         )
         self.report.series.append(entry)

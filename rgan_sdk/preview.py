@@ -15,6 +15,7 @@ LUNG = (-1350.0, 150.0)
 SOFT_TISSUE = (-160.0, 240.0)
 DIFFERENCE = (-150.0, 150.0)
 MAGNIFICATION = 3
+EDGE_HU = 100.0
 CAPTION_HEIGHT = 28
 
 
@@ -53,24 +54,24 @@ def write_preview(
 
 def _display_window(hu: NDArray[np.float32]) -> tuple[float, float]:
     """Choose the lung window where a good part of the slice is lung, else soft tissue."""
-    center = hu[hu.shape[0] // 4 : -hu.shape[0] // 4, hu.shape[1] // 4 : -hu.shape[1] // 4]
+    margin_y, margin_x = hu.shape[0] // 4, hu.shape[1] // 4
+    center = hu[margin_y : hu.shape[0] - margin_y, margin_x : hu.shape[1] - margin_x]
     lung = np.mean((center > -980) & (center < -500))
     return LUNG if lung > 0.15 else SOFT_TISSUE
 
 
 def _busiest_region(hu: NDArray[np.float32]) -> tuple[slice, slice]:
-    """Return the part of the slice with the most structure inside the body."""
+    """Return the part of the slice with the most edges, away from the border and the table."""
     height, width = (max(1, size // MAGNIFICATION) for size in hu.shape)
     tissue = np.clip(hu, -1000, 400)
-    edges = np.abs(np.diff(tissue, axis=0, append=tissue[-1:])) > 100
-    tops = range(0, hu.shape[0] - height + 1, max(1, height // 4))
-    lefts = range(0, hu.shape[1] - width + 1, max(1, width // 4))
+    edges = np.abs(np.diff(tissue, axis=0, append=tissue[-1:])) > EDGE_HU
+    margin_y, margin_x = hu.shape[0] // 6, hu.shape[1] // 6
+    tops = range(margin_y, max(margin_y, hu.shape[0] - height - 2 * margin_y) + 1, height // 8 + 1)
+    lefts = range(margin_x, max(margin_x, hu.shape[1] - width - margin_x) + 1, width // 8 + 1)
     _, top, left = max(
-        (int(edges[top : top + height, left : left + width].sum()), -top, -left)
-        for top in tops
-        for left in lefts
+        (int(edges[y : y + height, x : x + width].sum()), y, x) for y in tops for x in lefts
     )
-    return slice(-top, -top + height), slice(-left, -left + width)
+    return slice(top, top + height), slice(left, left + width)
 
 
 def _to_gray(hu: NDArray[np.float32], window: tuple[float, float]) -> Image.Image:

@@ -54,17 +54,25 @@ class Report:
 
     Attributes
     ----------
+    timestamp
+        The run's, ISO 8601: the one that is written into the new objects.
     stages
         Busy seconds of reading, inference and writing, summed over threads.
+    previews
+        Pictures, relative to the output folder.
+    warnings
+        What went wrong beside the series, such as a picture that could not be written.
     """
 
     environment: dict[str, str]
+    timestamp: str = ""
     model: dict[str, Any] = field(default_factory=dict)
     engine: dict[str, Any] = field(default_factory=dict)
     series: list[SeriesEntry] = field(default_factory=list)
     files: list[FileEntry] = field(default_factory=list)
     stages: dict[str, float] = field(default_factory=dict)
     previews: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
 
     @property
     def summary(self) -> dict[str, dict[str, int]]:

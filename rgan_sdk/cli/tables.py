@@ -26,6 +26,8 @@ def print_report(report: Report, *, done: str = "done") -> None:
     )
     for (status, reason), count in sorted(others.items()):
         console.print(f"{count} file(s) {status}: {reason}", markup=False, soft_wrap=True)
+    for warning in report.warnings:
+        console.print(f"warning: {warning}", markup=False, soft_wrap=True)
     for kind, counts in report.summary.items():
         told = ", ".join(
             f"{count} {done if status == 'done' else status}" for status, count in counts.items()

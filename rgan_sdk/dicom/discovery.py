@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import io
+import logging
 import os
 import stat
 import struct
+import warnings
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,6 +19,11 @@ from pydicom.uid import DeflatedExplicitVRLittleEndian
 from pydicom.valuerep import VR
 
 from rgan_sdk.errors import IneligibleError, RganError, UnreadableFileError
+
+# pydicom quotes values in its warnings and log lines, and a value may be patient data. Once
+# for the process: warnings.catch_warnings is not safe in threads.
+warnings.filterwarnings("ignore", module=r"pydicom(\.|$)")
+logging.getLogger("pydicom").setLevel(logging.CRITICAL)
 
 MAX_INFLATED_BYTES: Final = 256 << 20
 
@@ -70,6 +77,15 @@ def _not_regular(mode: int) -> IneligibleError | None:
     return None if stat.S_ISREG(mode) else IneligibleError("not a regular file")
 
 
+class _Bounded(io.BufferedReader):
+    """A file that sets aside no memory for bytes that it doesn't have."""
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        if size is not None and size > io.DEFAULT_BUFFER_SIZE:
+            size = min(size, max(os.fstat(self.fileno()).st_size - self.tell(), 0))
+        return super().read(size)
+
+
 @contextmanager
 def opened(path: Path) -> Iterator[BinaryIO]:
     """Open a DICOM file for pydicom; a deflated one is inflated within bounds.
@@ -87,7 +103,7 @@ def opened(path: Path) -> Iterator[BinaryIO]:
     try:
         # Non-blocking and not through links: the path may have changed since it was listed.
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-        with os.fdopen(descriptor, "rb") as file:
+        with _Bounded(io.FileIO(descriptor)) as file:
             _require_dicom(file)
             yield _inflated(file)
     except RganError:
@@ -96,7 +112,9 @@ def opened(path: Path) -> Iterator[BinaryIO]:
         # pydicom raises OSErrors of its own, without a number.
         reason = f"cannot be read: {error.strerror}" if error.errno else "malformed DICOM"
         raise UnreadableFileError(reason) from error
-    except Exception as error:
+    except (KeyboardInterrupt, SystemExit, GeneratorExit):
+        raise
+    except BaseException as error:  # a panic of a codec in Rust is no Exception
         # Not the message of the error: it may quote patient data.
         raise UnreadableFileError(f"malformed DICOM ({type(error).__name__})") from error
 

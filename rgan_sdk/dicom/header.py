@@ -167,9 +167,12 @@ def _require_pixel_data(dataset: Dataset, file: BinaryIO) -> None:
     needed = PixelFormat.of(dataset).nbytes
     declared = int.from_bytes(head[-4:], "little" if little else "big")
     start = file.tell()
-    held = min(declared, file.seek(0, os.SEEK_END) - start)
-    if held < needed:
+    left = file.seek(0, os.SEEK_END) - start
+    if min(declared, left) < needed:
+        held = min(declared, left)
         raise UnreadableFileError(f"truncated: PixelData holds {held} of {needed} bytes")
+    if declared > left:
+        raise UnreadableFileError(f"truncated: PixelData of {declared} bytes, {left} are left")
 
 
 def _header(dataset: Dataset, path: Path) -> SliceHeader:

@@ -1,97 +1,27 @@
-"""Series of CT slices: find them under a folder, group and sort their files."""
+"""Find the CT series under a folder, and account for every other file."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Literal
+from typing import Literal
 
 from rgan_sdk.dicom.discovery import walk
-from rgan_sdk.dicom.header import SliceHeader, Vector, read_header, series_of
+from rgan_sdk.dicom.grouping import Series, SliceFile, group_slices, slice_normal
+from rgan_sdk.dicom.header import SliceHeader, read_header, series_of
 from rgan_sdk.errors import DicomError, IneligibleError, InvalidSeriesError
 
-ORIENTATION_TOLERANCE: Final = 1e-3
-SPACING_TOLERANCE_MM: Final = 1e-4
-
-
-@dataclass(frozen=True)
-class SliceFile:
-    """One file of a series.
-
-    Attributes
-    ----------
-    position
-        mm along the slice normal of the series.
-    origin
-        ImagePositionPatient: x, y, z of the first pixel's centre, mm.
-    sha256
-        Of the whole file, hexadecimal.
-    """
-
-    path: Path
-    sop_instance_uid: str
-    position: float
-    origin: Vector
-    rows: int
-    columns: int
-    sha256: str
-
-
-@dataclass(frozen=True)
-class Series:
-    """Slices that belong together and can be harmonized.
-
-    What is held here once is true for every slice. One SeriesInstanceUID gives several of
-    these, told apart by ``group``, where its slices differ in it.
-
-    Attributes
-    ----------
-    group
-        0, 1, ... among the series of one SeriesInstanceUID.
-    slices
-        Sorted by ascending ``position``, then SOPInstanceUID. Slices may share a position
-        (several phases in one series).
-    patient
-        Pseudonym: 12 hexadecimal digits of the SHA-256 of PatientID (of StudyInstanceUID
-        where that is empty).
-    convolution_kernel
-        The first value of ConvolutionKernel, None where absent.
-    pixel_spacing
-        mm between rows, mm between columns.
-    slice_thickness
-        mm; None where absent or not the same in all slices.
-    orientation
-        ImageOrientationPatient: direction cosines of row and column.
-
-    Raises
-    ------
-    InvalidSeriesError
-        If there are no slices, they are out of order, or one occurs twice.
-    """
-
-    series_instance_uid: str
-    group: int
-    slices: tuple[SliceFile, ...]
-    study_instance_uid: str
-    frame_of_reference_uid: str
-    patient: str
-    manufacturer: str
-    convolution_kernel: str | None
-    rows: int
-    columns: int
-    pixel_spacing: Vector
-    slice_thickness: float | None
-    orientation: Vector
-
-    def __post_init__(self) -> None:
-        if not self.slices:
-            raise InvalidSeriesError("a series without slices")
-        if list(self.slices) != sorted(self.slices, key=_place):
-            raise InvalidSeriesError("the slices are not sorted by position")
-        if len({file.sop_instance_uid for file in self.slices}) < len(self.slices):
-            raise InvalidSeriesError("a SOPInstanceUID occurs twice in the series")
+__all__ = [
+    "FailedSeries",
+    "FileOutcome",
+    "Inventory",
+    "Series",
+    "SliceFile",
+    "find_series",
+    "slice_normal",
+]
 
 
 @dataclass(frozen=True)
@@ -232,83 +162,3 @@ def _failed(
 
 def _in_path_order(headers: dict[str, list[SliceHeader]]) -> list[SliceHeader]:
     return sorted((h for group in headers.values() for h in group), key=lambda h: h.path)
-
-
-def group_slices(headers: Iterable[SliceHeader]) -> list[Series]:
-    """Split the slices of one SeriesInstanceUID into series, each sorted along its normal.
-
-    Raises
-    ------
-    InvalidSeriesError
-        If the slices belong to more than one study or patient.
-    """
-    # By UID, so that group numbers don't change when files are renamed.
-    ordered = sorted(headers, key=lambda header: header.sop_instance_uid)
-    for name in ("study_instance_uid", "patient"):
-        if len({getattr(header, name) for header in ordered}) > 1:
-            raise InvalidSeriesError(f"the series holds slices of more than one {name[:7]}")
-    groups: list[list[SliceHeader]] = []
-    for header in ordered:
-        fitting = (group for group in groups if _belong_together(group[0], header))
-        group = next(fitting, None)
-        if group is None:
-            groups.append([header])
-        else:
-            group.append(header)
-    return [_series(number, group) for number, group in enumerate(groups)]
-
-
-def _belong_together(a: SliceHeader, b: SliceHeader) -> bool:
-    return (
-        (a.rows, a.columns, a.frame_of_reference_uid, a.convolution_kernel)
-        == (b.rows, b.columns, b.frame_of_reference_uid, b.convolution_kernel)
-        and _close(a.orientation, b.orientation, ORIENTATION_TOLERANCE)
-        and _close(a.pixel_spacing, b.pixel_spacing, SPACING_TOLERANCE_MM)
-    )
-
-
-def _close(a: Vector, b: Vector, tolerance: float) -> bool:
-    return max(abs(x - y) for x, y in zip(a, b, strict=True)) <= tolerance
-
-
-def _series(number: int, headers: list[SliceHeader]) -> Series:
-    first = headers[0]
-    normal = slice_normal(first.orientation)
-    slices = [
-        SliceFile(
-            path=header.path,
-            sop_instance_uid=header.sop_instance_uid,
-            position=sum(x * n for x, n in zip(header.origin, normal, strict=True)),
-            origin=header.origin,
-            rows=header.rows,
-            columns=header.columns,
-            sha256=header.sha256,
-        )
-        for header in headers
-    ]
-    thicknesses = {header.slice_thickness for header in headers}
-    return Series(
-        series_instance_uid=first.series_instance_uid,
-        group=number,
-        slices=tuple(sorted(slices, key=_place)),
-        study_instance_uid=first.study_instance_uid,
-        frame_of_reference_uid=first.frame_of_reference_uid,
-        patient=first.patient,
-        manufacturer=first.manufacturer,
-        convolution_kernel=first.convolution_kernel,
-        rows=first.rows,
-        columns=first.columns,
-        pixel_spacing=first.pixel_spacing,
-        slice_thickness=thicknesses.pop() if len(thicknesses) == 1 else None,
-        orientation=first.orientation,
-    )
-
-
-def _place(file: SliceFile) -> tuple[float, str]:
-    return file.position, file.sop_instance_uid
-
-
-def slice_normal(orientation: Vector) -> Vector:
-    """Return the unit normal of a slice: row direction x column direction (PS3.3 C.7.6.2)."""
-    ax, ay, az, bx, by, bz = orientation
-    return ay * bz - az * by, az * bx - ax * bz, ax * by - ay * bx
