@@ -16,7 +16,7 @@ from rgan_sdk.harmonizer import Harmonizer
 from rgan_sdk.hu import hu_to_stored, stored_to_hu
 from rgan_sdk.model import packaged_models
 
-CODECS = {"openjpeg": "JPEG 2000", "jpeg_ls": "JPEG-LS", "rle": "RLE"}
+CODECS = {"pylibjpeg": "HTJ2K", "openjpeg": "JPEG 2000", "jpeg_ls": "JPEG-LS", "rle": "RLE"}
 
 
 @dataclass(frozen=True)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 import platform
+import stat
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -135,7 +137,19 @@ def _report_unusable(plan: Plan, inventory: Inventory) -> None:
     outcomes = [*inventory.outcomes, *(o for failed in inventory.failed for o in failed.outcomes)]
     for outcome in outcomes:
         path = outcome.path.relative_to(plan.source).as_posix()
-        plan.report.files.append(FileEntry(path, outcome.status, outcome.reason))
+        sha256 = _sha256(outcome.path)
+        plan.report.files.append(FileEntry(path, outcome.status, outcome.reason, sha256))
+
+
+def _sha256(path: Path) -> str | None:
+    """Hash a file that discovery did not; None for what is no readable regular file."""
+    try:
+        if not stat.S_ISREG(path.lstat().st_mode):
+            return None
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError:
+        return None
 
 
 def _why_not(series: Series, card: ModelCard) -> str | None:

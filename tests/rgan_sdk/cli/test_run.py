@@ -130,6 +130,8 @@ def test_every_file_of_a_messy_folder_has_one_outcome(run, source):
     assert set(outcomes) == {
         p.relative_to(source).as_posix() for p in source.rglob("*") if p.is_file()
     }
+    hashed = {file["path"]: file["sha256"] for file in report["files"]}
+    assert hashed == hashes(source)
     assert outcomes["notes.dcm"] == ("skipped", "not DICOM")
     statuses = {name.split("/")[0]: status for name, (status, _) in outcomes.items()}
     assert statuses == {

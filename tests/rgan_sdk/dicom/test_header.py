@@ -1,0 +1,187 @@
+import hashlib
+from pathlib import Path
+
+import pytest
+from pydicom.uid import (
+    EnhancedCTImageStorage,
+    ImplicitVRLittleEndian,
+    JPEGLosslessSV1,
+    MRImageStorage,
+    SecondaryCaptureImageStorage,
+    XRayRadiationDoseSRStorage,
+)
+from support.dicom_phantoms import CANARY, ct_dataset, save, uid, write_ct
+
+from rgan_sdk.dicom import pixels
+from rgan_sdk.dicom.header import read_header, series_of
+from rgan_sdk.dicom.uids import code
+from rgan_sdk.errors import DicomError, IneligibleError, InvalidSeriesError, UnreadableFileError
+
+
+def test_a_header_holds_what_the_file_says(tmp_path: Path):
+    path = write_ct(tmp_path / "file", ConvolutionKernel=["Br38f", "3"])
+    header = read_header(path)
+    assert header.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
+    assert header.convolution_kernel == "Br38f"
+    assert (header.rows, header.columns) == (16, 16)
+    assert header.origin == (-10.0, -20.0, 30.0)
+    assert header.orientation == (1, 0, 0, 0, 1, 0)
+    assert header.pixel_spacing == (0.7, 0.7)
+    assert header.slice_thickness == 2.0
+    assert header.manufacturer == "Scanner Works"
+
+
+def test_the_patient_is_a_pseudonym(tmp_path: Path):
+    header = read_header(write_ct(tmp_path / "file"))
+    assert header.patient == hashlib.sha256(f"{CANARY}4711".encode()).hexdigest()[:12]
+
+
+def test_patients_without_an_id_are_told_apart_by_study(tmp_path: Path):
+    a = write_ct(tmp_path / "a", PatientID="", StudyInstanceUID=uid(5))
+    b = write_ct(tmp_path / "b", PatientID=None, StudyInstanceUID=uid(6))
+    assert read_header(a).patient != read_header(b).patient
+
+
+@pytest.mark.parametrize(
+    "absent",
+    ["Modality", "ConvolutionKernel", "SliceThickness", "FrameOfReferenceUID", "RescaleType"],
+)
+def test_what_many_files_lack_is_not_needed(tmp_path: Path, absent: str):
+    read_header(write_ct(tmp_path / "file", **{absent: None}))
+
+
+@pytest.mark.parametrize(
+    ("attributes", "reason"),
+    [
+        ({"SOPClassUID": MRImageStorage}, "MR Image Storage, not CT"),
+        ({"SOPClassUID": SecondaryCaptureImageStorage}, "Secondary Capture Image Storage, not CT"),
+        ({"SOPClassUID": XRayRadiationDoseSRStorage}, "X-Ray Radiation Dose SR Storage, not CT"),
+        ({"SOPClassUID": EnhancedCTImageStorage}, "Enhanced CT is not supported yet"),
+        ({"SOPClassUID": "1.2.840.10008.1.3.10"}, "DICOMDIR"),
+        ({"SOPClassUID": "1.2.3.4"}, "private SOP class, not CT"),
+        ({"Modality": "MR"}, "Modality MR, not CT"),
+        ({"Modality": CANARY + "^X"}, "Modality (not a defined term), not CT"),
+        ({"ImageType": ["ORIGINAL", "PRIMARY", "LOCALIZER"]}, "localizer"),
+        ({"ImageType": ["DERIVED", "SECONDARY", "SCREEN SAVE"]}, "screen save"),
+        ({"PhotometricInterpretation": "RGB"}, "PhotometricInterpretation RGB, not HU"),
+        ({"DerivationCodeSequence": [code("HARMONIZED", "99RGAN", "x")]}, "harmonized already"),
+    ],
+)
+def test_what_is_not_for_harmonization_is_ineligible(
+    tmp_path: Path, attributes: dict[str, object], reason: str
+):
+    with pytest.raises(IneligibleError) as caught:
+        read_header(write_ct(tmp_path / "file", **attributes))
+    assert str(caught.value).startswith(reason)
+
+
+def test_a_derivation_of_others_is_eligible(tmp_path: Path):
+    read_header(
+        write_ct(tmp_path / "file", DerivationCodeSequence=[code("113040", "DCM", "Lossy")])
+    )
+
+
+@pytest.mark.parametrize(
+    ("attributes", "reason"),
+    [
+        ({"RescaleSlope": 0}, "RescaleSlope is 0"),
+        ({"RescaleSlope": None}, "RescaleSlope is missing"),
+        ({"RescaleSlope": "1e308"}, "overflow float32"),
+        ({"RescaleSlope": [1, 2]}, "RescaleSlope must hold 1 finite"),
+        ({"RescaleIntercept": None}, "RescaleIntercept is missing"),
+        ({"RescaleType": "US"}, "RescaleType US is not HU"),
+        ({"PixelSpacing": [0, 0.7]}, "PixelSpacing (0.0, 0.7) must be above 0"),
+        ({"PixelSpacing": None}, "PixelSpacing is missing"),
+        ({"ImagePositionPatient": None}, "ImagePositionPatient is missing"),
+        ({"ImagePositionPatient": [1, 2]}, "ImagePositionPatient must hold 3"),
+        ({"ImageOrientationPatient": None}, "ImageOrientationPatient is missing"),
+        ({"ImageOrientationPatient": [0] * 6}, "is not two orthogonal unit vectors"),
+        ({"ImageOrientationPatient": [1, 0, 0, 1, 0, 0]}, "is not two orthogonal unit vectors"),
+        ({"NumberOfFrames": 1_000_000_000}, "NumberOfFrames must be 1"),
+        ({"SamplesPerPixel": 3}, "SamplesPerPixel must be 1"),
+        ({"BitsAllocated": 32}, "BitsAllocated 32 must be 8 or 16"),
+        ({"BitsStored": 17, "HighBit": 16}, "BitsStored 17 must be 1 to 16"),
+        ({"HighBit": 15}, "HighBit must be BitsStored - 1 = 11"),
+        ({"PixelRepresentation": 2}, "PixelRepresentation 2 must be 0 or 1"),
+        ({"Rows": 0}, "Rows x Columns 0 x 16"),
+        ({"Rows": 65535, "Columns": 65535}, "Rows x Columns 65535 x 65535"),
+        ({"Rows": [16, 16]}, "Rows must hold 1 finite"),
+        ({"SOPInstanceUID": "../../etc/passwd"}, "SOPInstanceUID is not a valid UID"),
+        ({"SeriesInstanceUID": None}, "SeriesInstanceUID is missing"),
+        ({"StudyInstanceUID": None}, "StudyInstanceUID is missing"),
+    ],
+)
+def test_what_contradicts_itself_or_lacks_something_is_invalid(
+    tmp_path: Path, attributes: dict[str, object], reason: str
+):
+    with pytest.raises(InvalidSeriesError) as caught:
+        read_header(write_ct(tmp_path / "file", **attributes))
+    assert reason in str(caught.value)
+
+
+def test_a_slope_that_is_no_number_is_an_error(tmp_path: Path):
+    path = write_ct(tmp_path / "file", RescaleSlope="123456")
+    path.write_bytes(path.read_bytes().replace(b"123456", b"NaN   "))
+    with pytest.raises(DicomError):
+        read_header(path)
+
+
+@pytest.mark.parametrize("syntax", ["1.2.840.10008.1.2.1", ImplicitVRLittleEndian])
+def test_pixel_data_must_be_whole(tmp_path: Path, syntax: str):
+    path = write_ct(tmp_path / "file", syntax=syntax)
+    read_header(path)
+    path.write_bytes(path.read_bytes()[:-1])
+    with pytest.raises(UnreadableFileError, match="PixelData holds 511 of 512 bytes"):
+        read_header(path)
+
+
+def test_pixel_data_must_be_there(tmp_path: Path):
+    path = write_ct(tmp_path / "file", PixelData=None)
+    with pytest.raises(UnreadableFileError, match="PixelData is missing"):
+        read_header(path)
+
+
+def test_pixel_data_must_be_as_long_as_the_matrix(tmp_path: Path):
+    path = write_ct(tmp_path / "file", PixelData=b"\0" * 100)
+    with pytest.raises(UnreadableFileError, match="PixelData holds 100 of 512 bytes"):
+        read_header(path)
+
+
+def test_a_missing_codec_names_the_syntax_and_the_cure(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    class Absent:
+        is_available = False
+
+    path = write_ct(tmp_path / "file", syntax="1.2.840.10008.1.2.5")
+    monkeypatch.setattr(pixels, "get_decoder", lambda syntax: Absent)
+    with pytest.raises(UnreadableFileError) as caught:
+        read_header(path)
+    assert "RLE Lossless (1.2.840.10008.1.2.5)" in str(caught.value)
+    assert "pip install 'rgan-sdk[codecs]'" in str(caught.value)
+    with pytest.raises(UnreadableFileError, match="python-gdcm"):
+        pixels.require_decoder(JPEGLosslessSV1)
+
+
+def test_a_transfer_syntax_of_no_image_is_unreadable(tmp_path: Path):
+    path = write_ct(tmp_path / "file")
+    content = path.read_bytes().replace(b"1.2.840.10008.1.2.1\0", b"1.2.840.10008.9.9.9\0")
+    path.write_bytes(content)
+    with pytest.raises(UnreadableFileError, match="not a transfer syntax"):
+        read_header(path)
+
+
+def test_the_series_of_a_broken_file_is_known_if_it_can_be(tmp_path: Path):
+    path = write_ct(tmp_path / "file")
+    content = path.read_bytes()
+    path.write_bytes(content[: content.index(b"\x20\x00\x0e\x00") + 60])
+    assert series_of(path) == uid(1, 1)
+    path.write_bytes(content[:300])
+    assert series_of(path) is None
+
+
+def test_no_sop_class_is_no_reason_to_skip_in_silence(tmp_path: Path):
+    path = save(tmp_path / "file", ct_dataset(SOPClassUID=None))
+    path.write_bytes(path.read_bytes().replace(b"1.2.840.10008.5.1.4.1.1.2\0", b"\0" * 26))
+    with pytest.raises(UnreadableFileError, match="SOPClassUID is missing"):
+        read_header(path)
