@@ -72,6 +72,8 @@ def write_sample_series(
 ) -> list[Path]:
     """Write a synthetic CT series: the same bytes for the same arguments.
 
+    Series that differ in nothing but the kernel are two series of one scan.
+
     Parameters
     ----------
     folder
@@ -190,9 +192,9 @@ def _header(index: int, size: int, convolution_kernel: str, identity: tuple[str,
     dataset.SpecificCharacterSet = "ISO_IR 192"
     dataset.SOPClassUID = CTImageStorage
     dataset.SOPInstanceUID = hashed_uid("sample instance", *identity, str(index))
-    dataset.StudyInstanceUID = hashed_uid("sample study", *identity)
+    dataset.StudyInstanceUID = hashed_uid("sample study", *identity[1:])
     dataset.SeriesInstanceUID = hashed_uid("sample series", *identity)
-    dataset.FrameOfReferenceUID = hashed_uid("sample frame of reference", *identity)
+    dataset.FrameOfReferenceUID = hashed_uid("sample frame of reference", *identity[1:])
     dataset.update(_text(convolution_kernel))
     _set_geometry(dataset, index, size)
     _set_pixel_format(dataset, size)
