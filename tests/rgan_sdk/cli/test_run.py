@@ -3,6 +3,7 @@
 import hashlib
 import json
 import shutil
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -299,3 +300,11 @@ def test_output_is_for_its_owner_only(run, source):
     _, _, out = run(source)
     for path in out.rglob("*"):
         assert path.stat().st_mode & 0o077 == 0
+
+
+def test_a_missing_extra_is_exit_code_1_and_says_what_to_install(run, source, monkeypatch):
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    result, _, out = run(source)
+    assert result.exit_code == 1
+    assert "pip install 'rgan-sdk[cpu]'" in result.output
+    assert not out.exists()

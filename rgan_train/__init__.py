@@ -1,0 +1,1 @@
+"""Training and evaluation of harmonization models. Needs ``pip install 'rgan-sdk[train]'``."""

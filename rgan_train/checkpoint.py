@@ -1,0 +1,283 @@
+"""A run's folder: configuration, provenance, frozen encoder and checkpoints.
+
+::
+
+    RUN/config.json           fixed when the run starts
+    RUN/provenance.json       data, kernels, versions
+    RUN/pairs.csv             the list of pairs, with absolute folders
+    RUN/encoder.safetensors   the frozen encoder, once
+    RUN/checkpoints/epoch-0007/
+        state.json            where training stands
+        generator.safetensors, discriminator.safetensors,
+        optimizer_g.safetensors, optimizer_d.safetensors
+
+Nothing is pickled. A checkpoint is written under a temporary name and renamed, so one
+that has its name is complete.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from rgan_sdk.errors import OutputError, TrainingError
+from rgan_train.config import Config
+from rgan_train.config_io import differences, from_json
+
+FORMAT = 1
+MAY_CHANGE = frozenset({"training.epochs", "training.max_minutes"})
+_TEMPORARY = ".unfinished-"
+
+Tensors = dict[str, dict[str, Tensor]]
+
+
+@dataclass(frozen=True)
+class State:
+    """Where a run stands.
+
+    Attributes
+    ----------
+    epoch, step
+        Finished epochs, and finished steps of the one after them.
+    best, best_psnr
+        Name of the checkpoint with the best validation PSNR, and that in dB.
+    averages, scaler
+        Of the unfinished epoch's losses; of the gradient scaler in 16-mixed precision.
+    """
+
+    epoch: int = 0
+    step: int = 0
+    elapsed_seconds: float = 0.0
+    best: str = ""
+    best_psnr: float = 0.0
+    averages: dict[str, float] = field(default_factory=dict)
+    scaler: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """The folder name of a checkpoint in this state."""
+        name = f"epoch-{self.epoch:04d}"
+        return f"{name}-step-{self.step:06d}" if self.step else name
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """A folder that holds one training run."""
+
+    path: Path
+
+    @property
+    def pairs_csv(self) -> Path:
+        """The run's own copy of the list of pairs."""
+        return self.path / "pairs.csv"
+
+    def exists(self) -> bool:
+        """Whether a run was started here."""
+        return (self.path / "config.json").is_file()
+
+    def create(
+        self, config: Config, provenance: Mapping[str, Any], encoder: dict[str, Tensor]
+    ) -> None:
+        """Start a run here. The configuration is written last, and marks the run as started."""
+        try:
+            (self.path / "checkpoints").mkdir(parents=True, exist_ok=True)
+            if encoder:
+                save_file(encoder, self.path / "encoder.safetensors")
+            text = json.dumps(provenance, indent=2) + "\n"
+            (self.path / "provenance.json").write_text(text, encoding="utf-8")
+            (self.path / "config.json").write_text(config.to_json(), encoding="utf-8")
+        except (OSError, SafetensorError) as exc:
+            raise OutputError(f"{self.path}: the run cannot be started here ({exc})") from exc
+
+    def config(self) -> Config:
+        """Return the configuration that the run was started with."""
+        if not self.exists():
+            raise TrainingError(f"{self.path}: holds no training run (no config.json)")
+        return from_json((self.path / "config.json").read_text(encoding="utf-8"))
+
+    def provenance(self) -> dict[str, Any]:
+        """Return what was recorded of the run's data and software."""
+        try:
+            text = (self.path / "provenance.json").read_text(encoding="utf-8")
+            recorded: dict[str, Any] = json.loads(text)
+        except (OSError, ValueError) as exc:
+            raise TrainingError(f"{self.path}: provenance.json cannot be read ({exc})") from exc
+        return recorded
+
+    def check_resumable(self, config: Config, data_sha256: str) -> None:
+        """Refuse to go on with another configuration or other data.
+
+        More epochs or minutes are fine, and are recorded.
+        """
+        changed = [name for name in differences(self.config(), config) if name not in MAY_CHANGE]
+        if changed:
+            raise TrainingError(
+                f"{self.path}: the run was started with another {', '.join(changed)}; resume it "
+                "with the same configuration, or start a new run in another folder"
+            )
+        if self.provenance().get("data_sha256") != data_sha256:
+            raise TrainingError(
+                f"{self.path}: the run was started with other slices or another split of them; "
+                "resume it with the same pairs, or start a new run in another folder"
+            )
+
+    def update_config(self, config: Config) -> None:
+        """Record new limits of a resumed run."""
+        temporary = self.path / "config.json.new"
+        temporary.write_text(config.to_json(), encoding="utf-8")
+        temporary.replace(self.path / "config.json")
+
+    def encoder(self) -> dict[str, Tensor]:
+        """Return the frozen weights; empty where all are trained."""
+        path = self.path / "encoder.safetensors"
+        return _load_tensors(path) if path.exists() else {}
+
+    def save(self, state: State, tensors: Tensors) -> Path:
+        """Write a checkpoint, then delete those that are neither the last nor the best."""
+        final = self._checkpoints / state.name
+        temporary = self._checkpoints / f"{_TEMPORARY}{state.name}"
+        try:
+            shutil.rmtree(temporary, ignore_errors=True)
+            temporary.mkdir(parents=True)
+            for name, group in tensors.items():
+                save_file(group, temporary / f"{name}.safetensors")
+            text = json.dumps({"format": FORMAT, **dataclasses.asdict(state)}, indent=2) + "\n"
+            (temporary / "state.json").write_text(text, encoding="utf-8")
+            _sync(*temporary.iterdir())
+            self._delete(final)
+            temporary.rename(final)
+            _sync(self._checkpoints)
+            for other in self._names():
+                if other not in (state.name, state.best):
+                    self._delete(self._checkpoints / other)
+        except (OSError, SafetensorError) as exc:
+            raise OutputError(f"{final}: the checkpoint cannot be written ({exc})") from exc
+        return final
+
+    def state(self, which: Literal["last", "best"]) -> State | None:
+        """Return the state of the last or the best checkpoint; None where there is none."""
+        names = self._names()
+        if not names:
+            return None
+        last = self._read_state(names[-1])
+        if which == "last":
+            return last
+        return self._read_state(last.best) if last.best else None
+
+    def load(self, state: State, device: torch.device | str = "cpu") -> Tensors:
+        """Return the tensors of a checkpoint, by file and name."""
+        folder = self._checkpoints / state.name
+        return {path.stem: _load_tensors(path, device) for path in folder.glob("*.safetensors")}
+
+    @property
+    def _checkpoints(self) -> Path:
+        return self.path / "checkpoints"
+
+    def _names(self) -> list[str]:
+        return sorted(path.name for path in self._checkpoints.glob("epoch-*"))
+
+    def _read_state(self, name: str) -> State:
+        path = self._checkpoints / name / "state.json"
+        try:
+            values = json.loads(path.read_text(encoding="utf-8"))
+            if values.pop("format") != FORMAT:
+                raise ValueError("a format that this version does not know")
+            return State(**values)
+        except (OSError, ValueError, KeyError, TypeError) as exc:
+            raise TrainingError(f"{path}: not a readable checkpoint ({exc})") from exc
+
+    def _delete(self, folder: Path) -> None:
+        """Take the name away first: a folder with a checkpoint's name is complete."""
+        if folder.exists():
+            doomed = self._checkpoints / f"{_TEMPORARY}delete-{folder.name}"
+            shutil.rmtree(doomed, ignore_errors=True)
+            folder.rename(doomed)
+            shutil.rmtree(doomed)
+
+
+def frozen_state(module: nn.Module) -> dict[str, Tensor]:
+    """Return the parameters that are not trained, by name."""
+    return {name: p.detach() for name, p in module.named_parameters() if not p.requires_grad}
+
+
+def load_frozen_state(module: nn.Module, tensors: Mapping[str, Tensor]) -> None:
+    """Put back what ``frozen_state`` returned; see ``load_trainable_state``."""
+    _copy_into(frozen_state(module), tensors)
+
+
+def trainable_state(module: nn.Module) -> dict[str, Tensor]:
+    """Return the parameters that are trained, and all buffers, by name."""
+    tensors = {name: p.detach() for name, p in module.named_parameters() if p.requires_grad}
+    return {**tensors, **dict(module.named_buffers())}
+
+
+def load_trainable_state(module: nn.Module, tensors: Mapping[str, Tensor]) -> None:
+    """Put back what ``trainable_state`` returned.
+
+    Raises
+    ------
+    TrainingError
+        If the names or shapes are those of another network.
+    """
+    _copy_into(trainable_state(module), tensors)
+
+
+def optimizer_state(optimizer: torch.optim.Optimizer, module: nn.Module) -> dict[str, Tensor]:
+    """Return Adam's moments and step counts as ``parameter/kind``."""
+    return {
+        f"{name}/{kind}": value
+        for name, parameter in module.named_parameters()
+        for kind, value in optimizer.state.get(parameter, {}).items()
+    }
+
+
+def load_optimizer_state(
+    optimizer: torch.optim.Optimizer, module: nn.Module, tensors: Mapping[str, Tensor]
+) -> None:
+    """Put back what ``optimizer_state`` returned."""
+    parameters = dict(module.named_parameters())
+    for key, value in tensors.items():
+        name, _, kind = key.rpartition("/")
+        if name not in parameters:
+            raise TrainingError(f"the checkpoint's optimizer knows {name}, the network does not")
+        # Adam keeps its step counts on the CPU.
+        device = "cpu" if kind == "step" else parameters[name].device
+        optimizer.state[parameters[name]][kind] = value.to(device)
+
+
+def _copy_into(own: Mapping[str, Tensor], tensors: Mapping[str, Tensor]) -> None:
+    shapes = {name: tensor.shape for name, tensor in tensors.items()}
+    if shapes != {name: tensor.shape for name, tensor in own.items()}:
+        raise TrainingError(
+            "the saved weights are those of another network, or a file of the run is missing"
+        )
+    for name, tensor in own.items():
+        tensor.copy_(tensors[name])
+
+
+def _load_tensors(path: Path, device: torch.device | str = "cpu") -> dict[str, Tensor]:
+    try:
+        tensors: dict[str, Tensor] = load_file(path, device=str(device))
+    except (OSError, SafetensorError) as exc:
+        raise TrainingError(f"{path}: cannot be read ({exc}); the file is damaged") from exc
+    return tensors
+
+
+def _sync(*paths: Path) -> None:
+    for path in paths:
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

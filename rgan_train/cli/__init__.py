@@ -1,0 +1,36 @@
+"""The command ``rgan-train``."""
+
+from __future__ import annotations
+
+from importlib import metadata
+
+import click
+
+from rgan_sdk.cli.lazy import LazyGroup
+
+COMMANDS = {
+    "pair": "Find series of one scan with different kernels.",
+    "fit": "Train a model on listed pairs.",
+    "export": "Write a trained model as ONNX, fp32 and fp16.",
+}
+
+EPILOG = """\b
+From scans to a model:
+  rgan-train pair SCANS -o pairs.csv
+  rgan-train fit pairs.csv -o runs/first \\
+      --set data.source_kernel=B40f --set data.target_kernel=B70f
+  rgan-train export runs/first -o b40f-to-b70f.onnx
+
+For research use. Not a medical device."""
+
+
+@click.group(
+    cls=LazyGroup,
+    package="rgan_train.cli",
+    table=COMMANDS,
+    epilog=EPILOG,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+@click.version_option(metadata.version("rgan-sdk"), prog_name="rgan-train")
+def main() -> None:
+    """Train models that harmonize CT series across convolution kernels."""

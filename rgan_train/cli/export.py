@@ -1,0 +1,77 @@
+"""``rgan-train export``: a trained model as ONNX files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+import click
+
+from rgan_train.cli.extra import require_train_extra
+
+EXAMPLE = """\b
+Example:
+  rgan-train export runs/first -o b40f-to-b70f.onnx"""
+
+
+@click.command(epilog=EXAMPLE)
+@click.argument("run", metavar="RUN", type=click.Path(path_type=Path, exists=True, file_okay=False))
+@click.option(
+    "-o",
+    "--output",
+    metavar="MODEL.onnx",
+    required=True,
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="The fp32 file; the fp16 one is written beside it as MODEL.fp16.onnx.",
+)
+@click.option(
+    "--checkpoint",
+    type=click.Choice(["best", "last"]),
+    default="best",
+    show_default=True,
+    help="By validation PSNR, or the most recent.",
+)
+@click.option("--name", help="The model's name.  [default: SOURCE-to-TARGET, after the kernels]")
+@click.option("--version", default="1.0.0", show_default=True, help="The model's version.")
+@click.option("--data-name", help="What it was trained on, for the model card.")
+@click.option("--data-licence", help="The training data's licence.")
+@click.option("--data-citation", help="How to cite the training data.")
+def command(
+    run: Path,
+    output: Path,
+    checkpoint: Literal["best", "last"],
+    name: str | None,
+    version: str,
+    data_name: str | None,
+    data_licence: str | None,
+    data_citation: str | None,
+) -> None:
+    """Write the model of a training run as one ONNX file, and once more in fp16.
+
+    The files hold everything from HU to HU and a model card. Both are run with ONNX
+    Runtime and compared with PyTorch in HU on the run's validation slices; a deviation
+    beyond 0.05 HU (fp32) or 5 HU (fp16) is an error.
+    """
+    require_train_extra()
+
+    from rgan_train.checkpoint import RunFolder
+    from rgan_train.config_io import override
+    from rgan_train.export import export_run
+
+    given = {"name": data_name, "licence": data_licence, "citation": data_citation}
+    changes = {key: value for key, value in given.items() if value is not None}
+    folder = RunFolder(run)
+    config = override(folder.config(), {"data": changes})
+    exported = export_run(folder, output, config, checkpoint=checkpoint, name=name, version=version)
+    for precision, file in exported.files.items():
+        parity = file.parity
+        click.echo(
+            f"{file.path}: {precision}, {file.size / 1e6:.2f} MB, deviation from PyTorch "
+            f"max {parity.max:.4f}, p99.9 {parity.p999:.4f}, mean {parity.mean:.5f} HU\n"
+            f"  sha256 {file.sha256}"
+        )
+    for figure in exported.card.quality:
+        click.echo(
+            f"{figure.metric}: {figure.input:.4g} -> {figure.output:.4g} "
+            f"({figure.slices} {figure.data})"
+        )

@@ -1,0 +1,73 @@
+"""``rgan-train pair``: list the series that can train a model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+EXAMPLE = """\b
+Example:
+  rgan-train pair SCANS -o pairs.csv"""
+
+
+@click.command(epilog=EXAMPLE)
+@click.argument(
+    "folders", metavar="DIR...", nargs=-1, required=True, type=click.Path(path_type=Path)
+)
+@click.option(
+    "-o",
+    "--output",
+    metavar="PAIRS.csv",
+    required=True,
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="The list to write.",
+)
+def command(folders: tuple[Path, ...], output: Path) -> None:
+    """Find series of one scan with different kernels.
+
+    Searches folders of DICOM files for series that show the same slices with different
+    convolution kernels, and writes them to a CSV file for `rgan-train fit`. Series that
+    come close are listed with the reason why they are no pair.
+    """
+    from rich.console import Console
+
+    from rgan_sdk.errors import TrainingError
+    from rgan_train.pairing import find_pairs
+    from rgan_train.pairs_csv import write_pairs
+
+    pairing = find_pairs(folders)
+    console = Console()
+    if pairing.near_misses:
+        table = _table("Not paired", "series", "kernels", "reason")
+        for miss in pairing.near_misses:
+            uids = f"{miss.series_a}\n{miss.series_b}"
+            table.add_row(uids, " / ".join(miss.kernels), miss.reason)
+        console.print(table)
+    if not pairing.pairs:
+        raise TrainingError(
+            f"no pair among {pairing.series} CT series: a pair is two series of one study with "
+            "different ConvolutionKernel and the same frame of reference, matrix, spacing and "
+            "positions"
+        )
+    table = _table("Pairs", "patient", "manufacturer", "kernels", "slices", "matrix")
+    for pair in pairing.pairs:
+        kernels = f"{pair.kernel_a} / {pair.kernel_b}"
+        matrix = f"{pair.rows}x{pair.columns}"
+        table.add_row(pair.patient, pair.manufacturer, kernels, str(pair.slices), matrix)
+    console.print(table)
+    write_pairs(pairing.pairs, output)
+    click.echo(f"{output}: {len(pairing.pairs)} found among {pairing.series} CT series")
+
+
+def _table(title: str, *headings: str) -> Table:
+    from rich.table import Table
+
+    table = Table(title=title, title_justify="left", box=None, pad_edge=False)
+    for heading in headings:
+        table.add_column(heading, overflow="fold")
+    return table

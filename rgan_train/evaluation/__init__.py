@@ -1,0 +1,1 @@
+"""Measures of harmonized images. Needs no torch."""

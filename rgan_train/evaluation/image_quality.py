@@ -1,0 +1,71 @@
+"""Image quality against a target: PSNR and SSIM (paper, section 3.1)."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+from numpy.typing import NDArray
+
+from rgan_sdk.hu import HUWindow
+
+_RADIUS = 5
+_SIGMA = 1.5
+
+
+def psnr(image: NDArray[np.float32], target: NDArray[np.float32], window: HUWindow) -> float:
+    """Peak signal-to-noise ratio in dB; both images are clipped to the window.
+
+    Parameters
+    ----------
+    image, target
+        HU, of the same shape.
+    window
+        Its width is the peak.
+
+    Returns
+    -------
+    float
+        Infinite for equal images.
+    """
+    error = float(np.mean(np.square(_clip(image, window) - _clip(target, window))))
+    return 10 * math.log10(window.width**2 / error) if error > 0 else math.inf
+
+
+def ssim(image: NDArray[np.float32], target: NDArray[np.float32], window: HUWindow) -> float:
+    """Structural similarity, mean over the image; both are clipped to the window.
+
+    Parameters
+    ----------
+    image, target
+        ``[H, W]`` HU, at least 11 x 11.
+    window
+        Its width is the dynamic range L.
+
+    Notes
+    -----
+    Wang et al. 2004: Gaussian weights of 11x11 pixels with sigma 1.5, K1 = 0.01,
+    K2 = 0.03, only where the weights lie inside the image.
+    """
+    x, y = _clip(image, window), _clip(target, window)
+    c1, c2 = (0.01 * window.width) ** 2, (0.03 * window.width) ** 2
+    mean_x, mean_y = _blur(x), _blur(y)
+    variance_x = _blur(x * x) - mean_x**2
+    variance_y = _blur(y * y) - mean_y**2
+    covariance = _blur(x * y) - mean_x * mean_y
+    numerator = (2 * mean_x * mean_y + c1) * (2 * covariance + c2)
+    denominator = (mean_x**2 + mean_y**2 + c1) * (variance_x + variance_y + c2)
+    return float(np.mean(numerator / denominator))
+
+
+def _clip(image: NDArray[np.float32], window: HUWindow) -> NDArray[np.float64]:
+    return np.clip(image.astype(np.float64), window.lower, window.upper)
+
+
+def _blur(image: NDArray[np.float64]) -> NDArray[np.float64]:
+    taps = np.exp(-0.5 * (np.arange(-_RADIUS, _RADIUS + 1) / _SIGMA) ** 2)
+    taps /= taps.sum()
+    rows = sliding_window_view(image, len(taps), axis=0) @ taps
+    blurred: NDArray[np.float64] = sliding_window_view(rows, len(taps), axis=1) @ taps
+    return blurred

@@ -1,0 +1,82 @@
+"""The whole computation of a model: Hounsfield units in, Hounsfield units out.
+
+Validation and export use this one module, so what is validated is what is exported.
+"""
+
+from __future__ import annotations
+
+import copy
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from rgan_sdk.hu import HUWindow
+from rgan_train.networks.generator import Generator
+
+HANDOVER = 8.0
+"""HU over which the output blends into the input at both ends of the window."""
+
+
+def normalize(hu: Tensor, window: HUWindow) -> Tensor:
+    """Clip HU to the window and map it to [0, 1]."""
+    return (hu.clamp(window.lower, window.upper) - window.lower) / window.width
+
+
+class HarmonizationGraph(nn.Module):
+    """``out = hu + w(hu) * (f(clip(hu)) - clip(hu))``; HU outside the window stay.
+
+    Parameters
+    ----------
+    generator
+        ``f`` in units of the window. Its weights are shared, not copied.
+    window
+        HU that the generator sees.
+
+    Notes
+    -----
+    ``w`` rises from 0 at each end of the window to 1 within ``HANDOVER`` HU. A residual
+    generator's output is used as the difference it is: adding the input and taking it
+    away again would only cost accuracy.
+    """
+
+    def __init__(self, generator: Generator, window: HUWindow) -> None:
+        super().__init__()
+        self.window = window
+        self.multiple = generator.multiple
+        self.residual = generator.output == "residual"
+        self.network = copy.copy(generator)
+        self.network.output = "direct"
+        self.network_dtype = torch.float32
+
+    def use_float16(self) -> HarmonizationGraph:
+        """Turn to float16 inside the network; everything around it stays float32."""
+        self.network = copy.deepcopy(self.network).half()
+        self.network_dtype = torch.float16
+        return self
+
+    def forward(self, hu: Tensor) -> Tensor:
+        """Take ``[N, 1, H, W]`` float32 HU to the same shape and type."""
+        lower, upper = self.window.lower, self.window.upper
+        clipped = hu.clamp(lower, upper)
+        normalized = (clipped - lower) / self.window.width
+        output = self.network(normalized.to(self.network_dtype)).to(torch.float32)
+        difference = output * self.window.width
+        if not self.residual:
+            difference = difference + lower - clipped
+        weight = ((hu - lower) / HANDOVER).clamp(0, 1) * ((upper - hu) / HANDOVER).clamp(0, 1)
+        harmonized: Tensor = hu + weight * difference
+        return harmonized
+
+
+@torch.no_grad()
+def harmonize_slice(
+    graph: HarmonizationGraph, hu: NDArray[np.float32], device: torch.device | str = "cpu"
+) -> NDArray[np.float32]:
+    """Harmonize ``[H, W]`` of any size with PyTorch, padded and cropped as the SDK does."""
+    rows, columns = hu.shape
+    margins = ((0, -rows % graph.multiple), (0, -columns % graph.multiple))
+    padded = np.pad(hu, margins, mode="edge")[None, None]
+    out: NDArray[np.float32] = graph(torch.from_numpy(padded).to(device)).cpu().numpy()
+    return out[0, 0, :rows, :columns]

@@ -1,0 +1,39 @@
+"""The losses of the paper (section 2.1, after Isola et al. 2017) and their schedule."""
+
+from __future__ import annotations
+
+import math
+from typing import Literal
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+FINAL_RATE = 0.01
+"""What the cosine schedule leaves of the learning rate at the end."""
+
+
+def adversarial_loss(logits: Tensor, is_target: bool, kind: Literal["bce", "lsgan"]) -> Tensor:
+    """How far a discriminator's logits are from the answer wanted.
+
+    Parameters
+    ----------
+    logits
+        ``[N, 1, h, w]``, high where a patch looks like the target.
+    is_target
+        The answer wanted for all patches.
+    kind
+        ``bce``: cross-entropy; ``lsgan``: mean squared distance to 0 or 1.
+    """
+    wanted = torch.full_like(logits, float(is_target))
+    if kind == "bce":
+        return functional.binary_cross_entropy_with_logits(logits, wanted)
+    return functional.mse_loss(logits, wanted)
+
+
+def rate_factor(progress: float, schedule: Literal["constant", "cosine"]) -> float:
+    """Return the share of the learning rate in force at ``progress`` in [0, 1]."""
+    if schedule == "constant":
+        return 1.0
+    cosine = 0.5 * (1 + math.cos(math.pi * min(progress, 1.0)))
+    return FINAL_RATE + (1 - FINAL_RATE) * cosine

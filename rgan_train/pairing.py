@@ -1,0 +1,226 @@
+"""Finding series of one scan that differ in their convolution kernel."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import combinations, pairwise
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rgan_sdk.errors import TrainingError
+
+if TYPE_CHECKING:
+    from rgan_sdk.dicom.series import Series
+
+POSITION_TOLERANCE = 0.01
+"""Millimetres by which slices of one position may differ in what the header says."""
+
+SPACING_TOLERANCE = 1e-4
+ORIENTATION_TOLERANCE = 1e-4
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two series of one scan with different kernels, slice by slice at the same place.
+
+    Attributes
+    ----------
+    patient
+        Pseudonym; holds nothing of the patient's name or number.
+    folder_a, folder_b
+        Where the series' files are.
+    split
+        ``train``, ``validation`` or ``test`` where the user assigns the pair; else empty.
+    """
+
+    patient: str
+    kernel_a: str
+    kernel_b: str
+    manufacturer: str
+    slices: int
+    rows: int
+    columns: int
+    study_instance_uid: str
+    frame_of_reference_uid: str
+    series_a: str
+    series_b: str
+    folder_a: Path
+    folder_b: Path
+    split: str = ""
+
+
+@dataclass(frozen=True)
+class NearMiss:
+    """Two series of one study that are no pair, and why."""
+
+    series_a: str
+    series_b: str
+    kernels: tuple[str, str]
+    reason: str
+
+
+@dataclass(frozen=True)
+class Pairing:
+    """What ``find_pairs`` found."""
+
+    pairs: tuple[Pair, ...]
+    near_misses: tuple[NearMiss, ...]
+    series: int
+
+
+def find_pairs(folders: Iterable[Path]) -> Pairing:
+    """Find all pairs below some folders.
+
+    Parameters
+    ----------
+    folders
+        Searched recursively; a folder may hold one series or thousands.
+
+    Raises
+    ------
+    TrainingError
+        If a folder does not exist.
+    """
+    found = {}
+    for folder in folders:
+        for series in _series_below(folder):
+            found[series.series_instance_uid, series.group] = series
+    studies: dict[tuple[str, str], list[Series]] = defaultdict(list)
+    for key in sorted(found):
+        studies[found[key].patient, found[key].study_instance_uid].append(found[key])
+    pairs, near_misses = [], []
+    for study in studies.values():
+        for a, b in combinations(study, 2):
+            kernels = (kernel_of(a), kernel_of(b))
+            reason = difference(a, b)
+            if reason is not None:
+                near_misses.append(
+                    NearMiss(a.series_instance_uid, b.series_instance_uid, kernels, reason)
+                )
+            elif kernels[0] != kernels[1]:
+                pairs.append(_pair(a, b))
+    return Pairing(tuple(pairs), tuple(near_misses), len(found))
+
+
+def kernel_of(series: Series) -> str:
+    """Return the convolution kernel, empty where the header has none."""
+    return series.convolution_kernel or ""
+
+
+def difference(a: Series, b: Series) -> str | None:
+    """Say in what two series of one study differ so that they cannot be paired.
+
+    Returns
+    -------
+    str or None
+        None where they differ in nothing but the kernel.
+    """
+    if not (kernel_of(a) and kernel_of(b)):
+        return "a series has no ConvolutionKernel"
+    if a.frame_of_reference_uid != b.frame_of_reference_uid:
+        return "different frames of reference"
+    if (a.rows, a.columns) != (b.rows, b.columns):
+        return f"different matrix: {a.rows}x{a.columns} and {b.rows}x{b.columns}"
+    if not _close(a.pixel_spacing, b.pixel_spacing, SPACING_TOLERANCE):
+        return f"different pixel spacing: {a.pixel_spacing} and {b.pixel_spacing} mm"
+    if not _close(a.orientation, b.orientation, ORIENTATION_TOLERANCE):
+        return "different orientation"
+    if len(a.slices) != len(b.slices):
+        return f"different number of slices: {len(a.slices)} and {len(b.slices)}"
+    for number, (slice_a, slice_b) in enumerate(zip(a.slices, b.slices, strict=True)):
+        if not _close(slice_a.origin, slice_b.origin, POSITION_TOLERANCE):
+            return (
+                f"different positions: slice {number} is at {_shown(slice_a.origin)} and "
+                f"{_shown(slice_b.origin)} mm"
+            )
+    for first, second in pairwise(a.slices):
+        if second.position - first.position <= POSITION_TOLERANCE:
+            return f"several slices at one position, {second.position:.3f} mm"
+    return None
+
+
+def open_pairs(pairs: Iterable[Pair]) -> list[tuple[Series, Series]]:
+    """Find the two series of each listed pair on disk, and check that they still are one.
+
+    Raises
+    ------
+    TrainingError
+        If a series is gone, or the two no longer agree.
+    """
+    folders: dict[Path, tuple[Series, ...]] = {}
+    opened = []
+    for pair in pairs:
+        a = _find_series(folders, pair.folder_a, pair.series_a, pair)
+        b = _find_series(folders, pair.folder_b, pair.series_b, pair)
+        reason = difference(a, b)
+        if reason is not None:
+            raise TrainingError(
+                f"series {pair.series_a} and {pair.series_b} are not a pair any more: {reason}; "
+                "write the list again with `rgan-train pair`"
+            )
+        opened.append((a, b))
+    return opened
+
+
+def _pair(a: Series, b: Series) -> Pair:
+    return Pair(
+        patient=a.patient,
+        kernel_a=kernel_of(a),
+        kernel_b=kernel_of(b),
+        manufacturer=a.manufacturer or "",
+        slices=len(a.slices),
+        rows=a.rows,
+        columns=a.columns,
+        study_instance_uid=a.study_instance_uid,
+        frame_of_reference_uid=a.frame_of_reference_uid or "",
+        series_a=a.series_instance_uid,
+        series_b=b.series_instance_uid,
+        folder_a=_folder_of(a),
+        folder_b=_folder_of(b),
+    )
+
+
+def _series_below(folder: Path) -> tuple[Series, ...]:
+    from rgan_sdk.dicom.series import find_series
+
+    try:
+        return find_series(folder).series
+    except OSError as exc:
+        raise TrainingError(f"{folder}: cannot be searched ({exc.strerror})") from exc
+
+
+def _find_series(
+    folders: dict[Path, tuple[Series, ...]], folder: Path, uid: str, pair: Pair
+) -> Series:
+    if folder not in folders:
+        folders[folder] = _series_below(folder)
+    wanted = (uid, pair.rows, pair.columns, pair.slices)
+    matching = [
+        series
+        for series in folders[folder]
+        if (series.series_instance_uid, series.rows, series.columns, len(series.slices)) == wanted
+    ]
+    if len(matching) != 1:
+        raise TrainingError(
+            f"{folder}: has no series {uid} of {pair.slices} slices {pair.rows}x{pair.columns}; "
+            "was it moved or changed? Write the list again with `rgan-train pair`"
+        )
+    return matching[0]
+
+
+def _folder_of(series: Series) -> Path:
+    folders = {item.path.resolve().parent for item in series.slices}
+    folder = folders.pop()
+    while any(not other.is_relative_to(folder) for other in folders):
+        folder = folder.parent
+    return folder
+
+
+def _close(first: Sequence[float], second: Sequence[float], tolerance: float) -> bool:
+    return all(abs(x - y) <= tolerance for x, y in zip(first, second, strict=True))
+
+
+def _shown(point: Sequence[float]) -> str:
+    return "\\".join(f"{value:.3f}" for value in point)

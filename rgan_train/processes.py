@@ -1,0 +1,92 @@
+"""Devices and processes of a run: which, how they agree, and how Ctrl-C stops them."""
+
+from __future__ import annotations
+
+import os
+import signal
+from types import FrameType, TracebackType
+from typing import Literal, Self
+
+import torch
+from lightning_fabric import Fabric
+
+from rgan_sdk.errors import ConfigurationError
+
+Precision = Literal["auto", "32-true", "bf16-mixed", "16-mixed"]
+
+
+def make_fabric(devices: int, precision: Precision) -> Fabric:
+    """Return a Fabric for the devices asked for; not yet launched.
+
+    Parameters
+    ----------
+    devices
+        GPUs where there are any, else processes on the CPU. Under ``torchrun`` its own
+        numbers count.
+    precision
+        ``auto`` takes what the device is made for.
+
+    Raises
+    ------
+    ConfigurationError
+        If there are fewer devices than asked for, or they lack the precision.
+    """
+    nodes = 1
+    if torch.distributed.is_torchelastic_launched():
+        devices = int(os.environ["LOCAL_WORLD_SIZE"])
+        nodes = int(os.environ["WORLD_SIZE"]) // devices
+    on_gpu = torch.cuda.is_available()
+    if on_gpu and devices > torch.cuda.device_count():
+        raise ConfigurationError(
+            f"--devices {devices}: this machine has {torch.cuda.device_count()} GPUs"
+        )
+    if precision == "16-mixed" and not on_gpu:
+        raise ConfigurationError("training.precision = '16-mixed' needs a GPU; use auto")
+    if precision == "auto":
+        precision = _native_precision(on_gpu)
+    return Fabric(
+        accelerator="cuda" if on_gpu else "cpu",
+        devices=devices,
+        num_nodes=nodes,
+        strategy="ddp" if devices * nodes > 1 else "auto",
+        precision=precision,
+    )
+
+
+def _native_precision(on_gpu: bool) -> Literal["32-true", "bf16-mixed", "16-mixed"]:
+    if not on_gpu:
+        return "32-true"
+    # Not is_bf16_supported() alone: it is true where bf16 is only emulated.
+    return "bf16-mixed" if torch.cuda.get_device_capability() >= (8, 0) else "16-mixed"
+
+
+def combine(fabric: Fabric, how: Literal["max", "mean", "sum"], *values: float) -> list[float]:
+    """Combine each value over all processes, so that all of them decide alike."""
+    if fabric.world_size == 1:
+        return list(values)
+    ours = torch.tensor(values, dtype=torch.float64, device=fabric.device)
+    combined = fabric.all_reduce(ours, reduce_op=how)
+    assert isinstance(combined, torch.Tensor)
+    return [float(value) for value in combined]
+
+
+class Interrupt:
+    """Turns Ctrl-C into a request to stop after the current step."""
+
+    def __init__(self) -> None:
+        self.requested = False
+
+    def __enter__(self) -> Self:
+        self._previous = signal.signal(signal.SIGINT, self._request)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        signal.signal(signal.SIGINT, self._previous)
+
+    def _request(self, number: int, frame: FrameType | None) -> None:
+        self.requested = True

@@ -1,0 +1,145 @@
+"""The commands, end to end on a phantom and in their refusals."""
+
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+from support.training import (
+    TINY,
+    list_pairs,
+    settings,
+    train,
+    write_pair_of_scans,
+    write_scan,
+)
+
+from rgan_sdk.model import HarmonizationModel
+
+
+def test_from_scans_to_a_model(scans, tmp_path):
+    pairs, run, model = tmp_path / "pairs.csv", tmp_path / "run", tmp_path / "model.onnx"
+    found = train("pair", scans, "-o", pairs)
+    assert found.exit_code == 0
+    assert "B40f / B70f" in found.output
+    fitted = train("fit", pairs, "-o", run, *settings())
+    assert fitted.exit_code == 0, fitted.output
+    assert "epoch 2:" in fitted.output
+    assert "best validation PSNR" in fitted.output
+    exported = train("export", run, "-o", model)
+    assert exported.exit_code == 0, exported.output
+    assert "deviation from PyTorch max 0." in exported.output
+    assert HarmonizationModel.open(model).card.target_kernel == "B70f"
+
+
+def test_configuration_from_a_file_and_resume(pairs_csv, tmp_path):
+    toml = tmp_path / "tiny.toml"
+    tables: dict[str, list[str]] = {}
+    for assignment in TINY:
+        name, value = assignment.split("=")
+        table, key = name.split(".")
+        quoted = value if value[0] in "[0123456789" else f'"{value}"'
+        tables.setdefault(table, []).append(f"{key} = {quoted}")
+    toml.write_text(
+        "".join(f"[{name}]\n" + "\n".join(keys) + "\n" for name, keys in tables.items())
+    )
+    run = tmp_path / "run"
+    assert train("fit", pairs_csv, "-o", run, "--config", toml).exit_code == 0
+    resumed = train("fit", pairs_csv, "-o", run, "--resume", "--set", "training.epochs=3")
+    assert resumed.exit_code == 0, resumed.output
+    assert "epoch 3:" in resumed.output
+    assert "epoch 2:" not in resumed.output
+    refused = train("fit", pairs_csv, "-o", run, "--resume", "--set", "training.seed=9")
+    assert refused.exit_code == 1
+    assert "another training.seed" in refused.stderr
+
+
+def test_ctrl_c_saves_and_says_how_to_go_on(pairs_csv, tmp_path):
+    code = "from rgan_train.cli import main; main()"
+    process = subprocess.Popen(
+        [
+            *(sys.executable, "-c", code, "fit", str(pairs_csv), "-o", str(tmp_path / "run")),
+            *settings(["training.epochs=100000"]),
+        ],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )
+    for line in process.stdout:
+        if line.startswith("epoch 1:"):
+            process.send_signal(signal.SIGINT)
+            break
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "--resume" in errors
+    assert list((tmp_path / "run" / "checkpoints").iterdir())
+
+
+def test_help_imports_no_torch():
+    code = (
+        "import sys; from rgan_train.cli import main\n"
+        "try: main(['--help'])\n"
+        "finally: assert not {'torch', 'pydicom', 'onnx'} & set(sys.modules)"
+    )
+    shown = subprocess.run(
+        [sys.executable, "-c", code], check=True, capture_output=True, text=True
+    ).stdout
+    assert all(command in shown for command in ("pair", "fit", "export"))
+
+
+@pytest.mark.parametrize("command", ["pair", "fit", "export"])
+def test_each_command_has_help_with_an_example(command):
+    shown = train(command, "--help")
+    assert shown.exit_code == 0
+    assert f"rgan-train {command}" in shown.output
+
+
+@pytest.mark.parametrize(
+    "arguments", [["pair"], ["fit", "nowhere.csv", "-o", "run"], ["fit"], ["simulate"]]
+)
+def test_usage(arguments):
+    assert train(*arguments).exit_code == 2
+
+
+def test_no_pairs(tmp_path):
+    write_scan(tmp_path, "B40f", slices=2, size=16)
+    write_scan(tmp_path, "B70f", series=2, slices=3, size=16)
+    done = train("pair", tmp_path, "-o", tmp_path / "pairs.csv")
+    assert done.exit_code == 1
+    assert "different number of slices" in done.output
+    assert "no pair among 2 CT series" in done.stderr
+    assert not (tmp_path / "pairs.csv").exists()
+
+
+def test_bad_data_and_configuration_exit_with_1(tmp_path):
+    write_pair_of_scans(tmp_path, slices=9, size=16)
+    pairs = list_pairs(tmp_path)
+    short = train("fit", pairs, "-o", tmp_path / "run", *settings())
+    assert short.exit_code == 1
+    assert "9 slices are too few" in short.stderr
+    unknown = train("fit", pairs, "-o", tmp_path / "run", "--set", "training.epoch=1")
+    assert unknown.exit_code == 1
+    assert "valid are epochs" in unknown.stderr
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("command", ["fit", "export"])
+def test_without_the_extra(pairs_csv, tmp_path, monkeypatch, command):
+    monkeypatch.setattr("rgan_train.cli.extra.PACKAGES", ("no_such_torch",))
+    source = pairs_csv if command == "fit" else tmp_path
+    done = train(command, source, "-o", tmp_path / "out.onnx")
+    assert done.exit_code == 1
+    assert "no_such_torch" in done.stderr
+    assert "pip install 'rgan-sdk[train]'" in done.stderr
+
+
+def test_no_patient_data_is_shown_or_written(scans, tmp_path):
+    pairs, run = tmp_path / "pairs.csv", tmp_path / "run"
+    shown = train("pair", scans, "-o", pairs).output
+    shown += train("fit", pairs, "-o", run, *settings()).output
+    written = b"".join(path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
+    for canary in ("CANARY", "patient 1"):
+        assert canary not in shown
+        assert canary.encode() not in written

@@ -1,0 +1,83 @@
+"""Training on two processes: started by ``--devices 2`` and by torchrun."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from safetensors.numpy import load_file
+from support.training import settings, train, weights
+
+from rgan_train.processes import combine, make_fabric
+
+# Each process writes what it drew first and its weights at the end.
+SCRIPT = """
+import os
+from pathlib import Path
+import numpy as np, torch
+from safetensors.numpy import save_file
+from rgan_train import sampling, trainer
+from rgan_train.cli import main
+
+torch.set_num_threads(1)
+folder = Path(os.environ["RECORD_TO"])
+drawn = {}
+draw, save = sampling.Sampler.draw, trainer._Run._save
+
+def recording_draw(self, epoch, step, rank):
+    batch = draw(self, epoch, step, rank)
+    drawn[f"drawn.{epoch}.{step}"] = np.ascontiguousarray(batch.source_hu)
+    return batch
+
+def recording_save(self, state):
+    save(self, state)
+    weights = {name: value.numpy() for name, value in self.gan.tensors()["generator"].items()}
+    save_file({**drawn, **weights}, folder / f"rank{self.fabric.global_rank}.safetensors")
+
+sampling.Sampler.draw, trainer._Run._save = recording_draw, recording_save
+main()
+"""
+
+WHOLE = ("training.crop=0", "training.epochs=1", "training.steps_per_epoch=3")
+
+
+def launcher(kind: str, script: Path) -> tuple[list[str], list[str]]:
+    if kind == "torchrun":
+        module = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
+        return [sys.executable, *module, str(script)], []
+    return [sys.executable, str(script)], ["--devices", "2"]
+
+
+@pytest.mark.parametrize("kind", ["devices", "torchrun"])
+def test_two_processes_train_one_model(pairs_csv, tmp_path, kind):
+    script = tmp_path / "script.py"
+    script.write_text(SCRIPT)
+    command, options = launcher(kind, script)
+    two = [*settings((*WHOLE, "training.batch_size=1")), *options]
+    subprocess.run(
+        [*command, "fit", str(pairs_csv), "-o", str(tmp_path / "two"), *two],
+        check=True,
+        capture_output=True,
+        env={**os.environ, "OMP_NUM_THREADS": "1", "RECORD_TO": str(tmp_path)},
+        timeout=120,
+    )
+    ranks = [load_file(tmp_path / f"rank{rank}.safetensors") for rank in (0, 1)]
+    drawn = [name for name in ranks[0] if name.startswith("drawn")]
+    assert len(drawn) == 3
+    assert not any(np.array_equal(ranks[0][name], ranks[1][name]) for name in drawn)
+    trained = [name for name in ranks[0] if name not in drawn]
+    assert all(np.array_equal(ranks[0][name], ranks[1][name]) for name in trained)
+
+    # Averaged gradients: one process with the same slices in one batch trains the same.
+    one = settings((*WHOLE, "training.batch_size=2"))
+    assert train("fit", pairs_csv, "-o", tmp_path / "one", *one).exit_code == 0
+    single = weights(tmp_path / "one")
+    assert all(np.allclose(single[name], ranks[0][name], atol=2e-5) for name in trained)
+
+
+def test_one_process_combines_nothing():
+    fabric = make_fabric(1, "auto")
+    assert fabric.world_size == 1
+    assert combine(fabric, "max", 1.0, 2.0) == [1.0, 2.0]
