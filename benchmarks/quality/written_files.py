@@ -114,7 +114,7 @@ def draw(
     figure, axes = plt.subplots(
         3, len(columns), figsize=(3.2 * len(columns), 10.2), layout="constrained"
     )
-    part = (slice(150, 290), slice(300, 440))
+    part = (slice(190, 330), slice(280, 420))
     for column, (name, hu) in zip(axes.T, columns.items(), strict=True):
         column[0].imshow(hu, cmap="gray", vmin=-1350, vmax=150)
         column[0].set_title(name)
@@ -123,7 +123,7 @@ def draw(
         for axis in column:
             axis.set_axis_off()
     axes[0, 0].add_patch(
-        plt.Rectangle((300, 150), 140, 140, fill=False, edgecolor="lime", linewidth=1)
+        plt.Rectangle((280, 190), 140, 140, fill=False, edgecolor="lime", linewidth=1)
     )
     figure.suptitle(
         f"Slice {parse_ranges(options.slices)[index]}; magnified; difference to the target "
