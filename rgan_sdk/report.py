@@ -8,6 +8,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from rgan_sdk.errors import OutputError
+
 REPORT_SCHEMA = 1
 
 Status = Literal["done", "skipped", "failed"]
@@ -90,10 +92,19 @@ class Report:
         )
 
     def write(self, path: Path) -> None:
-        """Write the report to a file, whole or not at all."""
+        """Write the report to a file, whole or not at all.
+
+        Raises
+        ------
+        OutputError
+            If it cannot be written.
+        """
         temporary = path.with_name(f".{path.name}.partial")
-        temporary.write_text(self.to_json())
-        temporary.replace(path)
+        try:
+            temporary.write_text(self.to_json())
+            temporary.replace(path)
+        except OSError as exc:
+            raise OutputError(f"{path}: cannot write the report ({exc.strerror})") from exc
 
 
 def _count(statuses: Any) -> dict[str, int]:

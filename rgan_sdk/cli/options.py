@@ -12,6 +12,14 @@ FILE = click.Path(path_type=Path, dir_okay=False)
 
 input_argument = click.argument("source", metavar="INPUT", type=FOLDER)
 
+report_option = click.option(
+    "--report",
+    type=FILE,
+    metavar="FILE.json",
+    callback=lambda _context, _parameter, path: _in_existing_folder(path),
+    help="Write the report as JSON; its folder must exist.",
+)
+
 any_kernel_option = click.option(
     "--any-kernel",
     is_flag=True,
@@ -41,3 +49,10 @@ def model_option(required: bool) -> Callable[[Callable[..., None]], Callable[...
         metavar="FILE|NAME",
         help="An ONNX file, or the name of a packaged model (see `rgan-harmonize models`).",
     )
+
+
+def _in_existing_folder(path: Path | None) -> Path | None:
+    """Refuse before a long run what could not be written after it."""
+    if path is not None and not path.parent.is_dir():
+        raise click.BadParameter(f"there is no folder {path.parent}")
+    return path

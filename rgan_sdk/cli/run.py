@@ -8,13 +8,13 @@ from pathlib import Path
 import click
 
 from rgan_sdk.cli.options import (
-    FILE,
     FOLDER,
     any_kernel_option,
     device_option,
     engine_option,
     input_argument,
     model_option,
+    report_option,
 )
 
 SOME_FAILED = 3
@@ -55,7 +55,7 @@ OUTPUT/<new series UID>/<new SOP UID>.dcm. For research use, not a medical devic
 )
 @any_kernel_option
 @click.option("--preview", is_flag=True, help="Write before/after pictures to OUTPUT/previews.")
-@click.option("--report", type=FILE, metavar="FILE.json", help="Write the report as JSON.")
+@report_option
 @click.option("--dry-run", is_flag=True, help="Only show what would be done; write nothing.")
 def command(
     source: Path,

@@ -6,7 +6,12 @@ from pathlib import Path
 
 import click
 
-from rgan_sdk.cli.options import FILE, any_kernel_option, input_argument, model_option
+from rgan_sdk.cli.options import (
+    any_kernel_option,
+    input_argument,
+    model_option,
+    report_option,
+)
 
 EPILOG = """\b
 Examples:
@@ -18,7 +23,7 @@ Examples:
 @input_argument
 @model_option(required=False)
 @any_kernel_option
-@click.option("--report", type=FILE, metavar="FILE.json", help="Write the report as JSON.")
+@report_option
 def command(source: Path, model: str | None, any_kernel: bool, report: Path | None) -> None:
     """Show the CT series below INPUT, which would run, which not and why."""
     from rgan_sdk.cli.tables import print_report

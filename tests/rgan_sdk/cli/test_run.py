@@ -203,6 +203,15 @@ def test_output_that_is_not_empty_is_refused(run, source, tmp_path):
     assert [path.name for path in out.iterdir()] == ["precious"]
 
 
+def test_a_report_that_cannot_be_written_is_refused_before_the_run(source, tmp_path, model):
+    out = tmp_path / "out"
+    report = tmp_path / "nowhere" / "report.json"
+    result = harmonize("run", source, out, "--model", model, "--report", report)
+    assert result.exit_code == 2
+    assert "there is no folder" in result.output
+    assert not out.exists()
+
+
 @pytest.mark.parametrize("where", ["inside", "around", "same"])
 def test_output_and_input_must_not_contain_each_other(source, model, where):
     out = {"inside": source / "out", "around": source.parent, "same": source}[where]
