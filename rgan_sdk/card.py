@@ -84,7 +84,9 @@ class ModelCard:
         """Return the card as JSON text, checked against the schema."""
         fields = asdict(self)
         fields["window"]["handover"] = fields.pop("handover")
-        text = json.dumps({"format": CARD_FORMAT, **fields}, indent=1, ensure_ascii=False)
+        text = json.dumps(
+            {"format": CARD_FORMAT, **fields}, indent=1, ensure_ascii=False, allow_nan=False
+        )
         ModelCard.from_json(text)
         return text
 
@@ -109,6 +111,8 @@ class ModelCard:
         return cls(
             window=HUWindow(**window),
             handover=handover,
+            # JSON Schema takes 8.0 for an integer.
+            multiple=int(fields.pop("multiple")),
             source_kernels=tuple(fields.pop("source_kernels")),
             manufacturers=tuple(fields.pop("manufacturers")),
             training_data=tuple(TrainingData(**item) for item in fields.pop("training_data")),
@@ -128,8 +132,8 @@ def _validated(text: str) -> dict[str, Any]:
     import jsonschema
 
     try:
-        fields = json.loads(text)
-    except ValueError as exc:
+        fields = json.loads(text, parse_constant=_refuse_constant)
+    except (ValueError, RecursionError) as exc:
         raise ModelFormatError(f"model card: not valid JSON ({exc})") from exc
     version = fields.get("format") if isinstance(fields, dict) else None
     if isinstance(version, int) and version > CARD_FORMAT:
@@ -142,6 +146,10 @@ def _validated(text: str) -> dict[str, Any]:
         raise ModelFormatError(f"model card: {error.json_path}: {error.message}")
     assert isinstance(fields, dict)
     return fields
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is not a number in JSON")
 
 
 @functools.cache

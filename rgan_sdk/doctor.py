@@ -6,17 +6,16 @@ import platform
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from importlib import metadata, util
+from importlib import import_module, metadata, util
 
 import numpy as np
 
-from rgan_sdk.engines import onnxruntime
+from rgan_sdk.dicom.codecs import undecodable_syntaxes
+from rgan_sdk.engines import ENGINES, onnxruntime
 from rgan_sdk.errors import RganError
 from rgan_sdk.harmonizer import Harmonizer
 from rgan_sdk.hu import hu_to_stored, stored_to_hu
 from rgan_sdk.model import packaged_models
-
-CODECS = {"pylibjpeg": "HTJ2K", "openjpeg": "JPEG 2000", "jpeg_ls": "JPEG-LS", "rle": "RLE"}
 
 
 @dataclass(frozen=True)
@@ -46,8 +45,9 @@ def examine() -> list[Check]:
         _guarded("native core", _native_core),
         _guarded("ONNX Runtime", _runtime),
         _guarded("CUDA", _cuda),
+        _guarded("engines", _engines),
         *(_guarded(f"model {name}", partial(_self_test, name)) for name in packaged_models()),
-        _codecs(),
+        _guarded("codecs", _codecs),
         _training(),
     ]
 
@@ -57,6 +57,8 @@ def _guarded(name: str, examine_one: Callable[[], Check]) -> Check:
         return examine_one()
     except RganError as exc:
         return Check(name, False, str(exc))
+    except Exception as exc:  # whatever is wrong with an installation, say so
+        return Check(name, False, f"{type(exc).__name__}: {exc}")
 
 
 def _native_core() -> Check:
@@ -87,6 +89,17 @@ def _cuda() -> Check:
     )
 
 
+def _engines() -> Check:
+    modules = {name: import_module(module) for name, (module, _) in ENGINES.items()}
+    absent = [
+        f"{name} (needs {' or '.join(module.REQUIREMENTS)})"
+        for name, module in modules.items()
+        if not module.is_available()
+    ]
+    usable = [name for name, module in modules.items() if module.is_available()]
+    return Check("engines", not absent, ", ".join([*usable, *(f"not {name}" for name in absent)]))
+
+
 def _self_test(name: str) -> Check:
     """Harmonize one slice of noise on the CPU; pixels outside the window must not change."""
     hu = np.random.default_rng(0).normal(0, 50, (128, 128)).astype(np.float32)
@@ -100,11 +113,16 @@ def _self_test(name: str) -> Check:
 
 
 def _codecs() -> Check:
-    missing = [label for module, label in CODECS.items() if util.find_spec(module) is None]
+    missing = undecodable_syntaxes()
     if not missing:
-        return Check("codecs", True, ", ".join(CODECS.values()))
+        return Check(
+            "codecs", True, "all compressed transfer syntaxes of docs/dicom-conformance.md"
+        )
     return Check(
-        "codecs", None, f"cannot decode {', '.join(missing)}", "pip install 'rgan-sdk[codecs]'"
+        "codecs",
+        None,
+        f"cannot decode {', '.join(missing)}",
+        "pip install 'rgan-sdk[codecs]', which covers all but JPEG Lossless",
     )
 
 

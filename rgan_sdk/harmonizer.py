@@ -38,12 +38,9 @@ class Harmonizer:
     """
 
     def __init__(self, engine: Engine, batch_size: int | None = None) -> None:
-        if batch_size is None:
-            batch_size = DEFAULT_BATCH_SIZE[engine.device.partition(":")[0]]
-        if batch_size < 1:
-            raise ConfigurationError(f"batch size {batch_size} must be at least 1")
+        _check(batch_size)
         self.engine = engine
-        self.batch_size = batch_size
+        self.batch_size = batch_size or DEFAULT_BATCH_SIZE[engine.device.partition(":")[0]]
 
     @classmethod
     def load(
@@ -55,6 +52,7 @@ class Harmonizer:
         batch_size: int | None = None,
     ) -> Harmonizer:
         """Open a model file or a packaged model by name; see ``create_engine``."""
+        _check(batch_size)
         return cls(create_engine(HarmonizationModel.open(model), engine, device), batch_size)
 
     @property
@@ -117,3 +115,8 @@ class Harmonizer:
         traceback: TracebackType | None,
     ) -> None:
         self.close()
+
+
+def _check(batch_size: int | None) -> None:
+    if batch_size is not None and batch_size < 1:
+        raise ConfigurationError(f"batch size {batch_size} must be at least 1")

@@ -19,6 +19,7 @@ from rgan_sdk.errors import ModelFormatError, ModelNotFoundError
 
 if TYPE_CHECKING:
     import onnx
+    from google.protobuf.message import Message
 
 INPUT_NAME = "hu"
 OUTPUT_NAME = "harmonized_hu"
@@ -69,16 +70,17 @@ class HarmonizationModel:
             If the file is not a harmonization model, or not the expected one.
         """
         packaged = packaged_models()
+        expected = [] if sha256 is None else [sha256.lower()]
         if str(source) in packaged:
             content = files("rgan_sdk").joinpath("models", f"{source}.onnx").read_bytes()
-            sha256 = sha256 or packaged[str(source)]
+            expected.append(packaged[str(source)])
         else:
             content = _read(Path(source))
         digest = hashlib.sha256(content).hexdigest()
-        if sha256 is not None and digest != sha256.lower():
+        if any(digest != wanted for wanted in expected):
             raise ModelFormatError(
-                f"{source}: sha256 is {digest}, expected {sha256}; the file is damaged or was "
-                "replaced, get it again from its source"
+                f"{source}: sha256 is {digest}, expected {', '.join(expected)}; the file "
+                "is damaged or was replaced, get it again from its source"
             )
         try:
             card, parameters = _verify(content)
@@ -102,11 +104,13 @@ def _read(path: Path) -> bytes:
         if size > MAX_BYTES:
             raise ModelFormatError(f"{path}: {size} bytes, more than the limit of {MAX_BYTES}")
         return path.read_bytes()
-    except OSError as exc:
+    except FileNotFoundError as exc:
         raise ModelNotFoundError(
-            f"{path}: no such model file ({exc.strerror}), and no packaged model of that name; "
+            f"{path}: no such model file, and no packaged model of that name; "
             f"packaged are: {', '.join(packaged_models())}"
         ) from exc
+    except OSError as exc:
+        raise ModelNotFoundError(f"{path}: the model cannot be read ({exc.strerror})") from exc
 
 
 def _verify(content: bytes) -> tuple[ModelCard, int]:
@@ -123,8 +127,7 @@ def _verify(content: bytes) -> tuple[ModelCard, int]:
     _check_versions(model)
     _check_signature(graph)
     _check_nodes(graph)
-    if any(_is_external(tensor) for tensor in graph.initializer):
-        raise ModelFormatError("stores weights in external files, which is refused")
+    _refuse_external_data(model)
     return card, sum(math.prod(tensor.dims) for tensor in graph.initializer)
 
 
@@ -147,8 +150,8 @@ def _check_versions(model: onnx.ModelProto) -> None:
         raise ModelFormatError(f"operator sets {opsets}, expected only ai.onnx {OPSET}")
     if model.ir_version > MAX_IR_VERSION:
         raise ModelFormatError(f"IR version {model.ir_version}, at most {MAX_IR_VERSION} is known")
-    if model.functions:
-        raise ModelFormatError("holds model-local functions, which are refused")
+    if model.functions or model.training_info:
+        raise ModelFormatError("holds functions or training information, which are refused")
 
 
 def _check_signature(graph: onnx.GraphProto) -> None:
@@ -174,21 +177,28 @@ def _check_tensor(value: onnx.ValueInfoProto) -> None:
 
 
 def _check_nodes(graph: onnx.GraphProto) -> None:
-    import onnx
-
+    if graph.sparse_initializer:
+        raise ModelFormatError("holds sparse weights, which are refused")
     for node in graph.node:
         if node.domain not in ("", "ai.onnx"):
             raise ModelFormatError(f"operator {node.domain}.{node.op_type} is not a standard one")
         for attribute in node.attribute:
-            if attribute.type in (onnx.AttributeProto.GRAPH, onnx.AttributeProto.GRAPHS):
-                raise ModelFormatError(
-                    f"operator {node.op_type} holds a subgraph, which is refused"
-                )
-            if _is_external(attribute.t) or any(map(_is_external, attribute.tensors)):
-                raise ModelFormatError("stores weights in external files, which is refused")
+            if attribute.HasField("g") or attribute.graphs:
+                raise ModelFormatError(f"operator {node.op_type} holds a subgraph: refused")
+            if attribute.HasField("sparse_tensor") or attribute.sparse_tensors:
+                raise ModelFormatError("holds sparse weights, which are refused")
 
 
-def _is_external(tensor: onnx.TensorProto) -> bool:
+def _refuse_external_data(message: Message) -> None:
+    """Walk the whole file: wherever a tensor may stand, it must hold its data itself."""
     import onnx
 
-    return bool(tensor.data_location == onnx.TensorProto.EXTERNAL or len(tensor.external_data) > 0)
+    if isinstance(message, onnx.TensorProto) and (
+        message.data_location == onnx.TensorProto.EXTERNAL or len(message.external_data) > 0
+    ):
+        raise ModelFormatError("stores weights in external files, which is refused")
+    for field, value in message.ListFields():
+        if field.message_type is None:
+            continue
+        for item in [value] if hasattr(value, "ListFields") else value:
+            _refuse_external_data(item)

@@ -70,18 +70,39 @@ def harmonize_directory(
         If the folders cannot be used; errors of single series are in the report.
     """
     source, destination = Path(source), Path(destination)
-    _claim_folders(source, destination)
-    observer = observer or SilentObserver()
+    if workers is not None and workers < 1:
+        raise ConfigurationError(f"workers = {workers} must be at least 1")
     timestamp = run_timestamp()
-    plan = make_plan(source, harmonizer.model.card, any_kernel=any_kernel, observer=observer)
-    _describe(plan.report, harmonizer, timestamp)
-    observer.planned(len(plan.chosen), sum(len(series.slices) for series in plan.chosen))
-    with ThreadPoolExecutor(workers or os.cpu_count(), "rgan-io") as executor:
+    observer = observer or SilentObserver()
+    with (
+        _claimed(source, destination),
+        ThreadPoolExecutor(workers or os.cpu_count(), "rgan-io") as executor,
+    ):
+        plan = make_plan(source, harmonizer.model.card, any_kernel=any_kernel, observer=observer)
+        _describe(plan.report, harmonizer)
+        plan.report.timestamp = timestamp.isoformat()
+        observer.planned(len(plan.chosen), sum(len(series.slices) for series in plan.chosen))
         run = _Run(plan, destination, harmonizer, timestamp, preview, observer, executor)
         for series in plan.chosen:
             observer.finished(run.harmonize(series))
     plan.report.stages = {stage: round(busy, 3) for stage, busy in run.clock.busy.items()}
     return plan.report
+
+
+def plan_directory(
+    source: str | Path, destination: str | Path, harmonizer: Harmonizer, *, any_kernel: bool = False
+) -> Report:
+    """Report what ``harmonize_directory`` would do, and write nothing.
+
+    Raises
+    ------
+    ConfigurationError, OutputError
+        Where ``harmonize_directory`` would refuse the folders.
+    """
+    check_folders(Path(source), Path(destination))
+    plan = make_plan(Path(source), harmonizer.model.card, any_kernel=any_kernel)
+    _describe(plan.report, harmonizer)
+    return plan.as_report()
 
 
 def run_timestamp() -> datetime:
@@ -140,6 +161,7 @@ class _Run:
             model_version=model.card.version,
             model_sha256=model.sha256,
             configuration=_configuration(self.harmonizer),
+            engine=self.harmonizer.engine.name,
             software=f"rgan-sdk {rgan_sdk.__version__}",
             timestamp=self.timestamp,
             group=series.group,
@@ -157,44 +179,74 @@ class _Run:
         kernel = series.convolution_kernel or "kernel not given"
         captions = kernel, f"{kernel} harmonized to {card.target_kernel}"
         try:
-            path.parent.mkdir(exist_ok=True)
+            path.parent.mkdir(mode=0o700, exist_ok=True)
             write_preview(path, *streamed.middle, captions)
-        except OSError as exc:
-            self.plan.report.warnings.append(f"{path.name} cannot be written: {exc.strerror}")
+        except Exception as exc:  # a picture is not worth a night's batch
+            self.plan.report.warnings.append(f"{path.name} cannot be made: {_where(exc)}")
         else:
             self.plan.report.previews.append(path.relative_to(self.destination).as_posix())
 
 
-def _claim_folders(source: Path, destination: Path) -> None:
-    """Refuse folders that would mix input and output, or results of two runs."""
-    inner, outer = destination.resolve(), source.resolve()
-    if inner == outer or outer in inner.parents or inner in outer.parents:
-        raise ConfigurationError(
-            f"INPUT {source} and OUTPUT {destination} lie inside each other; choose another OUTPUT"
-        )
-    if not source.is_dir():
-        raise ConfigurationError(f"{source}: no such folder; INPUT is a folder of DICOM files")
+def check_folders(source: Path, destination: Path) -> None:
+    """Refuse folders that would mix input and output, or the results of two runs.
+
+    Raises
+    ------
+    ConfigurationError
+        If ``source`` is no folder, or one lies inside the other.
+    OutputError
+        If ``destination`` is not empty.
+    """
     try:
-        destination.mkdir(parents=True, exist_ok=True)
-        if any(destination.iterdir()):
-            raise OutputError(f"{destination}: is not empty; choose an empty or a new folder")
+        inner, outer = destination.resolve(), source.resolve()
+        if inner == outer or outer in inner.parents or inner in outer.parents:
+            raise ConfigurationError(
+                f"INPUT {source} and OUTPUT {destination} lie inside each other; "
+                "choose another OUTPUT"
+            )
+        if not source.is_dir():
+            raise ConfigurationError(f"{source}: no such folder; INPUT is a folder of DICOM files")
+        left_over = [path.name for path in destination.iterdir()] if destination.exists() else []
+    except OSError as exc:
+        raise ConfigurationError(f"{exc.filename}: cannot be used ({exc.strerror})") from exc
+    if left_over:
+        state = STATE_FOLDER in left_over
+        hint = f"{STATE_FOLDER} in it is of a run that goes on or was killed; " if state else ""
+        raise OutputError(f"{destination}: is not empty; {hint}choose an empty or a new folder")
+
+
+@contextmanager
+def _claimed(source: Path, destination: Path) -> Iterator[None]:
+    """Make the output folder this run's own; only one run can make the state folder."""
+    check_folders(source, destination)
+    state = destination / STATE_FOLDER
+    try:
+        destination.mkdir(mode=0o700, parents=True, exist_ok=True)
+        state.mkdir(mode=0o700)
+    except FileExistsError as exc:
+        raise OutputError(
+            f"{destination}: another run writes there; choose another OUTPUT"
+        ) from exc
     except OSError as exc:
         raise OutputError(f"{destination}: cannot be used for output ({exc.strerror})") from exc
+    try:
+        yield
+    finally:
+        shutil.rmtree(state, ignore_errors=True)
 
 
 @contextmanager
 def _staged(destination: Path, uid: str) -> Iterator[Path]:
     """Give a folder to write a series to; rename it into place, or remove it on an error."""
-    staging = destination / STATE_FOLDER / "staging"
-    folder = staging / uid
+    folder = destination / STATE_FOLDER / uid
     try:
-        folder.mkdir(parents=True)
+        folder.mkdir(mode=0o700)
         yield folder
         folder.rename(destination / uid)
     except OSError as exc:
         raise OutputError(f"{destination}: cannot write series {uid} ({exc.strerror})") from exc
     finally:
-        shutil.rmtree(destination / STATE_FOLDER, ignore_errors=True)
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _where(error: Exception) -> str:
@@ -214,9 +266,8 @@ def _configuration(harmonizer: Harmonizer) -> str:
     return json.dumps(fields, sort_keys=True, separators=(",", ":"))
 
 
-def _describe(report: Report, harmonizer: Harmonizer, timestamp: datetime) -> None:
+def _describe(report: Report, harmonizer: Harmonizer) -> None:
     model, engine = harmonizer.model, harmonizer.engine
-    report.timestamp = timestamp.isoformat()
     report.model = {
         "name": model.card.name,
         "version": model.card.version,

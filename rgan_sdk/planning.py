@@ -76,9 +76,9 @@ class Plan:
         return entry
 
     def as_report(self) -> Report:
-        """Report the chosen series as ``done``: what a run would do if all went well."""
+        """Report the chosen series as ``planned``."""
         for series in self.chosen:
-            self.conclude(series, "done")
+            self.conclude(series, "planned")
         return self.report
 
 
@@ -101,12 +101,15 @@ def make_plan(
     Raises
     ------
     ConfigurationError
-        If ``source`` is no folder.
+        If ``source`` is no folder, or cannot be read.
     """
-    if not source.is_dir():
-        raise ConfigurationError(f"{source}: no such folder; INPUT is a folder of DICOM files")
     plan = Plan(source, Report(environment=_environment()))
-    inventory = find_series(source, _counter(observer or SilentObserver()))
+    try:
+        inventory = find_series(source, _counter(observer or SilentObserver()))
+    except OSError as exc:
+        raise ConfigurationError(
+            f"{source}: INPUT must be a folder of DICOM files that can be read ({exc.strerror})"
+        ) from exc
     _report_unusable(plan, inventory)
     for series in inventory.series:
         reason = None if card is None or any_kernel else _why_not(series, card)

@@ -12,7 +12,8 @@ from rgan_sdk.errors import OutputError
 
 REPORT_SCHEMA = 1
 
-Status = Literal["done", "skipped", "failed"]
+Status = Literal["done", "planned", "skipped", "failed"]
+"""``planned`` stands in the report of a scan or dry run only, in the place of ``done``."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,8 @@ class Report:
     Attributes
     ----------
     timestamp
-        The run's, ISO 8601: the one that is written into the new objects.
+        The run's, ISO 8601: the one that is written into the new objects. Empty where
+        nothing was to be written.
     stages
         Busy seconds of reading, inference and writing, summed over threads.
     previews
@@ -78,7 +80,7 @@ class Report:
 
     @property
     def summary(self) -> dict[str, dict[str, int]]:
-        """Counts of done, skipped and failed series and files."""
+        """Counts of series and files by status."""
         return {
             "series": _count(entry.status for entry in self.series),
             "files": _count(entry.status for entry in self.files),
@@ -109,4 +111,5 @@ class Report:
 
 def _count(statuses: Any) -> dict[str, int]:
     counts = Counter(statuses)
-    return {status: counts[status] for status in ("done", "skipped", "failed")}
+    first = "planned" if counts["planned"] else "done"
+    return {status: counts[status] for status in (first, "skipped", "failed")}

@@ -86,7 +86,7 @@ def stream_series(
 
     def read(file: SliceFile) -> SourceSlice:
         with clock.measure("read"):
-            return read_slice(file.path)
+            return read_slice(file.path, file.sha256)
 
     def write(file: SliceFile, source: SourceSlice, hu: NDArray[np.float32]) -> int:
         name = f"{derived_sop_uid(file.sop_instance_uid, derivation)}.dcm"

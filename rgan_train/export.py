@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass, replace
 from importlib import metadata
 from pathlib import Path
@@ -35,6 +36,7 @@ BOUND_FACTOR = 2.0
 """From the fp16 deviation measured here to what the card allows other runtimes."""
 
 MAX_SLICES = 32
+NAME_PATTERN = "[a-z0-9][a-z0-9._-]{0,63}"
 METRICS = {"PSNR, dB": psnr, "SSIM": ssim}
 
 INTENDED_USE = (
@@ -92,10 +94,17 @@ def export_run(
     """
     if output.suffix != ".onnx":
         raise ConfigurationError(f"{output}: a model file must be named .onnx")
+    if name is not None and not re.fullmatch(NAME_PATTERN, name):
+        raise ConfigurationError(f"the model's name {name!r} must match {NAME_PATTERN}")
     config = config or run.config()
     training_data = _training_data(config)
     graph = load_graph(run, config, checkpoint)
     samples = _validation_samples(run, config)
+    if any(np.array_equal(*sample) for sample in samples):
+        raise TrainingError(
+            f"{run.path}: a source and a target slice are identical; the two series are copies of "
+            "one another and no pair"
+        )
     images = [sample.source_hu for sample in samples]
     expected = [harmonize_slice(graph, hu) for hu in images]
     quality = _measure(samples, expected, graph.window, training_data.name)
@@ -184,7 +193,7 @@ def _make_card(
 ) -> ModelCard:
     source, target = config.data.source_kernel, config.data.target_kernel
     return ModelCard(
-        name=f"{source}-to-{target}".lower().replace(" ", "-"),
+        name=re.sub(r"[^a-z0-9._-]+", "-", f"{source}-to-{target}".lower()).strip("-._"),
         version="1.0.0",
         window=graph.window,
         handover=HANDOVER,

@@ -9,7 +9,7 @@ from itertools import combinations, pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rgan_sdk.errors import TrainingError
+from rgan_sdk.errors import DicomError, TrainingError
 
 if TYPE_CHECKING:
     from rgan_sdk.dicom.series import Series
@@ -76,20 +76,18 @@ def find_pairs(folders: Iterable[Path]) -> Pairing:
     Parameters
     ----------
     folders
-        Searched recursively; a folder may hold one series or thousands.
+        Searched recursively; a folder may hold one series or thousands. They may
+        overlap, and a series may lie in several of them.
 
     Raises
     ------
     TrainingError
-        If a folder does not exist.
+        If a folder does not exist, or two hold different copies of a slice.
     """
-    found = {}
-    for folder in folders:
-        for series in _series_below(folder):
-            found[series.series_instance_uid, series.group] = series
+    found = _find_all(folders)
     studies: dict[tuple[str, str], list[Series]] = defaultdict(list)
-    for key in sorted(found):
-        studies[found[key].patient, found[key].study_instance_uid].append(found[key])
+    for series in found:
+        studies[series.patient, series.study_instance_uid].append(series)
     pairs, near_misses = [], []
     for study in studies.values():
         for a, b in combinations(study, 2):
@@ -182,6 +180,36 @@ def _pair(a: Series, b: Series) -> Pair:
     )
 
 
+def _find_all(folders: Iterable[Path]) -> list[Series]:
+    """Find the series of all folders; slices of one UID count together, wherever they lie."""
+    found: dict[str, dict[Path, list[Series]]] = defaultdict(lambda: defaultdict(list))
+    for folder in dict.fromkeys(folders):
+        for series in _series_below(folder):
+            found[series.series_instance_uid][folder].append(series)
+    merged: list[Series] = []
+    for uid, parts in sorted(found.items()):
+        together = [series for part in parts.values() for series in part]
+        merged += together if len(parts) == 1 else _regrouped(uid, together)
+    return merged
+
+
+def _regrouped(uid: str, parts: Iterable[Series]) -> list[Series]:
+    from rgan_sdk.dicom.grouping import group_slices
+    from rgan_sdk.dicom.header import read_header
+
+    paths: dict[str, Path] = {}
+    for part in parts:
+        for item in part.slices:
+            paths.setdefault(item.sha256, item.path)
+    try:
+        return group_slices(map(read_header, paths.values()))
+    except (DicomError, OSError) as exc:
+        raise TrainingError(
+            f"series {uid} lies in several of the folders and cannot be put together: {exc}; "
+            "give only folders that hold the same copy of it"
+        ) from exc
+
+
 def _series_below(folder: Path) -> tuple[Series, ...]:
     from rgan_sdk.dicom.series import find_series
 
@@ -215,6 +243,11 @@ def _folder_of(series: Series) -> Path:
     folder = folders.pop()
     while any(not other.is_relative_to(folder) for other in folders):
         folder = folder.parent
+        if folder == folder.parent:
+            raise TrainingError(
+                f"series {series.series_instance_uid} lies in folders that have only {folder} in "
+                "common; put its files below one folder"
+            )
     return folder
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Callable
 from types import FrameType, TracebackType
 from typing import Literal, Self
 
 import torch
 from lightning_fabric import Fabric
 
-from rgan_sdk.errors import ConfigurationError
+from rgan_sdk.errors import ConfigurationError, TrainingError
 
 Precision = Literal["auto", "32-true", "bf16-mixed", "16-mixed"]
 
@@ -68,6 +69,27 @@ def combine(fabric: Fabric, how: Literal["max", "mean", "sum"], *values: float) 
     combined = fabric.all_reduce(ours, reduce_op=how)
     assert isinstance(combined, torch.Tensor)
     return [float(value) for value in combined]
+
+
+def in_main_process(fabric: Fabric, action: Callable[[], object]) -> None:
+    """Do something in the main process while the others wait; if it fails, all stop.
+
+    Raises
+    ------
+    TrainingError
+        In the other processes, if the action failed. The main one raises its error.
+    """
+    error = None
+    if fabric.is_global_zero:
+        try:
+            action()
+        except Exception as exc:
+            error = exc
+    (failed,) = combine(fabric, "max", error is not None)
+    if error is not None:
+        raise error
+    if failed:
+        raise TrainingError("the main process failed; its message says why")
 
 
 class Interrupt:

@@ -23,7 +23,7 @@ from rgan_train.graph import normalize
 from rgan_train.networks import build_discriminator, build_generator
 from rgan_train.networks.generator import Generator
 from rgan_train.pairs_csv import read_pairs, write_pairs
-from rgan_train.processes import Interrupt, combine, make_fabric
+from rgan_train.processes import Interrupt, combine, in_main_process, make_fabric
 from rgan_train.reports import EpochReport, Report, StartReport, StepReport
 from rgan_train.runlog import RunLog, describe_run
 from rgan_train.sampling import Sampler, SliceReader, make_sampler
@@ -119,11 +119,10 @@ class _Run:
         check_crop(discriminator, self.sampler.height, self.sampler.width)
         if job.resume:
             load_frozen_state(generator, job.run.encoder())
-        elif config.generator.encoder != "none":
+        if config.generator.encoder != "none":
+            # Also for a run that was stopped before its first checkpoint, which holds the gains.
             generator.encoder.calibrate(_calibration(job.dataset, self.sampler, self.window))
-        if fabric.is_global_zero:
-            _record_start(job, generator)
-        fabric.barrier()
+        in_main_process(fabric, lambda: _record_start(job, generator))
 
         self.gan = GAN(fabric, config, generator, discriminator)
         self.state = job.run.state("last") or State()
@@ -234,9 +233,7 @@ class _Run:
 
     def _save(self, state: State) -> None:
         self.state = replace(state, elapsed_seconds=self.elapsed, scaler=self.gan.scaler())
-        if self.fabric.is_global_zero:
-            self.folder.save(self.state, self.gan.tensors())
-        self.fabric.barrier()
+        in_main_process(self.fabric, lambda: self.folder.save(self.state, self.gan.tensors()))
 
 
 def _check_folder(job: Job) -> None:

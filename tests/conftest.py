@@ -1,4 +1,4 @@
-"""Strictness: under ``RGAN_STRICT=1`` only a test that needs a GPU may be skipped."""
+"""Strictness: under ``RGAN_STRICT=1`` only a test that is marked ``gpu`` may be skipped."""
 
 import pytest
 from support.requirements import STRICT
@@ -6,11 +6,21 @@ from support.requirements import STRICT
 
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport(item, call):
-    """Turn a skip into a failure where skipping is not allowed."""
+    """Turn the skip of a test into a failure where skipping is not allowed."""
     outcome = yield
-    report = outcome.get_result()
+    if item.get_closest_marker("gpu") is None:
+        _refuse_skip(outcome.get_result())
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_make_collect_report(collector):
+    """Turn the skip of a whole module into a failure where skipping is not allowed."""
+    outcome = yield
+    _refuse_skip(outcome.get_result())
+
+
+def _refuse_skip(report):
     if STRICT and report.skipped and not hasattr(report, "wasxfail"):
-        reason = str(report.longrepr[2]) if isinstance(report.longrepr, tuple) else ""
-        if "gpu" not in reason:
-            report.outcome = "failed"
-            report.longrepr = f"RGAN_STRICT=1 allows no skip but for `gpu`: {reason}"
+        reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longrepr
+        report.outcome = "failed"
+        report.longrepr = f"RGAN_STRICT=1 allows no skip but of tests marked gpu: {reason}"

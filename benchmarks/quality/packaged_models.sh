@@ -19,11 +19,11 @@ measure() { # NAME SOURCE TARGET SLICES LABEL [run options]: writes $work/LABEL.
 }
 
 rgan-train pair "$siemens" -o runs/siemens.csv
-for direction in "B40f B70f UB YA" "B70f B40f YA UB"; do
-  read -r source target other_source other_target <<<"$direction"
+for direction in ${DIRECTIONS:-B40f,B70f,UB,YA B70f,B40f,YA,UB}; do
+  IFS=, read -r source target other_source other_target <<<"$direction"
   name=$(tr '[:upper:]' '[:lower:]' <<<"$source-to-$target")
   if [ "${1:-}" = train ]; then
-    rgan-train fit runs/siemens.csv -o "runs/$name" --config docs/results/packaged-models.toml \
+    rgan-train fit runs/siemens.csv -o "runs/$name" --config "docs/results/$name.toml" \
       --set "data.source_kernel=$source" --set "data.target_kernel=$target"
   fi
   rgan-train export "runs/$name" -o "$work/$name.onnx"

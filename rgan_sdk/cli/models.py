@@ -11,6 +11,7 @@ def command() -> None:
     from rich.console import Console
     from rich.table import Table
 
+    from rgan_sdk.cli.tables import as_text
     from rgan_sdk.model import HarmonizationModel, packaged_models
 
     table = Table(box=None, pad_edge=False)
@@ -20,7 +21,7 @@ def command() -> None:
         model = HarmonizationModel.open(name)
         card = model.card
         first = next(figure for figure in card.quality if figure.metric.startswith("PSNR"))
-        table.add_row(
+        cells = (
             name,
             card.version,
             ", ".join(card.source_kernels),
@@ -30,4 +31,5 @@ def command() -> None:
             f"{first.output:.1f} dB",
             first.data,
         )
+        table.add_row(*map(as_text, cells))
     Console().print(table)

@@ -16,7 +16,6 @@ report_option = click.option(
     "--report",
     type=FILE,
     metavar="FILE.json",
-    callback=lambda _context, _parameter, path: _in_existing_folder(path),
     help="Write the report as JSON; its folder must exist.",
 )
 
@@ -51,8 +50,13 @@ def model_option(required: bool) -> Callable[[Callable[..., None]], Callable[...
     )
 
 
-def _in_existing_folder(path: Path | None) -> Path | None:
-    """Refuse before a long run what could not be written after it."""
-    if path is not None and not path.parent.is_dir():
-        raise click.BadParameter(f"there is no folder {path.parent}")
-    return path
+def check_report(report: Path | None, source: Path, destination: Path | None = None) -> None:
+    """Refuse, before a long run, a report that could not or should not be written after it."""
+    if report is None:
+        return
+    folder = report.resolve().parent
+    if source.resolve() in (folder, *folder.parents):
+        raise click.BadParameter(f"the report {report} would lie inside INPUT")
+    made_by_the_run = destination is not None and folder == destination.resolve()
+    if not (folder.is_dir() or made_by_the_run):
+        raise click.BadParameter(f"there is no folder {report.parent} for the report")

@@ -15,6 +15,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from rgan_sdk.cli.tables import as_text
 from rgan_sdk.report import SeriesEntry
 
 
@@ -67,7 +68,7 @@ class RunProgress:
             )
 
     def _print(self, text: str) -> None:
-        self.bars.console.print(text, markup=False, highlight=False, soft_wrap=True)
+        self.bars.console.print(as_text(text), highlight=False, soft_wrap=True)
 
     def __enter__(self) -> Self:
         self.bars.start()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from pathlib import Path
 
 import click
@@ -10,6 +11,7 @@ import click
 from rgan_sdk.cli.options import (
     FOLDER,
     any_kernel_option,
+    check_report,
     device_option,
     engine_option,
     input_argument,
@@ -74,16 +76,17 @@ def command(
     from rgan_sdk.cli.progress import RunProgress
     from rgan_sdk.cli.tables import print_report
     from rgan_sdk.harmonizer import Harmonizer
-    from rgan_sdk.pipeline import harmonize_directory
-    from rgan_sdk.planning import make_plan
+    from rgan_sdk.pipeline import harmonize_directory, plan_directory
 
     size = _batch_size(batch_size)
+    check_report(report, source, destination)
+    # A batch system's request to end is Ctrl-C: what is unfinished is removed.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     os.umask(0o077)  # patients' images: readable by their owner only
     with Harmonizer.load(model, engine=engine, device=device, batch_size=size) as harmonizer:
         click.echo(f"{harmonizer.model.card.name} on {harmonizer.engine.description}", err=True)
         if dry_run:
-            plan = make_plan(source, harmonizer.model.card, any_kernel=any_kernel)
-            result = plan.as_report()
+            result = plan_directory(source, destination, harmonizer, any_kernel=any_kernel)
         else:
             with RunProgress() as progress:
                 result = harmonize_directory(
@@ -95,15 +98,15 @@ def command(
                     preview=preview,
                     observer=progress,
                 )
-    print_report(result, done="would run" if dry_run else "done")
-    for picture in result.previews:
-        click.echo(f"preview: {destination / picture}")
     if report is not None:
         result.write(report)
-    summary = result.summary
-    if summary["series"]["failed"] or summary["files"]["failed"]:
+    print_report(result)
+    for picture in result.previews:
+        click.echo(f"preview: {destination / picture}")
+    statuses = {entry.status for entry in result.series} | {file.status for file in result.files}
+    if "failed" in statuses:
         raise click.exceptions.Exit(SOME_FAILED)
-    if not summary["series"]["done"]:
+    if not statuses & {"done", "planned"}:
         click.echo("nothing in INPUT is eligible for this model", err=True)
         raise click.exceptions.Exit(NOTHING_ELIGIBLE)
 
@@ -111,6 +114,6 @@ def command(
 def _batch_size(text: str) -> int | None:
     if text == "auto":
         return None
-    if not text.isdecimal() or int(text) < 1:
-        raise click.BadParameter(f"{text!r} is neither auto nor a positive number")
+    if not text.isdecimal() or len(text) > 4 or int(text) < 1:
+        raise click.BadParameter(f"{text!r} is neither auto nor a number from 1 to 9999")
     return int(text)

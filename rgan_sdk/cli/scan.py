@@ -8,6 +8,7 @@ import click
 
 from rgan_sdk.cli.options import (
     any_kernel_option,
+    check_report,
     input_argument,
     model_option,
     report_option,
@@ -30,9 +31,10 @@ def command(source: Path, model: str | None, any_kernel: bool, report: Path | No
     from rgan_sdk.model import HarmonizationModel
     from rgan_sdk.planning import make_plan
 
+    check_report(report, source)
     card = None if model is None else HarmonizationModel.open(model).card
     plan = make_plan(source, card, any_kernel=any_kernel)
     result = plan.as_report()
-    print_report(result, done="eligible" if card is None else "would run")
     if report is not None:
         result.write(report)
+    print_report(result)

@@ -6,36 +6,36 @@ from collections import Counter
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from rgan_sdk.report import Report
 
 
-def print_report(report: Report, *, done: str = "done") -> None:
-    """Print one row per series, then the files that were left aside, by reason.
-
-    ``done`` is the word for series that were, or would be, harmonized.
-    """
+def print_report(report: Report) -> None:
+    """Print one row per series, then the files that were left aside, by reason."""
     console = Console(highlight=False)
     if report.series:
-        console.print(_series_table(report, done))
+        console.print(_series_table(report))
     inside = {entry.reason for entry in report.series}
     others = Counter(
         (file.status, file.reason)
         for file in report.files
-        if file.status != "done" and file.reason not in inside
+        if file.reason and file.reason not in inside
     )
     for (status, reason), count in sorted(others.items()):
-        console.print(f"{count} file(s) {status}: {reason}", markup=False, soft_wrap=True)
+        console.print(as_text(f"{count} file(s) {status}: {reason}"), soft_wrap=True)
     for warning in report.warnings:
-        console.print(f"warning: {warning}", markup=False, soft_wrap=True)
+        console.print(as_text(f"warning: {warning}"), soft_wrap=True)
     for kind, counts in report.summary.items():
-        told = ", ".join(
-            f"{count} {done if status == 'done' else status}" for status, count in counts.items()
-        )
-        console.print(f"{kind}: {told}")
+        console.print(f"{kind}: {', '.join(f'{n} {status}' for status, n in counts.items())}")
 
 
-def _series_table(report: Report, done: str) -> Table:
+def as_text(text: str) -> Text:
+    """Return text as it is: no markup of Rich's, no control characters for the terminal."""
+    return Text("".join(char if char.isprintable() else "\ufffd" for char in text))
+
+
+def _series_table(report: Report) -> Table:
     table = Table(box=None, pad_edge=False)
     for heading in ("series", "kernel", "slices", "outcome", "note"):
         table.add_column(
@@ -45,13 +45,14 @@ def _series_table(report: Report, done: str) -> Table:
         notes = [entry.reason, *entry.notes]
         if entry.clips:
             notes.append(f"{entry.clips} pixels clamped to the stored range")
-        table.add_row(
+        cells = (
             _shortened(entry.series_instance_uid) + (f" #{entry.group}" if entry.group else ""),
             entry.convolution_kernel or "-",
             str(entry.slices),
-            done if entry.status == "done" else entry.status,
+            entry.status,
             "; ".join(note for note in notes if note),
         )
+        table.add_row(*map(as_text, cells))
     return table
 
 

@@ -24,6 +24,7 @@ from rgan_sdk.errors import ConfigurationError, InvalidSeriesError, RganError
 MANUFACTURER: Final = "RGAN SDK project"
 MODEL_NAME: Final = "rgan-sdk"
 SERIES_NUMBER_OFFSET: Final = 9000
+MAX_INTEGER_STRING: Final = 2**31 - 1
 
 _MOVED_TO_EQUIPMENT: Final = (
     "DeviceSerialNumber",
@@ -67,7 +68,7 @@ _REMOVED: Final = (
     "ExtendedOffsetTableLengths",
     "DataSetTrailingPadding",
 )
-_OFFSET: Final = re.compile(r"[+-]\d{4}")
+_OFFSET: Final = re.compile(r"[+-](0\d|1[0-4])[0-5]\d")
 
 
 @dataclass(frozen=True)
@@ -78,6 +79,8 @@ class Derivation:
     ----------
     configuration
         Canonical text of every choice that changes pixels or header.
+    engine
+        Name of the engine. The objects of ``identity`` claim no harmonization.
     software
         Name and version, for example ``rgan-sdk 0.1.0``.
     timestamp
@@ -96,6 +99,7 @@ class Derivation:
     model_version: str
     model_sha256: str
     configuration: str
+    engine: str
     software: str
     timestamp: datetime
     group: int = 0
@@ -103,6 +107,11 @@ class Derivation:
     def __post_init__(self) -> None:
         if self.timestamp.tzinfo is None:
             raise ConfigurationError("the timestamp of a derivation needs a time zone")
+
+    @property
+    def harmonizes(self) -> bool:
+        """Whether the pixels are more than a copy of the source's."""
+        return self.engine != "identity"
 
 
 def derived_series_uid(series_instance_uid: str, derivation: Derivation) -> str:
@@ -177,15 +186,22 @@ def _set_derivation(dataset: Dataset, source: Dataset, derivation: Derivation) -
     dataset.ImageType = ["DERIVED", "SECONDARY", *values.texts(source, "ImageType")[2:]]
     configuration = hashlib.sha256(derivation.configuration.encode()).hexdigest()
     kernel = values.text(source, "ConvolutionKernel")[:64] or "unknown"
+    change = (
+        f"Harmonized from convolution kernel {kernel} to {derivation.target_kernel[:64]}"
+        f" by engine {derivation.engine[:64]}"
+    )
+    code, meaning = uids.HARMONIZED_CODE, uids.HARMONIZED_MEANING
+    if not derivation.harmonizes:
+        change = "Copied unchanged (identity engine), no harmonization"
+        code, meaning = uids.IDENTITY_CODE, uids.IDENTITY_MEANING
     dataset.DerivationDescription = (
-        f"Harmonized from convolution kernel {kernel} to {derivation.target_kernel[:64]} by"
-        f" {derivation.software[:64]}, model {derivation.model_name[:128]}"
+        f"{change}: {derivation.software[:64]}, model {derivation.model_name[:128]}"
         f" {derivation.model_version[:64]}, model sha256 {derivation.model_sha256},"
         f" configuration sha256 {configuration}. Research use."
     )
     dataset.DerivationCodeSequence = [
         *(dataset.get("DerivationCodeSequence") or ()),
-        uids.code(uids.HARMONIZED_CODE, uids.CODING_SCHEME, uids.HARMONIZED_MEANING),
+        uids.code(code, uids.CODING_SCHEME, meaning),
     ]
     reference = Dataset()
     reference.ReferencedSOPClassUID = CTImageStorage
@@ -226,18 +242,18 @@ def _set_identity(dataset: Dataset, source: Dataset, derivation: Derivation) -> 
     dataset.SeriesInstanceUID = derived_series_uid(
         values.uid(source, "SeriesInstanceUID"), derivation
     )
-    suffix = f"RGAN>{derivation.target_kernel}"[:32]
+    target = derivation.target_kernel if derivation.harmonizes else "IDENTITY"
+    suffix = f"RGAN>{target}"[:32]
     text = values.text(source, "SeriesDescription")[: 63 - len(suffix)]
     dataset.SeriesDescription = f"{text} {suffix}".strip()
     number = values.integer(source, "SeriesNumber") if values.text(source, "SeriesNumber") else 0
-    dataset.SeriesNumber = SERIES_NUMBER_OFFSET + number
+    dataset.SeriesNumber = min(SERIES_NUMBER_OFFSET + number, MAX_INTEGER_STRING)
 
 
 def _set_times(dataset: Dataset, timestamp: datetime) -> None:
     """Date what is new: the instance, its content and its series; acquisition stays."""
     offset = values.text(dataset, "TimezoneOffsetFromUTC")
-    if _OFFSET.fullmatch(offset):
-        timestamp = timestamp.astimezone(_zone(offset))
+    timestamp = timestamp.astimezone(_zone(offset) if _OFFSET.fullmatch(offset) else UTC)
     for name in ("InstanceCreation", "Content", "Series"):
         setattr(dataset, f"{name}Date", f"{timestamp:%Y%m%d}")
         setattr(dataset, f"{name}Time", f"{timestamp:%H%M%S.%f}")

@@ -87,8 +87,8 @@ class _Bounded(io.BufferedReader):
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[BinaryIO]:
-    """Open a DICOM file for pydicom; a deflated one is inflated within bounds.
+def opened_raw(path: Path) -> Iterator[io.BufferedReader]:
+    """Open a DICOM file, its bytes as they are.
 
     The one seam where foreign exceptions of reading become errors of this project: the
     body may call pydicom freely.
@@ -105,18 +105,28 @@ def opened(path: Path) -> Iterator[BinaryIO]:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
         with _Bounded(io.FileIO(descriptor)) as file:
             _require_dicom(file)
-            yield _inflated(file)
+            yield file
     except RganError:
         raise
     except OSError as error:
         # pydicom raises OSErrors of its own, without a number.
         reason = f"cannot be read: {error.strerror}" if error.errno else "malformed DICOM"
         raise UnreadableFileError(reason) from error
+    except MemoryError as error:
+        reason = "not enough memory to read it; free some, or read fewer files at once"
+        raise UnreadableFileError(reason) from error
     except (KeyboardInterrupt, SystemExit, GeneratorExit):
         raise
     except BaseException as error:  # a panic of a codec in Rust is no Exception
         # Not the message of the error: it may quote patient data.
         raise UnreadableFileError(f"malformed DICOM ({type(error).__name__})") from error
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[BinaryIO]:
+    """Open a DICOM file as ``opened_raw`` does, a deflated one inflated."""
+    with opened_raw(path) as file:
+        yield inflated(file)
 
 
 def _require_dicom(file: BinaryIO) -> None:
@@ -142,7 +152,8 @@ def _is_headerless(head: bytes, size: int) -> bool:
     return vr.decode("latin-1") in set(VR) or implicit_length <= size - 8
 
 
-def _inflated(file: BinaryIO) -> BinaryIO:
+def inflated(file: BinaryIO) -> BinaryIO:
+    """Return a DICOM file for pydicom; a deflated one is inflated within bounds."""
     start = 132 if file.read(132)[128:] == b"DICM" else 0
     file.seek(start)
     meta = read_dataset(

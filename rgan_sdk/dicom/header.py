@@ -19,9 +19,9 @@ from pydicom.uid import (
 )
 
 from rgan_sdk.dicom import pixels, values
-from rgan_sdk.dicom.discovery import opened
+from rgan_sdk.dicom.discovery import inflated, opened, opened_raw
 from rgan_sdk.dicom.pixels import PixelFormat, Rescale
-from rgan_sdk.dicom.uids import CODING_SCHEME, HARMONIZED_CODE
+from rgan_sdk.dicom.uids import CODING_SCHEME, HARMONIZED_CODE, IDENTITY_CODE
 from rgan_sdk.errors import DicomError, IneligibleError, InvalidSeriesError, UnreadableFileError
 
 _KEYWORDS: Final[list[str]] = [
@@ -59,6 +59,10 @@ _NOT_SLICES: Final = {
     "LOCALIZER": "localizer",
     "SCREEN SAVE": "screen save",
     "DOSE_INFO": "dose report",
+}
+_OWN_OBJECTS: Final = {
+    HARMONIZED_CODE: "harmonized already",
+    IDENTITY_CODE: "identity engine's copy, not an original",
 }
 _PIXEL_DATA_TAGS: Final = (b"\xe0\x7f\x10\x00", b"\x7f\xe0\x00\x10")
 
@@ -98,11 +102,13 @@ def read_header(path: Path) -> SliceHeader:
     InvalidSeriesError
         If the slice lacks what is needed to process it, or contradicts itself.
     """
-    with opened(path) as file:
+    with opened_raw(path) as raw:
+        file = inflated(raw)
         dataset = dcmread(file, stop_before_pixels=True, force=True, specific_tags=_KEYWORDS)
         require_eligible(dataset)
         _require_pixel_data(dataset, file)
-        return _header(dataset, path)
+        raw.seek(0)
+        return _header(dataset, path, hashlib.file_digest(raw, "sha256").hexdigest())
 
 
 def series_of(path: Path) -> str | None:
@@ -130,26 +136,26 @@ def require_eligible(dataset: Dataset) -> None:
     if sop_class in (EnhancedCTImageStorage, LegacyConvertedEnhancedCTImageStorage):
         raise IneligibleError("Enhanced CT is not supported yet; convert it to CT Image Storage")
     if sop_class != CTImageStorage:
-        name = UID(str(sop_class)).name
-        raise IneligibleError(f"{name if name[0].isalpha() else 'private SOP class'}, not CT")
+        uid = UID(str(sop_class))
+        known = uid.is_valid and uid.name != str(uid)
+        raise IneligibleError(f"{uid.name if known else 'unknown SOP class'}, not CT")
     modality = values.text(dataset, "Modality")
     if modality and modality != "CT":
         raise IneligibleError(f"Modality {values.shown(modality)}, not CT")
     for term in values.texts(dataset, "ImageType")[2:]:
         if term in _NOT_SLICES:
             raise IneligibleError(_NOT_SLICES[term])
-    if is_harmonized(dataset):
-        raise IneligibleError("harmonized already")
+    for code, reason in _OWN_OBJECTS.items():
+        if _has_own_code(dataset, code):
+            raise IneligibleError(reason)
     photometric = values.text(dataset, "PhotometricInterpretation")
     if photometric and not photometric.startswith("MONOCHROME"):
         raise IneligibleError(f"PhotometricInterpretation {values.shown(photometric)}, not HU")
 
 
-def is_harmonized(dataset: Dataset) -> bool:
-    """Tell whether this project made the data set."""
+def _has_own_code(dataset: Dataset, code: str) -> bool:
     return any(
-        item.get("CodingSchemeDesignator") == CODING_SCHEME
-        and item.get("CodeValue") == HARMONIZED_CODE
+        item.get("CodingSchemeDesignator") == CODING_SCHEME and item.get("CodeValue") == code
         for item in dataset.get("DerivationCodeSequence") or ()
     )
 
@@ -175,7 +181,7 @@ def _require_pixel_data(dataset: Dataset, file: BinaryIO) -> None:
         raise UnreadableFileError(f"truncated: PixelData of {declared} bytes, {left} are left")
 
 
-def _header(dataset: Dataset, path: Path) -> SliceHeader:
+def _header(dataset: Dataset, path: Path, sha256: str) -> SliceHeader:
     pixel_format = PixelFormat.of(dataset)
     Rescale.of(dataset)
     pixels.padding_range(dataset, pixel_format)
@@ -184,8 +190,6 @@ def _header(dataset: Dataset, path: Path) -> SliceHeader:
         raise InvalidSeriesError(f"PixelSpacing {spacing} must be above 0")
     study = values.uid(dataset, "StudyInstanceUID")
     patient = values.text(dataset, "PatientID") or study
-    with path.open("rb") as file:
-        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
     return SliceHeader(
         path=path,
         sha256=sha256,

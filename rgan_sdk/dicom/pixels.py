@@ -155,16 +155,25 @@ def require_decoder(syntax: UID) -> None:
 
 
 def decode(dataset: Dataset, pixel_format: PixelFormat) -> NDArray[Any]:
-    """Return the stored values ``[rows, columns]`` in the format's native type.
-
-    Bits above BitsStored are dropped, or filled with the sign, as pydicom does.
-    """
+    """Return the pixel cells ``[rows, columns]`` in the format's native type, with all bits."""
     syntax = transfer_syntax(dataset)
     require_decoder(syntax)
-    stored, _ = get_decoder(syntax).as_array(dataset, index=0, raw=True)
-    if stored.shape != (pixel_format.rows, pixel_format.columns):
-        raise UnreadableFileError(f"PixelData decodes to shape {stored.shape}")
-    return np.ascontiguousarray(stored, pixel_format.dtype)
+    decoder = get_decoder(syntax)
+    cells, _ = decoder.as_array(
+        dataset,
+        index=0,
+        raw=True,
+        correct_unused_bits=False,  # type: ignore[arg-type]
+    )
+    if cells.shape != (pixel_format.rows, pixel_format.columns):
+        raise UnreadableFileError(f"PixelData decodes to shape {cells.shape}")
+    return np.ascontiguousarray(cells, pixel_format.dtype)
+
+
+def stored_values(cells: NDArray[Any], pixel_format: PixelFormat) -> NDArray[Any]:
+    """Return cells with the bits above BitsStored dropped, or filled with the sign."""
+    unused = pixel_format.bits_allocated - pixel_format.bits_stored
+    return (cells << unused) >> unused
 
 
 def padding_range(dataset: Dataset, pixel_format: PixelFormat) -> tuple[int, int] | None:
@@ -172,13 +181,26 @@ def padding_range(dataset: Dataset, pixel_format: PixelFormat) -> tuple[int, int
 
     PixelPaddingValue and PixelPaddingRangeLimit (PS3.3 C.7.5.1.1.2), read with the sign
     of the pixel cells whatever VR the file gave them.
+
+    Raises
+    ------
+    InvalidSeriesError
+        If BitsStored cannot hold them and a codec may have cut them off.
     """
     if dataset.get("PixelPaddingValue") is None:
         return None
     ends = [as_cell(dataset, "PixelPaddingValue", pixel_format)]
     if dataset.get("PixelPaddingRangeLimit") is not None:
         ends.append(as_cell(dataset, "PixelPaddingRangeLimit", pixel_format))
-    return min(ends), max(ends)
+    low, high = min(ends), max(ends)
+    fits = pixel_format.minimum <= low and high <= pixel_format.maximum
+    syntax = transfer_syntax(dataset)
+    if not fits and syntax.is_encapsulated and syntax != RLELossless:
+        raise InvalidSeriesError(
+            f"PixelPaddingValue {ends[0]} does not fit BitsStored {pixel_format.bits_stored}, and"
+            f" {syntax.name} cannot tell such pixels from image; convert an uncompressed original"
+        )
+    return low, high
 
 
 def as_cell(dataset: Dataset, keyword: str, pixel_format: PixelFormat) -> int:
@@ -187,8 +209,6 @@ def as_cell(dataset: Dataset, keyword: str, pixel_format: PixelFormat) -> int:
     return value - 0x10000 if pixel_format.signed and value > 0x7FFF else value
 
 
-def padding_mask(stored: NDArray[Any], limits: tuple[int, int] | None) -> NDArray[np.bool_] | None:
-    """Return where a slice is padding, None where it has none."""
-    if limits is None:
-        return None
+def padding_mask(stored: NDArray[Any], limits: tuple[int, int]) -> NDArray[np.bool_]:
+    """Return where a slice is padding."""
     return (stored >= limits[0]) & (stored <= limits[1])

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import os
+import hashlib
+import io
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, BinaryIO, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +14,7 @@ from pydicom import Dataset, dcmread
 
 from rgan_sdk import hu as rescaling
 from rgan_sdk.dicom import pixels
-from rgan_sdk.dicom.discovery import opened
+from rgan_sdk.dicom.discovery import inflated, opened_raw
 from rgan_sdk.dicom.pixels import PixelFormat, Rescale
 from rgan_sdk.errors import IneligibleError, InvalidSeriesError, UnreadableFileError
 
@@ -29,10 +30,11 @@ class SourceSlice:
     dataset
         Everything but the pixel data, with ``file_meta``. Not to be changed.
     stored
-        ``[H, W]`` stored values, uint8, int8, uint16 or int16.
+        ``[H, W]`` stored values, uint8, int8, uint16 or int16. Bits above BitsStored are
+        dropped, or filled with the sign, except in padding that does not fit BitsStored.
     hu
         ``[H, W]`` float32 Hounsfield units, padding included. MONOCHROME1 is not inverted:
-        HU are HU.
+        HU are HU. Padding that does not fit BitsStored counts as the lowest stored value.
     padding
         ``[H, W]`` true where the scanner wrote padding instead of image; None without
         PixelPaddingValue.
@@ -44,39 +46,64 @@ class SourceSlice:
     padding: NDArray[np.bool_] | None
 
 
-def read_slice(path: Path) -> SourceSlice:
+def read_slice(path: Path, sha256: str | None = None) -> SourceSlice:
     """Read one CT slice.
 
     ``hu = float32(double(stored) * RescaleSlope + RescaleIntercept)``, PS3.3 C.11.1.1.2.
+
+    Parameters
+    ----------
+    sha256
+        ``SliceFile.sha256``: what the file must still be; None takes it as it is.
 
     Raises
     ------
     UnreadableFileError
         If the file is not DICOM, truncated, malformed, or not decodable here.
     InvalidSeriesError
-        If there is no way from its stored values to HU.
+        If there is no way from its stored values to HU, or the file has changed.
     """
     try:
-        return _read(path)
+        return _read(path, sha256)
     except (UnreadableFileError, IneligibleError) as error:
         raise UnreadableFileError(f"{path.name}: {error}") from error
     except InvalidSeriesError as error:
         raise InvalidSeriesError(f"{path.name}: {error}") from error
 
 
-def _read(path: Path) -> SourceSlice:
-    with opened(path) as file:
-        if file.seek(0, os.SEEK_END) > MAX_FILE_BYTES:
-            raise UnreadableFileError(f"larger than {MAX_FILE_BYTES >> 20} MiB: no CT slice")
-        file.seek(0)
-        dataset = _plain(dcmread(file, force=True))
+def _read(path: Path, sha256: str | None) -> SourceSlice:
+    with opened_raw(path) as file:
+        content = io.BytesIO(_content(file, sha256))
+        dataset = _plain(dcmread(inflated(content), force=True))
+        if not dataset:  # pydicom drops what it has read when the file ends within an element
+            raise UnreadableFileError("truncated, or without a data set")
         pixel_format = PixelFormat.of(dataset)
         rescale = Rescale.of(dataset)
-        stored = pixels.decode(dataset, pixel_format)
-        padding = pixels.padding_mask(stored, pixels.padding_range(dataset, pixel_format))
+        limits = pixels.padding_range(dataset, pixel_format)
+        cells = pixels.decode(dataset, pixel_format)
         del dataset.PixelData
+    stored = pixels.stored_values(cells, pixel_format)
+    if limits is None:
+        hu = rescaling.stored_to_hu(stored, rescale.slope, rescale.intercept)
+        return SourceSlice(dataset, stored, hu, None)
+    wide = pixels.padding_mask(cells, limits) & (cells != stored)
+    padding = pixels.padding_mask(stored, limits) | wide
+    stored[wide] = pixel_format.minimum
     hu = rescaling.stored_to_hu(stored, rescale.slope, rescale.intercept)
+    stored[wide] = cells[wide]
     return SourceSlice(dataset, stored, hu, padding)
+
+
+def _content(file: BinaryIO, sha256: str | None) -> bytes:
+    """Read a file once, and check that it is the one that was found."""
+    content = file.read(MAX_FILE_BYTES + 1)
+    if len(content) > MAX_FILE_BYTES:
+        raise UnreadableFileError(f"larger than {MAX_FILE_BYTES >> 20} MiB: no CT slice")
+    if sha256 is not None and hashlib.sha256(content).hexdigest() != sha256:
+        raise InvalidSeriesError(
+            "changed during the run: its SHA-256 is not the one that was found; run again"
+        )
+    return content
 
 
 def _plain(dataset: Dataset) -> Dataset:

@@ -5,6 +5,7 @@ It looks like a thorax: body, lungs with vessels and nodules, heart, ribs, spine
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Final
 
@@ -79,7 +80,8 @@ def write_sample_series(
     folder
         Made if it does not exist.
     convolution_kernel
-        What ConvolutionKernel shall say. The noise is that of a medium kernel whatever it is.
+        What ConvolutionKernel shall say. Its number sets the sharpness, as with Siemens'
+        names: B70f is sharper than B40f.
     slices
         At 5 mm distance, within 380 mm field of view.
     size
@@ -101,6 +103,8 @@ def write_sample_series(
         raise ConfigurationError("a sample series has at least 1 slice and a size of at least 32")
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        if any(folder.iterdir()):
+            raise OutputError(f"{folder} is not empty; choose an empty or a new folder")
     except OSError as error:
         raise OutputError(f"{folder} cannot be made: {error.strerror}") from error
     random = np.random.default_rng(seed)
@@ -110,7 +114,7 @@ def write_sample_series(
     for index in range(slices):
         dataset = _header(index, size, convolution_kernel, identity)
         z = (index - (slices - 1) / 2) * SLICE_DISTANCE_MM
-        hu = _scan(_thorax(size, z, nodules), random)
+        hu = _scan(_thorax(size, z, nodules), _cutoff(convolution_kernel), random)
         stored = np.empty(hu.shape, np.uint16)
         rescaling.hu_to_stored(hu, 1.0, INTERCEPT, 0, 4095, stored)
         set_pixel_data(dataset, stored)
@@ -170,15 +174,21 @@ def _spine(canvas: _Canvas) -> None:
     canvas.ellipse(0, 90, 9, 8, 30)  # spinal canal
 
 
-def _scan(hu: Image, random: np.random.Generator) -> NDArray[np.float32]:
-    """Blur a slice and add noise as a reconstruction with a medium kernel does.
+def _cutoff(convolution_kernel: str) -> float:
+    """Return the frequency, in cycles per pixel, at which a kernel has fallen to 1/e."""
+    number = re.search(r"[1-9]\d", convolution_kernel)
+    return 0.007 * int(number[0]) if number else 0.28
+
+
+def _scan(hu: Image, cutoff: float, random: np.random.Generator) -> NDArray[np.float32]:
+    """Blur a slice and add noise as a reconstruction with a kernel does.
 
     Noise of filtered back projection has a power spectrum that rises with the frequency
     (the ramp filter) until the kernel cuts it off; the kernel blurs the image the same.
     """
     rows, columns = hu.shape
     frequency = np.hypot(np.fft.fftfreq(rows)[:, np.newaxis], np.fft.rfftfreq(columns))
-    kernel = np.exp(-((frequency / 0.28) ** 2))
+    kernel = np.exp(-((frequency / cutoff) ** 2))
     white = np.fft.rfft2(random.standard_normal(hu.shape))
     noise = np.fft.irfft2(white * np.sqrt(frequency) * kernel, s=hu.shape)
     image = np.fft.irfft2(np.fft.rfft2(hu) * kernel, s=hu.shape)

@@ -12,6 +12,8 @@ from pydicom import Dataset
 CODING_SCHEME: Final = "99RGAN"
 HARMONIZED_CODE: Final = "HARMONIZED"
 HARMONIZED_MEANING: Final = "Convolution kernel harmonization"
+IDENTITY_CODE: Final = "IDENTITY"
+IDENTITY_MEANING: Final = "Copy by the identity engine"
 
 IMPLEMENTATION_CLASS_UID: Final = "2.25.236399643812551947798227614116988519586"
 

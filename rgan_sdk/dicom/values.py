@@ -14,7 +14,30 @@ from pydicom.multival import MultiValue
 from rgan_sdk.errors import InvalidSeriesError
 
 _UID = re.compile(r"\d+(\.\d+)+")
-_TERM = re.compile(r"[A-Za-z0-9_. ()/%-]{1,16}")
+_TERMS = frozenset(
+    (
+        *(
+            "CR",
+            "CT",
+            "DX",
+            "MG",
+            "MR",
+            "NM",
+            "OT",
+            "PT",
+            "PR",
+            "RF",
+            "SC",
+            "SEG",
+            "SR",
+            "US",
+            "XA",
+        ),
+        *("RTDOSE", "RTIMAGE", "RTPLAN", "RTSTRUCT", "REG"),
+        *("RGB", "PALETTE COLOR", "YBR_FULL", "YBR_FULL_422", "YBR_ICT", "YBR_RCT"),
+        *("US", "OD", "MGML", "Z_EFF", "ED", "EDW", "HU_MOD", "PCT"),
+    )
+)
 
 
 def values(dataset: Dataset, keyword: str) -> tuple[object, ...]:
@@ -74,4 +97,4 @@ def uid(dataset: Dataset, keyword: str) -> str:
 
 def shown(value: str) -> str:
     """Return a defined term for use in a message, or a stand-in for anything else."""
-    return value if _TERM.fullmatch(value) else "(not a defined term)"
+    return value if value in _TERMS else "(not a defined term)"

@@ -94,8 +94,8 @@ def _stored(source: SourceSlice, hu: NDArray[np.float32]) -> tuple[NDArray[Any],
     below_fits, above_fits = padding[0] > low, padding[1] < high
     nearer_below = stored.astype(np.int32) - padding[0] < padding[1] - stored.astype(np.int32)
     goes_below = below_fits & (nearer_below | (not above_fits))
-    stored[collides & goes_below] = max(padding[0] - 1, low)
-    stored[collides & ~goes_below] = min(padding[1] + 1, high)
+    stored[collides & goes_below] = min(max(padding[0] - 1, low), high)
+    stored[collides & ~goes_below] = max(min(padding[1] + 1, high), low)
     stored[source.padding] = source.stored[source.padding]
     computed = np.rint((hu[collides].astype(np.float64) - rescale.intercept) / rescale.slope)
     clamped = (computed < low) | (computed > high)  # are counted already

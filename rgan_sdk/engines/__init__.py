@@ -1,7 +1,8 @@
 """The table of inference engines.
 
 An engine is one module with three names: ``REQUIREMENTS`` (what must be installed),
-``is_available()`` and one subclass of ``Engine``. A new engine is one more row here.
+``is_available()`` (both for ``doctor``) and one subclass of ``Engine``. A new engine is
+one more row here.
 """
 
 from __future__ import annotations

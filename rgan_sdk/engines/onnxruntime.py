@@ -87,9 +87,13 @@ class OnnxRuntimeEngine(Engine):
     def batch_invariant(self) -> bool:  # noqa: D102 - see Engine
         return self.device == "cpu"
 
+    def close(self) -> None:
+        """Release the session and its device memory."""
+        del self._session
+
     def _open_session(self) -> onnxruntime.InferenceSession:
         options = self._ort.SessionOptions()
-        options.log_severity_level = 3
+        options.log_severity_level = 4
         # One level for all: the level changes bits of the result.
         options.graph_optimization_level = self._ort.GraphOptimizationLevel.ORT_ENABLE_ALL
         providers = self._providers()

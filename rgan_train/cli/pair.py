@@ -35,7 +35,9 @@ def command(folders: tuple[Path, ...], output: Path) -> None:
     come close are listed with the reason why they are no pair.
     """
     from rich.console import Console
+    from rich.text import Text
 
+    from rgan_sdk.cli.tables import as_text
     from rgan_sdk.errors import TrainingError
     from rgan_train.pairing import find_pairs
     from rgan_train.pairs_csv import write_pairs
@@ -45,8 +47,8 @@ def command(folders: tuple[Path, ...], output: Path) -> None:
     if pairing.near_misses:
         table = _table("Not paired", "series", "kernels", "reason")
         for miss in pairing.near_misses:
-            uids = f"{miss.series_a}\n{miss.series_b}"
-            table.add_row(uids, " / ".join(miss.kernels), miss.reason)
+            uids = Text("\n").join(map(as_text, (miss.series_a, miss.series_b)))
+            table.add_row(uids, as_text(" / ".join(miss.kernels)), as_text(miss.reason))
         console.print(table)
     if not pairing.pairs:
         raise TrainingError(
@@ -58,10 +60,12 @@ def command(folders: tuple[Path, ...], output: Path) -> None:
     for pair in pairing.pairs:
         kernels = f"{pair.kernel_a} / {pair.kernel_b}"
         matrix = f"{pair.rows}x{pair.columns}"
-        table.add_row(pair.patient, pair.manufacturer, kernels, str(pair.slices), matrix)
+        cells = (pair.patient, pair.manufacturer, kernels, str(pair.slices), matrix)
+        table.add_row(*map(as_text, cells))
     console.print(table)
     write_pairs(pairing.pairs, output)
-    click.echo(f"{output}: {len(pairing.pairs)} found among {pairing.series} CT series")
+    found = f"{output}: {len(pairing.pairs)} found among {pairing.series} CT series"
+    click.echo(as_text(found).plain)
 
 
 def _table(title: str, *headings: str) -> Table:

@@ -64,8 +64,11 @@ class Generator(nn.Module):
 
     @property
     def multiple(self) -> int:
-        """Height and width must be multiples of this."""
-        return int(2 ** (len(self.encoder.channels) - 1))
+        """Height and width must be multiples of this.
+
+        The coarsest features then have two pixels or more, which reflection needs.
+        """
+        return int(2 ** len(self.encoder.channels))
 
     def forward(self, normalized: Tensor) -> Tensor:
         """Take ``[N, 1, H, W]``, the window mapped to [0, 1], to the same shape."""

@@ -162,7 +162,9 @@ def load_torchvision(path: Path | None) -> dict[str, Tensor]:
     """
     try:
         if path is None:
-            state = torch.hub.load_state_dict_from_url(TORCHVISION_URL, check_hash=True)
+            state = torch.hub.load_state_dict_from_url(
+                TORCHVISION_URL, check_hash=True, weights_only=True
+            )
         else:
             state = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as exc:  # torch raises many types here: OSError, URLError, UnpicklingError...

@@ -34,6 +34,11 @@ def test_the_schema_is_a_schema():
         (changed(format=2), "newer than this software"),
         (changed(extra=1), "'extra' was unexpected"),
         (changed(multiple=0), r"\$\.multiple"),
+        ("[" * 200_000, "not valid JSON"),
+        (
+            changed(window={"lower": float("nan"), "upper": 10, "handover": 8}),
+            "NaN is not a number",
+        ),
         (changed(source_kernels=[]), r"\$\.source_kernels"),
         (changed(name="../evil"), r"\$\.name"),
         (changed(window={"lower": 0, "upper": 10, "handover": 8}), "narrower than two hand-overs"),
@@ -57,3 +62,7 @@ def test_a_missing_key_is_named():
 )
 def test_kernels_are_compared_whole_and_without_case(kernel, accepted):
     assert make_card().accepts_kernel(kernel) is accepted
+
+
+def test_a_whole_number_with_a_point_is_one():
+    assert isinstance(ModelCard.from_json(changed(multiple=8.0)).multiple, int)

@@ -84,6 +84,46 @@ def _function(model):
     model.functions.append(onnx.FunctionProto(name="f", domain="d"))
 
 
+def _sparse(kind):
+    values = TensorProto(name="v", data_type=TensorProto.FLOAT, dims=[1])
+    values.data_location = TensorProto.EXTERNAL
+    indices = helper.make_tensor("i", TensorProto.INT64, [1], [0])
+    sparse = onnx.SparseTensorProto(values=values, indices=indices, dims=[4])
+
+    def spoil(model):
+        if kind == "initializer":
+            model.graph.sparse_initializer.append(sparse)
+        else:
+            node = helper.make_node("Constant", [], ["t"])
+            node.attribute.append(
+                onnx.AttributeProto(
+                    name="sparse_value",
+                    type=onnx.AttributeProto.SPARSE_TENSOR,
+                    sparse_tensor=sparse,
+                )
+            )
+            model.graph.node.append(node)
+
+    return spoil
+
+
+def _disguised_subgraph(model):
+    _subgraph(model)
+    for attribute in model.graph.node[-1].attribute:
+        attribute.type = onnx.AttributeProto.INT
+
+
+def _training_info(model):
+    model.training_info.add()
+
+
+def _external_elsewhere(model):
+    info = model.graph.quantization_annotation.add()
+    info.tensor_name = "kernel"
+    tensor = model.graph.node[0].attribute.add(name="hidden").tensors.add()
+    tensor.external_data.add(key="location", value="x")
+
+
 @pytest.mark.parametrize(
     ("spoil", "message"),
     [
@@ -101,6 +141,11 @@ def _function(model):
         (_external_constant, "external files"),
         (_subgraph, "subgraph"),
         (_function, "functions"),
+        (_sparse("initializer"), "sparse"),
+        (_sparse("constant"), "sparse"),
+        (_disguised_subgraph, "subgraph"),
+        (_training_info, "training information"),
+        (_external_elsewhere, "external files"),
     ],
 )
 def test_other_graphs_are_refused(tmp_path, spoil, message):

@@ -65,7 +65,7 @@ def test_the_card(exported, run):
     assert (card.name, card.version) == ("b40f-to-b70f", "2.0.1")
     assert (card.source_kernels, card.target_kernel) == (("B40f",), "B70f")
     assert card.manufacturers == ("Scanner Works",)
-    assert card.multiple == 2
+    assert card.multiple == 4
     assert card.training_data[0].name == "phantom"
     psnr, ssim = card.quality
     assert (psnr.metric, psnr.slices, psnr.data) == ("PSNR, dB", 1, "validation slices of phantom")
@@ -223,5 +223,10 @@ def test_a_frozen_encoder(scans, pairs_csv, tmp_path):
         vgg_weights=archive,
     )
     exported = export_run(run, tmp_path / "model.onnx")
-    assert exported.card.multiple == 8
+    assert exported.card.multiple == 16
     assert exported.files["fp32"].parity.max < 0.05
+
+
+def test_a_name_that_no_card_may_have_is_refused_at_once(run, tmp_path):
+    with pytest.raises(ConfigurationError, match="must match"):
+        export_run(run, tmp_path / "m.onnx", name="My Model/2")

@@ -1,3 +1,5 @@
+import shutil
+
 import pytest
 from support.requirements import require_data
 from support.training import KERNELS, write_pair_of_scans, write_scan
@@ -23,6 +25,41 @@ def test_single_series_can_be_given(scans):
     folders = [scans / f"1-{kernel}" for kernel in KERNELS]
     assert len(find_pairs(folders).pairs) == 1
     assert find_pairs(folders[:1]).pairs == ()
+
+
+def split_in_two(root):
+    """Leave half of the slices of B70f, and move the others to another folder."""
+    other = root.parent / "other"
+    other.mkdir()
+    for path in sorted((root / "1-B70f").iterdir())[::2]:
+        path.rename(other / path.name)
+    return other
+
+
+def test_a_series_split_over_two_folders(tmp_path):
+    root = write_pair_of_scans(tmp_path / "root", slices=4, size=16)
+    found = find_pairs([root, split_in_two(root)])
+    (pair,) = found.pairs
+    assert (pair.slices, found.near_misses, found.series) == (4, (), 2)
+    ((_, b),) = open_pairs([pair])
+    assert [item.position for item in b.slices] == [0, 2, 4, 6]
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_folders_may_overlap(tmp_path, order):
+    root = write_pair_of_scans(tmp_path / "root", slices=4, size=16)
+    inside = root / "1-B70f"
+    shutil.copytree(inside, tmp_path / "copy")
+    (pair,) = find_pairs([root, root, root / "..", inside, tmp_path / "copy"][::order]).pairs
+    assert pair.slices == 4
+    assert len(open_pairs([pair])) == 1
+
+
+def test_different_copies_of_a_slice_are_an_error(tmp_path):
+    for folder, size in (("a", 16), ("b", 16)):
+        write_scan(tmp_path / folder, "B40f", slices=2, size=size, SeriesDescription=folder)
+    with pytest.raises(TrainingError, match=r"series .* cannot be put together: .* occurs twice"):
+        find_pairs([tmp_path / "a", tmp_path / "b"])
 
 
 def test_three_kernels_make_three_pairs(tmp_path):

@@ -1,8 +1,10 @@
 """Training on two processes: started by ``--devices 2`` and by torchrun."""
 
 import os
+import signal
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -75,6 +77,45 @@ def test_two_processes_train_one_model(pairs_csv, tmp_path, kind):
     assert train("fit", pairs_csv, "-o", tmp_path / "one", *one).exit_code == 0
     single = weights(tmp_path / "one")
     assert all(np.allclose(single[name], ranks[0][name], atol=2e-5) for name in trained)
+
+
+# Fails in the main process only.
+FAILING = """
+import os
+from rgan_sdk.errors import OutputError
+from rgan_train.checkpoint import RunFolder
+from rgan_train.cli import main
+
+def fail(*arguments):
+    raise OutputError("the disk is full")
+
+setattr(RunFolder, os.environ["FAILS"], fail)
+main()
+"""
+
+
+@pytest.mark.parametrize("fails", ["create", "save"])
+def test_an_error_in_the_main_process_stops_all(pairs_csv, tmp_path, fails):
+    script = tmp_path / "script.py"
+    script.write_text(FAILING)
+    short = settings(("training.epochs=1", "training.steps_per_epoch=1"))
+    process = subprocess.Popen(
+        [sys.executable, script, "fit", pairs_csv, "-o", tmp_path / "run", *short, "--devices=2"],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "OMP_NUM_THREADS": "1", "FAILS": fails},
+        start_new_session=True,
+    )
+    try:
+        # The other process holds the pipe open as long as it lives.
+        _, told = process.communicate(timeout=120)
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+    assert process.returncode != 0
+    assert "the disk is full" in told
+    assert "the main process failed" in told
 
 
 def test_one_process_combines_nothing():

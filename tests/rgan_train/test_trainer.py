@@ -255,3 +255,20 @@ def test_bfloat16(job):
 def test_half_precision_needs_a_gpu(job):
     with pytest.raises(ConfigurationError, match="needs a GPU"):
         fit(changed(job, "training.precision=16-mixed"), Reports())
+
+
+def test_a_run_that_was_killed_before_its_first_checkpoint_starts_alike(job, monkeypatch):
+    archive = require_data("vgg/vgg19_16x_distilled_relu5_1.npz")
+    settings = ("generator.encoder=vgg19-compact", "training.epochs=1")
+    whole = changed(job, *settings, run="whole", vgg_weights=archive)
+    fit(whole, Reports())
+    parts = changed(job, *settings, run="parts", vgg_weights=archive)
+
+    def kill(report):
+        raise SystemExit("killed")
+
+    with pytest.raises(SystemExit):
+        fit(parts, kill)
+    assert parts.run.state("last") is None
+    fit(replace(parts, resume=True, vgg_weights=None), Reports())
+    assert same(weights(whole.run.path), weights(parts.run.path))

@@ -136,10 +136,12 @@ def _identity(source: Dataset, derived: Dataset, derivation: Derivation) -> Iter
         if value == source[keyword].value or not value.startswith("2.25.") or len(value) > 64:
             yield f"{keyword} {value} is not a new one of ours"
     number = int(source.get("SeriesNumber") or 0)
-    if derived.SeriesNumber != 9000 + number:
-        yield f"SeriesNumber {derived.SeriesNumber} is not 9000 + {number}"
+    number = min(9000 + number, 2**31 - 1)
+    if derived.SeriesNumber != number:
+        yield f"SeriesNumber {derived.SeriesNumber} is not {number}"
     description = str(source.get("SeriesDescription") or "")
-    ending = f"RGAN>{derivation.target_kernel}"
+    identity = derivation.engine == "identity"
+    ending = "RGAN>IDENTITY" if identity else f"RGAN>{derivation.target_kernel}"
     text = derived.SeriesDescription
     start = text.removesuffix(ending).strip()
     if not text.endswith(ending) or len(text) > 64 or not description.startswith(start):
@@ -166,8 +168,12 @@ def _provenance(source: Dataset, derived: Dataset, derivation: Derivation) -> It
         yield f"ImageType {derived.ImageType}"
     text = derived.DerivationDescription
     configuration = hashlib.sha256(derivation.configuration.encode()).hexdigest()
+    identity = derivation.engine == "identity"
+    if identity != text.startswith("Copied unchanged (identity engine), no harmonization"):
+        yield "DerivationDescription does not tell a harmonization from a copy"
+    harmonization = f"to {derivation.target_kernel} by engine {derivation.engine}"
     for part in (
-        derivation.target_kernel,
+        "" if identity else harmonization,
         derivation.software,
         derivation.model_name,
         derivation.model_version,
@@ -180,7 +186,8 @@ def _provenance(source: Dataset, derived: Dataset, derivation: Derivation) -> It
         yield "DerivationDescription is too long"
     earlier = list(source.get("DerivationCodeSequence") or ())
     codes = list(derived.DerivationCodeSequence)
-    if codes[:-1] != earlier or codes[-1].CodingSchemeDesignator != "99RGAN":
+    own = ("IDENTITY" if identity else "HARMONIZED", "99RGAN")
+    if codes[:-1] != earlier or (codes[-1].CodeValue, codes[-1].CodingSchemeDesignator) != own:
         yield "DerivationCodeSequence"
     if len(derived.SourceImageSequence) != 1:
         yield "SourceImageSequence must have one item"

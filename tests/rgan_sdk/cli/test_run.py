@@ -176,9 +176,12 @@ def test_nothing_eligible_is_exit_code_4(run, tmp_path, content):
 def test_dry_run_writes_nothing(run, source):
     result, report, out = run(source, "--dry-run")
     assert result.exit_code == 0
-    assert "would run" in result.output
     assert not out.exists()
-    assert report["summary"]["series"]["done"] == 1
+    assert report["summary"]["series"] == {"planned": 1, "skipped": 0, "failed": 0}
+    assert report["model"]["name"] == "test-blur"
+    out.mkdir()
+    (out / "precious").touch()
+    assert run(source, "--dry-run")[0].exit_code == 1
 
 
 def test_could_not_run_is_exit_code_1(run, source, tmp_path):
@@ -317,3 +320,91 @@ def test_a_missing_extra_is_exit_code_1_and_says_what_to_install(run, source, mo
     assert result.exit_code == 1
     assert "pip install 'rgan-sdk[cpu]'" in result.output
     assert not out.exists()
+
+
+def test_file_names_reach_neither_markup_nor_terminal(run, source):
+    odd = source / "x[" / "a[/b]\x1b[31m"
+    odd.mkdir(parents=True)
+    write_sample_series(odd, "B40f", slices=1, size=64, seed=3)
+    (path,) = odd.iterdir()
+    path.write_bytes(path.read_bytes()[:-100])
+    result, report, _ = run(source)
+    assert result.exit_code == 3
+    assert report["summary"]["files"]["failed"] == 1
+    assert "[/b]" in result.output
+    assert "\x1b" not in result.output
+
+
+def test_a_second_run_on_the_same_output_is_refused(run, source, monkeypatch, model, tmp_path):
+    from rgan_sdk import pipeline
+
+    plan = pipeline.make_plan
+    others = []
+
+    def meanwhile(*arguments, **options):
+        others.append(harmonize("run", source, tmp_path / "out", "--model", model))
+        return plan(*arguments, **options)
+
+    monkeypatch.setattr(pipeline, "make_plan", meanwhile)
+    result, _, out = run(source)
+    assert result.exit_code == 0
+    assert others[0].exit_code == 1
+    assert "a run that goes on or was killed" in others[0].output
+    assert len(list(out.iterdir())) == 1
+
+
+def test_a_source_that_changes_during_the_run_fails_its_series(run, source, monkeypatch):
+    from rgan_sdk import pipeline
+
+    write_sample_series(source.parent / "other", "B40f", slices=1, size=64, seed=5)
+    plan = pipeline.make_plan
+
+    def then_change(*arguments, **options):
+        made = plan(*arguments, **options)
+        shutil.copy(source.parent / "other" / "slice-001.dcm", source / "a" / "slice-001.dcm")
+        return made
+
+    monkeypatch.setattr(pipeline, "make_plan", then_change)
+    result, report, out = run(source)
+    assert result.exit_code == 3
+    assert "changed" in report["series"][0]["reason"]
+    assert not list(out.iterdir())
+
+
+def test_a_picture_that_cannot_be_made_is_a_warning(run, source, monkeypatch):
+    from rgan_sdk import pipeline
+
+    def broken(*arguments):
+        raise ValueError("no font")
+
+    monkeypatch.setattr(pipeline, "write_preview", broken)
+    result, report, _ = run(source, "--preview")
+    assert result.exit_code == 0
+    assert report["summary"]["series"]["done"] == 1
+    assert "cannot be made" in report["warnings"][0]
+
+
+def test_a_report_never_overwrites_input(source, tmp_path, model):
+    before = hashes(source)
+    report = source / "a" / "slice-001.dcm"
+    result = harmonize("run", source, tmp_path / "out", "--model", model, "--report", report)
+    assert result.exit_code == 2
+    assert hashes(source) == before
+
+
+def test_a_report_may_lie_in_the_new_output(source, tmp_path, model):
+    out = tmp_path / "out"
+    assert (
+        harmonize("run", source, out, "--model", model, "--report", out / "r.json").exit_code == 0
+    )
+    assert (out / "r.json").exists()
+
+
+def test_the_library_keeps_output_private_too(source, tmp_path, model):
+    from rgan_sdk.harmonizer import Harmonizer
+    from rgan_sdk.pipeline import harmonize_directory
+
+    with Harmonizer.load(model, device="cpu") as harmonizer:
+        harmonize_directory(source, tmp_path / "out", harmonizer)
+    for folder in (tmp_path / "out").iterdir():
+        assert folder.stat().st_mode & 0o077 == 0

@@ -21,6 +21,7 @@ DERIVATION = Derivation(
     model_version="1",
     model_sha256="0" * 64,
     configuration="{}",
+    engine="onnxruntime",
     software="rgan-sdk 0.1.0",
     timestamp=datetime(2025, 1, 2, 3, 4, 5, tzinfo=UTC),
 )

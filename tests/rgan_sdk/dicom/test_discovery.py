@@ -153,6 +153,12 @@ def test_a_foreign_error_is_translated_without_its_message(tmp_path: Path):
     assert str(caught.value) == "malformed DICOM (KeyError)"
 
 
+def test_too_little_memory_is_no_fault_of_the_file(tmp_path: Path):
+    path = write_ct(tmp_path / "file")
+    with pytest.raises(UnreadableFileError, match="not enough memory"), opened(path):
+        raise MemoryError
+
+
 def test_a_file_that_may_not_be_read_says_why(tmp_path: Path):
     with pytest.raises(UnreadableFileError, match="No such file"), opened(tmp_path / "gone"):
         pass

@@ -58,13 +58,18 @@ def test_what_many_files_lack_is_not_needed(tmp_path: Path, absent: str):
         ({"SOPClassUID": XRayRadiationDoseSRStorage}, "X-Ray Radiation Dose SR Storage, not CT"),
         ({"SOPClassUID": EnhancedCTImageStorage}, "Enhanced CT is not supported yet"),
         ({"SOPClassUID": "1.2.840.10008.1.3.10"}, "DICOMDIR"),
-        ({"SOPClassUID": "1.2.3.4"}, "private SOP class, not CT"),
+        ({"SOPClassUID": "1.2.3.4"}, "unknown SOP class, not CT"),
+        ({"SOPClassUID": "CANARY^JOHN"}, "unknown SOP class, not CT"),
+        ({"Modality": "JOHN DOE"}, "Modality (not a defined term), not CT"),
         ({"Modality": "MR"}, "Modality MR, not CT"),
         ({"Modality": CANARY + "^X"}, "Modality (not a defined term), not CT"),
+        ({"Modality": CANARY}, "Modality (not a defined term), not CT"),
+        ({"PhotometricInterpretation": CANARY}, "PhotometricInterpretation (not a defined"),
         ({"ImageType": ["ORIGINAL", "PRIMARY", "LOCALIZER"]}, "localizer"),
         ({"ImageType": ["DERIVED", "SECONDARY", "SCREEN SAVE"]}, "screen save"),
         ({"PhotometricInterpretation": "RGB"}, "PhotometricInterpretation RGB, not HU"),
         ({"DerivationCodeSequence": [code("HARMONIZED", "99RGAN", "x")]}, "harmonized already"),
+        ({"DerivationCodeSequence": [code("IDENTITY", "99RGAN", "x")]}, "identity engine's copy"),
     ],
 )
 def test_what_is_not_for_harmonization_is_ineligible(
@@ -90,6 +95,7 @@ def test_a_derivation_of_others_is_eligible(tmp_path: Path):
         ({"RescaleSlope": [1, 2]}, "RescaleSlope must hold 1 finite"),
         ({"RescaleIntercept": None}, "RescaleIntercept is missing"),
         ({"RescaleType": "US"}, "RescaleType US is not HU"),
+        ({"RescaleType": CANARY}, "RescaleType (not a defined term) is not HU"),
         ({"PixelSpacing": [0, 0.7]}, "PixelSpacing (0.0, 0.7) must be above 0"),
         ({"PixelSpacing": None}, "PixelSpacing is missing"),
         ({"ImagePositionPatient": None}, "ImagePositionPatient is missing"),
@@ -145,6 +151,13 @@ def test_pixel_data_must_be_as_long_as_the_matrix(tmp_path: Path):
     path = write_ct(tmp_path / "file", PixelData=b"\0" * 100)
     with pytest.raises(UnreadableFileError, match="PixelData holds 100 of 512 bytes"):
         read_header(path)
+
+
+def test_header_and_hash_come_from_one_opening(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    path = write_ct(tmp_path / "file")
+    expected = hashlib.sha256(path.read_bytes()).hexdigest()
+    monkeypatch.setattr(Path, "open", None)
+    assert read_header(path).sha256 == expected
 
 
 def test_a_missing_codec_names_the_syntax_and_the_cure(

@@ -134,6 +134,41 @@ def test_padding_of_the_wrong_vr_means_the_same_bits(tmp_path: Path):
     assert padding[5, 5]
 
 
+@pytest.mark.parametrize("syntax", [*UNCOMPRESSED, RLELossless])
+@pytest.mark.parametrize(("signed", "value"), [(False, 63536), (True, -32768)])
+def test_padding_outside_bits_stored_is_padding(
+    tmp_path: Path, syntax: str, signed: bool, value: int
+):
+    stored = stored_values(signed=signed, size=64)
+    stored[5, 5:9] = value
+    path = write_ct(tmp_path / "x", stored, syntax=syntax, bits_stored=12, PixelPaddingValue=value)
+    read_header(path)
+    source = read_slice(path)
+    assert source.padding is not None
+    assert np.array_equal(source.padding, stored == value)
+    assert np.array_equal(source.stored, stored)
+    assert np.array_equal(source.hu[~source.padding], stored[~source.padding] - 1024.0)
+    assert (source.hu[source.padding] == (-3072 if signed else -1024)).all()
+
+
+@pytest.mark.parametrize("syntax", [JPEGLSLossless, JPEG2000Lossless])
+def test_padding_that_a_codec_cannot_hold_is_refused(tmp_path: Path, syntax: str):
+    stored = stored_values(size=64)
+    path = write_ct(tmp_path / "x", stored, syntax=syntax, bits_stored=12, PixelPaddingValue=63536)
+    for read in (read_header, read_slice):
+        with pytest.raises(InvalidSeriesError, match="63536 does not fit BitsStored 12"):
+            read(path)
+
+
+def test_a_file_must_be_the_one_that_was_found(tmp_path: Path):
+    path = write_ct(tmp_path / "x.dcm")
+    sha256 = read_header(path).sha256
+    assert np.array_equal(read_slice(path, sha256).stored, stored_values())
+    write_ct(path, PatientSex="F")
+    with pytest.raises(InvalidSeriesError, match=r"^x\.dcm: changed during the run"):
+        read_slice(path, sha256)
+
+
 @pytest.mark.parametrize("syntax", [ExplicitVRLittleEndian, *COMPRESSED])
 def test_truncated_pixel_data_is_unreadable(tmp_path: Path, syntax: str):
     path = write_ct(tmp_path / "x.dcm", stored_values(size=64), syntax=syntax, bits_stored=12)

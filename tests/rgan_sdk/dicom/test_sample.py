@@ -54,7 +54,14 @@ def test_a_sample_is_the_same_for_the_same_seed_only(tmp_path: Path):
         return paths[0].read_bytes()
 
     assert write("a", 1) == write("b", 1)
-    assert write("a", 1) != write("c", 2)
+    assert write("c", 1) != write("d", 2)
+
+
+def test_a_sample_replaces_nothing(tmp_path: Path):
+    (tmp_path / "slice-001.dcm").write_text("precious")
+    with pytest.raises(OutputError, match="not empty"):
+        write_sample_series(tmp_path, "B40f", slices=1, size=64)
+    assert (tmp_path / "slice-001.dcm").read_text() == "precious"
 
 
 def test_a_sample_names_no_person(sample: list[Path]):

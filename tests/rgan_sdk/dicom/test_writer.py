@@ -39,6 +39,7 @@ DERIVATION = Derivation(
     model_version="1.2.0",
     model_sha256="ab" * 32,
     configuration='{"engine": "identity"}',
+    engine="onnxruntime",
     software="rgan-sdk 0.1.0",
     timestamp=datetime(2025, 1, 2, 3, 4, 5, 678, tzinfo=UTC),
 )
@@ -110,6 +111,8 @@ def test_a_derived_object_conforms_to_the_table(tmp_path: Path, syntax: str | No
         {"SpecificCharacterSet": "ISO_IR 192", "SeriesDescription": "胸部" * 32},
         {"TimezoneOffsetFromUTC": "-0530"},
         {"TimezoneOffsetFromUTC": "nonsense"},
+        {"TimezoneOffsetFromUTC": "+9999"},
+        {"SeriesNumber": 2**31 - 9000},
         {"DerivationCodeSequence": [code("113040", "DCM", "Lossy Compression")]},
     ],
 )
@@ -188,6 +191,36 @@ def test_dates_are_in_the_time_zone_that_the_file_states(tmp_path: Path):
     derived = dcmread(target)
     assert (derived.SeriesDate, derived.SeriesTime) == ("20250101", "213405.000678")
     assert derived.AcquisitionDate == "20200102"
+
+
+def test_dates_are_utc_where_the_file_states_no_time_zone(tmp_path: Path):
+    elsewhere = DERIVATION.timestamp.astimezone(timezone(timedelta(hours=9)))
+    derivation = dataclasses.replace(DERIVATION, timestamp=elsewhere)
+    derived = dcmread(written(tmp_path, ct_dataset(), derivation)[1])
+    assert (derived.SeriesDate, derived.SeriesTime) == ("20250102", "030405.000678")
+
+
+@pytest.mark.parametrize(
+    ("number", "expected"), [(2**31 - 9001, 2**31 - 1), (2**31 - 1, 2**31 - 1)]
+)
+def test_a_series_number_stays_within_its_range(tmp_path: Path, number: int, expected: int):
+    derived = dcmread(written(tmp_path, ct_dataset(SeriesNumber=number))[1])
+    assert derived.SeriesNumber == expected
+
+
+def test_the_identity_engine_claims_no_harmonization(tmp_path: Path):
+    identity = dataclasses.replace(DERIVATION, engine="identity")
+    source, target = written(tmp_path, rich_dataset(), identity)
+    derived = dcmread(target)
+    assert violations(source, target, identity) == []
+    assert violations(source, target, DERIVATION) != []
+    assert derived.DerivationDescription.startswith(
+        "Copied unchanged (identity engine), no harmonization"
+    )
+    assert derived.SeriesDescription == "Chest RGAN>IDENTITY"
+    assert "armonized" not in str(derived)
+    with pytest.raises(IneligibleError, match="identity engine's copy"):
+        read_header(target)
 
 
 def test_a_derived_slice_is_not_eligible_again(tmp_path: Path):
@@ -290,6 +323,23 @@ def test_padded_pixels_come_back_whatever_was_computed(tmp_path: Path):
     after, clips = derived_values(source, source.hu + 5, tmp_path / "derived")
     assert np.array_equal(after[:, :8], stored[:, :8])
     assert clips <= 3  # the extremes of the format
+
+
+@pytest.mark.parametrize(("signed", "value"), [(False, 63536), (True, -32768)])
+def test_padding_outside_bits_stored_comes_back(tmp_path: Path, signed: bool, value: int):
+    stored = stored_values(signed=signed)
+    stored[:, :8] = value
+    source = make_source(tmp_path, stored, bits_stored=12, PixelPaddingValue=value)
+    write_derived(source, source.hu, DERIVATION, tmp_path / "derived")
+    assert dcmread(tmp_path / "derived").PixelData == stored.tobytes()
+
+
+def test_padding_beyond_the_cells_is_no_obstacle(tmp_path: Path):
+    stored = np.arange(16, dtype=np.uint8).reshape(4, 4)
+    source = make_source(tmp_path, stored, PixelPaddingValue=63536)
+    after, clips = derived_values(source, source.hu, tmp_path / "derived")
+    assert np.array_equal(after, stored)
+    assert clips == 0
 
 
 def test_padding_gets_the_vr_of_the_pixels(tmp_path: Path):
