@@ -113,6 +113,17 @@ def test_no_pairs(tmp_path):
     assert not (tmp_path / "pairs.csv").exists()
 
 
+def test_what_scans_say_is_shown_as_it_is(tmp_path):
+    for series, kernel in enumerate(("[red]B40f", "B70f")):
+        write_scan(tmp_path, kernel, series=series, slices=1, size=16, Manufacturer="[bold]Works")
+    write_scan(tmp_path, "[/red]", series=3, slices=2, size=16)
+    shown = train("pair", tmp_path, "-o", tmp_path / "\x1b[31mpairs.csv")
+    assert shown.exit_code == 0, shown.output
+    for text in ("[red]B40f / B70f", "[/red]", "[bold]Works"):
+        assert text in shown.output
+    assert "\x1b" not in shown.output
+
+
 def test_bad_data_and_configuration_exit_with_1(tmp_path):
     write_pair_of_scans(tmp_path, slices=9, size=16)
     pairs = list_pairs(tmp_path)

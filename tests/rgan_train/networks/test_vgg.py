@@ -1,3 +1,6 @@
+from hashlib import sha256
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -6,7 +9,7 @@ from torch.nn import functional
 
 from rgan_sdk.errors import WeightsError
 from rgan_train.config import GeneratorConfig
-from rgan_train.networks import build_generator
+from rgan_train.networks import build_generator, vgg
 from rgan_train.networks.vgg import (
     COMPACT_CHANNELS,
     CONVOLUTIONS_PER_GROUP,
@@ -90,6 +93,23 @@ def test_torchvision_weights_with_their_preparation(tmp_path):
     wanted = plain_forward(prepared, state, lambda n, k: f"features.{number[n]}.{k}")
     with torch.no_grad():
         assert close(encoder(gray()), wanted)
+
+
+def test_a_download_unpickles_nothing_but_weights(tmp_path, monkeypatch):
+    class Harmful:
+        """Leaves a file behind where it is unpickled."""
+
+        def __reduce__(self):
+            return Path.touch, (tmp_path / "harm",)
+
+    file = tmp_path / "vgg19.pth"
+    torch.save({"features.0.weight": Harmful()}, file)
+    named = file.rename(tmp_path / f"vgg19-{sha256(file.read_bytes()).hexdigest()[:8]}.pth")
+    monkeypatch.setattr(vgg, "TORCHVISION_URL", named.as_uri())
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "cache"))
+    with pytest.raises(WeightsError, match="Weights only load failed"):
+        load_torchvision(None)
+    assert not (tmp_path / "harm").exists()
 
 
 def test_calibration_gives_unit_features():
