@@ -8,6 +8,8 @@ from __future__ import annotations
 import copy
 import hashlib
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Final
@@ -144,8 +146,24 @@ def derived_header(source: Dataset, derivation: Derivation) -> Dataset:
     InvalidSeriesError
         If the source's header cannot be carried over.
     """
+    with header_errors():
+        dataset = carried_over(source, derivation.software, derivation.timestamp)
+        _describe(dataset, source, derivation)
+        target = derivation.target_kernel if derivation.harmonizes else "IDENTITY"
+        set_identity(
+            dataset,
+            series_uid=derived_series_uid(values.uid(source, "SeriesInstanceUID"), derivation),
+            sop_uid=derived_sop_uid(values.uid(source, "SOPInstanceUID"), derivation),
+            suffix=f"RGAN>{target}"[:32],
+        )
+        return dataset
+
+
+@contextmanager
+def header_errors() -> Iterator[None]:
+    """Turn whatever a source's header makes pydicom raise into InvalidSeriesError."""
     try:
-        return _header(source, derivation)
+        yield
     except RganError:
         raise
     except Exception as error:
@@ -154,20 +172,21 @@ def derived_header(source: Dataset, derivation: Derivation) -> Dataset:
         raise InvalidSeriesError(reason) from error
 
 
-def _header(source: Dataset, derivation: Derivation) -> Dataset:
+def carried_over(source: Dataset, software: str, timestamp: datetime) -> Dataset:
+    """Return what every object derived from ``source`` has, whatever was done to it."""
     dataset = copy.deepcopy(source)
     _drop_private(dataset)
     for keyword in _REMOVED:
         if keyword in dataset:
             delattr(dataset, keyword)
-    _set_derivation(dataset, source, derivation)
-    _set_equipment(dataset, source, derivation)
-    _set_identity(dataset, source, derivation)
-    _set_times(dataset, derivation.timestamp)
+    dataset.SOPClassUID = CTImageStorage
+    dataset.ImageType = ["DERIVED", "SECONDARY", *values.texts(source, "ImageType")[2:]]
+    _set_source(dataset, source)
+    _set_equipment(dataset, source, software)
+    _set_times(dataset, timestamp)
     dataset.RescaleType = "HU"
     dataset.ContentQualification = "RESEARCH"
     _set_padding(dataset)
-    set_file_meta(dataset)
     return dataset
 
 
@@ -182,8 +201,7 @@ def _drop_private(dataset: Dataset) -> None:
                 _drop_private(item)
 
 
-def _set_derivation(dataset: Dataset, source: Dataset, derivation: Derivation) -> None:
-    dataset.ImageType = ["DERIVED", "SECONDARY", *values.texts(source, "ImageType")[2:]]
+def _describe(dataset: Dataset, source: Dataset, derivation: Derivation) -> None:
     configuration = hashlib.sha256(derivation.configuration.encode()).hexdigest()
     kernel = values.text(source, "ConvolutionKernel")[:64] or "unknown"
     change = (
@@ -199,10 +217,18 @@ def _set_derivation(dataset: Dataset, source: Dataset, derivation: Derivation) -
         f" {derivation.model_version[:64]}, model sha256 {derivation.model_sha256},"
         f" configuration sha256 {configuration}. Research use."
     )
+    add_derivation_code(dataset, code, meaning)
+
+
+def add_derivation_code(dataset: Dataset, code: str, meaning: str) -> None:
+    """Add a code of this project to what was done to the image before."""
     dataset.DerivationCodeSequence = [
         *(dataset.get("DerivationCodeSequence") or ()),
         uids.code(code, uids.CODING_SCHEME, meaning),
     ]
+
+
+def _set_source(dataset: Dataset, source: Dataset) -> None:
     reference = Dataset()
     reference.ReferencedSOPClassUID = CTImageStorage
     reference.ReferencedSOPInstanceUID = values.uid(source, "SOPInstanceUID")
@@ -213,7 +239,7 @@ def _set_derivation(dataset: Dataset, source: Dataset, derivation: Derivation) -
     dataset.SourceImageSequence = [reference]
 
 
-def _set_equipment(dataset: Dataset, source: Dataset, derivation: Derivation) -> None:
+def _set_equipment(dataset: Dataset, source: Dataset, software: str) -> None:
     if values.text(source, "Manufacturer"):
         made_by = Dataset()
         for keyword in (*_COPIED_TO_EQUIPMENT, *_MOVED_TO_EQUIPMENT):
@@ -232,22 +258,25 @@ def _set_equipment(dataset: Dataset, source: Dataset, derivation: Derivation) ->
             delattr(dataset, keyword)
     dataset.Manufacturer = MANUFACTURER
     dataset.ManufacturerModelName = MODEL_NAME
-    dataset.SoftwareVersions = derivation.software[:64]
-    dataset.DeviceUID = uids.hashed_uid("device", derivation.software)
+    dataset.SoftwareVersions = software[:64]
+    dataset.DeviceUID = uids.hashed_uid("device", software)
 
 
-def _set_identity(dataset: Dataset, source: Dataset, derivation: Derivation) -> None:
-    dataset.SOPClassUID = CTImageStorage
-    dataset.SOPInstanceUID = derived_sop_uid(values.uid(source, "SOPInstanceUID"), derivation)
-    dataset.SeriesInstanceUID = derived_series_uid(
-        values.uid(source, "SeriesInstanceUID"), derivation
-    )
-    target = derivation.target_kernel if derivation.harmonizes else "IDENTITY"
-    suffix = f"RGAN>{target}"[:32]
-    text = values.text(source, "SeriesDescription")[: 63 - len(suffix)]
+def set_identity(dataset: Dataset, *, series_uid: str, sop_uid: str, suffix: str) -> None:
+    """Make the data set an object of a new series, and set its file meta information.
+
+    Parameters
+    ----------
+    suffix
+        Ends SeriesDescription; at most 32 characters.
+    """
+    dataset.SOPInstanceUID = sop_uid
+    dataset.SeriesInstanceUID = series_uid
+    text = values.text(dataset, "SeriesDescription")[: 63 - len(suffix)]
     dataset.SeriesDescription = f"{text} {suffix}".strip()
-    number = values.integer(source, "SeriesNumber") if values.text(source, "SeriesNumber") else 0
+    number = values.integer(dataset, "SeriesNumber") if values.text(dataset, "SeriesNumber") else 0
     dataset.SeriesNumber = min(SERIES_NUMBER_OFFSET + number, MAX_INTEGER_STRING)
+    set_file_meta(dataset)
 
 
 def _set_times(dataset: Dataset, timestamp: datetime) -> None:

@@ -14,6 +14,8 @@ HARMONIZED_CODE: Final = "HARMONIZED"
 HARMONIZED_MEANING: Final = "Convolution kernel harmonization"
 IDENTITY_CODE: Final = "IDENTITY"
 IDENTITY_MEANING: Final = "Copy by the identity engine"
+SIMULATED_CODE: Final = "SIMULATED"
+SIMULATED_MEANING: Final = "Simulated convolution kernel"
 
 IMPLEMENTATION_CLASS_UID: Final = "2.25.236399643812551947798227614116988519586"
 

@@ -32,6 +32,7 @@ __all__ = [
     "derived_sop_uid",
     "encode",
     "set_pixel_data",
+    "with_pixels",
     "write_derived",
     "write_whole",
 ]
@@ -68,14 +69,24 @@ def derive(source: SourceSlice, hu: NDArray[np.float32], derivation: Derivation)
     InvalidSeriesError
         If the source's header cannot be carried over.
     """
+    return with_pixels(source, hu, derived_header(source.dataset, derivation))
+
+
+def with_pixels(source: SourceSlice, hu: NDArray[np.float32], header: Dataset) -> DerivedSlice:
+    """Give the header of an object derived from ``source`` its pixel data.
+
+    Raises
+    ------
+    InferenceError
+        As ``derive`` does.
+    """
     if hu.shape != source.hu.shape:
-        raise InferenceError(f"the harmonized slice is {hu.shape}, its source {source.hu.shape}")
+        raise InferenceError(f"the derived slice is {hu.shape}, its source {source.hu.shape}")
     if not np.isfinite(hu).all():
-        raise InferenceError("the harmonized slice holds NaN or infinite values")
+        raise InferenceError("the derived slice holds NaN or infinite values")
     stored, clips = _stored(source, hu)
-    dataset = derived_header(source.dataset, derivation)
-    set_pixel_data(dataset, stored)
-    return DerivedSlice(dataset, clips)
+    set_pixel_data(header, stored)
+    return DerivedSlice(header, clips)
 
 
 def _stored(source: SourceSlice, hu: NDArray[np.float32]) -> tuple[NDArray[Any], int]:

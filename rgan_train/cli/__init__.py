@@ -10,8 +10,11 @@ from rgan_sdk.cli.lazy import LazyGroup
 
 COMMANDS = {
     "pair": "Find series of one scan with different kernels.",
+    "simulate": "Make from one series what another kernel would roughly have given.",
     "fit": "Train a model on listed pairs.",
     "export": "Write a trained model as ONNX, fp32 and fp16.",
+    "windows": "Draw the HU window that a run trained on, epoch by epoch.",
+    "compare": "Draw one slice harmonized by several models beside its target.",
 }
 
 EPILOG = """\b

@@ -1,4 +1,4 @@
-"""A clear word where the packages for training are not installed."""
+"""A clear word where the packages of an extra are not installed."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from importlib.util import find_spec
 from rgan_sdk.errors import ConfigurationError
 
 PACKAGES = ("torch", "lightning_fabric", "safetensors", "tensorboard", "onnxscript")
+PLOTTING = "matplotlib"
 
 
 def require_train_extra() -> None:
@@ -16,4 +17,12 @@ def require_train_extra() -> None:
         raise ConfigurationError(
             f"training needs packages that are not installed ({', '.join(missing)}): "
             "pip install 'rgan-sdk[train]'"
+        )
+
+
+def require_plotting() -> None:
+    """Raise ConfigurationError unless matplotlib, of the extra ``[eval]``, is installed."""
+    if find_spec(PLOTTING) is None:
+        raise ConfigurationError(
+            f"drawing needs {PLOTTING}, which is not installed: pip install 'rgan-sdk[eval]'"
         )

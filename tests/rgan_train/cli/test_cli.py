@@ -86,10 +86,12 @@ def test_help_imports_no_torch():
     shown = subprocess.run(
         [sys.executable, "-c", code], check=True, capture_output=True, text=True
     ).stdout
-    assert all(command in shown for command in ("pair", "fit", "export"))
+    assert all(
+        command in shown for command in ("pair", "simulate", "fit", "export", "windows", "compare")
+    )
 
 
-@pytest.mark.parametrize("command", ["pair", "fit", "export"])
+@pytest.mark.parametrize("command", ["pair", "simulate", "fit", "export", "windows", "compare"])
 def test_each_command_has_help_with_an_example(command):
     shown = train(command, "--help")
     assert shown.exit_code == 0
@@ -97,7 +99,7 @@ def test_each_command_has_help_with_an_example(command):
 
 
 @pytest.mark.parametrize(
-    "arguments", [["pair"], ["fit", "nowhere.csv", "-o", "run"], ["fit"], ["simulate"]]
+    "arguments", [["pair"], ["fit", "nowhere.csv", "-o", "run"], ["fit"], ["no-such-command"]]
 )
 def test_usage(arguments):
     assert train(*arguments).exit_code == 2

@@ -1,0 +1,152 @@
+"""``rgan-train compare``: one slice, several models, as a figure."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from rgan_train.cli.extra import require_plotting
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from rgan_train.evaluation.slice_pair import SlicePair
+
+EXAMPLE = """\b
+Example:
+  rgan-train compare SCANS/B40f SCANS/B70f --model b40f-to-b70f \\
+      --model mine=mine.onnx --slice 15 --roi 110,250,120,90 -o case.png"""
+
+_FOLDER = click.Path(path_type=Path, exists=True, file_okay=False)
+
+
+def _whole_numbers(
+    context: click.Context, parameter: click.Parameter, text: str | None
+) -> tuple[int, ...] | None:
+    """Parse numbers between commas, as many as the option's metavar names."""
+    if text is None:
+        return None
+    names = str(parameter.metavar)
+    try:
+        numbers = tuple(int(part) for part in text.split(","))
+    except ValueError:
+        numbers = ()
+    if len(numbers) != len(names.split(",")):
+        raise click.BadParameter(f"{text!r} is not of the form {names} in whole numbers")
+    return numbers
+
+
+@click.command(epilog=EXAMPLE)
+@click.argument("source", metavar="SOURCE", type=_FOLDER)
+@click.argument("target", metavar="TARGET", type=_FOLDER)
+@click.option(
+    "--model",
+    "models",
+    metavar="[NAME=]FILE",
+    multiple=True,
+    required=True,
+    help="An ONNX file or packaged model, and what to call it; may be repeated.",
+)
+@click.option(
+    "--slice",
+    "number",
+    metavar="N",
+    type=click.IntRange(min=0),
+    required=True,
+    help="Which slice, counted from 0 by ascending position.",
+)
+@click.option(
+    "--roi",
+    metavar="X,Y,WIDTH,HEIGHT",
+    callback=_whole_numbers,
+    help="The region to magnify, in pixels from the top left.  [default: the centre quarter]",
+)
+@click.option(
+    "--box",
+    "box_path",
+    metavar="FILE.xml",
+    type=click.Path(path_type=Path, exists=True),
+    help="Take the region from Pascal VOC XML: a file, or a folder of SOPInstanceUID.xml.",
+)
+@click.option(
+    "--window",
+    metavar="LOWER,UPPER",
+    default="-800,800",
+    show_default=True,
+    callback=_whole_numbers,
+    help="HU from black to white.",
+)
+@click.option("--caption", default="", help="Text below the figure: data, licence, citation.")
+@click.option(
+    "-o",
+    "--output",
+    metavar="FIG.png",
+    required=True,
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="The figure to write.",
+)
+def command(
+    source: Path,
+    target: Path,
+    models: tuple[str, ...],
+    number: int,
+    roi: tuple[int, ...] | None,
+    box_path: Path | None,
+    window: tuple[int, ...],
+    caption: str,
+    output: Path,
+) -> None:
+    """Draw one slice harmonized by several models beside its target.
+
+    SOURCE and TARGET are folders with one series each, of one scan with two kernels. The
+    figure has a column for the source, each model and the target: the slice, a region
+    magnified, and its difference to the target, with the PSNR of both.
+    """
+    if roi is not None and box_path is not None:
+        raise click.UsageError("give --roi or --box, not both")
+    require_plotting()
+
+    from rgan_sdk.hu import HUWindow
+    from rgan_train.evaluation.boxes import Box, find_box
+    from rgan_train.evaluation.case_study import CaseStudy, draw_case_study
+    from rgan_train.evaluation.figures import save_figure
+    from rgan_train.evaluation.slice_pair import read_slice_pair
+
+    display = HUWindow(*window)
+    pair = read_slice_pair(source, target, number)
+    if box_path is not None:
+        box = find_box(box_path, pair.sop_instance_uids)
+    elif roi is not None:
+        left, top, width, height = roi
+        box = Box(left, top, left + width, top + height)
+    else:
+        box = Box.center_of(*pair.source_hu.shape)
+    box.check_inside(*pair.source_hu.shape)
+    images = {f"source ({pair.source_kernel})": pair.source_hu}
+    for text in models:
+        _add_harmonized(images, text, pair)
+    reference = (f"target ({pair.target_kernel})", pair.target_hu)
+    save_figure(draw_case_study(CaseStudy(images, reference, box, display, caption)), output)
+    click.echo(f"{output}: slice {number}, {box}")
+
+
+def _add_harmonized(images: dict[str, NDArray[np.float32]], text: str, pair: SlicePair) -> None:
+    """Harmonize the source with the model of one ``--model``, under its name."""
+    from rgan_sdk.errors import ConfigurationError
+    from rgan_sdk.harmonizer import Harmonizer
+
+    name, _, path = text.rpartition("=")
+    with Harmonizer.load(path, device="cpu") as harmonizer:
+        card = harmonizer.model.card
+        if not card.accepts_kernel(pair.source_kernel):
+            raise ConfigurationError(
+                f"{path}: is for {', '.join(card.source_kernels)}, and the source is "
+                f"{pair.source_kernel}"
+            )
+        name = name or card.name
+        if name in images:
+            raise ConfigurationError(f"two columns would be called {name!r}; use --model NAME=FILE")
+        images[name] = harmonizer(pair.source_hu)

@@ -1,0 +1,60 @@
+"""``rgan-train windows``: the HU window of each epoch as a picture."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from rgan_train.cli.extra import require_plotting
+
+if TYPE_CHECKING:
+    from rgan_train.config import Config
+
+EXAMPLE = """\b
+Example:
+  rgan-train windows runs/first -o windows.png"""
+
+
+@click.command(epilog=EXAMPLE)
+@click.argument("run", metavar="RUN", type=click.Path(path_type=Path, exists=True, file_okay=False))
+@click.option(
+    "-o",
+    "--output",
+    metavar="FIG.png",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="The picture.  [default: RUN/windows.png]",
+)
+def command(run: Path, output: Path | None) -> None:
+    """Draw the HU window that a run trained on against the epoch.
+
+    Reads RUN/windows.jsonl, which a run with a window schedule writes. The phases of the
+    schedule are shaded; markers tell why a window changed.
+    """
+    require_plotting()
+
+    from rgan_train.evaluation.figures import save_figure
+    from rgan_train.evaluation.window_log import read_windows
+    from rgan_train.evaluation.window_plot import draw_windows
+
+    epochs = read_windows(run / "windows.jsonl")
+    config = _config(run)
+    title = f"Training window, {config.data.source_kernel} to {config.data.target_kernel}"
+    path = output or run / "windows.png"
+    save_figure(draw_windows(epochs, title, config.curriculum.th_acc), path)
+    last = epochs[-1]
+    click.echo(
+        f"{path}: epochs {epochs[0].epoch} to {last.epoch}, the last window is "
+        f"{last.window.lower:.0f} to {last.window.upper:.0f} HU ({last.phase})"
+    )
+
+
+def _config(run: Path) -> Config:
+    from rgan_sdk.errors import TrainingError
+    from rgan_train.config_io import from_json
+
+    try:
+        return from_json((run / "config.json").read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as exc:
+        raise TrainingError(f"{run}: holds no training run (no readable config.json)") from exc

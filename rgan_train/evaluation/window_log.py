@@ -1,0 +1,97 @@
+"""Reading ``windows.jsonl``: which HU a run trained on, epoch by epoch."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rgan_sdk.errors import ConfigurationError, TrainingError
+from rgan_sdk.hu import HUWindow
+
+PHASES = ("growing", "selection", "whole")
+
+
+@dataclass(frozen=True)
+class EpochWindow:
+    """One epoch of a run.
+
+    Attributes
+    ----------
+    phase
+        One of ``PHASES``.
+    window
+        What the epoch trained on.
+    accuracy
+        On the validation slices, in that window.
+    reason
+        Why the window changes after the epoch; empty where it stays.
+    """
+
+    epoch: int
+    phase: str
+    window: HUWindow
+    accuracy: float
+    reason: str
+
+
+def read_windows(path: Path) -> tuple[EpochWindow, ...]:
+    """Read the log of a run's windows.
+
+    Keys that are not needed here are ignored.
+
+    Raises
+    ------
+    TrainingError
+        If there is no log, or it is empty or damaged.
+    """
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except FileNotFoundError as exc:
+        raise TrainingError(
+            f"{path.parent}: has no {path.name}; it is no training run, or one without a window "
+            'schedule (curriculum.schedule = "none")'
+        ) from exc
+    except (OSError, UnicodeDecodeError) as exc:
+        raise TrainingError(f"{path}: cannot be read ({exc})") from exc
+    if not lines:
+        raise TrainingError(f"{path}: is empty; no epoch of the run is finished")
+    epochs = tuple(_read_line(path, number, line) for number, line in enumerate(lines, start=1))
+    for expected, found in enumerate(epochs, start=epochs[0].epoch):
+        if found.epoch != expected:
+            raise TrainingError(
+                f"{path}: is damaged, epoch {found.epoch} stands where {expected} should"
+            )
+    return epochs
+
+
+def _read_line(path: Path, number: int, line: str) -> EpochWindow:
+    try:
+        return _epoch_window(json.loads(line))
+    except KeyError as exc:
+        raise TrainingError(f"{path}: is damaged, line {number} has no {exc}") from exc
+    except (ValueError, TypeError, ConfigurationError) as exc:
+        raise TrainingError(f"{path}: is damaged, line {number}: {exc}") from exc
+
+
+def _epoch_window(record: dict[str, Any]) -> EpochWindow:
+    if not isinstance(record, dict):
+        raise TypeError(f"expected an object, got {record!r}")
+    if record["phase"] not in PHASES:
+        raise ValueError(f"phase {record['phase']!r} is none of {', '.join(PHASES)}")
+    lower, upper = map(_number, record["window"])
+    return EpochWindow(
+        epoch=int(record["epoch"]),
+        phase=record["phase"],
+        window=HUWindow(lower, upper),
+        accuracy=_number(record["accuracy"]),
+        reason=str(record["reason"]),
+    )
+
+
+def _number(value: Any) -> float:
+    if not isinstance(value, int | float) or not math.isfinite(value):
+        raise ValueError(f"{value!r} is no finite number")
+    return float(value)
