@@ -54,6 +54,8 @@ class State:
         Name of the checkpoint with the best validation PSNR, and that in dB.
     averages, scaler
         Of the unfinished epoch's losses; of the gradient scaler in 16-mixed precision.
+    curriculum, method
+        Where the window schedule and an alternating method stand.
     """
 
     epoch: int = 0
@@ -63,6 +65,8 @@ class State:
     best_psnr: float = 0.0
     averages: dict[str, float] = field(default_factory=dict)
     scaler: dict[str, Any] = field(default_factory=dict)
+    curriculum: dict[str, Any] = field(default_factory=dict)
+    method: dict[str, Any] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -93,7 +97,7 @@ class RunFolder:
         try:
             (self.path / "checkpoints").mkdir(parents=True, exist_ok=True)
             if encoder:
-                save_file(encoder, self.path / "encoder.safetensors")
+                _save_tensors(encoder, self.path / "encoder.safetensors")
             text = json.dumps(provenance, indent=2) + "\n"
             (self.path / "provenance.json").write_text(text, encoding="utf-8")
             (self.path / "config.json").write_text(config.to_json(), encoding="utf-8")
@@ -151,7 +155,7 @@ class RunFolder:
             shutil.rmtree(temporary, ignore_errors=True)
             temporary.mkdir(parents=True)
             for name, group in tensors.items():
-                save_file(group, temporary / f"{name}.safetensors")
+                _save_tensors(group, temporary / f"{name}.safetensors")
             text = json.dumps({"format": FORMAT, **dataclasses.asdict(state)}, indent=2) + "\n"
             (temporary / "state.json").write_text(text, encoding="utf-8")
             _sync(*temporary.iterdir())
@@ -212,8 +216,17 @@ def frozen_state(module: nn.Module) -> dict[str, Tensor]:
 
 
 def load_frozen_state(module: nn.Module, tensors: Mapping[str, Tensor]) -> None:
-    """Put back what ``frozen_state`` returned; see ``load_trainable_state``."""
-    _copy_into(frozen_state(module), tensors)
+    """Put back what ``frozen_state`` returned, and freeze those parameters and no others.
+
+    Raises
+    ------
+    TrainingError
+        If the names or shapes are those of another network.
+    """
+    parameters = dict(module.named_parameters())
+    _copy_into({name: parameters[name].detach() for name in tensors if name in parameters}, tensors)
+    for name, parameter in parameters.items():
+        parameter.requires_grad_(name not in tensors)
 
 
 def trainable_state(module: nn.Module) -> dict[str, Tensor]:
@@ -251,9 +264,10 @@ def load_optimizer_state(
         name, _, kind = key.rpartition("/")
         if name not in parameters:
             raise TrainingError(f"the checkpoint's optimizer knows {name}, the network does not")
-        # Adam keeps its step counts on the CPU.
-        device = "cpu" if kind == "step" else parameters[name].device
-        optimizer.state[parameters[name]][kind] = value.to(device)
+        parameter = parameters[name]
+        # Adam keeps its step counts on the CPU, and its moments laid out like the parameter.
+        kept = value.cpu() if kind == "step" else torch.empty_like(parameter.detach()).copy_(value)
+        optimizer.state[parameter][kind] = kept
 
 
 def _copy_into(own: Mapping[str, Tensor], tensors: Mapping[str, Tensor]) -> None:
@@ -264,6 +278,11 @@ def _copy_into(own: Mapping[str, Tensor], tensors: Mapping[str, Tensor]) -> None
         )
     for name, tensor in own.items():
         tensor.copy_(tensors[name])
+
+
+def _save_tensors(tensors: Mapping[str, Tensor], path: Path) -> None:
+    """Write tensors; the file knows one memory layout only."""
+    save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, path)
 
 
 def _load_tensors(path: Path, device: torch.device | str = "cpu") -> dict[str, Tensor]:

@@ -9,9 +9,18 @@ from __future__ import annotations
 import dataclasses
 import json
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Literal
 
-from rgan_sdk.errors import ConfigurationError
+from rgan_train.method_config import (
+    ChoeConfig,
+    CurriculumConfig,
+    GANaiConfig,
+    HistogramConfig,
+    LinearConfig,
+    MethodConfig,
+    StanCTConfig,
+    require,
+)
 
 
 @dataclass(frozen=True)
@@ -23,7 +32,8 @@ class DataConfig:
     source_kernel, target_kernel
         The direction; needed because a pair can be used in both.
     window
-        HU that the network sees (paper: -1024 to 1000).
+        HU that are harmonized (paper: -1024 to 1000); the network sees 8 HU more at
+        both ends, where its output blends into the input.
     split
         ``patient``, ``position`` (along the slice normal, with a gap of one slice), or
         ``auto``: by patient where there are three or more.
@@ -56,7 +66,9 @@ class DataConfig:
 
 @dataclass(frozen=True)
 class GeneratorConfig:
-    """The generator.
+    """The generator of ``radiomicgan`` and ``physics+gan``.
+
+    ``ganai`` and ``stan_ct`` take ``widths`` and ``output`` for their U-Net.
 
     Attributes
     ----------
@@ -67,6 +79,9 @@ class GeneratorConfig:
         Channels of the encoder's groups where ``encoder`` is ``none``.
     stem_channels, stem_layers
         Trainable convolutions at full resolution beside the encoder; 0 channels: none.
+    stem_dilation
+        From one convolution of the stem to the next, the taps move apart by this factor: 2
+        sees twice as far with each layer.
     output
         ``direct`` (paper), or ``residual``: the input plus the network's output.
     """
@@ -75,13 +90,15 @@ class GeneratorConfig:
     widths: tuple[int, ...] = (16, 32, 64, 128)
     stem_channels: int = 0
     stem_layers: int = 2
+    stem_dilation: int = 1
     output: Literal["residual", "direct"] = "direct"
 
     def __post_init__(self) -> None:
         widths_are_valid = 2 <= len(self.widths) <= 4 and min(self.widths) >= 2
         require(widths_are_valid, "generator.widths", self.widths, "2 to 4 numbers from 2 up")
         require(self.stem_channels >= 0, "generator.stem_channels", self.stem_channels, ">= 0")
-        require(self.stem_layers >= 1, "generator.stem_layers", self.stem_layers, ">= 1")
+        for name in ("stem_layers", "stem_dilation"):
+            require(getattr(self, name) >= 1, f"generator.{name}", getattr(self, name), ">= 1")
 
 
 @dataclass(frozen=True)
@@ -215,19 +232,20 @@ class TrainingConfig:
 class Config:
     """All of it, one attribute for each TOML table."""
 
+    method: MethodConfig = field(default_factory=MethodConfig)
     data: DataConfig = field(default_factory=DataConfig)
     generator: GeneratorConfig = field(default_factory=GeneratorConfig)
     discriminator: DiscriminatorConfig = field(default_factory=DiscriminatorConfig)
     loss: LossConfig = field(default_factory=LossConfig)
     optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
     training: TrainingConfig = field(default_factory=TrainingConfig)
+    curriculum: CurriculumConfig = field(default_factory=CurriculumConfig)
+    choe: ChoeConfig = field(default_factory=ChoeConfig)
+    ganai: GANaiConfig = field(default_factory=GANaiConfig)
+    stan_ct: StanCTConfig = field(default_factory=StanCTConfig)
+    linear: LinearConfig = field(default_factory=LinearConfig)
+    histogram: HistogramConfig = field(default_factory=HistogramConfig)
 
     def to_json(self) -> str:
         """Return the configuration as JSON text."""
         return json.dumps(dataclasses.asdict(self), indent=2) + "\n"
-
-
-def require(condition: bool, name: str, value: Any, expected: str) -> None:
-    """Raise ConfigurationError unless ``condition`` holds for the value of a key."""
-    if not condition:
-        raise ConfigurationError(f"{name} = {value!r}: must be {expected}")

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from rgan_sdk.errors import ConfigurationError
-from rgan_train.config import Config, require
+from rgan_train.config import Config
+from rgan_train.method_config import require
 
 
 def from_json(text: str) -> Config:

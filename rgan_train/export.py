@@ -20,12 +20,13 @@ from rgan_train.checkpoint import RunFolder, load_frozen_state, load_trainable_s
 from rgan_train.config import Config
 from rgan_train.data import load_dataset
 from rgan_train.evaluation.image_quality import psnr, ssim
-from rgan_train.graph import HANDOVER, HarmonizationGraph, harmonize_slice
-from rgan_train.networks import build_generator
+from rgan_train.graph import HarmonizationGraph, harmonize_slice
+from rgan_train.methods import METHODS
 from rgan_train.onnx_graph import to_onnx
 from rgan_train.pairs_csv import read_pairs
 from rgan_train.parity import Images, Parity, check_parity, with_extremes
 from rgan_train.sampling import PairedSample, SliceReader
+from rgan_train.window import HANDOVER, network_window
 
 Precision = Literal["fp32", "fp16"]
 
@@ -107,7 +108,7 @@ def export_run(
         )
     images = [sample.source_hu for sample in samples]
     expected = [harmonize_slice(graph, hu) for hu in images]
-    quality = _measure(samples, expected, graph.window, training_data.name)
+    quality = _measure(samples, expected, HUWindow(*config.data.window), training_data.name)
     card = replace(_make_card(run, config, graph, training_data, quality), version=version)
     card = replace(card, name=name or card.name)
     images.append(with_extremes(images[0]))
@@ -140,10 +141,10 @@ def load_graph(
             f"{run.path}: has no {checkpoint} checkpoint; finish an epoch with `rgan-train fit`, "
             "or export with --checkpoint last"
         )
-    generator = build_generator(config.generator, pretrained=False)
-    load_frozen_state(generator, run.encoder())
-    load_trainable_state(generator, run.load(state)["generator"])
-    return HarmonizationGraph(generator, HUWindow(*config.data.window))
+    network = METHODS[config.method.name].build_network(config)
+    load_frozen_state(network, run.encoder())
+    load_trainable_state(network, run.load(state)["generator"])
+    return HarmonizationGraph(network, network_window(HUWindow(*config.data.window)))
 
 
 def _validation_samples(run: RunFolder, config: Config) -> list[PairedSample]:

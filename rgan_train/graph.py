@@ -13,15 +13,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from rgan_sdk.hu import HUWindow
-from rgan_train.networks.generator import Generator
-
-HANDOVER = 8.0
-"""HU over which the output blends into the input at both ends of the window."""
-
-
-def normalize(hu: Tensor, window: HUWindow) -> Tensor:
-    """Clip HU to the window and map it to [0, 1]."""
-    return (hu.clamp(window.lower, window.upper) - window.lower) / window.width
+from rgan_train.networks.base import HarmonizationNetwork
+from rgan_train.window import HANDOVER
 
 
 class HarmonizationGraph(nn.Module):
@@ -29,25 +22,23 @@ class HarmonizationGraph(nn.Module):
 
     Parameters
     ----------
-    generator
+    network
         ``f`` in units of the window. Its weights are shared, not copied.
     window
-        HU that the generator sees.
+        HU that the network sees.
 
     Notes
     -----
     ``w`` rises from 0 at each end of the window to 1 within ``HANDOVER`` HU. A residual
-    generator's output is used as the difference it is: adding the input and taking it
+    network's output is used as the difference it is: adding the input and taking it
     away again would only cost accuracy.
     """
 
-    def __init__(self, generator: Generator, window: HUWindow) -> None:
+    def __init__(self, network: HarmonizationNetwork, window: HUWindow) -> None:
         super().__init__()
         self.window = window
-        self.multiple = generator.multiple
-        self.residual = generator.output == "residual"
-        self.network = copy.copy(generator)
-        self.network.output = "direct"
+        self.network = network
+        self.multiple = network.multiple
         self.network_dtype = torch.float32
 
     def use_float16(self) -> HarmonizationGraph:
@@ -61,9 +52,9 @@ class HarmonizationGraph(nn.Module):
         lower, upper = self.window.lower, self.window.upper
         clipped = hu.clamp(lower, upper)
         normalized = (clipped - lower) / self.window.width
-        output = self.network(normalized.to(self.network_dtype)).to(torch.float32)
+        output = self.network.predict(normalized.to(self.network_dtype)).to(torch.float32)
         difference = output * self.window.width
-        if not self.residual:
+        if self.network.output == "direct":
             difference = difference + lower - clipped
         weight = ((hu - lower) / HANDOVER).clamp(0, 1) * ((upper - hu) / HANDOVER).clamp(0, 1)
         harmonized: Tensor = hu + weight * difference

@@ -8,8 +8,17 @@ from typing import Any
 
 @dataclass(frozen=True)
 class StartReport:
-    """What the run works with, told once. PSNR in dB, of the source on the validation slices."""
+    """What the run works with, told once.
 
+    Attributes
+    ----------
+    input_psnr
+        In dB, of the source on the validation slices.
+    notes
+        What a user should know of the network, such as how far its pretrained weights go.
+    """
+
+    method: str
     device: str
     processes: int
     trained_parameters: int
@@ -17,6 +26,7 @@ class StartReport:
     epochs: int
     steps_per_epoch: int
     input_psnr: float
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

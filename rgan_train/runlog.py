@@ -43,7 +43,7 @@ def describe_run(dataset: Dataset, pairs_csv: Path, vgg_weights: Path | None) ->
 
 
 class RunLog:
-    """Writes ``metrics.jsonl`` and ``tensorboard/`` in a run's folder.
+    """Writes ``metrics.jsonl``, ``windows.jsonl`` and ``tensorboard/`` in a run's folder.
 
     Parameters
     ----------
@@ -59,10 +59,11 @@ class RunLog:
         self._active = active
         if not active:
             return
-        self._metrics = folder / "metrics.jsonl"
-        lines = self._metrics.read_text().splitlines() if self._metrics.exists() else []
-        kept = [line for line in lines if json.loads(line)["epoch"] <= epoch]
-        self._metrics.write_text("".join(f"{line}\n" for line in kept))
+        self._metrics, self._windows = folder / "metrics.jsonl", folder / "windows.jsonl"
+        for path in (self._metrics, self._windows):
+            if path.exists():
+                kept = [line for line in path.open() if json.loads(line)["epoch"] <= epoch]
+                path.write_text("".join(kept))
         self._board = SummaryWriter(str(folder / "tensorboard"), purge_step=step or None)
 
     def scalars(self, values: dict[str, float], step: int) -> None:
@@ -81,6 +82,13 @@ class RunLog:
         validation = {k: v for k, v in record.items() if k.startswith("validation")}
         self.scalars({k.replace("_", "/", 1): v for k, v in validation.items()}, step)
         self._board.flush()
+
+    def window(self, record: dict[str, Any]) -> None:
+        """Record which window an epoch had, and why the next one has which."""
+        if not self._active:
+            return
+        with self._windows.open("a") as file:
+            file.write(json.dumps(record) + "\n")
 
     def images(
         self,

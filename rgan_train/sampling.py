@@ -6,12 +6,13 @@ no state of a random number generator to go on exactly.
 
 from __future__ import annotations
 
+import time
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -65,6 +66,27 @@ class SliceReader:
         return hu
 
 
+class WholeSlices(Sequence[PairedSample]):
+    """Whole slices as a sequence; each is read when it is asked for."""
+
+    def __init__(self, slices: Sequence[PairedSlice], reader: SliceReader) -> None:
+        self._slices, self._reader = slices, reader
+
+    def __len__(self) -> int:
+        return len(self._slices)
+
+    @overload
+    def __getitem__(self, index: int) -> PairedSample: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> WholeSlices: ...
+
+    def __getitem__(self, index: int | slice) -> PairedSample | WholeSlices:
+        if isinstance(index, slice):
+            return WholeSlices(self._slices[index], self._reader)
+        return self._reader.read(self._slices[index])
+
+
 @dataclass(frozen=True)
 class Sampler:
     """Draws training batches.
@@ -106,6 +128,11 @@ class Sampler:
         ]
         return PairedSample(*(np.stack(images)[:, None] for images in zip(*crops, strict=True)))
 
+    def subsets(self, epoch: int, count: int, rank: int) -> Iterator[PairedSample]:
+        """Yield random batches beside those that an epoch trains on."""
+        for index in range(count):
+            yield self.draw(epoch, self.steps_per_epoch + index, rank)
+
     def batches(self, epoch: int, first_step: int, rank: int) -> Iterator[PairedSample]:
         """Yield the batches of the rest of an epoch; the next one is read meanwhile."""
         with ThreadPoolExecutor(max_workers=1, thread_name_prefix="batches") as pool:
@@ -135,6 +162,29 @@ class Sampler:
         if flip_columns:
             crops = [image[:, ::-1] for image in crops]
         return PairedSample(*crops)
+
+
+class Waiting:
+    """Passes batches on, and adds up how long they were waited for.
+
+    Attributes
+    ----------
+    seconds
+        So far.
+    """
+
+    def __init__(self, batches: Iterator[PairedSample]) -> None:
+        self._batches = batches
+        self.seconds = 0.0
+
+    def __iter__(self) -> Iterator[PairedSample]:
+        while True:
+            asked = time.monotonic()
+            batch = next(self._batches, None)
+            self.seconds += time.monotonic() - asked
+            if batch is None:
+                return
+            yield batch
 
 
 def make_sampler(

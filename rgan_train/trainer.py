@@ -9,27 +9,26 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-import numpy as np
 import torch
 from lightning_fabric import Fabric
 
-from rgan_sdk.errors import TrainingError
+from rgan_sdk.errors import ConfigurationError, TrainingError
 from rgan_sdk.hu import HUWindow
 from rgan_train.checkpoint import RunFolder, State, frozen_state, load_frozen_state
 from rgan_train.config import Config
+from rgan_train.curriculum import Curriculum, Selection
 from rgan_train.data import Dataset
-from rgan_train.gan import GAN, LOSSES, check_crop
-from rgan_train.graph import normalize
-from rgan_train.networks import build_discriminator, build_generator
-from rgan_train.networks.generator import Generator
+from rgan_train.methods import METHODS
+from rgan_train.networks.base import HarmonizationNetwork
 from rgan_train.pairs_csv import read_pairs, write_pairs
 from rgan_train.processes import Interrupt, combine, in_main_process, make_fabric
 from rgan_train.reports import EpochReport, Report, StartReport, StepReport
 from rgan_train.runlog import RunLog, describe_run
-from rgan_train.sampling import Sampler, SliceReader, make_sampler
+from rgan_train.sampling import SliceReader, Waiting, WholeSlices, make_sampler
+from rgan_train.selection import select
 from rgan_train.validation import Validator
+from rgan_train.window import network_window, normalize
 
-CALIBRATION_SLICES = 4
 REPORT_EVERY = 10  # steps: reading a loss makes the CPU wait for a GPU
 
 Status = Literal["finished", "out of time", "interrupted"]
@@ -76,7 +75,7 @@ class Outcome:
 
 
 def fit(job: Job, report: Callable[[Report], None]) -> Outcome:
-    """Train a generator against a discriminator.
+    """Train the configured method, or fit it where it has a closed form.
 
     Parameters
     ----------
@@ -106,33 +105,43 @@ class _Run:
         config = job.config
         self.fabric, self.folder = fabric, job.run
         self.settings = config.training
-        self.window = HUWindow(*config.data.window)
+        self.hu_range = HUWindow(*config.data.window)
         self.report = report if fabric.is_global_zero else _ignore
+        self.state = job.run.state("last") or State()
+        reader = SliceReader(config.data.cache_mb)
 
         torch.manual_seed(self.settings.seed)
-        generator = build_generator(config.generator, job.vgg_weights, pretrained=not job.resume)
-        discriminator = build_discriminator(config.discriminator)
-        reader = SliceReader(config.data.cache_mb)
+        method = METHODS[config.method.name]
+        network, discriminator = method.build_network(config), method.build_discriminator(config)
+        _check_curriculum(config, discriminator is not None)
         self.sampler = make_sampler(
-            job.dataset.train, reader, self.settings, generator.multiple, fabric.world_size
+            job.dataset.train, reader, self.settings, network.multiple, fabric.world_size
         )
-        check_crop(discriminator, self.sampler.height, self.sampler.width)
+        if discriminator is not None:
+            discriminator.check_crop(self.sampler.height, self.sampler.width)
         if job.resume:
-            load_frozen_state(generator, job.run.encoder())
-        if config.generator.encoder != "none":
-            # Also for a run that was stopped before its first checkpoint, which holds the gains.
-            generator.encoder.calibrate(_calibration(job.dataset, self.sampler, self.window))
-        in_main_process(fabric, lambda: _record_start(job, generator))
+            load_frozen_state(network, job.run.encoder())
+        else:
+            method.load_pretrained(network, config, job.vgg_weights)
+        if self.state == State():
+            slices = WholeSlices(job.dataset.train, reader)
+            network.prepare(slices, network_window(self.hu_range))
+        in_main_process(fabric, lambda: _record_start(job, network))
 
-        self.gan = GAN(fabric, config, generator, discriminator)
-        self.state = job.run.state("last") or State()
+        self.method = method(fabric, config, network, discriminator)
+        self.curriculum = Curriculum(config.curriculum, self.hu_range)
         if self.state != State():
-            self.gan.load(job.run.load(self.state), self.state.scaler)
-        self.validator = Validator(fabric, job.dataset.validation, reader, self.window, generator)
+            self._restore(job.run)
+        self.validator = Validator(fabric, job.dataset.validation, reader, self.hu_range, network)
         self.log = RunLog(job.run.path, self.state.epoch, self.step, fabric.is_global_zero)
         self.started = time.monotonic() - self.state.elapsed_seconds
         self.limit = self.settings.max_minutes * 60 or math.inf
-        self.rate = 0.0
+        self.rate = self.waited = 0.0
+
+    @property
+    def epochs(self) -> int:
+        """Epochs of the whole run; one without steps where there is nothing to train."""
+        return self.settings.epochs if self.method.trains else 1
 
     @property
     def step(self) -> int:
@@ -148,24 +157,26 @@ class _Run:
         """Report what the run works with."""
         self.report(
             StartReport(
+                method=self.method.config.method.name,
                 device=str(self.fabric.device),
                 processes=self.fabric.world_size,
-                trained_parameters=sum(p.numel() for p in _trained(self.gan.G)),
+                trained_parameters=sum(p.numel() for p in _trained(self.method.G)),
                 epoch=self.state.epoch,
-                epochs=self.settings.epochs,
-                steps_per_epoch=self.sampler.steps_per_epoch,
+                epochs=self.epochs,
+                steps_per_epoch=self.sampler.steps_per_epoch if self.method.trains else 0,
                 input_psnr=self.validator.input_psnr(),
+                notes=self.method.G.notes(),
             )
         )
 
     def train(self, interrupt: Interrupt) -> Status:
         """Train until all epochs are done, time is up, or the user interrupts."""
-        while self.state.epoch < self.settings.epochs:
+        while self.state.epoch < self.epochs:
             averages, status = self._train_epoch(interrupt)
             if status == "interrupted":
                 self._save(replace(self.state, averages=averages))
                 return status
-            if self.state.step == 0:  # time was up before the first step
+            if status == "out of time" and self.state.step == 0:
                 return status
             self._finish_epoch(averages)
             if status == "out of time":
@@ -174,12 +185,17 @@ class _Run:
 
     def _train_epoch(self, interrupt: Interrupt) -> tuple[dict[str, float], Status]:
         """Train to the end of the epoch, or as far as it goes; return the sums of losses."""
-        epoch, total = self.state.epoch, self.settings.epochs * self.sampler.steps_per_epoch
+        epoch, total = self.state.epoch, self.epochs * self.sampler.steps_per_epoch
+        names, window = self.method.losses, network_window(self.curriculum.window)
         sums = torch.tensor(
-            [self.state.averages.get(name, 0.0) for name in LOSSES], device=self.fabric.device
+            [self.state.averages.get(name, 0.0) for name in names], device=self.fabric.device
         )
+        if not self.method.trains:
+            return {}, "finished"
         status: Status = "finished"
-        for batch in self.sampler.batches(epoch, self.state.step, self.fabric.global_rank):
+        started = time.monotonic()
+        batches = Waiting(self.sampler.batches(epoch, self.state.step, self.fabric.global_rank))
+        for batch in batches:
             progress, stop, late = combine(
                 self.fabric,
                 "max",
@@ -190,18 +206,19 @@ class _Run:
             if stop or late:
                 status = "interrupted" if stop else "out of time"
                 break
-            self.rate = self.gan.set_rates(progress)
+            self.rate = self.method.set_rates(progress)
             real_a, real_b = (
-                normalize(torch.from_numpy(hu).to(self.fabric.device), self.window) for hu in batch
+                normalize(torch.from_numpy(hu).to(self.fabric.device), window) for hu in batch
             )
-            losses = self.gan.step(real_a, real_b)
+            losses = self.method.step(real_a, real_b)
             sums += losses
             self.state = replace(self.state, step=self.state.step + 1)
             if self.state.step % REPORT_EVERY == 0:
-                values = dict(zip(LOSSES, losses.tolist(), strict=True))
+                values = dict(zip(names, losses.tolist(), strict=True))
                 self.report(StepReport(epoch, self.state.step, values))
                 self.log.scalars({f"train/{k}": v for k, v in values.items()}, self.step)
-        return dict(zip(LOSSES, sums.tolist(), strict=True)), status
+        self.waited = batches.seconds / (time.monotonic() - started)
+        return dict(zip(names, sums.tolist(), strict=True)), status
 
     def _finish_epoch(self, sums: dict[str, float]) -> None:
         """Validate, save, and report."""
@@ -213,7 +230,8 @@ class _Run:
                 "lower optimizer.learning_rate, or go on from the last checkpoint with --resume"
             )
         scores = self.validator.scores()
-        done, step = self.state.epoch + 1, self.step
+        done, step, window = self.state.epoch + 1, self.step, self.curriculum.window
+        change = self.curriculum.advance(self._accuracy(scores), self._select)
         is_best = not self.state.best or scores["validation_psnr"] > self.state.best_psnr
         state = replace(self.state, epoch=done, step=0, averages={})
         if is_best:
@@ -224,16 +242,46 @@ class _Run:
             "step": step,
             **dict(zip(names, losses, strict=True)),
             **scores,
+            "window": [window.lower, window.upper],
             "learning_rate": self.rate,
+            "waiting_for_data": round(self.waited, 4),
             "elapsed_minutes": round(self.elapsed / 60, 3),
         }
         self.log.epoch(record, step)
-        self.log.images(*self.validator.sample(), self.window, step)
+        if self.curriculum.config.schedule != "none":
+            self.log.window({"epoch": done, **change})
+        if self.validator.sample:
+            self.log.images(*self.validator.sample, self.hu_range, step)
         self.report(EpochReport(record, is_best))
 
+    def _accuracy(self, scores: dict[str, float]) -> float:
+        """Return the validation accuracy in the window of the epoch."""
+        if self.curriculum.window == self.hu_range:
+            return 1 - scores["validation_mae_hu"] / self.hu_range.width
+        return self.validator.accuracy(self.curriculum.window)
+
+    def _select(self) -> Selection:
+        """Let the discriminator judge random subsets of the training data."""
+        config = self.curriculum.config
+        subsets = self.sampler.subsets(self.state.epoch, config.subsets, self.fabric.global_rank)
+        return select(self.fabric, self.method, subsets, self.hu_range, config.th_fail)
+
     def _save(self, state: State) -> None:
-        self.state = replace(state, elapsed_seconds=self.elapsed, scaler=self.gan.scaler())
-        in_main_process(self.fabric, lambda: self.folder.save(self.state, self.gan.tensors()))
+        self.state = replace(
+            state,
+            elapsed_seconds=self.elapsed,
+            scaler=dict(self.fabric.strategy.precision.state_dict()),
+            curriculum=self.curriculum.state_dict(),
+            method=self.method.state_dict(),
+        )
+        in_main_process(self.fabric, lambda: self.folder.save(self.state, self.method.tensors()))
+
+    def _restore(self, run: RunFolder) -> None:
+        self.method.load(run.load(self.state))
+        self.method.load_state_dict(self.state.method)
+        self.curriculum.load_state_dict(self.state.curriculum)
+        if self.state.scaler:
+            self.fabric.strategy.precision.load_state_dict(self.state.scaler)
 
 
 def _check_folder(job: Job) -> None:
@@ -246,24 +294,25 @@ def _check_folder(job: Job) -> None:
         )
 
 
-def _calibration(dataset: Dataset, sampler: Sampler, window: HUWindow) -> torch.Tensor:
-    """Return a few training slices from all over the scans, in units of the window."""
-    count = min(CALIBRATION_SLICES, len(dataset.train))
-    numbers = np.linspace(0, len(dataset.train) - 1, count).round().astype(int)
-    rows = min(item.rows for item in dataset.train) // sampler.multiple * sampler.multiple
-    columns = min(item.columns for item in dataset.train) // sampler.multiple * sampler.multiple
-    hu = [sampler.reader.read(dataset.train[n]).source_hu[:rows, :columns] for n in numbers]
-    return normalize(torch.from_numpy(np.stack(hu)[:, None]), window)
+def _check_curriculum(config: Config, has_discriminator: bool) -> None:
+    """Refuse a schedule that asks a discriminator where there is none."""
+    schedule = config.curriculum.schedule
+    judged = has_discriminator and config.loss.adversarial_weight > 0
+    if "selection" in schedule and not judged:
+        raise ConfigurationError(
+            f"curriculum.schedule = {schedule!r} needs a discriminator, and the method "
+            f"{config.method.name} trains none as configured: set it to 'growing' or 'none'"
+        )
 
 
-def _record_start(job: Job, generator: Generator) -> None:
+def _record_start(job: Job, network: HarmonizationNetwork) -> None:
     """Write what is fixed from now on; for a resumed run only its new limits."""
     if job.resume:
         job.run.update_config(job.config)
         return
     provenance = describe_run(job.dataset, job.pairs_csv, job.vgg_weights)
     write_pairs(read_pairs(job.pairs_csv), job.run.pairs_csv)
-    job.run.create(job.config, provenance, frozen_state(generator))
+    job.run.create(job.config, provenance, frozen_state(network))
 
 
 def _trained(module: torch.nn.Module) -> list[torch.nn.Parameter]:

@@ -28,6 +28,8 @@ epochs = 1
 steps_per_epoch = 2
 batch_size = 1
 crop = 32
+[curriculum]
+schedule = "none"
 [data]
 name = "synthetic"
 licence = "CC0-1.0"

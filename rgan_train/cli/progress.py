@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import click
 from rich.console import Console
@@ -33,12 +34,13 @@ def show_progress() -> Iterator[Callable[[Report], None]]:
 
 def describe_start(start: StartReport) -> str:
     """Return a line on what the run works with."""
-    return (
-        f"{start.processes} process(es) on {start.device}, "
+    line = (
+        f"{start.method}: {start.processes} process(es) on {start.device}, "
         f"{start.trained_parameters:,} trained parameters, "
         f"{start.steps_per_epoch} steps per epoch; "
         f"validation PSNR of the source {start.input_psnr:.2f} dB"
     )
+    return "\n".join((line, *start.notes))
 
 
 def describe_epoch(done: EpochReport) -> str:
@@ -46,10 +48,15 @@ def describe_epoch(done: EpochReport) -> str:
     record = done.record
     losses = " ".join(f"{name} {record[name]:.4f}" for name in record if name[:2] in ("G_", "D_"))
     return (
-        f"epoch {record['epoch']}: {losses}  validation {record['validation_psnr']:.2f} dB, "
+        f"epoch {record['epoch']}: {_window(record)} {losses}  "
+        f"validation {record['validation_psnr']:.2f} dB, "
         f"{record['validation_mae_hu']:.2f} HU{' (best)' if done.is_best else ''}, "
         f"{record['elapsed_minutes']:.1f} min"
     )
+
+
+def _window(record: dict[str, Any]) -> str:
+    return "[{:.0f}, {:.0f}] HU".format(*record["window"])
 
 
 def _echo(report: Report) -> None:

@@ -2,18 +2,61 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 
-class ConvReLU(nn.Sequential):
-    """A convolution that keeps the size, and a ReLU."""
+def in_float32(convolve: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
+    """Call a convolution of the slice itself in float32, also in mixed precision.
 
-    def __init__(self, in_channels: int, out_channels: int, kernel_size: int = 3) -> None:
+    Half the window has bfloat16 values 8 HU apart; what a convolution kernel changes
+    would be lost before the first layer.
+    """
+    if not torch.is_autocast_enabled(x.device.type):
+        return convolve(x)
+    with torch.autocast(x.device.type, enabled=False):
+        return convolve(x.float())
+
+
+class InputConv(nn.Conv2d):
+    """A first layer, computed in float32 also in mixed precision."""
+
+    def forward(self, input: Tensor) -> Tensor:  # noqa: A002 - torch's name
+        """Take ``[N, C, H, W]`` to ``[N, out_channels, H, W]``."""
+        return in_float32(super().forward, input)
+
+
+class ConvReLU(nn.Sequential):
+    """A convolution that keeps the size, and a ReLU.
+
+    Parameters
+    ----------
+    first
+        Whether it sees the slice itself.
+    slope
+        Of the ReLU below zero.
+    dilation
+        Pixels from one tap to the next.
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: int = 3,
+        *,
+        first: bool = False,
+        slope: float = 0.0,
+        dilation: int = 1,
+    ) -> None:
+        kind = InputConv if first else nn.Conv2d
+        margin = kernel_size // 2 * dilation
         super().__init__(
-            nn.Conv2d(in_channels, out_channels, kernel_size, padding=kernel_size // 2),
-            nn.ReLU(inplace=True),
+            kind(in_channels, out_channels, kernel_size, padding=margin, dilation=dilation),
+            nn.LeakyReLU(slope, inplace=True) if slope else nn.ReLU(inplace=True),
         )
 
 
@@ -39,10 +82,12 @@ class WithDetail(nn.Module):
 class UpBlock(nn.Module):
     """Doubles the size, joins the skip connection, and mixes both with one convolution."""
 
-    def __init__(self, in_channels: int, skip_channels: int, out_channels: int) -> None:
+    def __init__(
+        self, in_channels: int, skip_channels: int, out_channels: int, *, slope: float = 0.0
+    ) -> None:
         super().__init__()
-        self.reduce = ConvReLU(in_channels, out_channels)
-        self.mix = ConvReLU(out_channels + skip_channels, out_channels)
+        self.reduce = ConvReLU(in_channels, out_channels, slope=slope)
+        self.mix = ConvReLU(out_channels + skip_channels, out_channels, slope=slope)
 
     def forward(self, x: Tensor, skip: Tensor) -> Tensor:
         """Take ``x [N, C, H, W]`` and ``skip [N, S, 2H, 2W]`` to ``[N, out, 2H, 2W]``."""

@@ -5,9 +5,13 @@ Paper, section 2.1 ("a fully convolutional neural network"), after Isola et al. 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import torch
 from torch import Tensor, nn
 
+from rgan_sdk.errors import ConfigurationError
 from rgan_train.networks.blocks import initialize
 
 
@@ -33,6 +37,7 @@ class Discriminator(nn.Module):
 
     def __init__(self, channels: int, strided_layers: int) -> None:
         super().__init__()
+        self.strided_layers = strided_layers
         layers: list[nn.Module] = []
         in_channels = 2
         for index in range(strided_layers + 1):
@@ -55,6 +60,41 @@ class Discriminator(nn.Module):
         source, candidate
             ``[N, 1, H, W]`` in window units.
         """
+        return self.judge(source, candidate)[0]
+
+    def judge(self, source: Tensor, candidate: Tensor) -> tuple[Tensor, list[Tensor]]:
+        """Return the logits, and the features after each activation, finest first."""
         difference = (candidate - source) / self.residual_scale
-        logits: Tensor = self.logits(self.features(torch.cat([source, difference], dim=1)))
-        return logits
+        x = torch.cat([source, difference], dim=1)
+        features = []
+        for layer in self.features:
+            x = layer(x)
+            if isinstance(layer, nn.LeakyReLU):
+                features.append(x)
+        logits: Tensor = self.logits(x)
+        return logits, features
+
+    @contextmanager
+    def frozen(self) -> Iterator[None]:
+        """Let gradients pass through to the candidate and not into the weights."""
+        self.requires_grad_(False)
+        try:
+            yield
+        finally:
+            self.requires_grad_(True)
+
+    def check_crop(self, height: int, width: int) -> None:
+        """Refuse crops of which fewer than 2x2 patches would be judged.
+
+        Raises
+        ------
+        ConfigurationError
+            If height or width is too small.
+        """
+        least = 2**self.strided_layers * 4
+        if min(height, width) < least:
+            raise ConfigurationError(
+                f"crops of {height}x{width} are too small for a discriminator of "
+                f"{self.strided_layers} strided layers: set training.crop to {least} or more, "
+                "or discriminator.strided_layers lower"
+            )

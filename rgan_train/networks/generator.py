@@ -7,18 +7,23 @@ a few trainable convolutions at full resolution carry it past the encoder.
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Sequence
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
+from rgan_sdk.hu import HUWindow
+from rgan_train.networks.base import HarmonizationNetwork, Output
 from rgan_train.networks.blocks import ConvReLU, UpBlock, WithDetail, initialize
 from rgan_train.networks.vgg import VGGEncoder
+from rgan_train.sampling import PairedSample
+from rgan_train.window import normalize
 
-Output = Literal["residual", "direct"]
+CALIBRATION_SLICES = 4
 
 
-class Generator(nn.Module):
+class Generator(HarmonizationNetwork):
     """Maps a slice of the source kernel to one of the target kernel, in window units.
 
     Parameters
@@ -29,6 +34,8 @@ class Generator(nn.Module):
         Channels of the full-resolution stem; 0 leaves it out, as in the paper.
     stem_layers
         Convolutions of the stem: one 5x5, then 3x3.
+    stem_dilation
+        From one of the 3x3 convolutions to the next, their taps move apart by this factor.
     output
         ``residual`` adds the network's output to the input, ``direct`` returns it.
     """
@@ -39,6 +46,7 @@ class Generator(nn.Module):
         *,
         stem_channels: int,
         stem_layers: int,
+        stem_dilation: int,
         output: Output,
     ) -> None:
         super().__init__()
@@ -53,7 +61,7 @@ class Generator(nn.Module):
             UpBlock(deep, fine, fine)
             for deep, fine in zip(widths[:0:-1], widths[-2::-1], strict=True)
         )
-        self.stem = _stem(stem_channels, stem_layers)
+        self.stem = _stem(stem_channels, stem_layers, stem_dilation)
         head_channels = max(widths[0] + stem_channels, 32)
         last = nn.Conv2d(head_channels, 1, 3, padding=1)
         self.head = nn.Sequential(ConvReLU(widths[0] + stem_channels, head_channels), last)
@@ -62,15 +70,35 @@ class Generator(nn.Module):
         if output == "residual":
             nn.init.zeros_(last.weight)
 
-    @property
-    def multiple(self) -> int:
-        """Height and width must be multiples of this.
+        # The coarsest features then have two pixels or more, which reflection needs.
+        self.multiple = 2 ** len(encoder.channels)
 
-        The coarsest features then have two pixels or more, which reflection needs.
-        """
-        return int(2 ** len(self.encoder.channels))
+    def prepare(self, samples: Sequence[PairedSample], window: HUWindow) -> None:
+        """Measure the gains of a pretrained encoder on training slices from all over."""
+        if all(parameter.requires_grad for parameter in self.encoder.parameters()):
+            return
+        numbers = np.linspace(0, len(samples) - 1, min(CALIBRATION_SLICES, len(samples)))
+        images = [samples[number].source_hu for number in numbers.round().astype(int)]
+        rows, columns = (
+            min(sizes) // self.multiple * self.multiple
+            for sizes in zip(*(image.shape for image in images), strict=True)
+        )
+        hu = np.stack([image[:rows, :columns] for image in images])[:, None]
+        device = self.encoder.gain.device
+        self.encoder.calibrate(normalize(torch.from_numpy(hu).to(device), window))
 
-    def forward(self, normalized: Tensor) -> Tensor:
+    def notes(self) -> tuple[str, ...]:
+        """Say how far the pretrained encoder's weights go, where they end early."""
+        missing = self.encoder.trained_from_scratch()
+        names = list(self.encoder.convolutions())
+        if not missing or len(missing) == len(names):
+            return ()
+        return (
+            f"encoder: {names[0]} to {names[-len(missing) - 1]} pretrained and frozen; the weight "
+            f"file ends there, so {missing[0]} to {names[-1]} are trained from scratch",
+        )
+
+    def predict(self, normalized: Tensor) -> Tensor:
         """Take ``[N, 1, H, W]``, the window mapped to [0, 1], to the same shape."""
         features = [
             layer(feature)
@@ -82,13 +110,14 @@ class Generator(nn.Module):
         if len(self.stem):
             x = torch.cat([x, self.stem(normalized)], dim=1)
         out: Tensor = self.head(x)
-        return normalized + out if self.output == "residual" else out
+        return out
 
 
-def _stem(channels: int, layers: int) -> nn.Sequential:
+def _stem(channels: int, layers: int, dilation: int) -> nn.Sequential:
     if channels == 0:
         return nn.Sequential()
-    first = ConvReLU(2, channels, kernel_size=5)
-    return nn.Sequential(
-        WithDetail(), first, *(ConvReLU(channels, channels) for _ in range(layers - 1))
+    first = ConvReLU(2, channels, kernel_size=5, first=True)
+    further = (
+        ConvReLU(channels, channels, dilation=dilation**index) for index in range(1, layers)
     )
+    return nn.Sequential(WithDetail(), first, *further)

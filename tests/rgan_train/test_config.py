@@ -44,7 +44,7 @@ def test_toml(tmp_path):
     ("text", "message"),
     [
         ("[loss]\nl2_weight = 1", "valid are l1_weight, adversarial_weight, adversarial"),
-        ("[trainer]\nepochs = 1", "valid are data, generator"),
+        ("[trainer]\nepochs = 1", "valid are method, data, generator"),
         ("training = 3", "training is a table"),
         ('[training]\nepochs = "many"', "training.epochs = 'many': must be of type int"),
         ("[training]\nepochs = true", "training.epochs"),

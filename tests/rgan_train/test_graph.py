@@ -4,8 +4,9 @@ import torch
 
 from rgan_sdk.hu import HUWindow
 from rgan_train.config import GeneratorConfig
-from rgan_train.graph import HANDOVER, HarmonizationGraph, harmonize_slice, normalize
-from rgan_train.networks import build_generator
+from rgan_train.graph import HarmonizationGraph, harmonize_slice
+from rgan_train.methods.radiomicgan import build_generator
+from rgan_train.window import HANDOVER, network_window, normalize
 
 WINDOW = HUWindow(-1024.0, 1000.0)
 
@@ -70,3 +71,14 @@ def test_a_slice_does_not_depend_on_its_neighbours_in_the_batch():
     with torch.no_grad():
         alone = torch.cat([graph(image[None]) for image in hu])
         assert torch.allclose(graph(hu), alone, atol=1e-3)
+
+
+def test_all_of_the_range_is_harmonized():
+    hu_range = HUWindow(-1024.0, 1000.0)
+    assert network_window(hu_range) == HUWindow(-1032.0, 1008.0)
+    generator, graph = graph_of("direct", network_window(hu_range))
+    torch.nn.init.zeros_(generator.head[-1].weight)
+    torch.nn.init.constant_(generator.head[-1].bias, 0.5)  # HU -12 everywhere
+    hu = torch.tensor([-1032.0, -1024.0, 1000.0, 1008.0]).view(1, 1, 1, 4).expand(1, 1, 8, 4)
+    hu = hu.repeat(1, 1, 1, 2)
+    assert graph(hu)[0, 0, 0, :4].tolist() == pytest.approx([-1032, -12, -12, 1008], abs=1e-3)

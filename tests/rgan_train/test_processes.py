@@ -35,7 +35,8 @@ def recording_draw(self, epoch, step, rank):
 
 def recording_save(self, state):
     save(self, state)
-    weights = {name: value.numpy() for name, value in self.gan.tensors()["generator"].items()}
+    tensors = self.method.tensors()["generator"].items()
+    weights = {name: value.contiguous().numpy() for name, value in tensors}
     save_file({**drawn, **weights}, folder / f"rank{self.fabric.global_rank}.safetensors")
 
 sampling.Sampler.draw, trainer._Run._save = recording_draw, recording_save

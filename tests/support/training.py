@@ -27,6 +27,7 @@ TINY = (
     "generator.output=residual",
     "discriminator.channels=4",
     "discriminator.strided_layers=1",
+    "curriculum.schedule=none",
     "training.crop=32",
     "training.batch_size=2",
     "training.steps_per_epoch=3",

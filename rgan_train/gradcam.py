@@ -1,0 +1,76 @@
+"""Grad-CAM (Selvaraju et al. 2017): where in an image a network found its answer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from rgan_train.networks.discriminator import Discriminator
+
+
+def grad_cam(layer: nn.Module, score: Callable[[], Tensor]) -> Tensor:
+    """Return the class activation map of a layer.
+
+    Parameters
+    ----------
+    layer
+        Gives ``[N, C, h, w]`` activations.
+    score
+        Runs the network once and returns one number per image, ``[N]``.
+
+    Returns
+    -------
+    Tensor
+        ``[N, h, w]``: the positive part of the activations' sum, each channel weighted with the
+        mean over the image of the score's gradient.
+
+    Notes
+    -----
+    The layer's hook is removed whatever ``score`` raises.
+    """
+    kept: list[Tensor] = []
+
+    def keep(module: nn.Module, inputs: object, output: Tensor) -> Tensor:
+        """Let the graph of the gradients begin here, whatever is frozen before."""
+        kept.append(output.detach().requires_grad_())
+        return kept[-1]
+
+    handle = layer.register_forward_hook(keep)
+    try:
+        with torch.enable_grad():
+            total = score().sum()
+    finally:
+        handle.remove()
+    (activations,) = kept
+    (gradients,) = torch.autograd.grad(total, activations)
+    weights = gradients.mean((2, 3), keepdim=True)
+    return (weights * activations.detach()).sum(1).relu()
+
+
+def non_standard_cam(discriminator: Discriminator, source: Tensor, candidate: Tensor) -> Tensor:
+    """Return where the discriminator saw that a candidate is no target, ``[N, H, W]`` in [0, 1].
+
+    Parameters
+    ----------
+    source, candidate
+        ``[N, 1, H, W]`` in window units.
+
+    Notes
+    -----
+    The score is minus the mean logit, the layer the last before the logits (paper, section
+    2.2), after its normalisation: before it, instance normalisation makes the gradients
+    sum to zero, and with them Grad-CAM's weights. Each map is enlarged to the image and
+    scaled to [0, 1]; one that is flat is 0 everywhere.
+    """
+    cam = grad_cam(
+        discriminator.features[-1], lambda: -discriminator(source, candidate).mean((1, 2, 3))
+    )
+    enlarged = functional.interpolate(
+        cam[:, None], size=candidate.shape[-2:], mode="bilinear", align_corners=False
+    )[:, 0]
+    lowest, highest = enlarged.amin((1, 2), keepdim=True), enlarged.amax((1, 2), keepdim=True)
+    span = highest - lowest
+    return torch.where(span > 0, (enlarged - lowest) / span.clamp_min(1e-30), 0.0)

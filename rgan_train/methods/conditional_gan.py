@@ -1,0 +1,70 @@
+"""One step of a conditional GAN with L1 (Isola et al. 2017), which several methods share.
+
+Names follow pix2pix: ``real_a`` is the source, ``real_b`` the target, ``fake_b`` what
+the generator makes of the source; all in units of the HU window.
+"""
+
+# ruff: noqa: N806 - pix2pix's names of losses and networks
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from rgan_train.config import Config
+from rgan_train.losses import adversarial_loss
+from rgan_train.methods.base import Method
+from rgan_train.networks.discriminator import Discriminator
+
+
+class ConditionalGAN(Method):
+    """Generator against a conditional patch discriminator, with an L1 loss.
+
+    A subclass builds the generator.
+    """
+
+    losses: ClassVar[tuple[str, ...]] = ("G_GAN", "G_L1", "D_real", "D_fake")
+    D: Discriminator
+
+    @staticmethod
+    def build_discriminator(config: Config) -> Discriminator:
+        """Return the discriminator, with random weights."""
+        return Discriminator(config.discriminator.channels, config.discriminator.strided_layers)
+
+    def step(self, real_a: Tensor, real_b: Tensor) -> Tensor:
+        """Train the discriminator, then the generator, on one batch ``[N, 1, H, W]``."""
+        fake_b = self._wrapped_g(real_a)
+        D_real, D_fake, G_GAN = real_a.new_zeros(3)
+        if self.config.loss.adversarial_weight > 0:
+            D_real, D_fake = self.train_discriminator(real_a, fake_b.detach(), real_b)
+            G_GAN = self.judge(real_a, fake_b)
+        G_L1 = (fake_b - real_b).abs().mean()
+        loss = self.config.loss
+        self.train_generator(loss.adversarial_weight * G_GAN + loss.l1_weight * G_L1)
+        return torch.stack([G_GAN, G_L1, D_real, D_fake]).detach()
+
+    def train_discriminator(
+        self, real_a: Tensor, fake_b: Tensor, real_b: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Take one optimizer step of the discriminator; return its losses."""
+        kind = self.config.loss.adversarial
+        # Real and fake in one forward pass, so that all processes synchronise once.
+        logits = self._wrapped_d(torch.cat([real_a, real_a]), torch.cat([real_b, fake_b]))
+        judged_real, judged_fake = logits.chunk(2)
+        D_real = adversarial_loss(judged_real, True, kind)
+        D_fake = adversarial_loss(judged_fake, False, kind)
+        self._step_d.zero_grad()
+        self.fabric.backward(0.5 * (D_real + D_fake))
+        self._step_d.step()
+        return D_real, D_fake
+
+    def judge(self, real_a: Tensor, fake_b: Tensor) -> Tensor:
+        """Return the generator's adversarial loss, without gradients for the discriminator.
+
+        The bare discriminator is called: its wrapper would wait for gradients that
+        never come.
+        """
+        with self.D.frozen(), self.fabric.autocast():
+            return adversarial_loss(self.D(real_a, fake_b), True, self.config.loss.adversarial)

@@ -1,0 +1,74 @@
+"""Physics first: the fitted linear filter, then a RadiomicGAN generator learns the rest.
+
+Ours. The filter of ``rgan_train.methods.linear`` is the first layer, fitted before the first
+step and frozen; the generator sees the filtered slice and adds what no linear filter can
+know: what clipping at the ends of the stored range did, and noise where the source's kernel
+left none. Its last layer starts at zero, so training starts where the filter ends.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from torch import Tensor
+
+from rgan_sdk.errors import ConfigurationError
+from rgan_sdk.hu import HUWindow
+from rgan_train.config import Config
+from rgan_train.methods.conditional_gan import ConditionalGAN
+from rgan_train.methods.linear import LinearFilter
+from rgan_train.methods.radiomicgan import RadiomicGAN, build_generator
+from rgan_train.networks.base import HarmonizationNetwork
+from rgan_train.networks.generator import Generator
+from rgan_train.sampling import PairedSample
+
+
+class FilteredGenerator(HarmonizationNetwork):
+    """A linear filter and a residual generator in a row."""
+
+    def __init__(self, front: LinearFilter, generator: Generator) -> None:
+        super().__init__()
+        self.multiple = generator.multiple
+        self.front, self.generator = front, generator
+
+    def prepare(self, samples: Sequence[PairedSample], window: HUWindow) -> None:
+        """Fit the filter; measure the gains of a pretrained encoder."""
+        self.front.prepare(samples, window)
+        self.generator.prepare(samples, window)
+
+    def notes(self) -> tuple[str, ...]:
+        """Return the generator's notes."""
+        return self.generator.notes()
+
+    def predict(self, normalized: Tensor) -> Tensor:
+        """Return the difference to the input, ``[N, 1, H, W]`` in window units."""
+        difference = self.front.predict(normalized)
+        return difference + self.generator.predict(normalized + difference)
+
+
+class PhysicsGAN(ConditionalGAN):
+    """A linear filter with a RadiomicGAN generator behind it, against a discriminator."""
+
+    @staticmethod
+    def build_network(config: Config) -> HarmonizationNetwork:
+        """Return the network, its filter not yet fitted, with random weights.
+
+        Raises
+        ------
+        ConfigurationError
+            If the generator's output is not the residual.
+        """
+        if config.generator.output != "residual":
+            raise ConfigurationError(
+                "physics+gan learns what the filter leaves: set generator.output = 'residual'"
+            )
+        return FilteredGenerator(LinearFilter(config.linear), build_generator(config.generator))
+
+    @staticmethod
+    def load_pretrained(
+        network: HarmonizationNetwork, config: Config, vgg_weights: Path | None
+    ) -> None:
+        """Load the encoder's weights and freeze them, unless it is trained from scratch."""
+        assert isinstance(network, FilteredGenerator)
+        RadiomicGAN.load_pretrained(network.generator, config, vgg_weights)

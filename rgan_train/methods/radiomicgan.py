@@ -1,0 +1,63 @@
+"""RadiomicGAN (Selim et al.): the project's own method.
+
+The paper fixes the generator (VGG-19's first four groups, frozen, a trainable filter on
+each skip connection, a U-Net decoder), a fully convolutional discriminator, adversarial
+loss with L1, and Dynamic Window-based Training (``rgan_train.curriculum``). Ours are the
+stem at full resolution and the residual output, both off by default.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from rgan_train.config import Config, GeneratorConfig
+from rgan_train.methods.conditional_gan import ConditionalGAN
+from rgan_train.networks.base import HarmonizationNetwork
+from rgan_train.networks.blocks import initialize
+from rgan_train.networks.generator import Generator
+from rgan_train.networks.vgg import COMPACT_CHANNELS, FULL_CHANNELS, VGGEncoder
+from rgan_train.networks.vgg_weights import load_pretrained
+
+
+class RadiomicGAN(ConditionalGAN):
+    """A frozen VGG-19 encoder, trainable filters and decoder, against a discriminator."""
+
+    @staticmethod
+    def build_network(config: Config) -> HarmonizationNetwork:
+        """Return the generator with random weights."""
+        return build_generator(config.generator)
+
+    @staticmethod
+    def load_pretrained(
+        network: HarmonizationNetwork, config: Config, vgg_weights: Path | None
+    ) -> None:
+        """Load the encoder's weights and freeze them, unless it is trained from scratch.
+
+        Raises
+        ------
+        WeightsError
+            If the weights cannot be loaded.
+        """
+        assert isinstance(network, Generator)
+        if config.generator.encoder == "none":
+            super(RadiomicGAN, RadiomicGAN).load_pretrained(network, config, vgg_weights)
+        else:
+            load_pretrained(network.encoder, config.generator.encoder, vgg_weights)
+
+
+def build_generator(config: GeneratorConfig) -> Generator:
+    """Return a generator with random weights."""
+    channels = {
+        "vgg19": FULL_CHANNELS,
+        "vgg19-compact": COMPACT_CHANNELS,
+        "none": config.widths,
+    }[config.encoder]
+    encoder = VGGEncoder(channels)
+    initialize(encoder)
+    return Generator(
+        encoder,
+        stem_channels=config.stem_channels,
+        stem_layers=config.stem_layers,
+        stem_dilation=config.stem_dilation,
+        output=config.output,
+    )

@@ -1,0 +1,83 @@
+"""STAN-CT (Selim et al., AMIA 2020): a GAN with a latent-space and a feature-space loss.
+
+What the source fixes: a U-Net generator and a convolutional discriminator on patches; the
+generator's encoder must give candidate and target the same latent code, and the
+discriminator's layers must see the same features in both. What we had to choose: that both
+distances are mean absolute ones, over the last scale of the encoder and all layers of the
+discriminator, each divided by the target's mean magnitude; their weights (``[stan_ct]``), a
+small L1 loss beside them, widths and residual output (``stan_ct.toml``).
+"""
+
+# ruff: noqa: N806 - pix2pix's names of losses and networks
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from rgan_train.config import Config
+from rgan_train.losses import adversarial_loss
+from rgan_train.methods.conditional_gan import ConditionalGAN
+from rgan_train.networks.base import HarmonizationNetwork
+from rgan_train.networks.unet import UNet
+
+
+class StanCT(ConditionalGAN):
+    """A U-Net whose candidate resembles the target in latent code and features."""
+
+    losses: ClassVar[tuple[str, ...]] = (
+        *("G_GAN", "G_L1", "G_latent", "G_feature"),
+        *("D_real", "D_fake"),
+    )
+    G: UNet
+
+    @staticmethod
+    def build_network(config: Config) -> HarmonizationNetwork:
+        """Return the U-Net with random weights."""
+        return UNet(config.generator.widths, config.generator.output)
+
+    def step(self, real_a: Tensor, real_b: Tensor) -> Tensor:
+        """Train the discriminator, then the generator, on one batch ``[N, 1, H, W]``."""
+        fake_b = self._wrapped_g(real_a)
+        D_real, D_fake = self.train_discriminator(real_a, fake_b.detach(), real_b)
+        G_L1 = (fake_b - real_b).abs().mean()
+        with self.fabric.autocast():
+            G_latent = self._latent_distance(fake_b, real_b)
+            G_GAN, G_feature = self._judge_features(real_a, fake_b, real_b)
+        loss, weights = self.config.loss, self.config.stan_ct
+        self.train_generator(
+            loss.adversarial_weight * G_GAN
+            + loss.l1_weight * G_L1
+            + weights.latent_weight * G_latent
+            + weights.feature_weight * G_feature
+        )
+        return torch.stack([G_GAN, G_L1, G_latent, G_feature, D_real, D_fake]).detach()
+
+    def _latent_distance(self, fake_b: Tensor, real_b: Tensor) -> Tensor:
+        """Return the distance of the two codes; the target's is a constant.
+
+        Else the encoder would make both the same by forgetting everything.
+        """
+        with torch.no_grad():
+            wanted = self.G.encode(real_b)[-1]
+        return _distance(self.G.encode(fake_b)[-1], wanted)
+
+    def _judge_features(
+        self, real_a: Tensor, fake_b: Tensor, real_b: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Return the adversarial loss, and the distance of the discriminator's features."""
+        with self.D.frozen():
+            fake_logits, fake_features = self.D.judge(real_a, fake_b)
+            _, real_features = self.D.judge(real_a, real_b)
+            distances = [
+                _distance(*pair) for pair in zip(fake_features, real_features, strict=True)
+            ]
+            G_GAN = adversarial_loss(fake_logits, True, self.config.loss.adversarial)
+        return G_GAN, torch.stack(distances).mean()
+
+
+def _distance(features: Tensor, wanted: Tensor) -> Tensor:
+    scale = wanted.abs().mean().clamp_min(1e-6)
+    return (features - wanted).abs().mean() / scale

@@ -1,0 +1,96 @@
+"""The filter against a kernel that is known."""
+
+import numpy as np
+import pytest
+import torch
+from scipy.ndimage import convolve, gaussian_filter
+
+from rgan_sdk.errors import TrainingError
+from rgan_sdk.hu import HUWindow
+from rgan_train.method_config import LinearConfig
+from rgan_train.methods.linear import LinearFilter
+from rgan_train.sampling import PairedSample
+
+WINDOW = HUWindow(-1032.0, 1008.0)
+
+
+def scene(seed):
+    """A slice with structure at all scales, far from both ends of the window."""
+    rng = np.random.default_rng(seed)
+    coarse = gaussian_filter(rng.normal(0, 1, (256, 256)), 6)
+    return 200 * coarse / coarse.std() + rng.normal(0, 40, (256, 256))
+
+
+def pairs(make_target, count=3):
+    sources = [scene(seed) for seed in range(count)]
+    return [
+        PairedSample(hu.astype(np.float32), make_target(hu).astype(np.float32)) for hu in sources
+    ]
+
+
+def fitted(samples, **settings):
+    network = LinearFilter(LinearConfig(**settings))
+    network.prepare(samples, WINDOW)
+    return network
+
+
+def harmonized(network, hu):
+    normalized = (torch.from_numpy(hu)[None, None] - WINDOW.lower) / WINDOW.width
+    return network(normalized)[0, 0].numpy() * WINDOW.width + WINDOW.lower
+
+
+def sharpen(hu):
+    return hu + 1.5 * (hu - gaussian_filter(hu, 1.0, mode="nearest"))
+
+
+ONE_SIDED = np.array([[0, 0, 0], [0, 0.5, 0.3], [0, 0.2, 0]])
+
+
+def shift(hu):
+    return convolve(hu, ONE_SIDED, mode="nearest")
+
+
+@pytest.mark.parametrize("kind", ["2d", "radial"])
+def test_an_isotropic_kernel_is_found(kind):
+    network = fitted(pairs(sharpen), kind=kind, taps=31)
+    (unseen,) = pairs(sharpen, 4)[3:]
+    error = harmonized(network, unseen.source_hu) - unseen.target_hu
+    before = unseen.source_hu - unseen.target_hu
+    assert error.std() < 0.03 * before.std()
+
+
+def test_a_kernel_with_a_direction_needs_two_dimensions():
+    (unseen,) = pairs(shift, 4)[3:]
+    errors = {
+        kind: (
+            harmonized(fitted(pairs(shift), kind=kind, taps=31), unseen.source_hu)
+            - unseen.target_hu
+        ).std()
+        for kind in ("2d", "radial")
+    }
+    assert errors["2d"] < 0.03 * (unseen.source_hu - unseen.target_hu).std() < errors["radial"]
+
+
+@pytest.mark.parametrize("taps", [15, 31, 129])
+def test_a_constant_image_stays(taps):
+    network = fitted(pairs(sharpen), taps=taps)
+    constant = np.full((256, 256), 321.0, np.float32)
+    assert np.abs(harmonized(network, constant) - 321).max() < 0.05
+    assert network.kernel.shape == (1, 1, taps, taps)
+
+
+def test_a_kernel_longer_than_a_block_is_filled_with_zeros():
+    kernel = fitted(pairs(sharpen), taps=131).kernel[0, 0]
+    assert not kernel[:2].any()
+    assert kernel[2:-2].any()
+
+
+def test_slices_smaller_than_a_block():
+    small = [PairedSample(*np.zeros((2, 64, 64), np.float32))]
+    with pytest.raises(TrainingError, match="slices of at least 128x128 pixels"):
+        fitted(small)
+
+
+def test_equal_series_give_no_change():
+    network = fitted(pairs(lambda hu: hu))
+    assert torch.equal(network.kernel, torch.zeros_like(network.kernel))

@@ -1,0 +1,134 @@
+"""All methods through the same contract: trained, resumed, exported, used."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from support.training import list_pairs, open_dataset, tiny_config, weights, write_pair_of_scans
+
+from rgan_sdk.errors import ConfigurationError
+from rgan_sdk.harmonizer import Harmonizer
+from rgan_train.checkpoint import RunFolder
+from rgan_train.export import export_run, load_graph
+from rgan_train.graph import harmonize_slice
+from rgan_train.method_config import MethodName
+from rgan_train.methods import METHODS
+from rgan_train.trainer import Job, fit
+
+TRAINED = ("radiomicgan", "physics+gan", "choe", "ganai", "stan_ct")
+FITTED = ("linear", "histogram")
+SMALL = ("choe.channels=4", "linear.taps=7", "histogram.segments=8", "ganai.phase_steps=2")
+
+
+@pytest.fixture(scope="module")
+def large_scans(tmp_path_factory):
+    """A scan whose slices hold a block of the linear filter."""
+    return write_pair_of_scans(tmp_path_factory.mktemp("large"), size=160)
+
+
+@pytest.fixture(scope="module")
+def job(large_scans, tmp_path_factory):
+    def make(name, *assignments):
+        config = tiny_config(*SMALL, f"method.name={name}", *assignments)
+        run = RunFolder(tmp_path_factory.mktemp("runs") / "run")
+        return Job(config, open_dataset(large_scans), list_pairs(large_scans), run)
+
+    return make
+
+
+def ignore(report):
+    pass
+
+
+def test_the_table_names_each_method_of_the_configuration():
+    assert tuple(METHODS) == MethodName.__args__ == (*TRAINED, *FITTED)
+
+
+@pytest.mark.parametrize("name", [*TRAINED, *FITTED])
+def test_from_pairs_to_a_model_that_runs(job, name, tmp_path):
+    work = job(name)
+    outcome = fit(work, ignore)
+    assert outcome.status == "finished"
+    assert outcome.state.epoch == (2 if name in TRAINED else 1)
+    export_run(work.run, tmp_path / "model.onnx")
+    hu = np.random.default_rng(0).normal(0, 300, (2, 48, 56)).astype(np.float32)
+    graph = load_graph(work.run, work.config, "best")
+    for file, limit in (("model.onnx", 0.05), ("model.fp16.onnx", 5.0)):
+        with Harmonizer.load(tmp_path / file, device="cpu") as harmonizer:
+            out = harmonizer(hu)
+        wanted = np.stack([harmonize_slice(graph, image) for image in hu])
+        assert np.abs(out - wanted).max() < limit
+
+
+@pytest.mark.parametrize("name", TRAINED)
+def test_an_interrupted_run_goes_on_exactly(job, name):
+    whole, parts = job(name, "training.epochs=3"), job(name, "training.epochs=2")
+    fit(whole, ignore)
+    fit(parts, ignore)
+    fit(replace(parts, config=whole.config, resume=True), ignore)
+    first, second = weights(whole.run.path), weights(parts.run.path)
+    assert all(np.array_equal(first[key], second[key]) for key in first)
+    assert whole.run.state("last").method == parts.run.state("last").method
+
+
+@pytest.mark.parametrize("name", TRAINED)
+def test_training_changes_the_network(job, name):
+    work = job(name)
+    fit(work, ignore)
+    torch.manual_seed(work.config.training.seed)
+    start = METHODS[name].build_network(work.config).state_dict()
+    trained = weights(work.run.path)
+    moved = {key for key in trained if not np.array_equal(trained[key], start[key].numpy())}
+    parameters = {key for key, _ in METHODS[name].build_network(work.config).named_parameters()}
+    assert {key for key in parameters if key.endswith("weight")} <= moved
+
+
+@pytest.mark.parametrize("name", ["choe", "ganai", "stan_ct", "linear"])
+def test_weights_of_an_encoder_that_is_not_there(job, name, tmp_path):
+    file = tmp_path / "weights.npz"
+    file.touch()
+    with pytest.raises(ConfigurationError, match=f"{name} has no pretrained"):
+        fit(replace(job(name), vgg_weights=file), ignore)
+
+
+def test_the_filter_of_physics_gan_is_the_linear_method_s_and_stays(job):
+    linear, hybrid = job("linear"), job("physics+gan")
+    fit(linear, ignore)
+    fit(hybrid, ignore)
+    fitted, front = weights(linear.run.path)["kernel"], weights(hybrid.run.path)["front.kernel"]
+    assert fitted.any()
+    assert np.array_equal(fitted, front)
+
+
+def test_physics_gan_starts_where_the_filter_ends(job):
+    config = job("physics+gan").config
+    network = METHODS["physics+gan"].build_network(config)
+    torch.nn.init.normal_(network.front.kernel)
+    image = torch.rand(1, 1, 32, 32)
+    with torch.no_grad():
+        assert torch.equal(network.predict(image), network.front.predict(image))
+    direct = tiny_config("method.name=physics+gan", "generator.output=direct")
+    with pytest.raises(ConfigurationError, match=r"set generator\.output"):
+        METHODS["physics+gan"].build_network(direct)
+
+
+def test_ganai_takes_turns(job):
+    work = job("ganai", "training.steps_per_epoch=4", "training.epochs=1")
+    before = METHODS["ganai"].build_network(work.config)
+    fit(work, ignore)
+    (record,) = map(json.loads, (work.run.path / "metrics.jsonl").open())
+    # Phases of at most two steps: both have had a turn in four.
+    assert record["G_GAN"] > 0
+    assert record["D_real"] > 0
+    assert 0 <= record["D_accuracy"] <= 1
+    assert set(work.run.state("last").method) == {"phase", "phase_steps"}
+    assert before.multiple == 2
+
+
+def test_selection_needs_a_discriminator(job):
+    for name, other in (("choe", ()), ("radiomicgan", ("loss.adversarial_weight=0",))):
+        work = job(name, "curriculum.schedule=selection", *other)
+        with pytest.raises(ConfigurationError, match="needs a discriminator"):
+            fit(work, ignore)
