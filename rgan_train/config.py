@@ -79,9 +79,6 @@ class GeneratorConfig:
         Channels of the encoder's groups where ``encoder`` is ``none``.
     stem_channels, stem_layers
         Trainable convolutions at full resolution beside the encoder; 0 channels: none.
-    stem_dilation
-        From one convolution of the stem to the next, the taps move apart by this factor: 2
-        sees twice as far with each layer.
     output
         ``direct`` (paper), or ``residual``: the input plus the network's output.
     """
@@ -90,15 +87,13 @@ class GeneratorConfig:
     widths: tuple[int, ...] = (16, 32, 64, 128)
     stem_channels: int = 0
     stem_layers: int = 2
-    stem_dilation: int = 1
     output: Literal["residual", "direct"] = "direct"
 
     def __post_init__(self) -> None:
         widths_are_valid = 2 <= len(self.widths) <= 4 and min(self.widths) >= 2
         require(widths_are_valid, "generator.widths", self.widths, "2 to 4 numbers from 2 up")
         require(self.stem_channels >= 0, "generator.stem_channels", self.stem_channels, ">= 0")
-        for name in ("stem_layers", "stem_dilation"):
-            require(getattr(self, name) >= 1, f"generator.{name}", getattr(self, name), ">= 1")
+        require(self.stem_layers >= 1, "generator.stem_layers", self.stem_layers, ">= 1")
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from rgan_sdk.errors import ConfigurationError
 from rgan_train.config import Config
-from rgan_train.method_config import require
+from rgan_train.method_config import MethodName, require
 
 
 def from_json(text: str) -> Config:
@@ -24,8 +24,20 @@ def from_json(text: str) -> Config:
     return from_tables(tables)
 
 
-def read_toml(path: Path) -> Config:
-    """Read a TOML file; what it leaves out keeps its default.
+def recommended(method: MethodName | None) -> Config:
+    """Return the settings that were chosen for a method; the paper's where none is named."""
+    if method is None:
+        return Config()
+    return read_toml(Path(__file__).parent / "methods" / f"{method}.toml")
+
+
+def read_toml(path: Path, start: Config | None = None) -> Config:
+    """Read a TOML file; what it leaves out stays as it is in ``start``.
+
+    Parameters
+    ----------
+    start
+        None: the defaults.
 
     Raises
     ------
@@ -37,7 +49,7 @@ def read_toml(path: Path) -> Config:
     except (OSError, ValueError) as exc:
         raise ConfigurationError(f"{path}: cannot be read as TOML ({exc})") from exc
     try:
-        return from_tables(tables)
+        return override(start or Config(), tables)
     except ConfigurationError as exc:
         raise ConfigurationError(f"{path}: {exc}") from exc
 

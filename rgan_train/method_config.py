@@ -137,16 +137,16 @@ class LinearConfig:
     Attributes
     ----------
     kind
-        ``2d``: a transfer function of both frequencies; ``radial``: of their magnitude.
+        ``radial``: a transfer function of the frequency; ``2d``: of its direction, too.
     taps
         Edge of the convolution in pixels, odd.
     ridge
         Regularisation, as a share of the source's mean power.
     """
 
-    kind: Literal["2d", "radial"] = "2d"
+    kind: Literal["radial", "2d"] = "radial"
     taps: int = 63
-    ridge: float = 1e-6
+    ridge: float = 1e-4
 
     def __post_init__(self) -> None:
         require(self.taps >= 3 and self.taps % 2 == 1, "linear.taps", self.taps, "odd, 3 or more")

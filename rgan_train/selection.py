@@ -19,6 +19,7 @@ from rgan_sdk.hu import HUWindow
 from rgan_train.curriculum import Selection
 from rgan_train.gradcam import non_standard_cam
 from rgan_train.methods.base import Method
+from rgan_train.networks.base import trim
 from rgan_train.processes import combine
 from rgan_train.sampling import PairedSample
 from rgan_train.window import network_window, normalize
@@ -79,6 +80,6 @@ def _judge(
     real_a = normalize(torch.from_numpy(subset.source_hu).to(fabric.device), window)
     with method.D.frozen():
         fake_b = method.G(real_a)
-        cam = non_standard_cam(method.D, real_a, fake_b)
+        cam = non_standard_cam(method.D, trim(real_a, fake_b.shape[-2:]), fake_b)
     fake_hu = fake_b[:, 0] * window.width + window.lower
     return fake_hu.cpu().numpy(), cam.cpu().numpy()

@@ -14,6 +14,7 @@ COMMANDS = {
     "fit": "Train a model on listed pairs.",
     "export": "Write a trained model as ONNX, fp32 and fp16.",
     "windows": "Draw the HU window that a run trained on, epoch by epoch.",
+    "cam": "Show where the discriminator sees that a slice is harmonized.",
     "compare": "Draw one slice harmonized by several models beside its target.",
 }
 

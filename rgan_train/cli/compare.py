@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from rgan_train.cli.extra import require_plotting
+from rgan_train.cli.options import display_window, whole_numbers
 
 if TYPE_CHECKING:
     import numpy as np
@@ -21,22 +22,6 @@ Example:
       --model mine=mine.onnx --slice 15 --roi 110,250,120,90 -o case.png"""
 
 _FOLDER = click.Path(path_type=Path, exists=True, file_okay=False)
-
-
-def _whole_numbers(
-    context: click.Context, parameter: click.Parameter, text: str | None
-) -> tuple[int, ...] | None:
-    """Parse numbers between commas, as many as the option's metavar names."""
-    if text is None:
-        return None
-    names = str(parameter.metavar)
-    try:
-        numbers = tuple(int(part) for part in text.split(","))
-    except ValueError:
-        numbers = ()
-    if len(numbers) != len(names.split(",")):
-        raise click.BadParameter(f"{text!r} is not of the form {names} in whole numbers")
-    return numbers
 
 
 @click.command(epilog=EXAMPLE)
@@ -61,7 +46,7 @@ def _whole_numbers(
 @click.option(
     "--roi",
     metavar="X,Y,WIDTH,HEIGHT",
-    callback=_whole_numbers,
+    callback=whole_numbers,
     help="The region to magnify, in pixels from the top left.  [default: the centre quarter]",
 )
 @click.option(
@@ -71,14 +56,7 @@ def _whole_numbers(
     type=click.Path(path_type=Path, exists=True),
     help="Take the region from Pascal VOC XML: a file, or a folder of SOPInstanceUID.xml.",
 )
-@click.option(
-    "--window",
-    metavar="LOWER,UPPER",
-    default="-800,800",
-    show_default=True,
-    callback=_whole_numbers,
-    help="HU from black to white.",
-)
+@display_window
 @click.option("--caption", default="", help="Text below the figure: data, licence, citation.")
 @click.option(
     "-o",

@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 import click
 
 from rgan_sdk.cli.lazy import INTERRUPTED
 from rgan_train.cli.extra import require_train_extra
+from rgan_train.method_config import MethodName
 
 if TYPE_CHECKING:
-    from rgan_train.checkpoint import RunFolder
-    from rgan_train.config import Config
     from rgan_train.trainer import Outcome
 
 EXAMPLES = """\b
 Examples:
   rgan-train fit pairs.csv -o runs/first --config my.toml \\
       --set data.source_kernel=B40f --set data.target_kernel=B70f
+  rgan-train fit pairs.csv -o runs/choe --method choe
   rgan-train fit pairs.csv -o runs/first --resume --set training.epochs=60"""
 
 _FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
@@ -34,6 +34,11 @@ _FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
     required=True,
     type=click.Path(path_type=Path, file_okay=False),
     help="Folder of the run: checkpoints, logs, configuration.",
+)
+@click.option(
+    "--method",
+    type=click.Choice(get_args(MethodName)),
+    help="Start from the settings that were chosen for a method.  [default: the paper's]",
 )
 @click.option("--config", "config_file", metavar="F.toml", type=_FILE, help="Configuration.")
 @click.option(
@@ -60,6 +65,7 @@ _FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
 def command(
     pairs: Path,
     run: Path,
+    method: MethodName | None,
     config_file: Path | None,
     assignments: tuple[str, ...],
     resume: bool,
@@ -75,13 +81,17 @@ def command(
 
     from rgan_train.checkpoint import RunFolder
     from rgan_train.cli.progress import show_progress
-    from rgan_train.config_io import override
+    from rgan_train.config_io import override, override_from_text, read_toml, recommended
     from rgan_train.data import load_dataset
     from rgan_train.pairs_csv import read_pairs
     from rgan_train.trainer import Job, fit
 
     folder = RunFolder(run)
-    config = _configuration(folder if resume else None, config_file, assignments)
+    same_command = method is not None or config_file is not None
+    start = folder.config() if resume and not same_command else recommended(method)
+    if config_file is not None:
+        start = read_toml(config_file, start)
+    config = override_from_text(start, assignments)
     dataset = load_dataset(read_pairs(pairs), config.data)
     direction = {
         "source_kernel": dataset.source_kernel,
@@ -92,17 +102,6 @@ def command(
         outcome = fit(Job(config, dataset, pairs, folder, resume, devices, vgg_weights), report)
     if outcome.is_main:
         _conclude(outcome, run)
-
-
-def _configuration(
-    resumed: RunFolder | None, file: Path | None, assignments: tuple[str, ...]
-) -> Config:
-    from rgan_train.config import Config
-    from rgan_train.config_io import override_from_text, read_toml
-
-    if file is not None:
-        return override_from_text(read_toml(file), assignments)
-    return override_from_text(resumed.config() if resumed else Config(), assignments)
 
 
 def _conclude(outcome: Outcome, run: Path) -> None:

@@ -16,6 +16,7 @@ from torch import Tensor
 from rgan_train.config import Config
 from rgan_train.losses import adversarial_loss
 from rgan_train.methods.base import Method
+from rgan_train.networks.base import trim
 from rgan_train.networks.discriminator import Discriminator
 
 
@@ -36,6 +37,7 @@ class ConditionalGAN(Method):
     def step(self, real_a: Tensor, real_b: Tensor) -> Tensor:
         """Train the discriminator, then the generator, on one batch ``[N, 1, H, W]``."""
         fake_b = self._wrapped_g(real_a)
+        real_a, real_b = (trim(image, fake_b.shape[-2:]) for image in (real_a, real_b))
         D_real, D_fake, G_GAN = real_a.new_zeros(3)
         if self.config.loss.adversarial_weight > 0:
             D_real, D_fake = self.train_discriminator(real_a, fake_b.detach(), real_b)

@@ -46,6 +46,7 @@ class LinearFilter(HarmonizationNetwork):
     def __init__(self, config: LinearConfig) -> None:
         super().__init__()
         self.config = config
+        self.margin = config.taps // 2
         self.register_buffer("kernel", torch.zeros(1, 1, config.taps, config.taps))
 
     def prepare(self, samples: Sequence[PairedSample], window: HUWindow) -> None:
@@ -59,8 +60,7 @@ class LinearFilter(HarmonizationNetwork):
 
     def predict(self, normalized: Tensor) -> Tensor:
         """Return the difference to the input, ``[N, 1, H, W]`` in window units."""
-        margin = self.config.taps // 2
-        padded = functional.pad(normalized, (margin,) * 4, mode="replicate")
+        padded = functional.pad(normalized, (self.margin,) * 4, mode="replicate")
         return in_float32(lambda x: functional.conv2d(x, self.kernel), padded)
 
 

@@ -19,7 +19,7 @@ from rgan_train.config import Config
 from rgan_train.methods.conditional_gan import ConditionalGAN
 from rgan_train.methods.linear import LinearFilter
 from rgan_train.methods.radiomicgan import RadiomicGAN, build_generator
-from rgan_train.networks.base import HarmonizationNetwork
+from rgan_train.networks.base import HarmonizationNetwork, trim
 from rgan_train.networks.generator import Generator
 from rgan_train.sampling import PairedSample
 
@@ -45,6 +45,13 @@ class FilteredGenerator(HarmonizationNetwork):
         """Return the difference to the input, ``[N, 1, H, W]`` in window units."""
         difference = self.front.predict(normalized)
         return difference + self.generator.predict(normalized + difference)
+
+    def forward(self, normalized: Tensor) -> Tensor:
+        """Return what is trained: the crop less the margin that the filter reaches into."""
+        inside = (size - 2 * self.front.margin for size in normalized.shape[-2:])
+        height, width = (max(size // self.multiple, 1) * self.multiple for size in inside)
+        harmonized: Tensor = self.generator(trim(self.front(normalized), (height, width)))
+        return harmonized
 
 
 class PhysicsGAN(ConditionalGAN):

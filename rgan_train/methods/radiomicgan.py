@@ -58,6 +58,5 @@ def build_generator(config: GeneratorConfig) -> Generator:
         encoder,
         stem_channels=config.stem_channels,
         stem_layers=config.stem_layers,
-        stem_dilation=config.stem_dilation,
         output=config.output,
     )

@@ -48,6 +48,17 @@ class HarmonizationNetwork(nn.Module):
         return ()
 
     def forward(self, normalized: Tensor) -> Tensor:
-        """Take ``[N, 1, H, W]``, the window mapped to [0, 1], to the same shape."""
+        """Return what is trained: the harmonized crop ``[N, 1, h, w]`` in window units.
+
+        A network whose output at the edge of a crop depends on what lies beyond it leaves
+        out a margin there; ``trim`` cuts source and target to the same part.
+        """
         out = self.predict(normalized)
         return normalized + out if self.output == "residual" else out
+
+
+def trim(image: Tensor, size: tuple[int, int]) -> Tensor:
+    """Cut the middle of ``[N, 1, H, W]`` to a height and width."""
+    height, width = size
+    top, left = (image.shape[-2] - height) // 2, (image.shape[-1] - width) // 2
+    return image[..., top : top + height, left : left + width]

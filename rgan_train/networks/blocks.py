@@ -38,8 +38,6 @@ class ConvReLU(nn.Sequential):
         Whether it sees the slice itself.
     slope
         Of the ReLU below zero.
-    dilation
-        Pixels from one tap to the next.
     """
 
     def __init__(
@@ -50,12 +48,10 @@ class ConvReLU(nn.Sequential):
         *,
         first: bool = False,
         slope: float = 0.0,
-        dilation: int = 1,
     ) -> None:
         kind = InputConv if first else nn.Conv2d
-        margin = kernel_size // 2 * dilation
         super().__init__(
-            kind(in_channels, out_channels, kernel_size, padding=margin, dilation=dilation),
+            kind(in_channels, out_channels, kernel_size, padding=kernel_size // 2),
             nn.LeakyReLU(slope, inplace=True) if slope else nn.ReLU(inplace=True),
         )
 

@@ -34,8 +34,6 @@ class Generator(HarmonizationNetwork):
         Channels of the full-resolution stem; 0 leaves it out, as in the paper.
     stem_layers
         Convolutions of the stem: one 5x5, then 3x3.
-    stem_dilation
-        From one of the 3x3 convolutions to the next, their taps move apart by this factor.
     output
         ``residual`` adds the network's output to the input, ``direct`` returns it.
     """
@@ -46,7 +44,6 @@ class Generator(HarmonizationNetwork):
         *,
         stem_channels: int,
         stem_layers: int,
-        stem_dilation: int,
         output: Output,
     ) -> None:
         super().__init__()
@@ -61,7 +58,7 @@ class Generator(HarmonizationNetwork):
             UpBlock(deep, fine, fine)
             for deep, fine in zip(widths[:0:-1], widths[-2::-1], strict=True)
         )
-        self.stem = _stem(stem_channels, stem_layers, stem_dilation)
+        self.stem = _stem(stem_channels, stem_layers)
         head_channels = max(widths[0] + stem_channels, 32)
         last = nn.Conv2d(head_channels, 1, 3, padding=1)
         self.head = nn.Sequential(ConvReLU(widths[0] + stem_channels, head_channels), last)
@@ -113,11 +110,9 @@ class Generator(HarmonizationNetwork):
         return out
 
 
-def _stem(channels: int, layers: int, dilation: int) -> nn.Sequential:
+def _stem(channels: int, layers: int) -> nn.Sequential:
     if channels == 0:
         return nn.Sequential()
     first = ConvReLU(2, channels, kernel_size=5, first=True)
-    further = (
-        ConvReLU(channels, channels, dilation=dilation**index) for index in range(1, layers)
-    )
+    further = (ConvReLU(channels, channels) for _ in range(layers - 1))
     return nn.Sequential(WithDetail(), first, *further)

@@ -87,11 +87,14 @@ def test_help_imports_no_torch():
         [sys.executable, "-c", code], check=True, capture_output=True, text=True
     ).stdout
     assert all(
-        command in shown for command in ("pair", "simulate", "fit", "export", "windows", "compare")
+        command in shown
+        for command in ("pair", "simulate", "fit", "export", "windows", "cam", "compare")
     )
 
 
-@pytest.mark.parametrize("command", ["pair", "simulate", "fit", "export", "windows", "compare"])
+@pytest.mark.parametrize(
+    "command", ["pair", "simulate", "fit", "export", "windows", "cam", "compare"]
+)
 def test_each_command_has_help_with_an_example(command):
     shown = train(command, "--help")
     assert shown.exit_code == 0

@@ -1,0 +1,226 @@
+"""One cell of the methods table: train, export, and measure on the test slices.
+
+A cell is one method on one pair in one direction with one seed, kept as a small JSON file
+with configuration, hashes, minutes and figures. ``methods.py`` computes those that are missing.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+from rgan_sdk.harmonizer import Harmonizer
+from rgan_sdk.hu import HUWindow
+from rgan_train.checkpoint import RunFolder
+from rgan_train.config import Config
+from rgan_train.config_io import override_from_text, read_toml
+from rgan_train.data import load_dataset
+from rgan_train.evaluation.image_quality import psnr, ssim
+from rgan_train.evaluation.noise_power import noise_power_distance, noise_power_ratio
+from rgan_train.export import load_graph
+from rgan_train.pairs_csv import read_pairs
+from rgan_train.sampling import PairedSample, SliceReader
+
+HU_RANGE = HUWindow(-1024, 1000)
+MAIN = Path(sys.executable).parent / "rgan-train"
+
+
+@dataclass(frozen=True)
+class Cell:
+    """What is computed.
+
+    Attributes
+    ----------
+    row
+        Of the table; ``input`` is the source as it is.
+    base, settings
+        Configuration file, and ``table.key=value`` on top of it.
+    vgg_weights
+        For a pretrained encoder; None where there is none.
+    """
+
+    pair: str
+    source: str
+    target: str
+    row: str
+    seed: int
+    base: Path | None
+    settings: tuple[str, ...]
+    vgg_weights: Path | None
+
+    @property
+    def name(self) -> str:
+        """The file's name without its ending."""
+        row = self.row.replace("^", "-").replace(" ", "-").replace(",", "")
+        return f"{self.pair}_{self.source}-{self.target}_{row}_seed{self.seed}"
+
+    def config(self) -> Config:
+        """Return the whole configuration of the run."""
+        config = read_toml(self.base) if self.base else Config()
+        direction = (f"data.source_kernel={self.source}", f"data.target_kernel={self.target}")
+        seed = f"training.seed={self.seed}"
+        return override_from_text(config, (*self.settings, *direction, seed))
+
+    def is_computed(self, folder: Path) -> bool:
+        """Whether a file is there that was made with this very configuration."""
+        path = folder / f"{self.name}.json"
+        if not path.exists():
+            return False
+        return json.loads(path.read_text())["configuration"] == as_json(self.config())
+
+
+def compute(cell: Cell, pairs_csv: Path, work: Path, folder: Path) -> None:
+    """Compute a cell and write its file."""
+    config = cell.config()
+    dataset = load_dataset(read_pairs(pairs_csv), config.data)
+    reader = SliceReader(4096)
+    samples = [reader.read(item) for item in dataset.test]
+    result: dict[str, Any] = {
+        **{name: getattr(cell, name) for name in ("pair", "source", "target", "row", "seed")},
+        "configuration": as_json(config),
+        "data_sha256": dataset.sha256(),
+        "test_slices": len(samples),
+    }
+    if cell.row == "input":
+        result["quality"] = measure([sample.source_hu for sample in samples], samples)
+    else:
+        run, model = work / cell.name, work / f"{cell.name}.onnx"
+        result |= train(cell, pairs_csv, run)
+        result["export"] = export(run, model)
+        result["model_sha256"] = sha256(model)
+        result |= size(run)
+        with Harmonizer.load(model, device="cpu") as harmonizer:
+            images = [harmonizer(sample.source_hu) for sample in samples]
+        result["quality"] = measure(images, samples)
+    result["environment"] = environment()
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / f"{cell.name}.json").write_text(json.dumps(result, indent=1) + "\n")
+
+
+def train(cell: Cell, pairs_csv: Path, run: Path) -> dict[str, Any]:
+    """Train with ``rgan-train fit`` on one thread; return its minutes and what it chose."""
+    settings = (
+        *cell.settings,
+        f"data.source_kernel={cell.source}",
+        f"data.target_kernel={cell.target}",
+        f"training.seed={cell.seed}",
+    )
+    shutil.rmtree(run, ignore_errors=True)
+    command = [MAIN, "fit", pairs_csv, "-o", run]
+    command += ["--config", cell.base] if cell.base else []
+    command += ["--vgg-weights", cell.vgg_weights] if cell.vgg_weights else []
+    command += [part for text in settings for part in ("--set", text)]
+    started = time.monotonic()
+    cpu = run_alone(command)
+    folder = RunFolder(run)
+    state = folder.state("best")
+    assert state is not None
+    return {
+        "minutes": {
+            "cpu": round(cpu / 60, 2),
+            "wall": round((time.monotonic() - started) / 60, 2),
+        },
+        "validation_psnr_db": state.best_psnr,
+        "best_checkpoint": state.name,
+        "vgg_weights_sha256": folder.provenance()["vgg_weights_sha256"],
+    }
+
+
+def run_alone(command: list[Any]) -> float:
+    """Run a command on one thread; return the seconds of CPU time that it took."""
+    process = subprocess.Popen(
+        [str(part) for part in command],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        text=True,
+    )
+    assert process.stdout is not None
+    told = process.stdout.read()
+    _, status, usage = os.wait4(process.pid, 0)
+    if status:
+        raise RuntimeError(f"{' '.join(map(str, command))} failed:\n{told[-3000:]}")
+    return usage.ru_utime + usage.ru_stime
+
+
+def export(run: Path, model: Path) -> str:
+    """Export; return what became of the fp16 file, which may be refused while fp32 is written."""
+    done = subprocess.run(
+        [MAIN, "export", run, "-o", model], capture_output=True, text=True, check=False
+    )
+    if not model.exists():
+        raise RuntimeError(f"{run}: no export: {done.stderr[-2000:]}")
+    return "fp32 and fp16" if done.returncode == 0 else done.stderr.strip().splitlines()[-1]
+
+
+def size(run: Path) -> dict[str, Any]:
+    """Return numbers of parameters, and 1e9 multiplications for a slice of 512x512."""
+    folder = RunFolder(run)
+    network = load_graph(folder, folder.config(), "best").network
+    trained = sum(p.numel() for p in network.parameters() if p.requires_grad)
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        network.predict(torch.zeros(1, 1, 512, 512))
+    return {
+        "parameters": {
+            "trained": trained,
+            "all": sum(t.numel() for t in (*network.parameters(), *network.buffers())),
+        },
+        "gmac": round(counter.get_total_flops() / 2e9, 2),
+    }
+
+
+def measure(images: list[np.ndarray], samples: list[PairedSample]) -> dict[str, Any]:
+    """Return the figures of harmonized test slices against the target."""
+    targets = [sample.target_hu for sample in samples]
+    pairs = list(zip(images, targets, strict=True))
+    errors = [
+        np.clip(image, *dataclasses.astuple(HU_RANGE)).astype(np.float64)
+        - np.clip(target, *dataclasses.astuple(HU_RANGE))
+        for image, target in pairs
+    ]
+    each = [psnr(*pair, HU_RANGE) for pair in pairs]
+    stacked = np.stack(images), np.stack(targets)
+    return {
+        "psnr_db": float(np.mean(each)),
+        "psnr_sd": float(np.std(each, ddof=1)),
+        "ssim": float(np.mean([ssim(*pair, HU_RANGE) for pair in pairs])),
+        "mae_hu": float(np.mean(np.abs(errors))),
+        "bias_hu": float(np.mean(errors)),
+        "nps_distance_db": noise_power_distance(*stacked),
+        "nps_ratio": [round(float(value), 4) for value in noise_power_ratio(*stacked)],
+    }
+
+
+def environment() -> dict[str, str]:
+    """Return the versions that a figure may depend on."""
+    names = ("rgan-sdk", "torch", "onnxruntime", "numpy")
+    return {
+        **{name: metadata.version(name) for name in names},
+        "python": platform.python_version(),
+        "machine": f"{platform.machine()}, {os.cpu_count()} cores, one thread for a run, no GPU",
+    }
+
+
+def as_json(config: Config) -> Any:
+    """Return a configuration as it comes back from a JSON file."""
+    return json.loads(config.to_json())
+
+
+def sha256(path: Path) -> str:
+    """Return the hash of a file."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()

@@ -1,0 +1,95 @@
+"""The tables of docs/results/methods.md from the cells in docs/results/cells/."""
+
+from __future__ import annotations
+
+import json
+import re
+import statistics
+from pathlib import Path
+from typing import Any
+
+from cells import Cell
+
+HEAD = (
+    "| method | PSNR, dB | SSIM | mean error, HU | bias, HU | noise power distance, dB "
+    "| CPU min | weights, trained / all | GMAC |"
+)
+
+
+def write_tables(page: Path, folder: Path, cells: list[Cell], plan: dict[str, Any]) -> None:
+    """Replace what stands between ``<!-- table NAME -->`` and ``<!-- end -->`` in the page."""
+    text = page.read_text()
+    for name, group in plan["group"].items():
+        tables = []
+        for pair, source, target in group["directions"]:
+            chosen = [
+                cell
+                for cell in cells
+                if (cell.pair, cell.source, cell.target) == (pair, source, target)
+                and cell.row in group["rows"]
+            ]
+            title = f"**{plan['pairs'][pair]['title']}, {source} to {target}**"
+            tables.append(f"{title}\n\n{make_table(folder, chosen, group['rows'])}")
+        block = "\n\n".join(tables)
+        pattern = rf"(<!-- table {name} -->\n).*?(<!-- end -->)"
+        text = re.sub(pattern, rf"\1\n{block}\n\n\2", text, flags=re.DOTALL)
+    page.write_text(text)
+
+
+def make_table(folder: Path, cells: list[Cell], rows: list[str]) -> str:
+    """Return one table, best figures in bold."""
+    found = {row: read_cells(folder, [cell for cell in cells if cell.row == row]) for row in rows}
+    measured = {row: results for row, results in found.items() if results}
+    best = {
+        "psnr_db": max((mean(r, "psnr_db") for r in measured.values()), default=0),
+        "ssim": max((mean(r, "ssim") for r in measured.values()), default=0),
+        "mae_hu": min((mean(r, "mae_hu") for r in measured.values()), default=0),
+        "nps_distance_db": min((mean(r, "nps_distance_db") for r in measured.values()), default=0),
+    }
+    lines = [HEAD, "|---|---|---|---|---|---|---|---|---|"]
+    lines += [line(row, results, best) for row, results in found.items()]
+    return "\n".join(lines)
+
+
+def line(row: str, results: list[dict[str, Any]], best: dict[str, float]) -> str:
+    """Return the line of one method: means over the seeds, and their spread."""
+    if not results:
+        return f"| {row} | not computed yet | | | | | | | |"
+    figures = []
+    for key, digits in (
+        *(("psnr_db", 2), ("ssim", 4), ("mae_hu", 2)),
+        *(("bias_hu", 2), ("nps_distance_db", 2)),
+    ):
+        value, text = mean(results, key), show(results, key, digits)
+        figures.append(f"**{text}**" if best.get(key) == value else text)
+    if "minutes" not in results[0]:
+        return f"| {row} | {' | '.join(figures)} | | | |"
+    minutes = statistics.mean(result["minutes"]["cpu"] for result in results)
+    parameters = results[0]["parameters"]
+    cost = (
+        f"{minutes:.1f} | {parameters['trained']:,} / {parameters['all']:,} | {results[0]['gmac']}"
+    )
+    return f"| {row} | {' | '.join(figures)} | {cost} |"
+
+
+def read_cells(folder: Path, cells: list[Cell]) -> list[dict[str, Any]]:
+    """Read the cells that are there and up to date."""
+    return [
+        json.loads((folder / f"{cell.name}.json").read_text())
+        for cell in cells
+        if cell.is_computed(folder)
+    ]
+
+
+def mean(results: list[dict[str, Any]], key: str) -> float:
+    """Return the mean of a figure over the seeds."""
+    return statistics.mean(result["quality"][key] for result in results)
+
+
+def show(results: list[dict[str, Any]], key: str, digits: int) -> str:
+    """Return a mean, with the smallest and largest of several seeds."""
+    values = [result["quality"][key] for result in results]
+    text = f"{statistics.mean(values):.{digits}f}"
+    if len(values) == 1:
+        return text
+    return f"{text} ({min(values):.{digits}f}-{max(values):.{digits}f}, n = {len(values)})"

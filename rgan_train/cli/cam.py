@@ -1,0 +1,71 @@
+"""``rgan-train cam``: where a run's discriminator sees that a slice was harmonized."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+import click
+
+from rgan_train.cli.extra import require_plotting, require_train_extra
+from rgan_train.cli.options import display_window
+
+EXAMPLE = """\b
+Example:
+  rgan-train cam runs/first -o cam.png --window -1350,150"""
+
+
+@click.command(epilog=EXAMPLE)
+@click.argument("run", metavar="RUN", type=click.Path(path_type=Path, exists=True, file_okay=False))
+@click.option(
+    "-o",
+    "--output",
+    metavar="FIG.png",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="The picture.  [default: RUN/cam.png]",
+)
+@click.option(
+    "--slice",
+    "number",
+    type=click.IntRange(min=0),
+    help="Number among the validation slices, from 0.  [default: the middle one]",
+)
+@click.option(
+    "--checkpoint",
+    type=click.Choice(["best", "last"]),
+    default="last",
+    show_default=True,
+    help="By validation PSNR, or the most recent.",
+)
+@display_window
+def command(
+    run: Path,
+    output: Path | None,
+    number: int | None,
+    checkpoint: Literal["best", "last"],
+    window: tuple[int, ...],
+) -> None:
+    """Show where a run's discriminator sees that a slice is harmonized.
+
+    Draws a validation slice, the class activation map (Grad-CAM) over it, and its
+    difference to the target. Dynamic selection trains on the HU under the hot pixels.
+    """
+    require_train_extra()
+    require_plotting()
+
+    from rgan_sdk.hu import HUWindow
+    from rgan_train.cam import judge_slice
+    from rgan_train.checkpoint import RunFolder
+    from rgan_train.evaluation.cam_plot import draw_cam
+    from rgan_train.evaluation.figures import save_figure
+
+    folder = RunFolder(run)
+    config = folder.config()
+    judged = judge_slice(folder, number, checkpoint)
+    title = f"{config.data.source_kernel} to {config.data.target_kernel}, {checkpoint} checkpoint"
+    th_fail = config.curriculum.th_fail
+    path = output or run / "cam.png"
+    figure = draw_cam(*judged[1:], th_fail, HUWindow(*window), title)
+    save_figure(figure, path)
+    share = float((judged.cam > th_fail).mean())
+    click.echo(f"{path}: {share:.1%} of the pixels are hot (above th_fail = {th_fail:g})")
