@@ -192,6 +192,12 @@ class TrainingConfig:
         Edge of the square crops in pixels; 0: whole slices (paper).
     flips
         Mirror crops at random, left-right and up-down.
+    kernel_jitter
+        Share by which the source's MTF is stretched or compressed at random, so that the
+        model meets kernels beside its own (``rgan_train.simulate``); 0: not at all.
+    source_mtf
+        Frequencies of 50 % and 10 % MTF of the source kernel in lp/cm, for that; empty:
+        the assumed ones of a known kernel.
     seed
         Of initialisation, order and crops.
     precision
@@ -206,6 +212,8 @@ class TrainingConfig:
     batch_size: int = 1
     crop: int = 0
     flips: bool = False
+    kernel_jitter: float = 0.0
+    source_mtf: tuple[float, ...] = ()
     seed: int = 0
     precision: Literal["auto", "32-true", "bf16-mixed", "16-mixed"] = "auto"
     max_minutes: float = 0.0
@@ -221,6 +229,10 @@ class TrainingConfig:
         ):
             value = getattr(self, name)
             require(value >= least, f"training.{name}", value, f"{least} or more")
+        jitter = self.kernel_jitter
+        require(0 <= jitter < 0.5, "training.kernel_jitter", jitter, "0 or more, below 0.5")
+        pair = len(self.source_mtf) in (0, 2)
+        require(pair, "training.source_mtf", self.source_mtf, "two numbers, or empty")
 
 
 @dataclass(frozen=True)

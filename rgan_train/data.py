@@ -29,6 +29,7 @@ class PairedSlice:
     position: float
     rows: int
     columns: int
+    pixel_spacing: tuple[float, float]
 
 
 @dataclass(frozen=True)
@@ -129,6 +130,7 @@ def _paired_slices(pair: Pair, a: Series, b: Series, source_kernel: str) -> list
             round(source.position, 2),
             pair.rows,
             pair.columns,
+            (a.pixel_spacing[0], a.pixel_spacing[1]),
         )
         for source, target in zip(a.slices, b.slices, strict=True)
     ]

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rgan_sdk.errors import ConfigurationError, TrainingError
+from rgan_train.augmentation import KernelJitter
 from rgan_train.config import TrainingConfig
 from rgan_train.data import PairedSlice
 
@@ -99,6 +100,8 @@ class Sampler:
         Of a crop.
     world
         Number of processes; each draws its own slices.
+    jitter
+        Augmentation of the source's crops.
     """
 
     slices: tuple[PairedSlice, ...]
@@ -108,6 +111,7 @@ class Sampler:
     height: int
     width: int
     world: int = 1
+    jitter: KernelJitter | None = None
 
     @property
     def steps_per_epoch(self) -> int:
@@ -157,6 +161,8 @@ class Sampler:
             slice(left, left + self.width),
         )
         crops = [image[region] for image in self.reader.read(item)]
+        if self.jitter:
+            crops[0] = self.jitter(crops[0], item.pixel_spacing, rng)
         if flip_rows:
             crops = [image[::-1] for image in crops]
         if flip_columns:
@@ -193,6 +199,7 @@ def make_sampler(
     config: TrainingConfig,
     multiple: int,
     world: int = 1,
+    jitter: KernelJitter | None = None,
 ) -> Sampler:
     """Make a sampler of ``config.crop`` squares, or of slices as whole as they can be.
 
@@ -216,7 +223,7 @@ def make_sampler(
         )
     height = config.crop or rows // multiple * multiple
     width = config.crop or columns // multiple * multiple
-    return Sampler(slices, reader, config, multiple, height, width, world)
+    return Sampler(slices, reader, config, multiple, height, width, world, jitter)
 
 
 def _read_hu(path: Path, shape: tuple[int, int]) -> NDArray[np.float32]:

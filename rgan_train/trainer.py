@@ -14,6 +14,7 @@ from lightning_fabric import Fabric
 
 from rgan_sdk.errors import ConfigurationError, TrainingError
 from rgan_sdk.hu import HUWindow
+from rgan_train.augmentation import kernel_jitter
 from rgan_train.checkpoint import RunFolder, State, frozen_state, load_frozen_state
 from rgan_train.config import Config
 from rgan_train.curriculum import Curriculum, Selection
@@ -115,7 +116,12 @@ class _Run:
         network, discriminator = method.build_network(config), method.build_discriminator(config)
         _check_curriculum(config, discriminator is not None)
         self.sampler = make_sampler(
-            job.dataset.train, reader, self.settings, network.multiple, fabric.world_size
+            job.dataset.train,
+            reader,
+            self.settings,
+            network.multiple,
+            fabric.world_size,
+            kernel_jitter(config),
         )
         if discriminator is not None:
             discriminator.check_crop(self.sampler.height, self.sampler.width)

@@ -24,11 +24,12 @@ import numpy as np
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
+from rgan_sdk.errors import ConfigurationError
 from rgan_sdk.harmonizer import Harmonizer
 from rgan_sdk.hu import HUWindow
 from rgan_train.checkpoint import RunFolder
 from rgan_train.config import Config
-from rgan_train.config_io import override_from_text, read_toml
+from rgan_train.config_io import from_tables, override_from_text, read_toml
 from rgan_train.data import load_dataset
 from rgan_train.evaluation.image_quality import psnr, ssim
 from rgan_train.evaluation.noise_power import noise_power_distance, noise_power_ratio
@@ -77,11 +78,17 @@ class Cell:
         return override_from_text(config, (*self.settings, *direction, seed))
 
     def is_computed(self, folder: Path) -> bool:
-        """Whether a file is there that was made with this very configuration."""
+        """Whether a file is there that was made with this very configuration.
+
+        Keys that are newer than the file have their defaults there.
+        """
         path = folder / f"{self.name}.json"
         if not path.exists():
             return False
-        return json.loads(path.read_text())["configuration"] == as_json(self.config())
+        try:
+            return from_tables(json.loads(path.read_text())["configuration"]) == self.config()
+        except ConfigurationError:
+            return False
 
 
 def compute(cell: Cell, pairs_csv: Path, work: Path, folder: Path) -> None:
@@ -92,7 +99,7 @@ def compute(cell: Cell, pairs_csv: Path, work: Path, folder: Path) -> None:
     samples = [reader.read(item) for item in dataset.test]
     result: dict[str, Any] = {
         **{name: getattr(cell, name) for name in ("pair", "source", "target", "row", "seed")},
-        "configuration": as_json(config),
+        "configuration": json.loads(config.to_json()),
         "data_sha256": dataset.sha256(),
         "test_slices": len(samples),
     }
@@ -214,11 +221,6 @@ def environment() -> dict[str, str]:
         "python": platform.python_version(),
         "machine": f"{platform.machine()}, {os.cpu_count()} cores, one thread for a run, no GPU",
     }
-
-
-def as_json(config: Config) -> Any:
-    """Return a configuration as it comes back from a JSON file."""
-    return json.loads(config.to_json())
 
 
 def sha256(path: Path) -> str:
