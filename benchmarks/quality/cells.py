@@ -108,7 +108,7 @@ def compute(cell: Cell, pairs_csv: Path, work: Path, folder: Path) -> None:
     else:
         run, model = work / cell.name, work / f"{cell.name}.onnx"
         result |= train(cell, pairs_csv, run)
-        result["export"] = export(run, model)
+        result["export"] = export(run, model, cell.pair)
         result["model_sha256"] = sha256(model)
         result |= size(run)
         with Harmonizer.load(model, device="cpu") as harmonizer:
@@ -120,32 +120,40 @@ def compute(cell: Cell, pairs_csv: Path, work: Path, folder: Path) -> None:
 
 
 def train(cell: Cell, pairs_csv: Path, run: Path) -> dict[str, Any]:
-    """Train with ``rgan-train fit`` on one thread; return its minutes and what it chose."""
+    """Train with ``rgan-train fit`` on one thread; return its minutes and what it chose.
+
+    A run that is finished, with the same configuration, is taken as it is.
+    """
+    folder, record = RunFolder(run), run / "minutes.json"
+    if not (record.exists() and folder.config() == cell.config()):
+        shutil.rmtree(run, ignore_errors=True)
+        minutes = _fit(cell, pairs_csv, run)
+        record.write_text(json.dumps(minutes) + "\n")
+    state = folder.state("best")
+    assert state is not None
+    return {
+        "minutes": json.loads(record.read_text()),
+        "validation_psnr_db": state.best_psnr,
+        "best_checkpoint": state.name,
+        "vgg_weights_sha256": folder.provenance()["vgg_weights_sha256"],
+    }
+
+
+def _fit(cell: Cell, pairs_csv: Path, run: Path) -> dict[str, float]:
     settings = (
         *cell.settings,
         f"data.source_kernel={cell.source}",
         f"data.target_kernel={cell.target}",
         f"training.seed={cell.seed}",
     )
-    shutil.rmtree(run, ignore_errors=True)
     command = [MAIN, "fit", pairs_csv, "-o", run]
     command += ["--config", cell.base] if cell.base else []
     command += ["--vgg-weights", cell.vgg_weights] if cell.vgg_weights else []
     command += [part for text in settings for part in ("--set", text)]
     started = time.monotonic()
     cpu = run_alone(command)
-    folder = RunFolder(run)
-    state = folder.state("best")
-    assert state is not None
-    return {
-        "minutes": {
-            "cpu": round(cpu / 60, 2),
-            "wall": round((time.monotonic() - started) / 60, 2),
-        },
-        "validation_psnr_db": state.best_psnr,
-        "best_checkpoint": state.name,
-        "vgg_weights_sha256": folder.provenance()["vgg_weights_sha256"],
-    }
+    wall = time.monotonic() - started
+    return {"cpu": round(cpu / 60, 2), "wall": round(wall / 60, 2)}
 
 
 def run_alone(command: list[Any]) -> float:
@@ -165,11 +173,11 @@ def run_alone(command: list[Any]) -> float:
     return usage.ru_utime + usage.ru_stime
 
 
-def export(run: Path, model: Path) -> str:
+def export(run: Path, model: Path, data: str) -> str:
     """Export; return what became of the fp16 file, which may be refused while fp32 is written."""
-    done = subprocess.run(
-        [MAIN, "export", run, "-o", model], capture_output=True, text=True, check=False
-    )
+    named = ["--data-name", data, "--data-licence", "see docs/data.md"]
+    command = [MAIN, "export", run, "-o", model, *named]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
     if not model.exists():
         raise RuntimeError(f"{run}: no export: {done.stderr[-2000:]}")
     return "fp32 and fp16" if done.returncode == 0 else done.stderr.strip().splitlines()[-1]

@@ -64,11 +64,10 @@ def line(row: str, results: list[dict[str, Any]], best: dict[str, float]) -> str
         figures.append(f"**{text}**" if best.get(key) == value else text)
     if "minutes" not in results[0]:
         return f"| {row} | {' | '.join(figures)} | | | |"
-    minutes = statistics.mean(result["minutes"]["cpu"] for result in results)
+    minutes = [result["minutes"]["cpu"] for result in results if "cpu" in result["minutes"]]
+    spent = f"{statistics.mean(minutes):.1f}" if minutes else "not recorded"
     parameters = results[0]["parameters"]
-    cost = (
-        f"{minutes:.1f} | {parameters['trained']:,} / {parameters['all']:,} | {results[0]['gmac']}"
-    )
+    cost = f"{spent} | {parameters['trained']:,} / {parameters['all']:,} | {results[0]['gmac']}"
     return f"| {row} | {' | '.join(figures)} | {cost} |"
 
 

@@ -57,22 +57,27 @@ class ConvReLU(nn.Sequential):
 
 
 class WithDetail(nn.Module):
-    """Adds a channel with the slice's fine detail: its difference to the local mean.
+    """Adds channels with the slice's fine detail: its differences to local means.
 
-    What a convolution kernel changes is a few thousandths of the window. The gain
-    brings it to the size of the slice itself, so that the first layer need not learn
-    to subtract neighbours that are almost equal.
+    What a convolution kernel changes is a few thousandths of the window, over some ten
+    pixels. The gain brings it to the size of the slice itself, so that the first layer need
+    not learn to subtract neighbours that are almost equal; the means of several sizes let
+    it see far with few weights.
     """
 
-    size = 7
+    sizes = (3, 7, 15)
     gain = 20.0
+    channels = 1 + len(sizes)
 
     def forward(self, normalized: Tensor) -> Tensor:
-        """Take ``[N, 1, H, W]`` to ``[N, 2, H, W]``."""
-        mean = functional.avg_pool2d(
-            normalized, self.size, stride=1, padding=self.size // 2, count_include_pad=False
+        """Take ``[N, 1, H, W]`` to ``[N, 4, H, W]``."""
+        details = [(normalized - self._mean(normalized, size)) * self.gain for size in self.sizes]
+        return torch.cat([normalized, *details], dim=1)
+
+    def _mean(self, normalized: Tensor, size: int) -> Tensor:
+        return functional.avg_pool2d(
+            normalized, size, stride=1, padding=size // 2, count_include_pad=False
         )
-        return torch.cat([normalized, (normalized - mean) * self.gain], dim=1)
 
 
 class UpBlock(nn.Module):

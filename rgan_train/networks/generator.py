@@ -113,6 +113,6 @@ class Generator(HarmonizationNetwork):
 def _stem(channels: int, layers: int) -> nn.Sequential:
     if channels == 0:
         return nn.Sequential()
-    first = ConvReLU(2, channels, kernel_size=5, first=True)
+    first = ConvReLU(WithDetail.channels, channels, kernel_size=5, first=True)
     further = (ConvReLU(channels, channels) for _ in range(layers - 1))
     return nn.Sequential(WithDetail(), first, *further)
