@@ -18,6 +18,7 @@ that has its name is complete.
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import json
 import os
 import shutil
@@ -97,8 +98,9 @@ class RunFolder:
         try:
             (self.path / "checkpoints").mkdir(parents=True, exist_ok=True)
             if encoder:
-                _save_tensors(encoder, self.path / "encoder.safetensors")
-            text = json.dumps(provenance, indent=2) + "\n"
+                _save_tensors(encoder, self._encoder)
+            recorded = {**provenance, "encoder_sha256": _sha256(self._encoder)}
+            text = json.dumps(recorded, indent=2) + "\n"
             (self.path / "provenance.json").write_text(text, encoding="utf-8")
             (self.path / "config.json").write_text(config.to_json(), encoding="utf-8")
         except (OSError, SafetensorError) as exc:
@@ -143,9 +145,23 @@ class RunFolder:
         temporary.replace(self.path / "config.json")
 
     def encoder(self) -> dict[str, Tensor]:
-        """Return the frozen weights; empty where all are trained."""
-        path = self.path / "encoder.safetensors"
-        return _load_tensors(path) if path.exists() else {}
+        """Return the frozen weights; empty where all are trained.
+
+        Raises
+        ------
+        TrainingError
+            If they are not those that the run was started with.
+        """
+        try:
+            found = _sha256(self._encoder)
+        except OSError as exc:
+            raise TrainingError(f"{self._encoder}: cannot be read ({exc.strerror})") from exc
+        if found != self.provenance().get("encoder_sha256", found):
+            raise TrainingError(
+                f"{self._encoder}: a file of the run is missing, or is not the one that the run "
+                "was started with; put it back, or start a new run in another folder"
+            )
+        return _load_tensors(self._encoder) if found else {}
 
     def save(self, state: State, tensors: Tensors) -> Path:
         """Write a checkpoint, then delete those that are neither the last nor the best."""
@@ -183,6 +199,10 @@ class RunFolder:
         """Return the tensors of a checkpoint, by file and name."""
         folder = self._checkpoints / state.name
         return {path.stem: _load_tensors(path, device) for path in folder.glob("*.safetensors")}
+
+    @property
+    def _encoder(self) -> Path:
+        return self.path / "encoder.safetensors"
 
     @property
     def _checkpoints(self) -> Path:
@@ -291,6 +311,14 @@ def _load_tensors(path: Path, device: torch.device | str = "cpu") -> dict[str, T
     except (OSError, SafetensorError) as exc:
         raise TrainingError(f"{path}: cannot be read ({exc}); the file is damaged") from exc
     return tensors
+
+
+def _sha256(path: Path) -> str:
+    """Return a file's hash; an empty text where there is no file."""
+    if not path.exists():
+        return ""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _sync(*paths: Path) -> None:

@@ -8,8 +8,10 @@ A file may end before conv4_4; what it has is loaded.
 
 from __future__ import annotations
 
-import pickle
+import hashlib
 import zipfile
+from collections.abc import Sequence
+from http.client import HTTPException
 from pathlib import Path
 from typing import Literal
 
@@ -21,10 +23,14 @@ from rgan_sdk.errors import WeightsError
 from rgan_train.networks.vgg import VGGEncoder, convolution_names
 
 TORCHVISION_URL = "https://download.pytorch.org/models/vgg19-dcbb9e9d.pth"
+TORCHVISION_SHA256 = "dcbb9e9d"
+"""The leading digits; torchvision states no more."""
+
+TORCHVISION_LAYERS = (0, 2, 5, 7, 10, 12, 14, 16, 19, 21, 23, 25, 28, 30, 32, 34)
+"""Where torchvision's ``features`` has its convolutions, conv5_4 included."""
+
 IMAGENET_MEAN = torch.tensor([0.485, 0.456, 0.406])
 IMAGENET_STD = torch.tensor([0.229, 0.224, 0.225])
-LAYERS_BEFORE_GROUP = (0, 5, 10, 19)
-"""Index of each group's first convolution in torchvision's ``features``."""
 
 
 def load_pretrained(
@@ -41,103 +47,120 @@ def load_pretrained(
     Raises
     ------
     WeightsError
-        If the file cannot be read, is no VGG-19, or is one of another width.
+        If the file cannot be read, is no VGG-19, has a gap, or is one of another width.
     """
     if path is None and kind == "vgg19-compact":
         raise WeightsError(
             "the encoder vgg19-compact needs its weights: pass the NumPy archive with "
             "--vgg-weights FILE.npz, or train from scratch with --set generator.encoder=none"
         )
-    if path is not None and _is_archive(path):
-        weights = read_archive(path)
-    else:
-        weights = read_torchvision(path)
+    file = path or download_torchvision()
     try:
-        encoder.load_convolutions(weights)
+        encoder.load_convolutions(_read_weights(file))
     except WeightsError as exc:
-        raise WeightsError(f"{path or TORCHVISION_URL}: {exc}") from exc
-
-
-def read_archive(path: Path) -> dict[str, Tensor]:
-    """Read a NumPy archive (``conv0``, ``conv11`` ... ``conv44``).
-
-    ``conv0`` is the archive's 1x1 preparation of RGB in [0, 1].
-    """
-    try:
-        with np.load(path, allow_pickle=False) as archive:
-            arrays = {key: torch.from_numpy(archive[key]) for key in archive.files}
-    except (OSError, ValueError, TypeError, zipfile.BadZipFile) as exc:
-        raise WeightsError(f"{path}: not a readable NumPy archive of weights ({exc})") from exc
-    weights = {
-        f"{name}.{kind}": arrays[key]
-        for name in convolution_names()
-        for kind in ("weight", "bias")
-        if (key := f"{name.replace('_', '')}.{kind}") in arrays
-    }
-    if not {"conv0.weight", "conv0.bias"} <= set(arrays) or "conv1_1.weight" not in weights:
         raise WeightsError(
-            f"{path}: has no layers conv0 and conv11, so it is no archive of VGG-19; pass "
-            "one, or torchvision's .pth file"
-        )
-    preparation = arrays["conv0.weight"].flatten(1)
-    # The fold takes gray in, so each prepared colour is the sum of its row times gray.
-    return _fold_input(weights, scale=preparation.sum(1), shift=arrays["conv0.bias"])
-
-
-def read_torchvision(path: Path | None) -> dict[str, Tensor]:
-    """Read torchvision's VGG-19 weight file (``features.N.weight``), or download it.
-
-    Parameters
-    ----------
-    path
-        The ``.pth`` file; None downloads it once to torch's cache and checks its hash.
-    """
-    source = path or TORCHVISION_URL
-    try:
-        if path is None:
-            state = torch.hub.load_state_dict_from_url(
-                TORCHVISION_URL, check_hash=True, weights_only=True
-            )
-        else:
-            state = torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, RuntimeError, ValueError, EOFError, KeyError, pickle.UnpicklingError) as exc:
-        raise WeightsError(
-            f"{source}: the VGG-19 weights could not be loaded ({exc}). Download "
-            f"{TORCHVISION_URL} on a machine with network access and pass the file "
-            "with --vgg-weights."
+            f"{file}: {exc} (--vgg-weights takes torchvision's file, {TORCHVISION_URL}, or a NumPy "
+            "archive of VGG-19)"
         ) from exc
-    layers = state if isinstance(state, dict) else {}
-    weights = {
-        f"{name}.{kind}": layers[key]
-        for name in convolution_names()
-        for kind in ("weight", "bias")
-        if (key := f"features.{_feature_index(name)}.{kind}") in layers
+
+
+def download_torchvision() -> Path:
+    """Return torchvision's file in torch's cache, downloaded if it is not there yet.
+
+    Raises
+    ------
+    WeightsError
+        If it cannot be downloaded, or is not what its hash says.
+    """
+    path = Path(torch.hub.get_dir(), "checkpoints", TORCHVISION_URL.rsplit("/", 1)[1])
+    try:
+        if not path.exists():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            torch.hub.download_url_to_file(TORCHVISION_URL, str(path), TORCHVISION_SHA256)
+        with path.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+    except (OSError, HTTPException, RuntimeError) as exc:  # RuntimeError: another hash
+        raise WeightsError(
+            f"{TORCHVISION_URL}: the VGG-19 weights could not be downloaded ({exc}). Download the "
+            "file on a machine with network access and pass it with --vgg-weights"
+        ) from exc
+    if not digest.startswith(TORCHVISION_SHA256):
+        raise WeightsError(
+            f"{path}: damaged, its SHA-256 does not begin with {TORCHVISION_SHA256}. Delete it, "
+            "and it is downloaded again"
+        )
+    return path
+
+
+def _read_weights(path: Path) -> dict[str, Tensor]:
+    """Read ``conv1_1.weight`` and so on, as far as the file goes; conv1_1 takes one channel."""
+    tensors = _read_tensors(path)
+    if "conv0.weight" in tensors:
+        weights = _rename(tensors, [name.replace("_", "") for name in convolution_names()])
+        # The archive's 1x1 preparation of RGB in [0, 1].
+        matrix, shift = tensors["conv0.weight"], tensors.get("conv0.bias")
+        if matrix.shape != (3, 3, 1, 1) or shift is None or shift.shape != (3,):
+            raise WeightsError("conv0 is no 1x1 layer from RGB to three channels")
+        return _fold_input(weights, matrix.sum((1, 2, 3)), shift)
+    layers = [f"features.{index}" for index in TORCHVISION_LAYERS]
+    if any(_layer(key) not in layers for key in tensors if key.startswith("features.")):
+        raise WeightsError("its layers are those of another network than VGG-19")
+    weights = _rename(tensors, layers)
+    return _fold_input(weights, 1 / IMAGENET_STD, -IMAGENET_MEAN / IMAGENET_STD)
+
+
+def _read_tensors(path: Path) -> dict[str, Tensor]:
+    """Read the floating-point tensors of either kind of file."""
+    try:
+        if _is_archive(path):
+            with np.load(path, allow_pickle=False) as archive:
+                content = {key: torch.from_numpy(archive[key]) for key in archive.files}
+        else:
+            content = torch.load(path, map_location="cpu", weights_only=True)
+    except OSError as exc:
+        raise WeightsError(f"cannot be read ({exc.strerror})") from exc
+    except Exception as exc:  # of many types, and torch's text advises to unpickle any object
+        raise WeightsError("neither a NumPy archive nor a PyTorch file of weights alone") from exc
+    if not isinstance(content, dict):
+        raise WeightsError("holds no weights by name")
+    return {
+        key: value.float()
+        for key, value in content.items()
+        if isinstance(value, Tensor) and value.is_floating_point()
     }
-    if "conv1_1.weight" not in weights:
-        raise WeightsError(f"{source}: has no layers named features.N.weight; is it VGG-19?")
-    return _fold_input(weights, scale=1 / IMAGENET_STD, shift=-IMAGENET_MEAN / IMAGENET_STD)
-
-
-def _feature_index(name: str) -> int:
-    """Return where torchvision keeps a convolution; a ReLU follows each."""
-    group, index = (int(part) for part in name.removeprefix("conv").split("_"))
-    return LAYERS_BEFORE_GROUP[group - 1] + 2 * (index - 1)
 
 
 def _is_archive(path: Path) -> bool:
     """Tell a NumPy archive from torchvision's file: both may be zip files."""
-    try:
-        with zipfile.ZipFile(path) as archive:
-            return any(name.endswith(".npy") for name in archive.namelist())
-    except (OSError, zipfile.BadZipFile):
+    if not zipfile.is_zipfile(path):
         return False
+    with zipfile.ZipFile(path) as archive:
+        return any(name.endswith(".npy") for name in archive.namelist())
+
+
+def _rename(tensors: dict[str, Tensor], layers: Sequence[str]) -> dict[str, Tensor]:
+    """Call the file's ``layers``, in forward order, ``conv1_1`` and so on."""
+    names = dict(zip(layers, convolution_names(), strict=False))
+    return {
+        f"{names[layer]}.{key.rpartition('.')[2]}": value
+        for key, value in tensors.items()
+        if (layer := _layer(key)) in names
+    }
+
+
+def _layer(key: str) -> str:
+    return key.rpartition(".")[0]
 
 
 def _fold_input(weights: dict[str, Tensor], scale: Tensor, shift: Tensor) -> dict[str, Tensor]:
     """Fold ``scale * gray + shift`` per colour channel into a one-channel conv1_1."""
-    kernel, bias = weights["conv1_1.weight"], weights["conv1_1.bias"]
-    if kernel.ndim != 4 or kernel.shape[1] != 3:
-        raise WeightsError(f"conv1_1 has shape {tuple(kernel.shape)}, not that of RGB images")
-    weights["conv1_1.weight"] = (kernel * scale.view(1, -1, 1, 1)).sum(1, keepdim=True)
-    weights["conv1_1.bias"] = bias + (kernel * shift.view(1, -1, 1, 1)).sum((1, 2, 3))
-    return weights
+    kernel, bias = weights.get("conv1_1.weight"), weights.get("conv1_1.bias")
+    if kernel is None or bias is None:
+        raise WeightsError("has no weights of VGG-19's first layer")
+    if kernel.shape != (*bias.shape, 3, 3, 3):
+        raise WeightsError(f"the first layer has shape {tuple(kernel.shape)}, not that for RGB")
+    return {
+        **weights,
+        "conv1_1.weight": (kernel * scale.view(1, 3, 1, 1)).sum(1, keepdim=True),
+        "conv1_1.bias": bias + (kernel * shift.view(1, 3, 1, 1)).sum((1, 2, 3)),
+    }

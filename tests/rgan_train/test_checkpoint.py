@@ -2,12 +2,14 @@ import json
 
 import pytest
 import torch
+from safetensors.torch import save_file
 
 from rgan_sdk.errors import TrainingError
 from rgan_train.checkpoint import (
     RunFolder,
     State,
     frozen_state,
+    load_frozen_state,
     load_optimizer_state,
     load_trainable_state,
     optimizer_state,
@@ -95,6 +97,19 @@ def test_other_data_are_refused(folder):
         folder.check_resumable(Config(), "def")
 
 
+def test_an_encoder_that_is_not_the_run_s_own(folder):
+    assert folder.encoder() == {}
+    folder.create(Config(), {}, {"weight": torch.ones(2)})
+    assert folder.encoder()["weight"].tolist() == [1.0, 1.0]
+    file = folder.path / "encoder.safetensors"
+    save_file({"weight": torch.zeros(2)}, file)
+    with pytest.raises(TrainingError, match="not the one that the run was started with"):
+        folder.encoder()
+    file.unlink()
+    with pytest.raises(TrainingError, match="a file of the run is missing"):
+        folder.encoder()
+
+
 def test_optimizer_round_trip():
     def steps(count, module, optimizer):
         for _ in range(count):
@@ -122,3 +137,23 @@ def test_weights_of_another_network():
     assert set(frozen_state(linear)) == {"bias"}
     with pytest.raises(TrainingError, match="another network"):
         load_trainable_state(linear, {"weight": torch.zeros(2, 4)})
+
+
+def test_exactly_what_was_frozen_is_copied_and_frozen():
+    saved = torch.nn.Linear(3, 2)
+    saved.bias.requires_grad_(False)
+    other = torch.nn.Linear(3, 2)
+    other.weight.requires_grad_(False)
+    before = other.weight.clone()
+    load_frozen_state(other, frozen_state(saved))
+    assert torch.equal(other.bias, saved.bias)
+    assert torch.equal(other.weight, before)
+    assert set(frozen_state(other)) == {"bias"}
+
+
+@pytest.mark.parametrize("tensors", [{"other": torch.zeros(2)}, {"bias": torch.zeros(3)}])
+def test_frozen_weights_of_another_network(tensors):
+    linear = torch.nn.Linear(3, 2)
+    with pytest.raises(TrainingError, match="another network"):
+        load_frozen_state(linear, tensors)
+    assert not frozen_state(linear)

@@ -65,7 +65,7 @@ def test_training_learns(job, scans):
     longer = changed(
         job,
         *assignments,
-        "training.steps_per_epoch=100",
+        "training.steps_per_epoch=200",
         "training.epochs=1",
         "optimizer.learning_rate=0.003",
         "training.crop=64",

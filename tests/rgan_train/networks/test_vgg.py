@@ -1,3 +1,5 @@
+import pickle
+import sys
 import zipfile
 from hashlib import sha256
 from pathlib import Path
@@ -19,7 +21,7 @@ from rgan_train.networks.vgg import (
     VGGEncoder,
     convolution_names,
 )
-from rgan_train.networks.vgg_weights import load_pretrained, read_torchvision
+from rgan_train.networks.vgg_weights import load_pretrained
 
 MEAN = torch.tensor([0.485, 0.456, 0.406]).view(1, 3, 1, 1)
 STD = torch.tensor([0.229, 0.224, 0.225]).view(1, 3, 1, 1)
@@ -82,6 +84,22 @@ def test_the_encoder_computes_what_its_archive_says(name, kind, channels, groups
         assert close(encoder(gray())[:groups], wanted)
 
 
+def test_the_last_layer_of_an_archive_that_ends_early():
+    path, weights = archive(PARTIAL)
+    encoder = VGGEncoder(FULL_CHANNELS)
+    load_pretrained(encoder, "vgg19", path)
+    prepared = functional.conv2d(
+        gray().expand(1, 3, -1, -1), weights["conv0.weight"], weights["conv0.bias"]
+    )
+    key = lambda name, kind: f"{name.replace('_', '')}.{kind}"  # noqa: E731
+    pooled = functional.max_pool2d(plain_forward(prepared, weights, key, groups=2)[-1], 2)
+    padded = functional.pad(pooled, (1,) * 4, "reflect")
+    wanted = functional.conv2d(padded, weights["conv31.weight"], weights["conv31.bias"]).relu()
+    with torch.no_grad():
+        fine = encoder(gray())[1]
+        assert close([encoder.groups[2][:2](encoder.pool(fine))], [wanted])
+
+
 def test_an_archive_that_ends_early_is_loaded_as_far_as_it_goes():
     path, weights = archive(PARTIAL)
     encoder = VGGEncoder(FULL_CHANNELS)
@@ -98,12 +116,27 @@ def test_an_archive_that_ends_early_is_loaded_as_far_as_it_goes():
     assert "conv3_2 to conv4_4 are trained from scratch" in note
 
 
-def test_what_is_frozen_builds_no_graph():
+def test_what_is_frozen_builds_no_graph_and_keeps_nothing():
     path, _ = archive(PARTIAL)
     encoder = VGGEncoder(FULL_CHANNELS)
     load_pretrained(encoder, "vgg19", path)
-    features = encoder(gray())
+    kept = []
+
+    def keep(tensor):
+        kept.append(tensor)
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+        features = encoder(gray())
     assert [feature.requires_grad for feature in features] == [False, False, True, True]
+    # Of 32x32 and 16x16 pixels, as in the frozen groups, there is nothing.
+    assert {tuple(tensor.shape[2:]) for tensor in kept if tensor.ndim == 4} >= {(10, 10), (8, 8)}
+    assert not any(tensor.shape[-1] >= 16 for tensor in kept if tensor.ndim == 4)
+    (features[2].sum() + features[3].sum()).backward()
+    convolutions = encoder.convolutions()
+    assert [name for name, layer in convolutions.items() if layer.weight.grad is not None] == list(
+        encoder.trained_from_scratch()
+    )
 
 
 def torchvision_like(channels):
@@ -137,21 +170,91 @@ def test_torchvision_weights_with_their_preparation(tmp_path):
         assert close(encoder(gray()), wanted)
 
 
-def test_a_download_unpickles_nothing_but_weights(tmp_path, monkeypatch):
-    class Harmful:
-        """Leaves a file behind where it is unpickled."""
+def test_torchvision_weights_that_end_early(tmp_path):
+    state = torchvision_like(COMPACT_CHANNELS)
+    path = tmp_path / "vgg19.pth"
+    torch.save({key: value for key, value in state.items() if int(key.split(".")[1]) <= 10}, path)
+    encoder = VGGEncoder(COMPACT_CHANNELS)
+    load_pretrained(encoder, "vgg19", path)
+    assert encoder.trained_from_scratch() == tuple(encoder.convolutions())[5:]
+    assert torch.equal(encoder.convolutions()["conv3_1"].weight, state["features.10.weight"])
 
-        def __reduce__(self):
-            return Path.touch, (tmp_path / "harm",)
 
-    file = tmp_path / "vgg19.pth"
-    torch.save({"features.0.weight": Harmful()}, file)
-    named = file.rename(tmp_path / f"vgg19-{sha256(file.read_bytes()).hexdigest()[:8]}.pth")
-    monkeypatch.setattr(vgg_weights, "TORCHVISION_URL", named.as_uri())
+@pytest.mark.parametrize("name", ["weights", "weights.npz", "weights.pth"])
+@pytest.mark.parametrize("zipped", [True, False])
+def test_content_decides_not_the_name(tmp_path, name, zipped):
+    state = torchvision_like(COMPACT_CHANNELS)
+    torch.save(state, tmp_path / name, _use_new_zipfile_serialization=zipped)
+    encoder = VGGEncoder(COMPACT_CHANNELS)
+    load_pretrained(encoder, "vgg19-compact", tmp_path / name)
+    assert torch.equal(encoder.convolutions()["conv4_4"].weight, state["features.25.weight"])
+
+
+class Harmful:
+    """Leaves a file behind where it is unpickled."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return Path.touch, (self.path,)
+
+
+@pytest.fixture
+def served(tmp_path, monkeypatch):
+    """What is to be downloaded, under torchvision's name; and torch's empty cache."""
+    (tmp_path / "server").mkdir()
+    file = tmp_path / "server" / Path(vgg_weights.TORCHVISION_URL).name
+    monkeypatch.setattr(vgg_weights, "TORCHVISION_URL", file.as_uri())
     monkeypatch.setenv("TORCH_HOME", str(tmp_path / "cache"))
-    with pytest.raises(WeightsError, match="Weights only load failed"):
-        read_torchvision(None)
+    return file
+
+
+def download(monkeypatch, served, content):
+    """Serve ``content`` with its right hash, and load it."""
+    torch.save(content, served)
+    digest = sha256(served.read_bytes()).hexdigest()[:8]
+    monkeypatch.setattr(vgg_weights, "TORCHVISION_SHA256", digest)
+    encoder = VGGEncoder(COMPACT_CHANNELS)
+    load_pretrained(encoder, "vgg19", None)
+    return encoder
+
+
+def test_a_download_needs_no_torchvision_and_is_done_once(served, monkeypatch):
+    monkeypatch.setitem(sys.modules, "torchvision", None)  # an import would raise
+    encoder = download(monkeypatch, served, torchvision_like(COMPACT_CHANNELS))
+    assert not encoder.trained_from_scratch()
+    served.unlink()
+    load_pretrained(VGGEncoder(COMPACT_CHANNELS), "vgg19", None)
+
+
+def test_a_download_unpickles_nothing_but_weights(served, tmp_path, monkeypatch):
+    with pytest.raises(WeightsError, match="nor a PyTorch file of weights alone") as error:
+        download(monkeypatch, served, {"features.0.weight": Harmful(tmp_path / "harm")})
     assert not (tmp_path / "harm").exists()
+    assert "weights_only" not in str(error.value)
+
+
+def test_a_download_that_is_not_what_it_should_be(served, tmp_path):
+    torch.save(torchvision_like(COMPACT_CHANNELS), served)
+    with pytest.raises(WeightsError, match=r'invalid hash value \(expected "dcbb9e9d"'):
+        load_pretrained(VGGEncoder(COMPACT_CHANNELS), "vgg19", None)
+    assert not [path for path in (tmp_path / "cache").rglob("*") if path.is_file()]
+
+
+def test_a_cached_file_that_was_changed(served, tmp_path, monkeypatch):
+    download(monkeypatch, served, torchvision_like(COMPACT_CHANNELS))
+    (cached,) = (path for path in (tmp_path / "cache").rglob("*") if path.is_file())
+    cached.write_bytes(cached.read_bytes()[:-1])
+    with pytest.raises(WeightsError, match=r"damaged.* Delete it") as error:
+        load_pretrained(VGGEncoder(COMPACT_CHANNELS), "vgg19", None)
+    assert str(cached) in str(error.value)
+
+
+def test_without_a_network_it_says_what_to_do(served):
+    with pytest.raises(WeightsError, match=r"network access and pass it with --vgg-weights") as e:
+        load_pretrained(VGGEncoder(COMPACT_CHANNELS), "vgg19", None)
+    assert served.as_uri() in str(e.value)
 
 
 def test_calibration_gives_unit_features():
@@ -160,22 +263,6 @@ def test_calibration_gives_unit_features():
     encoder.calibrate(images)
     for feature in encoder(images):
         assert feature.square().mean().item() == pytest.approx(1, rel=1e-3)
-
-
-def test_a_download_that_is_not_what_it_should_be(tmp_path, monkeypatch):
-    file = tmp_path / "vgg19-01234567.pth"
-    torch.save(torchvision_like(COMPACT_CHANNELS), file)
-    monkeypatch.setattr(vgg_weights, "TORCHVISION_URL", file.as_uri())
-    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "cache"))
-    with pytest.raises(WeightsError, match="invalid hash value"):
-        read_torchvision(None)
-
-
-def test_without_a_network_it_says_what_to_do(tmp_path, monkeypatch):
-    monkeypatch.setattr(vgg_weights, "TORCHVISION_URL", (tmp_path / "vgg19-0.pth").as_uri())
-    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "cache"))
-    with pytest.raises(WeightsError, match=r"on a machine with network access and pass the file"):
-        read_torchvision(None)
 
 
 def test_a_pretrained_encoder_is_frozen_and_one_from_scratch_is_not():
@@ -215,24 +302,102 @@ def write_text(path):
     path.write_text("no weights")
 
 
+def write_nothing(path):
+    path.touch()
+
+
+def write_object(path):
+    path.write_bytes(pickle.dumps(Harmful(path.with_name("harm")), protocol=2))
+
+
+def write_torch_object(path):
+    torch.save({"features.0.weight": Harmful(path.with_name("harm"))}, path)
+
+
 def write_zip(path):
     with zipfile.ZipFile(path, "w") as file:
         file.writestr("conv11.weight.npy", b"no array")
 
 
-def write_other_arrays(path):
+def write_zip_of_text(path):
+    with zipfile.ZipFile(path, "w") as file:
+        file.writestr("README", "no weights")
+
+
+def write_arrays(path, **arrays):
     with path.open("wb") as file:
-        np.savez(file, other=np.zeros(3))
+        np.savez(file, **arrays)
+
+
+def write_other_arrays(path):
+    write_arrays(path, other=np.zeros(3))
+
+
+def write_objects(path):
+    write_arrays(path, **{"conv0.weight": np.array([Harmful(path.with_name("harm"))])})
 
 
 def write_list(path):
     torch.save([torch.zeros(1)], path)
 
 
-@pytest.mark.parametrize("write", [write_text, write_zip, write_other_arrays, write_list])
+WRITERS = [
+    write_text,
+    write_nothing,
+    write_object,
+    write_torch_object,
+    write_zip,
+    write_zip_of_text,
+    write_other_arrays,
+    write_objects,
+    write_list,
+    Path.mkdir,
+    lambda path: None,
+]
+
+
+@pytest.mark.parametrize("write", WRITERS)
 @pytest.mark.parametrize("kind", ["vgg19", "vgg19-compact"])
 def test_files_that_hold_no_weights(tmp_path, kind, write):
     path = tmp_path / "weights"
     write(path)
-    with pytest.raises(WeightsError, match="weights"):
+    with pytest.raises(WeightsError, match="--vgg-weights takes torchvision's file") as error:
         load_pretrained(VGGEncoder(COMPACT_CHANNELS), kind, path)
+    assert str(error.value).startswith(f"{path}: ")
+    assert not (tmp_path / "harm").exists()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"features.0.weight": 3},
+        {"features.0.bias": None},
+        {"features.0.bias": torch.zeros(3)},
+        {"features.0.weight": torch.zeros(16, 1, 3, 3)},
+        {"features.3.weight": torch.zeros(16)},  # VGG-19 has no layer there
+        {"features.12.bias": None},
+        {"conv0.weight": torch.zeros(1, 1, 1, 1)},
+    ],
+)
+def test_files_that_are_almost_vgg(tmp_path, change):
+    path = tmp_path / "vgg19.pth"
+    torch.save({**torchvision_like(COMPACT_CHANNELS), **change}, path)
+    with pytest.raises(WeightsError) as error:
+        load_pretrained(VGGEncoder(COMPACT_CHANNELS), "vgg19", path)
+    assert str(error.value).startswith(f"{path}: ")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"conv0.weight": np.ones((1, 1, 1, 1), np.float32)},
+        {"conv0.bias": np.ones(1, np.float32)},
+        {"conv11.weight": np.ones((16, 1, 3, 3), np.float32)},
+    ],
+)
+def test_archives_without_a_right_preparation(tmp_path, change):
+    _, weights = archive(COMPACT)
+    path = tmp_path / "vgg.npz"
+    write_arrays(path, **{**weights, **change})
+    with pytest.raises(WeightsError, match=r"conv0 is no 1x1 layer|not that for RGB"):
+        load_pretrained(VGGEncoder(COMPACT_CHANNELS), "vgg19-compact", path)
