@@ -36,7 +36,7 @@ from rgan_sdk.errors import OutputError, TrainingError
 from rgan_train.config import Config
 from rgan_train.config_io import differences, from_json
 
-FORMAT = 1
+FORMAT = 2
 MAY_CHANGE = frozenset({"training.epochs", "training.max_minutes"})
 _TEMPORARY = ".unfinished-"
 
@@ -216,7 +216,7 @@ class RunFolder:
         try:
             values = json.loads(path.read_text(encoding="utf-8"))
             if values.pop("format") != FORMAT:
-                raise ValueError("a format that this version does not know")
+                raise ValueError("made by another version of this software")
             return State(**values)
         except (OSError, ValueError, KeyError, TypeError) as exc:
             raise TrainingError(f"{path}: not a readable checkpoint ({exc})") from exc

@@ -146,7 +146,7 @@ class LinearConfig:
 
     kind: Literal["radial", "2d"] = "radial"
     taps: int = 63
-    ridge: float = 1e-4
+    ridge: float = 1e-6
 
     def __post_init__(self) -> None:
         require(self.taps >= 3 and self.taps % 2 == 1, "linear.taps", self.taps, "odd, 3 or more")

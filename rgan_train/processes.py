@@ -6,10 +6,11 @@ import os
 import signal
 from collections.abc import Callable
 from types import FrameType, TracebackType
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 import torch
 from lightning_fabric import Fabric
+from lightning_fabric.plugins import MixedPrecision
 
 from rgan_sdk.errors import ConfigurationError, TrainingError
 
@@ -45,13 +46,30 @@ def make_fabric(devices: int, precision: Precision) -> Fabric:
         raise ConfigurationError("training.precision = '16-mixed' needs a GPU; use auto")
     if precision == "auto":
         precision = _native_precision(on_gpu)
+    # Float32 means float32: TF32 would round HU to steps of about 1.
+    torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = False
+    device = "cuda" if on_gpu else "cpu"
+    mixed = None if precision == "32-true" else _Float32Inputs(precision, device)
     return Fabric(
-        accelerator="cuda" if on_gpu else "cpu",
+        accelerator=device,
         devices=devices,
         num_nodes=nodes,
         strategy="ddp" if devices * nodes > 1 else "auto",
-        precision=precision,
+        precision=None if mixed else "32-true",
+        plugins=mixed,
     )
+
+
+class _Float32Inputs(MixedPrecision):
+    """Mixed precision that leaves a network's inputs as they are.
+
+    By itself it would round the slice to bfloat16 before the first layer, which is in
+    float32 for good reason (``rgan_train.networks.blocks.in_float32``).
+    """
+
+    def convert_input(self, data: Any) -> Any:
+        """Return the data unchanged."""
+        return data
 
 
 def _native_precision(on_gpu: bool) -> Literal["32-true", "bf16-mixed", "16-mixed"]:

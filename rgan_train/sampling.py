@@ -10,7 +10,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple, overload
 
@@ -133,9 +133,10 @@ class Sampler:
         return PairedSample(*(np.stack(images)[:, None] for images in zip(*crops, strict=True)))
 
     def subsets(self, epoch: int, count: int, rank: int) -> Iterator[PairedSample]:
-        """Yield random batches beside those that an epoch trains on."""
+        """Yield random batches beside those that an epoch trains on, not augmented."""
+        plain = replace(self, jitter=None)
         for index in range(count):
-            yield self.draw(epoch, self.steps_per_epoch + index, rank)
+            yield plain.draw(epoch, self.steps_per_epoch + index, rank)
 
     def batches(self, epoch: int, first_step: int, rank: int) -> Iterator[PairedSample]:
         """Yield the batches of the rest of an epoch; the next one is read meanwhile."""

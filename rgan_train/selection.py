@@ -34,8 +34,8 @@ def select(
 ) -> Selection:
     """Judge random subsets of the training data, and merge what all processes found.
 
-    The candidates are made over the whole range, so that the window can also widen
-    again.
+    The candidates are made and judged over the whole range, so that the window can also
+    widen again; a discriminator last trained in a narrow window sees them in other units.
     """
     lowest, highest = math.inf, -math.inf
     counts = dict.fromkeys(("subsets", "images", "pixels", "hot", "kept", "dropped"), 0.0)

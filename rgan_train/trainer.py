@@ -124,7 +124,8 @@ class _Run:
             kernel_jitter(config),
         )
         if discriminator is not None:
-            discriminator.check_crop(self.sampler.height, self.sampler.width)
+            size = network.trained_size(self.sampler.height, self.sampler.width)
+            discriminator.check_crop(*size)
         if job.resume:
             load_frozen_state(network, job.run.encoder())
         else:

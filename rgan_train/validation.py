@@ -64,7 +64,7 @@ class Validator:
     def accuracy(self, window: HUWindow) -> float:
         """Return 1 minus the mean absolute error in units of a window that is trained on.
 
-        The network sees the slices as it does in training: clipped to the window.
+        The source is clipped to the window, so that no pixel passes unchanged.
         """
         graph = HarmonizationGraph(self._network, network_window(window))
         error = 0.0

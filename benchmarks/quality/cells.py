@@ -24,7 +24,7 @@ import numpy as np
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from rgan_sdk.errors import ConfigurationError
+from rgan_sdk.errors import ConfigurationError, TrainingError
 from rgan_sdk.harmonizer import Harmonizer
 from rgan_sdk.hu import HUWindow
 from rgan_train.checkpoint import RunFolder
@@ -38,6 +38,10 @@ from rgan_train.pairs_csv import read_pairs
 from rgan_train.sampling import PairedSample, SliceReader
 
 HU_RANGE = HUWindow(-1024, 1000)
+METHOD_VERSION = 2
+"""Of networks, losses and figures: raised when cells must be computed anew though no
+configuration changed."""
+
 MAIN = Path(sys.executable).parent / "rgan-train"
 
 
@@ -85,10 +89,12 @@ class Cell:
         path = folder / f"{self.name}.json"
         if not path.exists():
             return False
+        made = json.loads(path.read_text())
         try:
-            return from_tables(json.loads(path.read_text())["configuration"]) == self.config()
+            same = from_tables(made["configuration"]) == self.config()
         except ConfigurationError:
             return False
+        return same and made["method_version"] == METHOD_VERSION
 
 
 def compute(cell: Cell, pairs_csv: Path, work: Path, folder: Path) -> None:
@@ -99,6 +105,7 @@ def compute(cell: Cell, pairs_csv: Path, work: Path, folder: Path) -> None:
     samples = [reader.read(item) for item in dataset.test]
     result: dict[str, Any] = {
         **{name: getattr(cell, name) for name in ("pair", "source", "target", "row", "seed")},
+        "method_version": METHOD_VERSION,
         "configuration": json.loads(config.to_json()),
         "data_sha256": dataset.sha256(),
         "test_slices": len(samples),
@@ -124,7 +131,7 @@ def train(cell: Cell, pairs_csv: Path, run: Path) -> dict[str, Any]:
 
     A run that is finished, with the same configuration, is taken as it is.
     """
-    folder, record = RunFolder(run), run / "minutes.json"
+    folder, record = RunFolder(run), run / f"minutes-{METHOD_VERSION}.json"
     if not (record.exists() and folder.config() == cell.config()):
         shutil.rmtree(run, ignore_errors=True)
         minutes = _fit(cell, pairs_csv, run)
@@ -175,6 +182,7 @@ def run_alone(command: list[Any]) -> float:
 
 def export(run: Path, model: Path, data: str) -> str:
     """Export; return what became of the fp16 file, which may be refused while fp32 is written."""
+    model.unlink(missing_ok=True)
     named = ["--data-name", data, "--data-licence", "see docs/data.md"]
     command = [MAIN, "export", run, "-o", model, *named]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -209,15 +217,25 @@ def measure(images: list[np.ndarray], samples: list[PairedSample]) -> dict[str, 
         for image, target in pairs
     ]
     each = [psnr(*pair, HU_RANGE) for pair in pairs]
-    stacked = np.stack(images), np.stack(targets)
     return {
         "psnr_db": float(np.mean(each)),
         "psnr_sd": float(np.std(each, ddof=1)),
         "ssim": float(np.mean([ssim(*pair, HU_RANGE) for pair in pairs])),
         "mae_hu": float(np.mean(np.abs(errors))),
         "bias_hu": float(np.mean(errors)),
-        "nps_distance_db": noise_power_distance(*stacked),
-        "nps_ratio": [round(float(value), 4) for value in noise_power_ratio(*stacked)],
+        **measure_noise(np.stack(images), np.stack(targets)),
+    }
+
+
+def measure_noise(images: np.ndarray, targets: np.ndarray) -> dict[str, Any]:
+    """Return noise power against the target's; nothing where there is no place to measure it."""
+    try:
+        ratio = noise_power_ratio(images, targets)
+    except TrainingError as exc:
+        return {"nps_distance_db": None, "nps_ratio": str(exc)}
+    return {
+        "nps_distance_db": noise_power_distance(images, targets),
+        "nps_ratio": [round(float(value), 4) for value in ratio],
     }
 
 

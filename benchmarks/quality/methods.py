@@ -57,7 +57,7 @@ def plan_cells(plan: dict) -> list[Cell]:
                         row=row,
                         seed=seed,
                         base=CONFIGURATIONS / entry["config"] if "config" in entry else None,
-                        settings=tuple(entry.get("set", ())),
+                        settings=(*plan["set"], *entry.get("set", ())),
                         vgg_weights=Path(plan["vgg"]) if entry.get("vgg") else None,
                     )
                     for seed in seeds

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 import statistics
 from pathlib import Path
@@ -14,6 +15,8 @@ HEAD = (
     "| method | PSNR, dB | SSIM | mean error, HU | bias, HU | noise power distance, dB "
     "| CPU min | weights, trained / all | GMAC |"
 )
+
+BEST = {"psnr_db": max, "ssim": max, "mae_hu": min, "nps_distance_db": min}
 
 
 def write_tables(page: Path, folder: Path, cells: list[Cell], plan: dict[str, Any]) -> None:
@@ -27,6 +30,7 @@ def write_tables(page: Path, folder: Path, cells: list[Cell], plan: dict[str, An
                 for cell in cells
                 if (cell.pair, cell.source, cell.target) == (pair, source, target)
                 and cell.row in group["rows"]
+                and cell.seed in group["seeds"]
             ]
             title = f"**{plan['pairs'][pair]['title']}, {source} to {target}**"
             tables.append(f"{title}\n\n{make_table(folder, chosen, group['rows'])}")
@@ -41,17 +45,15 @@ def make_table(folder: Path, cells: list[Cell], rows: list[str]) -> str:
     found = {row: read_cells(folder, [cell for cell in cells if cell.row == row]) for row in rows}
     measured = {row: results for row, results in found.items() if results}
     best = {
-        "psnr_db": max((mean(r, "psnr_db") for r in measured.values()), default=0),
-        "ssim": max((mean(r, "ssim") for r in measured.values()), default=0),
-        "mae_hu": min((mean(r, "mae_hu") for r in measured.values()), default=0),
-        "nps_distance_db": min((mean(r, "nps_distance_db") for r in measured.values()), default=0),
+        key: choose((mean(results, key) for results in measured.values()), default=None)
+        for key, choose in BEST.items()
     }
     lines = [HEAD, "|---|---|---|---|---|---|---|---|---|"]
     lines += [line(row, results, best) for row, results in found.items()]
     return "\n".join(lines)
 
 
-def line(row: str, results: list[dict[str, Any]], best: dict[str, float]) -> str:
+def line(row: str, results: list[dict[str, Any]], best: dict[str, Any]) -> str:
     """Return the line of one method: means over the seeds, and their spread."""
     if not results:
         return f"| {row} | not computed yet | | | | | | | |"
@@ -81,13 +83,16 @@ def read_cells(folder: Path, cells: list[Cell]) -> list[dict[str, Any]]:
 
 
 def mean(results: list[dict[str, Any]], key: str) -> float:
-    """Return the mean of a figure over the seeds."""
-    return statistics.mean(result["quality"][key] for result in results)
+    """Return the mean of a figure over the seeds; NaN where it could not be measured."""
+    values = [result["quality"][key] for result in results]
+    return math.nan if None in values else statistics.mean(values)
 
 
 def show(results: list[dict[str, Any]], key: str, digits: int) -> str:
     """Return a mean, with the smallest and largest of several seeds."""
     values = [result["quality"][key] for result in results]
+    if None in values:
+        return "–"
     text = f"{statistics.mean(values):.{digits}f}"
     if len(values) == 1:
         return text

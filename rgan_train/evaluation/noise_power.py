@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from rgan_sdk.errors import TrainingError
 from rgan_sdk.hu import HUWindow
 
-BLOCK = 64
+BLOCK = 32
 STRIDE = BLOCK // 2
 CELL = 8
 SOFT_TISSUE = HUWindow(-200.0, 200.0)
@@ -28,7 +28,7 @@ BANDS = 10
 def soft_tissue_blocks(target: NDArray[np.float32]) -> NDArray[np.int64]:
     """Choose the blocks in which noise is measured.
 
-    A block of 64x64 pixels counts if the mean of each of its 64 cells of 8x8 pixels is from
+    A block of 32x32 pixels counts if the mean of each of its 16 cells of 8x8 pixels is from
     -200 to 200 HU: muscle, fat and organs, without lung, air or compact bone. Means, as single
     pixels of a sharp kernel are too noisy to tell tissue by.
 
@@ -128,7 +128,7 @@ def noise_power_distance(image: NDArray[np.float32], target: NDArray[np.float32]
 
 
 def _strided(slices: NDArray[np.float32]) -> NDArray[np.float32]:
-    """View slices as overlapping blocks, ``[N, rows, columns, 64, 64]``."""
+    """View slices as overlapping blocks, ``[N, rows, columns, 32, 32]``."""
     if min(slices.shape[1:]) < BLOCK:
         return np.empty((len(slices), 0, 0, BLOCK, BLOCK), np.float32)
     return sliding_window_view(slices, (BLOCK, BLOCK), axis=(1, 2))[:, ::STRIDE, ::STRIDE]

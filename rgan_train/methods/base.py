@@ -76,7 +76,8 @@ class Method:
         """
         if vgg_weights is not None:
             raise ConfigurationError(
-                f"--vgg-weights: the method {config.method.name} has no pretrained encoder"
+                f"--vgg-weights: the method {config.method.name} has no pretrained encoder as "
+                "configured; leave the option out, or set generator.encoder"
             )
 
     @property

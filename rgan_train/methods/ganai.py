@@ -47,7 +47,7 @@ class GANai(ConditionalGAN):
     def step(self, real_a: Tensor, real_b: Tensor) -> Tensor:
         """Train one of the two networks on one batch ``[N, 1, H, W]``."""
         if self.phase == "discriminator":
-            with torch.no_grad():
+            with torch.no_grad(), self.fabric.autocast():
                 fake_b = self.G(real_a)
             D_real, D_fake = self.train_discriminator(real_a, fake_b, real_b)
             G_GAN, G_L1 = real_a.new_zeros(()), (fake_b - real_b).abs().mean()
@@ -69,9 +69,10 @@ class GANai(ConditionalGAN):
         All patches in its own phase; the generator's patches in the generator's.
         """
         middle = 0.0 if self.config.loss.adversarial == "bce" else 0.5
-        right = (self.D(real_a, fake_b) < middle).float().mean()
-        if self.phase == "discriminator":
-            right = 0.5 * (right + (self.D(real_a, real_b) > middle).float().mean())
+        with self.fabric.autocast():
+            right = (self.D(real_a, fake_b) < middle).float().mean()
+            if self.phase == "discriminator":
+                right = 0.5 * (right + (self.D(real_a, real_b) > middle).float().mean())
         (accuracy,) = combine(self.fabric, "mean", float(right))
         return accuracy
 

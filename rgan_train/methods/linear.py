@@ -101,7 +101,8 @@ def fit_transfer(
         )
     floor = config.ridge * power.mean()
     if config.kind == "radial":
-        radial: Array = _radial_sum(cross.real) / (_radial_sum(power) + floor)
+        floors = floor * _radial_sum(np.ones_like(power))
+        radial: Array = _radial_sum(cross.real) / (_radial_sum(power) + floors)
         return radial
     transfer: NDArray[np.complex128] = cross / (power + floor)
     return transfer

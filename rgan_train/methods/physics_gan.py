@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+import torch
 from torch import Tensor
 
 from rgan_sdk.errors import ConfigurationError
@@ -20,7 +21,7 @@ from rgan_train.methods.conditional_gan import ConditionalGAN
 from rgan_train.methods.linear import LinearFilter
 from rgan_train.methods.radiomicgan import RadiomicGAN, build_generator
 from rgan_train.networks.base import HarmonizationNetwork, trim
-from rgan_train.networks.generator import Generator
+from rgan_train.networks.generator import Generator, typical_slices
 from rgan_train.sampling import PairedSample
 
 
@@ -35,7 +36,9 @@ class FilteredGenerator(HarmonizationNetwork):
     def prepare(self, samples: Sequence[PairedSample], window: HUWindow) -> None:
         """Fit the filter; measure the gains of a pretrained encoder."""
         self.front.prepare(samples, window)
-        self.generator.prepare(samples, window)
+        with torch.no_grad():
+            filtered = self.front(typical_slices(samples, window, self.multiple))
+        self.generator.calibrate(filtered)
 
     def notes(self) -> tuple[str, ...]:
         """Return the generator's notes."""
@@ -48,10 +51,28 @@ class FilteredGenerator(HarmonizationNetwork):
 
     def forward(self, normalized: Tensor) -> Tensor:
         """Return what is trained: the crop less the margin that the filter reaches into."""
-        inside = (size - 2 * self.front.margin for size in normalized.shape[-2:])
-        height, width = (max(size // self.multiple, 1) * self.multiple for size in inside)
+        height, width = self.trained_size(*normalized.shape[-2:])
         harmonized: Tensor = self.generator(trim(self.front(normalized), (height, width)))
         return harmonized
+
+    def trained_size(self, height: int, width: int) -> tuple[int, int]:
+        """Return what is left of a crop without the margin that the filter reaches into.
+
+        Raises
+        ------
+        ConfigurationError
+            If nothing is left.
+        """
+        margin, multiple = self.front.margin, self.multiple
+        inside = [(size - 2 * margin) // multiple * multiple for size in (height, width)]
+        if min(inside) <= 0:
+            least = -(-2 * margin // multiple) * multiple + multiple
+            raise ConfigurationError(
+                f"crops of {height}x{width} are all within reach of a filter of "
+                f"{self.front.config.taps} taps: set training.crop to {least} or more, or "
+                "linear.taps lower"
+            )
+        return inside[0], inside[1]
 
 
 class PhysicsGAN(ConditionalGAN):

@@ -3,7 +3,7 @@
 The paper fixes the generator (VGG-19's first four groups, frozen, a trainable filter on
 each skip connection, a U-Net decoder), a fully convolutional discriminator, adversarial
 loss with L1, and Dynamic Window-based Training (``rgan_train.curriculum``). Ours are the
-stem at full resolution and the residual output, both off by default.
+stem at full resolution and the residual output, which the paper's configuration leaves off.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from rgan_train.config import Config, GeneratorConfig
+from rgan_train.methods.base import Method
 from rgan_train.methods.conditional_gan import ConditionalGAN
 from rgan_train.networks.base import HarmonizationNetwork
 from rgan_train.networks.blocks import initialize
@@ -40,7 +41,7 @@ class RadiomicGAN(ConditionalGAN):
         """
         assert isinstance(network, Generator)
         if config.generator.encoder == "none":
-            super(RadiomicGAN, RadiomicGAN).load_pretrained(network, config, vgg_weights)
+            Method.load_pretrained(network, config, vgg_weights)
         else:
             load_pretrained(network.encoder, config.generator.encoder, vgg_weights)
 

@@ -43,6 +43,10 @@ class HarmonizationNetwork(nn.Module):
             HU that the network sees.
         """
 
+    def trained_size(self, height: int, width: int) -> tuple[int, int]:
+        """Return the part of a crop, in its middle, that is trained on."""
+        return height, width
+
     def notes(self) -> tuple[str, ...]:
         """Return what a user should know of how this network was made."""
         return ()

@@ -72,17 +72,12 @@ class Generator(HarmonizationNetwork):
 
     def prepare(self, samples: Sequence[PairedSample], window: HUWindow) -> None:
         """Measure the gains of a pretrained encoder on training slices from all over."""
-        if all(parameter.requires_grad for parameter in self.encoder.parameters()):
-            return
-        numbers = np.linspace(0, len(samples) - 1, min(CALIBRATION_SLICES, len(samples)))
-        images = [samples[number].source_hu for number in numbers.round().astype(int)]
-        rows, columns = (
-            min(sizes) // self.multiple * self.multiple
-            for sizes in zip(*(image.shape for image in images), strict=True)
-        )
-        hu = np.stack([image[:rows, :columns] for image in images])[:, None]
-        device = self.encoder.gain.device
-        self.encoder.calibrate(normalize(torch.from_numpy(hu).to(device), window))
+        self.calibrate(typical_slices(samples, window, self.multiple))
+
+    def calibrate(self, normalized: Tensor) -> None:
+        """Measure the gains of a pretrained encoder; one from scratch has none."""
+        if not all(parameter.requires_grad for parameter in self.encoder.parameters()):
+            self.encoder.calibrate(normalized.to(self.encoder.gain.device))
 
     def notes(self) -> tuple[str, ...]:
         """Say how far the pretrained encoder's weights go, where they end early."""
@@ -108,6 +103,18 @@ class Generator(HarmonizationNetwork):
             x = torch.cat([x, self.stem(normalized)], dim=1)
         out: Tensor = self.head(x)
         return out
+
+
+def typical_slices(samples: Sequence[PairedSample], window: HUWindow, multiple: int) -> Tensor:
+    """Return a few source slices from all over, ``[N, 1, H, W]`` in window units."""
+    numbers = np.linspace(0, len(samples) - 1, min(CALIBRATION_SLICES, len(samples)))
+    images = [samples[number].source_hu for number in numbers.round().astype(int)]
+    rows, columns = (
+        min(sizes) // multiple * multiple
+        for sizes in zip(*(image.shape for image in images), strict=True)
+    )
+    hu = np.stack([image[:rows, :columns] for image in images])[:, None]
+    return normalize(torch.from_numpy(hu), window)
 
 
 def _stem(channels: int, layers: int) -> nn.Sequential:

@@ -67,7 +67,7 @@ def test_what_was_cut_short_is_not_there(folder, monkeypatch):
 def test_nothing_is_pickled(folder):
     path = folder.save(State(epoch=1), tensors(1))
     assert sorted(file.name for file in path.iterdir()) == ["generator.safetensors", "state.json"]
-    assert json.loads((path / "state.json").read_text())["format"] == 1
+    assert json.loads((path / "state.json").read_text())["format"] == 2
 
 
 @pytest.mark.parametrize("content", ["{", '{"format": 99}', '{"format": 1, "epochs": 1}'])

@@ -1,5 +1,6 @@
 """Training on two processes: started by ``--devices 2`` and by torchrun."""
 
+import json
 import os
 import signal
 import subprocess
@@ -16,7 +17,7 @@ from rgan_train.processes import combine, make_fabric
 
 # Each process writes what it drew first and its weights at the end.
 SCRIPT = """
-import os
+import json, os
 from pathlib import Path
 import numpy as np, torch
 from safetensors.numpy import save_file
@@ -37,7 +38,10 @@ def recording_save(self, state):
     save(self, state)
     tensors = self.method.tensors()["generator"].items()
     weights = {name: value.contiguous().numpy() for name, value in tensors}
-    save_file({**drawn, **weights}, folder / f"rank{self.fabric.global_rank}.safetensors")
+    rank = self.fabric.global_rank
+    save_file({**drawn, **weights}, folder / f"rank{rank}.safetensors")
+    decided = {"curriculum": self.state.curriculum, "method": self.state.method}
+    (folder / f"rank{rank}.json").write_text(json.dumps(decided))
 
 sampling.Sampler.draw, trainer._Run._save = recording_draw, recording_save
 main()
@@ -78,6 +82,32 @@ def test_two_processes_train_one_model(pairs_csv, tmp_path, kind):
     assert train("fit", pairs_csv, "-o", tmp_path / "one", *one).exit_code == 0
     single = weights(tmp_path / "one")
     assert all(np.allclose(single[name], ranks[0][name], atol=2e-5) for name in trained)
+
+
+@pytest.mark.parametrize(
+    "settled",
+    [
+        ("curriculum.schedule=growing+selection", "curriculum.step=1100", "training.epochs=4"),
+        ("method.name=ganai", "ganai.phase_steps=2", "training.epochs=2"),
+    ],
+)
+def test_all_processes_decide_alike(pairs_csv, tmp_path, settled):
+    script = tmp_path / "script.py"
+    script.write_text(SCRIPT)
+    command = ["fit", pairs_csv, "-o", tmp_path / "run", "--devices", "2", *settings(settled)]
+    subprocess.run(
+        [sys.executable, script, *command],
+        check=True,
+        capture_output=True,
+        env={**os.environ, "OMP_NUM_THREADS": "1", "RECORD_TO": str(tmp_path)},
+        timeout=120,
+    )
+    first, second = (json.loads((tmp_path / f"rank{rank}.json").read_text()) for rank in (0, 1))
+    assert first == second
+    assert first["method"] or first["curriculum"]["phase"] == "selection"
+    ranks = [load_file(tmp_path / f"rank{rank}.safetensors") for rank in (0, 1)]
+    trained = [name for name in ranks[0] if not name.startswith("drawn")]
+    assert all(np.array_equal(ranks[0][name], ranks[1][name]) for name in trained)
 
 
 # Fails in the main process only.

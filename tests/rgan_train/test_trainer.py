@@ -11,6 +11,9 @@ from rgan_sdk.dicom import reader as dicom_reader
 from rgan_sdk.errors import ConfigurationError, TrainingError
 from rgan_train import trainer
 from rgan_train.checkpoint import RunFolder
+from rgan_train.methods import METHODS
+from rgan_train.networks.blocks import InputConv
+from rgan_train.processes import make_fabric
 from rgan_train.reports import EpochReport, StartReport
 from rgan_train.trainer import Job, fit
 
@@ -244,6 +247,23 @@ def test_crops_too_small_for_the_discriminator(job):
     small = changed(job, "training.crop=16", "discriminator.strided_layers=3")
     with pytest.raises(ConfigurationError, match=r"set training\.crop to 32 or more"):
         fit(small, Reports())
+
+
+def test_slices_are_not_rounded_in_mixed_precision():
+    """Half the window has bfloat16 values 8 HU apart."""
+    config = tiny_config("training.precision=bf16-mixed")
+    for name in ("radiomicgan", "choe", "ganai"):
+        kind = METHODS[name]
+        fabric = make_fabric(1, "bf16-mixed")
+        method = kind(fabric, config, kind.build_network(config), kind.build_discriminator(config))
+        seen = []
+        first = next(part for part in method.G.modules() if isinstance(part, InputConv))
+        first.register_forward_hook(lambda *call, to=seen: to.extend((call[1][0], call[2])))
+        image = torch.rand(1, 1, 32, 32)
+        # The last layer starts at zero: a residual network returns its input.
+        assert torch.equal(method._wrapped_g(image), image)
+        assert [tensor.dtype for tensor in seen] == [torch.float32] * 2
+        assert torch.equal(seen[0][:, :1], image)
 
 
 def test_bfloat16(job):
