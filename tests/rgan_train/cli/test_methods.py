@@ -17,7 +17,7 @@ DIRECTION = ("--set", "data.source_kernel=B40f", "--set", "data.target_kernel=B7
 def test_each_method_has_settings(name):
     config = recommended(name)
     assert config.method.name == name
-    assert "selection" not in config.curriculum.schedule or name in ("radiomicgan", "physics+gan")
+    assert "selection" not in config.curriculum.schedule or name == "radiomicgan"
 
 
 def test_without_a_method_it_is_the_paper():
