@@ -8,7 +8,12 @@ from typing import Literal
 import click
 
 from rgan_train.cli.extra import require_plotting, require_train_extra
-from rgan_train.cli.options import display_window
+from rgan_train.cli.options import (
+    checkpoint_choice,
+    display_window,
+    figure_output,
+    run_folder,
+)
 
 EXAMPLE = """\b
 Example:
@@ -16,27 +21,15 @@ Example:
 
 
 @click.command(epilog=EXAMPLE)
-@click.argument("run", metavar="RUN", type=click.Path(path_type=Path, exists=True, file_okay=False))
-@click.option(
-    "-o",
-    "--output",
-    metavar="FIG.png",
-    type=click.Path(path_type=Path, dir_okay=False),
-    help="The picture.  [default: RUN/cam.png]",
-)
+@run_folder
+@figure_output("RUN/cam.png")
 @click.option(
     "--slice",
     "number",
     type=click.IntRange(min=0),
     help="Number among the validation slices, from 0.  [default: the middle one]",
 )
-@click.option(
-    "--checkpoint",
-    type=click.Choice(["best", "last"]),
-    default="last",
-    show_default=True,
-    help="By validation PSNR, or the most recent.",
-)
+@checkpoint_choice("last")
 @display_window
 def command(
     run: Path,

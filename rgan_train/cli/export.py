@@ -8,6 +8,7 @@ from typing import Literal
 import click
 
 from rgan_train.cli.extra import require_train_extra
+from rgan_train.cli.options import checkpoint_choice, run_folder
 
 EXAMPLE = """\b
 Example:
@@ -15,7 +16,7 @@ Example:
 
 
 @click.command(epilog=EXAMPLE)
-@click.argument("run", metavar="RUN", type=click.Path(path_type=Path, exists=True, file_okay=False))
+@run_folder
 @click.option(
     "-o",
     "--output",
@@ -24,13 +25,7 @@ Example:
     type=click.Path(path_type=Path, dir_okay=False),
     help="The fp32 file; the fp16 one is written beside it as MODEL.fp16.onnx.",
 )
-@click.option(
-    "--checkpoint",
-    type=click.Choice(["best", "last"]),
-    default="best",
-    show_default=True,
-    help="By validation PSNR, or the most recent.",
-)
+@checkpoint_choice("best")
 @click.option("--name", help="The model's name.  [default: SOURCE-to-TARGET, after the kernels]")
 @click.option("--version", default="1.0.0", show_default=True, help="The model's version.")
 @click.option("--data-name", help="What it was trained on, for the model card.")

@@ -2,7 +2,39 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Literal
+
 import click
+
+Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
+
+run_folder = click.argument(
+    "run", metavar="RUN", type=click.Path(path_type=Path, exists=True, file_okay=False)
+)
+
+
+def checkpoint_choice(default: Literal["best", "last"]) -> Decorator:
+    """Return the option that chooses one of a run's checkpoints."""
+    return click.option(
+        "--checkpoint",
+        type=click.Choice(["best", "last"]),
+        default=default,
+        show_default=True,
+        help="By validation PSNR, or the most recent.",
+    )
+
+
+def figure_output(default: str) -> Decorator:
+    """Return the option that names a run's picture; the command fills in the default."""
+    return click.option(
+        "-o",
+        "--output",
+        metavar="FIG.png",
+        type=click.Path(path_type=Path, dir_okay=False),
+        help=f"The picture.  [default: {default}]",
+    )
 
 
 def whole_numbers(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from rgan_train.cli.extra import require_plotting
+from rgan_train.cli.options import figure_output, run_folder
 
 if TYPE_CHECKING:
     from rgan_train.config import Config
@@ -18,14 +19,8 @@ Example:
 
 
 @click.command(epilog=EXAMPLE)
-@click.argument("run", metavar="RUN", type=click.Path(path_type=Path, exists=True, file_okay=False))
-@click.option(
-    "-o",
-    "--output",
-    metavar="FIG.png",
-    type=click.Path(path_type=Path, dir_okay=False),
-    help="The picture.  [default: RUN/windows.png]",
-)
+@run_folder
+@figure_output("RUN/windows.png")
 def command(run: Path, output: Path | None) -> None:
     """Draw the HU window that a run trained on against the epoch.
 
