@@ -121,13 +121,18 @@ class Curriculum:
         """The HU that the network is trained on now."""
         return self.place.window
 
+    @property
+    def is_growing(self) -> bool:
+        """Whether accuracy decides on the next window."""
+        return self.place.phase == "growing"
+
     def advance(self, accuracy: float, select: Callable[[], Selection]) -> dict[str, Any]:
         """Finish an epoch: decide on the next window.
 
         Parameters
         ----------
         accuracy
-            On the validation slices, in the window of the epoch.
+            On the validation slices; of a growing stage, in its window.
         select
             Judges random subsets; called only if the next window depends on it.
 
@@ -138,7 +143,7 @@ class Curriculum:
         """
         before = self.place
         selection = None
-        if before.phase == "growing":
+        if self.is_growing:
             reason = self._end_of_stage(accuracy)
             if not reason:
                 self.place = dataclasses.replace(before, epochs=before.epochs + 1)

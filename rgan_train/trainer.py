@@ -262,8 +262,8 @@ class _Run:
         self.report(EpochReport(record, is_best))
 
     def _accuracy(self, scores: dict[str, float]) -> float:
-        """Return the validation accuracy in the window of the epoch."""
-        if self.curriculum.window == self.hu_range:
+        """Return the validation accuracy: in the window while it grows, else in the whole range."""
+        if not self.curriculum.is_growing or self.curriculum.window == self.hu_range:
             return 1 - scores["validation_mae_hu"] / self.hu_range.width
         return self.validator.accuracy(self.curriculum.window)
 

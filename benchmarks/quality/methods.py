@@ -42,7 +42,7 @@ def main() -> None:
 
 
 def plan_cells(plan: dict) -> list[Cell]:
-    """Return all cells of the plan, those of the first pair and direction first."""
+    """Return all cells of the plan, the first seed of each first."""
     cells = []
     for group in plan["group"].values():
         for pair, source, target in group["directions"]:
@@ -62,7 +62,7 @@ def plan_cells(plan: dict) -> list[Cell]:
                     )
                     for seed in seeds
                 ]
-    return list(dict.fromkeys(cells))
+    return sorted(dict.fromkeys(cells), key=lambda cell: cell.seed)
 
 
 def compute_missing(cells: list[Cell], plan: dict, jobs: int) -> None:

@@ -25,7 +25,7 @@ class EpochWindow:
     window
         What the epoch trained on.
     accuracy
-        On the validation slices, in that window.
+        On the validation slices: in that window while it grows, else in the whole HU range.
     reason
         Why the window changes after the epoch; empty where it stays.
     """

@@ -61,7 +61,20 @@ class LinearFilter(HarmonizationNetwork):
     def predict(self, normalized: Tensor) -> Tensor:
         """Return the difference to the input, ``[N, 1, H, W]`` in window units."""
         padded = functional.pad(normalized, (self.margin,) * 4, mode="replicate")
-        return in_float32(lambda x: functional.conv2d(x, self.kernel), padded)
+        return in_float32(self._correlate, padded)
+
+    def _correlate(self, padded: Tensor) -> Tensor:
+        """Apply the kernel where all of it lies inside.
+
+        Through the spectra, some twenty times as fast on a CPU with 63x63 taps; the exported
+        graph has the convolution.
+        """
+        if torch.compiler.is_exporting():
+            return functional.conv2d(padded, self.kernel)
+        size = padded.shape[-2:]
+        spectrum = torch.fft.rfft2(padded) * torch.fft.rfft2(self.kernel, size).conj()
+        height, width = (edge - 2 * self.margin for edge in size)
+        return torch.fft.irfft2(spectrum, size)[..., :height, :width]
 
 
 class Linear(Method):

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 from scipy.ndimage import convolve, gaussian_filter
+from torch.nn import functional
 
 from rgan_sdk.errors import TrainingError
 from rgan_sdk.hu import HUWindow
@@ -83,6 +84,16 @@ def test_a_kernel_longer_than_a_block_is_filled_with_zeros():
     kernel = fitted(pairs(sharpen), taps=131).kernel[0, 0]
     assert not kernel[:2].any()
     assert kernel[2:-2].any()
+
+
+def test_trained_through_the_spectra_and_exported_as_a_convolution():
+    network = fitted(pairs(shift), kind="2d", taps=15)
+    slices = torch.rand(2, 1, 40, 56)
+    padded = functional.pad(slices, (7,) * 4, mode="replicate")
+    expected = functional.conv2d(padded, network.kernel)
+    assert torch.allclose(network.predict(slices), expected, atol=1e-5)
+    program = torch.export.export(network, (slices,))
+    assert "conv2d" in str(program.graph) and "fft" not in str(program.graph)
 
 
 def test_slices_smaller_than_a_block():
