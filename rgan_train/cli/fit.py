@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, get_args
 import click
 
 from rgan_sdk.cli.lazy import INTERRUPTED
+from rgan_sdk.errors import ConfigurationError
 from rgan_train.cli.extra import require_train_extra
 from rgan_train.method_config import MethodName
 
@@ -83,6 +84,7 @@ def command(
     from rgan_train.cli.progress import show_progress
     from rgan_train.config_io import override, override_from_text, read_toml, recommended
     from rgan_train.data import load_dataset
+    from rgan_train.methods import check_settings
     from rgan_train.pairs_csv import read_pairs
     from rgan_train.trainer import Job, fit
 
@@ -92,6 +94,12 @@ def command(
     if config_file is not None:
         start = read_toml(config_file, start)
     config = override_from_text(start, assignments)
+    if method not in (None, config.method.name):
+        raise ConfigurationError(
+            f"--method {method}: the configuration names {config.method.name}; leave one of them out"
+        )
+    if not resume:
+        check_settings(config)
     dataset = load_dataset(read_pairs(pairs), config.data)
     direction = {
         "source_kernel": dataset.source_kernel,

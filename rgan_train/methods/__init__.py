@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from rgan_sdk.errors import ConfigurationError
+from rgan_train.config import Config
+from rgan_train.config_io import differences
 from rgan_train.method_config import MethodName
 from rgan_train.methods.base import Method
 from rgan_train.methods.choe import Choe
@@ -21,3 +24,23 @@ METHODS: dict[MethodName, type[Method]] = {
     "linear": Linear,
     "histogram": Histogram,
 }
+
+LOOP = ("method", "data", "training", "curriculum")
+"""Tables of the configuration that the training loop reads, whatever the method."""
+
+
+def check_settings(config: Config) -> None:
+    """Refuse settings that the method would silently ignore.
+
+    Raises
+    ------
+    ConfigurationError
+        If a value differs from its default and the method does not read it.
+    """
+    read = (*LOOP, *METHODS[config.method.name].settings)
+    for name in differences(config, Config()):
+        if not any(f"{name}.".startswith(f"{part}.") for part in read):
+            raise ConfigurationError(
+                f"{name}: the method {config.method.name} does not read it; leave it out, or "
+                "name the method that it is meant for with method.name"
+            )

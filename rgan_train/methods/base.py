@@ -38,6 +38,8 @@ class Method:
     """
 
     losses: ClassVar[tuple[str, ...]] = ()
+    settings: ClassVar[tuple[str, ...]] = ()
+    """Tables and dotted keys of the configuration that it reads beside the loop's own."""
 
     def __init__(
         self,

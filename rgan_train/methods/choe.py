@@ -44,6 +44,7 @@ class Choe(Method):
     """A residual CNN and a mean squared error."""
 
     losses: ClassVar[tuple[str, ...]] = ("G_L2",)
+    settings: ClassVar[tuple[str, ...]] = ("optimizer", "choe")
 
     @staticmethod
     def build_network(config: Config) -> HarmonizationNetwork:

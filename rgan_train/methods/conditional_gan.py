@@ -13,6 +13,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
+from rgan_sdk.errors import ConfigurationError
 from rgan_train.config import Config
 from rgan_train.losses import adversarial_loss
 from rgan_train.methods.base import Method
@@ -27,6 +28,7 @@ class ConditionalGAN(Method):
     """
 
     losses: ClassVar[tuple[str, ...]] = ("G_GAN", "G_L1", "D_real", "D_fake")
+    settings: ClassVar[tuple[str, ...]] = ("optimizer", "discriminator", "loss")
     D: Discriminator
 
     @staticmethod
@@ -70,3 +72,12 @@ class ConditionalGAN(Method):
         """
         with self.D.frozen(), self.fabric.autocast():
             return adversarial_loss(self.D(real_a, fake_b), True, self.config.loss.adversarial)
+
+
+def check_adversarial(config: Config) -> None:
+    """Refuse to train a method without the discriminator that it consists of."""
+    if config.loss.adversarial_weight == 0:
+        raise ConfigurationError(
+            f"loss.adversarial_weight = 0: {config.method.name} is nothing without its "
+            "discriminator; set it above 0"
+        )

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from rgan_train.config import Config
-from rgan_train.methods.conditional_gan import ConditionalGAN
+from rgan_train.methods.conditional_gan import ConditionalGAN, check_adversarial
 from rgan_train.networks.base import HarmonizationNetwork
 from rgan_train.networks.unet import UNet
 from rgan_train.processes import combine
@@ -36,12 +36,20 @@ class GANai(ConditionalGAN):
     """
 
     losses: ClassVar[tuple[str, ...]] = ("G_GAN", "G_L1", "D_real", "D_fake", "D_accuracy")
+    settings = (*ConditionalGAN.settings, "generator.widths", "generator.output", "ganai")
     phase: Phase = "discriminator"
     phase_steps = 0
 
     @staticmethod
     def build_network(config: Config) -> HarmonizationNetwork:
-        """Return the U-Net with random weights."""
+        """Return the U-Net with random weights.
+
+        Raises
+        ------
+        ConfigurationError
+            If there would be no adversarial loss.
+        """
+        check_adversarial(config)
         return UNet(config.generator.widths, config.generator.output)
 
     def step(self, real_a: Tensor, real_b: Tensor) -> Tensor:

@@ -60,6 +60,8 @@ class LookUpCurve(HarmonizationNetwork):
 class Histogram(Method):
     """A look-up curve, fitted and not trained."""
 
+    settings = ("histogram",)
+
     @staticmethod
     def build_network(config: Config) -> HarmonizationNetwork:
         """Return a curve that changes nothing yet."""

@@ -80,6 +80,8 @@ class LinearFilter(HarmonizationNetwork):
 class Linear(Method):
     """A linear filter, fitted and not trained."""
 
+    settings = ("linear",)
+
     @staticmethod
     def build_network(config: Config) -> HarmonizationNetwork:
         """Return a filter that changes nothing yet."""

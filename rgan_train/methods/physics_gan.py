@@ -78,6 +78,8 @@ class FilteredGenerator(HarmonizationNetwork):
 class PhysicsGAN(ConditionalGAN):
     """A linear filter with a RadiomicGAN generator behind it, against a discriminator."""
 
+    settings = (*RadiomicGAN.settings, "linear")
+
     @staticmethod
     def build_network(config: Config) -> HarmonizationNetwork:
         """Return the network, its filter not yet fitted, with random weights.

@@ -23,6 +23,8 @@ from rgan_train.networks.vgg_weights import load_pretrained
 class RadiomicGAN(ConditionalGAN):
     """A frozen VGG-19 encoder, trainable filters and decoder, against a discriminator."""
 
+    settings = (*ConditionalGAN.settings, "generator")
+
     @staticmethod
     def build_network(config: Config) -> HarmonizationNetwork:
         """Return the generator with random weights."""

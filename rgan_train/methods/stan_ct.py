@@ -20,7 +20,7 @@ from torch import Tensor
 
 from rgan_train.config import Config
 from rgan_train.losses import adversarial_loss
-from rgan_train.methods.conditional_gan import ConditionalGAN
+from rgan_train.methods.conditional_gan import ConditionalGAN, check_adversarial
 from rgan_train.networks.base import HarmonizationNetwork
 from rgan_train.networks.unet import UNet
 
@@ -32,11 +32,19 @@ class StanCT(ConditionalGAN):
         *("G_GAN", "G_L1", "G_latent", "G_feature"),
         *("D_real", "D_fake"),
     )
+    settings = (*ConditionalGAN.settings, "generator.widths", "generator.output", "stan_ct")
     G: UNet
 
     @staticmethod
     def build_network(config: Config) -> HarmonizationNetwork:
-        """Return the U-Net with random weights."""
+        """Return the U-Net with random weights.
+
+        Raises
+        ------
+        ConfigurationError
+            If there would be no adversarial loss.
+        """
+        check_adversarial(config)
         return UNet(config.generator.widths, config.generator.output)
 
     def step(self, real_a: Tensor, real_b: Tensor) -> Tensor:

@@ -9,6 +9,7 @@ from rgan_train.checkpoint import RunFolder
 from rgan_train.config import Config
 from rgan_train.config_io import recommended
 from rgan_train.method_config import MethodName
+from rgan_train.methods import check_settings
 
 DIRECTION = ("--set", "data.source_kernel=B40f", "--set", "data.target_kernel=B70f")
 
@@ -17,6 +18,7 @@ DIRECTION = ("--set", "data.source_kernel=B40f", "--set", "data.target_kernel=B7
 def test_each_method_has_settings(name):
     config = recommended(name)
     assert config.method.name == name
+    check_settings(config)
     assert "selection" not in config.curriculum.schedule or name == "radiomicgan"
 
 
@@ -61,3 +63,27 @@ def test_no_such_method(pairs_csv, tmp_path):
     refused = train("fit", pairs_csv, "-o", tmp_path / "run", "--method", "cyclegan")
     assert refused.exit_code == 2
     assert "'radiomicgan'" in refused.stderr
+
+
+@pytest.mark.parametrize(
+    ("assignment", "told"),
+    [
+        ("loss.l1_weight=50", "loss.l1_weight: the method choe does not read it"),
+        ("generator.widths=[8, 16]", "generator.widths: the method choe"),
+        ("method.name=ganai", "--method choe: the configuration names ganai"),
+    ],
+)
+def test_settings_that_would_be_ignored(pairs_csv, tmp_path, assignment, told):
+    command = ("fit", pairs_csv, "-o", tmp_path / "run", "--method", "choe", *DIRECTION)
+    refused = train(*command, "--set", assignment)
+    assert refused.exit_code == 1
+    assert told in refused.stderr
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("name", ["ganai", "stan_ct"])
+def test_a_gan_without_adversarial_loss(pairs_csv, tmp_path, name):
+    command = ("fit", pairs_csv, "-o", tmp_path / "run", "--method", name, *DIRECTION)
+    refused = train(*command, "--set", "loss.adversarial_weight=0")
+    assert refused.exit_code == 1
+    assert f"{name} is nothing without its discriminator" in refused.stderr
