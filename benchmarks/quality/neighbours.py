@@ -1,22 +1,21 @@
-"""Do the slices above and below know more of the other kernel than the slice itself?
+"""Measure what the slices above and below tell of the other kernel beyond the slice itself.
 
     python benchmarks/quality/neighbours.py
 
 The least-squares linear filter from one slice, and from three, fitted on the training slices of
 each real pair; what it leaves of the difference between the kernels on the validation slices.
-Needs the scans of docs/data.md in .data/ and the lists in runs/cells/ (methods.py makes them).
+Needs the scans of docs/data.md in .data/.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import numpy as np
-from methods import list_pairs
+from methods import WORK, list_pairs
 
 from rgan_train.config import DataConfig
-from rgan_train.data import PairedSlice, load_dataset
+from rgan_train.data import Dataset, PairedSlice, load_dataset
 from rgan_train.pairs_csv import read_pairs
 from rgan_train.sampling import SliceReader
 
@@ -32,6 +31,7 @@ ALONE, WITH_NEIGHBOURS = [1], [0, 1, 2]
 
 def main() -> None:
     """Print the share that is left unexplained."""
+    WORK.mkdir(parents=True, exist_ok=True)
     print("| direction | one slice | three | gain, dB |\n|---|---|---|---|")
     for name, (folder, *kernels) in PAIRS.items():
         pairs = read_pairs(list_pairs(name, folder))
@@ -42,7 +42,7 @@ def main() -> None:
             print(f"| {name}, {source} to {target} | {one:.4f} | {three:.4f} | {gain:+.2f} |")
 
 
-def unexplained(dataset, inputs: list[int]) -> float:
+def unexplained(dataset: Dataset, inputs: list[int]) -> float:
     """Return the share of the difference's power that is left on the validation slices."""
     transfer = fit(dataset.train, inputs)
     left = total = 0.0

@@ -96,7 +96,7 @@ def command(
     config = override_from_text(start, assignments)
     if method not in (None, config.method.name):
         raise ConfigurationError(
-            f"--method {method}: the configuration names {config.method.name}; leave one of them out"
+            f"--method {method}: the configuration names {config.method.name}; leave one out"
         )
     if not resume:
         check_settings(config)
