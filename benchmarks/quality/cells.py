@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import math
 import os
 import platform
 import shutil
@@ -21,8 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
-from torch.utils.flop_counter import FlopCounterMode
+import onnx
 
 from rgan_sdk.errors import ConfigurationError, TrainingError
 from rgan_sdk.harmonizer import Harmonizer
@@ -117,7 +117,7 @@ def compute(cell: Cell, pairs_csv: Path, work: Path, folder: Path) -> None:
         result |= train(cell, pairs_csv, run)
         result["export"] = export(run, model, cell.pair)
         result["model_sha256"] = sha256(model)
-        result |= size(run)
+        result |= size(run, model)
         with Harmonizer.load(model, device="cpu") as harmonizer:
             images = [harmonizer(sample.source_hu) for sample in samples]
         result["quality"] = measure(images, samples)
@@ -191,20 +191,38 @@ def export(run: Path, model: Path, data: str) -> str:
     return "fp32 and fp16" if done.returncode == 0 else done.stderr.strip().splitlines()[-1]
 
 
-def size(run: Path) -> dict[str, Any]:
+def size(run: Path, model: Path) -> dict[str, Any]:
     """Return numbers of parameters, and 1e9 multiplications for a slice of 512x512."""
     folder = RunFolder(run)
     network = load_graph(folder, folder.config(), "best").network
     trained = sum(p.numel() for p in network.parameters() if p.requires_grad)
-    with FlopCounterMode(display=False) as counter, torch.no_grad():
-        network.predict(torch.zeros(1, 1, 512, 512))
     return {
         "parameters": {
             "trained": trained,
             "all": sum(t.numel() for t in (*network.parameters(), *network.buffers())),
         },
-        "gmac": round(counter.get_total_flops() / 2e9, 2),
+        "gmac": round(count_multiplications(model) / 1e9, 2),
     }
+
+
+def count_multiplications(path: Path) -> int:
+    """Count those of the convolutions of an ONNX file, for a slice of 512x512."""
+    model = onnx.load(path)
+    for dim, value in zip(
+        model.graph.input[0].type.tensor_type.shape.dim, (1, 1, 512, 512), strict=True
+    ):
+        dim.dim_value = value
+    graph = onnx.shape_inference.infer_shapes(model).graph
+    shapes = {
+        info.name: [dim.dim_value for dim in info.type.tensor_type.shape.dim]
+        for info in (*graph.value_info, *graph.output)
+    }
+    weights = {tensor.name: tensor.dims for tensor in graph.initializer}
+    return sum(
+        math.prod(shapes[node.output[0]]) * math.prod(weights[node.input[1]][1:])
+        for node in graph.node
+        if node.op_type == "Conv"
+    )
 
 
 def measure(images: list[np.ndarray], samples: list[PairedSample]) -> dict[str, Any]:
