@@ -6,6 +6,7 @@
 #include <cmath>
 #include <limits>
 
+#include "bindings.hpp"
 #include "rgan/rescale.hpp"
 
 namespace nb = nanobind;
@@ -71,4 +72,5 @@ NB_MODULE(_core, module) {
   define<std::int8_t>(module);
   define<std::uint16_t>(module);
   define<std::int16_t>(module);
+  define_dicom(module);
 }

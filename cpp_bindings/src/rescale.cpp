@@ -2,41 +2,103 @@
 
 #include <cmath>
 
-namespace rgan {
+// The loops are compiled for several processors; the one that is there is chosen when the library
+// is loaded. The arithmetic, and so each bit of the result, is the same in all.
+#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && defined(__ELF__)
+#define RGAN_VECTORIZED [[gnu::target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")]]
+#else
+#define RGAN_VECTORIZED
+#endif
 
-template <typename Stored>
-void stored_to_hu(const Stored* stored, std::size_t count, Rescale rescale, float* hu) noexcept {
-  for (std::size_t i = 0; i < count; ++i) {
-    hu[i] = static_cast<float>(static_cast<double>(stored[i]) * rescale.slope + rescale.intercept);
-  }
+namespace rgan {
+namespace {
+
+// Whether single precision computes every stored value times slope plus intercept exactly: all of
+// them are whole numbers below 2^24.
+bool is_exact_in_float(Rescale rescale) noexcept {
+  const bool whole = std::trunc(rescale.slope) == rescale.slope &&
+                     std::trunc(rescale.intercept) == rescale.intercept;
+  return whole && std::abs(rescale.slope) * 65536 + std::abs(rescale.intercept) < 16777216;
 }
 
-template <typename Stored>
-std::size_t hu_to_stored(const float* hu, std::size_t count, Rescale rescale, StoredRange range,
-                         Stored* stored) noexcept {
+// Whether multiplying by 1 / slope gives the same bits as dividing by the slope.
+bool is_power_of_two(double slope) noexcept {
+  int exponent = 0;
+  return std::abs(std::frexp(slope, &exponent)) == 0.5 && std::abs(exponent) < 1000;
+}
+
+template <bool kDivides, typename Stored>
+[[gnu::always_inline]] inline std::size_t round_and_clamp(const float* hu, std::size_t count,
+                                                          Rescale rescale, StoredRange range,
+                                                          Stored* stored) noexcept {
+  const double factor = kDivides ? rescale.slope : 1 / rescale.slope;
   std::size_t clamped = 0;
   for (std::size_t i = 0; i < count; ++i) {
+    const double above = static_cast<double>(hu[i]) - rescale.intercept;
     // nearbyint rounds half to even in the default rounding mode.
-    const double value =
-        std::nearbyint((static_cast<double>(hu[i]) - rescale.intercept) / rescale.slope);
+    const double value = std::nearbyint(kDivides ? above / factor : above * factor);
     const bool inside = value >= range.minimum && value <= range.maximum;
     const double limit = value > range.maximum ? range.maximum : range.minimum;
     clamped += inside ? 0 : 1;
-    stored[i] = static_cast<Stored>(inside ? value : limit);
+    stored[i] = static_cast<Stored>(static_cast<int>(inside ? value : limit));
   }
   return clamped;
 }
 
-#define RGAN_INSTANTIATE(Stored)                                                              \
-  template void stored_to_hu<Stored>(const Stored*, std::size_t, Rescale, float*) noexcept;   \
-  template std::size_t hu_to_stored<Stored>(const float*, std::size_t, Rescale, StoredRange, \
-                                            Stored*) noexcept;
+}  // namespace
 
-RGAN_INSTANTIATE(std::uint8_t)
-RGAN_INSTANTIATE(std::int8_t)
-RGAN_INSTANTIATE(std::uint16_t)
-RGAN_INSTANTIATE(std::int16_t)
+#define RGAN_DEFINE(Stored)                                                                     \
+  RGAN_VECTORIZED static void to_hu_in_float(const Stored* stored, std::size_t count,           \
+                                             float slope, float intercept, float* hu) noexcept { \
+    for (std::size_t i = 0; i < count; ++i) {                                                   \
+      hu[i] = static_cast<float>(stored[i]) * slope + intercept;                                \
+    }                                                                                           \
+  }                                                                                             \
+                                                                                                \
+  RGAN_VECTORIZED static void to_hu_in_double(const Stored* stored, std::size_t count,          \
+                                              Rescale rescale, float* hu) noexcept {            \
+    for (std::size_t i = 0; i < count; ++i) {                                                   \
+      hu[i] =                                                                                   \
+          static_cast<float>(static_cast<double>(stored[i]) * rescale.slope + rescale.intercept); \
+    }                                                                                           \
+  }                                                                                             \
+                                                                                                \
+  RGAN_VECTORIZED static std::size_t to_stored(const float* hu, std::size_t count,              \
+                                               Rescale rescale, StoredRange range,              \
+                                               Stored* stored) noexcept {                       \
+    return round_and_clamp<true>(hu, count, rescale, range, stored);                            \
+  }                                                                                             \
+                                                                                                \
+  RGAN_VECTORIZED static std::size_t to_stored_exactly(const float* hu, std::size_t count,      \
+                                                       Rescale rescale, StoredRange range,      \
+                                                       Stored* stored) noexcept {               \
+    return round_and_clamp<false>(hu, count, rescale, range, stored);                           \
+  }                                                                                             \
+                                                                                                \
+  template <>                                                                                   \
+  void stored_to_hu<Stored>(const Stored* stored, std::size_t count, Rescale rescale,           \
+                            float* hu) noexcept {                                               \
+    if (is_exact_in_float(rescale)) {                                                           \
+      to_hu_in_float(stored, count, static_cast<float>(rescale.slope),                          \
+                     static_cast<float>(rescale.intercept), hu);                                \
+    } else {                                                                                    \
+      to_hu_in_double(stored, count, rescale, hu);                                              \
+    }                                                                                           \
+  }                                                                                             \
+                                                                                                \
+  template <>                                                                                   \
+  std::size_t hu_to_stored<Stored>(const float* hu, std::size_t count, Rescale rescale,         \
+                                   StoredRange range, Stored* stored) noexcept {                \
+    return is_power_of_two(rescale.slope)                                                       \
+               ? to_stored_exactly(hu, count, rescale, range, stored)                           \
+               : to_stored(hu, count, rescale, range, stored);                                  \
+  }
 
-#undef RGAN_INSTANTIATE
+RGAN_DEFINE(std::uint8_t)
+RGAN_DEFINE(std::int8_t)
+RGAN_DEFINE(std::uint16_t)
+RGAN_DEFINE(std::int16_t)
+
+#undef RGAN_DEFINE
 
 }  // namespace rgan

@@ -70,6 +70,31 @@ _REMOVED: Final = (
     "ExtendedOffsetTableLengths",
     "DataSetTrailingPadding",
 )
+READ_FROM_SOURCE: Final = (
+    *_COPIED_TO_EQUIPMENT,
+    *_MOVED_TO_EQUIPMENT,
+    "SpecificCharacterSet",
+    "ImageType",
+    "SOPClassUID",
+    "TimezoneOffsetFromUTC",
+    "SeriesDescription",
+    "ConvolutionKernel",
+    "ContributingEquipmentSequence",
+    "SeriesInstanceUID",
+    "SeriesNumber",
+    "BitsAllocated",
+    "BitsStored",
+    "PixelRepresentation",
+    "PixelPaddingValue",
+    "PixelPaddingRangeLimit",
+    "RescaleType",
+    "DerivationCodeSequence",
+)
+"""What the elements that a derived header changes depend on, beside the slice's own UID."""
+
+REMOVED: Final = (*_REMOVED, *_MOVED_TO_EQUIPMENT)
+"""What no derived header has."""
+
 _OFFSET: Final = re.compile(r"[+-](0\d|1[0-4])[0-5]\d")
 
 
@@ -175,13 +200,13 @@ def header_errors() -> Iterator[None]:
 def carried_over(source: Dataset, software: str, timestamp: datetime) -> Dataset:
     """Return what every object derived from ``source`` has, whatever was done to it."""
     dataset = copy.deepcopy(source)
-    _drop_private(dataset)
+    drop_private(dataset)
     for keyword in _REMOVED:
         if keyword in dataset:
             delattr(dataset, keyword)
     dataset.SOPClassUID = CTImageStorage
     dataset.ImageType = ["DERIVED", "SECONDARY", *values.texts(source, "ImageType")[2:]]
-    _set_source(dataset, source)
+    dataset.SourceImageSequence = [source_reference(source)]
     _set_equipment(dataset, source, software)
     _set_times(dataset, timestamp)
     dataset.RescaleType = "HU"
@@ -190,15 +215,15 @@ def carried_over(source: Dataset, software: str, timestamp: datetime) -> Dataset
     return dataset
 
 
-def _drop_private(dataset: Dataset) -> None:
-    """Remove private elements, and those that do not belong into a data set (PS3.5 7.1)."""
+def drop_private(dataset: Dataset) -> None:
+    """Remove private elements at all levels, and what is no part of a data set (PS3.5 7.1)."""
     for tag in list(dataset.keys()):
         if tag.is_private or tag.group < 0x0008:
             del dataset[tag]
         # Only what may be a sequence is parsed: other values stay as the source wrote them.
         elif dataset.get_item(tag).VR in ("SQ", "UN", None) and dataset[tag].VR == "SQ":
             for item in dataset[tag].value:
-                _drop_private(item)
+                drop_private(item)
 
 
 def _describe(dataset: Dataset, source: Dataset, derivation: Derivation) -> None:
@@ -228,7 +253,8 @@ def add_derivation_code(dataset: Dataset, code: str, meaning: str) -> None:
     ]
 
 
-def _set_source(dataset: Dataset, source: Dataset) -> None:
+def source_reference(source: Dataset) -> Dataset:
+    """Return the item of SourceImageSequence that names the source (PS3.3 C.7.6.1)."""
     reference = Dataset()
     reference.ReferencedSOPClassUID = CTImageStorage
     reference.ReferencedSOPInstanceUID = values.uid(source, "SOPInstanceUID")
@@ -236,7 +262,7 @@ def _set_source(dataset: Dataset, source: Dataset) -> None:
     reference.PurposeOfReferenceCodeSequence = [
         uids.code("121322", "DCM", "Source image for image processing operation")
     ]
-    dataset.SourceImageSequence = [reference]
+    return reference
 
 
 def _set_equipment(dataset: Dataset, source: Dataset, software: str) -> None:

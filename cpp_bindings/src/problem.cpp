@@ -1,0 +1,77 @@
+#include "rgan/problem.hpp"
+
+#include <array>
+#include <cstdio>
+#include <cstring>
+
+namespace rgan {
+namespace {
+
+const char* phrase(Problem problem) noexcept {
+  switch (problem) {
+    case Problem::none:
+      return "none";
+    case Problem::cannot_open:
+      return "cannot be read";
+    case Problem::not_regular:
+      return "not a regular file";
+    case Problem::too_large:
+      return "too large for a CT slice";
+    case Problem::no_memory:
+      return "not enough memory";
+    case Problem::changed:
+      return "changed while it was read";
+    case Problem::no_preamble:
+      return "no DICOM preamble";
+    case Problem::transfer_syntax:
+      return "transfer syntax is not read natively";
+    case Problem::malformed:
+      return "malformed element";
+    case Problem::truncated:
+      return "length beyond the end of the file";
+    case Problem::unordered:
+      return "tags do not ascend";
+    case Problem::nested_too_deeply:
+      return "sequences nested too deeply";
+    case Problem::too_many_elements:
+      return "too many elements";
+    case Problem::missing:
+      return "missing element";
+    case Problem::unusual_value:
+      return "unusual value";
+    case Problem::pixel_format:
+      return "unusual pixel format";
+    case Problem::pixel_data:
+      return "unexpected length of the pixel data";
+    case Problem::compressed_data:
+      return "malformed RLE frame";
+    case Problem::size_differs:
+      return "rows or columns differ from the batch";
+    case Problem::header_differs:
+      return "the header differs from the series' first slice";
+    case Problem::not_finite:
+      return "NaN or infinite values";
+    case Problem::cannot_write:
+      return "cannot be written";
+  }
+  return "unknown problem";
+}
+
+}  // namespace
+
+std::string describe(const Verdict& verdict) {
+  std::string text = phrase(verdict.problem);
+  if (verdict.tag != 0) {
+    std::array<char, 16> tag{};
+    std::snprintf(tag.data(), tag.size(), " (%04x,%04x)", static_cast<unsigned>(verdict.tag >> 16),
+                  static_cast<unsigned>(verdict.tag & 0xffff));
+    text += tag.data();
+  }
+  if (verdict.error != 0) {
+    text += ": ";
+    text += std::strerror(verdict.error);
+  }
+  return text;
+}
+
+}  // namespace rgan
