@@ -12,7 +12,6 @@ import os
 import shutil
 import traceback
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -21,12 +20,13 @@ from pathlib import Path
 import rgan_sdk
 from rgan_sdk.dicom.derived import Derivation, derived_series_uid
 from rgan_sdk.dicom.series import Series
+from rgan_sdk.dicom.writer import sync
 from rgan_sdk.errors import ConfigurationError, OutputError, RganError
 from rgan_sdk.harmonizer import Harmonizer
 from rgan_sdk.planning import Observer, Plan, SilentObserver, make_plan
 from rgan_sdk.preview import write_preview
 from rgan_sdk.report import Report, SeriesEntry
-from rgan_sdk.streaming import StageClock, StreamedSeries, stream_series
+from rgan_sdk.streaming import StageClock, StreamedSeries, Workers, stream_series
 
 STATE_FOLDER = ".rgan"
 PREVIEW_FOLDER = "previews"
@@ -40,6 +40,8 @@ def harmonize_directory(
     any_kernel: bool = False,
     workers: int | None = None,
     preview: bool = False,
+    checksums: bool = False,
+    durable: bool = True,
     observer: Observer | None = None,
 ) -> Report:
     """Harmonize each eligible CT series below a folder.
@@ -56,6 +58,11 @@ def harmonize_directory(
         Threads that read and write; None takes one per core.
     preview
         Also write a before/after picture per series to ``previews/``.
+    checksums
+        Also report the SHA-256 of each file, which reads all of them once more.
+    durable
+        Whether a series is on the disk, and not only in the system's memory, before it appears:
+        then it survives a power cut. Without it a run is faster.
     observer
         Is told how the run goes on.
 
@@ -76,13 +83,19 @@ def harmonize_directory(
     observer = observer or SilentObserver()
     with (
         _claimed(source, destination),
-        ThreadPoolExecutor(workers or os.cpu_count(), "rgan-io") as executor,
+        Workers(workers or os.cpu_count() or 1) as threads,
     ):
-        plan = make_plan(source, harmonizer.model.card, any_kernel=any_kernel, observer=observer)
+        plan = make_plan(
+            source,
+            harmonizer.model.card,
+            any_kernel=any_kernel,
+            checksums=checksums,
+            observer=observer,
+        )
         _describe(plan.report, harmonizer)
         plan.report.timestamp = timestamp.isoformat()
         observer.planned(len(plan.chosen), sum(len(series.slices) for series in plan.chosen))
-        run = _Run(plan, destination, harmonizer, timestamp, preview, observer, executor)
+        run = _Run(plan, destination, harmonizer, timestamp, preview, durable, observer, threads)
         for series in plan.chosen:
             observer.finished(run.harmonize(series))
     plan.report.stages = {stage: round(busy, 3) for stage, busy in run.clock.busy.items()}
@@ -90,7 +103,12 @@ def harmonize_directory(
 
 
 def plan_directory(
-    source: str | Path, destination: str | Path, harmonizer: Harmonizer, *, any_kernel: bool = False
+    source: str | Path,
+    destination: str | Path,
+    harmonizer: Harmonizer,
+    *,
+    any_kernel: bool = False,
+    checksums: bool = False,
 ) -> Report:
     """Report what ``harmonize_directory`` would do, and write nothing.
 
@@ -100,7 +118,9 @@ def plan_directory(
         Where ``harmonize_directory`` would refuse the folders.
     """
     check_folders(Path(source), Path(destination))
-    plan = make_plan(Path(source), harmonizer.model.card, any_kernel=any_kernel)
+    plan = make_plan(
+        Path(source), harmonizer.model.card, any_kernel=any_kernel, checksums=checksums
+    )
     _describe(plan.report, harmonizer)
     return plan.as_report()
 
@@ -125,8 +145,9 @@ class _Run:
     harmonizer: Harmonizer
     timestamp: datetime
     preview: bool
+    durable: bool
     observer: Observer
-    executor: ThreadPoolExecutor
+    workers: Workers
     clock: StageClock = field(default_factory=StageClock)
 
     def harmonize(self, series: Series) -> SeriesEntry:
@@ -134,15 +155,16 @@ class _Run:
         derivation = self._derivation(series)
         uid = derived_series_uid(series.series_instance_uid, derivation)
         try:
-            with _staged(self.destination, uid) as folder:
+            with _staged(self.destination, uid, durable=self.durable) as folder:
                 streamed = stream_series(
                     series,
                     self.harmonizer,
                     derivation,
                     folder,
-                    executor=self.executor,
+                    workers=self.workers,
                     clock=self.clock,
-                    on_written=lambda: self.observer.written(1),
+                    durable=self.durable,
+                    on_written=self.observer.written,
                 )
         except RganError as exc:
             return self.plan.conclude(series, "failed", self._shareable(str(exc)))
@@ -236,13 +258,17 @@ def _claimed(source: Path, destination: Path) -> Iterator[None]:
 
 
 @contextmanager
-def _staged(destination: Path, uid: str) -> Iterator[Path]:
+def _staged(destination: Path, uid: str, *, durable: bool) -> Iterator[Path]:
     """Give a folder to write a series to; rename it into place, or remove it on an error."""
     folder = destination / STATE_FOLDER / uid
     try:
         folder.mkdir(mode=0o700)
         yield folder
+        if durable:
+            sync(folder)
         folder.rename(destination / uid)
+        if durable:
+            sync(destination)
     except OSError as exc:
         raise OutputError(f"{destination}: cannot write series {uid} ({exc.strerror})") from exc
     finally:

@@ -14,8 +14,9 @@ from typing import Any, Protocol
 import rgan_sdk
 from rgan_sdk.card import ModelCard
 from rgan_sdk.dicom.geometry import geometry_notes
-from rgan_sdk.dicom.series import Inventory, Series, find_series
-from rgan_sdk.errors import ConfigurationError
+from rgan_sdk.dicom.series import Inventory, Series, SliceFile, find_series
+from rgan_sdk.dicom.stamp import checksum
+from rgan_sdk.errors import ConfigurationError, DicomError
 from rgan_sdk.report import FileEntry, Report, SeriesEntry, Status
 
 
@@ -53,6 +54,7 @@ class Plan:
 
     source: Path
     report: Report
+    checksums: bool = False
     chosen: list[Series] = field(default_factory=list)
 
     def conclude(
@@ -72,8 +74,15 @@ class Plan:
         self.report.series.append(entry)
         for file in series.slices:
             path = file.path.relative_to(self.source).as_posix()
-            self.report.files.append(FileEntry(path, status, reason, file.sha256))
+            sha256 = self._checksum(file) if self.checksums else None
+            self.report.files.append(FileEntry(path, status, reason, sha256))
         return entry
+
+    def _checksum(self, file: SliceFile) -> str | None:
+        try:
+            return checksum(file.path, file.stamp)
+        except DicomError:
+            return None
 
     def as_report(self) -> Report:
         """Report the chosen series as ``planned``."""
@@ -87,6 +96,7 @@ def make_plan(
     card: ModelCard | None = None,
     *,
     any_kernel: bool = False,
+    checksums: bool = False,
     observer: Observer | None = None,
 ) -> Plan:
     """Look at each file below ``source`` and choose the series to harmonize.
@@ -97,13 +107,15 @@ def make_plan(
         The card of the model; None chooses each valid series.
     any_kernel
         Also choose series whose kernel the card does not name.
+    checksums
+        Also report the SHA-256 of each file, which reads all of them.
 
     Raises
     ------
     ConfigurationError
         If ``source`` is no folder, or cannot be read.
     """
-    plan = Plan(source, Report(environment=_environment()))
+    plan = Plan(source, Report(environment=_environment()), checksums)
     try:
         inventory = find_series(source, _counter(observer or SilentObserver()))
     except OSError as exc:
@@ -140,7 +152,7 @@ def _report_unusable(plan: Plan, inventory: Inventory) -> None:
     outcomes = [*inventory.outcomes, *(o for failed in inventory.failed for o in failed.outcomes)]
     for outcome in outcomes:
         path = outcome.path.relative_to(plan.source).as_posix()
-        sha256 = _sha256(outcome.path)
+        sha256 = _sha256(outcome.path) if plan.checksums else None
         plan.report.files.append(FileEntry(path, outcome.status, outcome.reason, sha256))
 
 

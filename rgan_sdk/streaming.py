@@ -10,14 +10,16 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from types import TracebackType
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from rgan_sdk.dicom.reader import SourceSlice, read_slice
-from rgan_sdk.dicom.series import Series, SliceFile
-from rgan_sdk.dicom.writer import Derivation, derived_sop_uid, write_derived
+from rgan_sdk import _core
+from rgan_sdk.dicom.batches import Batch, SeriesWriter, read_batch
+from rgan_sdk.dicom.derived import Derivation
+from rgan_sdk.dicom.series import Series
 from rgan_sdk.harmonizer import Harmonizer
 
 
@@ -39,6 +41,31 @@ class StageClock:
                 self.busy[stage] += time.perf_counter() - start
 
 
+class Workers:
+    """The threads of a run: one that reads batches and one that writes them, each with helpers.
+
+    Parameters
+    ----------
+    threads
+        That may work on one batch.
+    """
+
+    def __init__(self, threads: int) -> None:
+        self.readers, self.writers = _core.ThreadPool(threads), _core.ThreadPool(threads)
+        self.executor = ThreadPoolExecutor(2, "rgan-io")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.executor.shutdown()
+
+
 @dataclass(frozen=True)
 class StreamedSeries:
     """What came of a series: clamped pixels, and its middle slice before and after."""
@@ -53,9 +80,10 @@ def stream_series(
     derivation: Derivation,
     folder: Path,
     *,
-    executor: ThreadPoolExecutor,
+    workers: Workers,
     clock: StageClock,
-    on_written: Callable[[], None],
+    durable: bool,
+    on_written: Callable[[int], None],
 ) -> StreamedSeries:
     """Harmonize each slice of a series into a folder.
 
@@ -66,12 +94,14 @@ def stream_series(
     ----------
     harmonizer
         Called from the calling thread only.
-    executor
-        Threads that read and write.
+    workers
+        What reads and writes.
     clock
         Takes the busy time of ``read``, ``infer`` and ``write``.
+    durable
+        Whether the files are on the disk when this returns.
     on_written
-        Is called from the calling thread for each slice that was written.
+        Is called from the calling thread with the number of slices that were written.
 
     Raises
     ------
@@ -80,45 +110,46 @@ def stream_series(
     """
     size = harmonizer.batch_size
     batches = [series.slices[i : i + size] for i in range(0, len(series.slices), size)]
+    # One is read into while the other is computed on.
+    buffers = np.empty((2, size, series.rows, series.columns), np.float32)
+    writer = SeriesWriter(series, derivation, folder, workers.writers, durable=durable)
     middle = len(series.slices) // 2
     pair = None
     clips = 0
 
-    def read(file: SliceFile) -> SourceSlice:
+    def read(index: int) -> Batch:
         with clock.measure("read"):
-            return read_slice(file.path, file.sha256)
+            return read_batch(batches[index], buffers[index % len(buffers)], workers.readers)
 
-    def write(file: SliceFile, source: SourceSlice, hu: NDArray[np.float32]) -> int:
-        name = f"{derived_sop_uid(file.sop_instance_uid, derivation)}.dcm"
+    def write(batch: Batch, hu: NDArray[np.float32]) -> int:
         with clock.measure("write"):
-            return write_derived(source, hu, derivation, folder / name)
+            return writer.write(batch, hu)
 
-    reading = [executor.submit(read, file) for file in batches[0]]
-    writing: list[Future[int]] = []
+    def collect(writing: Future[int], batch: Batch) -> int:
+        written = writing.result()
+        on_written(len(batch.files))
+        return written
+
+    reading = workers.executor.submit(read, 0)
+    writing: tuple[Future[int], Batch] | None = None
     try:
-        for index, batch in enumerate(batches):
-            sources = [future.result() for future in reading]
-            following = batches[index + 1] if index + 1 < len(batches) else ()
-            reading = [executor.submit(read, file) for file in following]
+        for index in range(len(batches)):
+            batch = reading.result()
+            if index + 1 < len(batches):
+                reading = workers.executor.submit(read, index + 1)
             with clock.measure("infer"):
-                hu = harmonizer(np.stack([source.hu for source in sources]))
-            clips += _collect(writing, on_written)
-            writing = [executor.submit(write, *job) for job in zip(batch, sources, hu, strict=True)]
+                hu = harmonizer(batch.hu)
             if index == middle // size:
-                pair = sources[middle % size].hu, hu[middle % size]
-        clips += _collect(writing, on_written)
+                pair = batch.hu[middle % size].copy(), hu[middle % size].copy()
+            if writing is not None:
+                clips += collect(*writing)
+            writing = workers.executor.submit(write, batch, hu), batch
+        assert writing is not None
+        clips += collect(*writing)
     finally:
-        pending: list[Future[Any]] = [*reading, *writing]
+        pending: list[Future[Any]] = [reading] if writing is None else [reading, writing[0]]
         for future in pending:
             future.cancel()
         wait(pending)
     assert pair is not None
     return StreamedSeries(clips, pair)
-
-
-def _collect(writing: list[Future[int]], on_written: Callable[[], None]) -> int:
-    clips = 0
-    for future in writing:
-        clips += future.result()
-        on_written()
-    return clips

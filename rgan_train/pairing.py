@@ -196,12 +196,13 @@ def _find_all(folders: Iterable[Path]) -> list[Series]:
 def _regrouped(uid: str, parts: Iterable[Series]) -> list[Series]:
     from rgan_sdk.dicom.grouping import group_slices
     from rgan_sdk.dicom.header import read_header
+    from rgan_sdk.dicom.stamp import checksum
 
     paths: dict[str, Path] = {}
-    for part in parts:
-        for item in part.slices:
-            paths.setdefault(item.sha256, item.path)
     try:
+        for part in parts:
+            for item in part.slices:
+                paths.setdefault(checksum(item.path, item.stamp), item.path)
         return group_slices(map(read_header, paths.values()))
     except (DicomError, OSError) as exc:
         raise TrainingError(

@@ -75,7 +75,14 @@ std::vector<rgan::SourceSlice> read_batch(
   return rgan::read_batch(jobs, rows, columns, out.data(), pool);
 }
 
-std::vector<std::pair<std::optional<std::string>, std::size_t>> write_batch(
+// Whether a slower writer may do better, or only has to say what is wrong.
+bool is_handed_back(const rgan::Written& written) {
+  const rgan::Problem problem = written.verdict.problem;
+  return !written.verdict && problem != rgan::Problem::cannot_write &&
+         problem != rgan::Problem::no_memory;
+}
+
+std::vector<rgan::Written> write_batch(
     const std::vector<const rgan::SourceSlice*>& sources, Batch<const float> hu,
     const rgan::SplicePlan& plan,
     const std::vector<std::tuple<nb::bytes, nb::bytes, Elements>>& files, bool durable,
@@ -95,15 +102,8 @@ std::vector<std::pair<std::optional<std::string>, std::size_t>> write_batch(
   for (const auto& [path, file_meta, elements] : files) {
     jobs.push_back({to_string(path), to_vector(file_meta), to_elements(elements)});
   }
-  std::vector<rgan::Written> written;
-  {
-    const nb::gil_scoped_release release;
-    written = rgan::write_batch(sources, hu.data(), plan, jobs, durable, pool);
-  }
-  std::vector<std::pair<std::optional<std::string>, std::size_t>> results;
-  results.reserve(written.size());
-  for (const rgan::Written& one : written) results.emplace_back(problem(one.verdict), one.clips);
-  return results;
+  const nb::gil_scoped_release release;
+  return rgan::write_batch(sources, hu.data(), plan, jobs, durable, pool);
 }
 
 std::vector<rgan::SplicePlan::Representation> to_representations(
@@ -129,10 +129,6 @@ void make_plan(rgan::SplicePlan* self, const rgan::SourceSlice& first, const Ele
   std::ranges::sort(plan.removed);
   std::ranges::sort(plan.representations, {}, &rgan::SplicePlan::Representation::tag);
   new (self) rgan::SplicePlan(std::move(plan));
-}
-
-nb::bytes as_bytes(const std::vector<std::uint8_t>& bytes) {
-  return nb::bytes(bytes.data(), bytes.size());
 }
 
 template <auto Member>
@@ -176,9 +172,17 @@ void define_source(nb::module_& module) {
                                 "A slice that was read, less its pixels; see rgan/batch.hpp.")
       .def_prop_ro("problem",
                    [](const rgan::SourceSlice& slice) { return problem(slice.verdict); },
-                   "Why the file is handed back; None where its place in the batch is filled.")
-      .def_prop_ro("head", [](const rgan::SourceSlice& slice) { return as_bytes(slice.head); },
-                   "The file up to its pixel data.");
+                   "Why the file is handed back; None where its place in the batch is filled.");
+}
+
+void define_written(nb::module_& module) {
+  nb::class_<rgan::Written>(module, "Written", "What became of one file to be written.")
+      .def_prop_ro("problem",
+                   [](const rgan::Written& written) { return problem(written.verdict); },
+                   "Why the file was not written; None where it was.")
+      .def_prop_ro("handed_back", &is_handed_back,
+                   "Whether the slice itself is the reason, not the disk or the memory.")
+      .def_ro("clips", &rgan::Written::clips, "Pixels that could not be stored as computed.");
 }
 
 }  // namespace
@@ -189,6 +193,7 @@ void define_dicom(nb::module_& module) {
       .def_prop_ro("threads", &rgan::ThreadPool::threads);
   define_head(module);
   define_source(module);
+  define_written(module);
   nb::class_<rgan::SplicePlan>(module, "SplicePlan",
                                "How the headers of a series become derived ones; see "
                                "rgan/splice.hpp.")
@@ -203,5 +208,5 @@ void define_dicom(nb::module_& module) {
   module.def("write_batch", &write_batch, "sources"_a, "hu"_a.noconvert(), "plan"_a, "files"_a,
              "durable"_a, "pool"_a,
              "Write the derived objects of sources with hu [N, H, W] float32; each file is a path,"
-             "\nits file meta information and its own elements. Return problem and clips of each.");
+             "\nits file meta information and its own elements.");
 }

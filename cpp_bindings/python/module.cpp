@@ -68,6 +68,7 @@ void define(nb::module_& module) {
 
 NB_MODULE(_core, module) {
   module.doc() = "Native core of rgan_sdk. Every function releases the GIL.";
+  nb::set_leak_warnings(false);  // of what is alive when a user interrupts
   define<std::uint8_t>(module);
   define<std::int8_t>(module);
   define<std::uint16_t>(module);

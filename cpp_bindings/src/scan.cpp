@@ -38,6 +38,8 @@ std::vector<Head> scan(const std::vector<std::string>& paths, ThreadPool& pool) 
     } catch (const std::bad_alloc&) {
       heads[i].verdict = {Problem::no_memory};
     }
+    // Its texts may point into what another file is read into next.
+    if (!heads[i].verdict) heads[i].header = {};
   });
   return heads;
 }

@@ -57,6 +57,12 @@ OUTPUT/<new series UID>/<new SOP UID>.dcm. For research use, not a medical devic
 )
 @any_kernel_option
 @click.option("--preview", is_flag=True, help="Write before/after pictures to OUTPUT/previews.")
+@click.option(
+    "--durable/--no-durable",
+    default=True,
+    show_default=True,
+    help="Have each series on the disk before it appears, so that it survives a power cut.",
+)
 @report_option
 @click.option("--dry-run", is_flag=True, help="Only show what would be done; write nothing.")
 def command(
@@ -69,6 +75,7 @@ def command(
     workers: int | None,
     any_kernel: bool,
     preview: bool,
+    durable: bool,
     report: Path | None,
     dry_run: bool,
 ) -> None:
@@ -86,7 +93,13 @@ def command(
     with Harmonizer.load(model, engine=engine, device=device, batch_size=size) as harmonizer:
         click.echo(f"{harmonizer.model.card.name} on {harmonizer.engine.description}", err=True)
         if dry_run:
-            result = plan_directory(source, destination, harmonizer, any_kernel=any_kernel)
+            result = plan_directory(
+                source,
+                destination,
+                harmonizer,
+                any_kernel=any_kernel,
+                checksums=report is not None,
+            )
         else:
             with RunProgress() as progress:
                 result = harmonize_directory(
@@ -96,6 +109,8 @@ def command(
                     any_kernel=any_kernel,
                     workers=workers,
                     preview=preview,
+                    checksums=report is not None,
+                    durable=durable,
                     observer=progress,
                 )
     if report is not None:

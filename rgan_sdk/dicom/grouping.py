@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from rgan_sdk.dicom.header import SliceHeader, Vector
+from rgan_sdk.dicom.stamp import Stamp
 from rgan_sdk.errors import InvalidSeriesError
 
 ORIENTATION_TOLERANCE: Final = 1e-3
@@ -24,8 +25,8 @@ class SliceFile:
         mm along the slice normal of the series.
     origin
         ImagePositionPatient: x, y, z of the first pixel's centre, mm.
-    sha256
-        Of the whole file, hexadecimal.
+    stamp
+        Of the file when it was found.
     """
 
     path: Path
@@ -34,7 +35,7 @@ class SliceFile:
     origin: Vector
     rows: int
     columns: int
-    sha256: str
+    stamp: Stamp
 
 
 @dataclass(frozen=True)
@@ -140,7 +141,7 @@ def _series(number: int, headers: list[SliceHeader]) -> Series:
             origin=header.origin,
             rows=header.rows,
             columns=header.columns,
-            sha256=header.sha256,
+            stamp=header.stamp,
         )
         for header in headers
     ]

@@ -21,6 +21,7 @@ from pydicom.uid import (
 from rgan_sdk.dicom import pixels, values
 from rgan_sdk.dicom.discovery import inflated, opened, opened_raw
 from rgan_sdk.dicom.pixels import PixelFormat, Rescale
+from rgan_sdk.dicom.stamp import Stamp
 from rgan_sdk.dicom.uids import CODING_SCHEME, HARMONIZED_CODE, IDENTITY_CODE
 from rgan_sdk.errors import DicomError, IneligibleError, InvalidSeriesError, UnreadableFileError
 
@@ -55,7 +56,7 @@ _KEYWORDS: Final[list[str]] = [
     "RescaleIntercept",
     "RescaleType",
 ]
-_NOT_SLICES: Final = {
+NOT_SLICES: Final = {
     "LOCALIZER": "localizer",
     "SCREEN SAVE": "screen save",
     "DOSE_INFO": "dose report",
@@ -74,7 +75,7 @@ class SliceHeader:
     """A CT slice that could be harmonized, as far as its header tells."""
 
     path: Path
-    sha256: str
+    stamp: Stamp
     sop_instance_uid: str
     series_instance_uid: str
     study_instance_uid: str
@@ -107,8 +108,7 @@ def read_header(path: Path) -> SliceHeader:
         dataset = dcmread(file, stop_before_pixels=True, force=True, specific_tags=_KEYWORDS)
         require_eligible(dataset)
         _require_pixel_data(dataset, file)
-        raw.seek(0)
-        return _header(dataset, path, hashlib.file_digest(raw, "sha256").hexdigest())
+        return _header(dataset, path, Stamp.of(os.fstat(raw.fileno())))
 
 
 def series_of(path: Path) -> str | None:
@@ -143,8 +143,8 @@ def require_eligible(dataset: Dataset) -> None:
     if modality and modality != "CT":
         raise IneligibleError(f"Modality {values.shown(modality)}, not CT")
     for term in values.texts(dataset, "ImageType")[2:]:
-        if term in _NOT_SLICES:
-            raise IneligibleError(_NOT_SLICES[term])
+        if term in NOT_SLICES:
+            raise IneligibleError(NOT_SLICES[term])
     for code, reason in _OWN_OBJECTS.items():
         if _has_own_code(dataset, code):
             raise IneligibleError(reason)
@@ -181,7 +181,7 @@ def _require_pixel_data(dataset: Dataset, file: BinaryIO) -> None:
         raise UnreadableFileError(f"truncated: PixelData of {declared} bytes, {left} are left")
 
 
-def _header(dataset: Dataset, path: Path, sha256: str) -> SliceHeader:
+def _header(dataset: Dataset, path: Path, stamp: Stamp) -> SliceHeader:
     pixel_format = PixelFormat.of(dataset)
     Rescale.of(dataset)
     pixels.padding_range(dataset, pixel_format)
@@ -192,12 +192,12 @@ def _header(dataset: Dataset, path: Path, sha256: str) -> SliceHeader:
     patient = values.text(dataset, "PatientID") or study
     return SliceHeader(
         path=path,
-        sha256=sha256,
+        stamp=stamp,
         sop_instance_uid=values.uid(dataset, "SOPInstanceUID"),
         series_instance_uid=values.uid(dataset, "SeriesInstanceUID"),
         study_instance_uid=study,
         frame_of_reference_uid=values.text(dataset, "FrameOfReferenceUID"),
-        patient=hashlib.sha256(patient.encode(errors="replace")).hexdigest()[:12],
+        patient=pseudonym(patient),
         manufacturer=values.text(dataset, "Manufacturer"),
         convolution_kernel=values.text(dataset, "ConvolutionKernel") or None,
         rows=pixel_format.rows,
@@ -217,13 +217,23 @@ def _thickness(dataset: Dataset) -> float | None:
 
 def _orientation(dataset: Dataset) -> Vector:
     cosines = values.numbers(dataset, "ImageOrientationPatient", 6)
-    row, column = cosines[:3], cosines[3:]
-    products = [_dot(row, row) - 1, _dot(column, column) - 1, _dot(row, column)]
-    if max(abs(product) for product in products) > 1e-2:
+    if not are_orthonormal(cosines):
         raise InvalidSeriesError(
             f"ImageOrientationPatient {cosines} is not two orthogonal unit vectors"
         )
     return cosines
+
+
+def are_orthonormal(cosines: Vector) -> bool:
+    """Tell whether two directions, ``(xr, yr, zr, xc, yc, zc)``, are orthogonal unit vectors."""
+    row, column = cosines[:3], cosines[3:]
+    products = (_dot(row, row) - 1, _dot(column, column) - 1, _dot(row, column))
+    return max(abs(product) for product in products) <= 1e-2
+
+
+def pseudonym(patient: str) -> str:
+    """Return what stands for a patient: 12 hexadecimal digits of the SHA-256 of a text."""
+    return hashlib.sha256(patient.encode(errors="replace")).hexdigest()[:12]
 
 
 def _dot(a: Vector, b: Vector) -> float:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 import io
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, Final
@@ -16,6 +16,7 @@ from rgan_sdk import hu as rescaling
 from rgan_sdk.dicom import pixels
 from rgan_sdk.dicom.discovery import inflated, opened_raw
 from rgan_sdk.dicom.pixels import PixelFormat, Rescale
+from rgan_sdk.dicom.stamp import CHANGED, Stamp
 from rgan_sdk.errors import IneligibleError, InvalidSeriesError, UnreadableFileError
 
 MAX_FILE_BYTES: Final = 1 << 29
@@ -46,15 +47,15 @@ class SourceSlice:
     padding: NDArray[np.bool_] | None
 
 
-def read_slice(path: Path, sha256: str | None = None) -> SourceSlice:
+def read_slice(path: Path, stamp: Stamp | None = None) -> SourceSlice:
     """Read one CT slice.
 
     ``hu = float32(double(stored) * RescaleSlope + RescaleIntercept)``, PS3.3 C.11.1.1.2.
 
     Parameters
     ----------
-    sha256
-        ``SliceFile.sha256``: what the file must still be; None takes it as it is.
+    stamp
+        ``SliceFile.stamp``: what the file must still be; None takes it as it is.
 
     Raises
     ------
@@ -64,16 +65,16 @@ def read_slice(path: Path, sha256: str | None = None) -> SourceSlice:
         If there is no way from its stored values to HU, or the file has changed.
     """
     try:
-        return _read(path, sha256)
+        return _read(path, stamp)
     except (UnreadableFileError, IneligibleError) as error:
         raise UnreadableFileError(f"{path.name}: {error}") from error
     except InvalidSeriesError as error:
         raise InvalidSeriesError(f"{path.name}: {error}") from error
 
 
-def _read(path: Path, sha256: str | None) -> SourceSlice:
+def _read(path: Path, stamp: Stamp | None) -> SourceSlice:
     with opened_raw(path) as file:
-        content = io.BytesIO(_content(file, sha256))
+        content = io.BytesIO(_content(file, stamp))
         dataset = _plain(dcmread(inflated(content), force=True))
         if not dataset:  # pydicom drops what it has read when the file ends within an element
             raise UnreadableFileError("truncated, or without a data set")
@@ -94,15 +95,13 @@ def _read(path: Path, sha256: str | None) -> SourceSlice:
     return SourceSlice(dataset, stored, hu, padding)
 
 
-def _content(file: BinaryIO, sha256: str | None) -> bytes:
+def _content(file: BinaryIO, stamp: Stamp | None) -> bytes:
     """Read a file once, and check that it is the one that was found."""
+    if stamp is not None and Stamp.of(os.fstat(file.fileno())) != stamp:
+        raise InvalidSeriesError(CHANGED)
     content = file.read(MAX_FILE_BYTES + 1)
     if len(content) > MAX_FILE_BYTES:
         raise UnreadableFileError(f"larger than {MAX_FILE_BYTES >> 20} MiB: no CT slice")
-    if sha256 is not None and hashlib.sha256(content).hexdigest() != sha256:
-        raise InvalidSeriesError(
-            "changed during the run: its SHA-256 is not the one that was found; run again"
-        )
     return content
 
 

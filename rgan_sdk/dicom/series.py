@@ -10,7 +10,9 @@ from typing import Literal
 
 from rgan_sdk.dicom.discovery import walk
 from rgan_sdk.dicom.grouping import Series, SliceFile, group_slices, slice_normal
-from rgan_sdk.dicom.header import SliceHeader, read_header, series_of
+from rgan_sdk.dicom.header import SliceHeader, series_of
+from rgan_sdk.dicom.scanner import scan_headers
+from rgan_sdk.dicom.stamp import checksum
 from rgan_sdk.errors import DicomError, IneligibleError, InvalidSeriesError
 
 __all__ = [
@@ -78,10 +80,14 @@ def find_series(root: Path, on_file: Callable[[], None] | None = None) -> Invent
         If ``root`` itself cannot be read. Whatever is wrong below it is in the inventory.
     """
     search = _Search(root)
-    for path, problem in walk(root):
-        search.look_at(path, problem)
-        if on_file is not None:
-            on_file()
+    found = walk(root)
+    for path, problem in found:
+        if problem is not None:
+            search.note(path, problem)
+            if on_file is not None:
+                on_file()
+    for path, header in scan_headers([path for path, problem in found if problem is None], on_file):
+        search.note(path, header)
     search.settle_repeated_uids()
     return search.inventory()
 
@@ -93,22 +99,19 @@ class _Search:
         self._faults: dict[str, list[FileOutcome]] = defaultdict(list)
         self._outcomes: list[FileOutcome] = []
 
-    def look_at(self, path: Path, problem: OSError | IneligibleError | None) -> None:
-        try:
-            if problem is not None:
-                raise problem
-            header = read_header(path)
-        except IneligibleError as error:
-            self._outcomes.append(FileOutcome(path, "skipped", str(error)))
-        except DicomError as error:
-            outcome = FileOutcome(path, "failed", str(error))
-            series = series_of(path)
-            (self._outcomes if series is None else self._faults[series]).append(outcome)
-        except OSError as error:
-            reason = f"cannot be read: {error.strerror}"
-            self._outcomes.append(FileOutcome(path, "failed", reason))
-        else:
-            self._headers[header.series_instance_uid].append(header)
+    def note(self, path: Path, found: SliceHeader | DicomError | OSError) -> None:
+        match found:
+            case SliceHeader():
+                self._headers[found.series_instance_uid].append(found)
+            case IneligibleError():
+                self._outcomes.append(FileOutcome(path, "skipped", str(found)))
+            case DicomError():
+                outcome = FileOutcome(path, "failed", str(found))
+                series = series_of(path)
+                (self._outcomes if series is None else self._faults[series]).append(outcome)
+            case OSError():
+                reason = f"cannot be read: {found.strerror}"
+                self._outcomes.append(FileOutcome(path, "failed", reason))
 
     def settle_repeated_uids(self) -> None:
         """Skip identical copies; fail the series of files that share a UID and differ."""
@@ -116,9 +119,16 @@ class _Search:
         for header in _in_path_order(self._headers):
             by_uid[header.sop_instance_uid].append(header)
         for uid, headers in by_uid.items():
+            if len(headers) == 1:
+                continue
             kept: dict[str, SliceHeader] = {}
             for header in headers:
-                first = kept.setdefault(header.sha256, header)
+                try:
+                    content = checksum(header.path, header.stamp)
+                except DicomError as error:
+                    self._fail(header, str(error))
+                    continue
+                first = kept.setdefault(content, header)
                 if first is not header:
                     reason = f"identical duplicate of {self._name(first.path)}"
                     self._outcomes.append(FileOutcome(header.path, "skipped", reason))
@@ -130,9 +140,12 @@ class _Search:
         names = " and ".join(self._name(header.path) for header in headers[:2])
         reason = f"SOPInstanceUID {uid} stands for different content in {names}"
         for header in headers:
-            series = header.series_instance_uid
-            self._faults[series].append(FileOutcome(header.path, "failed", reason))
-            self._headers[series].remove(header)
+            self._fail(header, reason)
+
+    def _fail(self, header: SliceHeader, reason: str) -> None:
+        series = header.series_instance_uid
+        self._faults[series].append(FileOutcome(header.path, "failed", reason))
+        self._headers[series].remove(header)
 
     def _name(self, path: Path) -> str:
         return path.relative_to(self._root).as_posix()

@@ -114,7 +114,7 @@ def write_simulated_series(
     clips = 0
     with _whole(folder) as staging:
         for file in series.slices:
-            source = read_slice(file.path, file.sha256)
+            source = read_slice(file.path, file.stamp)
             hu = change(file, source)
             try:
                 header = simulated_header(source.dataset, simulation, series.group)

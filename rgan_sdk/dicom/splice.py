@@ -104,7 +104,7 @@ def _representations(dataset: Dataset) -> list[tuple[int, str]]:
     found: dict[int, set[str]] = {}
     for element in dataset.iterall():
         found.setdefault(int(element.tag), set()).add(str(element.VR))
-    return [(tag, *names) for tag, names in found.items() if len(names) == 1]
+    return [(tag, names.pop()) for tag, names in found.items() if len(names) == 1]
 
 
 class _FileMeta:

@@ -13,7 +13,7 @@ from pydicom.multival import MultiValue
 
 from rgan_sdk.errors import InvalidSeriesError
 
-_UID = re.compile(r"\d+(\.\d+)+")
+UID = re.compile(r"\d+(\.\d+)+")
 _TERMS = frozenset(
     (
         *(
@@ -90,7 +90,7 @@ def uid(dataset: Dataset, keyword: str) -> str:
     found = texts(dataset, keyword)
     if not found:
         raise InvalidSeriesError(f"{keyword} is missing")
-    if len(found) > 1 or len(found[0]) > 64 or not _UID.fullmatch(found[0]):
+    if len(found) > 1 or len(found[0]) > 64 or not UID.fullmatch(found[0]):
         raise InvalidSeriesError(f"{keyword} is not a valid UID")
     return found[0]
 

@@ -57,7 +57,7 @@ def read_slice_pair(source: Path, target: Path, number: int) -> SlicePair:
     if number >= len(a.slices):
         raise ConfigurationError(f"there is no slice {number}, only 0 to {len(a.slices) - 1}")
     files = a.slices[number], b.slices[number]
-    source_hu, target_hu = (read_slice(file.path, file.sha256).hu for file in files)
+    source_hu, target_hu = (read_slice(file.path, file.stamp).hu for file in files)
     uids = files[0].sop_instance_uid, files[1].sop_instance_uid
     return SlicePair(source_hu, target_hu, kernel_of(a), kernel_of(b), uids)
 

@@ -74,7 +74,8 @@ class LinearFilter(HarmonizationNetwork):
         size = padded.shape[-2:]
         spectrum = torch.fft.rfft2(padded) * torch.fft.rfft2(self.kernel, size).conj()
         height, width = (edge - 2 * self.margin for edge in size)
-        return torch.fft.irfft2(spectrum, size)[..., :height, :width]
+        inside: Tensor = torch.fft.irfft2(spectrum, size)[..., :height, :width]
+        return inside
 
 
 class Linear(Method):

@@ -14,8 +14,8 @@ namespace rgan {
 struct Head {
   Verdict verdict;
   Stamp stamp;
-  SliceHeader header;
-  std::vector<std::uint8_t> bytes;  // empty where the verdict is a problem
+  SliceHeader header;               // empty where the verdict is a problem
+  std::vector<std::uint8_t> bytes;
 };
 
 // Read the heads of files: one open and, as a rule, one read each. A problem with a file is its

@@ -14,6 +14,7 @@ from support.dicom_phantoms import CANARY, ct_dataset, save, uid, write_ct
 
 from rgan_sdk.dicom import pixels
 from rgan_sdk.dicom.header import read_header, series_of
+from rgan_sdk.dicom.stamp import Stamp, checksum
 from rgan_sdk.dicom.uids import code
 from rgan_sdk.errors import DicomError, IneligibleError, InvalidSeriesError, UnreadableFileError
 
@@ -21,7 +22,6 @@ from rgan_sdk.errors import DicomError, IneligibleError, InvalidSeriesError, Unr
 def test_a_header_holds_what_the_file_says(tmp_path: Path):
     path = write_ct(tmp_path / "file", ConvolutionKernel=["Br38f", "3"])
     header = read_header(path)
-    assert header.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
     assert header.convolution_kernel == "Br38f"
     assert (header.rows, header.columns) == (16, 16)
     assert header.origin == (-10.0, -20.0, 30.0)
@@ -153,11 +153,17 @@ def test_pixel_data_must_be_as_long_as_the_matrix(tmp_path: Path):
         read_header(path)
 
 
-def test_header_and_hash_come_from_one_opening(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_a_stamp_tells_whether_a_file_is_the_one_that_was_found(tmp_path: Path):
     path = write_ct(tmp_path / "file")
-    expected = hashlib.sha256(path.read_bytes()).hexdigest()
-    monkeypatch.setattr(Path, "open", None)
-    assert read_header(path).sha256 == expected
+    stamp = read_header(path).stamp
+    assert stamp == Stamp.of(path.stat())
+    assert checksum(path, stamp) == hashlib.sha256(path.read_bytes()).hexdigest()
+    write_ct(path, PatientSex="F")
+    with pytest.raises(InvalidSeriesError, match="file: changed during the run"):
+        checksum(path, stamp)
+    path.unlink()
+    with pytest.raises(UnreadableFileError, match="file: cannot be read: No such file"):
+        checksum(path, stamp)
 
 
 def test_a_missing_codec_names_the_syntax_and_the_cure(

@@ -95,18 +95,17 @@ def write_both_ways(paths, folder, derivation=DERIVATION):
     uids = [str(source.dataset.SOPInstanceUID) for source in sources]
     jobs = [series.job(sop_uid, folder) for sop_uid in uids]
     results = _core.write_batch(natives, hu + noise, series.plan, jobs, False, POOL)
-    for source, sop_uid, image, (problem, clips) in zip(
-        sources, uids, hu + noise, results, strict=True
-    ):
-        if problem is not None:
+    for source, sop_uid, image, written in zip(sources, uids, hu + noise, results, strict=True):
+        if written.problem is not None:
+            assert written.handed_back
             continue
         expected = derive(source, image, derivation)
         wanted = dcmread(io.BytesIO(encode(expected.dataset)))
         got = dcmread(folder / f"{derived_sop_uid(sop_uid, derivation)}.dcm")
         assert got == wanted
         assert got.file_meta == wanted.file_meta
-        assert clips == expected.clips
-    return [problem for problem, _ in results]
+        assert written.clips == expected.clips
+    return [written.problem for written in results]
 
 
 def test_real_files():
@@ -193,8 +192,8 @@ def test_what_is_not_finite_is_not_written(tmp_path):
         image = hu.copy()
         image[3, 4] = bad
         job = series.job("1.2.3", tmp_path)
-        ((problem, _),) = _core.write_batch([native], image[None], series.plan, [job], True, POOL)
-        assert problem == "NaN or infinite values"
+        (written,) = _core.write_batch([native], image[None], series.plan, [job], True, POOL)
+        assert written.problem == "NaN or infinite values"
     assert list(tmp_path.iterdir()) == [path]
 
 
@@ -203,12 +202,13 @@ def test_what_cannot_be_written_leaves_nothing(tmp_path):
     native, hu = read(path, 16, 16)
     series = SplicedSeries(read_slice(path), native, DERIVATION)
     job = series.job("1.2.3", tmp_path / "absent")
-    ((problem, _),) = _core.write_batch([native], hu[None], series.plan, [job], False, POOL)
-    assert problem == "cannot be written: No such file or directory"
+    (written,) = _core.write_batch([native], hu[None], series.plan, [job], False, POOL)
+    assert written.problem == "cannot be written: No such file or directory"
+    assert not written.handed_back
     job = series.job("1.2.3", tmp_path)
     for expected in (None, "cannot be written: File exists"):
-        ((problem, _),) = _core.write_batch([native], hu[None], series.plan, [job], False, POOL)
-        assert problem == expected
+        (written,) = _core.write_batch([native], hu[None], series.plan, [job], False, POOL)
+        assert written.problem == expected
     assert len(list(tmp_path.iterdir())) == 2
 
 

@@ -1,0 +1,92 @@
+"""The headers of many files: natively where that will do, through pydicom elsewhere."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import Final
+
+from pydicom.uid import CTImageStorage
+
+from rgan_sdk import _core
+from rgan_sdk.dicom.header import NOT_SLICES, SliceHeader, are_orthonormal, pseudonym, read_header
+from rgan_sdk.dicom.stamp import Stamp
+from rgan_sdk.dicom.values import UID
+from rgan_sdk.errors import DicomError
+
+CHUNK: Final = 256
+
+Scanned = tuple[Path, SliceHeader | DicomError]
+
+
+def scan_headers(
+    paths: Sequence[Path], on_file: Callable[[], None] | None = None
+) -> Iterator[Scanned]:
+    """Read the headers of files, in parallel, and yield them in the order of the paths.
+
+    Parameters
+    ----------
+    on_file
+        Called after each file has been looked at.
+
+    Yields
+    ------
+    tuple of Path and SliceHeader or DicomError
+        The header, or why there is none, as ``read_header`` raises it.
+    """
+    pool = _core.ThreadPool(os.cpu_count() or 1)
+    remaining = iter(paths)
+    while chunk := list(islice(remaining, CHUNK)):
+        heads = _core.scan([os.fsencode(path) for path in chunk], pool)
+        for path, head in zip(chunk, heads, strict=True):
+            yield path, _header(path, head)
+            if on_file is not None:
+                on_file()
+
+
+def _header(path: Path, head: _core.Head) -> SliceHeader | DicomError:
+    if _is_plain(head):
+        return _from_head(path, head)
+    # Whatever is not plainly a CT slice is told in full by the slower reader.
+    try:
+        return read_header(path)
+    except DicomError as error:
+        return error
+
+
+def _is_plain(head: _core.Head) -> bool:
+    if head.problem is not None:
+        return False
+    uids = (head.sop_instance_uid, head.series_instance_uid, head.study_instance_uid)
+    return (
+        head.sop_class_uid == CTImageStorage
+        and head.modality in ("", "CT")
+        and head.photometric_interpretation[:10] in ("", "MONOCHROME")
+        and not any(term.strip() in NOT_SLICES for term in head.image_type.split("\\")[2:])
+        and all(len(uid) <= 64 and re.fullmatch(UID, uid) for uid in uids)
+        and min(head.pixel_spacing) > 0
+        and are_orthonormal(tuple(head.orientation))
+    )
+
+
+def _from_head(path: Path, head: _core.Head) -> SliceHeader:
+    return SliceHeader(
+        path=path,
+        stamp=Stamp(*head.stamp),
+        sop_instance_uid=head.sop_instance_uid,
+        series_instance_uid=head.series_instance_uid,
+        study_instance_uid=head.study_instance_uid,
+        frame_of_reference_uid=head.frame_of_reference_uid,
+        patient=pseudonym(head.patient_id or head.study_instance_uid),
+        manufacturer=head.manufacturer,
+        convolution_kernel=head.convolution_kernel or None,
+        rows=head.rows,
+        columns=head.columns,
+        pixel_spacing=tuple(head.pixel_spacing),
+        slice_thickness=head.slice_thickness,
+        orientation=tuple(head.orientation),
+        origin=tuple(head.position),
+    )
