@@ -16,6 +16,7 @@
     │   ├── InvalidSeriesError  the series contradicts itself or lacks what is needed
     │   └── IneligibleError     valid, but not something to harmonize: to be skipped
     ├── OutputError             results cannot be written
+    │   └── OutputBusyError     another run writes there
     ├── WeightsError            pretrained weights cannot be loaded
     └── TrainingError           training data or a training run cannot be used
 
@@ -80,6 +81,10 @@ class IneligibleError(DicomError):
 
 class OutputError(RganError):
     """Results cannot be written."""
+
+
+class OutputBusyError(OutputError):
+    """Another run writes to the same output folder."""
 
 
 class WeightsError(RganError):

@@ -7,6 +7,7 @@ goes wrong with one series is reported, and the next one goes on.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
@@ -20,16 +21,17 @@ from pathlib import Path
 import rgan_sdk
 from rgan_sdk.dicom.derived import Derivation, derived_series_uid
 from rgan_sdk.dicom.series import Series
-from rgan_sdk.dicom.writer import sync
 from rgan_sdk.errors import ConfigurationError, OutputError, RganError
+from rgan_sdk.files import sync
 from rgan_sdk.harmonizer import Harmonizer
-from rgan_sdk.planning import Observer, Plan, SilentObserver, make_plan
+from rgan_sdk.journal import STATE_FOLDER, FinishedSeries, Journal, RunIdentity, locked
+from rgan_sdk.planning import Observer, Plan, Shard, SilentObserver, make_plan
 from rgan_sdk.preview import write_preview
 from rgan_sdk.report import Report, SeriesEntry
 from rgan_sdk.streaming import StageClock, StreamedSeries, Workers, stream_series
 
-STATE_FOLDER = ".rgan"
 PREVIEW_FOLDER = "previews"
+SOFTWARE = f"rgan-sdk {rgan_sdk.__version__}"
 
 
 def harmonize_directory(
@@ -42,16 +44,21 @@ def harmonize_directory(
     preview: bool = False,
     checksums: bool = False,
     durable: bool = True,
+    resume: bool = True,
+    shard: Shard | None = None,
     observer: Observer | None = None,
 ) -> Report:
     """Harmonize each eligible CT series below a folder.
+
+    A run on the same folders goes on where an earlier one was stopped: what is finished is
+    not done again, and what is not finished is done from the start.
 
     Parameters
     ----------
     source
         Folder that is searched recursively; nothing in it is changed.
     destination
-        Empty or absent folder; gets one folder per new series.
+        Absent or empty, or of a run to go on with; gets one folder per new series.
     any_kernel
         Also take series whose kernel the model's card does not name.
     workers
@@ -63,6 +70,11 @@ def harmonize_directory(
     durable
         Whether a series is on the disk, and not only in the system's memory, before it appears:
         then it survives a power cut. Without it a run is faster.
+    resume
+        False refuses a ``destination`` that is not empty.
+    shard
+        Take only a part of the series, for one of several machines; each needs a
+        ``destination`` of its own.
     observer
         Is told how the run goes on.
 
@@ -75,27 +87,28 @@ def harmonize_directory(
     ------
     ConfigurationError, OutputError
         If the folders cannot be used; errors of single series are in the report.
+    OutputBusyError
+        If another run writes to ``destination``.
     """
     source, destination = Path(source), Path(destination)
     if workers is not None and workers < 1:
         raise ConfigurationError(f"workers = {workers} must be at least 1")
-    timestamp = run_timestamp()
     observer = observer or SilentObserver()
-    with (
-        _claimed(source, destination),
-        Workers(workers or os.cpu_count() or 1) as threads,
-    ):
+    check_folders(source, destination, resume=resume)
+    with locked(destination), Workers(workers or os.cpu_count() or 1) as threads:
+        journal = Journal(destination, _identity(harmonizer, any_kernel, shard), run_timestamp())
         plan = make_plan(
             source,
             harmonizer.model.card,
             any_kernel=any_kernel,
+            shard=shard,
             checksums=checksums,
             observer=observer,
         )
         _describe(plan.report, harmonizer)
-        plan.report.timestamp = timestamp.isoformat()
+        plan.report.timestamp = journal.timestamp.isoformat()
         observer.planned(len(plan.chosen), sum(len(series.slices) for series in plan.chosen))
-        run = _Run(plan, destination, harmonizer, timestamp, preview, durable, observer, threads)
+        run = _Run(plan, destination, harmonizer, journal, preview, durable, observer, threads)
         for series in plan.chosen:
             observer.finished(run.harmonize(series))
     plan.report.stages = {stage: round(busy, 3) for stage, busy in run.clock.busy.items()}
@@ -109,6 +122,8 @@ def plan_directory(
     *,
     any_kernel: bool = False,
     checksums: bool = False,
+    resume: bool = True,
+    shard: Shard | None = None,
 ) -> Report:
     """Report what ``harmonize_directory`` would do, and write nothing.
 
@@ -117,9 +132,13 @@ def plan_directory(
     ConfigurationError, OutputError
         Where ``harmonize_directory`` would refuse the folders.
     """
-    check_folders(Path(source), Path(destination))
+    check_folders(Path(source), Path(destination), resume=resume)
     plan = make_plan(
-        Path(source), harmonizer.model.card, any_kernel=any_kernel, checksums=checksums
+        Path(source),
+        harmonizer.model.card,
+        any_kernel=any_kernel,
+        shard=shard,
+        checksums=checksums,
     )
     _describe(plan.report, harmonizer)
     return plan.as_report()
@@ -143,7 +162,7 @@ class _Run:
     plan: Plan
     destination: Path
     harmonizer: Harmonizer
-    timestamp: datetime
+    journal: Journal
     preview: bool
     durable: bool
     observer: Observer
@@ -154,8 +173,10 @@ class _Run:
         """Harmonize one series and report it, whatever happens."""
         derivation = self._derivation(series)
         uid = derived_series_uid(series.series_instance_uid, derivation)
+        if self.journal.is_in_place(uid):
+            return self._conclude_earlier(series, uid)
         try:
-            with _staged(self.destination, uid, durable=self.durable) as folder:
+            with self._staged(uid) as folder:
                 streamed = stream_series(
                     series,
                     self.harmonizer,
@@ -166,6 +187,7 @@ class _Run:
                     durable=self.durable,
                     on_written=self.observer.written,
                 )
+                self.journal.note(FinishedSeries(uid, _sources(series), streamed.clips))
         except RganError as exc:
             return self.plan.conclude(series, "failed", self._shareable(str(exc)))
         except Exception as exc:  # one broken series must not end a night's batch
@@ -174,6 +196,37 @@ class _Run:
         if self.preview:
             self._write_preview(uid, series, streamed)
         return entry
+
+    def _conclude_earlier(self, series: Series, uid: str) -> SeriesEntry:
+        """Report a series that an earlier run has finished."""
+        self.observer.written(len(series.slices))
+        finished = self.journal.finished(uid)
+        if finished is None:
+            reason = f"{uid} is in OUTPUT, but not in its journal; choose another OUTPUT"
+            return self.plan.conclude(series, "failed", reason)
+        if finished.sources != _sources(series):
+            reason = f"its slices are not those that {uid} was made of; choose another OUTPUT"
+            return self.plan.conclude(series, "failed", reason)
+        return self.plan.conclude(series, "done", clips=finished.clips, output=uid)
+
+    @contextmanager
+    def _staged(self, uid: str) -> Iterator[Path]:
+        """Give a folder to write a series to; rename it into place, or remove it on an error."""
+        folder = self.journal.staging / uid
+        try:
+            folder.mkdir(mode=0o700)
+            yield folder
+            if self.durable:
+                sync(folder)
+            folder.rename(self.destination / uid)
+            if self.durable:
+                sync(self.destination)
+        except OSError as exc:
+            raise OutputError(
+                f"{self.destination}: cannot write series {uid} ({exc.strerror})"
+            ) from exc
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
 
     def _derivation(self, series: Series) -> Derivation:
         model = self.harmonizer.model
@@ -184,8 +237,8 @@ class _Run:
             model_sha256=model.sha256,
             configuration=_configuration(self.harmonizer),
             engine=self.harmonizer.engine.name,
-            software=f"rgan-sdk {rgan_sdk.__version__}",
-            timestamp=self.timestamp,
+            software=SOFTWARE,
+            timestamp=self.journal.timestamp,
             group=series.group,
         )
 
@@ -209,15 +262,15 @@ class _Run:
             self.plan.report.previews.append(path.relative_to(self.destination).as_posix())
 
 
-def check_folders(source: Path, destination: Path) -> None:
-    """Refuse folders that would mix input and output, or the results of two runs.
+def check_folders(source: Path, destination: Path, *, resume: bool = True) -> None:
+    """Refuse folders that would mix input and output, or results and other files.
 
     Raises
     ------
     ConfigurationError
         If ``source`` is no folder, or one lies inside the other.
     OutputError
-        If ``destination`` is not empty.
+        If ``destination`` is not empty and holds no run to go on with.
     """
     try:
         inner, outer = destination.resolve(), source.resolve()
@@ -231,48 +284,10 @@ def check_folders(source: Path, destination: Path) -> None:
         left_over = [path.name for path in destination.iterdir()] if destination.exists() else []
     except OSError as exc:
         raise ConfigurationError(f"{exc.filename}: cannot be used ({exc.strerror})") from exc
-    if left_over:
-        state = STATE_FOLDER in left_over
-        hint = f"{STATE_FOLDER} in it is of a run that goes on or was killed; " if state else ""
+    of_a_run = STATE_FOLDER in left_over
+    if left_over and not (of_a_run and resume):
+        hint = "leave --no-resume out to go on with its run, or " if of_a_run else ""
         raise OutputError(f"{destination}: is not empty; {hint}choose an empty or a new folder")
-
-
-@contextmanager
-def _claimed(source: Path, destination: Path) -> Iterator[None]:
-    """Make the output folder this run's own; only one run can make the state folder."""
-    check_folders(source, destination)
-    state = destination / STATE_FOLDER
-    try:
-        destination.mkdir(mode=0o700, parents=True, exist_ok=True)
-        state.mkdir(mode=0o700)
-    except FileExistsError as exc:
-        raise OutputError(
-            f"{destination}: another run writes there; choose another OUTPUT"
-        ) from exc
-    except OSError as exc:
-        raise OutputError(f"{destination}: cannot be used for output ({exc.strerror})") from exc
-    try:
-        yield
-    finally:
-        shutil.rmtree(state, ignore_errors=True)
-
-
-@contextmanager
-def _staged(destination: Path, uid: str, *, durable: bool) -> Iterator[Path]:
-    """Give a folder to write a series to; rename it into place, or remove it on an error."""
-    folder = destination / STATE_FOLDER / uid
-    try:
-        folder.mkdir(mode=0o700)
-        yield folder
-        if durable:
-            sync(folder)
-        folder.rename(destination / uid)
-        if durable:
-            sync(destination)
-    except OSError as exc:
-        raise OutputError(f"{destination}: cannot write series {uid} ({exc.strerror})") from exc
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _where(error: Exception) -> str:
@@ -282,6 +297,17 @@ def _where(error: Exception) -> str:
         f"unexpected {type(error).__name__} at {Path(place.filename).name}:{place.lineno}; "
         "please report this as a bug"
     )
+
+
+def _identity(harmonizer: Harmonizer, any_kernel: bool, shard: Shard | None) -> RunIdentity:
+    options = {"any_kernel": any_kernel, "shard": str(shard) if shard else None}
+    return RunIdentity(harmonizer.model.sha256, _configuration(harmonizer), SOFTWARE, options)
+
+
+def _sources(series: Series) -> str:
+    """Return a hash of which slices a series has, and how large their files are."""
+    lines = sorted(f"{file.sop_instance_uid} {file.stamp.size}\n" for file in series.slices)
+    return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
 def _configuration(harmonizer: Harmonizer) -> str:

@@ -48,6 +48,37 @@ class SilentObserver:
     def finished(self, entry: SeriesEntry) -> None: ...  # noqa: D102
 
 
+@dataclass(frozen=True)
+class Shard:
+    """One of several parts into which series are dealt, each whole, always in the same way.
+
+    Attributes
+    ----------
+    number, count
+        The first of four is 1 of 4.
+
+    Raises
+    ------
+    ConfigurationError
+        If there is no such part.
+    """
+
+    number: int
+    count: int
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.number <= self.count:
+            raise ConfigurationError(f"shard {self}: the number must be from 1 to {self.count}")
+
+    def __str__(self) -> str:
+        return f"{self.number}/{self.count}"
+
+    def holds(self, series_instance_uid: str) -> bool:
+        """Whether a series is of this part."""
+        digest = hashlib.sha256(series_instance_uid.encode()).digest()
+        return int.from_bytes(digest[:8], "big") % self.count == self.number - 1
+
+
 @dataclass
 class Plan:
     """The series to harmonize, and a report that holds the outcome of all the rest."""
@@ -96,6 +127,7 @@ def make_plan(
     card: ModelCard | None = None,
     *,
     any_kernel: bool = False,
+    shard: Shard | None = None,
     checksums: bool = False,
     observer: Observer | None = None,
 ) -> Plan:
@@ -107,6 +139,8 @@ def make_plan(
         The card of the model; None chooses each valid series.
     any_kernel
         Also choose series whose kernel the card does not name.
+    shard
+        Choose only series of this part.
     checksums
         Also report the SHA-256 of each file, which reads all of them.
 
@@ -125,6 +159,8 @@ def make_plan(
     _report_unusable(plan, inventory)
     for series in inventory.series:
         reason = None if card is None or any_kernel else _why_not(series, card)
+        if reason is None and shard is not None and not shard.holds(series.series_instance_uid):
+            reason = f"of another shard than {shard}"
         if reason is None:
             plan.chosen.append(series)
         else:

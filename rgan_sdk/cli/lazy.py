@@ -6,8 +6,9 @@ from importlib import import_module
 
 import click
 
-from rgan_sdk.errors import RganError
+from rgan_sdk.errors import OutputBusyError, RganError
 
+BUSY = 75
 INTERRUPTED = 130
 
 
@@ -41,9 +42,12 @@ class LazyGroup(click.Group):
             formatter.write_dl(list(self.table.items()))
 
     def invoke(self, ctx: click.Context) -> object:
-        """Turn our errors into a message and exit code 1, Ctrl-C into exit code 130."""
+        """Turn our errors into a message and exit code 1 or 75, Ctrl-C into exit code 130."""
         try:
             return super().invoke(ctx)
+        except OutputBusyError as exc:
+            click.echo(f"Error: {exc}", err=True)
+            raise click.exceptions.Exit(BUSY) from exc
         except RganError as exc:
             raise click.ClickException(str(exc)) from exc
         except KeyboardInterrupt as exc:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -19,6 +20,9 @@ from rgan_sdk.cli.options import (
     report_option,
 )
 
+if TYPE_CHECKING:
+    from rgan_sdk.planning import Shard
+
 SOME_FAILED = 3
 NOTHING_ELIGIBLE = 4
 
@@ -28,14 +32,17 @@ Examples:
   rgan-harmonize run scans harmonized --model my-model.onnx --preview --report report.json
   rgan-harmonize run scans harmonized --model my-model.onnx --device cuda:0 --batch-size 16
   rgan-harmonize run scans harmonized --model b70f-to-b40f --dry-run
+  rgan-harmonize run scans part-1 --model my-model.onnx --shard 1/4
 
 \b
 Exit codes:
   0  every eligible series was harmonized     4    nothing in INPUT was eligible
   3  finished, but something failed           1    could not run
-  130  interrupted                            2    wrong usage
+  75  another run holds OUTPUT                2    wrong usage
+  130  interrupted
 
-INPUT is never changed. A new series appears in OUTPUT whole or not at all, as
+INPUT is never changed. A run that was stopped, even by a power cut, goes on with the same
+command. A new series appears in OUTPUT whole or not at all, as
 OUTPUT/<new series UID>/<new SOP UID>.dcm. For research use, not a medical device."""
 
 
@@ -63,6 +70,17 @@ OUTPUT/<new series UID>/<new SOP UID>.dcm. For research use, not a medical devic
     show_default=True,
     help="Have each series on the disk before it appears, so that it survives a power cut.",
 )
+@click.option(
+    "--resume/--no-resume",
+    default=True,
+    show_default=True,
+    help="Go on with the run that OUTPUT holds; --no-resume refuses an OUTPUT that is not empty.",
+)
+@click.option(
+    "--shard",
+    metavar="I/N",
+    help="Take only the I-th of N parts of the series, for several machines; an OUTPUT for each.",
+)
 @report_option
 @click.option("--dry-run", is_flag=True, help="Only show what would be done; write nothing.")
 def command(
@@ -76,6 +94,8 @@ def command(
     any_kernel: bool,
     preview: bool,
     durable: bool,
+    resume: bool,
+    shard: str | None,
     report: Path | None,
     dry_run: bool,
 ) -> None:
@@ -85,7 +105,7 @@ def command(
     from rgan_sdk.harmonizer import Harmonizer
     from rgan_sdk.pipeline import harmonize_directory, plan_directory
 
-    size = _batch_size(batch_size)
+    size, part = _batch_size(batch_size), _shard(shard)
     check_report(report, source, destination)
     # A batch system's request to end is Ctrl-C: what is unfinished is removed.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
@@ -99,6 +119,8 @@ def command(
                 harmonizer,
                 any_kernel=any_kernel,
                 checksums=report is not None,
+                resume=resume,
+                shard=part,
             )
         else:
             with RunProgress() as progress:
@@ -111,6 +133,8 @@ def command(
                     preview=preview,
                     checksums=report is not None,
                     durable=durable,
+                    resume=resume,
+                    shard=part,
                     observer=progress,
                 )
     if report is not None:
@@ -132,3 +156,14 @@ def _batch_size(text: str) -> int | None:
     if not text.isdecimal() or len(text) > 4 or int(text) < 1:
         raise click.BadParameter(f"{text!r} is neither auto nor a number from 1 to 9999")
     return int(text)
+
+
+def _shard(text: str | None) -> Shard | None:
+    if text is None:
+        return None
+    number, slash, count = text.partition("/")
+    if not (slash and number.isdecimal() and count.isdecimal() and len(text) <= 9):
+        raise click.BadParameter(f"{text!r} is not of the form I/N, such as 1/4")
+    from rgan_sdk.planning import Shard
+
+    return Shard(int(number), int(count))

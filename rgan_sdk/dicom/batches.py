@@ -15,8 +15,9 @@ from rgan_sdk.dicom.derived import Derivation, derived_sop_uid
 from rgan_sdk.dicom.reader import SourceSlice, read_slice
 from rgan_sdk.dicom.series import Series, SliceFile
 from rgan_sdk.dicom.splice import SplicedSeries
-from rgan_sdk.dicom.writer import sync, write_derived
+from rgan_sdk.dicom.writer import write_derived
 from rgan_sdk.errors import OutputError
+from rgan_sdk.files import sync
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import os
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,7 +32,6 @@ __all__ = [
     "derived_sop_uid",
     "encode",
     "set_pixel_data",
-    "sync",
     "with_pixels",
     "write_derived",
     "write_whole",
@@ -161,24 +159,6 @@ def write_derived(
     derived = derive(source, hu, derivation)
     write_whole(path, encode(derived.dataset))
     return derived.clips
-
-
-def sync(path: Path) -> None:
-    """Wait until a file, or the names in a folder, are on the disk.
-
-    Raises
-    ------
-    OutputError
-        If the system cannot say that they are.
-    """
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-    except OSError as error:
-        raise OutputError(f"{path.name} cannot be written: {error.strerror}") from error
 
 
 def write_whole(path: Path, content: bytes) -> None:

@@ -13,6 +13,11 @@ def harmonize(*arguments: object) -> Result:
     return CliRunner().invoke(main, [str(argument) for argument in arguments])
 
 
+def new_series(out: Path) -> list[Path]:
+    """Return the folders of new series in OUTPUT."""
+    return sorted(p for p in out.iterdir() if p.is_dir() and p.name[:1] in "0123456789")
+
+
 def read_report(path: Path) -> dict:
     """Read what ``--report`` wrote, and check that each file has one outcome."""
     report = json.loads(path.read_text())

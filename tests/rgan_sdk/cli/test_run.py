@@ -11,7 +11,7 @@ import pydicom
 import pytest
 from PIL import Image
 from support.models import make_card, write_model
-from support.runs import harmonize, read_report
+from support.runs import harmonize, new_series, read_report
 
 from rgan_sdk.dicom.reader import read_slice
 from rgan_sdk.dicom.sample import write_sample_series
@@ -55,7 +55,7 @@ def test_a_series_is_harmonized(run, source):
     assert hashes(source) == before
     (series,) = report["series"]
     assert series["status"] == "done"
-    assert [folder.name for folder in out.iterdir()] == [series["output"]]
+    assert [folder.name for folder in new_series(out)] == [series["output"]]
     files = sorted((out / series["output"]).iterdir())
     assert len(files) == 3
     for file in files:
@@ -106,13 +106,14 @@ def test_two_runs_at_the_same_source_date_are_byte_identical(run, source, monkey
     monkeypatch.setenv("SOURCE_DATE_EPOCH", "1700000000")
     _, _, out = run(source)
     first = hashes(out)
+    assert len(first) == 3 + 2  # lock and journal
     shutil.rmtree(out)
     run(source, "--workers", 1)
     assert hashes(out) == first
     shutil.rmtree(out)
     monkeypatch.setenv("SOURCE_DATE_EPOCH", "1700000001")
     run(source)
-    assert not set(first) & set(hashes(out))
+    assert set(first) & set(hashes(out)) == {".rgan/lock", ".rgan/journal.jsonl"}
 
 
 def test_every_file_of_a_messy_folder_has_one_outcome(run, source):
@@ -144,7 +145,7 @@ def test_every_file_of_a_messy_folder_has_one_outcome(run, source):
         "copy-of-the-first": "skipped",
     }
     assert report["summary"]["series"] == {"done": 1, "skipped": 1, "failed": 1}
-    assert len(list(out.iterdir())) == 1
+    assert len(new_series(out)) == 1
 
 
 def test_another_kernel_is_skipped_and_can_be_forced(run, source, tmp_path, model):
@@ -155,7 +156,8 @@ def test_another_kernel_is_skipped_and_can_be_forced(run, source, tmp_path, mode
         "ConvolutionKernel (0018,1210) is B40f; the model takes Br40, Bl57"
         in (report["series"][0]["reason"])
     )
-    assert not list(out.iterdir())
+    assert not new_series(out)
+    assert not list((out / ".rgan" / "staging").iterdir())
     result, report, _ = run(source, "--any-kernel", model=other)
     assert result.exit_code == 0
     assert report["summary"]["series"]["done"] == 1
@@ -271,7 +273,7 @@ def test_one_broken_series_does_not_stop_the_rest(run, source, monkeypatch, faul
     (failed,) = [series for series in report["series"] if series["status"] == "failed"]
     assert failed["reason"].startswith(reason)
     assert "Canary" not in json.dumps(report) + result.output
-    assert len(list(out.iterdir())) == 1
+    assert len(new_series(out)) == 1
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, 7.0])
@@ -282,7 +284,8 @@ def test_bad_pixels_are_never_written(run, source, monkeypatch, bad):
     result, report, out = run(source)
     assert result.exit_code == 3
     assert report["summary"]["files"]["failed"] == 3
-    assert not list(out.iterdir())
+    assert not new_series(out)
+    assert not list((out / ".rgan" / "staging").iterdir())
 
 
 def test_an_interrupt_leaves_no_partial_series(run, source, monkeypatch):
@@ -294,7 +297,8 @@ def test_an_interrupt_leaves_no_partial_series(run, source, monkeypatch):
     monkeypatch.setattr(OnnxRuntimeEngine, "_infer", interrupted)
     result, _, out = run(source)
     assert result.exit_code == 130
-    assert not list(out.iterdir())
+    assert not new_series(out)
+    assert not list((out / ".rgan" / "staging").iterdir())
 
 
 def test_a_series_that_cannot_be_written_fails(run, source, monkeypatch):
@@ -305,7 +309,8 @@ def test_a_series_that_cannot_be_written_fails(run, source, monkeypatch):
     result, report, out = run(source)
     assert result.exit_code == 3
     assert "No space left on device" in report["series"][0]["reason"]
-    assert not list(out.iterdir())
+    assert not new_series(out)
+    assert not list((out / ".rgan" / "staging").iterdir())
 
 
 def test_output_is_for_its_owner_only(run, source):
@@ -348,9 +353,9 @@ def test_a_second_run_on_the_same_output_is_refused(run, source, monkeypatch, mo
     monkeypatch.setattr(pipeline, "make_plan", meanwhile)
     result, _, out = run(source)
     assert result.exit_code == 0
-    assert others[0].exit_code == 1
-    assert "a run that goes on or was killed" in others[0].output
-    assert len(list(out.iterdir())) == 1
+    assert others[0].exit_code == 75
+    assert "another run writes there" in others[0].output
+    assert len(new_series(out)) == 1
 
 
 def test_a_source_that_changes_during_the_run_fails_its_series(run, source, monkeypatch):
@@ -368,7 +373,8 @@ def test_a_source_that_changes_during_the_run_fails_its_series(run, source, monk
     result, report, out = run(source)
     assert result.exit_code == 3
     assert "changed" in report["series"][0]["reason"]
-    assert not list(out.iterdir())
+    assert not new_series(out)
+    assert not list((out / ".rgan" / "staging").iterdir())
 
 
 def test_a_picture_that_cannot_be_made_is_a_warning(run, source, monkeypatch):

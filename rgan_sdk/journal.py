@@ -1,0 +1,194 @@
+"""What a run has done so far, so that it can go on after it was stopped, however that was.
+
+``OUTPUT/.rgan/`` holds three things: ``lock``, which one run at a time holds; ``journal.jsonl``, a
+line for the run and one for each series that is about to appear; and ``staging/``, where series
+are written before they are renamed into place. A series is finished when its folder is in
+OUTPUT *and* its line in the journal: the line comes first, the rename decides.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import IO, Any, Final
+
+from rgan_sdk.errors import OutputBusyError, OutputError
+from rgan_sdk.files import sync
+
+STATE_FOLDER: Final = ".rgan"
+SCHEMA: Final = 1
+
+
+@dataclass(frozen=True)
+class RunIdentity:
+    """What all series of one output folder have in common.
+
+    Attributes
+    ----------
+    model
+        SHA-256 of the model.
+    configuration
+        What else changes pixels or headers; see ``Derivation.configuration``.
+    software
+        Name and version.
+    options
+        Which series are taken: ``any_kernel`` and ``shard``.
+    """
+
+    model: str
+    configuration: str
+    software: str
+    options: dict[str, Any] = field(default_factory=dict)
+
+    def differences(self, other: RunIdentity) -> list[str]:
+        """Return the names of what differs."""
+        mine, theirs = asdict(self), asdict(other)
+        return [name for name in mine if mine[name] != theirs[name]]
+
+
+@dataclass(frozen=True)
+class FinishedSeries:
+    """A series whose files are complete.
+
+    Attributes
+    ----------
+    output
+        Its folder in OUTPUT.
+    sources
+        Hash of which slices it was made of.
+    clips
+        Pixels that could not be stored as computed.
+    """
+
+    output: str
+    sources: str
+    clips: int
+
+
+class Journal:
+    """The journal of one output folder, locked for this run.
+
+    Attributes
+    ----------
+    timestamp
+        Of the first run on this folder, which is written into all its objects.
+    """
+
+    def __init__(self, output: Path, identity: RunIdentity, timestamp: datetime) -> None:
+        self._output, self._state = output, output / STATE_FOLDER
+        self._path = self._state / "journal.jsonl"
+        self._finished: dict[str, FinishedSeries] = {}
+        self.timestamp = timestamp
+        earlier = self._read()
+        if earlier is None or not any(map(self.is_in_place, self._finished)):
+            self._finished = {}
+            self._begin(identity)
+        else:
+            self._check(identity, earlier)
+        shutil.rmtree(self.staging, ignore_errors=True)
+        self.staging.mkdir(mode=0o700)
+
+    @property
+    def staging(self) -> Path:
+        """Where series are written; nothing in it is ever trusted."""
+        return self._state / "staging"
+
+    def finished(self, output: str) -> FinishedSeries | None:
+        """Return what was noted of a series that is finished, None of any other."""
+        return self._finished.get(output) if self.is_in_place(output) else None
+
+    def is_in_place(self, output: str) -> bool:
+        """Whether there is a folder of that name in OUTPUT."""
+        return (self._output / output).is_dir()
+
+    def note(self, series: FinishedSeries) -> None:
+        """Note a series that is about to be renamed into place."""
+        self._append({"kind": "series", **asdict(series)})
+        self._finished[series.output] = series
+
+    def _begin(self, identity: RunIdentity) -> None:
+        self._path.unlink(missing_ok=True)
+        self._append(
+            {
+                "kind": "run",
+                "schema": SCHEMA,
+                "timestamp": self.timestamp.isoformat(),
+                **asdict(identity),
+            }
+        )
+        sync(self._state)
+
+    def _append(self, record: dict[str, Any]) -> None:
+        with self._path.open("a") as file:
+            file.write(json.dumps(record) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+
+    def _read(self) -> RunIdentity | None:
+        """Read what is there; a last line that was cut off was never acted on."""
+        try:
+            content = self._path.read_bytes()
+        except FileNotFoundError:
+            return None
+        whole = content.rfind(b"\n") + 1
+        os.truncate(self._path, whole)
+        lines = content[:whole].splitlines()
+        try:
+            run, *series = map(json.loads, lines)
+            if run.pop("kind") != "run" or run.pop("schema") != SCHEMA:
+                raise OutputError(f"{self._path}: written by another version of this software")
+            self.timestamp = datetime.fromisoformat(run.pop("timestamp"))
+            for record in series:
+                record.pop("kind")
+                self._finished[record["output"]] = FinishedSeries(**record)
+            return RunIdentity(**run)
+        except (ValueError, TypeError, KeyError) as exc:
+            raise OutputError(
+                f"{self._path}: damaged, so that there is no telling what was finished; choose "
+                "another OUTPUT"
+            ) from exc
+
+    def _check(self, identity: RunIdentity, earlier: RunIdentity) -> None:
+        different = identity.differences(earlier)
+        if different:
+            raise OutputError(
+                f"{self._output}: holds series that were made with another {', '.join(different)}; "
+                "run with what they were made with, or choose another OUTPUT"
+            )
+
+
+@contextmanager
+def locked(output: Path) -> Iterator[None]:
+    """Make a folder this run's own.
+
+    Raises
+    ------
+    OutputBusyError
+        If another run holds it.
+    OutputError
+        If it cannot be written to.
+    """
+    state = output / STATE_FOLDER
+    try:
+        output.mkdir(mode=0o700, parents=True, exist_ok=True)
+        state.mkdir(mode=0o700, exist_ok=True)
+        file: IO[str] = (state / "lock").open("w")
+    except OSError as exc:
+        raise OutputError(f"{output}: cannot be used for output ({exc.strerror})") from exc
+    with file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as exc:
+            raise OutputBusyError(
+                f"{output}: another run writes there; wait for it, or choose another OUTPUT"
+            ) from exc
+        except OSError as exc:
+            raise OutputError(f"{output}: cannot be locked ({exc.strerror})") from exc
+        yield

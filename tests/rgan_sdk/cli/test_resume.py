@@ -1,0 +1,199 @@
+"""Runs that were stopped go on; what is there already is neither trusted nor done again blindly."""
+
+import json
+import shutil
+
+import pydicom
+import pytest
+from support.models import make_card, write_model
+from support.runs import harmonize, new_series, read_report
+
+from rgan_sdk.dicom.sample import write_sample_series
+from rgan_sdk.engines.onnxruntime import OnnxRuntimeEngine
+
+
+@pytest.fixture(autouse=True)
+def fixed_time(monkeypatch):
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "1700000000")
+
+
+@pytest.fixture
+def model(tmp_path):
+    return write_model(tmp_path / "m.onnx")
+
+
+@pytest.fixture
+def source(tmp_path):
+    for number in range(4):
+        folder = tmp_path / "in" / str(number)
+        write_sample_series(folder, "B40f", slices=2, size=64, seed=number)
+    return tmp_path / "in"
+
+
+@pytest.fixture
+def run(tmp_path, model, source):
+    def run(out, *options, model=model):
+        report = tmp_path / "report.json"
+        report.unlink(missing_ok=True)
+        command = ("run", source, tmp_path / out, "--model", model, "--report", report)
+        result = harmonize(*command, *options)
+        return result, read_report(report) if report.exists() else None
+
+    return run
+
+
+def contents(out):
+    return {
+        path.relative_to(out).as_posix(): path.read_bytes()
+        for folder in new_series(out)
+        for path in folder.iterdir()
+    }
+
+
+def stop_after(monkeypatch, calls):
+    """Interrupt at a later call of the engine."""
+    infer, counted = OnnxRuntimeEngine._infer, []
+
+    def stopping(self, hu):
+        counted.append(1)
+        if len(counted) > calls:
+            raise KeyboardInterrupt
+        return infer(self, hu)
+
+    monkeypatch.setattr(OnnxRuntimeEngine, "_infer", stopping)
+
+
+@pytest.mark.parametrize("calls", [0, 1, 3, 5, 7])
+def test_a_run_that_was_stopped_goes_on(run, tmp_path, monkeypatch, calls):
+    undisturbed, _ = run("whole")
+    assert undisturbed.exit_code == 0
+    with monkeypatch.context() as patch:
+        stop_after(patch, calls)
+        stopped, _ = run("out")
+    assert stopped.exit_code == 130
+    out = tmp_path / "out"
+    before = {path: path.stat().st_mtime_ns for path in new_series(out)}
+    assert len(before) == calls // 2
+    resumed, report = run("out")
+    assert resumed.exit_code == 0
+    assert report["summary"]["series"] == {"done": 4, "skipped": 0, "failed": 0}
+    assert contents(out) == contents(tmp_path / "whole")
+    assert all(path.stat().st_mtime_ns == time for path, time in before.items())
+
+
+def test_the_report_of_a_finished_run_is_the_same_again(run):
+    _, first = run("out")
+    result, again = run("out")
+    assert result.exit_code == 0
+    assert again["series"] == first["series"]
+    assert again["timestamp"] == first["timestamp"]
+    assert again["stages"] == {}
+
+
+def test_what_is_half_written_is_not_trusted(run, tmp_path):
+    run("whole")
+    out = tmp_path / "out"
+    run("out")
+    folder = new_series(out)[0]
+    staging = out / ".rgan" / "staging"
+    folder.rename(staging / folder.name)  # as if it had been killed before the rename
+    min((staging / folder.name).iterdir()).write_bytes(b"half")
+    result, _ = run("out")
+    assert result.exit_code == 0
+    assert contents(out) == contents(tmp_path / "whole")
+    assert not list(staging.iterdir())
+
+
+def test_another_model_or_option_is_refused(run, tmp_path):
+    run("out")
+    before = contents(tmp_path / "out")
+    other = write_model(tmp_path / "other.onnx", make_card(version="9.0.0"))
+    for arguments, options, name in (
+        ((), {"model": other}, "model"),
+        (("--engine", "identity", "--batch-size", 2), {}, "configuration"),
+        (("--any-kernel",), {}, "options"),
+        (("--shard", "1/2"), {}, "options"),
+    ):
+        result, _ = run("out", *arguments, **options)
+        assert result.exit_code == 1
+        assert f"were made with another {name}" in result.output
+    assert contents(tmp_path / "out") == before
+
+
+def test_where_nothing_is_finished_anything_may_change(run, monkeypatch):
+    with monkeypatch.context() as patch:
+        stop_after(patch, 1)
+        assert run("out")[0].exit_code == 130
+    assert run("out", "--any-kernel")[0].exit_code == 0
+
+
+def test_no_resume_wants_an_empty_folder(run):
+    assert run("out", "--no-resume")[0].exit_code == 0
+    result, _ = run("out", "--no-resume")
+    assert result.exit_code == 1
+    assert "leave --no-resume out" in result.output
+
+
+def test_a_source_that_has_changed_since_is_told(run, source):
+    run("out")
+    path = min((source / "0").iterdir())
+    dataset = pydicom.dcmread(path)
+    dataset.ImageComments = "longer now"
+    dataset.save_as(path)
+    result, report = run("out")
+    assert result.exit_code == 3
+    (failed,) = [series for series in report["series"] if series["status"] == "failed"]
+    assert "its slices are not those that" in failed["reason"]
+
+
+def test_series_that_the_journal_does_not_know_are_told(run, tmp_path):
+    run("out")
+    out = tmp_path / "out"
+    journal = out / ".rgan" / "journal.jsonl"
+    lines = journal.read_text().splitlines()
+    journal.write_text("\n".join(lines[:-1]) + "\n")
+    result, report = run("out")
+    assert result.exit_code == 3
+    assert report["summary"]["series"] == {"done": 3, "skipped": 0, "failed": 1}
+    shutil.rmtree(out / ".rgan")
+    result, _ = run("out")
+    assert result.exit_code == 1
+    assert "is not empty" in result.output
+
+
+def test_a_line_that_was_cut_off_was_never_acted_on(run, tmp_path):
+    run("out")
+    out, journal = tmp_path / "out", tmp_path / "out" / ".rgan" / "journal.jsonl"
+    content = journal.read_bytes()
+    last = json.loads(content.splitlines()[-1])["output"]
+    shutil.rmtree(out / last)
+    journal.write_bytes(content[:-20])
+    assert run("out")[0].exit_code == 0
+    assert len(new_series(out)) == 4
+    assert journal.read_bytes() == content
+
+
+@pytest.mark.parametrize("damage", ["no JSON\n", "[]\n", '{"kind": "run", "schema": 99}\n', "\n"])
+def test_a_damaged_journal_is_refused(run, tmp_path, damage):
+    run("out")
+    (tmp_path / "out" / ".rgan" / "journal.jsonl").write_text(damage)
+    result, _ = run("out")
+    assert result.exit_code == 1
+    assert "damaged" in result.output or "another version" in result.output
+    assert len(new_series(tmp_path / "out")) == 4
+
+
+def test_shards_share_out_all_series(run):
+    found = []
+    for number in (1, 2, 3):
+        result, report = run(f"out-{number}", "--shard", f"{number}/3")
+        done = [entry["series_instance_uid"] for entry in report["series"] if entry["output"]]
+        assert result.exit_code == (0 if done else 4)
+        assert len(report["series"]) == 4
+        found += done
+    assert len(found) == len(set(found)) == 4
+
+
+@pytest.mark.parametrize("text", ["0/3", "4/3", "1", "a/b", "1/0", "-1/3"])
+def test_a_shard_that_is_none(run, text):
+    assert run("out", "--shard", text)[0].exit_code in (1, 2)

@@ -1,0 +1,79 @@
+"""`kill -9` at any moment: no partial series is ever seen, and a resumed run ends alike."""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from support.models import write_model
+from support.runs import new_series
+
+from rgan_sdk.dicom.sample import write_sample_series
+
+SERIES, SLICES, KILLS = 12, 12, 50
+
+
+def contents(out: Path) -> dict[str, bytes]:
+    return {
+        path.relative_to(out).as_posix(): path.read_bytes()
+        for folder in new_series(out)
+        for path in folder.iterdir()
+    }
+
+
+def has_begun(out: Path) -> bool:
+    """Whether the run has made a folder for its first series."""
+    staging = out / ".rgan" / "staging"
+    return staging.exists() and (any(staging.iterdir()) or bool(new_series(out)))
+
+
+@pytest.mark.slow
+def test_fifty_kills(tmp_path, capsys):
+    model = write_model(tmp_path / "m.onnx")
+    for number in range(SERIES):
+        folder = tmp_path / "in" / str(number)
+        write_sample_series(folder, "B40f", slices=SLICES, size=128, seed=number)
+    environment = {**os.environ, "SOURCE_DATE_EPOCH": "1700000000"}
+    program = Path(sys.executable).with_name("rgan-harmonize")
+
+    def start(out: Path) -> subprocess.Popen:
+        command = [program, "run", tmp_path / "in", out, "--model", model]
+        quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+        return subprocess.Popen(command, env=environment, **quiet)
+
+    began = time.monotonic()
+    process = start(tmp_path / "whole")
+    while not has_begun(tmp_path / "whole"):
+        time.sleep(0.001)
+    first = time.monotonic()
+    assert process.wait() == 0
+    work = time.monotonic() - first
+    whole = contents(tmp_path / "whole")
+    assert len(whole) == SERIES * SLICES
+
+    numbers, positions, attempt = random.Random(0), [], 0
+    while len(positions) < KILLS:
+        out, attempt = tmp_path / f"out-{attempt}", attempt + 1
+        while len(positions) < KILLS:
+            process = start(out)
+            deadline = time.monotonic() + 10 * (first - began)
+            while not has_begun(out) and process.poll() is None and time.monotonic() < deadline:
+                time.sleep(0.001)
+            time.sleep(numbers.uniform(0, 0.6 * work))
+            if process.poll() is not None:
+                break
+            process.send_signal(signal.SIGKILL)
+            process.wait()
+            seen = contents(out)
+            assert all(whole[name] == content for name, content in seen.items())
+            assert len(seen) % SLICES == 0
+            positions.append(len(seen) // SLICES)
+        assert start(out).wait() == 0
+        assert contents(out) == whole
+    with capsys.disabled():
+        print(f"\nseries that were finished at each kill: {positions}")
+    assert sum(position < SERIES for position in positions) >= 40
