@@ -91,11 +91,14 @@ class Harmonizer:
         return out[0] if hu.ndim == 2 else out
 
     def _infer(self, stack: NDArray[np.float32]) -> NDArray[np.float32]:
-        height, width = stack.shape[1:]
+        count, height, width = stack.shape
         multiple = self.model.card.multiple
-        padding = ((0, 0), (0, -height % multiple), (0, -width % multiple))
-        padded = np.ascontiguousarray(np.pad(stack, padding, mode="edge"))
-        out = self.engine.infer(padded[:, np.newaxis])[:, 0, :height, :width]
+        # The last batch is filled up where its size would change the bits of a slice.
+        missing = 0 if self.engine.batch_invariant else self.batch_size - count
+        padding = ((0, missing), (0, -height % multiple), (0, -width % multiple))
+        padded = np.pad(stack, padding, mode="edge") if np.any(padding) else stack
+        batch = np.ascontiguousarray(padded)[:, np.newaxis]
+        out = self.engine.infer(batch)[:count, 0, :height, :width]
         for before, after in zip(stack, out, strict=True):
             if after.min() == after.max() and before.min() != before.max():
                 raise InferenceError("the engine made a constant slice of one that is not")

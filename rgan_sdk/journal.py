@@ -17,7 +17,8 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import IO, Any, Final
+from types import TracebackType
+from typing import IO, Any, Final, Self
 
 from rgan_sdk.errors import OutputBusyError, OutputError
 from rgan_sdk.files import sync
@@ -94,6 +95,17 @@ class Journal:
             self._check(identity, earlier)
         shutil.rmtree(self.staging, ignore_errors=True)
         self.staging.mkdir(mode=0o700)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        shutil.rmtree(self.staging, ignore_errors=True)
 
     @property
     def staging(self) -> Path:

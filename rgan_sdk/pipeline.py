@@ -12,8 +12,9 @@ import json
 import os
 import shutil
 import traceback
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -28,7 +29,7 @@ from rgan_sdk.journal import STATE_FOLDER, FinishedSeries, Journal, RunIdentity,
 from rgan_sdk.planning import Observer, Plan, Shard, SilentObserver, make_plan
 from rgan_sdk.preview import write_preview
 from rgan_sdk.report import Report, SeriesEntry
-from rgan_sdk.streaming import StageClock, StreamedSeries, Workers, stream_series
+from rgan_sdk.stages import SeriesJob, StageClock, Stages
 
 PREVIEW_FOLDER = "previews"
 SOFTWARE = f"rgan-sdk {rgan_sdk.__version__}"
@@ -95,8 +96,8 @@ def harmonize_directory(
         raise ConfigurationError(f"workers = {workers} must be at least 1")
     observer = observer or SilentObserver()
     check_folders(source, destination, resume=resume)
-    with locked(destination), Workers(workers or os.cpu_count() or 1) as threads:
-        journal = Journal(destination, _identity(harmonizer, any_kernel, shard), run_timestamp())
+    identity = _identity(harmonizer, any_kernel, shard)
+    with locked(destination), Journal(destination, identity, run_timestamp()) as journal:
         plan = make_plan(
             source,
             harmonizer.model.card,
@@ -108,10 +109,8 @@ def harmonize_directory(
         _describe(plan.report, harmonizer)
         plan.report.timestamp = journal.timestamp.isoformat()
         observer.planned(len(plan.chosen), sum(len(series.slices) for series in plan.chosen))
-        run = _Run(plan, destination, harmonizer, journal, preview, durable, observer, threads)
-        for series in plan.chosen:
-            observer.finished(run.harmonize(series))
-    plan.report.stages = {stage: round(busy, 3) for stage, busy in run.clock.busy.items()}
+        run = _Run(plan, destination, harmonizer, journal, preview, durable, observer)
+        run.harmonize_all(workers or os.cpu_count() or 1)
     return plan.report
 
 
@@ -166,67 +165,90 @@ class _Run:
     preview: bool
     durable: bool
     observer: Observer
-    workers: Workers
     clock: StageClock = field(default_factory=StageClock)
 
-    def harmonize(self, series: Series) -> SeriesEntry:
-        """Harmonize one series and report it, whatever happens."""
-        derivation = self._derivation(series)
-        uid = derived_series_uid(series.series_instance_uid, derivation)
-        if self.journal.is_in_place(uid):
-            return self._conclude_earlier(series, uid)
-        try:
-            with self._staged(uid) as folder:
-                streamed = stream_series(
-                    series,
-                    self.harmonizer,
-                    derivation,
-                    folder,
-                    workers=self.workers,
-                    clock=self.clock,
-                    durable=self.durable,
-                    on_written=self.observer.written,
-                )
-                self.journal.note(FinishedSeries(uid, _sources(series), streamed.clips))
-        except RganError as exc:
-            return self.plan.conclude(series, "failed", self._shareable(str(exc)))
-        except Exception as exc:  # one broken series must not end a night's batch
-            return self.plan.conclude(series, "failed", _where(exc))
-        entry = self.plan.conclude(series, "done", clips=streamed.clips, output=uid)
-        if self.preview:
-            self._write_preview(uid, series, streamed)
-        return entry
+    def harmonize_all(self, threads: int) -> None:
+        """Harmonize the chosen series and report each, whatever happens."""
+        left = [series for series in self.plan.chosen if not self._is_finished(series)]
+        stages = Stages(self.harmonizer, self.clock, threads=threads, durable=self.durable)
+        with (
+            closing(stages.run(self._jobs(left))) as running,
+            ThreadPoolExecutor(1, "rgan-preview") as painter,
+        ):
+            for progress in running:
+                self.observer.written(progress.slices)
+                for job in progress.finished:
+                    self.observer.finished(self._conclude(job, painter))
+        self.plan.report.stages = {stage: round(busy, 3) for stage, busy in self.clock.busy.items()}
 
-    def _conclude_earlier(self, series: Series, uid: str) -> SeriesEntry:
-        """Report a series that an earlier run has finished."""
-        self.observer.written(len(series.slices))
-        finished = self.journal.finished(uid)
+    def _is_finished(self, series: Series) -> bool:
+        """Report a series that an earlier run has finished, or that stands in the way."""
+        uid = derived_series_uid(series.series_instance_uid, self._derivation(series))
+        if not self.journal.is_in_place(uid):
+            return False
+        finished, reason = self.journal.finished(uid), ""
         if finished is None:
             reason = f"{uid} is in OUTPUT, but not in its journal; choose another OUTPUT"
-            return self.plan.conclude(series, "failed", reason)
-        if finished.sources != _sources(series):
+        elif finished.sources != _sources(series):
             reason = f"its slices are not those that {uid} was made of; choose another OUTPUT"
-            return self.plan.conclude(series, "failed", reason)
-        return self.plan.conclude(series, "done", clips=finished.clips, output=uid)
+        if reason:
+            entry = self.plan.conclude(series, "failed", reason)
+        else:
+            assert finished is not None
+            entry = self.plan.conclude(series, "done", clips=finished.clips, output=uid)
+        self.observer.written(len(series.slices))
+        self.observer.finished(entry)
+        return True
 
-    @contextmanager
-    def _staged(self, uid: str) -> Iterator[Path]:
-        """Give a folder to write a series to; rename it into place, or remove it on an error."""
-        folder = self.journal.staging / uid
-        try:
-            folder.mkdir(mode=0o700)
-            yield folder
-            if self.durable:
-                sync(folder)
-            folder.rename(self.destination / uid)
-            if self.durable:
-                sync(self.destination)
-        except OSError as exc:
-            raise OutputError(
-                f"{self.destination}: cannot write series {uid} ({exc.strerror})"
-            ) from exc
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
+    def _jobs(self, left: Iterable[Series]) -> Iterator[SeriesJob]:
+        """Make the folder of each series when its turn comes."""
+        for series in left:
+            derivation = self._derivation(series)
+            uid = derived_series_uid(series.series_instance_uid, derivation)
+            job = SeriesJob(series, derivation, self.journal.staging / uid)
+            try:
+                job.folder.mkdir(mode=0o700)
+            except OSError as exc:
+                job.fail(self._cannot_write(uid, exc))
+            yield job
+
+    def _conclude(self, job: SeriesJob, painter: Executor) -> SeriesEntry:
+        """Put a series that is through into place, or remove it; report it."""
+        uid = job.folder.name
+        if job.error is None:
+            try:
+                self._put_in_place(job)
+            except RganError as exc:
+                job.fail(exc)
+            except OSError as exc:
+                job.fail(self._cannot_write(uid, exc))
+        if job.error is not None:
+            shutil.rmtree(job.folder, ignore_errors=True)
+            return self.plan.conclude(job.series, "failed", self._reason(job.error))
+        if self.preview:
+            painter.submit(self._write_preview, job)
+        return self.plan.conclude(job.series, "done", clips=job.clips, output=uid)
+
+    def _put_in_place(self, job: SeriesJob) -> None:
+        if self.durable:
+            sync(job.folder)
+        uid = job.folder.name
+        self.journal.note(FinishedSeries(uid, _sources(job.series), job.clips))
+        job.folder.rename(self.destination / uid)
+        if self.durable:
+            sync(self.destination)
+
+    def _cannot_write(self, uid: str, error: OSError) -> OutputError:
+        return OutputError(f"{self.destination}: cannot write series {uid} ({error.strerror})")
+
+    def _reason(self, error: Exception) -> str:
+        """Say what went wrong, with paths relative to INPUT and OUTPUT."""
+        if not isinstance(error, RganError):
+            return _where(error)
+        text = str(error)
+        for folder in (self.plan.source, self.destination):
+            text = text.replace(f"{folder}{os.sep}", "")
+        return text
 
     def _derivation(self, series: Series) -> Derivation:
         model = self.harmonizer.model
@@ -242,20 +264,14 @@ class _Run:
             group=series.group,
         )
 
-    def _shareable(self, text: str) -> str:
-        """Return the message with paths relative to INPUT and OUTPUT."""
-        for folder in (self.plan.source, self.destination):
-            text = text.replace(f"{folder}{os.sep}", "")
-        return text
-
-    def _write_preview(self, uid: str, series: Series, streamed: StreamedSeries) -> None:
-        card = self.harmonizer.model.card
-        path = self.destination / PREVIEW_FOLDER / f"{uid}.png"
-        kernel = series.convolution_kernel or "kernel not given"
-        captions = kernel, f"{kernel} harmonized to {card.target_kernel}"
+    def _write_preview(self, job: SeriesJob) -> None:
+        path = self.destination / PREVIEW_FOLDER / f"{job.folder.name}.png"
+        kernel = job.series.convolution_kernel or "kernel not given"
+        captions = kernel, f"{kernel} harmonized to {job.derivation.target_kernel}"
         try:
+            assert job.middle is not None
             path.parent.mkdir(mode=0o700, exist_ok=True)
-            write_preview(path, *streamed.middle, captions)
+            write_preview(path, *job.middle, captions)
         except Exception as exc:  # a picture is not worth a night's batch
             self.plan.report.warnings.append(f"{path.name} cannot be made: {_where(exc)}")
         else:

