@@ -88,7 +88,10 @@ def test_two_processes_train_one_model(pairs_csv, tmp_path, kind):
     "settled",
     [
         ("curriculum.schedule=growing+selection", "curriculum.step=1100", "training.epochs=4"),
-        ("method.name=ganai", "ganai.phase_steps=2", "training.epochs=2"),
+        (
+            *("method.name=ganai", "generator.encoder=vgg19", "generator.stem_channels=0"),
+            *("ganai.phase_steps=2", "training.epochs=2"),
+        ),
     ],
 )
 def test_all_processes_decide_alike(pairs_csv, tmp_path, settled):
