@@ -2,6 +2,7 @@
 
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -45,7 +46,6 @@ def test_fifty_kills(tmp_path, capsys):
         quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
         return subprocess.Popen(command, env=environment, **quiet)
 
-    began = time.monotonic()
     process = start(tmp_path / "whole")
     while not has_begun(tmp_path / "whole"):
         time.sleep(0.001)
@@ -55,25 +55,23 @@ def test_fifty_kills(tmp_path, capsys):
     whole = contents(tmp_path / "whole")
     assert len(whole) == SERIES * SLICES
 
-    numbers, positions, attempt = random.Random(0), [], 0
+    numbers, positions = random.Random(0), []
     while len(positions) < KILLS:
-        out, attempt = tmp_path / f"out-{attempt}", attempt + 1
-        while len(positions) < KILLS:
-            process = start(out)
-            deadline = time.monotonic() + 10 * (first - began)
-            while not has_begun(out) and process.poll() is None and time.monotonic() < deadline:
-                time.sleep(0.001)
-            time.sleep(numbers.uniform(0, 0.6 * work))
-            if process.poll() is not None:
-                break
-            process.send_signal(signal.SIGKILL)
-            process.wait()
-            seen = contents(out)
-            assert all(whole[name] == content for name, content in seen.items())
-            assert len(seen) % SLICES == 0
-            positions.append(len(seen) // SLICES)
+        out = tmp_path / f"out-{len(positions)}"
+        process = start(out)
+        finished = numbers.randrange(SERIES)
+        while not has_begun(out) or len(new_series(out)) < finished:
+            time.sleep(0.001)
+        time.sleep(numbers.uniform(0, work / SERIES))
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        seen = contents(out)
+        assert all(whole[name] == content for name, content in seen.items())
+        assert len(seen) % SLICES == 0
+        positions.append(len(seen) // SLICES)
         assert start(out).wait() == 0
         assert contents(out) == whole
+        shutil.rmtree(out)
     with capsys.disabled():
         print(f"\nseries that were finished at each kill: {positions}")
     assert sum(position < SERIES for position in positions) >= 40
