@@ -3,11 +3,14 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+CMAKE = $(BIN)/cmake -G Ninja -DCMAKE_MAKE_PROGRAM=$(abspath $(BIN)/ninja)
+CLANG ?= clang++
 PIP := $(BIN)/python -m pip install --quiet --constraint constraints.txt
 ARCHIVES ?= archives
 DEMO := demo
+FUZZ_SECONDS ?= 600
 
-.PHONY: help demo test test-all lint format data stubs clean
+.PHONY: help demo test test-all test-cpp fuzz lint format data stubs clean
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -18,11 +21,25 @@ demo: $(VENV)/.sdk ## Install, and harmonize a synthetic CT series with a packag
 	$(BIN)/rgan-harmonize run $(DEMO)/sample-ct $(DEMO)/harmonized --model b40f-to-b70f \
 	  --preview --report $(DEMO)/report.json
 
-test: $(VENV)/.dev lint ## Install, lint, check types and layers, and run the tests
+test: $(VENV)/.dev lint test-cpp ## Install, lint, check types and layers, and run the tests
 	$(BIN)/python -m pytest -m "not slow"
 
-test-all: $(VENV)/.dev lint ## The same with the tests that take minutes
+test-all: $(VENV)/.dev lint test-cpp ## The same with the tests that take minutes
 	$(BIN)/python -m pytest
+
+test-cpp: $(VENV)/.dev ## Build and run the tests of the C++ core only
+	$(CMAKE) -S cpp_bindings -B build/cpp -DCMAKE_BUILD_TYPE=Release -DRGAN_PYTHON=OFF -DRGAN_TESTS=ON
+	$(BIN)/cmake --build build/cpp
+	$(BIN)/ctest --test-dir build/cpp --output-on-failure
+
+fuzz: $(VENV)/.dev ## Fuzz the DICOM parser for FUZZ_SECONDS; needs Clang with its sanitizers
+	CXX=$(CLANG) $(CMAKE) -S cpp_bindings -B build/fuzz -DRGAN_PYTHON=OFF -DRGAN_FUZZ=ON
+	$(BIN)/cmake --build build/fuzz --target fuzz_slice
+	mkdir -p build/fuzz/corpus
+	$(BIN)/python cpp_bindings/tests/make_corpus.py build/fuzz/corpus
+	build/fuzz/fuzz_slice -max_total_time=$(FUZZ_SECONDS) -max_len=20000 -timeout=5 \
+	  -rss_limit_mb=1024 -verbosity=0 -print_final_stats=1 -artifact_prefix=build/fuzz/ \
+	  build/fuzz/corpus
 
 lint: $(VENV)/.dev ## Check style, types and layers only
 	$(BIN)/ruff check
