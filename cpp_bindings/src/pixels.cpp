@@ -41,9 +41,27 @@ std::size_t settle_padding(Stored* cells, Stored* stored, std::size_t count, Pad
   return padded;
 }
 
+// Convert a slice that has no padding.
 template <typename Stored>
-std::size_t convert(const std::uint8_t* data, const PixelHeader& header, float* hu,
-                    std::vector<std::uint8_t>& kept) {
+void convert(const std::uint8_t* data, const PixelHeader& header, float* hu) noexcept {
+  const std::size_t pixels = header.format.pixels();
+  const int unused = header.format.bits_allocated - header.format.bits_stored;
+  if (reinterpret_cast<std::uintptr_t>(data) % alignof(Stored) == 0) {
+    cells_to_hu(reinterpret_cast<const Stored*>(data), pixels, unused, header.rescale, hu);
+    return;
+  }
+  std::array<Stored, kBlock> cells;
+  for (std::size_t start = 0; start < pixels; start += kBlock) {
+    const std::size_t count = std::min(kBlock, pixels - start);
+    std::memcpy(cells.data(), data + start * sizeof(Stored), count * sizeof(Stored));
+    cells_to_hu(cells.data(), count, unused, header.rescale, hu + start);
+  }
+}
+
+// Convert a slice that may have padding, and keep its stored values.
+template <typename Stored>
+std::size_t convert_and_keep(const std::uint8_t* data, const PixelHeader& header, float* hu,
+                             std::uint8_t* kept) noexcept {
   const PixelFormat& format = header.format;
   const int unused = format.bits_allocated - format.bits_stored;
   std::array<Stored, kBlock> stored;
@@ -52,25 +70,27 @@ std::size_t convert(const std::uint8_t* data, const PixelHeader& header, float* 
   for (std::size_t start = 0; start < format.pixels(); start += kBlock) {
     const std::size_t count = std::min(kBlock, format.pixels() - start);
     const std::size_t offset = start * sizeof(Stored);
-    std::memcpy(stored.data(), data + offset, count * sizeof(Stored));
-    if (header.padding) cells = stored;
-    if (unused > 0) trim_cells(stored.data(), count, unused);
-    if (header.padding) {
-      padded += settle_padding(cells.data(), stored.data(), count, *header.padding,
-                               format.minimum());
-      std::memcpy(kept.data() + offset, cells.data(), count * sizeof(Stored));
-    }
+    std::memcpy(cells.data(), data + offset, count * sizeof(Stored));
+    stored = cells;
+    trim_cells(stored.data(), count, unused);
+    padded += settle_padding(cells.data(), stored.data(), count, *header.padding,
+                             format.minimum());
+    std::memcpy(kept + offset, cells.data(), count * sizeof(Stored));
     stored_to_hu(stored.data(), count, header.rescale, hu + start);
   }
   return padded;
 }
 
 template <typename Stored>
-std::size_t convert_and_keep(const std::uint8_t* data, const PixelHeader& header, float* hu,
-                             std::vector<std::uint8_t>& kept) {
+std::size_t convert_as(const std::uint8_t* data, const PixelHeader& header, float* hu,
+                       std::vector<std::uint8_t>& kept) {
+  if (!header.padding) {
+    convert<Stored>(data, header, hu);
+    return 0;
+  }
   // Most slices with PixelPaddingValue have padding, so it is kept at once.
-  if (header.padding) kept.resize(header.format.bytes());
-  const std::size_t padded = convert<Stored>(data, header, hu, kept);
+  kept.resize(header.format.bytes());
+  const std::size_t padded = convert_and_keep<Stored>(data, header, hu, kept.data());
   if (padded == 0) kept.clear();
   return padded;
 }
@@ -79,11 +99,11 @@ std::size_t convert_any(const std::uint8_t* data, const PixelHeader& header, flo
                         std::vector<std::uint8_t>& kept) {
   const bool is_wide = header.format.bits_allocated == 16;
   if (header.format.is_signed) {
-    return is_wide ? convert_and_keep<std::int16_t>(data, header, hu, kept)
-                   : convert_and_keep<std::int8_t>(data, header, hu, kept);
+    return is_wide ? convert_as<std::int16_t>(data, header, hu, kept)
+                   : convert_as<std::int8_t>(data, header, hu, kept);
   }
-  return is_wide ? convert_and_keep<std::uint16_t>(data, header, hu, kept)
-                 : convert_and_keep<std::uint8_t>(data, header, hu, kept);
+  return is_wide ? convert_as<std::uint16_t>(data, header, hu, kept)
+                 : convert_as<std::uint8_t>(data, header, hu, kept);
 }
 
 // The stored values next to padding that computed pixels move to.

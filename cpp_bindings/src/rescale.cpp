@@ -1,6 +1,7 @@
 #include "rgan/rescale.hpp"
 
 #include <cmath>
+#include <type_traits>
 
 // The loops are compiled for several processors; the one that is there is chosen when the library
 // is loaded. The arithmetic, and so each bit of the result, is the same in all.
@@ -27,6 +28,13 @@ bool is_power_of_two(double slope) noexcept {
   return std::abs(std::frexp(slope, &exponent)) == 0.5 && std::abs(exponent) < 1000;
 }
 
+// Drop the bits above BitsStored, or fill them with the sign.
+template <typename Stored>
+[[gnu::always_inline]] inline Stored trimmed(Stored cell, int unused) noexcept {
+  const auto shifted = static_cast<std::make_unsigned_t<Stored>>(static_cast<unsigned>(cell) << unused);
+  return static_cast<Stored>(static_cast<Stored>(shifted) >> unused);
+}
+
 template <bool kDivides, typename Stored>
 [[gnu::always_inline]] inline std::size_t round_and_clamp(const float* hu, std::size_t count,
                                                           Rescale rescale, StoredRange range,
@@ -48,18 +56,18 @@ template <bool kDivides, typename Stored>
 }  // namespace
 
 #define RGAN_DEFINE(Stored)                                                                     \
-  RGAN_VECTORIZED static void to_hu_in_float(const Stored* stored, std::size_t count,           \
-                                             float slope, float intercept, float* hu) noexcept { \
+  RGAN_VECTORIZED static void to_hu_in_float(const Stored* cells, std::size_t count, int unused,\
+                                             float slope, float intercept, float* hu) noexcept {\
     for (std::size_t i = 0; i < count; ++i) {                                                   \
-      hu[i] = static_cast<float>(stored[i]) * slope + intercept;                                \
+      hu[i] = static_cast<float>(trimmed(cells[i], unused)) * slope + intercept;                \
     }                                                                                           \
   }                                                                                             \
                                                                                                 \
-  RGAN_VECTORIZED static void to_hu_in_double(const Stored* stored, std::size_t count,          \
+  RGAN_VECTORIZED static void to_hu_in_double(const Stored* cells, std::size_t count, int unused,\
                                               Rescale rescale, float* hu) noexcept {            \
     for (std::size_t i = 0; i < count; ++i) {                                                   \
-      hu[i] =                                                                                   \
-          static_cast<float>(static_cast<double>(stored[i]) * rescale.slope + rescale.intercept); \
+      const double value = static_cast<double>(trimmed(cells[i], unused));                      \
+      hu[i] = static_cast<float>(value * rescale.slope + rescale.intercept);                    \
     }                                                                                           \
   }                                                                                             \
                                                                                                 \
@@ -76,13 +84,13 @@ template <bool kDivides, typename Stored>
   }                                                                                             \
                                                                                                 \
   template <>                                                                                   \
-  void stored_to_hu<Stored>(const Stored* stored, std::size_t count, Rescale rescale,           \
-                            float* hu) noexcept {                                               \
+  void cells_to_hu<Stored>(const Stored* cells, std::size_t count, int unused, Rescale rescale, \
+                           float* hu) noexcept {                                                \
     if (is_exact_in_float(rescale)) {                                                           \
-      to_hu_in_float(stored, count, static_cast<float>(rescale.slope),                          \
+      to_hu_in_float(cells, count, unused, static_cast<float>(rescale.slope),                   \
                      static_cast<float>(rescale.intercept), hu);                                \
     } else {                                                                                    \
-      to_hu_in_double(stored, count, rescale, hu);                                              \
+      to_hu_in_double(cells, count, unused, rescale, hu);                                       \
     }                                                                                           \
   }                                                                                             \
                                                                                                 \

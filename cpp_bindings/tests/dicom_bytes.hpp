@@ -13,7 +13,9 @@ inline void put(Vector& out, std::uint32_t value, int count) {
   for (int i = 0; i < count; ++i) out.push_back(static_cast<std::uint8_t>(value >> 8 * i));
 }
 
-inline void put(Vector& out, const std::string& text) { out.insert(out.end(), text.begin(), text.end()); }
+inline void put(Vector& out, const std::string& text) {
+  for (const char c : text) out.push_back(static_cast<std::uint8_t>(c));
+}
 
 inline void tag(Vector& out, std::uint32_t number) {
   put(out, number >> 16, 2);

@@ -19,9 +19,17 @@ struct StoredRange {
   double maximum;
 };
 
-// hu[i] = float(double(stored[i]) * slope + intercept)
+// hu[i] = float(double(stored[i]) * slope + intercept), where a stored value is a cell less its
+// `unused` highest bits: they are dropped, or filled with the sign.
 template <typename Stored>
-void stored_to_hu(const Stored* stored, std::size_t count, Rescale rescale, float* hu) noexcept;
+void cells_to_hu(const Stored* cells, std::size_t count, int unused, Rescale rescale,
+                 float* hu) noexcept;
+
+// The same of cells in which all bits are used.
+template <typename Stored>
+void stored_to_hu(const Stored* stored, std::size_t count, Rescale rescale, float* hu) noexcept {
+  cells_to_hu(stored, count, 0, rescale, hu);
+}
 
 // stored[i] = round_half_even((double(hu[i]) - intercept) / slope), clamped to `range`.
 // Returns how many values were clamped; not-a-number counts and becomes the minimum.
