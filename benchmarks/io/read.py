@@ -3,9 +3,10 @@
     python benchmarks/io/read.py --scans .data/pair_lungdx_A0002_siemens/B40f \
         --json benchmarks/results/dicom-read.json
 
-All take turns on the same files, in rounds, from a warm cache. Reported is the time of each divided by
-that of the native reader in the same round: the median of the rounds, smallest and largest. The gates
-are those that the project has set itself. Correctness column: whether all HU are bit-equal to
+All take turns on the same files, in rounds of random order, from a warm cache. Reported is the
+time of each divided by that of the native reader in the same round: the median of the rounds,
+smallest and largest. CPU time, but for two threads, which save wall time only. The gates are those
+that the project has set itself. Correctness column: whether all HU are bit-equal to
 float32(double(stored) * slope + intercept) of pydicom's stored values.
 
 Needs SimpleITK and dicomsdl: pip install -c constraints.txt --group bench.
@@ -17,7 +18,9 @@ import argparse
 import json
 import os
 import platform
+import random
 import statistics
+import threading
 import time
 from collections.abc import Callable, Sequence
 from importlib import metadata
@@ -31,26 +34,51 @@ import SimpleITK
 from rgan_sdk import _core
 from rgan_sdk.dicom.series import find_series
 
-ROUNDS = 15
+ROUNDS = 25
+BATCH = 16
 Reader = Callable[[Sequence[Path]], list[np.ndarray]]
 
-# How many times the native reader's time each takes at least, or (below) at most.
+# How many times the native reader's time each takes at least.
 AT_LEAST = {"pydicom": 8.0, "SimpleITK": 15.0, "dicomsdl": 1.3, "pydicom, headers": 20.0}
-AT_MOST = {"native": 1.6}
 
 
-class Native:
-    """The native reader with a buffer that it uses again."""
+def read_natively(threads: int, rows: int, columns: int, keep: bool = False) -> Reader:
+    """Read in batches into a buffer that is used again, as the pipeline does."""
+    pool = _core.ThreadPool(threads)
+    buffer = np.empty((BATCH, rows, columns), np.float32)
 
-    def __init__(self, threads: int, shape: tuple[int, int, int]) -> None:
-        self.pool = _core.ThreadPool(threads)
-        self.buffer = np.empty(shape, np.float32)
+    def read(paths: Sequence[Path]) -> list[np.ndarray]:
+        images: list[np.ndarray] = []
+        for start in range(0, len(paths), BATCH):
+            files = [(os.fsencode(path), None) for path in paths[start : start + BATCH]]
+            slices = _core.read_batch(files, buffer, pool)
+            assert all(one.problem is None for one in slices)
+            if keep:
+                images += list(buffer[: len(files)].copy())
+        return images
 
-    def __call__(self, paths: Sequence[Path]) -> list[np.ndarray]:
-        files = [(os.fsencode(path), None) for path in paths]
-        slices = _core.read_batch(files, self.buffer, self.pool)
-        assert all(one.problem is None for one in slices)
-        return list(self.buffer)
+    return read
+
+
+def spin(threads: int) -> float:
+    """Return how many times as much two threads of this machine do at their best."""
+    stored = np.zeros((512, 512), np.int16)
+
+    def work() -> None:
+        out = np.empty(stored.shape, np.float32)
+        for _ in range(2000):
+            _core.stored_to_hu(stored, 0.5, 1.0, out)
+
+    def run(count: int) -> float:
+        workers = [threading.Thread(target=work) for _ in range(count)]
+        start = time.perf_counter()
+        for worker in workers:
+            worker.start()
+        for worker in workers:
+            worker.join()
+        return time.perf_counter() - start
+
+    return threads * run(1) / run(threads)
 
 
 def read_raw(paths: Sequence[Path]) -> list[np.ndarray]:
@@ -76,7 +104,7 @@ def read_pydicom(paths: Sequence[Path]) -> list[np.ndarray]:
 
 def read_simpleitk(paths: Sequence[Path]) -> list[np.ndarray]:
     images = [SimpleITK.ReadImage(str(path), SimpleITK.sitkFloat32) for path in paths]
-    return [SimpleITK.GetArrayViewFromImage(image)[0] for image in images]
+    return [SimpleITK.GetArrayFromImage(image)[0] for image in images]
 
 
 def read_dicomsdl(paths: Sequence[Path]) -> list[np.ndarray]:
@@ -110,10 +138,10 @@ def main() -> None:
     options = parser.parse_args()
     (series,) = find_series(options.scans).series
     paths = [file.path for file in series.slices]
-    shape = (len(paths), series.rows, series.columns)
+    size = series.rows, series.columns
     readers: dict[str, Reader] = {
-        "native": Native(1, shape),
-        "native, 2 threads": Native(2, shape),
+        "native": read_natively(1, *size),
+        "native, 2 threads": read_natively(2, *size),
         "raw read": read_raw,
         "dicomsdl": read_dicomsdl,
         "pydicom": read_pydicom,
@@ -122,16 +150,21 @@ def main() -> None:
         "pydicom, headers": scan_pydicom,
     }
     wanted = read_pydicom(paths)
-    equal = {name: check(read(paths), wanted) for name, read in readers.items()}
+    kept = {"native": read_natively(1, *size, keep=True)}
+    kept["native, 2 threads"] = read_natively(2, *size, keep=True)
+    equal = {name: check(read(paths), wanted) for name, read in (readers | kept).items()}
     times: dict[str, list[tuple[float, float]]] = {name: [] for name in readers}
+    order, shuffled = list(readers), random.Random(0)  # noqa: S311
     for _ in range(ROUNDS):
-        for name, read in readers.items():
-            times[name].append(measure(read, paths))
+        shuffled.shuffle(order)  # who comes first finds the files in no processor's cache
+        for name in order:
+            times[name].append(measure(readers[name], paths))
     rows = [row(name, times, len(paths), equal[name]) for name in readers]
-    show(rows)
+    possible = spin(2)
+    show(rows, possible)
     if options.json:
-        result = {"slices": list(shape), "rounds": ROUNDS, "rows": rows}
-        result["environment"] = environment()
+        result = {"slices": [len(paths), *size], "rounds": ROUNDS, "rows": rows}
+        result |= {"two_threads_at_best": round(possible, 2), "environment": environment()}
         options.json.write_text(json.dumps(result, indent=1) + "\n")
 
 
@@ -163,17 +196,16 @@ def row(name: str, times: dict, slices: int, equal: bool | None) -> dict:
     }
 
 
-def show(rows: list[dict]) -> None:
-    """Print the table, and whether each gate holds."""
+def show(rows: list[dict], possible: float) -> None:
+    """Print the table, and how each gate stands."""
     for line in rows:
         print(line)
     ratio = {line["reader"]: line["times_the_native_reader"] for line in rows}
     for name, least in AT_LEAST.items():
         print(f"{name}: {ratio[name]} times the native reader (gate: {least} or more)")
-    print(
-        f"native: {1 / ratio['raw read']:.2f} times a raw read (gate: {AT_MOST['native']} or less)"
-    )
-    print(f"two threads: {1 / ratio['native, 2 threads']:.2f} times as fast (gate: 1.6 or more)")
+    raw, two = 1 / ratio["raw read"], 1 / ratio["native, 2 threads"]
+    print(f"native: {raw:.2f} times a raw read (gate: 1.6 or less)")
+    print(f"two threads: {two:.2f} times as fast (gate: 1.6); {possible:.2f} at best here")
 
 
 def environment() -> dict[str, str]:
