@@ -38,6 +38,12 @@ def hu_to_stored(hu: Annotated[NDArray[numpy.float32], dict(shape=(None, None), 
     [minimum, maximum]; return how many values were clamped.
     """
 
+def extremes(hu: Annotated[NDArray[numpy.float32], dict(shape=(None, None, None), order='C', device='cpu', writable=False)]) -> list[tuple[float, float]]:
+    """
+    Return the smallest and the largest value of each slice of hu [N, H, W] float32;
+    both are NaN unless all are finite.
+    """
+
 class ThreadPool:
     """Threads that share out a batch."""
 

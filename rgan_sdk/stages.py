@@ -139,7 +139,7 @@ class Stages:
         for _ in range(RING):
             self._free.put(np.empty(0, np.float32))
         self._read: queue.Queue[_Batch | None] = queue.Queue(1)
-        self._computed: queue.Queue[tuple[_Batch, NDArray[np.float32]] | None] = queue.Queue(1)
+        self._computed: queue.Queue[_Batch | None] = queue.Queue(1)
         self._progress: queue.SimpleQueue[Progress] = queue.SimpleQueue()
         self._stopping = threading.Event()
         self._broken: BaseException | None = None
@@ -165,7 +165,8 @@ class Stages:
             thread.start()
         try:
             while (batch := self._take(self._read)) is not None:
-                self._offer(self._computed, (batch, self._infer(batch)))
+                self._infer(batch)
+                self._offer(self._computed, batch)
                 yield from self._news()
             self._offer(self._computed, None)
             threads[1].join()
@@ -220,32 +221,37 @@ class Stages:
                 view[index] = 0
         return _Batch(slots, buffer, view, sources)
 
-    def _infer(self, batch: _Batch) -> NDArray[np.float32]:
+    def _infer(self, batch: _Batch) -> None:
+        """Put harmonized HU in the place of the source's."""
         if all(slot.job.error for slot in batch.slots):
-            return batch.hu
+            return
+        middles = {
+            index: batch.hu[index].copy()
+            for index, slot in enumerate(batch.slots)
+            if slot.file is slot.job.middle_file
+        }
         try:
             with self._clock.measure("infer"):
-                return self._harmonizer(batch.hu)
+                self._harmonizer(batch.hu, batch.hu)
         except Exception as error:  # a batch that cannot be computed fails its series only
             for slot in batch.slots:
                 slot.job.fail(error)
-            return batch.hu
+            return
+        for index, before in middles.items():
+            batch.slots[index].job.middle = before, batch.hu[index].copy()
 
     def _write_all(self) -> None:
-        while (item := self._take(self._computed)) is not None:
-            batch, hu = item
+        while (batch := self._take(self._computed)) is not None:
             finished = []
             for job, indices in _by_job(batch.slots):
-                self._write(job, batch, hu, indices)
+                self._write(job, batch, indices)
                 job.left -= indices.stop - indices.start
                 if job.left == 0:
                     finished.append(job)
             self._free.put(batch.buffer)
             self._progress.put(Progress(len(batch.slots), tuple(finished)))
 
-    def _write(
-        self, job: SeriesJob, batch: _Batch, hu: NDArray[np.float32], indices: slice
-    ) -> None:
+    def _write(self, job: SeriesJob, batch: _Batch, indices: slice) -> None:
         if job.error is not None:
             return
         if job.writer is None:
@@ -255,13 +261,9 @@ class Stages:
         files = [slot.file for slot in batch.slots[indices]]
         try:
             with self._clock.measure("write"):
-                job.clips += job.writer.write(files, batch.sources[indices], hu[indices])
+                job.clips += job.writer.write(files, batch.sources[indices], batch.hu[indices])
         except Exception as error:  # one broken series must not end a night's batch
             job.fail(error)
-            return
-        if job.middle_file in files:
-            index = indices.start + files.index(job.middle_file)
-            job.middle = batch.hu[index].copy(), hu[index].copy()
 
     def _take(self, channel: queue.Queue[Item]) -> Item | None:
         """Wait for an item; None at the end of the work, or when it is to stop."""

@@ -2,6 +2,8 @@
 
 #include <nanobind/nanobind.h>
 #include <nanobind/ndarray.h>
+#include <nanobind/stl/pair.h>
+#include <nanobind/stl/vector.h>
 
 #include <cmath>
 #include <limits>
@@ -15,6 +17,9 @@ namespace {
 
 template <typename Value>
 using Slice = nb::ndarray<Value, nb::numpy, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
+
+template <typename Value>
+using Stack = nb::ndarray<Value, nb::numpy, nb::ndim<3>, nb::c_contig, nb::device::cpu>;
 
 template <typename Left, typename Right>
 void require_same_shape(const Left& left, const Right& right) {
@@ -52,6 +57,17 @@ std::size_t hu_to_stored(Slice<const float> hu, double slope, double intercept,
   return rgan::hu_to_stored(hu.data(), hu.size(), rescale, range, out.data());
 }
 
+std::vector<std::pair<float, float>> extremes(Stack<const float> hu) {
+  std::vector<std::pair<float, float>> result(hu.shape(0));
+  const std::size_t size = hu.shape(1) * hu.shape(2);
+  const nb::gil_scoped_release release;
+  for (std::size_t i = 0; i < result.size(); ++i) {
+    const rgan::Extremes found = rgan::find_extremes(hu.data() + i * size, size);
+    result[i] = {found.lowest, found.highest};
+  }
+  return result;
+}
+
 template <typename Stored>
 void define(nb::module_& module) {
   module.def("stored_to_hu", &stored_to_hu<Stored>, nb::arg("stored").noconvert(),
@@ -73,5 +89,8 @@ NB_MODULE(_core, module) {
   define<std::int8_t>(module);
   define<std::uint16_t>(module);
   define<std::int16_t>(module);
+  module.def("extremes", &extremes, nb::arg("hu").noconvert(),
+             "Return the smallest and the largest value of each slice of hu [N, H, W] float32;\n"
+             "both are NaN unless all are finite.");
   define_dicom(module);
 }

@@ -161,12 +161,6 @@ void put_source_hu(const Stored* kept, std::size_t count, const PixelHeader& hea
   }
 }
 
-bool all_finite(const float* hu, std::size_t count) noexcept {
-  float sum = 0;
-  for (std::size_t i = 0; i < count; ++i) sum += hu[i] * 0.0F;  // NaN unless all are finite
-  return sum == 0;
-}
-
 template <typename Stored>
 Verdict encode(const float* hu, const PixelHeader& header, const Stored* kept,
                std::uint8_t* stored, std::size_t& clips) noexcept {
@@ -176,15 +170,19 @@ Verdict encode(const float* hu, const PixelHeader& header, const Stored* kept,
   std::array<float, kBlock> wanted;
   std::array<Stored, kBlock> block;
   clips = 0;
+  if (std::isnan(find_extremes(hu, format.pixels()).lowest)) return {Problem::not_finite};
   for (std::size_t start = 0; start < format.pixels(); start += kBlock) {
     const std::size_t count = std::min(kBlock, format.pixels() - start);
     const Stored* kept_block = kept == nullptr ? nullptr : kept + start;
-    if (!all_finite(hu + start, count)) return {Problem::not_finite};
-    std::memcpy(wanted.data(), hu + start, count * sizeof(float));
-    if (kept_block != nullptr) put_source_hu(kept_block, count, header, wanted.data());
-    clips += hu_to_stored(wanted.data(), count, header.rescale, range, block.data());
+    const float* source = hu + start;
+    if (kept_block != nullptr) {
+      std::memcpy(wanted.data(), source, count * sizeof(float));
+      put_source_hu(kept_block, count, header, wanted.data());
+      source = wanted.data();
+    }
+    clips += hu_to_stored(source, count, header.rescale, range, block.data());
     if (header.padding) {
-      clips += restore_padding(wanted.data(), kept_block, block.data(), count, header.rescale,
+      clips += restore_padding(source, kept_block, block.data(), count, header.rescale,
                                Neighbours(*header.padding, format), format);
     }
     std::memcpy(stored + start * sizeof(Stored), block.data(), count * sizeof(Stored));

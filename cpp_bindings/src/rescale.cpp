@@ -1,6 +1,9 @@
 #include "rgan/rescale.hpp"
 
+#include <algorithm>
+#include <array>
 #include <cmath>
+#include <limits>
 #include <type_traits>
 
 // The loops are compiled for several processors; the one that is there is chosen when the library
@@ -101,6 +104,30 @@ template <bool kDivides, typename Stored>
                ? to_stored_exactly(hu, count, rescale, range, stored)                           \
                : to_stored(hu, count, rescale, range, stored);                                  \
   }
+
+RGAN_VECTORIZED Extremes find_extremes(const float* hu, std::size_t count) noexcept {
+  // Side by side, so that each lane keeps an order of its own and the loop can be vectorised.
+  constexpr std::size_t kLanes = 32;
+  std::array<float, kLanes> lowest;
+  std::array<float, kLanes> highest;
+  std::array<int, kLanes> strange{};
+  lowest.fill(std::numeric_limits<float>::infinity());
+  highest.fill(-std::numeric_limits<float>::infinity());
+  for (std::size_t start = 0; start < count; start += kLanes) {
+    const std::size_t lanes = std::min(kLanes, count - start);
+    for (std::size_t i = 0; i < lanes; ++i) {
+      const float value = hu[start + i];
+      lowest[i] = value < lowest[i] ? value : lowest[i];
+      highest[i] = value > highest[i] ? value : highest[i];
+      strange[i] |= std::abs(value) <= std::numeric_limits<float>::max() ? 0 : 1;
+    }
+  }
+  if (std::ranges::any_of(strange, [](int lane) { return lane != 0; })) {
+    const float nan = std::numeric_limits<float>::quiet_NaN();
+    return {nan, nan};
+  }
+  return {std::ranges::min(lowest), std::ranges::max(highest)};
+}
 
 RGAN_DEFINE(std::uint8_t)
 RGAN_DEFINE(std::int8_t)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
@@ -66,7 +65,7 @@ def _is_plain(head: _core.Head) -> bool:
         and head.modality in ("", "CT")
         and head.photometric_interpretation[:10] in ("", "MONOCHROME")
         and not any(term.strip() in NOT_SLICES for term in head.image_type.split("\\")[2:])
-        and all(len(uid) <= 64 and re.fullmatch(UID, uid) for uid in uids)
+        and all(len(uid) <= 64 and UID.fullmatch(uid) for uid in uids)
         and min(head.pixel_spacing) > 0
         and are_orthonormal(tuple(head.orientation))
     )

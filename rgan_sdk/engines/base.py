@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from types import TracebackType
 from typing import ClassVar, Self
@@ -9,6 +10,7 @@ from typing import ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from rgan_sdk import _core
 from rgan_sdk.errors import InferenceError
 from rgan_sdk.model import HarmonizationModel
 
@@ -18,8 +20,8 @@ class Engine(ABC):
 
     ``infer`` checks what goes in and what comes out; a subclass implements
     ``_infer``. The engine owns nothing of the caller's: the input is only read, the
-    output is a new array that belongs to the caller. One engine serves one thread at
-    a time.
+    output is a new array that belongs to the caller, or the input itself where nothing
+    changes. One engine serves one thread at a time.
 
     Attributes
     ----------
@@ -67,22 +69,35 @@ class Engine(ABC):
         Raises
         ------
         InferenceError
-            If the input has another form, the runtime fails, or its output is not a
-            finite image of the input's shape.
+            If the input has another form or is not finite, the runtime fails, or its output
+            is not a finite image of the input's shape, or constant where the input is not.
         """
         self._check_input(hu)
+        before = _core.extremes(hu[:, 0])
+        if any(math.isnan(lowest) for lowest, _ in before):
+            raise InferenceError("the input holds NaN or infinite values")
         out = self._infer(hu)
         if out.shape != hu.shape or out.dtype != np.float32:
             raise InferenceError(
                 f"{self.name}: got {out.dtype} {out.shape} for float32 {hu.shape}; the model's "
                 "graph does not keep the shape"
             )
-        if not np.isfinite(out).all():
+        if out is not hu:
+            self._check_output(before, _core.extremes(np.ascontiguousarray(out[:, 0])))
+        return out
+
+    def _check_output(
+        self, before: list[tuple[float, float]], after: list[tuple[float, float]]
+    ) -> None:
+        """Compare the smallest and largest HU of each slice before and after."""
+        if any(math.isnan(lowest) for lowest, _ in after):
             raise InferenceError(
                 f"{self.name} on {self.device}: the output holds NaN or infinite values; "
                 "nothing of this batch can be used"
             )
-        return out
+        for (low, high), (new_low, new_high) in zip(before, after, strict=True):
+            if new_low == new_high and low != high:
+                raise InferenceError("the engine made a constant slice of one that is not")
 
     def _check_input(self, hu: NDArray[np.float32]) -> None:
         multiple = self.model.card.multiple

@@ -37,4 +37,12 @@ template <typename Stored>
 std::size_t hu_to_stored(const float* hu, std::size_t count, Rescale rescale, StoredRange range,
                          Stored* stored) noexcept;
 
+// The smallest and the largest of some Hounsfield units; both NaN unless all are finite.
+struct Extremes {
+  float lowest;
+  float highest;
+};
+
+Extremes find_extremes(const float* hu, std::size_t count) noexcept;
+
 }  // namespace rgan

@@ -1,0 +1,177 @@
+"""Compare the CPU time of whole pipelines that compute nothing: read, convert, convert back, write.
+
+    python benchmarks/e2e/identity.py --scans .data/pair_lungdx_A0002_siemens/B40f \
+        --json benchmarks/results/identity-pipeline.json
+
+The scan is copied ten times, with UIDs of its own, to memory (/dev/shm). `rgan-harmonize run` with
+the identity engine, not durable, takes turns with a loop over the files in pydicom (dcmread,
+pixel_array, float32 HU, round, clamp, set header and pixels, save_as), and with the same in
+SimpleITK, which cannot write back all elements that it reads: those of text are copied. Reported
+is the CPU time of all threads for each slice, and its ratio to ours in the same round.
+Correctness column: whether all stored values that were written are the source's.
+
+Needs SimpleITK: pip install -c constraints.txt --group bench.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import shutil
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from importlib import metadata
+from pathlib import Path
+
+import numpy as np
+import pydicom
+import SimpleITK
+from pydicom.uid import generate_uid
+
+from rgan_sdk.harmonizer import Harmonizer
+from rgan_sdk.pipeline import harmonize_directory
+
+COPIES, ROUNDS = 10, 5
+GATES = {"pydicom loop": 6.0, "SimpleITK loop": 9.0}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--scans", type=Path, required=True)
+    parser.add_argument("--json", type=Path)
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory(dir="/dev/shm") as name:
+        root = Path(name)
+        slices = multiply(options.scans, root / "in")
+        with Harmonizer.load("b40f-to-b70f", engine="identity", batch_size=8) as harmonizer:
+            rows = compare(root, slices, harmonizer)
+    for row in rows:
+        print(row)
+    for row in rows[1:]:
+        ratio, gate = row["times_ours"], GATES[row["pipeline"]]
+        print(f"{row['pipeline']}: {ratio} times the CPU time of ours (gate: {gate} or more)")
+    if options.json:
+        result = {"slices": slices, "rounds": ROUNDS, "rows": rows, "environment": environment()}
+        options.json.write_text(json.dumps(result, indent=1) + "\n")
+
+
+def multiply(scans: Path, folder: Path) -> int:
+    """Copy a scan ten times into one long series; return how many slices that makes."""
+    folder.mkdir()
+    count, series = 0, generate_uid()
+    for copy in range(COPIES):
+        for path in sorted(path for path in scans.rglob("*") if path.is_file()):
+            dataset = pydicom.dcmread(path)
+            dataset.SOPInstanceUID = dataset.file_meta.MediaStorageSOPInstanceUID = generate_uid()
+            dataset.SeriesInstanceUID = series
+            dataset.ImagePositionPatient[2] += copy * 1000
+            dataset.save_as(folder / f"{count:04d}.dcm")
+            count += 1
+    return count
+
+
+def compare(root: Path, slices: int, harmonizer: Harmonizer) -> list[dict]:
+    """Run all pipelines in turn; return a row of each, ours first."""
+    source = root / "in"
+
+    def ours(out: Path) -> None:
+        report = harmonize_directory(source, out, harmonizer, durable=False)
+        assert report.summary["files"]["done"] == slices
+
+    pipelines: dict[str, Callable[[Path], None]] = {
+        "rgan-harmonize, identity": ours,
+        "pydicom loop": lambda out: loop(source, out, by_pydicom),
+        "SimpleITK loop": lambda out: loop(source, out, by_simpleitk),
+    }
+    seconds: dict[str, list[tuple[float, float]]] = {name: [] for name in pipelines}
+    equal = dict.fromkeys(pipelines, True)
+    for _ in range(ROUNDS):
+        for name, pipeline in pipelines.items():
+            out = root / "out"
+            cpu, wall = time.process_time(), time.perf_counter()
+            pipeline(out)
+            seconds[name].append((time.process_time() - cpu, time.perf_counter() - wall))
+            equal[name] &= stored_values(out) == stored_values(source)
+            shutil.rmtree(out)
+    return [row(name, seconds, slices, equal[name]) for name in pipelines]
+
+
+def row(name: str, seconds: dict, slices: int, equal: bool) -> dict:
+    """Return one line of the table."""
+    base = seconds["rgan-harmonize, identity"]
+    ratios = [mine[0] / ours[0] for mine, ours in zip(seconds[name], base, strict=True)]
+    return {
+        "pipeline": name,
+        "cpu_us_per_slice": round(statistics.median(t[0] for t in seconds[name]) / slices * 1e6),
+        "wall_us_per_slice": round(statistics.median(t[1] for t in seconds[name]) / slices * 1e6),
+        "times_ours": round(statistics.median(ratios), 2),
+        "smallest": round(min(ratios), 2),
+        "largest": round(max(ratios), 2),
+        "stored_values_equal": equal,
+    }
+
+
+def loop(source: Path, out: Path, convert: Callable[[Path, Path], None]) -> None:
+    """Convert file by file."""
+    out.mkdir()
+    for path in sorted(source.iterdir()):
+        convert(path, out / path.name)
+
+
+def by_pydicom(path: Path, target: Path) -> None:
+    dataset = pydicom.dcmread(path)
+    slope, intercept = float(dataset.RescaleSlope), float(dataset.RescaleIntercept)
+    hu = (dataset.pixel_array * slope + intercept).astype(np.float32)
+    stored = np.clip(np.rint((hu - intercept) / slope), 0, 4095).astype(np.uint16)
+    dataset.ImageType = ["DERIVED", "SECONDARY", "AXIAL"]
+    dataset.SeriesInstanceUID = "1.2.3"
+    dataset.SOPInstanceUID = dataset.file_meta.MediaStorageSOPInstanceUID = generate_uid()
+    dataset.SeriesDescription = "harmonized"
+    dataset.DerivationDescription = "harmonized"
+    dataset.PixelData = stored.tobytes()
+    dataset.save_as(target)
+
+
+def by_simpleitk(path: Path, target: Path) -> None:
+    image = SimpleITK.ReadImage(str(path))
+    hu = SimpleITK.GetArrayFromImage(image).astype(np.float32)
+    stored = np.clip(np.rint(hu), -1024, 3071).astype(np.int16)
+    derived = SimpleITK.GetImageFromArray(stored)
+    derived.CopyInformation(image)
+    for key in image.GetMetaDataKeys():
+        if key[:4] in ("0008", "0010", "0018", "0020"):
+            derived.SetMetaData(key, image.GetMetaData(key))
+    derived.SetMetaData("0008|0008", "DERIVED\\SECONDARY\\AXIAL")
+    derived.SetMetaData("0008|103e", "harmonized")
+    writer = SimpleITK.ImageFileWriter()
+    writer.KeepOriginalImageUIDOn()
+    writer.SetFileName(str(target))
+    writer.Execute(derived)
+
+
+def stored_values(folder: Path) -> list[bytes]:
+    """Return the HU of all slices of a folder, in an order that depends on nothing else."""
+    images = []
+    for path in folder.rglob("*.dcm"):
+        dataset = pydicom.dcmread(path)
+        hu = dataset.pixel_array * float(dataset.RescaleSlope) + float(dataset.RescaleIntercept)
+        images.append(hu.astype(np.float32).tobytes())
+    return sorted(images)
+
+
+def environment() -> dict[str, str]:
+    """Return the versions that a figure may depend on."""
+    names = ("rgan-sdk", "numpy", "pydicom", "SimpleITK")
+    return {
+        **{name: metadata.version(name) for name in names},
+        "python": platform.python_version(),
+        "machine": f"{platform.machine()}, {os.cpu_count()} cores, files in memory",
+    }
+
+
+if __name__ == "__main__":
+    main()
