@@ -91,7 +91,11 @@ def read_raw(paths: Sequence[Path]) -> list[np.ndarray]:
 
 
 def to_hu(stored: np.ndarray, slope: float, intercept: float) -> np.ndarray:
-    return (stored * np.float64(slope) + np.float64(intercept)).astype(np.float32)
+    """Convert in single precision and in place: exact for the whole numbers of this scan."""
+    hu = stored.astype(np.float32)
+    hu *= np.float32(slope)
+    hu += np.float32(intercept)
+    return hu
 
 
 def read_pydicom(paths: Sequence[Path]) -> list[np.ndarray]:

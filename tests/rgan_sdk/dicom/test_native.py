@@ -11,21 +11,19 @@ import pytest
 from pydicom import Dataset, dcmread
 from pydicom.datadict import dictionary_VR, tag_for_keyword
 from support.dicom_phantoms import uid, write_ct, write_series
+from support.native import POOL, check_file, read, scan
 from support.requirements import data_root, require_data
 from support.variants import write_variant
 
 from rgan_sdk import _core
 from rgan_sdk.dicom.derived import READ_FROM_SOURCE, Derivation, derived_sop_uid
-from rgan_sdk.dicom.header import read_header
 from rgan_sdk.dicom.reader import read_slice
 from rgan_sdk.dicom.series import find_series
 from rgan_sdk.dicom.splice import SplicedSeries
 from rgan_sdk.dicom.writer import derive, encode
-from rgan_sdk.errors import DicomError
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # of pydicom, on odd values
 
-POOL = _core.ThreadPool(2)
 DERIVATION = Derivation(
     target_kernel="B70f",
     model_name="model",
@@ -36,51 +34,6 @@ DERIVATION = Derivation(
     software="rgan-sdk test",
     timestamp=datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC),
 )
-
-
-def scan(*paths):
-    return _core.scan([os.fsencode(path) for path in paths], POOL)
-
-
-def read(path, rows, columns, stamp=None):
-    """Read one file natively; ``None`` for HU where it is handed back."""
-    hu = np.empty((1, rows, columns), np.float32)
-    (native,) = _core.read_batch([(os.fsencode(path), stamp)], hu, POOL)
-    return native, (hu[0] if native.problem is None else None)
-
-
-def read_by_pydicom(path):
-    try:
-        return read_header(path), read_slice(path)
-    except DicomError:
-        return None, None
-
-
-def check_file(path):
-    """Compare both readers on a file; say what the native one did."""
-    (head,) = scan(path)
-    header, source = read_by_pydicom(path)
-    if head.problem is not None:
-        return "handed back"
-    if header is None:
-        # Python looks at what the table says of the object before it reads a pixel.
-        return "no CT slice"
-    assert head.sop_instance_uid == header.sop_instance_uid
-    assert head.series_instance_uid == header.series_instance_uid
-    assert head.study_instance_uid == header.study_instance_uid
-    assert head.frame_of_reference_uid == header.frame_of_reference_uid
-    assert (head.convolution_kernel or None) == header.convolution_kernel
-    assert head.manufacturer == header.manufacturer
-    assert tuple(head.position) == header.origin
-    assert tuple(head.orientation) == header.orientation
-    assert tuple(head.pixel_spacing) == header.pixel_spacing
-    assert head.slice_thickness == header.slice_thickness
-    assert (head.rows, head.columns) == (header.rows, header.columns)
-    native, hu = read(path, head.rows, head.columns, head.stamp)
-    if native.problem is not None:
-        return "pixels handed back"
-    assert np.array_equal(hu, source.hu)
-    return "equal"
 
 
 def write_both_ways(paths, folder, derivation=DERIVATION):

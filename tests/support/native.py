@@ -1,0 +1,61 @@
+"""The native reader beside the one that goes through pydicom."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+
+from rgan_sdk import _core
+from rgan_sdk.dicom.header import read_header
+from rgan_sdk.dicom.reader import read_slice
+from rgan_sdk.errors import DicomError, IneligibleError
+
+POOL = _core.ThreadPool(2)
+
+
+def scan(*paths: Path) -> list[_core.Head]:
+    """Read heads natively."""
+    return _core.scan([os.fsencode(path) for path in paths], POOL)
+
+
+def read(
+    path: Path, rows: int, columns: int, stamp: tuple[int, int, int] | None = None
+) -> tuple[_core.SourceSlice, np.ndarray | None]:
+    """Read one file natively; ``None`` for HU where it is handed back."""
+    hu = np.empty((1, rows, columns), np.float32)
+    (native,) = _core.read_batch([(os.fsencode(path), stamp)], hu, POOL)
+    return native, (hu[0] if native.problem is None else None)
+
+
+def check_file(path: Path) -> str:
+    """Compare both readers on a file; say what the native one did."""
+    (head,) = scan(path)
+    if head.problem is not None:
+        return "handed back"
+    native, hu = read(path, head.rows, head.columns, head.stamp)
+    try:
+        header = read_header(path)
+    except IneligibleError:
+        return "no CT slice"  # Python looks at what kind of object it is before it reads a pixel
+    try:
+        source = read_slice(path)
+    except DicomError:
+        assert native.problem is not None
+        return "unreadable for both"
+    assert head.sop_instance_uid == header.sop_instance_uid
+    assert head.series_instance_uid == header.series_instance_uid
+    assert head.study_instance_uid == header.study_instance_uid
+    assert head.frame_of_reference_uid == header.frame_of_reference_uid
+    assert (head.convolution_kernel or None) == header.convolution_kernel
+    assert head.manufacturer == header.manufacturer
+    assert tuple(head.position) == header.origin
+    assert tuple(head.orientation) == header.orientation
+    assert tuple(head.pixel_spacing) == header.pixel_spacing
+    assert head.slice_thickness == header.slice_thickness
+    assert (head.rows, head.columns) == (header.rows, header.columns)
+    if native.problem is not None:
+        return "pixels handed back"
+    assert np.array_equal(hu, source.hu)
+    return "equal"
