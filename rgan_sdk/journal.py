@@ -87,6 +87,12 @@ class Journal:
         self._path = self._state / "journal.jsonl"
         self._finished: dict[str, FinishedSeries] = {}
         self.timestamp = timestamp
+        try:
+            self._open(identity)
+        except OSError as exc:
+            raise OutputError(f"{output}: cannot be used for output ({exc.strerror})") from exc
+
+    def _open(self, identity: RunIdentity) -> None:
         earlier = self._read()
         if earlier is None or not any(map(self.is_in_place, self._finished)):
             self._finished = {}
