@@ -92,6 +92,32 @@ READ_FROM_SOURCE: Final = (
 )
 """What the elements that a derived header changes depend on, beside the slice's own UID."""
 
+WRITTEN: Final = (
+    "ImageType",
+    "InstanceCreationDate",
+    "InstanceCreationTime",
+    "SOPClassUID",
+    "SeriesDate",
+    "ContentDate",
+    "SeriesTime",
+    "ContentTime",
+    "Manufacturer",
+    "SeriesDescription",
+    "ManufacturerModelName",
+    "DerivationDescription",
+    "DerivationCodeSequence",
+    "DeviceUID",
+    "SoftwareVersions",
+    "ContributingEquipmentSequence",
+    "ContentQualification",
+    "SeriesInstanceUID",
+    "SeriesNumber",
+    "PixelPaddingValue",
+    "PixelPaddingRangeLimit",
+    "RescaleType",
+)
+"""What a derived header has of its own, beside its SOPInstanceUID and SourceImageSequence."""
+
 REMOVED: Final = (*_REMOVED, *_MOVED_TO_EQUIPMENT)
 """What no derived header has."""
 

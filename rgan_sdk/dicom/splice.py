@@ -1,8 +1,9 @@
 """Derived headers without parsing each slice: what changes is decided once for a series.
 
-The derived header of the first slice says which elements of a series are replaced, added and
-removed. The native writer applies that to the bytes of the other slices, and hands back a slice
-whose header differs in anything that this depends on.
+pydicom derives the header of the first slice. What that has of its own (``WRITTEN``) goes, encoded,
+into the headers of all slices; the rest are the bytes of each. The native writer does that, and
+hands back a slice whose header differs in anything that ``WRITTEN`` depends on
+(``READ_FROM_SOURCE``).
 """
 
 from __future__ import annotations
@@ -10,7 +11,6 @@ from __future__ import annotations
 import copy
 import os
 import struct
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
@@ -23,6 +23,7 @@ from rgan_sdk import _core
 from rgan_sdk.dicom.derived import (
     READ_FROM_SOURCE,
     REMOVED,
+    WRITTEN,
     Derivation,
     derived_header,
     derived_sop_uid,
@@ -38,7 +39,6 @@ _SOP_INSTANCE_UID: Final = 0x00080018
 _SOURCE_IMAGE_SEQUENCE: Final = 0x00082112
 _REFERENCED_SOP_INSTANCE_UID: Final = 0x00081155
 _MEDIA_STORAGE_SOP_INSTANCE_UID: Final = 0x00020003
-_OWN: Final = (_SOP_INSTANCE_UID, _SOURCE_IMAGE_SEQUENCE)
 
 
 class SplicedSeries:
@@ -66,18 +66,15 @@ class SplicedSeries:
         self._derivation = derivation
         derived = derived_header(first.dataset, derivation)
         with header_errors():
-            kept = copy.deepcopy(first.dataset)
-            drop_private(kept)
+            written = [derived[keyword] for keyword in WRITTEN if keyword in derived]
             character_set = derived.get("SpecificCharacterSet") or "iso8859"
+            elements = [(int(e.tag), _encode(e, character_set=character_set)) for e in written]
             self.plan = _core.SplicePlan(
                 native,
-                elements=[
-                    (int(element.tag), _encode(element, character_set=character_set))
-                    for element in _changed(derived, kept)
-                ],
+                elements=sorted(elements),
                 removed=[_tag(keyword) for keyword in REMOVED],
                 read=[_tag(keyword) for keyword in READ_FROM_SOURCE],
-                representations=_representations(kept),
+                representations=_representations(first.dataset),
             )
             self._file_meta = _FileMeta(derived)
             self._reference = _Reference(source_reference(first.dataset))
@@ -92,17 +89,17 @@ class SplicedSeries:
         return os.fsencode(folder / f"{uid}.dcm"), self._file_meta.encode(uid), own
 
 
-def _changed(derived: Dataset, kept: Dataset) -> Iterator[DataElement]:
-    """Yield the elements of a derived header that are not the source's, less the slice's own."""
-    for tag in sorted(derived.keys()):
-        if tag not in _OWN and (tag not in kept or derived[tag] != kept[tag]):
-            yield derived[tag]
-
-
 def _representations(dataset: Dataset) -> list[tuple[int, str]]:
-    """Return the VR of each tag at any level; none where it is not always the same."""
+    """Return the VR of each tag of a source in implicit VR, at any level.
+
+    A tag that has not the same one everywhere is left out, and so are private ones.
+    """
+    if not dataset.original_encoding[0]:
+        return []
+    plain = copy.deepcopy(dataset)
+    drop_private(plain)
     found: dict[int, set[str]] = {}
-    for element in dataset.iterall():
+    for element in plain.iterall():
         found.setdefault(int(element.tag), set()).add(str(element.VR))
     return [(tag, names.pop()) for tag, names in found.items() if len(names) == 1]
 

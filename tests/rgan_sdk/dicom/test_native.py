@@ -16,7 +16,14 @@ from support.requirements import data_root, require_data
 from support.variants import write_variant
 
 from rgan_sdk import _core
-from rgan_sdk.dicom.derived import READ_FROM_SOURCE, Derivation, derived_sop_uid
+from rgan_sdk.dicom.derived import (
+    READ_FROM_SOURCE,
+    REMOVED,
+    WRITTEN,
+    Derivation,
+    derived_header,
+    derived_sop_uid,
+)
 from rgan_sdk.dicom.reader import read_slice
 from rgan_sdk.dicom.series import find_series
 from rgan_sdk.dicom.splice import SplicedSeries
@@ -134,6 +141,27 @@ def test_what_a_derived_header_reads_is_watched(tmp_path, keyword):
         None,
         f"the header differs from the series' first slice ({tag >> 16:04x},{tag & 0xFFFF:04x})",
     ]
+
+
+@pytest.mark.parametrize("keyword", ["ContentQualification", "DerivationDescription", "SeriesDate"])
+def test_what_the_first_slice_has_already_is_written_into_all(tmp_path, keyword):
+    first, second = write_series(tmp_path, 2)
+    dataset = dcmread(first)
+    setattr(dataset, keyword, derived_header(dataset, DERIVATION)[keyword].value)
+    dataset.save_as(first)
+    out = tmp_path / "out"
+    out.mkdir()
+    assert write_both_ways([first, second], out) == [None, None]
+
+
+def test_nothing_else_is_written(tmp_path):
+    (path,) = write_series(tmp_path, 1)
+    source = read_slice(path).dataset
+    derived = derived_header(source, DERIVATION)
+    own = {*WRITTEN, "SOPInstanceUID", "SourceImageSequence"}
+    for element in derived:
+        assert element.keyword in own or source[element.tag] == element
+    assert not {element.keyword for element in source} - {e.keyword for e in derived} - {*REMOVED}
 
 
 def test_what_is_not_finite_is_not_written(tmp_path):
