@@ -33,7 +33,7 @@ def command(source: Path, model: str | None, any_kernel: bool, report: Path | No
 
     check_report(report, source)
     card = None if model is None else HarmonizationModel.open(model).card
-    plan = make_plan(source, card, any_kernel=any_kernel)
+    plan = make_plan(source, card, any_kernel=any_kernel, checksums=report is not None)
     result = plan.as_report()
     if report is not None:
         result.write(report)

@@ -1,5 +1,6 @@
 """The other commands of ``rgan-harmonize``."""
 
+import json
 import subprocess
 import sys
 
@@ -50,3 +51,24 @@ def test_doctor_explains_two_runtimes_at_once(monkeypatch):
     result = harmonize("doctor")
     assert result.exit_code == 1
     assert "pip uninstall -y onnxruntime onnxruntime-gpu" in result.output
+
+
+def test_bench_says_what_sets_the_pace(tmp_path):
+    model = write_model(tmp_path / "m.onnx")
+    target = tmp_path / "bench.json"
+    command = ("bench", "--model", model, "--engine", "identity", "--slices", 3)
+    result = harmonize(*command, "--json", target)
+    assert result.exit_code == 0, result.output
+    assert "sets the pace" in result.output
+    figures = json.loads(target.read_text())
+    assert figures["slices"] == 3
+    assert set(figures["slices_per_second"]) == {"read", "infer", "write", "end_to_end"}
+    assert min(figures["slices_per_second"].values()) > 0
+
+
+def test_bench_on_a_folder_without_series(tmp_path):
+    model = write_model(tmp_path / "m.onnx")
+    (tmp_path / "in").mkdir()
+    result = harmonize("bench", tmp_path / "in", "--model", model, "--engine", "identity")
+    assert result.exit_code == 1
+    assert "no slice could be harmonized (no CT series)" in result.output

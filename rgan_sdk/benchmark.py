@@ -1,0 +1,72 @@
+"""How fast a model runs on this machine, from disk to disk, and which stage sets the pace."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from rgan_sdk.dicom.sample import write_sample_series
+from rgan_sdk.errors import ConfigurationError
+from rgan_sdk.harmonizer import Harmonizer
+from rgan_sdk.pipeline import harmonize_directory
+from rgan_sdk.planning import Observer
+
+
+def run_benchmark(
+    harmonizer: Harmonizer,
+    source: Path | None = None,
+    *,
+    slices: int = 32,
+    observer: Observer | None = None,
+) -> dict[str, Any]:
+    """Harmonize a folder into a temporary one, and measure.
+
+    Parameters
+    ----------
+    source
+        Folder of CT series, whatever their kernels; None makes a synthetic series.
+    slices
+        Of the synthetic series, 512x512.
+
+    Returns
+    -------
+    dict
+        ``slices`` and ``seconds`` of the whole run, ``slices_per_second`` of each stage on its own
+        and of the run (``end_to_end``), and the ``bottleneck``. A stage's rate is the slices
+        divided by its busy time, which overlaps with that of the others.
+
+    Raises
+    ------
+    ConfigurationError
+        If no slice could be harmonized.
+    """
+    with tempfile.TemporaryDirectory(prefix="rgan-bench-") as name:
+        folder = Path(name)
+        if source is None:
+            source = folder / "in"
+            kernel = harmonizer.model.card.source_kernels[0]
+            write_sample_series(source, kernel, slices=slices)
+        start = time.perf_counter()
+        report = harmonize_directory(
+            source, folder / "out", harmonizer, any_kernel=True, observer=observer
+        )
+        seconds = time.perf_counter() - start
+    done = report.summary["files"]["done"]
+    if done == 0:
+        reasons = sorted({entry.reason for entry in report.series})[:3]
+        raise ConfigurationError(
+            f"{source}: no slice could be harmonized ({'; '.join(reasons) or 'no CT series'})"
+        )
+    busy = report.stages
+    rates = {stage: round(done / max(spent, 1e-3), 2) for stage, spent in busy.items()}
+    return {
+        "slices": done,
+        "seconds": round(seconds, 2),
+        "slices_per_second": {**rates, "end_to_end": round(done / seconds, 2)},
+        "bottleneck": max(busy, key=lambda stage: busy[stage]),
+        "model": report.model,
+        "engine": report.engine,
+        "environment": report.environment,
+    }

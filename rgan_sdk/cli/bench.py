@@ -1,0 +1,58 @@
+"""``rgan-harmonize bench``: how fast is it here."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from rgan_sdk.cli.options import FILE, FOLDER, device_option, engine_option, model_option
+
+EPILOG = """\b
+Examples:
+  rgan-harmonize bench --model b40f-to-b70f
+  rgan-harmonize bench scans --model my-model.onnx --device cuda:0 --batch-size 16 --json bench.json
+
+Rates of stages are those of their busy time; end to end they overlap, and the slowest sets the
+pace."""
+
+
+@click.command(epilog=EPILOG)
+@click.argument("source", metavar="[INPUT]", type=FOLDER, required=False)
+@model_option(required=True)
+@engine_option
+@device_option
+@click.option("--batch-size", type=click.IntRange(1, 9999), help="Slices per inference.")
+@click.option(
+    "--slices",
+    type=click.IntRange(1, 1000),
+    default=32,
+    show_default=True,
+    help="Of the synthetic series that is made where there is no INPUT.",
+)
+@click.option("--json", "target", type=FILE, metavar="FILE.json", help="Also write the figures.")
+def command(
+    source: Path | None,
+    model: str,
+    engine: str,
+    device: str,
+    batch_size: int | None,
+    slices: int,
+    target: Path | None,
+) -> None:
+    """Measure reading, inference and writing, and all of it together, in slices per second."""
+    from rgan_sdk.benchmark import run_benchmark
+    from rgan_sdk.cli.progress import RunProgress
+    from rgan_sdk.harmonizer import Harmonizer
+
+    with Harmonizer.load(model, engine=engine, device=device, batch_size=batch_size) as harmonizer:
+        click.echo(f"{harmonizer.model.card.name} on {harmonizer.engine.description}", err=True)
+        with RunProgress() as progress:
+            result = run_benchmark(harmonizer, source, slices=slices, observer=progress)
+    for stage, rate in result["slices_per_second"].items():
+        click.echo(f"{stage.replace('_', ' '):<12}{rate:>10.2f} slices/s")
+    pace = f"{result['bottleneck']} sets the pace"
+    click.echo(f"{result['slices']} slices in {result['seconds']} s; {pace}")
+    if target is not None:
+        target.write_text(json.dumps(result, indent=1) + "\n")
