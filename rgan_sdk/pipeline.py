@@ -27,11 +27,12 @@ from rgan_sdk.files import sync
 from rgan_sdk.harmonizer import Harmonizer
 from rgan_sdk.journal import STATE_FOLDER, FinishedSeries, Journal, RunIdentity, locked
 from rgan_sdk.planning import Observer, Plan, Shard, SilentObserver, make_plan
-from rgan_sdk.preview import write_preview
+from rgan_sdk.preview import write_contact_sheet, write_preview
 from rgan_sdk.report import Report, SeriesEntry
 from rgan_sdk.stages import SeriesJob, StageClock, Stages
 
 PREVIEW_FOLDER = "previews"
+CONTACT_SHEET = "contact-sheet.png"
 SOFTWARE = f"rgan-sdk {rgan_sdk.__version__}"
 
 
@@ -65,7 +66,7 @@ def harmonize_directory(
     workers
         Threads that read and write; None takes one per core.
     preview
-        Also write a before/after picture per series to ``previews/``.
+        Also write a before/after picture per series to ``previews/``, and all of them on one sheet.
     checksums
         Also report the SHA-256 of each file, which reads all of them once more.
     durable
@@ -179,6 +180,8 @@ class _Run:
                 self.observer.written(progress.slices)
                 for job in progress.finished:
                     self.observer.finished(self._conclude(job, painter))
+        if self.preview:
+            self._write_contact_sheet()
         self.plan.report.stages = {stage: round(busy, 3) for stage, busy in self.clock.busy.items()}
 
     def _is_finished(self, series: Series) -> bool:
@@ -263,6 +266,20 @@ class _Run:
             timestamp=self.journal.timestamp,
             group=series.group,
         )
+
+    def _write_contact_sheet(self) -> None:
+        """Show all previews of OUTPUT on one sheet, those of earlier runs too."""
+        folder = self.destination / PREVIEW_FOLDER
+        sheet = folder / CONTACT_SHEET
+        pictures = sorted(path for path in folder.glob("*.png") if path != sheet)
+        if not pictures:
+            return
+        try:
+            write_contact_sheet(sheet, pictures)
+        except Exception as exc:  # a picture is not worth a night's batch
+            self.plan.report.warnings.append(f"{sheet.name} cannot be made: {_where(exc)}")
+        else:
+            self.plan.report.previews.append(sheet.relative_to(self.destination).as_posix())
 
     def _write_preview(self, job: SeriesJob) -> None:
         path = self.destination / PREVIEW_FOLDER / f"{job.folder.name}.png"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,10 @@ DIFFERENCE = (-150.0, 150.0)
 MAGNIFICATION = 3
 EDGE_HU = 100.0
 CAPTION_HEIGHT = 28
+SHEET_PICTURES = 200
+SHEET_COLUMNS = 3
+SHEET_TILE = 600
+SHEET_MARGIN = 8
 
 
 def write_preview(
@@ -50,6 +55,38 @@ def write_preview(
         sheet.paste(whole, (index * width, CAPTION_HEIGHT))
         sheet.paste(closer, (index * width, CAPTION_HEIGHT + height))
     sheet.save(path, format="PNG")
+
+
+def write_contact_sheet(path: Path, pictures: Sequence[Path]) -> None:
+    """Write the whole slices of many previews, small, onto one sheet.
+
+    Parameters
+    ----------
+    pictures
+        As ``write_preview`` wrote them; of more than 200 the first 200.
+    """
+    from PIL import Image
+
+    shown = pictures[:SHEET_PICTURES]
+    tiles = [_thumbnail(picture) for picture in shown]
+    width, height = (max(tile.size[axis] for tile in tiles) + SHEET_MARGIN for axis in (0, 1))
+    rows = -(-len(tiles) // SHEET_COLUMNS)
+    sheet = Image.new("L", (width * min(len(tiles), SHEET_COLUMNS), height * rows))
+    for index, tile in enumerate(tiles):
+        row, column = divmod(index, SHEET_COLUMNS)
+        sheet.paste(tile, (column * width, row * height))
+    sheet.save(path, format="PNG")
+
+
+def _thumbnail(path: Path) -> Image.Image:
+    """Return the upper half of a preview, its whole slices, small."""
+    from PIL import Image
+
+    with Image.open(path) as picture:
+        width, height = picture.size
+        whole = picture.crop((0, 0, width, (height + CAPTION_HEIGHT) // 2))
+        whole.thumbnail((SHEET_TILE, SHEET_TILE))
+        return whole.copy()
 
 
 def _display_window(hu: NDArray[np.float32]) -> tuple[float, float]:

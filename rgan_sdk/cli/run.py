@@ -63,7 +63,11 @@ OUTPUT/<new series UID>/<new SOP UID>.dcm. For research use, not a medical devic
     "--workers", type=click.IntRange(min=1), help="Threads that read and write. [default: cores]"
 )
 @any_kernel_option
-@click.option("--preview", is_flag=True, help="Write before/after pictures to OUTPUT/previews.")
+@click.option(
+    "--preview",
+    is_flag=True,
+    help="Write before/after pictures and a contact sheet to OUTPUT/previews.",
+)
 @click.option(
     "--durable/--no-durable",
     default=True,
@@ -140,7 +144,7 @@ def command(
     if report is not None:
         result.write(report)
     print_report(result)
-    for picture in result.previews:
+    for picture in result.previews if len(result.previews) <= 3 else result.previews[-1:]:
         click.echo(f"preview: {destination / picture}")
     statuses = {entry.status for entry in result.series} | {file.status for file in result.files}
     if "failed" in statuses:

@@ -94,7 +94,10 @@ def test_identity_keeps_every_pixel(run, source):
 
 def test_preview_is_a_picture(run, source):
     result, report, out = run(source, "--preview")
-    (name,) = report["previews"]
+    name, sheet = report["previews"]
+    assert sheet == "previews/contact-sheet.png"
+    with Image.open(out / sheet) as picture:
+        assert len(np.unique(np.asarray(picture))) > 50
     with Image.open(out / name) as picture:
         pixels = np.asarray(picture)
     assert pixels.shape[1] == 3 * 64
