@@ -284,7 +284,8 @@ class _Run:
     def _write_preview(self, job: SeriesJob) -> None:
         path = self.destination / PREVIEW_FOLDER / f"{job.folder.name}.png"
         kernel = job.series.convolution_kernel or "kernel not given"
-        captions = kernel, f"{kernel} harmonized to {job.derivation.target_kernel}"
+        after = f"{kernel} harmonized to {job.derivation.target_kernel}"
+        captions = kernel, after if job.derivation.harmonizes else "copied (identity engine)"
         try:
             assert job.middle is not None
             path.parent.mkdir(mode=0o700, exist_ok=True)
