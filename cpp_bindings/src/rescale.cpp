@@ -17,12 +17,21 @@
 namespace rgan {
 namespace {
 
+constexpr float kFarHu = 1e9F;  // beyond all that can be stored
+
 // Whether single precision computes every stored value times slope plus intercept exactly: all of
 // them are whole numbers below 2^24.
 bool is_exact_in_float(Rescale rescale) noexcept {
   const bool whole = std::trunc(rescale.slope) == rescale.slope &&
                      std::trunc(rescale.intercept) == rescale.intercept;
   return whole && std::abs(rescale.slope) * 65536 + std::abs(rescale.intercept) < 16777216;
+}
+
+// Whether rounding HU and then subtracting the intercept gives what rounding the difference gives:
+// an even number does not change which of its neighbours a half is rounded to.
+bool is_a_shift_by_an_even_number(Rescale rescale) noexcept {
+  return rescale.slope == 1 && std::abs(rescale.intercept) < 1e6 &&
+         std::trunc(rescale.intercept / 2) * 2 == rescale.intercept;
 }
 
 // Whether multiplying by 1 / slope gives the same bits as dividing by the slope.
@@ -86,6 +95,25 @@ template <bool kDivides, typename Stored>
     return round_and_clamp<false>(hu, count, rescale, range, stored);                           \
   }                                                                                             \
                                                                                                 \
+  RGAN_VECTORIZED static std::size_t shift_to_stored(const float* hu, std::size_t count,        \
+                                                     int intercept, StoredRange range,          \
+                                                     Stored* stored) noexcept {                 \
+    const int minimum = static_cast<int>(range.minimum);                                        \
+    const int maximum = static_cast<int>(range.maximum);                                        \
+    std::size_t clamped = 0;                                                                    \
+    for (std::size_t i = 0; i < count; ++i) {                                                   \
+      /* Into what an int holds; not-a-number goes to the lower end. */                         \
+      const float above = hu[i] > -kFarHu ? hu[i] : -kFarHu;                                    \
+      const float near = above < kFarHu ? above : kFarHu;                                       \
+      const int value = static_cast<int>(std::nearbyint(near)) - intercept;                     \
+      const bool inside = value >= minimum && value <= maximum;                                 \
+      const int limit = value > maximum ? maximum : minimum;                                    \
+      clamped += inside ? 0 : 1;                                                                \
+      stored[i] = static_cast<Stored>(inside ? value : limit);                                  \
+    }                                                                                           \
+    return clamped;                                                                             \
+  }                                                                                             \
+                                                                                                \
   template <>                                                                                   \
   void cells_to_hu<Stored>(const Stored* cells, std::size_t count, int unused, Rescale rescale, \
                            float* hu) noexcept {                                                \
@@ -100,6 +128,9 @@ template <bool kDivides, typename Stored>
   template <>                                                                                   \
   std::size_t hu_to_stored<Stored>(const float* hu, std::size_t count, Rescale rescale,         \
                                    StoredRange range, Stored* stored) noexcept {                \
+    if (is_a_shift_by_an_even_number(rescale)) {                                                \
+      return shift_to_stored(hu, count, static_cast<int>(rescale.intercept), range, stored);    \
+    }                                                                                           \
     return is_power_of_two(rescale.slope)                                                       \
                ? to_stored_exactly(hu, count, rescale, range, stored)                           \
                : to_stored(hu, count, rescale, range, stored);                                  \

@@ -44,6 +44,39 @@ void test_rescale_is_exact() {
   }
 }
 
+// What hu_to_stored promises, one value at a time and in double precision.
+std::uint16_t to_stored(float hu, rgan::Rescale rescale, rgan::StoredRange range, bool& clamped) {
+  const double value = std::nearbyint((static_cast<double>(hu) - rescale.intercept) / rescale.slope);
+  clamped = !(value >= range.minimum && value <= range.maximum);
+  if (!clamped) return static_cast<std::uint16_t>(value);
+  return static_cast<std::uint16_t>(value > range.maximum ? range.maximum : range.minimum);
+}
+
+void test_rounding_is_half_to_even_in_every_way() {
+  std::vector<float> hu = {std::numeric_limits<float>::quiet_NaN(), 1e30F, -1e30F, 2e9F, -2e9F,
+                           std::numeric_limits<float>::infinity(), -0.5F, 0.5F, 1.5F, -1024.5F};
+  for (int i = -12000; i < 12000; ++i) {
+    const float half = static_cast<float>(i) * 0.5F;
+    hu.insert(hu.end(), {half, std::nextafter(half, 1e9F), std::nextafter(half, -1e9F)});
+  }
+  for (const rgan::Rescale rescale : {rgan::Rescale{1, -1024}, {1, -1023}, {1, 0.5}, {1, 1e7}, {2, -1024}, {0.3, 7}, {-1, 0}}) {
+    for (const rgan::StoredRange range : {rgan::StoredRange{0, 4095}, {0, 65535}}) {
+      std::vector<std::uint16_t> stored(hu.size());
+      const std::size_t count =
+          rgan::hu_to_stored(hu.data(), hu.size(), rescale, range, stored.data());
+      std::size_t wanted_count = 0;
+      bool all_equal = true;
+      for (std::size_t i = 0; i < hu.size(); ++i) {
+        bool clamped = false;
+        all_equal = all_equal && stored[i] == to_stored(hu[i], rescale, range, clamped);
+        wanted_count += clamped ? 1 : 0;
+      }
+      CHECK(all_equal);
+      CHECK(count == wanted_count);
+    }
+  }
+}
+
 void test_a_plain_slice() {
   const Vector file = bytes::slice();
   rgan::SliceHeader header;
@@ -201,6 +234,7 @@ void test_the_pool_does_each_once() {
 
 int main() {
   test_rescale_is_exact();
+  test_rounding_is_half_to_even_in_every_way();
   test_a_plain_slice();
   test_every_shorter_file_is_handed_back();
   test_nesting_is_bounded();
