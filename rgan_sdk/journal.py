@@ -24,6 +24,7 @@ from rgan_sdk.errors import OutputBusyError, OutputError
 from rgan_sdk.files import sync
 
 STATE_FOLDER: Final = ".rgan"
+JOURNAL: Final = "journal.jsonl"
 SCHEMA: Final = 1
 
 
@@ -84,7 +85,7 @@ class Journal:
 
     def __init__(self, output: Path, identity: RunIdentity, timestamp: datetime) -> None:
         self._output, self._state = output, output / STATE_FOLDER
-        self._path = self._state / "journal.jsonl"
+        self._path = self._state / JOURNAL
         self._finished: dict[str, FinishedSeries] = {}
         self.timestamp = timestamp
         try:
@@ -180,6 +181,11 @@ class Journal:
                 f"{self._output}: holds series that were made with another {', '.join(different)}; "
                 "run with what they were made with, or choose another OUTPUT"
             )
+
+
+def has_journal(output: Path) -> bool:
+    """Whether there is a run to go on with."""
+    return (output / STATE_FOLDER / JOURNAL).is_file()
 
 
 @contextmanager

@@ -25,7 +25,14 @@ from rgan_sdk.dicom.series import Series
 from rgan_sdk.errors import ConfigurationError, OutputError, RganError
 from rgan_sdk.files import sync
 from rgan_sdk.harmonizer import Harmonizer
-from rgan_sdk.journal import STATE_FOLDER, FinishedSeries, Journal, RunIdentity, locked
+from rgan_sdk.journal import (
+    STATE_FOLDER,
+    FinishedSeries,
+    Journal,
+    RunIdentity,
+    has_journal,
+    locked,
+)
 from rgan_sdk.planning import Observer, Plan, Shard, SilentObserver, make_plan
 from rgan_sdk.preview import write_contact_sheet, write_preview
 from rgan_sdk.report import Report, SeriesEntry
@@ -318,7 +325,8 @@ def check_folders(source: Path, destination: Path, *, resume: bool = True) -> No
         left_over = [path.name for path in destination.iterdir()] if destination.exists() else []
     except OSError as exc:
         raise ConfigurationError(f"{exc.filename}: cannot be used ({exc.strerror})") from exc
-    of_a_run = STATE_FOLDER in left_over
+    # Without its journal there is no telling what a run has left; with nothing else it left nothing.
+    of_a_run = left_over == [STATE_FOLDER] or has_journal(destination)
     if left_over and not (of_a_run and resume):
         hint = "leave --no-resume out to go on with its run, or " if of_a_run else ""
         raise OutputError(f"{destination}: is not empty; {hint}choose an empty or a new folder")

@@ -156,10 +156,18 @@ def test_series_that_the_journal_does_not_know_are_told(run, tmp_path):
     result, report = run("out")
     assert result.exit_code == 3
     assert report["summary"]["series"] == {"done": 3, "skipped": 0, "failed": 1}
+    for lost in (journal, out / ".rgan" / "lock"):
+        lost.unlink()
+        result, _ = run("out")
+        assert result.exit_code == 1
+        assert "is not empty" in result.output
     shutil.rmtree(out / ".rgan")
-    result, _ = run("out")
-    assert result.exit_code == 1
-    assert "is not empty" in result.output
+    assert run("out")[0].exit_code == 1
+
+
+def test_a_run_that_never_began_is_no_obstacle(run, tmp_path):
+    (tmp_path / "out" / ".rgan").mkdir(parents=True)
+    assert run("out")[0].exit_code == 0
 
 
 def test_a_line_that_was_cut_off_was_never_acted_on(run, tmp_path):
