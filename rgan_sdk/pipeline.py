@@ -325,7 +325,7 @@ def check_folders(source: Path, destination: Path, *, resume: bool = True) -> No
         left_over = [path.name for path in destination.iterdir()] if destination.exists() else []
     except OSError as exc:
         raise ConfigurationError(f"{exc.filename}: cannot be used ({exc.strerror})") from exc
-    # Without its journal there is no telling what a run has left; with nothing else it left nothing.
+    # Without its journal there is no telling what a run has left, unless it left nothing at all.
     of_a_run = left_over == [STATE_FOLDER] or has_journal(destination)
     if left_over and not (of_a_run and resume):
         hint = "leave --no-resume out to go on with its run, or " if of_a_run else ""
