@@ -17,6 +17,8 @@ from pathlib import Path
 from pydicom import dcmread
 from support.conformance import UNCHANGED, dciodvfy_errors
 
+from rgan_sdk.dicom.series import find_series
+
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -24,8 +26,9 @@ def main() -> None:
     parser.add_argument("--harmonized", type=Path, required=True)
     options = parser.parse_args()
     sources = {
-        dcmread(path, stop_before_pixels=True).SOPInstanceUID: path
-        for path in options.source.rglob("*.dcm")
+        file.sop_instance_uid: file.path
+        for series in find_series(options.source).series
+        for file in series.slices
     }
     errors: Counter[str] = Counter()
     differing: Counter[str] = Counter()
