@@ -2,29 +2,17 @@
 
 import threading
 from contextlib import closing
-from datetime import UTC, datetime
 
 import numpy as np
 import pytest
 from support.models import write_model
+from support.native import DERIVATION
 
-from rgan_sdk.dicom.derived import Derivation
 from rgan_sdk.dicom.sample import write_sample_series
 from rgan_sdk.dicom.series import find_series
 from rgan_sdk.errors import OutputError
 from rgan_sdk.harmonizer import Harmonizer
 from rgan_sdk.stages import RING, SeriesJob, StageClock, Stages
-
-DERIVATION = Derivation(
-    target_kernel="B70f",
-    model_name="model",
-    model_version="1",
-    model_sha256="0" * 64,
-    configuration="{}",
-    engine="identity",
-    software="rgan-sdk test",
-    timestamp=datetime(2026, 1, 2, tzinfo=UTC),
-)
 
 
 @pytest.fixture

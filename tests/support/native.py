@@ -3,16 +3,28 @@
 from __future__ import annotations
 
 import os
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
 
 from rgan_sdk import _core
+from rgan_sdk.dicom.derived import Derivation
 from rgan_sdk.dicom.header import read_header
 from rgan_sdk.dicom.reader import read_slice
 from rgan_sdk.errors import DicomError, IneligibleError
 
 POOL = _core.ThreadPool(2)
+DERIVATION = Derivation(
+    target_kernel="B70f",
+    model_name="model",
+    model_version="1",
+    model_sha256="0" * 64,
+    configuration="{}",
+    engine="onnxruntime",
+    software="rgan-sdk test",
+    timestamp=datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC),
+)
 
 
 def scan(*paths: Path) -> list[_core.Head]:

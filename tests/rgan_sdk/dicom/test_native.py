@@ -4,14 +4,13 @@ import io
 import os
 from collections import Counter
 from dataclasses import replace
-from datetime import UTC, datetime
 
 import numpy as np
 import pytest
 from pydicom import Dataset, dcmread
 from pydicom.datadict import dictionary_VR, tag_for_keyword
 from support.dicom_phantoms import uid, write_ct, write_series
-from support.native import POOL, check_file, read, scan
+from support.native import DERIVATION, POOL, check_file, read, scan
 from support.requirements import data_root, require_data
 from support.variants import write_variant
 
@@ -20,7 +19,6 @@ from rgan_sdk.dicom.derived import (
     READ_FROM_SOURCE,
     REMOVED,
     WRITTEN,
-    Derivation,
     derived_header,
     derived_sop_uid,
 )
@@ -30,17 +28,6 @@ from rgan_sdk.dicom.splice import SplicedSeries
 from rgan_sdk.dicom.writer import derive, encode
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # of pydicom, on odd values
-
-DERIVATION = Derivation(
-    target_kernel="B70f",
-    model_name="model",
-    model_version="1",
-    model_sha256="0" * 64,
-    configuration="{}",
-    engine="onnxruntime",
-    software="rgan-sdk test",
-    timestamp=datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC),
-)
 
 
 def write_both_ways(paths, folder, derivation=DERIVATION):
