@@ -5,7 +5,6 @@
 #include <bit>
 #include <cmath>
 #include <cstring>
-#include <type_traits>
 
 #include "rgan/rle.hpp"
 
@@ -15,16 +14,6 @@ namespace {
 static_assert(std::endian::native == std::endian::little, "pixel cells are copied as they are");
 
 constexpr std::size_t kBlock = 4096;  // pixels that are worked on while they are in the cache
-
-// Drop the bits above BitsStored, or fill them with the sign.
-template <typename Stored>
-void trim_cells(Stored* cells, std::size_t count, int unused) noexcept {
-  using Unsigned = std::make_unsigned_t<Stored>;
-  for (std::size_t i = 0; i < count; ++i) {
-    const auto shifted = static_cast<Unsigned>(static_cast<Unsigned>(cells[i]) << unused);
-    cells[i] = static_cast<Stored>(static_cast<Stored>(shifted) >> unused);
-  }
-}
 
 // Count padding. `cells` are as in the file, `stored` are trimmed. Where padding does not fit
 // BitsStored, `stored` becomes what counts for HU; elsewhere `cells` become the trimmed ones.
@@ -72,7 +61,7 @@ std::size_t convert_and_keep(const std::uint8_t* data, const PixelHeader& header
     const std::size_t offset = start * sizeof(Stored);
     std::memcpy(cells.data(), data + offset, count * sizeof(Stored));
     stored = cells;
-    trim_cells(stored.data(), count, unused);
+    for (std::size_t i = 0; i < count; ++i) stored[i] = trimmed(stored[i], unused);
     padded += settle_padding(cells.data(), stored.data(), count, *header.padding,
                              format.minimum());
     std::memcpy(kept + offset, cells.data(), count * sizeof(Stored));

@@ -4,7 +4,6 @@
 #include <array>
 #include <cmath>
 #include <limits>
-#include <type_traits>
 
 // The loops are compiled for several processors; the one that is there is chosen when the library
 // is loaded. The arithmetic, and so each bit of the result, is the same in all.
@@ -38,13 +37,6 @@ bool is_a_shift_by_an_even_number(Rescale rescale) noexcept {
 bool is_power_of_two(double slope) noexcept {
   int exponent = 0;
   return std::abs(std::frexp(slope, &exponent)) == 0.5 && std::abs(exponent) < 1000;
-}
-
-// Drop the bits above BitsStored, or fill them with the sign.
-template <typename Stored>
-[[gnu::always_inline]] inline Stored trimmed(Stored cell, int unused) noexcept {
-  const auto shifted = static_cast<std::make_unsigned_t<Stored>>(static_cast<unsigned>(cell) << unused);
-  return static_cast<Stored>(static_cast<Stored>(shifted) >> unused);
 }
 
 template <bool kDivides, typename Stored>

@@ -6,6 +6,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <type_traits>
 
 namespace rgan {
 
@@ -19,8 +20,16 @@ struct StoredRange {
   double maximum;
 };
 
-// hu[i] = float(double(stored[i]) * slope + intercept), where a stored value is a cell less its
-// `unused` highest bits: they are dropped, or filled with the sign.
+// A cell without its `unused` highest bits: they are dropped, or filled with the sign.
+template <typename Stored>
+constexpr Stored trimmed(Stored cell, int unused) noexcept {
+  const auto shifted =
+      static_cast<std::make_unsigned_t<Stored>>(static_cast<unsigned>(cell) << unused);
+  return static_cast<Stored>(static_cast<Stored>(shifted) >> unused);
+}
+
+// hu[i] = float(double(stored[i]) * slope + intercept), where a stored value is a trimmed
+// cell.
 template <typename Stored>
 void cells_to_hu(const Stored* cells, std::size_t count, int unused, Rescale rescale,
                  float* hu) noexcept;
