@@ -125,7 +125,7 @@ class Stages:
     Parameters
     ----------
     threads
-        Of the native core, for reading and for writing.
+        Of the native core: half of them read, half write, at least one each.
     durable
         Whether files are on the disk before their series counts as through.
     """
@@ -134,8 +134,11 @@ class Stages:
         self, harmonizer: Harmonizer, clock: StageClock, *, threads: int, durable: bool
     ) -> None:
         self._harmonizer, self._clock, self._durable = harmonizer, clock, durable
-        self._readers, self._writers = _core.ThreadPool(threads), _core.ThreadPool(threads)
-        self._free: queue.Queue[NDArray[np.float32]] = queue.Queue()
+        # Both are at work at the same time; all cores for each would only crowd the caches.
+        half = max(1, threads // 2)
+        self._readers, self._writers = _core.ThreadPool(half), _core.ThreadPool(half)
+        # Last in, first out: the buffer that is most likely still in the processor's cache.
+        self._free: queue.Queue[NDArray[np.float32]] = queue.LifoQueue()
         for _ in range(RING):
             self._free.put(np.empty(0, np.float32))
         self._read: queue.Queue[_Batch | None] = queue.Queue(1)

@@ -20,8 +20,7 @@ import time
 from importlib import metadata
 from pathlib import Path
 
-import pydicom
-from pydicom.uid import generate_uid
+from copies import multiply
 
 from rgan_sdk.harmonizer import Harmonizer
 from rgan_sdk.pipeline import harmonize_directory
@@ -66,7 +65,7 @@ def main() -> None:
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(dir="/dev/shm") as name:
         root = Path(name)
-        slices = multiply(options.scans, root / "in", options.series)
+        slices = multiply(options.scans, root / "in", series=options.series)
         with Harmonizer.load("b40f-to-b70f", engine="identity", batch_size=8) as harmonizer:
             watch, start = Watch(), time.monotonic()
             report = harmonize_directory(
@@ -81,19 +80,6 @@ def main() -> None:
         options.json.write_text(json.dumps(result, indent=1) + "\n")
     if options.plot:
         plot(watch, options.plot)
-
-
-def multiply(scans: Path, folder: Path, count: int) -> int:
-    """Copy a scan into many series; return how many slices that makes."""
-    datasets = [pydicom.dcmread(path) for path in sorted(scans.rglob("*")) if path.is_file()]
-    for number in range(count):
-        (folder / f"{number:04d}").mkdir(parents=True)
-        series = generate_uid()
-        for index, dataset in enumerate(datasets):
-            dataset.SOPInstanceUID = dataset.file_meta.MediaStorageSOPInstanceUID = generate_uid()
-            dataset.SeriesInstanceUID = series
-            dataset.save_as(folder / f"{number:04d}" / f"{index:03d}.dcm")
-    return count * len(datasets)
 
 
 def summary(watch: Watch, series: int, slices: int, seconds: float, stages: dict) -> dict:

@@ -151,30 +151,28 @@ void put_source_hu(const Stored* kept, std::size_t count, const PixelHeader& hea
 }
 
 template <typename Stored>
-Verdict encode(const float* hu, const PixelHeader& header, const Stored* kept,
-               std::uint8_t* stored, std::size_t& clips) noexcept {
+Verdict encode(const float* hu, const PixelHeader& header, const Stored* kept, Stored* stored,
+               std::size_t& clips) noexcept {
   const PixelFormat& format = header.format;
   const StoredRange range{static_cast<double>(format.minimum()),
                           static_cast<double>(format.maximum())};
   std::array<float, kBlock> wanted;
-  std::array<Stored, kBlock> block;
   clips = 0;
-  if (std::isnan(find_extremes(hu, format.pixels()).lowest)) return {Problem::not_finite};
   for (std::size_t start = 0; start < format.pixels(); start += kBlock) {
     const std::size_t count = std::min(kBlock, format.pixels() - start);
     const Stored* kept_block = kept == nullptr ? nullptr : kept + start;
     const float* source = hu + start;
+    if (std::isnan(find_extremes(source, count).lowest)) return {Problem::not_finite};
     if (kept_block != nullptr) {
       std::memcpy(wanted.data(), source, count * sizeof(float));
       put_source_hu(kept_block, count, header, wanted.data());
       source = wanted.data();
     }
-    clips += hu_to_stored(source, count, header.rescale, range, block.data());
+    clips += hu_to_stored(source, count, header.rescale, range, stored + start);
     if (header.padding) {
-      clips += restore_padding(source, kept_block, block.data(), count, header.rescale,
+      clips += restore_padding(source, kept_block, stored + start, count, header.rescale,
                                Neighbours(*header.padding, format), format);
     }
-    std::memcpy(stored + start * sizeof(Stored), block.data(), count * sizeof(Stored));
   }
   return {};
 }
@@ -182,9 +180,9 @@ Verdict encode(const float* hu, const PixelHeader& header, const Stored* kept,
 template <typename Stored>
 Verdict encode_as(const float* hu, const PixelHeader& header, const std::vector<std::uint8_t>& kept,
                   std::uint8_t* stored, std::size_t& clips) noexcept {
-  // A vector of bytes is aligned for any fundamental type.
+  // Both are arrays of bytes from the heap, and so aligned for any fundamental type.
   const auto* cells = kept.empty() ? nullptr : reinterpret_cast<const Stored*>(kept.data());
-  return encode<Stored>(hu, header, cells, stored, clips);
+  return encode(hu, header, cells, reinterpret_cast<Stored*>(stored), clips);
 }
 
 }  // namespace

@@ -1,7 +1,7 @@
 #include "rgan/rescale.hpp"
 
 #include <algorithm>
-#include <array>
+#include <bit>
 #include <cmath>
 #include <limits>
 
@@ -15,8 +15,6 @@
 
 namespace rgan {
 namespace {
-
-constexpr float kFarHu = 1e9F;  // beyond all that can be stored
 
 // Whether single precision computes every stored value times slope plus intercept exactly: all of
 // them are whole numbers below 2^24.
@@ -32,6 +30,15 @@ bool is_a_shift_by_an_even_number(Rescale rescale) noexcept {
   return rescale.slope == 1 && std::abs(rescale.intercept) < 1e6 &&
          std::trunc(rescale.intercept / 2) * 2 == rescale.intercept;
 }
+
+// The bits of floats as integers in the same order, NaN beyond the infinities; twice gives the
+// bits again. Integers, so that a loop over them can be vectorised.
+constexpr std::int32_t ordered(std::int32_t bits) noexcept {
+  return bits ^ ((bits >> 31) & 0x7fffffff);
+}
+
+constexpr auto kInfinity = std::bit_cast<std::int32_t>(std::numeric_limits<float>::infinity());
+constexpr auto kMinusInfinity = std::bit_cast<std::int32_t>(-std::numeric_limits<float>::infinity());
 
 // Whether multiplying by 1 / slope gives the same bits as dividing by the slope.
 bool is_power_of_two(double slope) noexcept {
@@ -90,20 +97,18 @@ template <bool kDivides, typename Stored>
   RGAN_VECTORIZED static std::size_t shift_to_stored(const float* hu, std::size_t count,        \
                                                      int intercept, StoredRange range,          \
                                                      Stored* stored) noexcept {                 \
-    const int minimum = static_cast<int>(range.minimum);                                        \
-    const int maximum = static_cast<int>(range.maximum);                                        \
-    std::size_t clamped = 0;                                                                    \
+    const float lowest = static_cast<float>(range.minimum + intercept);                         \
+    const float highest = static_cast<float>(range.maximum + intercept);                        \
+    std::uint32_t inside = 0;                                                                   \
     for (std::size_t i = 0; i < count; ++i) {                                                   \
-      /* Into what an int holds; not-a-number goes to the lower end. */                         \
-      const float above = hu[i] > -kFarHu ? hu[i] : -kFarHu;                                    \
-      const float near = above < kFarHu ? above : kFarHu;                                       \
-      const int value = static_cast<int>(std::nearbyint(near)) - intercept;                     \
-      const bool inside = value >= minimum && value <= maximum;                                 \
-      const int limit = value > maximum ? maximum : minimum;                                    \
-      clamped += inside ? 0 : 1;                                                                \
-      stored[i] = static_cast<Stored>(inside ? value : limit);                                  \
+      /* Not-a-number is not inside either, and becomes the lowest. */                          \
+      const float rounded = std::nearbyint(hu[i]);                                              \
+      const float above = rounded > lowest ? rounded : lowest;                                  \
+      const float bounded = above < highest ? above : highest;                                  \
+      inside += bounded == rounded ? 1 : 0;                                                     \
+      stored[i] = static_cast<Stored>(static_cast<int>(bounded) - intercept);                   \
     }                                                                                           \
-    return clamped;                                                                             \
+    return count - inside;                                                                      \
   }                                                                                             \
                                                                                                 \
   template <>                                                                                   \
@@ -129,27 +134,18 @@ template <bool kDivides, typename Stored>
   }
 
 RGAN_VECTORIZED Extremes find_extremes(const float* hu, std::size_t count) noexcept {
-  // Side by side, so that each lane keeps an order of its own and the loop can be vectorised.
-  constexpr std::size_t kLanes = 32;
-  std::array<float, kLanes> lowest;
-  std::array<float, kLanes> highest;
-  std::array<int, kLanes> strange{};
-  lowest.fill(std::numeric_limits<float>::infinity());
-  highest.fill(-std::numeric_limits<float>::infinity());
-  for (std::size_t start = 0; start < count; start += kLanes) {
-    const std::size_t lanes = std::min(kLanes, count - start);
-    for (std::size_t i = 0; i < lanes; ++i) {
-      const float value = hu[start + i];
-      lowest[i] = value < lowest[i] ? value : lowest[i];
-      highest[i] = value > highest[i] ? value : highest[i];
-      strange[i] |= std::abs(value) <= std::numeric_limits<float>::max() ? 0 : 1;
-    }
+  std::int32_t lowest = std::numeric_limits<std::int32_t>::max();
+  std::int32_t highest = std::numeric_limits<std::int32_t>::min();
+  for (std::size_t i = 0; i < count; ++i) {
+    const std::int32_t key = ordered(std::bit_cast<std::int32_t>(hu[i]));
+    lowest = key < lowest ? key : lowest;
+    highest = key > highest ? key : highest;
   }
-  if (std::ranges::any_of(strange, [](int lane) { return lane != 0; })) {
+  if (lowest <= ordered(kMinusInfinity) || highest >= kInfinity) {
     const float nan = std::numeric_limits<float>::quiet_NaN();
     return {nan, nan};
   }
-  return {std::ranges::min(lowest), std::ranges::max(highest)};
+  return {std::bit_cast<float>(ordered(lowest)), std::bit_cast<float>(ordered(highest))};
 }
 
 RGAN_DEFINE(std::uint8_t)

@@ -127,7 +127,7 @@ def _belong_together(a: SliceHeader, b: SliceHeader) -> bool:
 
 
 def _close(a: Vector, b: Vector, tolerance: float) -> bool:
-    return max(abs(x - y) for x, y in zip(a, b, strict=True)) <= tolerance
+    return a == b or max(abs(x - y) for x, y in zip(a, b, strict=True)) <= tolerance
 
 
 def _series(number: int, headers: list[SliceHeader]) -> Series:

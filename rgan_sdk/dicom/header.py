@@ -25,6 +25,8 @@ from rgan_sdk.dicom.stamp import Stamp
 from rgan_sdk.dicom.uids import CODING_SCHEME, HARMONIZED_CODE, IDENTITY_CODE
 from rgan_sdk.errors import DicomError, IneligibleError, InvalidSeriesError, UnreadableFileError
 
+ORTHONORMAL_TOLERANCE: Final = 1e-2
+
 _KEYWORDS: Final[list[str]] = [
     "SOPClassUID",
     "SOPInstanceUID",
@@ -226,15 +228,14 @@ def _orientation(dataset: Dataset) -> Vector:
 
 def are_orthonormal(cosines: Vector) -> bool:
     """Tell whether two directions, ``(xr, yr, zr, xc, yc, zc)``, are orthogonal unit vectors."""
-    row, column = cosines[:3], cosines[3:]
-    products = (_dot(row, row) - 1, _dot(column, column) - 1, _dot(row, column))
-    return max(abs(product) for product in products) <= 1e-2
+    ax, ay, az, bx, by, bz = cosines
+    return (
+        abs(ax * ax + ay * ay + az * az - 1) <= ORTHONORMAL_TOLERANCE
+        and abs(bx * bx + by * by + bz * bz - 1) <= ORTHONORMAL_TOLERANCE
+        and abs(ax * bx + ay * by + az * bz) <= ORTHONORMAL_TOLERANCE
+    )
 
 
 def pseudonym(patient: str) -> str:
     """Return what stands for a patient: 12 hexadecimal digits of the SHA-256 of a text."""
     return hashlib.sha256(patient.encode(errors="replace")).hexdigest()[:12]
-
-
-def _dot(a: Vector, b: Vector) -> float:
-    return sum(x * y for x, y in zip(a, b, strict=True))

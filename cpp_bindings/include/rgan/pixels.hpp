@@ -27,7 +27,8 @@ Verdict decode_pixels(Bytes file, const PixelHeader& header, float* hu,
                       PixelNotes& notes);
 
 // Turn HU into stored values, `format.bytes()` of them, little endian: rounded half to even, clamped,
-// padding put back, and no computed pixel equal to a padding value. `kept` as decode_pixels left it.
+// padding put back, and no computed pixel equal to a padding value. `kept` as decode_pixels left it;
+// `stored` is aligned for 16 bits, and left half done where a pixel is not finite.
 // `clips` counts the pixels that could not be stored as computed.
 Verdict encode_pixels(const float* hu, const PixelHeader& header,
                       const std::vector<std::uint8_t>& kept, std::uint8_t* stored,
