@@ -123,6 +123,12 @@ class SourceSlice:
         Why the file is handed back; None where its place in the batch is filled.
         """
 
+    @property
+    def is_encoded(self) -> bool:
+        """
+        Whether it is handed back for its transfer syntax, which takes a decoder.
+        """
+
 class Written:
     """What became of one file to be written."""
 

@@ -122,7 +122,7 @@ def _codecs() -> Check:
         "codecs",
         None,
         f"cannot decode {', '.join(missing)}",
-        "pip install 'rgan-sdk[codecs]', which covers all but JPEG Lossless",
+        "pip install 'rgan-sdk[codecs]'",
     )
 
 

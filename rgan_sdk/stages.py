@@ -26,7 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rgan_sdk import _core
-from rgan_sdk.dicom.batches import SeriesWriter, Source, read_batch
+from rgan_sdk.dicom.batches import BatchReader, SeriesWriter, Source
 from rgan_sdk.dicom.derived import Derivation
 from rgan_sdk.dicom.series import Series, SliceFile
 from rgan_sdk.harmonizer import Harmonizer
@@ -136,7 +136,7 @@ class Stages:
         self._harmonizer, self._clock, self._durable = harmonizer, clock, durable
         # Both are at work at the same time; all cores for each would only crowd the caches.
         half = max(1, threads // 2)
-        self._readers, self._writers = _core.ThreadPool(half), _core.ThreadPool(half)
+        self._reader, self._writers = BatchReader(half), _core.ThreadPool(half)
         # Last in, first out: the buffer that is most likely still in the processor's cache.
         self._free: queue.Queue[NDArray[np.float32]] = queue.LifoQueue()
         for _ in range(RING):
@@ -178,6 +178,7 @@ class Stages:
             self._stopping.set()
             for thread in threads:
                 thread.join()
+            self._reader.close()
         if self._broken is not None:
             raise self._broken
 
@@ -217,7 +218,7 @@ class Stages:
             buffer = np.empty(shape, np.float32).reshape(-1)
         view = buffer[: np.prod(shape)].reshape(shape)[: len(slots)]
         with self._clock.measure("read"):
-            sources = read_batch([slot.file for slot in slots], view, self._readers)
+            sources = self._reader.read([slot.file for slot in slots], view)
         for index, (slot, source) in enumerate(zip(slots, sources, strict=True)):
             if isinstance(source, Exception):
                 slot.job.fail(source)

@@ -172,7 +172,12 @@ void define_source(nb::module_& module) {
                                 "A slice that was read, less its pixels; see rgan/batch.hpp.")
       .def_prop_ro("problem",
                    [](const rgan::SourceSlice& slice) { return problem(slice.verdict); },
-                   "Why the file is handed back; None where its place in the batch is filled.");
+                   "Why the file is handed back; None where its place in the batch is filled.")
+      .def_prop_ro("is_encoded",
+                   [](const rgan::SourceSlice& slice) {
+                     return slice.verdict.problem == rgan::Problem::transfer_syntax;
+                   },
+                   "Whether it is handed back for its transfer syntax, which takes a decoder.");
 }
 
 void define_written(nb::module_& module) {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -22,24 +23,44 @@ Source = _core.SourceSlice | SourceSlice | DicomError
 """What a derived object needs of a slice, read natively or by pydicom; or why it can't be read."""
 
 
-def read_batch(
-    files: Sequence[SliceFile], hu: NDArray[np.float32], pool: _core.ThreadPool
-) -> list[Source]:
-    """Read slices of one matrix size.
+class BatchReader:
+    """Reads slices with several threads.
 
     Parameters
     ----------
-    hu
-        ``[N, H, W]`` float32, filled with Hounsfield units; a slice that cannot be read leaves its
-        place undefined.
+    threads
+        For plain slices in the native core, and for compressed ones, whose decoders leave other
+        threads at work.
     """
-    jobs = [(os.fsencode(file.path), file.stamp) for file in files]
-    sources: list[Source] = []
-    for index, native in enumerate(_core.read_batch(jobs, hu, pool)):
-        sources.append(
-            native if native.problem is None else _read_by_pydicom(files[index], hu[index])
-        )
-    return sources
+
+    def __init__(self, threads: int) -> None:
+        self._native = _core.ThreadPool(threads)
+        self._decoders = ThreadPoolExecutor(threads, "rgan-decode")
+
+    def close(self) -> None:
+        """End the threads."""
+        self._decoders.shutdown()
+
+    def read(self, files: Sequence[SliceFile], hu: NDArray[np.float32]) -> list[Source]:
+        """Read slices of one matrix size.
+
+        Parameters
+        ----------
+        hu
+            ``[N, H, W]`` float32, filled with Hounsfield units; a slice that cannot be read leaves
+            its place undefined.
+        """
+        jobs = [(os.fsencode(file.path), file.stamp) for file in files]
+        natives = _core.read_batch(jobs, hu, self._native)
+        encoded = [index for index, native in enumerate(natives) if native.is_encoded]
+        decoded = self._decoders.map(lambda i: _read_by_pydicom(files[i], hu[i]), encoded)
+        sources: dict[int, Source] = dict(zip(encoded, decoded, strict=True))
+        for index, native in enumerate(natives):
+            if native.problem is None:
+                sources[index] = native
+            elif index not in sources:
+                sources[index] = _read_by_pydicom(files[index], hu[index])
+        return [sources[index] for index in range(len(files))]
 
 
 def _read_by_pydicom(file: SliceFile, hu: NDArray[np.float32]) -> SourceSlice | DicomError:

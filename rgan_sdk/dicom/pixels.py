@@ -14,17 +14,14 @@ from pydicom.uid import (
     ExplicitVRBigEndian,
     ExplicitVRLittleEndian,
     ImplicitVRLittleEndian,
-    JPEG2000TransferSyntaxes,
-    JPEGLSTransferSyntaxes,
     RLELossless,
 )
 
 from rgan_sdk.dicom import values
+from rgan_sdk.dicom.codecs import CODECS_EXTRA, preferred_plugin
 from rgan_sdk.errors import InvalidSeriesError, UnreadableFileError
 
 MAX_SIDE: Final = 8192
-
-_CODECS_EXTRA: Final = (RLELossless, *JPEGLSTransferSyntaxes, *JPEG2000TransferSyntaxes)
 
 
 @dataclass(frozen=True)
@@ -147,7 +144,7 @@ def require_decoder(syntax: UID) -> None:
     except NotImplementedError:
         cure = "it is not supported"
     else:
-        covered = syntax in _CODECS_EXTRA
+        covered = syntax in CODECS_EXTRA
         plugin = "'rgan-sdk[codecs]'" if covered else "a pydicom plugin for it: python-gdcm"
         cure = f"pip install {plugin}"
     name = f"{syntax.name} ({syntax})" if syntax.is_transfer_syntax else "not a transfer syntax"
@@ -163,6 +160,7 @@ def decode(dataset: Dataset, pixel_format: PixelFormat) -> NDArray[Any]:
         dataset,
         index=0,
         raw=True,
+        decoding_plugin=preferred_plugin(syntax),
         correct_unused_bits=False,  # type: ignore[arg-type]
     )
     if cells.shape != (pixel_format.rows, pixel_format.columns):

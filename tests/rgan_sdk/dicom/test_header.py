@@ -5,6 +5,7 @@ import pytest
 from pydicom.uid import (
     EnhancedCTImageStorage,
     ImplicitVRLittleEndian,
+    JPEGExtended12Bit,
     JPEGLosslessSV1,
     MRImageStorage,
     SecondaryCaptureImageStorage,
@@ -172,14 +173,14 @@ def test_a_missing_codec_names_the_syntax_and_the_cure(
     class Absent:
         is_available = False
 
-    path = write_ct(tmp_path / "file", syntax="1.2.840.10008.1.2.5")
+    path = write_ct(tmp_path / "file", syntax=JPEGLosslessSV1)
     monkeypatch.setattr(pixels, "get_decoder", lambda syntax: Absent)
     with pytest.raises(UnreadableFileError) as caught:
         read_header(path)
-    assert "RLE Lossless (1.2.840.10008.1.2.5)" in str(caught.value)
+    assert "(1.2.840.10008.1.2.4.70)" in str(caught.value)
     assert "pip install 'rgan-sdk[codecs]'" in str(caught.value)
     with pytest.raises(UnreadableFileError, match="python-gdcm"):
-        pixels.require_decoder(JPEGLosslessSV1)
+        pixels.require_decoder(JPEGExtended12Bit)
 
 
 def test_a_transfer_syntax_of_no_image_is_unreadable(tmp_path: Path):

@@ -7,7 +7,15 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from pydicom.uid import JPEG2000Lossless, JPEGLSLossless, RLELossless
+from pydicom import dcmread
+from pydicom.encaps import encapsulate, generate_frames
+from pydicom.uid import (
+    HTJ2KLossless,
+    JPEG2000Lossless,
+    JPEGLosslessSV1,
+    JPEGLSLossless,
+    RLELossless,
+)
 from support.dicom_phantoms import stored_values, uid, write_ct
 from support.requirements import require_data
 
@@ -18,6 +26,7 @@ from rgan_sdk.errors import DicomError
 pytestmark = pytest.mark.filterwarnings("ignore")  # pydicom says more than enough here
 
 UNDEFINED = 0xFFFFFFFF
+COMPRESSED = [RLELossless, JPEGLSLossless, JPEGLosslessSV1, JPEG2000Lossless, HTJ2KLossless]
 
 
 def short(tag: int, vr: bytes, value: bytes) -> bytes:
@@ -117,7 +126,7 @@ def test_paths_in_patient_and_description_lead_nowhere(tmp_path: Path):
     assert "x" not in series.patient
 
 
-@pytest.mark.parametrize("syntax", [RLELossless, JPEGLSLossless, JPEG2000Lossless])
+@pytest.mark.parametrize("syntax", COMPRESSED)
 def test_mutated_fragments_give_pixels_or_an_error_of_ours(tmp_path: Path, syntax: str):
     stored = stored_values(size=64)
     path = write_ct(tmp_path / "file", stored, syntax=syntax, bits_stored=12)
@@ -135,6 +144,32 @@ def test_mutated_fragments_give_pixels_or_an_error_of_ours(tmp_path: Path, synta
         except DicomError:
             failures += 1
     assert failures > 0
+
+
+@pytest.mark.parametrize("syntax", [s for s in COMPRESSED if s != RLELossless])
+@pytest.mark.parametrize("share", [0.5, 0.99])
+def test_a_frame_that_is_cut_off_gives_no_pixels(tmp_path: Path, syntax: str, share: float):
+    path = write_ct(tmp_path / "file", stored_values(size=64), syntax=syntax, bits_stored=12)
+    dataset = dcmread(path)
+    (frame,) = generate_frames(dataset.PixelData, number_of_frames=1)
+    dataset.PixelData = encapsulate([frame[: int(len(frame) * share)]])
+    dataset.save_as(path)
+    with pytest.raises(DicomError):
+        read_slice(path)
+
+
+@pytest.mark.parametrize(
+    ("syntax", "marker"), [(JPEGLosslessSV1, b"\xff\xc3"), (JPEGLSLossless, b"\xff\xf7")]
+)
+def test_a_frame_that_claims_to_be_huge_is_refused_at_once(
+    tmp_path: Path, syntax: str, marker: bytes
+):
+    path = write_ct(tmp_path / "file", stored_values(size=64), syntax=syntax, bits_stored=12)
+    content = bytearray(path.read_bytes())
+    struct.pack_into(">HH", content, content.index(marker) + 5, 60000, 60000)
+    path.write_bytes(bytes(content))
+    with pytest.raises(DicomError):
+        read_slice(path)  # 7 GiB and half a minute without a bound
 
 
 def test_pixel_data_without_fragments_is_an_error_of_ours(tmp_path: Path):

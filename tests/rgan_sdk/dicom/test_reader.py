@@ -7,8 +7,10 @@ from pydicom.uid import (
     DeflatedExplicitVRLittleEndian,
     ExplicitVRBigEndian,
     ExplicitVRLittleEndian,
+    HTJ2KLossless,
     ImplicitVRLittleEndian,
     JPEG2000Lossless,
+    JPEGLosslessSV1,
     JPEGLSLossless,
     RLELossless,
 )
@@ -26,7 +28,7 @@ UNCOMPRESSED = [
     ExplicitVRBigEndian,
     DeflatedExplicitVRLittleEndian,
 ]
-COMPRESSED = [RLELossless, JPEGLSLossless, JPEG2000Lossless]
+COMPRESSED = [RLELossless, JPEGLSLossless, JPEGLosslessSV1, JPEG2000Lossless, HTJ2KLossless]
 
 
 def hu_by_definition(stored: np.ndarray, slope: float, intercept: float) -> np.ndarray:
