@@ -12,8 +12,9 @@ import json
 import os
 import shutil
 import traceback
-from collections.abc import Iterable, Iterator
-from concurrent.futures import Executor, ThreadPoolExecutor
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -39,6 +40,7 @@ from rgan_sdk.report import Report, SeriesEntry
 from rgan_sdk.stages import SeriesJob, StageClock, Stages
 
 PREVIEW_FOLDER = "previews"
+MAX_PENDING_PICTURES = 16  # each holds two slices in memory until it is painted
 CONTACT_SHEET = "contact-sheet.png"
 SOFTWARE = f"rgan-sdk {rgan_sdk.__version__}"
 
@@ -48,6 +50,7 @@ def harmonize_directory(
     destination: str | Path,
     harmonizer: Harmonizer,
     *,
+    others: Sequence[Harmonizer] = (),
     any_kernel: bool = False,
     workers: int | None = None,
     preview: bool = False,
@@ -68,6 +71,8 @@ def harmonize_directory(
         Folder that is searched recursively; nothing in it is changed.
     destination
         Absent or empty, or of a run to go on with; gets one folder per new series.
+    others
+        The same model on further devices, which share the work with ``harmonizer``.
     any_kernel
         Also take series whose kernel the model's card does not name.
     workers
@@ -104,6 +109,8 @@ def harmonize_directory(
         raise ConfigurationError(f"workers = {workers} must be at least 1")
     observer = observer or SilentObserver()
     check_folders(source, destination, resume=resume)
+    harmonizers = (harmonizer, *others)
+    check_alike(harmonizers)
     identity = _identity(harmonizer, any_kernel, shard)
     with locked(destination), Journal(destination, identity, run_timestamp()) as journal:
         plan = make_plan(
@@ -115,9 +122,10 @@ def harmonize_directory(
             observer=observer,
         )
         _describe(plan.report, harmonizer)
+        plan.report.engine["device"] = ",".join(each.engine.device for each in harmonizers)
         plan.report.timestamp = journal.timestamp.isoformat()
         observer.planned(len(plan.chosen), sum(len(series.slices) for series in plan.chosen))
-        run = _Run(plan, destination, harmonizer, journal, preview, durable, observer)
+        run = _Run(plan, destination, harmonizers, journal, preview, durable, observer)
         run.harmonize_all(workers or os.cpu_count() or 1)
     return plan.report
 
@@ -168,17 +176,18 @@ def run_timestamp() -> datetime:
 class _Run:
     plan: Plan
     destination: Path
-    harmonizer: Harmonizer
+    harmonizers: Sequence[Harmonizer]
     journal: Journal
     preview: bool
     durable: bool
     observer: Observer
     clock: StageClock = field(default_factory=StageClock)
+    pictures: deque[Future[None]] = field(default_factory=deque)
 
     def harmonize_all(self, threads: int) -> None:
         """Harmonize the chosen series and report each, whatever happens."""
         left = [series for series in self.plan.chosen if not self._is_finished(series)]
-        stages = Stages(self.harmonizer, self.clock, threads=threads, durable=self.durable)
+        stages = Stages(self.harmonizers, self.clock, threads=threads, durable=self.durable)
         with (
             closing(stages.run(self._jobs(left))) as running,
             ThreadPoolExecutor(1, "rgan-preview") as painter,
@@ -236,7 +245,9 @@ class _Run:
             shutil.rmtree(job.folder, ignore_errors=True)
             return self.plan.conclude(job.series, "failed", self._reason(job.error))
         if self.preview:
-            painter.submit(self._write_preview, job)
+            if len(self.pictures) == MAX_PENDING_PICTURES:
+                self.pictures.popleft().result()
+            self.pictures.append(painter.submit(self._write_preview, job))
         return self.plan.conclude(job.series, "done", clips=job.clips, output=uid)
 
     def _put_in_place(self, job: SeriesJob) -> None:
@@ -261,14 +272,15 @@ class _Run:
         return text
 
     def _derivation(self, series: Series) -> Derivation:
-        model = self.harmonizer.model
+        first = self.harmonizers[0]
+        model = first.model
         return Derivation(
             target_kernel=model.card.target_kernel,
             model_name=model.card.name,
             model_version=model.card.version,
             model_sha256=model.sha256,
-            configuration=_configuration(self.harmonizer),
-            engine=self.harmonizer.engine.name,
+            configuration=_configuration(first),
+            engine=first.engine.name,
             software=SOFTWARE,
             timestamp=self.journal.timestamp,
             group=series.group,
@@ -330,6 +342,21 @@ def check_folders(source: Path, destination: Path, *, resume: bool = True) -> No
     if left_over and not (of_a_run and resume):
         hint = "leave --no-resume out to go on with its run, or " if of_a_run else ""
         raise OutputError(f"{destination}: is not empty; {hint}choose an empty or a new folder")
+
+
+def check_alike(harmonizers: Sequence[Harmonizer]) -> None:
+    """Refuse harmonizers that would not give the same pixels.
+
+    Raises
+    ------
+    ConfigurationError
+        If model, engine or batch size differ.
+    """
+    kinds = {(each.model.sha256, _configuration(each), each.batch_size) for each in harmonizers}
+    if len(kinds) > 1:
+        raise ConfigurationError(
+            "several devices must run the same model and engine, with the same batch size"
+        )
 
 
 def _where(error: Exception) -> str:

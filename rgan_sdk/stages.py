@@ -1,9 +1,9 @@
 """Read | infer | write, each at work while the others are, over all series of a run.
 
-One thread reads batches into a ring of buffers, the calling thread computes, one thread writes;
-reading and writing have helpers in the native core. Queues are bounded, so that the slowest
-stage sets the pace and memory does not grow with the number of series. A batch may hold
-slices of several series: a series of three slices does not leave a GPU idle.
+One thread reads batches into a ring of buffers, one for each engine computes, one writes; reading
+and writing have helpers in the native core. Queues are bounded, so that the slowest stage sets the
+pace and memory does not grow with the number of series. A batch may hold slices of several series:
+a series of three slices does not leave a GPU idle. Engines take batches from the same queue.
 
 A series that goes wrong at any stage is marked, its remaining slices pass through without work,
 and the next one goes on.
@@ -18,6 +18,7 @@ from collections import defaultdict
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import groupby
 from pathlib import Path
 from typing import TypeVar
@@ -31,7 +32,7 @@ from rgan_sdk.dicom.derived import Derivation
 from rgan_sdk.dicom.series import Series, SliceFile
 from rgan_sdk.harmonizer import Harmonizer
 
-RING = 4  # one read into, one computed on, one written from, one in between
+RING = 3  # one read into, one written from, one in between; and one computed on by each engine
 POLL_SECONDS = 0.1
 
 Item = TypeVar("Item")
@@ -124,6 +125,8 @@ class Stages:
 
     Parameters
     ----------
+    harmonizers
+        Of the same model and batch size, each on a device of its own.
     threads
         Of the native core: half of them read, half write, at least one each.
     durable
@@ -131,19 +134,25 @@ class Stages:
     """
 
     def __init__(
-        self, harmonizer: Harmonizer, clock: StageClock, *, threads: int, durable: bool
+        self,
+        harmonizers: Sequence[Harmonizer],
+        clock: StageClock,
+        *,
+        threads: int,
+        durable: bool,
     ) -> None:
-        self._harmonizer, self._clock, self._durable = harmonizer, clock, durable
+        self._harmonizers, self._clock, self._durable = harmonizers, clock, durable
+        self._batch_size = harmonizers[0].batch_size
         # Both are at work at the same time; all cores for each would only crowd the caches.
         half = max(1, threads // 2)
         self._reader, self._writers = BatchReader(half), _core.ThreadPool(half)
         # Last in, first out: the buffer that is most likely still in the processor's cache.
         self._free: queue.Queue[NDArray[np.float32]] = queue.LifoQueue()
-        for _ in range(RING):
+        for _ in range(RING + len(harmonizers)):
             self._free.put(np.empty(0, np.float32))
         self._read: queue.Queue[_Batch | None] = queue.Queue(1)
         self._computed: queue.Queue[_Batch | None] = queue.Queue(1)
-        self._progress: queue.SimpleQueue[Progress] = queue.SimpleQueue()
+        self._progress: queue.Queue[Progress | None] = queue.Queue()
         self._stopping = threading.Event()
         self._broken: BaseException | None = None
 
@@ -160,20 +169,20 @@ class Stages:
         Progress
             In the calling thread; each job is in exactly one.
         """
+        work = [
+            ("read", partial(self._read_all, jobs)),
+            *(("infer", partial(self._infer_all, harmonizer)) for harmonizer in self._harmonizers),
+            ("write", self._write_all),
+        ]
         threads = [
-            threading.Thread(target=self._guard, args=(work,), name=f"rgan-{name}")
-            for name, work in (("read", lambda: self._read_all(jobs)), ("write", self._write_all))
+            threading.Thread(target=self._guard, args=(task,), name=f"rgan-{name}")
+            for name, task in work
         ]
         for thread in threads:
             thread.start()
         try:
-            while (batch := self._take(self._read)) is not None:
-                self._infer(batch)
-                self._offer(self._computed, batch)
-                yield from self._news()
-            self._offer(self._computed, None)
-            threads[1].join()
-            yield from self._news()
+            while (progress := self._take(self._progress)) is not None:
+                yield progress
         finally:
             self._stopping.set()
             for thread in threads:
@@ -190,18 +199,14 @@ class Stages:
             self._broken = error
             self._stopping.set()
 
-    def _news(self) -> Iterator[Progress]:
-        with suppress(queue.Empty):
-            while True:
-                yield self._progress.get_nowait()
-
     def _read_all(self, jobs: Iterable[SeriesJob]) -> None:
-        for slots in _batches(jobs, self._harmonizer.batch_size):
+        for slots in _batches(jobs, self._batch_size):
             buffer = self._take(self._free)
             if buffer is None:
                 return
             self._offer(self._read, self._read_batch(slots, buffer))
-        self._offer(self._read, None)
+        for _ in self._harmonizers:
+            self._offer(self._read, None)
 
     def _read_batch(self, slots: list[Slot], buffer: NDArray[np.float32]) -> _Batch:
         try:
@@ -213,7 +218,7 @@ class Stages:
 
     def _read_slices(self, slots: list[Slot], buffer: NDArray[np.float32]) -> _Batch:
         series = slots[0].job.series
-        shape = (self._harmonizer.batch_size, series.rows, series.columns)
+        shape = (self._batch_size, series.rows, series.columns)
         if buffer.size < np.prod(shape):
             buffer = np.empty(shape, np.float32).reshape(-1)
         view = buffer[: np.prod(shape)].reshape(shape)[: len(slots)]
@@ -225,7 +230,13 @@ class Stages:
                 view[index] = 0
         return _Batch(slots, buffer, view, sources)
 
-    def _infer(self, batch: _Batch) -> None:
+    def _infer_all(self, harmonizer: Harmonizer) -> None:
+        while (batch := self._take(self._read)) is not None:
+            self._infer(harmonizer, batch)
+            self._offer(self._computed, batch)
+        self._offer(self._computed, None)
+
+    def _infer(self, harmonizer: Harmonizer, batch: _Batch) -> None:
         """Put harmonized HU in the place of the source's."""
         if all(slot.job.error for slot in batch.slots):
             return
@@ -236,7 +247,7 @@ class Stages:
         }
         try:
             with self._clock.measure("infer"):
-                self._harmonizer(batch.hu, batch.hu)
+                harmonizer(batch.hu, batch.hu)
         except Exception as error:  # a batch that cannot be computed fails its series only
             for slot in batch.slots:
                 slot.job.fail(error)
@@ -245,15 +256,20 @@ class Stages:
             batch.slots[index].job.middle = before, batch.hu[index].copy()
 
     def _write_all(self) -> None:
-        while (batch := self._take(self._computed)) is not None:
-            finished = []
-            for job, indices in _by_job(batch.slots):
-                self._write(job, batch, indices)
-                job.left -= indices.stop - indices.start
-                if job.left == 0:
-                    finished.append(job)
-            self._free.put(batch.buffer)
-            self._progress.put(Progress(len(batch.slots), tuple(finished)))
+        for _ in self._harmonizers:  # each says when it has no more
+            while (batch := self._take(self._computed)) is not None:
+                self._write_batch(batch)
+        self._progress.put(None)
+
+    def _write_batch(self, batch: _Batch) -> None:
+        finished = []
+        for job, indices in _by_job(batch.slots):
+            self._write(job, batch, indices)
+            job.left -= indices.stop - indices.start
+            if job.left == 0:
+                finished.append(job)
+        self._free.put(batch.buffer)
+        self._progress.put(Progress(len(batch.slots), tuple(finished)))
 
     def _write(self, job: SeriesJob, batch: _Batch, indices: slice) -> None:
         if job.error is not None:

@@ -39,6 +39,14 @@ device_option = click.option(
     help="auto, cpu, cuda or cuda:N. A named device never falls back to another.",
 )
 
+devices_option = click.option(
+    "--device",
+    default="auto",
+    show_default=True,
+    help="auto, cpu, cuda, cuda:N, or several that share the work: cuda:0,cuda:1. A named device "
+    "never falls back to another.",
+)
+
 
 def model_option(required: bool) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Return the option that names a model."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,7 +14,7 @@ from rgan_sdk.cli.options import (
     FOLDER,
     any_kernel_option,
     check_report,
-    device_option,
+    devices_option,
     engine_option,
     input_argument,
     model_option,
@@ -30,7 +31,7 @@ EPILOG = """\b
 Examples:
   rgan-harmonize run scans harmonized --model b40f-to-b70f
   rgan-harmonize run scans harmonized --model my-model.onnx --preview --report report.json
-  rgan-harmonize run scans harmonized --model my-model.onnx --device cuda:0 --batch-size 16
+  rgan-harmonize run scans harmonized --model my-model.onnx --device cuda:0,cuda:1
   rgan-harmonize run scans harmonized --model b70f-to-b40f --dry-run
   rgan-harmonize run scans part-1 --model my-model.onnx --shard 1/4
 
@@ -51,7 +52,7 @@ OUTPUT/<new series UID>/<new SOP UID>.dcm. For research use, not a medical devic
 @click.argument("destination", metavar="OUTPUT", type=FOLDER)
 @model_option(required=True)
 @engine_option
-@device_option
+@devices_option
 @click.option(
     "--batch-size",
     default="auto",
@@ -114,8 +115,15 @@ def command(
     # A batch system's request to end is Ctrl-C: what is unfinished is removed.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     os.umask(0o077)  # patients' images: readable by their owner only
-    with Harmonizer.load(model, engine=engine, device=device, batch_size=size) as harmonizer:
-        click.echo(f"{harmonizer.model.card.name} on {harmonizer.engine.description}", err=True)
+    with ExitStack() as stack:
+        harmonizer, *others = (
+            stack.enter_context(
+                Harmonizer.load(model, engine=engine, device=one.strip(), batch_size=size)
+            )
+            for one in device.split(",")
+        )
+        for each in (harmonizer, *others):
+            click.echo(f"{each.model.card.name} on {each.engine.description}", err=True)
         if dry_run:
             result = plan_directory(
                 source,
@@ -132,6 +140,7 @@ def command(
                     source,
                     destination,
                     harmonizer,
+                    others=others,
                     any_kernel=any_kernel,
                     workers=workers,
                     preview=preview,

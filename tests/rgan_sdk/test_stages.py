@@ -40,7 +40,7 @@ def jobs(series, folder):
 
 
 def stages(harmonizer):
-    return Stages(harmonizer, StageClock(), threads=2, durable=False)
+    return Stages([harmonizer], StageClock(), threads=2, durable=False)
 
 
 def count_calls(harmonizer, monkeypatch):
@@ -70,6 +70,24 @@ def test_a_batch_spans_series_but_not_matrix_sizes(harmonizer, series, tmp_path,
         assert np.array_equal(*job.middle)
 
 
+def test_several_engines_share_the_batches(harmonizer, series, tmp_path, monkeypatch):
+    calls = count_calls(harmonizer, monkeypatch)
+    with Harmonizer.load(tmp_path / "m.onnx", engine="identity", batch_size=4) as second:
+        both_at_work = threading.Barrier(2, timeout=30)
+        for each in (harmonizer, second):
+            infer = each.engine._infer
+            monkeypatch.setattr(
+                each.engine, "_infer", lambda hu, infer=infer: (both_at_work.wait(), infer(hu))[1]
+            )
+        running = Stages([harmonizer, second], StageClock(), threads=2, durable=False)
+        done = finish(running.run(jobs(series, tmp_path / "out")))
+    assert len(calls) == 2  # of four batches
+    assert sorted(job.series.series_instance_uid for job in done) == sorted(
+        one.series_instance_uid for one in series
+    )
+    assert all(len(list(job.folder.iterdir())) == len(job.series.slices) for job in done)
+
+
 def test_buffers_are_used_again(harmonizer, tmp_path, monkeypatch):
     for number in range(12):
         write_sample_series(tmp_path / "in" / str(number), "B40f", slices=3, size=64, seed=number)
@@ -77,7 +95,7 @@ def test_buffers_are_used_again(harmonizer, tmp_path, monkeypatch):
     found = find_series(tmp_path / "in").series
     finish(stages(harmonizer).run(jobs(found, tmp_path / "out")))
     assert len(calls) == 9
-    assert len({address for _, address in calls}) <= RING
+    assert len({address for _, address in calls}) <= RING + 1
 
 
 def test_a_slice_that_cannot_be_read_fails_its_series_only(harmonizer, series, tmp_path):
@@ -114,6 +132,6 @@ def test_no_thread_is_left_behind(harmonizer, series, tmp_path):
 
 def test_the_busy_time_of_each_stage_is_measured(harmonizer, series, tmp_path):
     clock = StageClock()
-    finish(Stages(harmonizer, clock, threads=1, durable=True).run(jobs(series, tmp_path / "out")))
+    finish(Stages([harmonizer], clock, threads=1, durable=True).run(jobs(series, tmp_path / "out")))
     assert set(clock.busy) == {"read", "infer", "write"}
     assert min(clock.busy.values()) > 0

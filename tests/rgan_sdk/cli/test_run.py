@@ -15,6 +15,9 @@ from support.runs import harmonize, new_series, read_report
 
 from rgan_sdk.dicom.reader import read_slice
 from rgan_sdk.dicom.sample import write_sample_series
+from rgan_sdk.errors import ConfigurationError
+from rgan_sdk.harmonizer import Harmonizer
+from rgan_sdk.pipeline import harmonize_directory
 
 
 @pytest.fixture
@@ -70,7 +73,6 @@ def test_a_series_is_harmonized(run, source):
 
 
 def test_the_pixels_are_the_models(run, source, model):
-    from rgan_sdk.harmonizer import Harmonizer
 
     _, report, out = run(source)
     written = {}
@@ -117,6 +119,28 @@ def test_two_runs_at_the_same_source_date_are_byte_identical(run, source, monkey
     monkeypatch.setenv("SOURCE_DATE_EPOCH", "1700000001")
     run(source)
     assert set(first) & set(hashes(out)) == {".rgan/lock", ".rgan/journal.jsonl"}
+
+
+def test_several_devices_write_the_same_bytes(run, source, monkeypatch, tmp_path):
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "1700000000")
+    for number in range(3):
+        write_sample_series(source / str(number), "B40f", slices=2, size=64, seed=number + 1)
+    _, _, out = run(source)
+    first = {new.name: hashes(new) for new in new_series(out)}
+    shutil.rmtree(out)
+    result, report, out = run(source, "--device", "cpu, cpu")
+    assert result.exit_code == 0, result.output
+    assert report["engine"]["device"] == "cpu,cpu"
+    assert {new.name: hashes(new) for new in new_series(out)} == first
+
+
+def test_devices_that_would_not_agree_are_refused(source, tmp_path, model):
+    with (
+        Harmonizer.load(model, batch_size=1) as one,
+        Harmonizer.load(model, batch_size=2) as other,
+        pytest.raises(ConfigurationError, match="same batch size"),
+    ):
+        harmonize_directory(source, tmp_path / "out", one, others=[other])
 
 
 def test_every_file_of_a_messy_folder_has_one_outcome(run, source):
@@ -410,8 +434,6 @@ def test_a_report_may_lie_in_the_new_output(source, tmp_path, model):
 
 
 def test_the_library_keeps_output_private_too(source, tmp_path, model):
-    from rgan_sdk.harmonizer import Harmonizer
-    from rgan_sdk.pipeline import harmonize_directory
 
     with Harmonizer.load(model, device="cpu") as harmonizer:
         harmonize_directory(source, tmp_path / "out", harmonizer)
