@@ -11,19 +11,11 @@ from pathlib import Path
 
 import pytest
 from support.models import write_model
-from support.runs import new_series
+from support.runs import contents, new_series
 
 from rgan_sdk.dicom.sample import write_sample_series
 
 SERIES, SLICES, KILLS = 12, 12, 50
-
-
-def contents(out: Path) -> dict[str, bytes]:
-    return {
-        path.relative_to(out).as_posix(): path.read_bytes()
-        for folder in new_series(out)
-        for path in folder.iterdir()
-    }
 
 
 def has_begun(out: Path) -> bool:

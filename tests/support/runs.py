@@ -25,3 +25,12 @@ def read_report(path: Path) -> dict:
     assert len(paths) == len(set(paths))
     assert sum(report["summary"]["files"].values()) == len(paths)
     return report
+
+
+def contents(out: Path) -> dict[str, bytes]:
+    """Return the files of all new series, by path."""
+    return {
+        path.relative_to(out).as_posix(): path.read_bytes()
+        for folder in new_series(out)
+        for path in folder.iterdir()
+    }
