@@ -1,9 +1,10 @@
 """What a run has done so far, so that it can go on after it was stopped, however that was.
 
-``OUTPUT/.rgan/`` holds three things: ``lock``, which one run at a time holds; ``journal.jsonl``, a
-line for the run and one for each series that is about to appear; and ``staging/``, where series
-are written before they are renamed into place. A series is finished when its folder is in
-OUTPUT *and* its line in the journal: the line comes first, the rename decides.
+``OUTPUT/.rgan/`` holds four things: ``lock``, which one run at a time holds; ``journal.jsonl``, a
+line for the run and one for each series that is about to appear; ``staging/``, where series are
+written before they are renamed into place; and ``report.json``, what the last run that came to its
+end did with each file. A series is finished when its folder is in OUTPUT *and* its line in the
+journal: the line comes first, the rename decides.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from rgan_sdk.files import sync
 
 STATE_FOLDER: Final = ".rgan"
 JOURNAL: Final = "journal.jsonl"
+REPORT: Final = "report.json"
 SCHEMA: Final = 1
 
 
@@ -118,6 +120,11 @@ class Journal:
     def staging(self) -> Path:
         """Where series are written; nothing in it is ever trusted."""
         return self._state / "staging"
+
+    @property
+    def report(self) -> Path:
+        """Where the report of a whole run is kept."""
+        return self._state / REPORT
 
     def finished(self, output: str) -> FinishedSeries | None:
         """Return what was noted of a series that is finished, None of any other."""

@@ -127,6 +127,10 @@ def harmonize_directory(
         observer.planned(len(plan.chosen), sum(len(series.slices) for series in plan.chosen))
         run = _Run(plan, destination, harmonizers, journal, preview, durable, observer)
         run.harmonize_all(workers or os.cpu_count() or 1)
+        try:
+            plan.report.write(journal.report)
+        except OutputError as exc:  # all series are there
+            plan.report.warnings.append(str(exc))
     return plan.report
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -89,9 +89,9 @@ class Report:
     def to_json(self) -> str:
         """Return the report as JSON text."""
         self.files.sort(key=lambda entry: entry.path)
-        return json.dumps(
-            {"schema": REPORT_SCHEMA, "summary": self.summary, **asdict(self)}, indent=1
-        )
+        entries = {name: [vars(e) for e in getattr(self, name)] for name in ("series", "files")}
+        content = {"schema": REPORT_SCHEMA, "summary": self.summary, **vars(self), **entries}
+        return json.dumps(content, indent=1)
 
     def write(self, path: Path) -> None:
         """Write the report to a file, whole or not at all.
