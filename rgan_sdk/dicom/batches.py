@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from rgan_sdk import _core
 from rgan_sdk.dicom.derived import Derivation, derived_sop_uid
-from rgan_sdk.dicom.reader import SourceSlice, read_slice
+from rgan_sdk.dicom.reader import SourceSlice, read_dataset, read_slice
 from rgan_sdk.dicom.series import SliceFile
 from rgan_sdk.dicom.splice import SplicedSeries
 from rgan_sdk.dicom.writer import write_derived
@@ -144,7 +144,7 @@ class SeriesWriter:
     def _headers(self, file: SliceFile, source: _core.SourceSlice) -> SplicedSeries:
         """Return the headers of the series, decided by the first slice that is written natively."""
         if self._spliced is None:
-            first = read_slice(file.path, file.stamp)
+            first = read_dataset(file.path, file.stamp)
             self._spliced = SplicedSeries(first, source, self._derivation)
         return self._spliced
 

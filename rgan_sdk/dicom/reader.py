@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, Final
@@ -64,20 +66,46 @@ def read_slice(path: Path, stamp: Stamp | None = None) -> SourceSlice:
     InvalidSeriesError
         If there is no way from its stored values to HU, or the file has changed.
     """
-    try:
+    with _named(path):
         return _read(path, stamp)
+
+
+def read_dataset(path: Path, stamp: Stamp | None = None) -> Dataset:
+    """Read all of one CT slice but its pixel data, as ``SourceSlice.dataset`` has it.
+
+    Raises
+    ------
+    UnreadableFileError, InvalidSeriesError
+        As ``read_slice`` does, of anything but the pixels.
+    """
+    with _named(path), opened_raw(path) as file:
+        dataset = _parse(file, stamp)
+        del dataset.PixelData
+        return dataset
+
+
+@contextmanager
+def _named(path: Path) -> Iterator[None]:
+    """Have an error say which file it is about."""
+    try:
+        yield
     except (UnreadableFileError, IneligibleError) as error:
         raise UnreadableFileError(f"{path.name}: {error}") from error
     except InvalidSeriesError as error:
         raise InvalidSeriesError(f"{path.name}: {error}") from error
 
 
+def _parse(file: BinaryIO, stamp: Stamp | None) -> Dataset:
+    content = io.BytesIO(_content(file, stamp))
+    dataset = _plain(dcmread(inflated(content), force=True))
+    if not dataset:  # pydicom drops what it has read when the file ends within an element
+        raise UnreadableFileError("truncated, or without a data set")
+    return dataset
+
+
 def _read(path: Path, stamp: Stamp | None) -> SourceSlice:
     with opened_raw(path) as file:
-        content = io.BytesIO(_content(file, stamp))
-        dataset = _plain(dcmread(inflated(content), force=True))
-        if not dataset:  # pydicom drops what it has read when the file ends within an element
-            raise UnreadableFileError("truncated, or without a data set")
+        dataset = _parse(file, stamp)
         pixel_format = PixelFormat.of(dataset)
         rescale = Rescale.of(dataset)
         limits = pixels.padding_range(dataset, pixel_format)

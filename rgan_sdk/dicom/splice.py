@@ -31,7 +31,6 @@ from rgan_sdk.dicom.derived import (
     header_errors,
     source_reference,
 )
-from rgan_sdk.dicom.reader import SourceSlice
 
 WriteJob = tuple[bytes, bytes, list[tuple[int, bytes]]]
 
@@ -47,7 +46,7 @@ class SplicedSeries:
     Parameters
     ----------
     first, native
-        The same slice, read by pydicom and natively.
+        The same slice: its data set without pixel data, and as it was read natively.
 
     Raises
     ------
@@ -60,11 +59,9 @@ class SplicedSeries:
         For ``_core.write_batch``.
     """
 
-    def __init__(
-        self, first: SourceSlice, native: _core.SourceSlice, derivation: Derivation
-    ) -> None:
+    def __init__(self, first: Dataset, native: _core.SourceSlice, derivation: Derivation) -> None:
         self._derivation = derivation
-        derived = derived_header(first.dataset, derivation)
+        derived = derived_header(first, derivation)
         with header_errors():
             written = [derived[keyword] for keyword in WRITTEN if keyword in derived]
             character_set = derived.get("SpecificCharacterSet") or "iso8859"
@@ -74,10 +71,10 @@ class SplicedSeries:
                 elements=sorted(elements),
                 removed=[_tag(keyword) for keyword in REMOVED],
                 read=[_tag(keyword) for keyword in READ_FROM_SOURCE],
-                representations=_representations(first.dataset),
+                representations=_representations(first),
             )
             self._file_meta = _FileMeta(derived)
-            self._reference = _Reference(source_reference(first.dataset))
+            self._reference = _Reference(source_reference(first))
 
     def job(self, sop_instance_uid: str, folder: Path) -> WriteJob:
         """Return what is of one slice alone: path, file meta information, elements."""

@@ -22,7 +22,7 @@ from rgan_sdk.dicom.derived import (
     derived_header,
     derived_sop_uid,
 )
-from rgan_sdk.dicom.reader import read_slice
+from rgan_sdk.dicom.reader import read_dataset, read_slice
 from rgan_sdk.dicom.series import find_series
 from rgan_sdk.dicom.splice import SplicedSeries
 from rgan_sdk.dicom.writer import derive, encode
@@ -38,7 +38,7 @@ def write_both_ways(paths, folder, derivation=DERIVATION):
     natives = _core.read_batch([(os.fsencode(path), None) for path in paths], hu, POOL)
     assert [native.problem for native in natives] == [None] * len(paths)
     noise = np.random.default_rng(0).normal(0, 500, hu.shape).astype(np.float32)
-    series = SplicedSeries(sources[0], natives[0], derivation)
+    series = SplicedSeries(sources[0].dataset, natives[0], derivation)
     uids = [str(source.dataset.SOPInstanceUID) for source in sources]
     jobs = [series.job(sop_uid, folder) for sop_uid in uids]
     results = _core.write_batch(natives, hu + noise, series.plan, jobs, False, POOL)
@@ -155,7 +155,7 @@ def test_what_is_not_finite_is_not_written(tmp_path):
     (path,) = write_series(tmp_path, 1)
     source = read_slice(path)
     native, hu = read(path, 16, 16)
-    series = SplicedSeries(source, native, DERIVATION)
+    series = SplicedSeries(source.dataset, native, DERIVATION)
     for bad in (np.nan, np.inf, -np.inf):
         image = hu.copy()
         image[3, 4] = bad
@@ -168,7 +168,7 @@ def test_what_is_not_finite_is_not_written(tmp_path):
 def test_what_cannot_be_written_leaves_nothing(tmp_path):
     (path,) = write_series(tmp_path, 1)
     native, hu = read(path, 16, 16)
-    series = SplicedSeries(read_slice(path), native, DERIVATION)
+    series = SplicedSeries(read_dataset(path), native, DERIVATION)
     job = series.job("1.2.3", tmp_path / "absent")
     (written,) = _core.write_batch([native], hu[None], series.plan, [job], False, POOL)
     assert written.problem == "cannot be written: No such file or directory"
@@ -206,7 +206,7 @@ def test_what_is_no_regular_file(tmp_path, kind):
 def test_wrong_arrays_are_refused(tmp_path):
     (path,) = write_series(tmp_path, 1)
     native, hu = read(path, 16, 16)
-    series = SplicedSeries(read_slice(path), native, DERIVATION)
+    series = SplicedSeries(read_dataset(path), native, DERIVATION)
     with pytest.raises(ValueError, match="fewer slices"):
         _core.read_batch([(os.fsencode(path), None)] * 2, hu[None], POOL)
     with pytest.raises(ValueError, match="one source and one slice"):
