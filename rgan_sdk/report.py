@@ -87,11 +87,12 @@ class Report:
         }
 
     def to_json(self) -> str:
-        """Return the report as JSON text."""
+        """Return the report as JSON text, a line for each series and for each file."""
         self.files.sort(key=lambda entry: entry.path)
         entries = {name: [vars(e) for e in getattr(self, name)] for name in ("series", "files")}
         content = {"schema": REPORT_SCHEMA, "summary": self.summary, **vars(self), **entries}
-        return json.dumps(content, indent=1)
+        members = (f" {json.dumps(name)}: {_member(value)}" for name, value in content.items())
+        return "{\n" + ",\n".join(members) + "\n}\n"
 
     def write(self, path: Path) -> None:
         """Write the report to a file, whole or not at all.
@@ -107,6 +108,12 @@ class Report:
             temporary.replace(path)
         except OSError as exc:
             raise OutputError(f"{path}: cannot write the report ({exc.strerror})") from exc
+
+
+def _member(value: Any) -> str:
+    if not isinstance(value, list) or not value:
+        return json.dumps(value)
+    return "[\n" + ",\n".join(f"  {json.dumps(entry)}" for entry in value) + "\n ]"
 
 
 def _count(statuses: Any) -> dict[str, int]:
