@@ -52,29 +52,30 @@ def walk(root: Path) -> list[tuple[Path, OSError | IneligibleError | None]]:
     while folders:
         folder = folders.pop()
         try:
-            entries = sorted(folder.iterdir())
+            with os.scandir(folder) as listing:
+                entries = list(listing)
         except OSError as error:
             if folder is root:
                 raise
             found.append((folder, error))
             continue
-        for path in entries:
+        for entry in entries:
+            path = Path(entry.path)
             try:
-                mode = path.lstat().st_mode
+                if entry.is_dir(follow_symlinks=False):
+                    folders.append(path)
+                else:
+                    found.append((path, _not_regular(entry)))
             except OSError as error:
                 found.append((path, error))
-                continue
-            if stat.S_ISDIR(mode):
-                folders.append(path)
-            else:
-                found.append((path, _not_regular(mode)))
-    return sorted(found, key=lambda entry: entry[0])
+    return sorted(found, key=lambda entry: entry[0].parts)
 
 
-def _not_regular(mode: int) -> IneligibleError | None:
-    if stat.S_ISLNK(mode):
+def _not_regular(entry: os.DirEntry[str]) -> IneligibleError | None:
+    if entry.is_symlink():
         return IneligibleError("symbolic link, not followed")
-    return None if stat.S_ISREG(mode) else IneligibleError("not a regular file")
+    regular = entry.is_file(follow_symlinks=False)
+    return None if regular else IneligibleError("not a regular file")
 
 
 class _Bounded(io.BufferedReader):

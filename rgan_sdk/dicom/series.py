@@ -174,4 +174,4 @@ def _failed(
 
 
 def _in_path_order(headers: dict[str, list[SliceHeader]]) -> list[SliceHeader]:
-    return sorted((h for group in headers.values() for h in group), key=lambda h: h.path)
+    return sorted((h for group in headers.values() for h in group), key=lambda h: h.path.parts)

@@ -62,14 +62,14 @@ def test_walk_of_a_missing_root_is_an_os_error(tmp_path: Path):
 def test_walk_reports_a_folder_that_it_cannot_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     (tmp_path / "locked").mkdir()
     (tmp_path / "open").write_bytes(b"")
-    listing = Path.iterdir
+    listing = os.scandir
 
-    def iterdir(path: Path):
+    def scandir(path: Path):
         if path.name == "locked":
             raise PermissionError(13, "Permission denied")
         return listing(path)
 
-    monkeypatch.setattr(Path, "iterdir", iterdir)
+    monkeypatch.setattr(os, "scandir", scandir)
     problems = {path.name: problem for path, problem in walk(tmp_path)}
     assert isinstance(problems["locked"], PermissionError)
     assert problems["open"] is None
