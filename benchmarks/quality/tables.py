@@ -96,4 +96,4 @@ def show(results: list[dict[str, Any]], key: str, digits: int) -> str:
     text = f"{statistics.mean(values):.{digits}f}"
     if len(values) == 1:
         return text
-    return f"{text} ({min(values):.{digits}f}-{max(values):.{digits}f}, n = {len(values)})"
+    return f"{text} ({min(values):.{digits}f} to {max(values):.{digits}f})"

@@ -83,7 +83,7 @@ class SplicedSeries:
             (_SOP_INSTANCE_UID, _uid(_SOP_INSTANCE_UID, uid)),
             (_SOURCE_IMAGE_SEQUENCE, self._reference.encode(sop_instance_uid)),
         ]
-        return os.fsencode(folder / f"{uid}.dcm"), self._file_meta.encode(uid), own
+        return b"%s/%s.dcm" % (os.fsencode(folder), uid.encode()), self._file_meta.encode(uid), own
 
 
 def _representations(dataset: Dataset) -> list[tuple[int, str]]:
