@@ -125,8 +125,22 @@ class SourceSlice:
 
     @property
     def is_encoded(self) -> bool:
+        """Whether all is there but the pixels, whose frame takes a decoder."""
+
+    @overload
+    def complete(self, cells: Annotated[NDArray[numpy.uint8], dict(shape=(None, None), order='C', device='cpu', writable=False)], hu: Annotated[NDArray[numpy.float32], dict(shape=(None, None), order='C', device='cpu')]) -> None: ...
+
+    @overload
+    def complete(self, cells: Annotated[NDArray[numpy.int8], dict(shape=(None, None), order='C', device='cpu', writable=False)], hu: Annotated[NDArray[numpy.float32], dict(shape=(None, None), order='C', device='cpu')]) -> None: ...
+
+    @overload
+    def complete(self, cells: Annotated[NDArray[numpy.uint16], dict(shape=(None, None), order='C', device='cpu', writable=False)], hu: Annotated[NDArray[numpy.float32], dict(shape=(None, None), order='C', device='cpu')]) -> None: ...
+
+    @overload
+    def complete(self, cells: Annotated[NDArray[numpy.int16], dict(shape=(None, None), order='C', device='cpu', writable=False)], hu: Annotated[NDArray[numpy.float32], dict(shape=(None, None), order='C', device='cpu')]) -> None:
         """
-        Whether it is handed back for its transfer syntax, which takes a decoder.
+        Take the pixel cells [H, W] that an encoded frame was decoded to, and fill hu [H, W]
+        float32. There may be a problem after it as before.
         """
 
 class Written:

@@ -191,7 +191,13 @@ class _Run:
     def harmonize_all(self, threads: int) -> None:
         """Harmonize the chosen series and report each, whatever happens."""
         left = [series for series in self.plan.chosen if not self._is_finished(series)]
-        stages = Stages(self.harmonizers, self.clock, threads=threads, durable=self.durable)
+        stages = Stages(
+            self.harmonizers,
+            self.clock,
+            threads=threads,
+            durable=self.durable,
+            pictures=self.preview,
+        )
         with (
             closing(stages.run(self._jobs(left))) as running,
             ThreadPoolExecutor(1, "rgan-preview") as painter,
@@ -202,6 +208,8 @@ class _Run:
                     self.observer.finished(self._conclude(job, painter))
         if self.preview:
             self._write_contact_sheet()
+        if "infer" in self.clock.busy:
+            self.clock.busy["infer"] /= len(self.harmonizers)
         self.plan.report.stages = {stage: round(busy, 3) for stage, busy in self.clock.busy.items()}
 
     def _is_finished(self, series: Series) -> bool:
@@ -359,8 +367,11 @@ def check_alike(harmonizers: Sequence[Harmonizer]) -> None:
     kinds = {(each.model.sha256, _configuration(each), each.batch_size) for each in harmonizers}
     if len(kinds) > 1:
         raise ConfigurationError(
-            "several devices must run the same model and engine, with the same batch size"
+            "several devices must give the same pixels: the same model, engine and batch size, and "
+            "no CPU beside a GPU"
         )
+    if len({id(each) for each in harmonizers}) < len(harmonizers):
+        raise ConfigurationError("each device needs a harmonizer of its own")
 
 
 def _where(error: Exception) -> str:

@@ -61,7 +61,7 @@ class Report:
         The run's, ISO 8601: the one that is written into the new objects. Empty where
         nothing was to be written.
     stages
-        Busy seconds of reading, inference and writing, summed over threads.
+        Busy seconds of reading, inference and writing; of several devices their mean.
     previews
         Pictures, relative to the output folder.
     warnings

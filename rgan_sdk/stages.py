@@ -33,6 +33,7 @@ from rgan_sdk.dicom.series import Series, SliceFile
 from rgan_sdk.harmonizer import Harmonizer
 
 RING = 3  # one read into, one written from, one in between; and one computed on by each engine
+PROGRESS = 16  # batches that may be through before their series are put into place
 POLL_SECONDS = 0.1
 
 Item = TypeVar("Item")
@@ -71,7 +72,7 @@ class SeriesJob:
     clips
         Pixels that could not be stored as computed.
     middle
-        ``[H, W]`` HU of its middle slice, before and after.
+        ``[H, W]`` HU of its middle slice, before and after; None unless pictures are wanted.
     """
 
     series: Series
@@ -131,6 +132,8 @@ class Stages:
         Of the native core: half of them read, half write, at least one each.
     durable
         Whether files are on the disk before their series counts as through.
+    pictures
+        Whether to keep the middle slice of each series, before and after.
     """
 
     def __init__(
@@ -140,8 +143,10 @@ class Stages:
         *,
         threads: int,
         durable: bool,
+        pictures: bool = False,
     ) -> None:
-        self._harmonizers, self._clock, self._durable = harmonizers, clock, durable
+        self._harmonizers, self._clock = harmonizers, clock
+        self._durable, self._pictures = durable, pictures
         self._batch_size = harmonizers[0].batch_size
         # Both are at work at the same time; all cores for each would only crowd the caches.
         half = max(1, threads // 2)
@@ -152,7 +157,7 @@ class Stages:
             self._free.put(np.empty(0, np.float32))
         self._read: queue.Queue[_Batch | None] = queue.Queue(1)
         self._computed: queue.Queue[_Batch | None] = queue.Queue(1)
-        self._progress: queue.Queue[Progress | None] = queue.Queue()
+        self._progress: queue.Queue[Progress | None] = queue.Queue(PROGRESS)
         self._stopping = threading.Event()
         self._broken: BaseException | None = None
 
@@ -178,15 +183,14 @@ class Stages:
             threading.Thread(target=self._guard, args=(task,), name=f"rgan-{name}")
             for name, task in work
         ]
-        for thread in threads:
-            thread.start()
         try:
+            for thread in threads:
+                thread.start()
             while (progress := self._take(self._progress)) is not None:
                 yield progress
         finally:
             self._stopping.set()
-            for thread in threads:
-                thread.join()
+            _join(threads)
             self._reader.close()
         if self._broken is not None:
             raise self._broken
@@ -243,7 +247,7 @@ class Stages:
         middles = {
             index: batch.hu[index].copy()
             for index, slot in enumerate(batch.slots)
-            if slot.file is slot.job.middle_file
+            if self._pictures and slot.file is slot.job.middle_file
         }
         try:
             with self._clock.measure("infer"):
@@ -259,7 +263,7 @@ class Stages:
         for _ in self._harmonizers:  # each says when it has no more
             while (batch := self._take(self._computed)) is not None:
                 self._write_batch(batch)
-        self._progress.put(None)
+        self._offer(self._progress, None)
 
     def _write_batch(self, batch: _Batch) -> None:
         finished = []
@@ -269,7 +273,7 @@ class Stages:
             if job.left == 0:
                 finished.append(job)
         self._free.put(batch.buffer)
-        self._progress.put(Progress(len(batch.slots), tuple(finished)))
+        self._offer(self._progress, Progress(len(batch.slots), tuple(finished)))
 
     def _write(self, job: SeriesJob, batch: _Batch, indices: slice) -> None:
         if job.error is not None:
@@ -298,6 +302,19 @@ class Stages:
             with suppress(queue.Full):
                 channel.put(item, timeout=POLL_SECONDS)
                 return
+
+
+def _join(threads: Iterable[threading.Thread]) -> None:
+    """Wait for threads, also when interrupted again: they still write."""
+    interrupt: KeyboardInterrupt | None = None
+    for thread in threads:
+        while thread.is_alive():
+            try:
+                thread.join()
+            except KeyboardInterrupt as error:
+                interrupt = error
+    if interrupt is not None:
+        raise interrupt
 
 
 def _batches(jobs: Iterable[SeriesJob], size: int) -> Iterator[list[Slot]]:

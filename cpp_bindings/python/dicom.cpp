@@ -12,6 +12,7 @@
 
 #include <algorithm>
 #include <tuple>
+#include <type_traits>
 
 #include "bindings.hpp"
 #include "rgan/batch.hpp"
@@ -73,6 +74,25 @@ std::vector<rgan::SourceSlice> read_batch(
   const auto columns = static_cast<int>(out.shape(2));
   const nb::gil_scoped_release release;
   return rgan::read_batch(jobs, rows, columns, out.data(), pool);
+}
+
+template <typename Value>
+using Image = nb::ndarray<Value, nb::numpy, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
+
+template <typename Stored>
+void complete(rgan::SourceSlice& slice, const Image<const Stored>& cells, Image<float> hu) {
+  const rgan::PixelFormat& format = slice.header.format;
+  const auto is_slice = [&](const auto& array) {
+    return array.shape(0) == static_cast<std::size_t>(format.rows) &&
+           array.shape(1) == static_cast<std::size_t>(format.columns);
+  };
+  const bool is_of_type = format.is_signed == std::is_signed_v<Stored> &&
+                          format.bits_allocated == 8 * static_cast<int>(sizeof(Stored));
+  if (!slice.is_encoded() || !is_slice(cells) || !is_slice(hu) || !is_of_type) {
+    throw nb::value_error("the slice must be encoded, and the arrays of its size and format");
+  }
+  const nb::gil_scoped_release release;
+  rgan::complete(slice, reinterpret_cast<const std::uint8_t*>(cells.data()), hu.data());
 }
 
 // Whether a slower writer may do better, or only has to say what is wrong.
@@ -167,17 +187,26 @@ void define_head(nb::module_& module) {
       .def_prop_ro("columns", [](const rgan::Head& head) { return head.header.format.columns; });
 }
 
+template <typename Stored>
+void define_complete(nb::class_<rgan::SourceSlice>& source) {
+  source.def("complete", &complete<Stored>, "cells"_a.noconvert(), "hu"_a.noconvert(),
+             "Take the pixel cells [H, W] that an encoded frame was decoded to, and fill hu [H, W]\n"
+             "float32. There may be a problem after it as before.");
+}
+
 void define_source(nb::module_& module) {
-  nb::class_<rgan::SourceSlice>(module, "SourceSlice",
-                                "A slice that was read, less its pixels; see rgan/batch.hpp.")
+  nb::class_<rgan::SourceSlice> source(
+      module, "SourceSlice", "A slice that was read, less its pixels; see rgan/batch.hpp.");
+  source
       .def_prop_ro("problem",
                    [](const rgan::SourceSlice& slice) { return problem(slice.verdict); },
                    "Why the file is handed back; None where its place in the batch is filled.")
-      .def_prop_ro("is_encoded",
-                   [](const rgan::SourceSlice& slice) {
-                     return slice.verdict.problem == rgan::Problem::transfer_syntax;
-                   },
-                   "Whether it is handed back for its transfer syntax, which takes a decoder.");
+      .def_prop_ro("is_encoded", &rgan::SourceSlice::is_encoded,
+                   "Whether all is there but the pixels, whose frame takes a decoder.");
+  define_complete<std::uint8_t>(source);
+  define_complete<std::int8_t>(source);
+  define_complete<std::uint16_t>(source);
+  define_complete<std::int16_t>(source);
 }
 
 void define_written(nb::module_& module) {

@@ -13,6 +13,7 @@ namespace {
 
 static_assert(std::endian::native == std::endian::little, "pixel cells are copied as they are");
 
+constexpr std::uint32_t kPixelPaddingValue = 0x00280120;
 constexpr std::size_t kBlock = 4096;  // pixels that are worked on while they are in the cache
 
 // Count padding. `cells` are as in the file, `stored` are trimmed. Where padding does not fit
@@ -206,11 +207,12 @@ Verdict decode_pixels(Bytes file, const PixelHeader& header, float* hu,
   const Element& element = header.pixel_data;
   const std::uint8_t* data = file.data() + element.value;
   notes.behind = element.value + element.length;
-  if (header.syntax == TransferSyntax::rle) {
+  if (header.syntax == TransferSyntax::rle || header.syntax == TransferSyntax::encoded) {
     Bytes fragment;
     if (const Verdict verdict = find_fragment(file, element, fragment, notes.behind); !verdict) {
       return verdict;
     }
+    if (header.syntax == TransferSyntax::encoded) return {Problem::transfer_syntax};
     scratch.resize(header.format.bytes());
     const Verdict verdict = decode_rle(fragment, header.format.bits_allocated / 8, scratch);
     if (!verdict) return verdict;
@@ -219,6 +221,18 @@ Verdict decode_pixels(Bytes file, const PixelHeader& header, float* hu,
     return {Problem::truncated, element.tag};
   }
   notes.padded = convert_any(data, header, hu, kept);
+  return {};
+}
+
+Verdict convert_cells(const std::uint8_t* cells, const PixelHeader& header, float* hu,
+                      std::vector<std::uint8_t>& kept) {
+  const PixelFormat& format = header.format;
+  if (header.padding &&
+      (header.padding->low < format.minimum() || header.padding->high > format.maximum())) {
+    return {Problem::unusual_value, kPixelPaddingValue};
+  }
+  kept.clear();
+  convert_any(cells, header, hu, kept);
   return {};
 }
 

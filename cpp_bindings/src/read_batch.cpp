@@ -40,12 +40,26 @@ void read_slice(const ReadJob& job, int rows, int columns, float* hu, SourceSlic
   }
   PixelNotes notes;
   slice.verdict = decode_pixels(bytes, slice.header, hu, slice.kept, scratch, notes);
-  if (slice.verdict) slice.verdict = check_rest(bytes, slice.header, notes.behind);
-  if (!slice.verdict) return;
+  const bool is_encoded = slice.verdict.problem == Problem::transfer_syntax;
+  if (slice.verdict || is_encoded) {
+    if (const Verdict rest = check_rest(bytes, slice.header, notes.behind); !rest) {
+      slice.verdict = rest;
+      return;
+    }
+  }
+  if (!slice.verdict && !is_encoded) return;
   slice.head.assign(bytes.begin(), bytes.begin() + static_cast<std::ptrdiff_t>(slice.header.pixel_data.start));
 }
 
 }  // namespace
+
+void complete(SourceSlice& slice, const std::uint8_t* cells, float* hu) {
+  try {
+    slice.verdict = convert_cells(cells, slice.header, hu, slice.kept);
+  } catch (const std::bad_alloc&) {
+    slice.verdict = {Problem::no_memory};
+  }
+}
 
 std::vector<SourceSlice> read_batch(const std::vector<ReadJob>& jobs, int rows, int columns,
                                     float* hu, ThreadPool& pool) {

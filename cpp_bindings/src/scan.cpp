@@ -20,6 +20,9 @@ void read_head(const std::string& path, Head& head) {
     if (!head.verdict) return;
     head.verdict = parse_slice_header(bytes, file.size(), head.header);
     if (head.verdict.problem == Problem::truncated && bytes.size() < file.size()) continue;
+    if (head.verdict && head.header.syntax == TransferSyntax::encoded) {
+      head.verdict = {Problem::transfer_syntax};  // whether there is a decoder, others must say
+    }
     if (!head.verdict) return;
     // Only now are they copied: the texts must point into what stays.
     head.bytes.assign(bytes.begin(), bytes.begin() + head.header.pixel_data.value);

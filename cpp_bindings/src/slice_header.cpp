@@ -1,6 +1,7 @@
 #include "rgan/slice_header.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cfloat>
 #include <charconv>
 #include <cmath>
@@ -111,6 +112,13 @@ std::string_view view(Bytes bytes, const Element& element) noexcept {
   return {reinterpret_cast<const char*>(bytes.data()) + element.value, element.length};
 }
 
+// JPEG Lossless, JPEG-LS, JPEG 2000 and HTJ2K.
+constexpr std::array<std::string_view, 9> kEncoded = {
+    "1.2.840.10008.1.2.4.57",  "1.2.840.10008.1.2.4.70",  "1.2.840.10008.1.2.4.80",
+    "1.2.840.10008.1.2.4.81",  "1.2.840.10008.1.2.4.90",  "1.2.840.10008.1.2.4.91",
+    "1.2.840.10008.1.2.4.201", "1.2.840.10008.1.2.4.202", "1.2.840.10008.1.2.4.203",
+};
+
 bool syntax_of(std::string_view uid, TransferSyntax& syntax) noexcept {
   if (uid == "1.2.840.10008.1.2.1") {
     syntax = TransferSyntax::explicit_little_endian;
@@ -118,6 +126,8 @@ bool syntax_of(std::string_view uid, TransferSyntax& syntax) noexcept {
     syntax = TransferSyntax::implicit_little_endian;
   } else if (uid == "1.2.840.10008.1.2.5") {
     syntax = TransferSyntax::rle;
+  } else if (std::ranges::find(kEncoded, uid) != kEncoded.end()) {
+    syntax = TransferSyntax::encoded;
   } else {
     return false;
   }
@@ -315,7 +325,7 @@ std::optional<Padding> padding(Values& values, bool is_signed) noexcept {
 
 Verdict check_pixel_data(const PixelHeader& header) noexcept {
   const Element& element = header.pixel_data;
-  if (header.syntax == TransferSyntax::rle) {
+  if (header.syntax == TransferSyntax::rle || header.syntax == TransferSyntax::encoded) {
     const bool fits = element.length == kUndefinedLength && element.vr == vr("OB");
     return {fits ? Problem::none : Problem::pixel_data, element.tag};
   }

@@ -110,17 +110,15 @@ def command(
     from rgan_sdk.harmonizer import Harmonizer
     from rgan_sdk.pipeline import harmonize_directory, plan_directory
 
-    size, part = _batch_size(batch_size), _shard(shard)
+    size, part, devices = _batch_size(batch_size), _shard(shard), _devices(device)
     check_report(report, source, destination)
     # A batch system's request to end is Ctrl-C: what is unfinished is removed.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     os.umask(0o077)  # patients' images: readable by their owner only
     with ExitStack() as stack:
         harmonizer, *others = (
-            stack.enter_context(
-                Harmonizer.load(model, engine=engine, device=one.strip(), batch_size=size)
-            )
-            for one in device.split(",")
+            stack.enter_context(Harmonizer.load(model, engine=engine, device=one, batch_size=size))
+            for one in devices
         )
         for each in (harmonizer, *others):
             click.echo(f"{each.model.card.name} on {each.engine.description}", err=True)
@@ -169,6 +167,13 @@ def _batch_size(text: str) -> int | None:
     if not text.isdecimal() or len(text) > 4 or int(text) < 1:
         raise click.BadParameter(f"{text!r} is neither auto nor a number from 1 to 9999")
     return int(text)
+
+
+def _devices(text: str) -> list[str]:
+    names = [name.strip() for name in text.split(",")]
+    if not all(names):
+        raise click.BadParameter(f"{text!r} names no device between two commas or at an end")
+    return names
 
 
 def _shard(text: str | None) -> Shard | None:

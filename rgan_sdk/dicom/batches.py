@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from pathlib import Path
 
 import numpy as np
@@ -12,14 +12,14 @@ from numpy.typing import NDArray
 
 from rgan_sdk import _core
 from rgan_sdk.dicom.derived import Derivation, derived_sop_uid
-from rgan_sdk.dicom.reader import SourceSlice, read_dataset, read_slice
+from rgan_sdk.dicom.reader import SourceSlice, read_cells, read_dataset, read_slice
 from rgan_sdk.dicom.series import SliceFile
 from rgan_sdk.dicom.splice import SplicedSeries
 from rgan_sdk.dicom.writer import write_derived
 from rgan_sdk.errors import DicomError, OutputError
 from rgan_sdk.files import sync
 
-Source = _core.SourceSlice | SourceSlice | DicomError
+Source = _core.SourceSlice | SourceSlice | Exception
 """What a derived object needs of a slice, read natively or by pydicom; or why it can't be read."""
 
 
@@ -53,14 +53,38 @@ class BatchReader:
         jobs = [(os.fsencode(file.path), file.stamp) for file in files]
         natives = _core.read_batch(jobs, hu, self._native)
         encoded = [index for index, native in enumerate(natives) if native.is_encoded]
-        decoded = self._decoders.map(lambda i: _read_by_pydicom(files[i], hu[i]), encoded)
-        sources: dict[int, Source] = dict(zip(encoded, decoded, strict=True))
+        sources = self._decode_all(files, natives, hu, encoded)
         for index, native in enumerate(natives):
             if native.problem is None:
                 sources[index] = native
             elif index not in sources:
                 sources[index] = _read_by_pydicom(files[index], hu[index])
         return [sources[index] for index in range(len(files))]
+
+    def _decode_all(
+        self,
+        files: Sequence[SliceFile],
+        natives: Sequence[_core.SourceSlice],
+        hu: NDArray[np.float32],
+        encoded: Sequence[int],
+    ) -> dict[int, Source]:
+        futures: dict[int, Future[Source]] = {}
+        try:
+            for index in encoded:
+                futures[index] = self._decoders.submit(
+                    _decode, files[index], natives[index], hu[index]
+                )
+        finally:
+            wait(futures.values())  # after this their places in the batch are others'
+        return {index: future.result() for index, future in futures.items()}
+
+
+def _decode(file: SliceFile, native: _core.SourceSlice, hu: NDArray[np.float32]) -> Source:
+    try:
+        native.complete(read_cells(file.path, file.stamp), hu)
+        return native if native.problem is None else _read_by_pydicom(file, hu)
+    except Exception as error:  # one slice's fault
+        return error
 
 
 def _read_by_pydicom(file: SliceFile, hu: NDArray[np.float32]) -> SourceSlice | DicomError:

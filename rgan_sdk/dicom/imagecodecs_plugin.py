@@ -7,6 +7,7 @@ imagecodecs 2026.3 gives pixels for a broken frame, and may take minutes for it.
 
 from __future__ import annotations
 
+from functools import cache
 from importlib import util
 from typing import TYPE_CHECKING, Final
 
@@ -16,37 +17,38 @@ from pydicom.uid import (
     JPEG2000,
     UID,
     JPEG2000Lossless,
-    JPEGLossless,
     JPEGLosslessSV1,
     JPEGLSLossless,
     JPEGLSNearLossless,
 )
+
+from rgan_sdk.dicom.frames import check_lossless_jpeg, read_frame_header
 
 if TYPE_CHECKING:
     from pydicom.pixels.decoders.base import DecodeRunner
 
 PLUGIN: Final = "imagecodecs"
 
-_FUNCTIONS: Final[dict[UID, str]] = {
-    JPEGLossless: "jpeg8_decode",  # of libjpeg-turbo: 2 to 16 bits, lossless too
-    JPEGLosslessSV1: "jpeg8_decode",
-    JPEGLSLossless: "jpegls_decode",
-    JPEGLSNearLossless: "jpegls_decode",
-    JPEG2000Lossless: "jpeg2k_decode",
-    JPEG2000: "jpeg2k_decode",
+_CODECS: Final[dict[UID, str]] = {
+    JPEGLosslessSV1: "JPEG8",  # libjpeg-turbo: 2 to 16 bits, lossless too
+    JPEGLSLossless: "JPEGLS",
+    JPEGLSNearLossless: "JPEGLS",
+    JPEG2000Lossless: "JPEG2K",
+    JPEG2000: "JPEG2K",
 }
 
-# Ends a frame of each (ITU-T T.81, T.87, T.800); some decoders make up what is cut off before it.
-_END_OF_IMAGE: Final = b"\xff\xd9"
-
-
-SYNTAXES: Final = tuple(_FUNCTIONS)
+SYNTAXES: Final = tuple(_CODECS)
 DECODER_DEPENDENCIES: Final = dict.fromkeys(SYNTAXES, ("numpy", PLUGIN))
 
 
+@cache
 def is_available(uid: UID) -> bool:
     """Return whether frames of a transfer syntax can be decoded here."""
-    return uid in _FUNCTIONS and util.find_spec(PLUGIN) is not None
+    if uid not in _CODECS or util.find_spec(PLUGIN) is None:
+        return False
+    import imagecodecs
+
+    return bool(getattr(getattr(imagecodecs, _CODECS[uid], None), "available", False))
 
 
 def register() -> None:
@@ -61,17 +63,21 @@ def _decode_frame(src: bytes, runner: DecodeRunner) -> bytes:
     """Return the cells of one frame, and tell the runner how wide they came out."""
     import imagecodecs
 
-    if not src.rstrip(b"\0").endswith(_END_OF_IMAGE):
-        raise ValueError("a frame without its end")
-    decode = getattr(imagecodecs, _FUNCTIONS[runner.transfer_syntax])
-    # JPEG and JPEG-LS would make room for whatever size a frame claims, were there none for it.
-    room = None
-    if runner.transfer_syntax not in (JPEG2000Lossless, JPEG2000):
-        width = 1 if runner.bits_stored <= 8 else 2
-        room = np.empty((runner.rows, runner.columns), f"u{width}")
-    frame = decode(src, out=room)
-    if frame.shape != (runner.rows, runner.columns) or frame.dtype.kind not in "iu":
-        raise ValueError(f"a frame of {frame.dtype} {frame.shape}")
-    runner.set_option("bits_allocated", 8 * frame.itemsize)
-    cells: bytes = frame.tobytes()
-    return cells
+    syntax = runner.transfer_syntax
+    header = read_frame_header(src)
+    if (header.rows, header.columns, header.components) != (runner.rows, runner.columns, 1):
+        raise ValueError("a frame that is not of the slice's size")
+    if header.precision > runner.bits_allocated:
+        raise ValueError("a frame of more bits than are allocated")
+    is_signed = runner.pixel_representation == 1
+    if syntax == JPEGLosslessSV1 and is_signed and header.precision < runner.bits_stored:
+        # There is no telling whether the sign is at its highest bit; of the others pydicom knows.
+        raise ValueError("a signed frame of fewer bits than are stored")
+    decode = getattr(imagecodecs, f"{_CODECS[syntax].lower()}_decode")
+    cells = decode(header.image)
+    if cells.shape != (runner.rows, runner.columns) or cells.itemsize != header.itemsize:
+        raise ValueError(f"a frame of {cells.dtype} {cells.shape}")
+    if syntax == JPEGLosslessSV1:
+        check_lossless_jpeg(header.image, cells)
+    runner.set_option("bits_allocated", 8 * header.itemsize)
+    return np.ascontiguousarray(cells).tobytes()

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO, Final
+from typing import Any, BinaryIO, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -103,13 +103,36 @@ def _parse(file: BinaryIO, stamp: Stamp | None) -> Dataset:
     return dataset
 
 
+def read_cells(path: Path, stamp: Stamp | None = None) -> NDArray[Any]:
+    """Read the pixel cells of one CT slice, ``[H, W]``, with all bits as its codec gives them.
+
+    Raises
+    ------
+    UnreadableFileError, InvalidSeriesError
+        As ``read_slice`` does.
+    """
+    with _named(path), opened_raw(path) as file:
+        return _decode(_parse(file, stamp)).cells
+
+
+class _Decoded(NamedTuple):
+    cells: NDArray[Any]
+    format: PixelFormat
+    rescale: Rescale
+    limits: tuple[int, int] | None
+
+
+def _decode(dataset: Dataset) -> _Decoded:
+    pixel_format = PixelFormat.of(dataset)
+    rescale = Rescale.of(dataset)
+    limits = pixels.padding_range(dataset, pixel_format)
+    return _Decoded(pixels.decode(dataset, pixel_format), pixel_format, rescale, limits)
+
+
 def _read(path: Path, stamp: Stamp | None) -> SourceSlice:
     with opened_raw(path) as file:
         dataset = _parse(file, stamp)
-        pixel_format = PixelFormat.of(dataset)
-        rescale = Rescale.of(dataset)
-        limits = pixels.padding_range(dataset, pixel_format)
-        cells = pixels.decode(dataset, pixel_format)
+        cells, pixel_format, rescale, limits = _decode(dataset)
         del dataset.PixelData
     stored = pixels.stored_values(cells, pixel_format)
     if limits is None:

@@ -12,7 +12,7 @@ from rgan_sdk.dicom.sample import write_sample_series
 from rgan_sdk.dicom.series import find_series
 from rgan_sdk.errors import OutputError
 from rgan_sdk.harmonizer import Harmonizer
-from rgan_sdk.stages import RING, SeriesJob, StageClock, Stages
+from rgan_sdk.stages import RING, SeriesJob, StageClock, Stages, _join
 
 
 @pytest.fixture
@@ -40,7 +40,7 @@ def jobs(series, folder):
 
 
 def stages(harmonizer):
-    return Stages([harmonizer], StageClock(), threads=2, durable=False)
+    return Stages([harmonizer], StageClock(), threads=2, durable=False, pictures=True)
 
 
 def count_calls(harmonizer, monkeypatch):
@@ -122,6 +122,40 @@ def test_an_error_outside_of_any_series_surfaces(harmonizer, series, tmp_path):
     with pytest.raises(ZeroDivisionError):
         finish(stages(harmonizer).run(broken()))
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("rgan-")]
+
+
+def test_a_thread_that_cannot_be_started_leaves_none_behind(
+    harmonizer, series, tmp_path, monkeypatch
+):
+    start = threading.Thread.start
+
+    def refuse(thread):
+        if thread.name == "rgan-write":
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    with pytest.raises(RuntimeError, match="can't start"):
+        finish(stages(harmonizer).run(jobs(series, tmp_path / "out")))
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("rgan-")]
+
+
+def test_a_second_interrupt_waits_for_the_threads_too(monkeypatch):
+    release = threading.Event()
+    thread = threading.Thread(target=release.wait)
+    thread.start()
+    join, interrupts = threading.Thread.join, iter([KeyboardInterrupt, KeyboardInterrupt])
+
+    def interrupted(self):
+        for interrupt in interrupts:
+            raise interrupt
+        release.set()
+        join(self)
+
+    monkeypatch.setattr(threading.Thread, "join", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        _join([thread])
+    assert not thread.is_alive()
 
 
 def test_no_thread_is_left_behind(harmonizer, series, tmp_path):

@@ -18,6 +18,11 @@ struct SourceSlice {
   PixelHeader header;
   std::vector<std::uint8_t> head;  // the file up to its pixel data
   std::vector<std::uint8_t> kept;  // stored values, where any pixel is padding; else empty
+
+  // Whether all is there but the pixels, whose frame takes a decoder that is not here.
+  bool is_encoded() const noexcept {
+    return verdict.problem == Problem::transfer_syntax && !head.empty();
+  }
 };
 
 struct ReadJob {
@@ -28,6 +33,9 @@ struct ReadJob {
 // Fill `hu`, `[N, rows, columns]` float, and return one slice for each job.
 std::vector<SourceSlice> read_batch(const std::vector<ReadJob>& jobs, int rows, int columns,
                                     float* hu, ThreadPool& pool);
+
+// Give an encoded slice the cells that its frame was decoded to, and fill its `hu`.
+void complete(SourceSlice& slice, const std::uint8_t* cells, float* hu);
 
 struct WriteJob {
   std::string path;                        // must not exist; is removed again after an error

@@ -18,7 +18,12 @@ namespace rgan {
 
 inline constexpr int kMaxSide = 8192;
 
-enum class TransferSyntax : std::uint8_t { implicit_little_endian, explicit_little_endian, rle };
+enum class TransferSyntax : std::uint8_t {
+  implicit_little_endian,
+  explicit_little_endian,
+  rle,
+  encoded,  // explicit little endian, but for the frame, which takes a decoder that is not here
+};
 
 struct PixelFormat {
   int rows = 0;

@@ -142,9 +142,18 @@ def test_devices_that_would_not_agree_are_refused(source, tmp_path, model):
     with (
         Harmonizer.load(model, batch_size=1) as one,
         Harmonizer.load(model, batch_size=2) as other,
-        pytest.raises(ConfigurationError, match="same batch size"),
+        pytest.raises(ConfigurationError, match="engine and batch size"),
     ):
         harmonize_directory(source, tmp_path / "out", one, others=[other])
+    with (
+        Harmonizer.load(model) as one,
+        pytest.raises(ConfigurationError, match="of its own"),
+    ):
+        harmonize_directory(source, tmp_path / "out", one, others=[one])
+    assert (
+        harmonize("run", source, tmp_path / "out", "--model", model, "--device", "cpu,").exit_code
+        == 2
+    )
 
 
 def test_every_file_of_a_messy_folder_has_one_outcome(run, source):

@@ -146,30 +146,77 @@ def test_mutated_fragments_give_pixels_or_an_error_of_ours(tmp_path: Path, synta
     assert failures > 0
 
 
+def reframed(path: Path, change: Callable[[bytes], bytes]) -> Path:
+    """Change the one frame of a file."""
+    dataset = dcmread(path)
+    (frame,) = generate_frames(dataset.PixelData, number_of_frames=1)
+    dataset.PixelData = encapsulate([change(frame)])
+    dataset.save_as(path)
+    return path
+
+
 @pytest.mark.parametrize("syntax", [s for s in COMPRESSED if s != RLELossless])
 @pytest.mark.parametrize("share", [0.5, 0.99])
 def test_a_frame_that_is_cut_off_gives_no_pixels(tmp_path: Path, syntax: str, share: float):
     path = write_ct(tmp_path / "file", stored_values(size=64), syntax=syntax, bits_stored=12)
-    dataset = dcmread(path)
-    (frame,) = generate_frames(dataset.PixelData, number_of_frames=1)
-    dataset.PixelData = encapsulate([frame[: int(len(frame) * share)]])
-    dataset.save_as(path)
     with pytest.raises(DicomError):
-        read_slice(path)
+        read_slice(reframed(path, lambda frame: frame[: int(len(frame) * share)]))
 
 
 @pytest.mark.parametrize(
-    ("syntax", "marker"), [(JPEGLosslessSV1, b"\xff\xc3"), (JPEGLSLossless, b"\xff\xf7")]
+    ("syntax", "marker", "offset", "form"),
+    [
+        (JPEGLosslessSV1, b"\xff\xc3", 5, ">HH"),
+        (JPEGLSLossless, b"\xff\xf7", 5, ">HH"),
+        (JPEG2000Lossless, b"\xff\x51", 6, ">II"),
+    ],
 )
 def test_a_frame_that_claims_to_be_huge_is_refused_at_once(
-    tmp_path: Path, syntax: str, marker: bytes
+    tmp_path: Path, syntax: str, marker: bytes, offset: int, form: str
 ):
     path = write_ct(tmp_path / "file", stored_values(size=64), syntax=syntax, bits_stored=12)
     content = bytearray(path.read_bytes())
-    struct.pack_into(">HH", content, content.index(marker) + 5, 60000, 60000)
+    struct.pack_into(form, content, content.index(marker) + offset, 60000, 60000)
     path.write_bytes(bytes(content))
     with pytest.raises(DicomError):
-        read_slice(path)  # 7 GiB and half a minute without a bound
+        read_slice(path)  # gigabytes and half a minute without a bound
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda frame: frame[: len(frame) // 3] + b"\xff\xd9",
+        lambda frame: frame[: len(frame) // 2] + frame[len(frame) // 2 + 100 :],
+        lambda frame: frame[:-20] + bytes(8) + frame[-20:],
+    ],
+    ids=["cut off and closed", "100 bytes lost", "8 bytes more"],
+)
+@pytest.mark.parametrize("syntax", [JPEGLSLossless, JPEGLosslessSV1])
+def test_a_frame_with_more_or_less_data_than_its_pixels_gives_none(
+    tmp_path: Path, syntax: str, change: Callable[[bytes], bytes]
+):
+    path = write_ct(tmp_path / "file", stored_values(size=64), syntax=syntax, bits_stored=12)
+    with pytest.raises(DicomError):
+        read_slice(reframed(path, change))
+
+
+@pytest.mark.parametrize("syntax", [JPEGLSLossless, JPEGLosslessSV1, JPEG2000Lossless])
+@pytest.mark.parametrize("behind", [b"\xff", b"\0\0", b"\x20", b"\n\0"])
+def test_a_few_bytes_behind_a_frame_do_no_harm(tmp_path: Path, syntax: str, behind: bytes):
+    stored = stored_values(size=64)
+    path = write_ct(tmp_path / "file", stored, syntax=syntax, bits_stored=12)
+    assert (read_slice(reframed(path, lambda frame: frame + behind)).stored == stored).all()
+
+
+def test_the_sign_of_a_lossless_jpeg_of_fewer_bits_is_not_guessed(tmp_path: Path):
+    stored = stored_values(signed=True, size=64)
+    path = write_ct(tmp_path / "file", stored, syntax=JPEGLosslessSV1, bits_stored=12)
+    assert (read_slice(path).stored == stored).all()
+    dataset = dcmread(path)
+    dataset.BitsStored, dataset.HighBit = 16, 15
+    dataset.save_as(path)
+    with pytest.raises(DicomError):
+        read_slice(path)
 
 
 def test_pixel_data_without_fragments_is_an_error_of_ours(tmp_path: Path):

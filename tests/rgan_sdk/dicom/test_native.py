@@ -2,6 +2,7 @@
 
 import io
 import os
+import time
 from collections import Counter
 from dataclasses import replace
 
@@ -9,12 +10,15 @@ import numpy as np
 import pytest
 from pydicom import Dataset, dcmread
 from pydicom.datadict import dictionary_VR, tag_for_keyword
-from support.dicom_phantoms import uid, write_ct, write_series
+from pydicom.uid import HTJ2KLossless, JPEG2000Lossless, JPEGLosslessSV1, JPEGLSLossless
+from support.dicom_phantoms import stored_values, uid, write_ct, write_series
 from support.native import DERIVATION, POOL, check_file, read, scan
 from support.requirements import data_root, require_data
 from support.variants import write_variant
 
 from rgan_sdk import _core
+from rgan_sdk.dicom import batches
+from rgan_sdk.dicom.batches import BatchReader, SeriesWriter
 from rgan_sdk.dicom.derived import (
     READ_FROM_SOURCE,
     REMOVED,
@@ -139,6 +143,76 @@ def test_what_the_first_slice_has_already_is_written_into_all(tmp_path, keyword)
     out = tmp_path / "out"
     out.mkdir()
     assert write_both_ways([first, second], out) == [None, None]
+
+
+@pytest.mark.parametrize(
+    "syntax", [JPEGLosslessSV1, JPEGLSLossless, JPEG2000Lossless, HTJ2KLossless]
+)
+@pytest.mark.parametrize("signed", [False, True])
+@pytest.mark.parametrize("padding", [None, 0, 7])
+def test_encoded_slices_are_written_natively(tmp_path, syntax, signed, padding):
+    for number in range(2):
+        stored = stored_values(signed=signed, bits_stored=13, size=32)
+        attributes = {"SOPInstanceUID": uid(8, number), "ImagePositionPatient": [0, 0, number]}
+        path = tmp_path / "in" / f"{number}.dcm"
+        write_ct(
+            path, stored, syntax=syntax, bits_stored=13, PixelPaddingValue=padding, **attributes
+        )
+    files = find_series(tmp_path / "in").series[0].slices
+    hu, reader = np.empty((2, 32, 32), np.float32), BatchReader(2)
+    sources = reader.read(files, hu)
+    reader.close()
+    assert all(isinstance(source, _core.SourceSlice) for source in sources)
+    expected = [read_slice(file.path) for file in files]
+    assert np.array_equal(hu, [source.hu for source in expected])
+    changed = hu + np.random.default_rng(0).normal(0, 500, hu.shape).astype(np.float32)
+    (tmp_path / "out").mkdir()
+    clips = SeriesWriter(DERIVATION, tmp_path / "out", POOL, durable=False).write(
+        files, sources, changed
+    )
+    derived = [
+        derive(source, image, DERIVATION) for source, image in zip(expected, changed, strict=True)
+    ]
+    assert clips == sum(one.clips for one in derived)
+    for file, one in zip(files, derived, strict=True):
+        name = f"{derived_sop_uid(file.sop_instance_uid, DERIVATION)}.dcm"
+        assert dcmread(tmp_path / "out" / name) == dcmread(io.BytesIO(encode(one.dataset)))
+
+
+def test_no_decoder_is_at_work_after_a_batch_was_read(tmp_path, monkeypatch):
+    for number in range(2):
+        attributes = {"SOPInstanceUID": uid(8, number), "ImagePositionPatient": [0, 0, number]}
+        write_ct(tmp_path / f"{number}.dcm", syntax=JPEGLSLossless, **attributes)
+    files = find_series(tmp_path).series[0].slices
+    read_cells = batches.read_cells
+
+    def first_fails_second_is_slow(path, stamp):
+        if path == files[0].path:
+            raise MemoryError
+        time.sleep(0.2)
+        return read_cells(path, stamp)
+
+    monkeypatch.setattr(batches, "read_cells", first_fails_second_is_slow)
+    hu, reader = np.zeros((2, 16, 16), np.float32), BatchReader(2)
+    failed, decoded = reader.read(files, hu)
+    assert isinstance(failed, MemoryError)
+    assert isinstance(decoded, _core.SourceSlice)
+    assert np.array_equal(hu[1], read_slice(files[1].path).hu)
+    reader.close()
+
+
+def test_an_encoded_slice_takes_only_its_own_cells(tmp_path):
+    path = write_ct(tmp_path / "x", stored_values(size=32), syntax=JPEGLSLossless)
+    native, _ = read(path, 32, 32)
+    assert native.is_encoded
+    hu = np.empty((32, 32), np.float32)
+    for cells in (np.zeros((32, 31), np.uint16), np.zeros((32, 32), np.int16)):
+        with pytest.raises(ValueError, match="of its size and format"):
+            native.complete(cells, hu)
+    native.complete(np.zeros((32, 32), np.uint16), hu)
+    assert not native.is_encoded
+    with pytest.raises(ValueError, match="must be encoded"):
+        native.complete(np.zeros((32, 32), np.uint16), hu)
 
 
 def test_nothing_else_is_written(tmp_path):

@@ -1,0 +1,150 @@
+"""What a compressed frame says about itself, and whether all of it is there.
+
+A decoder may make up what is missing, or make room for any size that a frame claims. JPEG is
+ITU-T T.81, JPEG-LS T.87, JPEG 2000 T.800.
+"""
+
+from __future__ import annotations
+
+import re
+import struct
+from collections.abc import Iterator
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+_END_OF_IMAGE: Final = b"\xff\xd9"
+_FILL: Final = 16  # bytes that some writers leave behind the end
+_CODESTREAM: Final = b"\xff\x4f\xff\x51"  # SOC and SIZ of JPEG 2000
+
+_DHT: Final = 0xC4
+_DRI: Final = 0xDD
+_SOS: Final = 0xDA
+_SOF: Final = (*range(0xC0, 0xC4), *range(0xC5, 0xC8), *range(0xC9, 0xCC), *range(0xCD, 0xD0), 0xF7)
+_SOF3: Final = 0xC3
+
+
+class FrameHeader(NamedTuple):
+    """The form of one frame.
+
+    Attributes
+    ----------
+    image
+        The frame without fill bytes behind its end.
+    precision
+        Bits of each value.
+    """
+
+    image: bytes
+    rows: int
+    columns: int
+    components: int
+    precision: int
+
+    @property
+    def itemsize(self) -> int:
+        """Bytes of each value once it is decoded."""
+        return 1 if self.precision <= 8 else 2
+
+
+def read_frame_header(frame: bytes) -> FrameHeader:
+    """Read the header of a JPEG, JPEG-LS or JPEG 2000 frame.
+
+    Raises
+    ------
+    ValueError, IndexError, struct.error
+        If it has none, or no end.
+    """
+    end = frame.rfind(_END_OF_IMAGE) + 2
+    if end < max(4, len(frame) - _FILL):
+        raise ValueError("a frame without its end")
+    image = frame[:end]
+    if image[:2] == b"\xff\xd8":
+        for marker, content, _ in _segments(image):
+            if marker in _SOF:
+                precision, rows, columns, components = struct.unpack_from(">BHHB", content)
+                return FrameHeader(image, rows, columns, components, precision)
+        raise ValueError("a frame without a header")
+    start = image.index(_CODESTREAM)
+    right, bottom, left, top = struct.unpack_from(">4I", image, start + 8)
+    components, depth = struct.unpack_from(">HB", image, start + 40)
+    return FrameHeader(image, bottom - top, right - left, components, (depth & 0x7F) + 1)
+
+
+def check_lossless_jpeg(image: bytes, cells: NDArray[Any]) -> None:
+    """Raise ValueError unless a lossless JPEG holds as much data as its pixels take.
+
+    libjpeg-turbo makes up pixels where data is missing. One scan with the predictor of selection
+    value 1 (T.81 H.1.2), the only one that the transfer syntax allows.
+    """
+    tables: dict[int, dict[int, int]] = {}
+    precision = 0
+    for marker, content, end in _segments(image):
+        if marker == _DHT:
+            tables |= _code_lengths(content)
+        elif marker == _SOF3:
+            precision = content[0]
+        elif marker == _DRI and any(content):
+            raise ValueError("restart intervals")
+        elif marker == _SOS:
+            _, _, table, predictor, _, transform = struct.unpack(">BBBBBB", content)
+            if predictor != 1 or transform & 0x0F:
+                raise ValueError("another predictor, or a point transform")
+            data = image[end : -len(_END_OF_IMAGE)]
+            _check_length(data, cells, precision, tables[table >> 4])
+            return
+    raise ValueError("a frame without a scan")
+
+
+def _check_length(
+    data: bytes, cells: NDArray[Any], precision: int, lengths: dict[int, int]
+) -> None:
+    if re.search(rb"\xff[^\0]", data):
+        raise ValueError("a marker in the data")
+    bits = 0
+    for category, count in enumerate(np.bincount(_categories(cells, precision))):
+        if count:
+            bits += int(count) * (lengths[category] + category % 16)  # 16 has no more bits
+    if -(-bits // 8) != len(data.replace(b"\xff\0", b"\xff")):
+        raise ValueError("a frame that does not hold the data of its pixels")
+
+
+def _categories(cells: NDArray[Any], precision: int) -> NDArray[np.int32]:
+    """Return the bits of the difference of each value to its prediction (T.81 table H.2)."""
+    values = cells.astype(np.int32)
+    differences = np.empty_like(values)
+    differences[:, 1:] = values[:, 1:] - values[:, :-1]
+    differences[1:, 0] = values[1:, 0] - values[:-1, 0]
+    differences[0, 0] = values[0, 0] - (1 << (precision - 1))
+    wrapped = np.abs((differences + 0x8000 & 0xFFFF) - 0x8000)
+    _, bits = np.frexp(wrapped.astype(np.float32))
+    return np.asarray(bits, np.int32).ravel()
+
+
+def _code_lengths(content: bytes) -> dict[int, dict[int, int]]:
+    """Return the length of the code of each category, for each table of a DHT segment."""
+    tables: dict[int, dict[int, int]] = {}
+    while content:
+        counts = content[1:17]
+        symbols = iter(content[17 : 17 + sum(counts)])
+        tables[content[0]] = {
+            next(symbols): length for length, count in enumerate(counts, 1) for _ in range(count)
+        }
+        content = content[17 + sum(counts) :]
+    return tables
+
+
+def _segments(image: bytes) -> Iterator[tuple[int, bytes, int]]:
+    """Yield marker, content and end of each segment of a JPEG, up to its first scan's header."""
+    at = 2
+    while True:
+        while image[at + 1] == 0xFF:  # fill
+            at += 1
+        escape, marker, length = struct.unpack_from(">BBH", image, at)
+        if escape != 0xFF or length < 2 or at + 2 + length > len(image):
+            raise ValueError("no marker where one must be")
+        yield marker, image[at + 4 : at + 2 + length], at + 2 + length
+        if marker == _SOS:
+            return
+        at += 2 + length
