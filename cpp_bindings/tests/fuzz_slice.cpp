@@ -33,8 +33,17 @@ void use_pixels(rgan::Bytes file, const rgan::PixelHeader& header) {
   std::vector<std::uint8_t> kept;
   std::vector<std::uint8_t> scratch;
   rgan::PixelNotes notes;
-  if (!rgan::decode_pixels(file, header, hu.data(), kept, scratch, notes)) return;
-  if (notes.behind > file.size() || (notes.padded == 0) != kept.empty()) std::abort();
+  const rgan::Verdict verdict =
+      rgan::decode_pixels(file, header, hu.data(), kept, scratch, notes);
+  if (verdict.problem == rgan::Problem::transfer_syntax) {
+    const std::vector<std::uint8_t> cells(header.format.bytes(), file.back());
+    if (!rgan::convert_cells(cells.data(), header, hu.data(), kept)) return;
+  } else if (!verdict) {
+    return;
+  } else if ((notes.padded == 0) != kept.empty()) {
+    std::abort();
+  }
+  if (notes.behind > file.size()) std::abort();
   std::vector<std::uint8_t> stored(header.format.bytes());
   std::size_t clips = 0;
   if (!rgan::encode_pixels(hu.data(), header, kept, stored.data(), clips)) std::abort();
