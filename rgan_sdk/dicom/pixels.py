@@ -156,13 +156,19 @@ def decode(dataset: Dataset, pixel_format: PixelFormat) -> NDArray[Any]:
     syntax = transfer_syntax(dataset)
     require_decoder(syntax)
     decoder = get_decoder(syntax)
-    cells, _ = decoder.as_array(
-        dataset,
-        index=0,
-        raw=True,
-        decoding_plugin=preferred_plugin(syntax),
-        correct_unused_bits=False,  # type: ignore[arg-type]
-    )
+    try:
+        cells, _ = decoder.as_array(
+            dataset,
+            index=0,
+            raw=True,
+            decoding_plugin=preferred_plugin(syntax),
+            correct_unused_bits=False,  # type: ignore[arg-type]
+        )
+    except RuntimeError as error:  # every decoder failed
+        raise UnreadableFileError(
+            f"PixelData cannot be decoded: damaged, or not the {syntax.name} that the header "
+            "promises; export the file again"
+        ) from error
     if cells.shape != (pixel_format.rows, pixel_format.columns):
         raise UnreadableFileError(f"PixelData decodes to shape {cells.shape}")
     return np.ascontiguousarray(cells, pixel_format.dtype)
