@@ -139,6 +139,7 @@ def plan_directory(
     destination: str | Path,
     harmonizer: Harmonizer,
     *,
+    others: Sequence[Harmonizer] = (),
     any_kernel: bool = False,
     checksums: bool = False,
     resume: bool = True,
@@ -149,8 +150,9 @@ def plan_directory(
     Raises
     ------
     ConfigurationError, OutputError
-        Where ``harmonize_directory`` would refuse the folders.
+        Where ``harmonize_directory`` would refuse the folders or the devices.
     """
+    check_alike((harmonizer, *others))
     check_folders(Path(source), Path(destination), resume=resume)
     plan = make_plan(
         Path(source),

@@ -127,6 +127,7 @@ def command(
                 source,
                 destination,
                 harmonizer,
+                others=others,
                 any_kernel=any_kernel,
                 checksums=report is not None,
                 resume=resume,
