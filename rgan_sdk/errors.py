@@ -1,4 +1,4 @@
-"""Every error that the project raises on purpose.
+"""Every error that the project raises on purpose, and what is said of the others.
 
 ::
 
@@ -25,6 +25,9 @@ tags, and never hold patient data.
 """
 
 from __future__ import annotations
+
+import traceback
+from pathlib import Path
 
 
 class RganError(Exception):
@@ -93,3 +96,12 @@ class WeightsError(RganError):
 
 class TrainingError(RganError):
     """Training data or a training run cannot be used."""
+
+
+def unexpected(error: Exception) -> str:
+    """Say what went wrong in the program, without the message: it might quote a patient."""
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    return (
+        f"unexpected {type(error).__name__} at {Path(place.filename).name}:{place.lineno}; "
+        "please report this as a bug"
+    )

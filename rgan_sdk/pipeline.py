@@ -11,10 +11,7 @@ import hashlib
 import json
 import os
 import shutil
-import traceback
-from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -23,7 +20,7 @@ from pathlib import Path
 import rgan_sdk
 from rgan_sdk.dicom.derived import Derivation, derived_series_uid
 from rgan_sdk.dicom.series import Series
-from rgan_sdk.errors import ConfigurationError, OutputError, RganError
+from rgan_sdk.errors import ConfigurationError, OutputError, RganError, unexpected
 from rgan_sdk.files import sync
 from rgan_sdk.harmonizer import Harmonizer
 from rgan_sdk.journal import (
@@ -34,14 +31,11 @@ from rgan_sdk.journal import (
     has_journal,
     locked,
 )
+from rgan_sdk.pictures import Pictures
 from rgan_sdk.planning import Observer, Plan, Shard, SilentObserver, make_plan
-from rgan_sdk.preview import write_contact_sheet, write_preview
 from rgan_sdk.report import Report, SeriesEntry
 from rgan_sdk.stages import SeriesJob, StageClock, Stages
 
-PREVIEW_FOLDER = "previews"
-MAX_PENDING_PICTURES = 16  # each holds two slices in memory until it is painted
-CONTACT_SHEET = "contact-sheet.png"
 SOFTWARE = f"rgan-sdk {rgan_sdk.__version__}"
 
 
@@ -188,7 +182,6 @@ class _Run:
     durable: bool
     observer: Observer
     clock: StageClock = field(default_factory=StageClock)
-    pictures: deque[Future[None]] = field(default_factory=deque)
 
     def harmonize_all(self, threads: int) -> None:
         """Harmonize the chosen series and report each, whatever happens."""
@@ -202,14 +195,14 @@ class _Run:
         )
         with (
             closing(stages.run(self._jobs(left))) as running,
-            ThreadPoolExecutor(1, "rgan-preview") as painter,
+            Pictures(self.destination, self.plan.report) as pictures,
         ):
             for progress in running:
                 self.observer.written(progress.slices)
                 for job in progress.finished:
-                    self.observer.finished(self._conclude(job, painter))
+                    self.observer.finished(self._conclude(job, pictures))
         if self.preview:
-            self._write_contact_sheet()
+            pictures.write_contact_sheet()
         if "infer" in self.clock.busy:
             self.clock.busy["infer"] /= len(self.harmonizers)
         self.plan.report.stages = {stage: round(busy, 3) for stage, busy in self.clock.busy.items()}
@@ -245,7 +238,7 @@ class _Run:
                 job.fail(self._cannot_write(uid, exc))
             yield job
 
-    def _conclude(self, job: SeriesJob, painter: Executor) -> SeriesEntry:
+    def _conclude(self, job: SeriesJob, pictures: Pictures) -> SeriesEntry:
         """Put a series that is through into place, or remove it; report it."""
         uid = job.folder.name
         if job.error is None:
@@ -259,9 +252,7 @@ class _Run:
             shutil.rmtree(job.folder, ignore_errors=True)
             return self.plan.conclude(job.series, "failed", self._reason(job.error))
         if self.preview:
-            if len(self.pictures) == MAX_PENDING_PICTURES:
-                self.pictures.popleft().result()
-            self.pictures.append(painter.submit(self._write_preview, job))
+            pictures.paint(job)
         return self.plan.conclude(job.series, "done", clips=job.clips, output=uid)
 
     def _put_in_place(self, job: SeriesJob) -> None:
@@ -279,7 +270,7 @@ class _Run:
     def _reason(self, error: Exception) -> str:
         """Say what went wrong, with paths relative to INPUT and OUTPUT."""
         if not isinstance(error, RganError):
-            return _where(error)
+            return unexpected(error)
         text = str(error)
         for folder in (self.plan.source, self.destination):
             text = text.replace(f"{folder}{os.sep}", "")
@@ -299,34 +290,6 @@ class _Run:
             timestamp=self.journal.timestamp,
             group=series.group,
         )
-
-    def _write_contact_sheet(self) -> None:
-        """Show all previews of OUTPUT on one sheet, those of earlier runs too."""
-        folder = self.destination / PREVIEW_FOLDER
-        sheet = folder / CONTACT_SHEET
-        pictures = sorted(path for path in folder.glob("*.png") if path != sheet)
-        if not pictures:
-            return
-        try:
-            write_contact_sheet(sheet, pictures)
-        except Exception as exc:  # a picture is not worth a night's batch
-            self.plan.report.warnings.append(f"{sheet.name} cannot be made: {_where(exc)}")
-        else:
-            self.plan.report.previews.append(sheet.relative_to(self.destination).as_posix())
-
-    def _write_preview(self, job: SeriesJob) -> None:
-        path = self.destination / PREVIEW_FOLDER / f"{job.folder.name}.png"
-        kernel = job.series.convolution_kernel or "kernel not given"
-        after = f"{kernel} harmonized to {job.derivation.target_kernel}"
-        captions = kernel, after if job.derivation.harmonizes else "copied (identity engine)"
-        try:
-            assert job.middle is not None
-            path.parent.mkdir(mode=0o700, exist_ok=True)
-            write_preview(path, *job.middle, captions)
-        except Exception as exc:  # a picture is not worth a night's batch
-            self.plan.report.warnings.append(f"{path.name} cannot be made: {_where(exc)}")
-        else:
-            self.plan.report.previews.append(path.relative_to(self.destination).as_posix())
 
 
 def check_folders(source: Path, destination: Path, *, resume: bool = True) -> None:
@@ -374,15 +337,6 @@ def check_alike(harmonizers: Sequence[Harmonizer]) -> None:
         )
     if len({id(each) for each in harmonizers}) < len(harmonizers):
         raise ConfigurationError("each device needs a harmonizer of its own")
-
-
-def _where(error: Exception) -> str:
-    """Say what went wrong in the program, without the message: it might quote a patient."""
-    place = traceback.extract_tb(error.__traceback__)[-1]
-    return (
-        f"unexpected {type(error).__name__} at {Path(place.filename).name}:{place.lineno}; "
-        "please report this as a bug"
-    )
 
 
 def _identity(harmonizer: Harmonizer, any_kernel: bool, shard: Shard | None) -> RunIdentity:

@@ -418,12 +418,12 @@ def test_a_source_that_changes_during_the_run_fails_its_series(run, source, monk
 
 
 def test_a_picture_that_cannot_be_made_is_a_warning(run, source, monkeypatch):
-    from rgan_sdk import pipeline
+    from rgan_sdk import pictures
 
     def broken(*arguments):
         raise ValueError("no font")
 
-    monkeypatch.setattr(pipeline, "write_preview", broken)
+    monkeypatch.setattr(pictures, "write_preview", broken)
     result, report, _ = run(source, "--preview")
     assert result.exit_code == 0
     assert report["summary"]["series"]["done"] == 1
