@@ -59,13 +59,12 @@ def run_benchmark(
         raise ConfigurationError(
             f"{source}: no slice could be harmonized ({'; '.join(reasons) or 'no CT series'})"
         )
-    busy = report.stages
-    rates = {stage: round(done / max(spent, 1e-3), 2) for stage, spent in busy.items()}
+    rates = {stage: round(done / max(busy, 1e-3), 2) for stage, busy in report.stages.items()}
     return {
         "slices": done,
         "seconds": round(seconds, 2),
         "slices_per_second": {**rates, "end_to_end": round(done / seconds, 2)},
-        "bottleneck": max(busy, key=lambda stage: busy[stage]),
+        "bottleneck": report.bottleneck,
         "model": report.model,
         "engine": report.engine,
         "environment": report.environment,

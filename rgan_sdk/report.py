@@ -86,6 +86,11 @@ class Report:
             "files": _count(entry.status for entry in self.files),
         }
 
+    @property
+    def bottleneck(self) -> str:
+        """The stage that was busy for longest; of a run that had work."""
+        return max(self.stages, key=lambda stage: self.stages[stage])
+
     def to_json(self) -> str:
         """Return the report as JSON text, a line for each series and for each file."""
         self.files.sort(key=lambda entry: entry.path)

@@ -41,13 +41,11 @@ void read_slice(const ReadJob& job, int rows, int columns, float* hu, SourceSlic
   PixelNotes notes;
   slice.verdict = decode_pixels(bytes, slice.header, hu, slice.kept, scratch, notes);
   const bool is_encoded = slice.verdict.problem == Problem::transfer_syntax;
-  if (slice.verdict || is_encoded) {
-    if (const Verdict rest = check_rest(bytes, slice.header, notes.behind); !rest) {
-      slice.verdict = rest;
-      return;
-    }
-  }
   if (!slice.verdict && !is_encoded) return;
+  if (const Verdict rest = check_rest(bytes, slice.header, notes.behind); !rest) {
+    slice.verdict = rest;
+    return;
+  }
   slice.head.assign(bytes.begin(), bytes.begin() + static_cast<std::ptrdiff_t>(slice.header.pixel_data.start));
 }
 

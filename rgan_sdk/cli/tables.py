@@ -30,8 +30,7 @@ def print_report(report: Report) -> None:
         console.print(f"{kind}: {', '.join(f'{n} {status}' for status, n in counts.items())}")
     if report.stages:
         busy = ", ".join(f"{stage} {seconds:.1f} s" for stage, seconds in report.stages.items())
-        slowest = max(report.stages, key=lambda stage: report.stages[stage])
-        console.print(f"busy: {busy}; {slowest} sets the pace")
+        console.print(f"busy: {busy}; {report.bottleneck} sets the pace")
 
 
 def as_text(text: str) -> Text:

@@ -1,18 +1,14 @@
 """System calls that fail: whatever is seen is complete, and the run can be gone on with."""
 
-import os
 import re
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 from support.models import write_model
 from support.requirements import require_tool
-from support.runs import contents, new_series
-
-from rgan_sdk.dicom.sample import write_sample_series
+from support.runs import PROGRAM, SAME_DATE, contents, new_series, write_inputs
 
 SERIES, SLICES, POSITIONS = 3, 4, 8
 CALLS = ("openat", "write", "writev", "fsync", "rename", "mkdir", "close")
@@ -32,17 +28,13 @@ def touched(source: Path, out: Path, whole: dict[str, bytes]) -> list[Path]:
 def test_a_system_call_that_fails_loses_nothing(tmp_path, call):
     strace = require_tool("strace")
     model = write_model(tmp_path / "m.onnx")
-    for number in range(SERIES):
-        folder = tmp_path / "in" / str(number)
-        write_sample_series(folder, "B40f", slices=SLICES, size=64, seed=number)
-    environment = {**os.environ, "SOURCE_DATE_EPOCH": "1700000000"}
-    program = Path(sys.executable).with_name("rgan-harmonize")
+    write_inputs(tmp_path / "in", series=SERIES, slices=SLICES, size=64)
     out, log = tmp_path / "out", tmp_path / "log"
-    command = [program, "run", tmp_path / "in", out, "--model", model]
+    command = [PROGRAM, "run", tmp_path / "in", out, "--model", model]
 
     def run(*tracer: str | Path) -> subprocess.CompletedProcess:
         return subprocess.run(
-            [*tracer, *command], env=environment, capture_output=True, text=True, check=False
+            [*tracer, *command], env=SAME_DATE, capture_output=True, text=True, check=False
         )
 
     assert run().returncode == 0

@@ -1,19 +1,15 @@
 """`kill -9` at any moment: no partial series is ever seen, and a resumed run ends alike."""
 
-import os
 import random
 import shutil
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 
 import pytest
 from support.models import write_model
-from support.runs import contents, new_series
-
-from rgan_sdk.dicom.sample import write_sample_series
+from support.runs import PROGRAM, SAME_DATE, contents, new_series, write_inputs
 
 SERIES, SLICES, KILLS = 12, 12, 50
 
@@ -27,16 +23,12 @@ def has_begun(out: Path) -> bool:
 @pytest.mark.slow
 def test_fifty_kills(tmp_path, capsys):
     model = write_model(tmp_path / "m.onnx")
-    for number in range(SERIES):
-        folder = tmp_path / "in" / str(number)
-        write_sample_series(folder, "B40f", slices=SLICES, size=128, seed=number)
-    environment = {**os.environ, "SOURCE_DATE_EPOCH": "1700000000"}
-    program = Path(sys.executable).with_name("rgan-harmonize")
+    write_inputs(tmp_path / "in", series=SERIES, slices=SLICES, size=128)
 
     def start(out: Path) -> subprocess.Popen:
-        command = [program, "run", tmp_path / "in", out, "--model", model]
+        command = [PROGRAM, "run", tmp_path / "in", out, "--model", model]
         quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-        return subprocess.Popen(command, env=environment, **quiet)
+        return subprocess.Popen(command, env=SAME_DATE, **quiet)
 
     process = start(tmp_path / "whole")
     while not has_begun(tmp_path / "whole"):

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from support.models import write_model
 from support.native import DERIVATION
+from support.runs import write_inputs
 
 from rgan_sdk.dicom.sample import write_sample_series
 from rgan_sdk.dicom.series import find_series
@@ -25,8 +26,7 @@ def harmonizer(tmp_path):
 @pytest.fixture
 def series(tmp_path):
     """Three series of three slices, and one of two larger slices."""
-    for number in range(3):
-        write_sample_series(tmp_path / "in" / str(number), "B40f", slices=3, size=64, seed=number)
+    write_inputs(tmp_path / "in", series=3, slices=3, size=64)
     write_sample_series(tmp_path / "in" / "large", "B40f", slices=2, size=96, seed=9)
     found = find_series(tmp_path / "in").series
     return sorted(found, key=lambda series: (series.rows, series.series_instance_uid))
@@ -89,8 +89,7 @@ def test_several_engines_share_the_batches(harmonizer, series, tmp_path, monkeyp
 
 
 def test_buffers_are_used_again(harmonizer, tmp_path, monkeypatch):
-    for number in range(12):
-        write_sample_series(tmp_path / "in" / str(number), "B40f", slices=3, size=64, seed=number)
+    write_inputs(tmp_path / "in", series=12, slices=3, size=64)
     calls = count_calls(harmonizer, monkeypatch)
     found = find_series(tmp_path / "in").series
     finish(stages(harmonizer).run(jobs(found, tmp_path / "out")))

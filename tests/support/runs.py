@@ -1,16 +1,30 @@
 """Running the command line in tests."""
 
 import json
+import os
+import sys
 from pathlib import Path
 
 from click.testing import CliRunner, Result
 
 from rgan_sdk.cli import main
+from rgan_sdk.dicom.sample import write_sample_series
+
+PROGRAM = Path(sys.executable).with_name("rgan-harmonize")
+SAME_DATE = {**os.environ, "SOURCE_DATE_EPOCH": "1700000000"}
+"""The environment in which two runs of a process of its own write the same bytes."""
 
 
 def harmonize(*arguments: object) -> Result:
     """Run ``rgan-harmonize`` in this process."""
     return CliRunner().invoke(main, [str(argument) for argument in arguments])
+
+
+def write_inputs(folder: Path, *, series: int, slices: int, size: int) -> None:
+    """Write sample series, each in its own folder."""
+    for number in range(series):
+        target = folder / str(number)
+        write_sample_series(target, "B40f", slices=slices, size=size, seed=number)
 
 
 def new_series(out: Path) -> list[Path]:

@@ -1,6 +1,5 @@
 """Derived objects of real scans against their sources: dicom3tools and the project's table."""
 
-from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -8,23 +7,14 @@ import pytest
 from pydicom import dcmread
 from support.conformance import dcentvfy_errors, dciodvfy_errors, violations
 from support.dicom_phantoms import ct_dataset, save, uid
+from support.native import DERIVATION
 from support.requirements import require_data
 
 from rgan_sdk.dicom.reader import read_slice
 from rgan_sdk.dicom.sample import write_sample_series
 from rgan_sdk.dicom.series import find_series
-from rgan_sdk.dicom.writer import Derivation, derived_series_uid, write_derived
+from rgan_sdk.dicom.writer import derived_series_uid, write_derived
 
-DERIVATION = Derivation(
-    target_kernel="B70f",
-    model_name="test",
-    model_version="1",
-    model_sha256="0" * 64,
-    configuration="{}",
-    engine="onnxruntime",
-    software="rgan-sdk 0.1.0",
-    timestamp=datetime(2025, 1, 2, 3, 4, 5, tzinfo=UTC),
-)
 SLICES = 3
 
 pytestmark = pytest.mark.filterwarnings("ignore:::pydicom")
