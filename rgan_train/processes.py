@@ -110,6 +110,16 @@ def in_main_process(fabric: Fabric, action: Callable[[], object]) -> None:
         raise TrainingError("the main process failed; its message says why")
 
 
+def leave_the_others(fabric: Fabric) -> None:
+    """End what the processes of a finished run have together.
+
+    Left to the interpreter's end, its threads may abort a process whose work is done.
+    """
+    if fabric.world_size > 1:
+        fabric.barrier()
+        torch.distributed.destroy_process_group()
+
+
 class Interrupt:
     """Turns Ctrl-C into a request to stop after the current step."""
 

@@ -22,7 +22,7 @@ from rgan_train.data import Dataset
 from rgan_train.methods import METHODS
 from rgan_train.networks.base import HarmonizationNetwork
 from rgan_train.pairs_csv import read_pairs, write_pairs
-from rgan_train.processes import Interrupt, combine, in_main_process, make_fabric
+from rgan_train.processes import Interrupt, combine, in_main_process, leave_the_others, make_fabric
 from rgan_train.reports import EpochReport, Report, StartReport, StepReport
 from rgan_train.runlog import RunLog, describe_run
 from rgan_train.sampling import SliceReader, Waiting, WholeSlices, make_sampler
@@ -96,6 +96,7 @@ def fit(job: Job, report: Callable[[Report], None]) -> Outcome:
     with run.log, Interrupt() as interrupt:
         run.tell_start()
         status = run.train(interrupt)
+    leave_the_others(fabric)
     return Outcome(status, run.state, fabric.is_global_zero)
 
 
