@@ -10,7 +10,7 @@ ARCHIVES ?= archives
 DEMO := demo
 FUZZ_SECONDS ?= 600
 
-.PHONY: help demo test test-all test-cpp fuzz lint format data stubs clean
+.PHONY: help demo test test-all test-cpp eval-deps fuzz lint format data stubs clean
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -21,16 +21,18 @@ demo: $(VENV)/.sdk ## Install, and harmonize a synthetic CT series with a packag
 	$(BIN)/rgan-harmonize run $(DEMO)/sample-ct $(DEMO)/harmonized --model b40f-to-b70f \
 	  --preview --report $(DEMO)/report.json
 
-test: $(VENV)/.dev lint test-cpp ## Install, lint, check types and layers, and run the tests
+test: $(VENV)/.dev eval-deps lint test-cpp ## Install, lint, check types and layers, and run the tests
 	$(BIN)/python -m pytest -m "not slow"
 
-test-all: $(VENV)/.dev lint test-cpp ## The same with the tests that take minutes
+test-all: $(VENV)/.dev eval-deps lint test-cpp ## The same with the tests that take minutes
 	$(BIN)/python -m pytest
 
 test-cpp: $(VENV)/.dev ## Build and run the tests of the C++ core only
 	$(CMAKE) -S cpp_bindings -B build/cpp -DCMAKE_BUILD_TYPE=Release -DRGAN_PYTHON=OFF -DRGAN_TESTS=ON
 	$(BIN)/cmake --build build/cpp
 	$(BIN)/ctest --test-dir build/cpp --output-on-failure
+
+eval-deps: $(VENV)/.eval ## Install pyradiomics, which takes Python 3.11 and a build of its own
 
 fuzz: $(VENV)/.dev ## Fuzz the DICOM parser for FUZZ_SECONDS; needs Clang with its sanitizers
 	CXX=$(CLANG) $(CMAKE) -S cpp_bindings -B build/fuzz -DRGAN_PYTHON=OFF -DRGAN_FUZZ=ON
@@ -67,6 +69,12 @@ $(VENV)/.pip: constraints.txt
 
 $(VENV)/.sdk: $(VENV)/.pip pyproject.toml $(shell find cpp_bindings -type f)
 	$(PIP) --editable ".[cpu]"
+	touch $@
+
+# Its source builds only where what it needs is there already; there are no wheels.
+$(VENV)/.eval: $(VENV)/.dev
+	$(PIP) cython setuptools versioneer wheel
+	$(PIP) --no-build-isolation pyradiomics==3.0.1
 	touch $@
 
 $(VENV)/.dev: $(VENV)/.sdk

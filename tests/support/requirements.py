@@ -2,6 +2,7 @@
 
 import os
 import shutil
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -29,6 +30,12 @@ def require_tool(name: str) -> str:
     if path is None:
         _missing(f"{name} is not installed; ci/apt.txt names its Debian package")
     return path
+
+
+def require_module(name: str, command: str) -> None:
+    """Skip unless a package that the project can do without is installed."""
+    if find_spec(name) is None:
+        _missing(f"{name} is not installed; `{command}` installs it")
 
 
 def _missing(reason: str) -> None:
