@@ -15,6 +15,8 @@ COMMANDS = {
     "export": "Write a trained model as ONNX, fp32 and fp16.",
     "windows": "Draw the HU window that a run trained on, epoch by epoch.",
     "cam": "Show where the discriminator sees that a slice is harmonized.",
+    "evaluate": "Measure what models do to radiomic features and image quality.",
+    "traits": "Find the features that tell two groups of cases apart.",
     "compare": "Draw one slice harmonized by several models beside its target.",
 }
 
@@ -24,6 +26,7 @@ From scans to a model:
   rgan-train fit pairs.csv -o runs/first \\
       --set data.source_kernel=B40f --set data.target_kernel=B70f
   rgan-train export runs/first -o b40f-to-b70f.onnx
+  rgan-train evaluate pairs.csv --model b40f-to-b70f.onnx -o report
 
 For research use. Not a medical device."""
 

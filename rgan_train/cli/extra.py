@@ -8,6 +8,7 @@ from rgan_sdk.errors import ConfigurationError
 
 PACKAGES = ("torch", "lightning_fabric", "safetensors", "tensorboard", "onnxscript")
 PLOTTING = "matplotlib"
+EVALUATION = ("matplotlib", "scipy")
 
 
 def require_train_extra() -> None:
@@ -25,4 +26,14 @@ def require_plotting() -> None:
     if find_spec(PLOTTING) is None:
         raise ConfigurationError(
             f"drawing needs {PLOTTING}, which is not installed: pip install 'rgan-sdk[eval]'"
+        )
+
+
+def require_evaluation() -> None:
+    """Raise ConfigurationError unless the extra ``[eval]`` is installed."""
+    missing = [name for name in EVALUATION if find_spec(name) is None]
+    if missing:
+        raise ConfigurationError(
+            f"evaluation needs packages that are not installed ({', '.join(missing)}): "
+            "pip install 'rgan-sdk[eval]'"
         )

@@ -1,0 +1,97 @@
+"""``rgan-train traits``: which features tell two groups of cases apart, and where."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from rgan_train.cli.extra import require_evaluation
+
+if TYPE_CHECKING:
+    from rgan_train.evaluation.traits import Analysis
+
+EXAMPLES = """\b
+Examples:
+  rgan-train traits features.csv -o traits
+  rgan-train traits features.csv -o traits --fdr 0.1
+
+\b
+The table, with as many features and variants as you like; target is needed:
+  case,label,variant,original_firstorder_Mean,original_glcm_Contrast
+  n01,benign,source,-312.5,20.1
+  n01,benign,harmonized,-310.9,34.8
+  n01,benign,target,-311.2,35.6
+  n02,malignant,source,-98.0,17.3
+
+For research use. Not a medical device."""
+
+
+@click.command(epilog=EXAMPLES)
+@click.argument(
+    "features",
+    metavar="FEATURES.csv",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+)
+@click.option(
+    "-o",
+    "--output",
+    metavar="OUT",
+    required=True,
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Folder for traits.png, traits.csv and traits.json.",
+)
+@click.option(
+    "--fdr",
+    metavar="RATE",
+    type=click.FloatRange(0, 1, min_open=True, max_open=True),
+    default=0.05,
+    show_default=True,
+    help="False discovery rate that is allowed.",
+)
+def command(features: Path, output: Path, fdr: float) -> None:
+    """Find the features that tell two groups of cases apart, before and after harmonization.
+
+    FEATURES.csv has a row for each case and each variant of its images. Each feature is tested
+    (Mann-Whitney U, Benjamini-Hochberg) in each variant: how many of those that separate the
+    groups on the target's images do so on the source's and on harmonized ones, and how many that
+    should not. A heat map shows all of them. Cases are not named in what is written.
+    """
+    require_evaluation()
+
+    from rgan_train.evaluation.traits import RESEARCH_ONLY, analyse
+    from rgan_train.evaluation.traits_report import write_traits
+    from rgan_train.evaluation.traits_table import read_cohort
+
+    analysis = analyse(read_cohort(features), fdr)
+    figure = write_traits(analysis, output)
+    _summarize(analysis)
+    click.echo(f"{figure}: {RESEARCH_ONLY}")
+
+
+def _summarize(analysis: Analysis) -> None:
+    """Say how many features separate the groups, and what could keep them from it."""
+    from rgan_sdk.cli.tables import as_text
+    from rgan_train.evaluation.results import TARGET
+
+    cohort = analysis.cohort
+    (first, second), (in_first, in_second) = cohort.groups, cohort.sizes
+    features = len(cohort.features)
+    lines = [f"{in_first} {first} and {in_second} {second} cases, {features} features"]
+    for variant, overlap in analysis.overlaps.items():
+        against = (
+            f"; {overlap.found} of the target's {overlap.found + overlap.missed} and "
+            f"{overlap.false} that should not"
+        )
+        lines.append(
+            f"{variant}: {overlap.separating} separate{against if variant != TARGET else ''}"
+        )
+    lines += [f"note: {count} {what} left out" for what, count in cohort.excluded.items() if count]
+    if analysis.least_separating > 1:
+        lines.append(
+            f"note: with so few cases p is {analysis.smallest_p:.2g} or more, so none counts "
+            f"unless {analysis.least_separating} of the {features} separate completely"
+        )
+    for line in lines:
+        click.echo(as_text(line).plain)
