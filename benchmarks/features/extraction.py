@@ -1,0 +1,240 @@
+"""Compare the CPU time of radiomic features with that of plain pyradiomics.
+
+    python benchmarks/features/extraction.py --scans .data/pair_lungdx_A0002_siemens/B70f \
+        --json benchmarks/results/feature-extraction.json
+
+The paper's set-up on the test slices 22 to 29: random regions in its three ranges of HU, five
+seeds, three regions for each slice, range and seed; all features of all default filters. A round
+takes one slice. The extractor computes all of its regions; plain pyradiomics, once as it is
+(`execute` for each region) and once with the slice filtered once (`computeFeatures` for each
+region), computes some that are drawn at random, the same for both. They take turns in random
+order. Reported is the CPU time of each for one region, and its ratio to ours in the same round:
+the median of the rounds, smallest and largest. Correctness columns: the largest relative difference
+from plain pyradiomics, of how many values, and how many differ by more than 1e-9.
+
+Then the same with one region to a slice, and with one that is the whole slice, less a pixel in the
+corner: plain pyradiomics takes no mask without background.
+
+One thread: OMP_NUM_THREADS and ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS are set to 1 below, before
+anything is imported that reads them. Needs pyradiomics: make eval-deps.
+"""
+
+from __future__ import annotations
+
+import os
+
+os.environ |= {"OMP_NUM_THREADS": "1", "ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS": "1"}
+
+import argparse
+import json
+import platform
+import statistics
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+
+import numpy as np
+import SimpleITK
+from radiomics import imageoperations
+from radiomics.featureextractor import RadiomicsFeatureExtractor
+
+from rgan_sdk.dicom.reader import read_slice
+from rgan_sdk.dicom.series import find_series
+from rgan_train.evaluation.features import DEFAULT_FILTERS, FeatureExtractor
+from rgan_train.evaluation.rois import HU_RANGES, random_rois
+
+SLICES = range(22, 30)
+SEEDS, PER_SLICE = range(5), 3
+ROUNDS, DRAWN = 16, 12
+ROUNDS_WHOLE = 4
+TOLERANCE = 1e-9
+GATE = 10.0
+OURS, PLAIN, SHARED = "rgan-train", "pyradiomics", "pyradiomics, slice filtered once"
+
+
+@dataclass(frozen=True)
+class Task:
+    """One slice, its regions, and the numbers of those that pyradiomics computes."""
+
+    hu: np.ndarray
+    spacing: tuple[float, float]
+    masks: list[np.ndarray]
+    drawn: list[int]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--scans", type=Path, required=True)
+    parser.add_argument("--json", type=Path)
+    options = parser.parse_args()
+    (series,) = find_series(options.scans).series
+    hu = np.stack([read_slice(series.slices[number].path).hu for number in SLICES])
+    rng = np.random.default_rng(0)
+    spacing = series.pixel_spacing
+    regions = random_tasks(hu, spacing, rng)
+    single = [Task(task.hu, spacing, [task.masks[task.drawn[0]]], [0]) for task in regions]
+    whole = [whole_slice(one, spacing) for one in hu[:ROUNDS_WHOLE]]
+    rows = [
+        *compare("random regions", regions, [OURS, PLAIN, SHARED], rng),
+        *compare("one region to a slice", single, [OURS, PLAIN], rng),
+        *compare("whole slice", whole, [OURS, PLAIN], rng),
+    ]
+    for row in rows:
+        print(row)
+    ratio = rows[1]["times_ours"]
+    print(f"random regions: {ratio} times the CPU time of ours (gate: {GATE} or more)")
+    if options.json:
+        result = {"slices": hu.shape, "regions": sum(len(one.masks) for one in regions[: len(hu)])}
+        result |= {"rounds": ROUNDS, "rounds_whole_slice": ROUNDS_WHOLE}
+        result |= {"rows": rows, "environment": environment()}
+        options.json.write_text(json.dumps(result, indent=1) + "\n")
+
+
+def random_tasks(
+    hu: np.ndarray, spacing: tuple[float, float], rng: np.random.Generator
+) -> list[Task]:
+    """Return one task for each round."""
+    masks: list[list[np.ndarray]] = [[] for _ in hu]
+    for hu_range in HU_RANGES:
+        for roi in random_rois(hu, hu_range, seeds=SEEDS, per_slice=PER_SLICE):
+            masks[roi.slice_number].append(roi.mask)
+    tasks = []
+    for number in range(ROUNDS):
+        place = number % len(hu)
+        drawn = rng.choice(len(masks[place]), DRAWN, replace=False).tolist()
+        tasks.append(Task(hu[place], spacing, masks[place], drawn))
+    return tasks
+
+
+def whole_slice(hu: np.ndarray, spacing: tuple[float, float]) -> Task:
+    mask = np.ones(hu.shape, bool)
+    mask[-1, -1] = False
+    return Task(hu, spacing, [mask], [0])
+
+
+def compare(
+    regions: str, tasks: list[Task], names: list[str], rng: np.random.Generator
+) -> list[dict]:
+    """Let all compute each task in turn; return a row of each, ours first."""
+    extractor = FeatureExtractor()
+    columns = extractor.names  # computed once, at the first use
+    ways: dict[str, Callable[[Task], tuple[float, np.ndarray]]] = {
+        OURS: lambda task: by_ours(extractor, task),
+        PLAIN: lambda task: by_pyradiomics(columns, task),
+        SHARED: lambda task: by_pyradiomics_filtered_once(columns, task),
+    }
+    seconds: dict[str, list[float]] = {name: [] for name in names}
+    values: dict[str, list[np.ndarray]] = {name: [] for name in names}
+    for task in tasks:
+        for name in rng.permutation(names):
+            each, found = ways[name](task)
+            seconds[name].append(each)
+            values[name].append(found)
+    expected = np.concatenate(values[PLAIN])
+    return [
+        {"regions": regions, **timing(name, seconds)}
+        | differences(np.concatenate(values[name]), expected)
+        for name in names
+    ]
+
+
+def by_ours(extractor: FeatureExtractor, task: Task) -> tuple[float, np.ndarray]:
+    """Return CPU seconds for one region, and the values of those drawn."""
+    start = time.process_time()
+    values = extractor.extract(task.hu, task.spacing, task.masks)
+    return (time.process_time() - start) / len(task.masks), values[task.drawn]
+
+
+def by_pyradiomics(columns: tuple[str, ...], task: Task) -> tuple[float, np.ndarray]:
+    pyradiomics = plain()
+    start = time.process_time()
+    image = as_image(task.hu, task.spacing)
+    found = []
+    for number in task.drawn:
+        label = as_image(task.masks[number].astype(np.uint8), task.spacing)
+        found.append(pyradiomics.execute(image, label))
+    seconds = time.process_time() - start
+    return seconds / len(task.drawn), in_order(found, columns)
+
+
+def by_pyradiomics_filtered_once(columns: tuple[str, ...], task: Task) -> tuple[float, np.ndarray]:
+    """Share the filters' time among all regions of the slice, as it would be if all were wanted."""
+    pyradiomics = plain()
+    start = time.process_time()
+    image = as_image(task.hu, task.spacing)
+    filtered = [
+        result
+        for kind, options in pyradiomics.enabledImagetypes.items()
+        for result in getattr(imageoperations, f"get{kind}Image")(
+            image, None, **(pyradiomics.settings | options)
+        )
+    ]
+    filtering = time.process_time() - start
+    start = time.process_time()
+    found: list[dict] = []
+    for number in task.drawn:
+        label = as_image(task.masks[number].astype(np.uint8), task.spacing)
+        box, _ = imageoperations.checkMask(image, label)
+        found.append({})
+        for result, name, settings in filtered:
+            cut = imageoperations.cropToTumorMask(result, label, box)
+            found[-1] |= pyradiomics.computeFeatures(*cut, name, **settings)
+    seconds = (time.process_time() - start) / len(task.drawn)
+    return seconds + filtering / len(task.masks), in_order(found, columns)
+
+
+def plain() -> RadiomicsFeatureExtractor:
+    """Return an extractor of the default filters and classes."""
+    pyradiomics = RadiomicsFeatureExtractor(additionalInfo=False)
+    pyradiomics.enableImageTypes(**DEFAULT_FILTERS)
+    pyradiomics.enableFeatureClassByName("shape", enabled=False)
+    return pyradiomics
+
+
+def as_image(array: np.ndarray, spacing: tuple[float, float]) -> SimpleITK.Image:
+    image = SimpleITK.GetImageFromArray(array)
+    image.SetSpacing(spacing[::-1])
+    return image
+
+
+def in_order(found: list[dict], columns: tuple[str, ...]) -> np.ndarray:
+    return np.array([[float(values[column]) for column in columns] for values in found])
+
+
+def timing(name: str, seconds: dict[str, list[float]]) -> dict:
+    """Return the times of one line of the table."""
+    ratios = [mine / ours for mine, ours in zip(seconds[name], seconds[OURS], strict=True)]
+    return {
+        "way": name,
+        "cpu_ms_per_region": round(statistics.median(seconds[name]) * 1e3, 1),
+        "times_ours": round(statistics.median(ratios), 2),
+        "smallest": round(min(ratios), 2),
+        "largest": round(max(ratios), 2),
+    }
+
+
+def differences(values: np.ndarray, expected: np.ndarray) -> dict:
+    """Return the correctness columns of one line of the table."""
+    assert np.isfinite(values).all()
+    relative = np.abs(values - expected) / np.maximum(np.abs(expected), np.finfo(float).tiny)
+    return {
+        "largest_relative_difference": float(f"{relative.max():.1e}"),
+        "values": values.size,
+        "above_1e-9": int((relative > TOLERANCE).sum()),
+    }
+
+
+def environment() -> dict[str, str]:
+    """Return the versions that a figure may depend on."""
+    names = ("rgan-sdk", "numpy", "SimpleITK", "pyradiomics", "PyWavelets")
+    return {
+        **{name: metadata.version(name) for name in names},
+        "python": platform.python_version(),
+        "machine": f"{platform.machine()}, {os.cpu_count()} cores, one thread",
+    }
+
+
+if __name__ == "__main__":
+    main()
