@@ -34,7 +34,7 @@ class PairedSlice:
 
 @dataclass(frozen=True)
 class Dataset:
-    """All slices of a training run by what they are for.
+    """All slices of a training run by what they are for; patients by their pseudonyms.
 
     The test slices are listed so that a run can record them; training never opens them.
     """
@@ -44,6 +44,7 @@ class Dataset:
     test: tuple[PairedSlice, ...]
     source_kernel: str
     target_kernel: str
+    patients: tuple[str, ...]
     manufacturers: tuple[str, ...]
     series_uids: tuple[str, ...]
 
@@ -56,10 +57,17 @@ class Dataset:
         return digest.hexdigest()
 
 
-def load_dataset(pairs: Sequence[Pair], config: DataConfig) -> Dataset:
+def load_dataset(
+    pairs: Sequence[Pair], config: DataConfig, needed: Sequence[str] = ("train", "validation")
+) -> Dataset:
     """Find the listed series on disk and split their slices.
 
     Only headers are read.
+
+    Parameters
+    ----------
+    needed
+        Parts that must not be empty; an evaluation needs ``test`` only.
 
     Raises
     ------
@@ -84,11 +92,12 @@ def load_dataset(pairs: Sequence[Pair], config: DataConfig) -> Dataset:
         config,
     )
     parts = {part: _select(slices, splits, part) for part in PARTS}
-    _check_parts(parts)
+    _check_parts(parts, needed)
     return Dataset(
         **parts,
         source_kernel=source_kernel,
         target_kernel=target_kernel,
+        patients=tuple(sorted({pair.patient for pair in used})),
         manufacturers=tuple(sorted({pair.manufacturer for pair in used})),
         series_uids=tuple(uid for pair in used for uid in (pair.series_a, pair.series_b)),
     )
@@ -146,8 +155,8 @@ def _select(
     )
 
 
-def _check_parts(parts: dict[str, tuple[PairedSlice, ...]]) -> None:
-    for part in ("train", "validation"):
+def _check_parts(parts: dict[str, tuple[PairedSlice, ...]], needed: Sequence[str]) -> None:
+    for part in needed:
         if not parts[part]:
             raise TrainingError(f"the split leaves no slices for {part}; check [data] split")
     seen: dict[tuple[str, float], str] = {}

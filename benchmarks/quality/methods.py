@@ -46,6 +46,7 @@ def plan_cells(plan: dict) -> list[Cell]:
     cells = []
     for group in plan["group"].values():
         for pair, source, target in group["directions"]:
+            split = plan["pairs"][pair].get("set", ())
             for row in group["rows"]:
                 entry = plan["row"][row]
                 seeds = group["seeds"] if entry.get("random", True) else [0]
@@ -57,7 +58,7 @@ def plan_cells(plan: dict) -> list[Cell]:
                         row=row,
                         seed=seed,
                         base=CONFIGURATIONS / entry["config"] if "config" in entry else None,
-                        settings=(*plan["set"], *entry.get("set", ())),
+                        settings=(*plan["set"], *split, *entry.get("set", ())),
                         vgg_weights=Path(plan["vgg"]) if entry.get("vgg") else None,
                     )
                     for seed in seeds

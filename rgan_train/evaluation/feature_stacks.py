@@ -19,6 +19,9 @@ from numpy.typing import NDArray
 STACK_CELLS: Final = 40_000
 """Regions times grey levels squared in one stack: it should stay in the processor's cache."""
 
+UNEQUAL: Final = 16
+"""Regions in one stack may differ in size by this factor."""
+
 FIRST_LEVEL: Final = 1
 
 
@@ -103,10 +106,15 @@ def _evaluate(formulas: Any, feature: str) -> NDArray[np.float64]:
 
 
 def _stacks(matrices: Mapping[int, _Matrices]) -> Iterator[list[int]]:
-    """Group regions with about as many grey levels; unused ones are rows of zeros."""
+    """Group regions with about as many grey levels; unused ones are rows of zeros.
+
+    Zones are as large as regions, so a whole slice does not share a stack with a small region.
+    """
     stack: list[int] = []
     for number in sorted(matrices, key=lambda number: matrices[number].levels):
-        if stack and (len(stack) + 1) * matrices[number].levels ** 2 > STACK_CELLS:
+        pixels = [len(matrices[each].values) for each in (*stack, number)]
+        is_full = len(pixels) * matrices[number].levels ** 2 > STACK_CELLS
+        if stack and (is_full or max(pixels) > UNEQUAL * min(pixels)):
             yield stack
             stack = []
         stack.append(number)

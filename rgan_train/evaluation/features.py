@@ -38,14 +38,10 @@ ABSENT_BANDS: Final = ("wavelet-HLL", "wavelet-HLH", "wavelet-HHL", "wavelet-HHH
 """Bands of the three-dimensional wavelet that are zero on a single slice: not computed."""
 
 IBSI_DEVIATIONS: Final = (
-    "fixed bin width: bins begin at multiples of the width, not at the smallest value of the "
-    "region or of a resegmentation range",
-    "kurtosis: 3 is not subtracted (IBSI: excess kurtosis)",
-    "energy and total energy: voxelArrayShift is added first where it is set (default 0)",
-    "LoG: scaled by sigma squared, with a recursive approximation of the Gaussian",
-    "wavelet: the filters are those of PyWavelets, coif1, undecimated",
-    "texture in two dimensions: mean of the features over the directions of one slice",
-    "regions of the filtered images are binned with the same width as the original",
+    "bins of fixed width begin at multiples of the width, not at the smallest value of the region",
+    "kurtosis is not excess kurtosis: 3 is not subtracted",
+    "LoG: scaled by sigma squared, and a recursive approximation of the Gaussian",
+    "wavelets go on periodically at the border, where IBSI's reference mirrors the image",
 )
 """Where pyradiomics is known to differ from the Image Biomarker Standardisation Initiative."""
 

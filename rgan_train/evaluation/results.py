@@ -16,6 +16,7 @@ TARGET: Final = "target"
 INPUT: Final = "input"
 COMBAT: Final = " + ComBat"
 """Is in the name of a method whose features were harmonized as a table, too."""
+COMBAT_SHRUNK: Final = f"{COMBAT}, empirical Bayes"
 THRESHOLDS: Final = (0.85, 0.90)
 """CCC above which a feature counts as reproducible: the paper's, and a stricter one."""
 

@@ -1,0 +1,107 @@
+"""``rgan-train evaluate``: from a list of pairs and a model to a report, and the refusals."""
+
+import csv
+import json
+import subprocess
+import sys
+
+import pytest
+from support.models import write_model
+from support.requirements import require_module
+from support.training import list_pairs, train, write_pair_of_scans
+
+DIRECTION = ("--set", "data.source_kernel=B40f", "--set", "data.target_kernel=B70f")
+WITHOUT_TORCH = """
+import sys
+
+class NoTorch:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] == "torch":
+            raise ModuleNotFoundError(name)
+
+sys.meta_path.insert(0, NoTorch())
+from rgan_train.cli import main
+main(sys.argv[1:])
+"""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _pyradiomics():
+    require_module("radiomics", "make eval-deps")
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory):
+    """A list of pairs, a model and a parameter file of pyradiomics with five features."""
+    folder = tmp_path_factory.mktemp("evaluate")
+    pairs = list_pairs(write_pair_of_scans(folder, slices=16, size=96))
+    parameters = folder / "few.yaml"
+    parameters.write_text(
+        "imageType: {Original: {}}\n"
+        "featureClass: {firstorder: [Mean, Variance, Entropy], glcm: [Contrast, Correlation]}\n"
+    )
+    return pairs, write_model(folder / "blur.onnx"), parameters
+
+
+def arguments(files, out, *more):
+    pairs, model, parameters = files
+    few = ("--parameters", parameters, "--regions", 10, "--workers", 1)
+    return ("evaluate", pairs, "--model", f"mine={model}", "-o", out, *few, *more)
+
+
+def test_a_report_without_torch(files, tmp_path):
+    out = tmp_path / "report"
+    command = [str(part) for part in arguments(files, out, *DIRECTION)]
+    done = subprocess.run(
+        [sys.executable, "-c", WITHOUT_TORCH, *command], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert "features: 15 done" in done.stderr
+    assert "of 5 features with CCC > 0.85" in done.stdout
+    assert "[300, 800] HU: 0 regions instead of 10" in done.stdout
+    assert "<!doctype html" in (out / "report.html").read_text()[:200].lower()
+    results = json.loads((out / "results.json").read_text())
+    assert results["methods"] == ["input", "mine"]
+    assert results["provenance"]["command"].startswith("rgan-train ")
+    with (out / "agreement.csv").open() as file:
+        features = {row["feature"] for row in csv.DictReader(file)}
+    assert len(features) == 5
+
+
+def test_the_same_command_again_computes_no_features(files, tmp_path):
+    out = tmp_path / "report"
+    assert train(*arguments(files, out, *DIRECTION)).exit_code == 0
+    kept = {path: path.stat().st_mtime_ns for path in (out / "features").iterdir()}
+    assert len(kept) == 15
+    assert train(*arguments(files, out, *DIRECTION)).exit_code == 0
+    assert {path: path.stat().st_mtime_ns for path in (out / "features").iterdir()} == kept
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        ((), "fit 2 directions"),
+        ((*DIRECTION, "--model", "mine=b40f-to-b70f"), "two models would be called 'mine'"),
+        ((*DIRECTION, "--model", "absent.onnx"), "absent.onnx"),
+        (("--set", "data.source_kernel=B70f", "--set", "data.target_kernel=B40f"), "is for B40f"),
+    ],
+)
+def test_refusals(files, tmp_path, more, message):
+    done = train(*arguments(files, tmp_path / "report", *more))
+    assert done.exit_code == 1
+    assert message in done.output
+
+
+def test_a_parameter_file_that_is_none(files, tmp_path):
+    pairs, model, _ = files
+    broken = tmp_path / "broken.yaml"
+    broken.write_text("imageType: {Nonsense: {}}\n")
+    out = tmp_path / "report"
+    done = train("evaluate", pairs, "--model", model, "-o", out, "--parameters", broken, *DIRECTION)
+    assert done.exit_code == 1
+    assert "broken.yaml: no parameter file of pyradiomics" in done.output
+
+
+def test_help_has_examples():
+    done = train("evaluate", "--help")
+    assert "--parameters pyradiomics.yaml" in done.output

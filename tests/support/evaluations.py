@@ -1,0 +1,88 @@
+"""A small evaluation, made without a model, a scan or pyradiomics."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from rgan_train.evaluation.reproducibility import compare_all
+from rgan_train.evaluation.results import (
+    INPUT,
+    TARGET,
+    Evaluation,
+    FeatureTable,
+    Quality,
+    Spread,
+)
+from rgan_train.evaluation.rois import Roi, whole_slices
+
+SHAPE = (4, 48, 64)
+RANGE = "[-100, 250] HU"
+NAMES = tuple(
+    f"{image}_{feature}"
+    for image in ("original", "wavelet-LL")
+    for feature in ("firstorder_Mean", "firstorder_Entropy", "glcm_Contrast", "glszm_ZoneEntropy")
+)
+
+
+def make_evaluation(models: Sequence[str] = ("good", "fair"), patients: int = 1) -> Evaluation:
+    """Return an evaluation with two groups that are compared, and one that is too small.
+
+    Models come from the best to the worst, all better than the input. ``NAMES[5]`` is undefined
+    in one region.
+    """
+    rng = np.random.default_rng(0)
+    noise = {INPUT: 2.0, **{name: 0.1 + 0.5 * rank for rank, name in enumerate(models)}}
+    target = rng.normal(0, 200, SHAPE).astype(np.float32)
+    images = {TARGET: list(target)}
+    for name, sigma in noise.items():
+        images[name] = list(target + rng.normal(0, 30 * sigma, SHAPE).astype(np.float32))
+    table = _make_table(noise, rng)
+    return Evaluation(
+        source_kernel="B40f",
+        target_kernel="B70f",
+        patients=patients,
+        manufacturers=("SIEMENS",),
+        methods=tuple(noise),
+        images=images,
+        pixel_spacings=[(0.7, 0.7)] * SHAPE[0],
+        table=table,
+        agreements=compare_all(table),
+        quality={name: _make_quality(sigma) for name, sigma in noise.items()},
+        notes=("one note",),
+        provenance={"command": "rgan-train evaluate", "models": {"good": {"sha256": "ab" * 32}}},
+    )
+
+
+def make_regions() -> list[Roi]:
+    """Return 4 whole slices, 24 random regions in 2 repeats, and 2 of a tumour."""
+    rois = whole_slices(SHAPE)
+    for number in range(SHAPE[0]):
+        for place in range(6):
+            mask = np.zeros(SHAPE[1:], np.bool_)
+            mask[4 : 20 + number, 9 * place : 9 * place + 8] = True
+            mask[8, 9 * place + 3] = False
+            rois.append(Roi(RANGE, number, mask, repeat=place % 2))
+    return [*rois, *(Roi("tumour", number, rois[4].mask) for number in (0, 1))]
+
+
+def _make_table(noise: dict[str, float], rng: np.random.Generator) -> FeatureTable:
+    rois = make_regions()
+    shape = len(rois), len(NAMES)
+    hardness = np.linspace(0.1, 1, len(NAMES))
+    values = {TARGET: rng.normal(size=shape)}
+    for name, sigma in noise.items():
+        values[name] = values[TARGET] + sigma * hardness * rng.normal(size=shape)
+    values[TARGET][7, 5] = np.nan
+    return FeatureTable(rois, NAMES, values)
+
+
+def _make_quality(sigma: float) -> Quality:
+    slices = SHAPE[0]
+    return Quality(
+        psnr_db=Spread(45 - 5 * sigma, 0.25, slices),
+        ssim=Spread(1 - sigma / 50, 0.001, slices),
+        mae_hu=Spread(5 + 9 * sigma, 0.5, slices),
+        noise_power=np.linspace(1, 1 / (1 + sigma), 10),
+        edge_rise_mm=(1.1 + sigma / 4, 1.1),
+        bias_hu={"lung": -sigma, "bone": sigma / 3, "fat": float("nan")},
+    )
