@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from multiprocessing import get_context
@@ -129,7 +130,8 @@ def _extract_in_processes(
     # Not forked: a thread of a library may hold a lock at that moment.
     pool = ProcessPoolExecutor(workers, get_context("spawn"), _start_process, (parameters,))
     try:
-        futures = [pool.submit(_extract, path, task) for path, task in missing.items()]
+        with _single_threaded():  # processes start with the first task
+            futures = [pool.submit(_extract, path, task) for path, task in missing.items()]
         for future in as_completed(futures):
             future.result()
             on_done()
@@ -137,10 +139,22 @@ def _extract_in_processes(
         pool.shutdown(cancel_futures=True)
 
 
+@contextmanager
+def _single_threaded() -> Iterator[None]:
+    """Let processes that start meanwhile have one thread each: they are many enough."""
+    before = {name: os.environ.get(name) for name in SINGLE_THREADED}
+    os.environ |= dict.fromkeys(SINGLE_THREADED, "1")
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            os.environ.pop(name)
+            if value is not None:
+                os.environ[name] = value
+
+
 def _start_process(parameters: Path | None) -> None:
     global _extractor
-    for name in SINGLE_THREADED:  # the processes are as many as the cores already
-        os.environ[name] = "1"
     _extractor = FeatureExtractor(parameters)
 
 

@@ -1,5 +1,7 @@
 """Features of many slices: processes, files, and what is not computed again."""
 
+import os
+
 import numpy as np
 import pytest
 from support.requirements import require_module
@@ -56,6 +58,14 @@ def test_processes_give_the_same_bits(extractor, parameters, tmp_path):
     shared = extract_all(tasks, extractor, tmp_path / "2", parameters=parameters, workers=2)
     for a, b in zip(alone, shared, strict=True):
         assert np.array_equal(a, b)
+
+
+def test_the_environment_is_as_before(parameters, extractor, tmp_path, monkeypatch):
+    monkeypatch.setenv("OMP_NUM_THREADS", "7")
+    monkeypatch.delenv("ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS", raising=False)
+    extract_all(make_tasks(2), extractor, tmp_path, parameters=parameters, workers=2)
+    assert os.environ["OMP_NUM_THREADS"] == "7"
+    assert "ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS" not in os.environ
 
 
 def test_an_interrupted_run_keeps_what_it_has(extractor, tmp_path, monkeypatch):
