@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from rgan_sdk.errors import OutputError
 from rgan_train.evaluation.features import FeatureExtractor
 
-PROGRAM_VERSION: Final = 1
+PROGRAM_VERSION: Final = 2
 """Of features.py and feature_stacks.py: raised when they give other values."""
 
 SINGLE_THREADED: Final = ("OMP_NUM_THREADS", "ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS")

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -95,8 +96,10 @@ def compute_features(
             for name, features in wanted.items():
                 formulas = _FORMULAS[name](stack, pixel_spacing, settings)
                 for feature in features:
-                    for number, value in zip(numbers, _evaluate(formulas, feature), strict=True):
-                        result[number][f"{name}_{feature}"] = float(value)
+                    with suppress(DeprecationWarning):  # a name that pyradiomics has no value for
+                        values = _evaluate(formulas, feature)
+                        for number, value in zip(numbers, values, strict=True):
+                            result[number][f"{name}_{feature}"] = float(value)
     return result
 
 
@@ -108,13 +111,16 @@ def _evaluate(formulas: Any, feature: str) -> NDArray[np.float64]:
 def _stacks(matrices: Mapping[int, _Matrices]) -> Iterator[list[int]]:
     """Group regions with about as many grey levels; unused ones are rows of zeros.
 
-    Zones are as large as regions, so a whole slice does not share a stack with a small region.
+    Zones are as large as regions, so a whole slice does not share a stack with a small region. Nor
+    do narrow regions, which have fewer directions where ``distances`` go beyond 1.
     """
     stack: list[int] = []
-    for number in sorted(matrices, key=lambda number: matrices[number].levels):
+    directions = {number: one.glcm.shape[2] for number, one in matrices.items()}
+    for number in sorted(matrices, key=lambda key: (directions[key], matrices[key].levels)):
         pixels = [len(matrices[each].values) for each in (*stack, number)]
         is_full = len(pixels) * matrices[number].levels ** 2 > STACK_CELLS
-        if stack and (is_full or max(pixels) > UNEQUAL * min(pixels)):
+        is_unequal = max(pixels) > UNEQUAL * min(pixels)
+        if stack and (is_full or is_unequal or directions[number] != directions[stack[0]]):
             yield stack
             stack = []
         stack.append(number)
@@ -253,7 +259,8 @@ def _maximal_correlation(formulas: Any) -> NDArray[np.float64]:
     inverse = np.divide(1, root, out=np.zeros_like(root), where=root > 0)
     q = (pairs * root / (px * py + known["eps"])) @ (pairs * inverse).transpose(0, 1, 3, 2)
     eigenvalues = np.linalg.eigvalsh((q + q.transpose(0, 1, 3, 2)) / 2)
-    mean: NDArray[np.float64] = np.sqrt(eigenvalues[:, :, -2]).mean(axis=1)
+    # None of them is negative, but rounding may make one of zero so.
+    mean: NDArray[np.float64] = np.sqrt(np.maximum(eigenvalues[:, :, -2], 0)).mean(axis=1)
     return mean
 
 

@@ -34,14 +34,17 @@ DEFAULT_FILTERS: Final[dict[str, dict[str, Any]]] = {
 """Fifteen images: with 93 features each 1,395, as many as 8 wavelet bands, 6 LoG and the original
 give in three dimensions. A single slice has only four bands."""
 
-ABSENT_BANDS: Final = ("wavelet-HLL", "wavelet-HLH", "wavelet-HHL", "wavelet-HHH")
-"""Bands of the three-dimensional wavelet that are zero on a single slice: not computed."""
+ABSENT_BANDS: Final = ("wavelet-LLH", "wavelet-LHH", "wavelet-HLH", "wavelet-HHH")
+"""Bands of the three-dimensional wavelet (along x, y, z) that are zero on a single slice."""
 
 IBSI_DEVIATIONS: Final = (
     "bins of fixed width begin at multiples of the width, not at the smallest value of the region",
     "kurtosis is not excess kurtosis: 3 is not subtracted",
     "LoG: scaled by sigma squared, and a recursive approximation of the Gaussian",
-    "wavelets go on periodically at the border, where IBSI's reference mirrors the image",
+    "resampling, where it is asked for: the grid begins at the corner of the image, values are not "
+    "rounded, and masks take the nearest neighbour",
+    "filters: not compared with IBSI's second part; square, square root, logarithm and gradient "
+    "are not in it",
 )
 """Where pyradiomics is known to differ from the Image Biomarker Standardisation Initiative."""
 
@@ -73,7 +76,7 @@ class FeatureExtractor:
         self._extractor = _make_extractor(parameters)
         settings = self._extractor.settings
         # A slice has two axes already; pyradiomics would leave one of them out.
-        settings |= {"force2D": False, "additionalInfo": False}
+        settings |= {"force2D": False, "additionalInfo": False, "label": 1}
         self._wanted = {
             name: _feature_names(name, self._extractor.enabledFeatures[name])
             for name in CLASSES
@@ -152,8 +155,9 @@ class FeatureExtractor:
 
     @property
     def _shares_filters(self) -> bool:
-        settings = self._extractor.settings
-        return not any(settings.get(name) for name in _ONE_BY_ONE)
+        of_all = self._extractor.settings
+        of_filters = self._extractor.enabledImagetypes.values()
+        return not any(one.get(name) for one in (of_all, *of_filters) for name in _ONE_BY_ONE)
 
     def _by_sharing(
         self, image: Any, masks: Sequence[NDArray[np.bool_]]
@@ -202,11 +206,28 @@ class FeatureExtractor:
         self, image: Any, masks: Sequence[NDArray[np.bool_]]
     ) -> Iterator[tuple[int, str, float]]:
         for number, mask in enumerate(masks):
-            label = _as_image(mask.astype(np.uint8), image.GetSpacing()[::-1])
-            with np.errstate(all="ignore"):
-                values = self._extractor.execute(image, label)
+            label = _as_image(_with_background(mask), image.GetSpacing()[::-1])
+            try:
+                with np.errstate(all="ignore"):
+                    values = self._extractor.execute(image, label)
+            except (AssertionError, ValueError) as error:
+                raise ConfigurationError(
+                    f"pyradiomics refuses a region of {int(mask.sum())} pixels ({error}); "
+                    "mind the settings of the parameter file"
+                ) from error
             for name, value in values.items():
                 yield number, name, float(value)
+
+
+def _with_background(mask: NDArray[np.bool_]) -> NDArray[np.uint8]:
+    """Return a label map.
+
+    pyradiomics takes none without background: a whole slice loses a pixel in the corner.
+    """
+    labels = mask.astype(np.uint8)
+    if mask.all():
+        labels[0, 0] = 0
+    return labels
 
 
 def region_problem(mask: NDArray[np.bool_]) -> str | None:

@@ -7,7 +7,12 @@ import numpy as np
 import pytest
 
 from rgan_sdk.errors import ConfigurationError
-from rgan_train.evaluation.features import DEFAULT_FILTERS, FeatureExtractor, region_problem
+from rgan_train.evaluation.features import (
+    ABSENT_BANDS,
+    DEFAULT_FILTERS,
+    FeatureExtractor,
+    region_problem,
+)
 
 pytest.importorskip("radiomics", reason="radiomics is not installed; `make eval-deps` installs it")
 
@@ -401,3 +406,87 @@ def test_without_pyradiomics(monkeypatch):
         monkeypatch.setitem(sys.modules, name, None)
     with pytest.raises(ConfigurationError, match="make eval-deps"):
         FeatureExtractor()
+
+
+# In one direction of this region the second eigenvalue is 0, by rounding a little less.
+UNRELATED = [
+    [1, 1, 1, 0],
+    [1, 1, 0, 1],
+    [1, 0, 1, 1],
+    [1, 0, 1, 1],
+    [0, 1, 1, 1],
+]
+
+
+def test_an_eigenvalue_of_zero(parameters):
+    path = parameters(ORIGINAL + "featureClass: {glcm: [MCC]}\n")
+    hu = np.zeros((40, 40), np.float32)
+    hu[7:12, 3:7] = 25 * np.array(UNRELATED)
+    mask = np.zeros(hu.shape, bool)
+    mask[7:12, 3:7] = True
+    values = FeatureExtractor(path).extract(hu, SPACING, [mask])
+    np.testing.assert_allclose(values, 0.3304924, atol=1e-6)  # as pyradiomics has it
+
+
+def test_small_regions_have_fewer_directions_at_longer_distances(parameters):
+    path = parameters("setting: {distances: [1, 2, 3]}\n")
+    masks = [*draw_masks(25), box((8, 10), (8, 40)), box((8, 40), (8, 11)), box((8, 10), (8, 10))]
+    check(FeatureExtractor(path), draw_image(25), masks, path, ROUNDING)
+
+
+def test_features_that_pyradiomics_has_given_up(parameters):
+    path = parameters(
+        "featureClass: {glcm: [Dissimilarity, Contrast], gldm: [DependencePercentage]}\n"
+    )
+    values = check(FeatureExtractor(path), draw_image(26), draw_masks(26), path)
+    np.testing.assert_array_equal(np.isfinite(values[0]), [False, True, False])
+
+
+def test_a_mask_has_one_label(parameters, special_image):
+    """The file's label means other masks."""
+    extractor = FeatureExtractor(parameters(ORIGINAL + "setting: {label: 2}\n"))
+    masks = [SPECIAL["one value"], SPECIAL["two rows"]]
+    check(extractor, special_image, masks, parameters(ORIGINAL), ROUNDING)
+
+
+def test_a_filter_has_a_weighting_of_its_own(parameters):
+    path = parameters("imageType: {Original: {weightingNorm: euclidean}, Gradient: {}}\n")
+    check(FeatureExtractor(path), draw_image(27), draw_masks(27), path)
+
+
+@pytest.mark.parametrize(
+    ("settings", "reason"),
+    [
+        ("{resampledPixelSpacing: [1, 1, 1]}", "2-D required"),
+        ("{resegmentRange: [5000, 6000]}", "excluded too many voxels"),
+    ],
+)
+def test_settings_that_fit_no_region(parameters, settings, reason):
+    extractor = FeatureExtractor(parameters(f"setting: {settings}\n"))
+    with pytest.raises(ConfigurationError, match=reason):
+        extractor.extract(draw_image(28), SPACING, draw_masks(28))
+
+
+def test_a_whole_slice_computed_one_by_one(parameters):
+    """Pyradiomics takes no mask without background, so it does without a pixel in the corner."""
+    extractor = FeatureExtractor(parameters("setting: {weightingNorm: euclidean}\n"))
+    whole = np.ones((64, 64), bool)
+    less = whole.copy()
+    less[0, 0] = False
+    found = [extractor.extract(draw_image(29), SPACING, [mask]) for mask in (whole, less)]
+    assert np.isfinite(found[0]).any()
+    assert np.array_equal(*found, equal_nan=True)
+
+
+def test_wavelet_bands_that_a_single_slice_does_not_have():
+    from radiomics.imageoperations import getWaveletImage
+
+    hu = draw_image(30)
+    image = SimpleITK.GetImageFromArray(hu[np.newaxis])
+    largest = {
+        name: np.abs(SimpleITK.GetArrayViewFromImage(band)).max()
+        for band, name, _ in getWaveletImage(image, None)
+    }
+    absent = {name for name, value in largest.items() if value < 1e-5 * np.abs(hu).max()}
+    assert absent == set(ABSENT_BANDS)
+    assert len(largest) == 8
