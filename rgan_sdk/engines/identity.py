@@ -44,7 +44,7 @@ class IdentityEngine(Engine):
             If the input has another form than ``Engine.infer`` takes.
         """
         self._check_input(hu)
-        return hu
+        return self._infer(hu)
 
     def _infer(self, hu: NDArray[np.float32]) -> NDArray[np.float32]:
         return hu

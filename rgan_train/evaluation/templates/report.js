@@ -156,7 +156,7 @@ function rowChart(box, label, domain, guides, mark, methods = data.methods) {
   }
   methods.forEach((method, row) => {
     const y = 20 + 25 * row;
-    const fits = Math.floor(left / 7);
+    const fits = Math.floor((left - 8) / 7.5);
     const name = method.length > fits ? `${method.slice(0, fits - 1)}…` : method;
     const group = draw("g", {}, draw("text", { class: "name", x: left - 8, y: y + 4, "text-anchor": "end" }, name));
     group.append(draw("title", {}, `${method}: ${mark(group, method, x, y)}`));
