@@ -233,6 +233,10 @@ def _verdict(evaluation: Evaluation) -> str:
     groups = groups_of(evaluation)
     if not groups:
         return "No group has the three regions that a comparison needs."
+    if list(evaluation.methods) == [INPUT]:
+        return "There is no model: this is how the input agrees with the target."
+    if all(agreement.slices == 1 for agreement in evaluation.agreements):
+        return "One slice cannot say: there are no intervals, so no difference is beyond doubt."
     helped = [group for group in groups if _helps(evaluation, group)]
     other = [group for group in groups if group not in helped]
     verdict = (
@@ -285,20 +289,23 @@ def _group_finding(evaluation: Evaluation, group: str) -> str:
     models = [method for method in counts if method not in (INPUT, best)]
     level = [m for m in models if not _is_above(counts[best], counts[m])]
     worse = [m for m in counts if counts[m].features < counts[INPUT].features]
-    sentences = [
-        f"{best} reproduces {shown_count(counts[best])} of {counts[best].total:,} features, the "
-        f"input {shown_count(counts[INPUT])}."
-    ]
-    if not _is_above(counts[best], counts[INPUT]):
-        sentences.append("Their intervals overlap: the input is as good.")
-    if level:
-        sentences.append(f"Level with {best}, as intervals overlap: {_with_counts(counts, level)}.")
-    elif models:
-        sentences.append("Its interval is above that of every other model.")
+    reproduced = f"{shown_count(counts[best])} of {counts[best].total:,} features"
+    if best == INPUT:
+        return f"The input reproduces {reproduced}."
+    sentences = [f"{best} reproduces {reproduced}, the input {shown_count(counts[INPUT])}."]
+    if math.isnan(counts[best].interval[0]):
+        sentences.append("One slice gives no intervals, so no difference is beyond doubt.")
+    else:
+        if not _is_above(counts[best], counts[INPUT]):
+            sentences.append("Their intervals overlap: no clear gain.")
+        if level:
+            sentences.append(f"Intervals overlap with {_with_counts(counts, level)}.")
+        elif models:
+            sentences.append("Its interval is above that of every other model.")
     if worse:
         sentences.append(f"Fewer than the input: {_with_counts(counts, worse)}.")
     sentences.append(_class_finding(evaluation.agreement(group, best), evaluation.table.names))
-    return " ".join(sentences)
+    return " ".join(filter(None, sentences))
 
 
 def _class_finding(agreement: Agreement, names: Sequence[str]) -> str:
@@ -308,9 +315,11 @@ def _class_finding(agreement: Agreement, names: Sequence[str]) -> str:
         earlier = totals.get(name, (0, 0))
         totals[name] = earlier[0] + above, earlier[1] + total
     shares = {name: above / total for name, (above, total) in totals.items() if total}
-    if len(shares) < 2:
+    if not shares:
         return ""
     most, least = max(shares, key=shares.__getitem__), min(shares, key=shares.__getitem__)
+    if shares[most] == shares[least]:
+        return ""
     return (
         f"{agreement.method} does best on {most} ({shares[most]:.0%} of its features) and worst on "
         f"{least} ({shares[least]:.0%})."

@@ -168,7 +168,9 @@ def _combat_table(evaluation: Evaluation) -> Table:
         f"Beside ComBat: features with a CCC above {threshold:.2f}. ComBat gives each feature the "
         "mean and the spread that it has on the target. It sees the target's features of the very "
         "regions that it is judged by, which no model does, and changes tables, not images. In "
-        f"its usual form, with empirical Bayes, the input has {'; '.join(shrunk)}. {BEST}"
+        f"its usual form, with empirical Bayes, the input has {'; '.join(shrunk)}: there the few "
+        "features whose variance differs a millionfold between kernels set the prior of all. "
+        f"{BEST}"
     )
     return Table("combat", caption, methods, columns)
 
@@ -277,9 +279,9 @@ def to_html(table: Table) -> str:
     for row, method in enumerate(table.methods):
         cells = [f'<th scope="row">{escape(method)}</th>']
         for column in table.columns:
-            text = escape(column.texts[row])
+            text = _html_text(column.texts[row])
             text = f"<b>{text}</b>" if row in column.best else text
-            cells.append(f'<td data-value="{column.values[row]!r}">{text}</td>')
+            cells.append(f'<td data-value="{_html_number(column.values[row])}">{text}</td>')
         rows.append(f"<tr>{''.join(cells)}</tr>")
     return (
         f'<div class="scroll" tabindex="0" role="region" aria-labelledby="table-{table.name}">'
@@ -288,6 +290,16 @@ def to_html(table: Table) -> str:
         f"<thead>{_html_heading_over(table)}<tr>{_html_headings(table)}</tr></thead>"
         f"<tbody>{''.join(rows)}</tbody></table></div>"
     )
+
+
+def _html_text(text: str) -> str:
+    """Let a cell break before what is in brackets, and nowhere else."""
+    return escape(text).replace(" ", "&nbsp;").replace("&nbsp;(", " (")
+
+
+def _html_number(value: float) -> str:
+    """Write a number as JavaScript reads it."""
+    return repr(float(value)).replace("inf", "Infinity").replace("nan", "NaN")
 
 
 def _html_heading_over(table: Table) -> str:

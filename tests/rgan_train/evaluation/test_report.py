@@ -14,9 +14,9 @@ from support.evaluations import NAMES, RANGE, make_evaluation
 from rgan_sdk.errors import OutputError
 from rgan_train.evaluation.evaluate import with_combat
 from rgan_train.evaluation.report import write_report
-from rgan_train.evaluation.report_tables import make_tables, to_latex, to_markdown
+from rgan_train.evaluation.report_tables import make_tables, to_html, to_latex, to_markdown
 from rgan_train.evaluation.reproducibility import compare_all
-from rgan_train.evaluation.results import Spread
+from rgan_train.evaluation.results import INPUT, Spread
 
 ODD = "a<b_^1 & 5% | $x$"
 
@@ -136,6 +136,8 @@ def test_what_could_not_be_measured(evaluation, tmp_path):
     assert any("∞" in x and "–" in x for x in line)
     found = json.loads((tmp_path / "results.json").read_text(), parse_constant=refuse)
     assert found["quality"]["good"]["psnr_db"]["mean"] is None
+    quality = next(table for table in make_tables(changed) if table.name == "quality")
+    assert '<td data-value="Infinity"><b>∞</b></td>' in to_html(quality)
 
 
 def test_one_slice_has_no_intervals(evaluation, tmp_path):
@@ -144,7 +146,18 @@ def test_one_slice_has_no_intervals(evaluation, tmp_path):
     )
     write_report(replace(evaluation, table=table, agreements=compare_all(table)), tmp_path)
     assert "nan" not in (tmp_path / "tables.md").read_text()
+    html = (tmp_path / "report.html").read_text()
+    assert "One slice cannot say" in html
+    assert "overlap" not in html.partition("<script")[0].partition("Keep in mind")[0]
     json.loads((tmp_path / "results.json").read_text(), parse_constant=refuse)
+
+
+def test_the_input_alone_is_not_compared_with_itself(evaluation, tmp_path):
+    write_report(evaluation.with_methods([INPUT]), tmp_path)
+    summary = (tmp_path / "report.html").read_text().partition("Keep in mind")[0]
+    assert "There is no model" in summary
+    assert "the input is" not in summary
+    assert "The input reproduces 3 " in summary
 
 
 def test_combat_has_a_table_of_its_own(evaluation, tmp_path):
