@@ -78,5 +78,5 @@ $(VENV)/.eval: $(VENV)/.dev
 	touch $@
 
 $(VENV)/.dev: $(VENV)/.sdk
-	$(PIP) --editable ".[cpu,codecs,train,eval]" --group lint --group test
+	$(PIP) --editable ".[cpu,openvino,codecs,train,eval]" --group lint --group test
 	touch $@

@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+import os
 import platform
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
-from importlib import import_module, metadata, util
+from importlib import metadata, util
+from pathlib import Path
 
 import numpy as np
 
 from rgan_sdk.dicom.codecs import undecodable_syntaxes
-from rgan_sdk.engines import ENGINES, onnxruntime
+from rgan_sdk.engines import PREFERENCE, create_engine, cuda, engine_module, onnxruntime, openvino
+from rgan_sdk.engines.acceptance import check, is_reference, measure
+from rgan_sdk.engines.base import processor_name
 from rgan_sdk.errors import RganError
 from rgan_sdk.harmonizer import Harmonizer
 from rgan_sdk.hu import hu_to_stored, stored_to_hu
-from rgan_sdk.model import packaged_models
+from rgan_sdk.model import HarmonizationModel, packaged_models
+
+SELF_TEST_SLICES = 5
+
+CPU_FEATURES = {"avx512_bf16": "bf16", "amx_bf16": "bf16 (AMX)", "avx512_vnni": "int8 (VNNI)"}
 
 
 @dataclass(frozen=True)
@@ -36,20 +44,27 @@ class Check:
     fix: str = ""
 
 
-def examine() -> list[Check]:
-    """Run every check; none raises."""
-    return [
-        Check(
-            "rgan-sdk", True, f"{metadata.version('rgan-sdk')}, Python {platform.python_version()}"
-        ),
-        _guarded("native core", _native_core),
-        _guarded("ONNX Runtime", _runtime),
-        _guarded("CUDA", _cuda),
-        _guarded("engines", _engines),
-        *(_guarded(f"model {name}", partial(_self_test, name)) for name in packaged_models()),
-        _guarded("codecs", _codecs),
-        _training(),
-    ]
+def examine() -> Iterator[Check]:
+    """Run one check after the other; none raises."""
+    version = metadata.version("rgan-sdk")
+    yield Check("rgan-sdk", True, f"{version}, Python {platform.python_version()}")
+    yield _guarded("native core", _native_core)
+    yield _guarded("CPU", _cpu)
+    yield _guarded("GPU", _gpu)
+    yield _guarded("CUDA libraries", _cuda_libraries)
+    yield _guarded("TensorRT", _tensorrt)
+    yield _guarded("ONNX Runtime", _onnxruntime)
+    yield _guarded("OpenVINO", _openvino)
+    first = next(iter(packaged_models()))
+    for engine, device in PREFERENCE:
+        if not _why_not(engine, device):
+            name = f"{engine} on {device}"
+            yield _guarded(name, partial(_engine, first, name, engine, device))
+    yield _guarded("auto", partial(_auto, first))
+    for model in packaged_models():
+        yield _guarded(f"model {model}", partial(_model, model))
+    yield _guarded("codecs", _codecs)
+    yield _training()
 
 
 def _guarded(name: str, examine_one: Callable[[], Check]) -> Check:
@@ -69,42 +84,94 @@ def _native_core() -> Check:
     return Check("native core", same, "HU round trip is exact" if same else "HU round trip differs")
 
 
-def _runtime() -> Check:
+def _cpu() -> Check:
+    try:
+        flags = set(Path("/proc/cpuinfo").read_text().split())
+    except OSError:
+        flags = set()
+    fast = [text for flag, text in CPU_FEATURES.items() if flag in flags]
+    cores = len(os.sched_getaffinity(0))
+    units = f"units for {', '.join(fast)}" if fast else "no units for bf16 or int8"
+    return Check("CPU", True, f"{processor_name()}, {cores} cores, {units}")
+
+
+def _gpu() -> Check:
+    if reason := cuda.why_no_device():
+        return Check("GPU", None, reason)
+    driver = ".".join(map(str, cuda.driver_version()))
+    found = ", ".join(
+        f"cuda:{device.index} {device.name} (compute capability {device.compute_capability}, "
+        f"{device.total_memory / 2**30:.0f} GiB)"
+        for device in cuda.devices()
+    )
+    return Check("GPU", True, f"{found}; the driver supports CUDA {driver}")
+
+
+def _cuda_libraries() -> Check:
+    """Name the packages that bring CUDA and cuDNN; they are needed with a GPU only."""
+    wanted = ("nvidia-cuda-runtime", "nvidia-cublas", "nvidia-cudnn-cu13", "nvidia-cudnn-cu12")
+    found = [f"{name} {version}" for name in wanted if (version := _installed(name))]
+    fix = "with an NVIDIA GPU: pip uninstall -y onnxruntime; pip install 'rgan-sdk[gpu]'"
+    if any("cudnn" in name for name in found):
+        return Check("CUDA libraries", True, ", ".join(found))
+    return Check("CUDA libraries", None, "neither CUDA nor cuDNN is installed as a package", fix)
+
+
+def _tensorrt() -> Check:
+    version = _installed("tensorrt")
+    if version:
+        return Check("TensorRT", True, f"{version}; this project has not run it on hardware yet")
+    fix = "with an NVIDIA GPU: pip install 'rgan-sdk[tensorrt]'"
+    return Check("TensorRT", None, "not installed", fix)
+
+
+def _onnxruntime() -> Check:
     found = onnxruntime.installed_distributions()
     if not found:
         return Check("ONNX Runtime", False, "not installed", "pip install 'rgan-sdk[cpu]'")
     if len(found) > 1:
         return Check("ONNX Runtime", False, onnxruntime.BOTH_INSTALLED)
+    if reason := onnxruntime.why_not("cpu"):
+        return Check("ONNX Runtime", False, reason)
     return Check("ONNX Runtime", True, f"{found[0]} {metadata.version(found[0])}")
 
 
-def _cuda() -> Check:
-    if onnxruntime.cuda_is_usable():
-        return Check("CUDA", True, "ONNX Runtime sees an NVIDIA device")
-    return Check(
-        "CUDA",
-        None,
-        "no NVIDIA device that ONNX Runtime can use; `auto` takes the CPU",
-        "with an NVIDIA GPU: pip uninstall -y onnxruntime; pip install 'rgan-sdk[gpu]'",
-    )
+def _openvino() -> Check:
+    if openvino.why_not("cpu"):
+        return Check("OpenVINO", None, "not installed: the fastest on a CPU", openvino.INSTALL)
+    return Check("OpenVINO", True, metadata.version("openvino"))
 
 
-def _engines() -> Check:
-    modules = {name: import_module(module) for name, (module, _) in ENGINES.items()}
-    absent = [
-        f"{name} (needs {' or '.join(module.REQUIREMENTS)})"
-        for name, module in modules.items()
-        if not module.is_available()
-    ]
-    usable = [name for name, module in modules.items() if module.is_available()]
-    return Check("engines", not absent, ", ".join([*usable, *(f"not {name}" for name in absent)]))
+def _why_not(engine: str, device: str) -> str:
+    try:
+        return str(engine_module(engine).why_not(device))
+    except Exception as exc:  # a broken runtime is no engine; its own line tells more
+        return f"{type(exc).__name__}: {exc}"
 
 
-def _self_test(name: str) -> Check:
+def _engine(model: str, name: str, engine: str, device: str) -> Check:
+    """Harmonize synthetic slices with an engine, and with float32 on the CPU."""
+    with create_engine(HarmonizationModel.open(model), engine, device) as opened:
+        if is_reference(opened):
+            return Check(name, True, f"{opened.version}, what the others are compared with")
+        deviation = measure(opened, SELF_TEST_SLICES)
+        check(opened, deviation)
+        return Check(
+            name, True, f"{opened.version}, {SELF_TEST_SLICES} slices of {model}: {deviation}"
+        )
+
+
+def _auto(model: str) -> Check:
+    with create_engine(HarmonizationModel.open(model)) as engine:
+        reasons = "".join(f"; not {reason}" for reason in engine.passed_over)
+        return Check("auto", True, f"takes {engine.description}{reasons}")
+
+
+def _model(name: str) -> Check:
     """Harmonize one slice of noise on the CPU; pixels outside the window must not change."""
     hu = np.random.default_rng(0).normal(0, 50, (128, 128)).astype(np.float32)
     hu[:8] = -3024
-    with Harmonizer.load(name, device="cpu") as harmonizer:
+    with Harmonizer.load(name, engine="onnxruntime", device="cpu") as harmonizer:
         out = harmonizer(hu)
     same = bool((out[:8] == hu[:8]).all())
     return Check(
@@ -130,3 +197,10 @@ def _training() -> Check:
     if util.find_spec("torch") is None:
         return Check("training", None, "PyTorch is not installed", "pip install 'rgan-sdk[train]'")
     return Check("training", True, f"PyTorch {metadata.version('torch')}")
+
+
+def _installed(name: str) -> str:
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return ""

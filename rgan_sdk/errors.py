@@ -10,7 +10,9 @@
     ├── EngineError             inference cannot be done as asked
     │   ├── UnknownEngineError  no engine of that name
     │   ├── EngineUnavailableError  a package or device that was asked for is absent
+    │   ├── AccuracyError       an engine's pixels are too far from the float32 model's
     │   └── InferenceError      the engine failed, or gave back what can't be an image
+    │       └── DeviceMemoryError   the batch does not fit the device's memory
     ├── DicomError              a DICOM file or series cannot be processed
     │   ├── UnreadableFileError truncated, malformed, or not decodable here
     │   ├── InvalidSeriesError  the series contradicts itself or lacks what is needed
@@ -62,8 +64,16 @@ class EngineUnavailableError(EngineError):
     """A package or a device that was asked for is absent."""
 
 
+class AccuracyError(EngineError):
+    """An engine's pixels are too far from those of the model in float32."""
+
+
 class InferenceError(EngineError):
     """The engine failed, or gave back what cannot be an image."""
+
+
+class DeviceMemoryError(InferenceError):
+    """The batch does not fit the device's memory; a smaller one may."""
 
 
 class DicomError(RganError):

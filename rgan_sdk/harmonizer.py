@@ -11,10 +11,8 @@ from numpy.typing import NDArray
 
 from rgan_sdk.engines import create_engine
 from rgan_sdk.engines.base import Engine
-from rgan_sdk.errors import ConfigurationError, InferenceError
+from rgan_sdk.errors import ConfigurationError, DeviceMemoryError, InferenceError
 from rgan_sdk.model import HarmonizationModel
-
-DEFAULT_BATCH_SIZE = {"cpu": 1, "cuda": 8}
 
 
 class Harmonizer:
@@ -25,7 +23,16 @@ class Harmonizer:
     engine
         An opened engine; it is closed with the harmonizer.
     batch_size
-        Slices per call of the engine; None chooses 1 on a CPU and 8 on a GPU.
+        Slices per call of the engine; None takes what suits the device and its free memory.
+
+    Attributes
+    ----------
+    batch_size
+        As asked for, or as chosen.
+    fitting_batch_size
+        What is really used: ``batch_size``, halved each time that the memory did not suffice.
+    is_automatic
+        Whether ``batch_size`` was chosen here.
 
     Examples
     --------
@@ -40,7 +47,8 @@ class Harmonizer:
     def __init__(self, engine: Engine, batch_size: int | None = None) -> None:
         _check(batch_size)
         self.engine = engine
-        self.batch_size = batch_size or DEFAULT_BATCH_SIZE[engine.device.partition(":")[0]]
+        self.is_automatic = batch_size is None
+        self.use_batch_size(batch_size or engine.default_batch_size)
 
     @classmethod
     def load(
@@ -49,11 +57,17 @@ class Harmonizer:
         *,
         engine: str = "auto",
         device: str = "auto",
+        precision: str = "auto",
         batch_size: int | None = None,
     ) -> Harmonizer:
         """Open a model file or a packaged model by name; see ``create_engine``."""
         _check(batch_size)
-        return cls(create_engine(HarmonizationModel.open(model), engine, device), batch_size)
+        opened = create_engine(HarmonizationModel.open(model), engine, device, precision)
+        return cls(opened, batch_size)
+
+    def use_batch_size(self, batch_size: int) -> None:
+        """Take another batch size from now on."""
+        self.batch_size = self.fitting_batch_size = batch_size
 
     @property
     def model(self) -> HarmonizationModel:
@@ -82,6 +96,8 @@ class Harmonizer:
         ------
         InferenceError
             If the input is no finite image, or the output can't be one.
+        DeviceMemoryError
+            If not even one slice fits the device's memory.
         """
         hu = np.asarray(hu, np.float32)
         stack = hu[np.newaxis] if hu.ndim == 2 else hu
@@ -90,18 +106,26 @@ class Harmonizer:
         if out is None:
             out = np.empty(hu.shape, np.float32)
         written = out.reshape(stack.shape)
-        for start in range(0, len(stack), self.batch_size):
-            batch = slice(start, start + self.batch_size)
-            harmonized = self._infer(stack[batch])
+        start = 0
+        while start < len(stack):
+            batch = slice(start, start + self.fitting_batch_size)
+            try:
+                harmonized = self._infer(stack[batch])
+            except DeviceMemoryError:
+                if self.fitting_batch_size == 1:
+                    raise
+                self.fitting_batch_size //= 2
+                continue
             if not np.may_share_memory(harmonized, written[batch]):  # it is there already
                 written[batch] = harmonized
+            start = batch.stop
         return out
 
     def _infer(self, stack: NDArray[np.float32]) -> NDArray[np.float32]:
         count, height, width = stack.shape
         multiple = self.model.card.multiple
         # The last batch is filled up where its size would change the bits of a slice.
-        missing = 0 if self.engine.batch_invariant else self.batch_size - count
+        missing = 0 if self.engine.batch_invariant else self.fitting_batch_size - count
         padding = ((0, missing), (0, -height % multiple), (0, -width % multiple))
         padded = np.pad(stack, padding, mode="edge") if np.any(padding) else stack
         batch = np.ascontiguousarray(padded)[:, np.newaxis]

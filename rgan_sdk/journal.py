@@ -195,6 +195,15 @@ def has_journal(output: Path) -> bool:
     return (output / STATE_FOLDER / JOURNAL).is_file()
 
 
+def earlier_configuration(output: Path) -> str:
+    """Return the configuration of the run that a folder holds; empty without one."""
+    try:
+        with (output / STATE_FOLDER / JOURNAL).open() as file:
+            return str(json.loads(file.readline())["configuration"])
+    except (OSError, ValueError, TypeError, KeyError):
+        return ""  # what is damaged is told where it is opened
+
+
 @contextmanager
 def locked(output: Path) -> Iterator[None]:
     """Make a folder this run's own.

@@ -24,6 +24,14 @@ if TYPE_CHECKING:
 INPUT_NAME = "hu"
 OUTPUT_NAME = "harmonized_hu"
 OPSET = 20
+OPERATORS = frozenset(
+    (
+        *("Add", "Div", "Mul", "Sub", "Clip", "Cast"),
+        *("Conv", "Relu", "LeakyRelu", "Pad", "MaxPool", "AveragePool", "Resize", "Concat"),
+        *("Constant", "QuantizeLinear", "DequantizeLinear"),
+    )
+)
+"""What a graph may consist of: no shape arithmetic, nothing on integers."""
 MAX_IR_VERSION = 10
 MAX_BYTES = 1 << 30
 
@@ -42,6 +50,8 @@ class HarmonizationModel:
         The path or packaged name it was opened from.
     parameters
         Number of weights in the graph.
+    precision
+        What the graph computes in: ``fp32``, ``fp16`` or ``int8``.
     """
 
     card: ModelCard
@@ -49,6 +59,7 @@ class HarmonizationModel:
     sha256: str
     source: str
     parameters: int
+    precision: str
 
     @classmethod
     def open(cls, source: str | Path, *, sha256: str | None = None) -> HarmonizationModel:
@@ -83,10 +94,10 @@ class HarmonizationModel:
                 "is damaged or was replaced, get it again from its source"
             )
         try:
-            card, parameters = _verify(content)
+            card, parameters, precision = _verify(content)
         except ModelFormatError as exc:
             raise ModelFormatError(f"{source}: {exc}") from exc
-        return cls(card, content, digest, str(source), parameters)
+        return cls(card, content, digest, str(source), parameters, precision)
 
 
 def packaged_models() -> dict[str, str]:
@@ -113,8 +124,8 @@ def _read(path: Path) -> bytes:
         raise ModelNotFoundError(f"{path}: the model cannot be read ({exc.strerror})") from exc
 
 
-def _verify(content: bytes) -> tuple[ModelCard, int]:
-    """Check the graph of ``docs/model-format.md``; return its card and parameter count."""
+def _verify(content: bytes) -> tuple[ModelCard, int, str]:
+    """Check the graph of ``docs/model-format.md``; return card, parameter count and precision."""
     model = _parse(content)
     graph = model.graph
     cards = [prop.value for prop in model.metadata_props if prop.key == CARD_KEY]
@@ -127,8 +138,10 @@ def _verify(content: bytes) -> tuple[ModelCard, int]:
     _check_versions(model)
     _check_signature(graph)
     _check_nodes(graph)
+    _check_weights(graph)
     _refuse_external_data(model)
-    return card, sum(math.prod(tensor.dims) for tensor in graph.initializer)
+    parameters = sum(math.prod(tensor.dims) for tensor in graph.initializer)
+    return card, parameters, _precision(graph)
 
 
 def _parse(content: bytes) -> onnx.ModelProto:
@@ -187,6 +200,36 @@ def _check_nodes(graph: onnx.GraphProto) -> None:
                 raise ModelFormatError(f"operator {node.op_type} holds a subgraph: refused")
             if attribute.HasField("sparse_tensor") or attribute.sparse_tensors:
                 raise ModelFormatError("holds sparse weights, which are refused")
+        if node.op_type not in OPERATORS:
+            raise ModelFormatError(
+                f"operator {node.op_type} is not one that every runtime takes; allowed are "
+                f"{', '.join(sorted(OPERATORS))}"
+            )
+
+
+def _check_weights(graph: onnx.GraphProto) -> None:
+    """Refuse integers where TensorRT and the others want floats: only ``Pad`` counts in them."""
+    import onnx
+
+    counts = {name for node in graph.node if node.op_type == "Pad" for name in node.input[1:]}
+    for tensor in graph.initializer:
+        if tensor.data_type in (onnx.TensorProto.INT64, onnx.TensorProto.DOUBLE) and (
+            tensor.name not in counts
+        ):
+            kind = onnx.TensorProto.DataType.Name(tensor.data_type)
+            raise ModelFormatError(
+                f"weights {tensor.name!r} are {kind}, expected FLOAT or FLOAT16; export the model "
+                "anew with `rgan-train export`"
+            )
+
+
+def _precision(graph: onnx.GraphProto) -> str:
+    import onnx
+
+    if any(node.op_type == "QuantizeLinear" for node in graph.node):
+        return "int8"
+    kinds = {tensor.data_type for tensor in graph.initializer}
+    return "fp16" if onnx.TensorProto.FLOAT16 in kinds else "fp32"
 
 
 def _refuse_external_data(message: Message) -> None:

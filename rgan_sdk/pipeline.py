@@ -12,8 +12,8 @@ import json
 import os
 import shutil
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import closing
-from dataclasses import dataclass, field
+from contextlib import ExitStack, closing
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -28,6 +28,7 @@ from rgan_sdk.journal import (
     FinishedSeries,
     Journal,
     RunIdentity,
+    earlier_configuration,
     has_journal,
     locked,
 )
@@ -104,9 +105,12 @@ def harmonize_directory(
     observer = observer or SilentObserver()
     check_folders(source, destination, resume=resume)
     harmonizers = (harmonizer, *others)
-    check_alike(harmonizers)
-    identity = _identity(harmonizer, any_kernel, shard)
-    with locked(destination), Journal(destination, identity, run_timestamp()) as journal:
+    with ExitStack() as stack:
+        stack.enter_context(locked(destination))
+        _agree_on_batch_size(harmonizers, earlier_configuration(destination))
+        check_alike(harmonizers)
+        identity = _identity(harmonizer, any_kernel, shard)
+        journal = stack.enter_context(Journal(destination, identity, run_timestamp()))
         plan = make_plan(
             source,
             harmonizer.model.card,
@@ -119,7 +123,10 @@ def harmonize_directory(
         plan.report.engine["device"] = ",".join(each.engine.device for each in harmonizers)
         plan.report.timestamp = journal.timestamp.isoformat()
         observer.planned(len(plan.chosen), sum(len(series.slices) for series in plan.chosen))
-        run = _Run(plan, destination, harmonizers, journal, preview, durable, observer)
+        configuration = identity.configuration
+        run = _Run(
+            plan, destination, harmonizers, configuration, journal, preview, durable, observer
+        )
         run.harmonize_all(workers or os.cpu_count() or 1)
         try:
             plan.report.write(journal.report)
@@ -146,6 +153,7 @@ def plan_directory(
     ConfigurationError, OutputError
         Where ``harmonize_directory`` would refuse the folders or the devices.
     """
+    _agree_on_batch_size((harmonizer, *others), earlier_configuration(Path(destination)))
     check_alike((harmonizer, *others))
     check_folders(Path(source), Path(destination), resume=resume)
     plan = make_plan(
@@ -177,6 +185,7 @@ class _Run:
     plan: Plan
     destination: Path
     harmonizers: Sequence[Harmonizer]
+    configuration: str
     journal: Journal
     preview: bool
     durable: bool
@@ -205,7 +214,16 @@ class _Run:
             pictures.write_contact_sheet()
         if "infer" in self.clock.busy:
             self.clock.busy["infer"] /= len(self.harmonizers)
+        self._tell_smaller_batches()
         self.plan.report.stages = {stage: round(busy, 3) for stage, busy in self.clock.busy.items()}
+
+    def _tell_smaller_batches(self) -> None:
+        for each in self.harmonizers:
+            if each.fitting_batch_size < each.batch_size:
+                self.plan.report.warnings.append(
+                    f"{each.engine.device}: memory did not suffice for batches of "
+                    f"{each.batch_size} slices; they were halved to {each.fitting_batch_size}"
+                )
 
     def _is_finished(self, series: Series) -> bool:
         """Report a series that an earlier run has finished, or that stands in the way."""
@@ -284,7 +302,7 @@ class _Run:
             model_name=model.card.name,
             model_version=model.card.version,
             model_sha256=model.sha256,
-            configuration=_configuration(first),
+            configuration=self.configuration,
             engine=first.engine.name,
             software=SOFTWARE,
             timestamp=self.journal.timestamp,
@@ -339,6 +357,17 @@ def check_alike(harmonizers: Sequence[Harmonizer]) -> None:
         raise ConfigurationError("each device needs a harmonizer of its own")
 
 
+def _agree_on_batch_size(harmonizers: Sequence[Harmonizer], earlier: str) -> None:
+    """Let all take one batch size, where it was left to them: that of the run to go on with."""
+    if not all(each.is_automatic for each in harmonizers):
+        return
+    batch = json.loads(earlier).get("batch") if earlier else None
+    if not isinstance(batch, int):
+        batch = min(each.batch_size for each in harmonizers)
+    for each in harmonizers:
+        each.use_batch_size(batch)
+
+
 def _identity(harmonizer: Harmonizer, any_kernel: bool, shard: Shard | None) -> RunIdentity:
     options = {"any_kernel": any_kernel, "shard": str(shard) if shard else None}
     return RunIdentity(harmonizer.model.sha256, _configuration(harmonizer), SOFTWARE, options)
@@ -354,7 +383,7 @@ def _configuration(harmonizer: Harmonizer) -> str:
     """Return what changes pixels, as canonical JSON: never workers, never paths."""
     engine = harmonizer.engine
     batch = "any" if engine.batch_invariant else harmonizer.batch_size
-    fields = {"batch": batch, "engine": engine.name, "precision": "float32"}
+    fields = {"batch": batch, "engine": engine.name, "precision": engine.precision}
     return json.dumps(fields, sort_keys=True, separators=(",", ":"))
 
 
@@ -371,6 +400,10 @@ def _describe(report: Report, harmonizer: Harmonizer) -> None:
         "name": engine.name,
         "version": engine.version,
         "device": engine.device,
+        "hardware": engine.hardware,
+        "precision": engine.precision,
+        "deviation_hu": asdict(engine.deviation) if engine.deviation else None,
+        "passed_over": list(engine.passed_over),
         "batch_size": harmonizer.batch_size,
         "configuration": _configuration(harmonizer),
     }

@@ -14,16 +14,8 @@ import torch
 from torch.export import Dim
 
 from rgan_sdk.errors import TrainingError
-from rgan_sdk.model import INPUT_NAME, MAX_IR_VERSION, OPSET, OUTPUT_NAME
+from rgan_sdk.model import INPUT_NAME, MAX_IR_VERSION, OPERATORS, OPSET, OUTPUT_NAME
 from rgan_train.graph import HarmonizationGraph
-
-OPERATORS = frozenset(
-    (
-        *("Add", "Div", "Mul", "Sub", "Clip", "Cast"),
-        *("Conv", "Relu", "LeakyRelu", "Pad", "MaxPool", "AveragePool", "Resize", "Concat"),
-    )
-)
-"""What a graph may consist of: no shape arithmetic, nothing on integers."""
 
 DIMENSIONS = ("batch", 1, "height", "width")
 
@@ -34,7 +26,7 @@ def to_onnx(graph: HarmonizationGraph) -> onnx.ModelProto:
     Raises
     ------
     TrainingError
-        If the graph would need an operator outside ``OPERATORS``.
+        If the graph would need an operator outside ``rgan_sdk.model.OPERATORS``.
     """
     multiple = graph.multiple
     # No two dimensions alike and none 1: the exporter would take that for a rule.

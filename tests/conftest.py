@@ -1,5 +1,7 @@
 """Strictness: under ``RGAN_STRICT=1`` only a test that is marked ``gpu`` may be skipped."""
 
+import os
+
 import pytest
 from support.requirements import STRICT
 
@@ -24,3 +26,15 @@ def _refuse_skip(report):
         reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longrepr
         report.outcome = "failed"
         report.longrepr = f"RGAN_STRICT=1 allows no skip but of tests marked gpu: {reason}"
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _own_cache(tmp_path_factory):
+    """Keep plans and self-tests of the tests away from the user's."""
+    os.environ["RGAN_CACHE"] = str(tmp_path_factory.mktemp("cache"))
+
+
+@pytest.fixture
+def empty_cache(tmp_path, monkeypatch):
+    """Give a test a cache in which nothing is known yet."""
+    monkeypatch.setenv("RGAN_CACHE", str(tmp_path / "cache"))

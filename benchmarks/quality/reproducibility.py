@@ -38,7 +38,7 @@ from rgan_train.pairs_csv import read_pairs
 PAGE = Path("docs/results/reproducibility.md")
 FIGURES = Path("docs/results/reproducibility")
 REPORTS = Path("runs/reproducibility")
-GROUPS = ("main", "others", "tumour", "window", "window_elsewhere")
+GROUPS = ("main", "others", "tumour", "window", "window_elsewhere", "wide")
 BOXES = {"tumour": "bbox_xml"}
 
 

@@ -7,7 +7,15 @@ from pathlib import Path
 
 import click
 
-from rgan_sdk.cli.options import FILE, FOLDER, device_option, engine_option, model_option
+from rgan_sdk.cli.options import (
+    FILE,
+    FOLDER,
+    announce,
+    device_option,
+    engine_option,
+    model_option,
+    precision_option,
+)
 
 EPILOG = """\b
 Examples:
@@ -23,6 +31,7 @@ pace."""
 @model_option(required=True)
 @engine_option
 @device_option
+@precision_option
 @click.option("--batch-size", type=click.IntRange(1, 9999), help="Slices per inference.")
 @click.option(
     "--slices",
@@ -37,6 +46,7 @@ def command(
     model: str,
     engine: str,
     device: str,
+    precision: str,
     batch_size: int | None,
     slices: int,
     target: Path | None,
@@ -46,8 +56,10 @@ def command(
     from rgan_sdk.cli.progress import RunProgress
     from rgan_sdk.harmonizer import Harmonizer
 
-    with Harmonizer.load(model, engine=engine, device=device, batch_size=batch_size) as harmonizer:
-        click.echo(f"{harmonizer.model.card.name} on {harmonizer.engine.description}", err=True)
+    with Harmonizer.load(
+        model, engine=engine, device=device, precision=precision, batch_size=batch_size
+    ) as harmonizer:
+        announce(harmonizer)
         with RunProgress() as progress:
             result = run_benchmark(harmonizer, source, slices=slices, observer=progress)
     for stage, rate in result["slices_per_second"].items():

@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import click
 
-MARKS = {True: "ok", False: "PROBLEM", None: "absent"}
+MARKS = {
+    True: click.style("ok      ", fg="green"),
+    False: click.style("PROBLEM ", fg="red"),
+    None: click.style("absent  ", dim=True),
+}
 
 
 @click.command()
 def command() -> None:
-    """Check the installation; exit code 1 where something is broken."""
+    """Check the installation, also what each engine computes; exit code 1 if anything is broken."""
     from rgan_sdk.doctor import examine
 
-    checks = examine()
-    for check in checks:
-        click.echo(f"{MARKS[check.ok]:8} {check.name:22} {check.detail}")
+    broken = False
+    for check in examine():
+        click.echo(f"{MARKS[check.ok]} {check.name:22} {check.detail}")
         if check.fix:
             click.echo(f"{'':31} fix: {check.fix}")
-    if any(check.ok is False for check in checks):
+        broken |= check.ok is False
+    if broken:
         raise click.exceptions.Exit(1)

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
+
+if TYPE_CHECKING:
+    from rgan_sdk.harmonizer import Harmonizer
 
 FOLDER = click.Path(path_type=Path, file_okay=False)
 FILE = click.Path(path_type=Path, dir_okay=False)
@@ -29,7 +33,18 @@ engine_option = click.option(
     "--engine",
     default="auto",
     show_default=True,
-    help="auto, onnxruntime or identity. A named engine never falls back to another.",
+    metavar="NAME",
+    help="tensorrt, onnxruntime, openvino or identity; auto: the fastest that can run here and "
+    "passes its self-test. A named engine never falls back to another.",
+)
+
+precision_option = click.option(
+    "--precision",
+    type=click.Choice(["auto", "bf16"]),
+    default="auto",
+    show_default=True,
+    help="auto: that of the model's file. bf16: faster with OpenVINO on CPUs that have it, within "
+    "the bound of the model's card.",
 )
 
 device_option = click.option(
@@ -46,6 +61,14 @@ devices_option = click.option(
     help="auto, cpu, cuda, cuda:N, or several that share the work: cuda:0,cuda:1. A named device "
     "never falls back to another.",
 )
+
+
+def announce(harmonizer: Harmonizer) -> None:
+    """Say what runs where, and why nothing faster does."""
+    engine = harmonizer.engine
+    click.echo(f"{harmonizer.model.card.name} on {engine.description}", err=True)
+    for reason in engine.passed_over:
+        click.echo(click.style(f"  not {reason}", dim=True), err=True)
 
 
 def model_option(required: bool) -> Callable[[Callable[..., None]], Callable[..., None]]:

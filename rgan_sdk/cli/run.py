@@ -12,12 +12,14 @@ import click
 
 from rgan_sdk.cli.options import (
     FOLDER,
+    announce,
     any_kernel_option,
     check_report,
     devices_option,
     engine_option,
     input_argument,
     model_option,
+    precision_option,
     report_option,
 )
 
@@ -32,6 +34,7 @@ Examples:
   rgan-harmonize run scans harmonized --model b40f-to-b70f
   rgan-harmonize run scans harmonized --model my-model.onnx --preview --report report.json
   rgan-harmonize run scans harmonized --model my-model.onnx --device cuda:0,cuda:1
+  rgan-harmonize run scans harmonized --model my-model.onnx --engine openvino --precision bf16
   rgan-harmonize run scans harmonized --model b70f-to-b40f --dry-run
   rgan-harmonize run scans part-1 --model my-model.onnx --shard 1/4
 
@@ -53,12 +56,13 @@ OUTPUT/<new series UID>/<new SOP UID>.dcm. For research use, not a medical devic
 @model_option(required=True)
 @engine_option
 @devices_option
+@precision_option
 @click.option(
     "--batch-size",
     default="auto",
     show_default=True,
     metavar="N|auto",
-    help="Slices per inference; auto: 1 on a CPU, 8 on a GPU.",
+    help="Slices per inference; auto: 1 on a CPU, what fits the free memory on a GPU.",
 )
 @click.option(
     "--workers", type=click.IntRange(min=1), help="Threads that read and write. [default: cores]"
@@ -94,6 +98,7 @@ def command(
     model: str,
     engine: str,
     device: str,
+    precision: str,
     batch_size: str,
     workers: int | None,
     any_kernel: bool,
@@ -117,11 +122,15 @@ def command(
     os.umask(0o077)  # patients' images: readable by their owner only
     with ExitStack() as stack:
         harmonizer, *others = (
-            stack.enter_context(Harmonizer.load(model, engine=engine, device=one, batch_size=size))
+            stack.enter_context(
+                Harmonizer.load(
+                    model, engine=engine, device=one, precision=precision, batch_size=size
+                )
+            )
             for one in devices
         )
         for each in (harmonizer, *others):
-            click.echo(f"{each.model.card.name} on {each.engine.description}", err=True)
+            announce(each)
         if dry_run:
             result = plan_directory(
                 source,

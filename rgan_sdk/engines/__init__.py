@@ -1,36 +1,55 @@
-"""The table of inference engines.
+"""The table of inference engines, and which of them is taken.
 
 An engine is one module with three names: ``REQUIREMENTS`` (what must be installed),
-``is_available()`` (both for ``doctor``) and one subclass of ``Engine``. A new engine is
-one more row here.
+``why_not(device)`` (why it can't run here; for ``auto`` and for ``doctor``) and one subclass of
+``Engine``. A new engine is one more row here.
 """
 
 from __future__ import annotations
 
 from importlib import import_module
+from types import ModuleType
 
 from rgan_sdk.engines.base import Engine
-from rgan_sdk.errors import UnknownEngineError
+from rgan_sdk.errors import EngineError, EngineUnavailableError, UnknownEngineError
 from rgan_sdk.model import HarmonizationModel
 
 ENGINES = {
+    "tensorrt": ("rgan_sdk.engines.tensorrt", "TensorRTEngine"),
     "onnxruntime": ("rgan_sdk.engines.onnxruntime", "OnnxRuntimeEngine"),
+    "openvino": ("rgan_sdk.engines.openvino", "OpenVINOEngine"),
     "identity": ("rgan_sdk.engines.identity", "IdentityEngine"),
 }
-"""Name on the command line to module and class. ``auto`` takes the first."""
+"""Name on the command line to module and class."""
+
+PREFERENCE = (
+    ("tensorrt", "cuda"),
+    ("onnxruntime", "cuda"),
+    ("openvino", "cpu"),
+    ("onnxruntime", "cpu"),
+)
+"""What ``auto`` tries, in this order: the fastest first."""
+
+PRECISIONS = ("auto", "bf16")
+"""``auto`` is the precision of the model's file."""
 
 
-def create_engine(model: HarmonizationModel, engine: str = "auto", device: str = "auto") -> Engine:
-    """Open a model with an engine.
+def create_engine(
+    model: HarmonizationModel, engine: str = "auto", device: str = "auto", precision: str = "auto"
+) -> Engine:
+    """Open a model with an engine whose pixels are known to be those of the float32 model.
 
     Parameters
     ----------
     model
         A verified model.
     engine
-        A key of ``ENGINES``, or ``auto`` for ONNX Runtime.
+        A key of ``ENGINES``, or ``auto``: the first of ``PREFERENCE`` that can run here and
+        passes the self-test. ``Engine.passed_over`` says why those before could not.
     device
         ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
+    precision
+        ``auto`` for that of the file, or ``bf16`` for an engine that can lower a float32 model.
 
     Raises
     ------
@@ -38,9 +57,56 @@ def create_engine(model: HarmonizationModel, engine: str = "auto", device: str =
         If there is no engine of that name.
     EngineUnavailableError
         If what was asked for is not there. A named engine or device never falls back.
+    AccuracyError
+        If the engine is too far from the float32 model; see ``acceptance``.
     """
-    if engine != "auto" and engine not in ENGINES:
-        raise UnknownEngineError(f"no engine {engine!r}; valid are auto, {', '.join(ENGINES)}")
-    module, name = ENGINES["onnxruntime" if engine == "auto" else engine]
-    opened: Engine = getattr(import_module(module), name)(model, device)
+    if engine != "auto":
+        return _open(model, engine, device, precision)
+    passed_over: list[str] = []
+    for name, kind in PREFERENCE:
+        if device not in ("auto", kind) and device.partition(":")[0] != kind:
+            continue
+        try:
+            reason = engine_module(name).why_not(kind if device == "auto" else device)
+            if not reason:
+                opened = _open(model, name, kind if device == "auto" else device, precision)
+                opened.passed_over = tuple(passed_over)
+                return opened
+        except EngineError as exc:
+            reason = str(exc)
+        passed_over.append(f"{name} on {kind}: {reason}")
+    if not passed_over:
+        raise EngineUnavailableError(
+            f"unknown device {device!r}; valid are auto, cpu, cuda and cuda:N"
+        )
+    raise EngineUnavailableError(
+        "no engine can run this model here:\n" + "\n".join(f"  {line}" for line in passed_over)
+    )
+
+
+def engine_module(name: str) -> ModuleType:
+    """Import the module of an engine; the runtime itself is imported when it is opened."""
+    if name not in ENGINES:
+        raise UnknownEngineError(f"no engine {name!r}; valid are auto, {', '.join(ENGINES)}")
+    return import_module(ENGINES[name][0])
+
+
+def _open(model: HarmonizationModel, name: str, device: str, precision: str) -> Engine:
+    kind: type[Engine] = getattr(engine_module(name), ENGINES[name][1])
+    if precision == "auto":
+        opened = kind(model, device)
+    elif precision in kind.lowers_to:
+        opened = kind(model, device, precision)
+    else:
+        raise EngineUnavailableError(
+            f"{name} does not lower models to {precision}; leave --precision out, or take "
+            "--engine openvino"
+        )
+    from rgan_sdk.engines.acceptance import accept
+
+    try:
+        opened.deviation = accept(opened)
+    except BaseException:
+        opened.close()
+        raise
     return opened

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import math
+import platform
 from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from pathlib import Path
 from types import TracebackType
 from typing import ClassVar, Self
 
@@ -13,6 +17,18 @@ from numpy.typing import NDArray
 from rgan_sdk import _core
 from rgan_sdk.errors import InferenceError
 from rgan_sdk.model import HarmonizationModel
+
+
+@dataclass(frozen=True)
+class Deviation:
+    """Absolute difference to the float32 model in HU: largest, 99.9th percentile, mean."""
+
+    max: float
+    p999: float
+    mean: float
+
+    def __str__(self) -> str:
+        return f"max {self.max:.4f}, p99.9 {self.p999:.4f}, mean {self.mean:.5f} HU"
 
 
 class Engine(ABC):
@@ -29,13 +45,25 @@ class Engine(ABC):
         The engine's name on the command line.
     device
         The device it really runs on, such as ``cpu`` or ``cuda:0``.
+    precision
+        What it computes in: ``fp32``, ``fp16``, ``bf16`` or ``int8``.
+    lowers_to
+        Precisions in which it can run a float32 model, beside that of the file.
+    passed_over
+        What ``auto`` would have preferred to this engine, and why it could not.
+    deviation
+        From the float32 model, as the self-test found it; None for the reference itself.
     """
 
     name: ClassVar[str]
+    lowers_to: ClassVar[tuple[str, ...]] = ()
 
-    def __init__(self, model: HarmonizationModel, device: str) -> None:
+    def __init__(self, model: HarmonizationModel, device: str, precision: str = "") -> None:
         self.model = model
         self.device = device
+        self.precision = precision or model.precision
+        self.passed_over: tuple[str, ...] = ()
+        self.deviation: Deviation | None = None
 
     @property
     @abstractmethod
@@ -45,7 +73,17 @@ class Engine(ABC):
     @property
     def description(self) -> str:
         """What runs where, for people."""
-        return f"{self.version} ({self.device})"
+        return f"{self.version} ({self.device}, {self.precision})"
+
+    @property
+    def hardware(self) -> str:
+        """The processor that computes, by its maker's name."""
+        return processor_name()
+
+    @property
+    def default_batch_size(self) -> int:
+        """Slices of 512x512 per call that suit the device."""
+        return 1
 
     @property
     def batch_invariant(self) -> bool:
@@ -125,3 +163,14 @@ class Engine(ABC):
         traceback: TracebackType | None,
     ) -> None:
         self.close()
+
+
+@functools.cache
+def processor_name() -> str:
+    """Return the CPU's name, or its architecture where the system does not tell."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor() or platform.machine()
+    names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return next(names, platform.machine())

@@ -12,9 +12,9 @@ from rgan_sdk.model import HarmonizationModel
 REQUIREMENTS: tuple[str, ...] = ()
 
 
-def is_available() -> bool:
-    """Return True: nothing is needed."""
-    return True
+def why_not(device: str = "cpu") -> str:
+    """Return why the engine cannot run on a device; empty where it can."""
+    return "" if device in ("auto", "cpu") else f"runs on cpu only, not on {device}"
 
 
 class IdentityEngine(Engine):
@@ -23,8 +23,8 @@ class IdentityEngine(Engine):
     name = "identity"
 
     def __init__(self, model: HarmonizationModel, device: str = "auto") -> None:
-        if device not in ("auto", "cpu"):
-            raise EngineUnavailableError(f"the identity engine runs on cpu only, not on {device}")
+        if reason := why_not(device):
+            raise EngineUnavailableError(f"the identity engine {reason}")
         super().__init__(model, "cpu")
 
     @property

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import re
-from importlib import metadata, util
+from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from rgan_sdk.engines.base import Engine
-from rgan_sdk.errors import EngineUnavailableError, InferenceError
+from rgan_sdk.engines import cuda
+from rgan_sdk.engines.base import Engine, processor_name
+from rgan_sdk.engines.memory import slices_that_fit
+from rgan_sdk.errors import DeviceMemoryError, EngineUnavailableError, InferenceError
 from rgan_sdk.model import INPUT_NAME, OUTPUT_NAME, HarmonizationModel
 
 if TYPE_CHECKING:
@@ -23,6 +26,13 @@ BOTH_INSTALLED = (
     "onnxruntime and onnxruntime-gpu are both installed and overwrite each other's files; "
     "keep one: pip uninstall -y onnxruntime onnxruntime-gpu, then pip install 'rgan-sdk[cpu]' "
     "or 'rgan-sdk[gpu]'"
+)
+WITHOUT_CUDA = (
+    "this ONNX Runtime was built without CUDA; pip uninstall -y onnxruntime, then pip install "
+    "'rgan-sdk[gpu]', or ask for --device cpu"
+)
+OUT_OF_MEMORY = re.compile(
+    "out of memory|failed to allocate memory|ALLOC_FAILED|bad_alloc", re.IGNORECASE
 )
 
 
@@ -38,19 +48,19 @@ def installed_distributions() -> list[str]:
     return found
 
 
-def is_available() -> bool:
-    """Whether ONNX Runtime is installed, once."""
-    return len(installed_distributions()) == 1 and util.find_spec("onnxruntime") is not None
-
-
-def cuda_is_usable() -> bool:
-    """Whether the installed runtime was built for CUDA and sees a device."""
-    if not is_available():
-        return False
-    ort = _import()
-    return "CUDAExecutionProvider" in ort.get_available_providers() and any(
-        getattr(device.device, "vendor_id", 0) == 0x10DE for device in ort.get_ep_devices()
-    )
+def why_not(device: str = "cpu") -> str:
+    """Return why the engine cannot run on a device here, and what to do; empty where it can."""
+    try:
+        ort = _import()
+    except EngineUnavailableError as exc:
+        return str(exc)
+    if device in ("auto", "cpu"):
+        return ""
+    if not re.fullmatch(r"cuda(:\d+)?", device):
+        return f"unknown device {device!r}; valid are auto, cpu, cuda and cuda:N"
+    if "CUDAExecutionProvider" not in ort.get_available_providers():
+        return WITHOUT_CUDA
+    return cuda.why_no_device()
 
 
 class OnnxRuntimeEngine(Engine):
@@ -67,7 +77,10 @@ class OnnxRuntimeEngine(Engine):
     Notes
     -----
     On the CPU each slice runs by itself. Convolutions gain nothing from a batch there,
-    and so the bits of a slice can't depend on its neighbours.
+    and so the bits of a slice can't depend on its neighbours. It takes as many threads as this
+    process may use cores, or ``OMP_NUM_THREADS``; the bits are the same for any number.
+
+    On CUDA, input and output stay in device buffers that are made once for each shape.
     """
 
     name = "onnxruntime"
@@ -75,9 +88,13 @@ class OnnxRuntimeEngine(Engine):
     def __init__(self, model: HarmonizationModel, device: str = "auto") -> None:
         self._ort = _import()
         if device == "auto":
-            device = "cuda:0" if cuda_is_usable() else "cpu"
-        super().__init__(model, "cuda:0" if device == "cuda" else device)
+            device = "cpu" if why_not("cuda") else "cuda"
+        if reason := why_not(device):
+            raise EngineUnavailableError(f"ONNX Runtime on {device}: {reason}")
+        self._gpu = None if device == "cpu" else cuda.find_device(device)
+        super().__init__(model, f"cuda:{self._gpu.index}" if self._gpu else "cpu")
         self._session = self._open_session()
+        self._buffers: tuple[Any, Any, Any] | None = None
 
     @property
     def version(self) -> str:  # noqa: D102 - see Engine
@@ -87,8 +104,19 @@ class OnnxRuntimeEngine(Engine):
     def batch_invariant(self) -> bool:  # noqa: D102 - see Engine
         return self.device == "cpu"
 
+    @property
+    def hardware(self) -> str:  # noqa: D102 - see Engine
+        return self._gpu.name if self._gpu else processor_name()
+
+    @property
+    def default_batch_size(self) -> int:  # noqa: D102 - see Engine
+        if self._gpu is None:
+            return 1
+        return slices_that_fit(self.model.content, cuda.free_memory(self._gpu.index))
+
     def close(self) -> None:
         """Release the session and its device memory."""
+        self._buffers = None
         del self._session
 
     def _open_session(self) -> onnxruntime.InferenceSession:
@@ -96,8 +124,12 @@ class OnnxRuntimeEngine(Engine):
         options.log_severity_level = 4
         # One level for all: the level changes bits of the result.
         options.graph_optimization_level = self._ort.GraphOptimizationLevel.ORT_ENABLE_ALL
-        providers = self._providers()
-        if self.device != "cpu":
+        if self._gpu is None:
+            providers: list[Any] = ["CPUExecutionProvider"]
+            options.intra_op_num_threads = _threads()
+        else:
+            providers = [("CUDAExecutionProvider", self._cuda_settings(self._gpu.index))]
+            self._ort.preload_dlls()
             options.add_session_config_entry("session.disable_cpu_ep_fallback", "1")
         try:
             session = self._ort.InferenceSession(
@@ -107,42 +139,61 @@ class OnnxRuntimeEngine(Engine):
             raise EngineUnavailableError(
                 f"ONNX Runtime cannot run {self.model.source} on {self.device}: {exc}"
             ) from exc
-        wanted = providers[0] if isinstance(providers[0], str) else providers[0][0]
+        wanted = "CPUExecutionProvider" if self.device == "cpu" else "CUDAExecutionProvider"
         if session.get_providers()[0] != wanted:
             raise EngineUnavailableError(
-                f"ONNX Runtime fell back from {wanted} to {session.get_providers()[0]}; "
-                "check the CUDA and cuDNN libraries, or ask for --device cpu"
+                f"ONNX Runtime fell back from {wanted} to {session.get_providers()[0]}: CUDA or "
+                "cuDNN libraries are missing or of another version; pip install 'rgan-sdk[gpu]', "
+                "or ask for --device cpu"
             )
         return session
 
-    def _providers(self) -> list[Any]:
-        if self.device == "cpu":
-            return ["CPUExecutionProvider"]
-        match = re.fullmatch(r"cuda:(\d+)", self.device)
-        if match is None:
-            raise EngineUnavailableError(
-                f"unknown device {self.device!r}; valid are auto, cpu, cuda and cuda:N"
-            )
-        if "CUDAExecutionProvider" not in self._ort.get_available_providers():
-            raise EngineUnavailableError(
-                f"{self.device}: this ONNX Runtime was built without CUDA; "
-                "pip uninstall -y onnxruntime, then pip install 'rgan-sdk[gpu]', "
-                "or ask for --device cpu"
-            )
-        self._ort.preload_dlls()
-        return [("CUDAExecutionProvider", {"device_id": match[1], "use_tf32": "0"})]
+    def _cuda_settings(self, index: int) -> dict[str, str]:
+        return {
+            "device_id": str(index),
+            "use_tf32": "0",
+            "prefer_nhwc": "1" if self.model.precision == "fp16" else "0",
+            "cudnn_conv_algo_search": "EXHAUSTIVE",
+            # Memory grows by what is needed, not by powers of two.
+            "arena_extend_strategy": "kSameAsRequested",
+        }
 
     def _infer(self, hu: NDArray[np.float32]) -> NDArray[np.float32]:
-        if self.device != "cpu":
-            return self._run(hu)
-        return np.concatenate([self._run(hu[i : i + 1]) for i in range(len(hu))])
-
-    def _run(self, hu: NDArray[np.float32]) -> NDArray[np.float32]:
         try:
-            out: NDArray[np.float32] = self._session.run([OUTPUT_NAME], {INPUT_NAME: hu})[0]
+            if self._gpu is None:
+                run = self._session.run
+                slices = [hu[index : index + 1] for index in range(len(hu))]
+                return np.concatenate([run([OUTPUT_NAME], {INPUT_NAME: s})[0] for s in slices])
+            return self._infer_on_cuda(hu, self._gpu.index)
         except Exception as exc:  # see _open_session
-            raise InferenceError(f"ONNX Runtime failed on {self.device}: {exc}") from exc
+            kind = DeviceMemoryError if OUT_OF_MEMORY.search(str(exc)) else InferenceError
+            raise kind(f"ONNX Runtime failed on {self.device}: {exc}") from exc
+
+    def _infer_on_cuda(self, hu: NDArray[np.float32], index: int) -> NDArray[np.float32]:
+        if self._buffers is None or tuple(self._buffers[0].shape()) != hu.shape:
+            self._buffers = None  # released before others are made
+            self._buffers = self._bind(hu.shape, index)
+        source, target, binding = self._buffers
+        source.update_inplace(hu)
+        self._session.run_with_iobinding(binding)
+        out: NDArray[np.float32] = target.numpy()
         return out
+
+    def _bind(self, shape: tuple[int, ...], index: int) -> tuple[Any, Any, Any]:
+        source, target = (
+            self._ort.OrtValue.ortvalue_from_shape_and_type(list(shape), np.float32, "cuda", index)
+            for _ in range(2)
+        )
+        binding = self._session.io_binding()
+        binding.bind_ortvalue_input(INPUT_NAME, source)
+        binding.bind_ortvalue_output(OUTPUT_NAME, target)
+        return source, target, binding
+
+
+def _threads() -> int:
+    """Return how many threads to use: more than cores only fight for them."""
+    chosen = os.environ.get("OMP_NUM_THREADS", "")
+    return int(chosen) if chosen.isdecimal() and int(chosen) else len(os.sched_getaffinity(0))
 
 
 def _import() -> Any:

@@ -5,8 +5,10 @@ import pytest
 from support.models import blur, make_card, write_model
 
 import rgan_sdk
-from rgan_sdk.errors import ConfigurationError, InferenceError
+from rgan_sdk.engines.onnxruntime import OnnxRuntimeEngine
+from rgan_sdk.errors import ConfigurationError, DeviceMemoryError, InferenceError
 from rgan_sdk.harmonizer import Harmonizer
+from rgan_sdk.model import HarmonizationModel
 
 
 @pytest.fixture
@@ -75,3 +77,39 @@ def test_the_public_names_are_there():
     for name in rgan_sdk.__all__:
         assert getattr(rgan_sdk, name) is not None
     assert not hasattr(rgan_sdk, "nothing_of_that_name")
+
+
+class SmallMemoryEngine(OnnxRuntimeEngine):
+    """Has room for some slices only, and for its free memory would choose eight."""
+
+    default_batch_size = 8
+    batch_invariant = False
+
+    def __init__(self, model, room):
+        super().__init__(model, "cpu")
+        self.room, self.batches = room, []
+
+    def _infer(self, hu):
+        if len(hu) > self.room:
+            raise DeviceMemoryError("too many slices")
+        self.batches.append(len(hu))
+        return super()._infer(hu)
+
+
+@pytest.mark.parametrize(("room", "fitting"), [(8, 8), (7, 4), (3, 2), (1, 1)])
+def test_a_batch_that_does_not_fit_is_halved_and_nothing_is_lost(path, room, fitting):
+    hu = noise(11, 16, 16)
+    with Harmonizer.load(path, engine="onnxruntime", device="cpu") as harmonizer:
+        expected = harmonizer(hu)
+    engine = SmallMemoryEngine(HarmonizationModel.open(path), room)
+    with Harmonizer(engine) as harmonizer:
+        assert (harmonizer(hu) == expected).all()
+        assert harmonizer.batch_size == 8
+        assert harmonizer.fitting_batch_size == fitting
+        assert set(engine.batches) == {fitting}  # also the last one, which is filled up
+
+
+def test_without_room_for_one_slice_there_is_an_error(path):
+    engine = SmallMemoryEngine(HarmonizationModel.open(path), 0)
+    with Harmonizer(engine) as harmonizer, pytest.raises(DeviceMemoryError):
+        harmonizer(noise(4, 16, 16))

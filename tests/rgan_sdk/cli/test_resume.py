@@ -9,7 +9,12 @@ from support.models import make_card, write_model
 from support.runs import harmonize, new_series, read_report
 
 from rgan_sdk.dicom.sample import write_sample_series
+from rgan_sdk.engines.identity import IdentityEngine
 from rgan_sdk.engines.onnxruntime import OnnxRuntimeEngine
+from rgan_sdk.errors import DeviceMemoryError, OutputError
+from rgan_sdk.harmonizer import Harmonizer
+from rgan_sdk.model import HarmonizationModel
+from rgan_sdk.pipeline import harmonize_directory
 
 
 @pytest.fixture(autouse=True)
@@ -36,7 +41,8 @@ def run(tmp_path, model, source):
         report = tmp_path / "report.json"
         report.unlink(missing_ok=True)
         command = ("run", source, tmp_path / out, "--model", model, "--report", report)
-        result = harmonize(*command, *options)
+        engine = () if "--engine" in options else ("--engine", "onnxruntime")
+        result = harmonize(*command, *engine, *options)
         return result, read_report(report) if report.exists() else None
 
     return run
@@ -206,3 +212,60 @@ def test_shards_share_out_all_series(run):
 @pytest.mark.parametrize("text", ["0/3", "4/3", "1", "a/b", "1/0", "-1/3"])
 def test_a_shard_that_is_none(run, text):
     assert run("out", "--shard", text)[0].exit_code in (1, 2)
+
+
+class SmallMemoryEngine(IdentityEngine):
+    """Chooses its batch by what is free, and can do less than it thought."""
+
+    batch_invariant = False
+    free, room = 8, 8
+
+    @property
+    def default_batch_size(self):
+        return self.free
+
+    def infer(self, hu):
+        if len(hu) > self.room:
+            raise DeviceMemoryError("too many slices")
+        return super().infer(hu)
+
+
+def small(model, free, room):
+    engine = SmallMemoryEngine(HarmonizationModel.open(model))
+    engine.free, engine.room = free, room
+    return Harmonizer(engine)
+
+
+def test_a_resumed_run_takes_the_batch_size_that_it_began_with(tmp_path, source, model):
+    out = tmp_path / "out"
+    first = harmonize_directory(source, out, small(model, 8, 8))
+    assert first.engine["batch_size"] == 8
+    new_series(out)[0].rename(tmp_path / "taken away")
+    with small(model, 4, 8) as harmonizer:  # less is free now
+        again = harmonize_directory(source, out, harmonizer)
+        assert harmonizer.batch_size == 8
+    assert again.summary["series"] == {"done": 4, "skipped": 0, "failed": 0}
+    with pytest.raises(OutputError, match="another configuration"):
+        harmonize_directory(source, out, Harmonizer(SmallMemoryEngine(small(model, 1, 1).model), 2))
+
+
+def test_a_halved_batch_is_told_and_loses_nothing(tmp_path, source, model):
+    report = harmonize_directory(source, tmp_path / "out", small(model, 8, 3))
+    assert report.summary["series"] == {"done": 4, "skipped": 0, "failed": 0}
+    (warning,) = report.warnings
+    assert "batches of 8 slices; they were halved to 2" in warning
+    whole = harmonize_directory(source, tmp_path / "whole", small(model, 8, 8))
+    assert [entry.output for entry in report.series] == [entry.output for entry in whole.series]
+
+
+def test_without_room_for_one_slice_series_fail_and_the_run_goes_on(tmp_path, source, model):
+    report = harmonize_directory(source, tmp_path / "out", small(model, 8, 0))
+    assert report.summary["series"] == {"done": 0, "skipped": 0, "failed": 4}
+    assert {entry.reason for entry in report.series} == {"too many slices"}
+
+
+def test_several_devices_take_the_smallest_of_their_batches(tmp_path, source, model):
+    with small(model, 8, 8) as one, small(model, 2, 8) as two:
+        report = harmonize_directory(source, tmp_path / "out", one, others=[two])
+    assert report.engine["batch_size"] == 2
+    assert report.summary["series"]["done"] == 4

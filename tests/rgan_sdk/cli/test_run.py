@@ -276,7 +276,7 @@ def test_an_absent_device_or_engine_is_exit_code_1(run, source):
     assert run(source, "--device", "cuda:99")[0].exit_code == 1
     result, _, _ = run(source, "--engine", "warp")
     assert result.exit_code == 1
-    assert "valid are auto, onnxruntime, identity" in result.output
+    assert "valid are auto, tensorrt, onnxruntime, openvino, identity" in result.output
 
 
 def test_wrong_usage_is_exit_code_2(source, tmp_path, model):
@@ -307,7 +307,7 @@ def test_one_broken_series_does_not_stop_the_rest(run, source, monkeypatch, faul
         return infer(self, hu)
 
     monkeypatch.setattr(OnnxRuntimeEngine, "_infer", failing)
-    result, report, out = run(source)
+    result, report, out = run(source, "--engine", "onnxruntime")
     assert result.exit_code == 3
     assert report["summary"]["series"] == {"done": 1, "skipped": 0, "failed": 1}
     (failed,) = [series for series in report["series"] if series["status"] == "failed"]
@@ -321,7 +321,7 @@ def test_bad_pixels_are_never_written(run, source, monkeypatch, bad):
     from rgan_sdk.engines.onnxruntime import OnnxRuntimeEngine
 
     monkeypatch.setattr(OnnxRuntimeEngine, "_infer", lambda self, hu: np.full_like(hu, bad))
-    result, report, out = run(source)
+    result, report, out = run(source, "--engine", "onnxruntime")
     assert result.exit_code == 3
     assert report["summary"]["files"]["failed"] == 3
     assert not new_series(out)
@@ -335,7 +335,7 @@ def test_an_interrupt_leaves_no_partial_series(run, source, monkeypatch):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(OnnxRuntimeEngine, "_infer", interrupted)
-    result, _, out = run(source)
+    result, _, out = run(source, "--engine", "onnxruntime")
     assert result.exit_code == 130
     assert not new_series(out)
     assert not (out / ".rgan" / "staging").exists()
@@ -359,7 +359,9 @@ def test_output_is_for_its_owner_only(run, source):
         assert path.stat().st_mode & 0o077 == 0
 
 
-def test_a_missing_extra_is_exit_code_1_and_says_what_to_install(run, source, monkeypatch):
+def test_a_missing_extra_is_exit_code_1_and_says_what_to_install(
+    run, source, monkeypatch, empty_cache
+):
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
     result, _, out = run(source)
     assert result.exit_code == 1

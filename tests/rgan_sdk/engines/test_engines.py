@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from support.models import blur, make_card, write_model
 
-from rgan_sdk.engines import ENGINES, create_engine, onnxruntime
+from rgan_sdk.engines import ENGINES, create_engine, cuda, onnxruntime, openvino
 from rgan_sdk.engines.base import Engine
 from rgan_sdk.errors import EngineUnavailableError, InferenceError, UnknownEngineError
 from rgan_sdk.model import HarmonizationModel
@@ -25,21 +25,24 @@ def hu():
     return batch
 
 
-@pytest.mark.parametrize("name", ENGINES)
+@pytest.mark.parametrize("name", [name for name in ENGINES if name != "tensorrt"])
 def test_every_engine_keeps_the_contract(name, model, hu):
     before = hu.copy()
     with create_engine(model, name, "cpu") as engine:
         out = engine.infer(hu)
         assert engine.device == "cpu"
         assert engine.version
+        assert engine.hardware
+        assert engine.precision == "fp32"
     assert out.shape == hu.shape
     assert out.dtype == np.float32
     assert name == "identity" or not np.shares_memory(out, hu)
     assert (hu == before).all()
 
 
-def test_onnxruntime_computes_the_graph(model, hu):
-    with create_engine(model, "onnxruntime", "cpu") as engine:
+@pytest.mark.parametrize("name", ["onnxruntime", "openvino"])
+def test_engines_compute_the_graph(name, model, hu):
+    with create_engine(model, name, "cpu") as engine:
         out = engine.infer(hu)
     expected = blur(hu[:, 0], make_card())
     assert np.abs(out[:, 0] - expected).max() < 1e-3
@@ -47,13 +50,51 @@ def test_onnxruntime_computes_the_graph(model, hu):
     assert (out[outside] == hu[outside]).all()
 
 
-def test_auto_takes_onnxruntime(model):
-    with create_engine(model) as engine:
+@pytest.mark.parametrize("name", ["onnxruntime", "openvino"])
+def test_a_slice_has_the_same_bits_in_every_batch(name, model, hu):
+    with create_engine(model, name, "cpu") as engine:
+        assert engine.batch_invariant
+        together = engine.infer(hu)
+        alone = [engine.infer(hu[index : index + 1])[0] for index in reversed(range(len(hu)))]
+    assert (together == np.stack(alone[::-1])).all()
+
+
+def test_auto_takes_the_fastest_that_is_there_and_says_why_not_the_others(model):
+    with create_engine(model, device="cpu") as engine:
+        assert engine.name == "openvino"
+        assert engine.passed_over == ()
+    if cuda.why_no_device():
+        with create_engine(model) as engine:
+            assert engine.name == "openvino"
+            assert [text.partition(":")[0] for text in engine.passed_over] == [
+                "tensorrt on cuda",
+                "onnxruntime on cuda",
+            ]
+
+
+def test_auto_goes_on_where_a_runtime_is_not_installed(model, monkeypatch):
+    monkeypatch.setattr(openvino.util, "find_spec", lambda name: None)
+    with create_engine(model, device="cpu") as engine:
         assert engine.name == "onnxruntime"
+        assert engine.passed_over == (
+            "openvino on cpu: not installed: pip install 'rgan-sdk[openvino]'",
+        )
+    with pytest.raises(EngineUnavailableError, match=r"pip install 'rgan-sdk\[openvino\]'"):
+        create_engine(model, "openvino")
+
+
+def test_a_device_without_any_engine_lists_the_reasons(model):
+    if not cuda.why_no_device():
+        pytest.skip("gpu: there is a device")
+    with pytest.raises(EngineUnavailableError) as caught:
+        create_engine(model, device="cuda")
+    assert "tensorrt on cuda: " in str(caught.value)
+    assert "onnxruntime on cuda: " in str(caught.value)
+    assert "openvino" not in str(caught.value)
 
 
 def test_an_unknown_engine_lists_the_valid_ones(model):
-    with pytest.raises(UnknownEngineError, match="onnxruntime, identity"):
+    with pytest.raises(UnknownEngineError, match="onnxruntime, openvino, identity"):
         create_engine(model, "tensorflow")
 
 
@@ -66,25 +107,25 @@ def test_an_absent_device_never_falls_back(model, device):
 
 @pytest.mark.gpu
 def test_cuda_gives_the_cpus_values(model, hu):
-    if not onnxruntime.cuda_is_usable():
-        pytest.skip("gpu: no CUDA device that ONNX Runtime can use")
+    if reason := onnxruntime.why_not("cuda"):
+        pytest.skip(f"gpu: {reason}")
     with (
         create_engine(model, "onnxruntime", "cpu") as cpu,
-        create_engine(model, device="cuda") as gpu,
+        create_engine(model, "onnxruntime", "cuda") as gpu,
     ):
         assert np.abs(cpu.infer(hu) - gpu.infer(hu)).max() < 1
 
 
-def test_without_onnxruntime_the_error_says_what_to_install(model, monkeypatch):
+def test_without_onnxruntime_the_error_says_what_to_install(model, monkeypatch, empty_cache):
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
     with pytest.raises(EngineUnavailableError, match=r"pip install 'rgan-sdk\[cpu\]'"):
         create_engine(model)
 
 
-def test_both_runtimes_at_once_are_refused(model, monkeypatch):
+def test_both_runtimes_at_once_are_refused(model, monkeypatch, empty_cache):
     both = ["onnxruntime", "onnxruntime-gpu"]
     monkeypatch.setattr(onnxruntime, "installed_distributions", lambda: both)
-    assert not onnxruntime.is_available()
+    assert "keep one" in onnxruntime.why_not("cpu")
     with pytest.raises(EngineUnavailableError, match="keep one"):
         create_engine(model)
 

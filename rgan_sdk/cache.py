@@ -1,0 +1,55 @@
+"""Where things are kept between runs that can be made anew at any time: plans, self-tests.
+
+``$RGAN_CACHE``, or the user's cache folder (``~/.cache/rgan-sdk`` on Linux). It may be deleted.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+from rgan_sdk.errors import ConfigurationError
+
+
+def cache_folder(kind: str) -> Path:
+    """Return the folder for one kind of things, made where it is missing.
+
+    Raises
+    ------
+    ConfigurationError
+        If it cannot be made.
+    """
+    from platformdirs import user_cache_path
+
+    chosen = os.environ.get("RGAN_CACHE")
+    folder = (Path(chosen) if chosen else user_cache_path("rgan-sdk")) / kind
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as exc:
+        raise ConfigurationError(
+            f"{folder}: the cache cannot be used ({exc.strerror}); set RGAN_CACHE to a folder "
+            "that can be written to"
+        ) from exc
+    return folder
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Write a file of the cache whole or not at all, also where several processes write it.
+
+    Raises
+    ------
+    ConfigurationError
+        If it cannot be written.
+    """
+    try:
+        with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".part", delete=False) as file:
+            temporary = Path(file.name)
+            try:
+                file.write(content)
+                file.flush()
+                temporary.replace(path)
+            finally:
+                temporary.unlink(missing_ok=True)
+    except OSError as exc:
+        raise ConfigurationError(f"{path}: cannot be written ({exc.strerror})") from exc

@@ -1,0 +1,166 @@
+"""What the engines ask of CUDA: which devices there are, or why there is none.
+
+Devices have the numbers that every CUDA program gives them here, so ``CUDA_VISIBLE_DEVICES``
+holds for all of it.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any, Final
+
+from rgan_sdk.errors import DeviceMemoryError, EngineUnavailableError, InferenceError
+
+INSTALL_BINDINGS: Final = (
+    "the package cuda-bindings is not installed: pip install 'rgan-sdk[gpu]' or "
+    "'rgan-sdk[tensorrt]'"
+)
+
+
+@dataclass(frozen=True)
+class Device:
+    """One CUDA device.
+
+    Attributes
+    ----------
+    compute_capability
+        Such as ``9.0``.
+    total_memory
+        In bytes.
+    """
+
+    index: int
+    name: str
+    compute_capability: str
+    multiprocessors: int
+    total_memory: int
+
+
+def devices() -> list[Device]:
+    """Return the CUDA devices that are visible here; none where ``why_no_device`` says why."""
+    if why_no_device():
+        return []
+    cuda = runtime()
+    return [_device(cuda, index) for index in range(check(cuda.cudaGetDeviceCount()))]
+
+
+def why_no_device() -> str:
+    """Return why no CUDA device can be used and what to do, or nothing where one can."""
+    try:
+        cuda = runtime()
+        driver = driver_version()
+        needed = check(cuda.cudaRuntimeGetVersion()) // 1000
+    except (EngineUnavailableError, InferenceError) as exc:
+        return str(exc)
+    if driver == (0, 0):
+        return "no NVIDIA driver is installed; with an NVIDIA GPU, install its driver"
+    if driver[0] < needed:
+        return (
+            f"the NVIDIA driver supports CUDA {driver[0]}.{driver[1]}, but CUDA {needed} is "
+            f"needed; update the driver, or pip install 'cuda-bindings<{driver[0] + 1}'"
+        )
+    status, count = cuda.cudaGetDeviceCount()
+    if status == cuda.cudaError_t.cudaErrorNoDevice or (status.value == 0 and count == 0):
+        return "no NVIDIA GPU is visible; check CUDA_VISIBLE_DEVICES and `nvidia-smi`"
+    if status.value:
+        return f"CUDA does not work here: {_text(cuda, status)}; see whether `nvidia-smi` works"
+    return ""
+
+
+def driver_version() -> tuple[int, int]:
+    """Return the newest CUDA version that the driver supports; (0, 0) without a driver.
+
+    Raises
+    ------
+    EngineUnavailableError
+        If cuda-bindings is not installed.
+    """
+    version = check(runtime().cudaDriverGetVersion())
+    return version // 1000, version % 1000 // 10
+
+
+def free_memory(index: int) -> int:
+    """Return how many bytes of a device are free now.
+
+    Raises
+    ------
+    InferenceError
+        If there is no such device.
+    """
+    cuda = runtime()
+    check(cuda.cudaSetDevice(index))
+    free: int = check(cuda.cudaMemGetInfo())[0]
+    return free
+
+
+def find_device(name: str) -> Device:
+    """Return the device that ``cuda`` (the first) or ``cuda:N`` means.
+
+    Raises
+    ------
+    EngineUnavailableError
+        If the name is neither, or there is no such device.
+    """
+    match = re.fullmatch(r"cuda(?::(\d{1,4}))?", name)
+    if match is None:
+        raise EngineUnavailableError(f"unknown device {name!r}; on a GPU, it is cuda or cuda:N")
+    why = why_no_device()
+    if why:
+        raise EngineUnavailableError(f"{name}: {why}")
+    found = devices()
+    index = int(match[1] or 0)
+    if index >= len(found):
+        names = ", ".join(f"cuda:{device.index} ({device.name})" for device in found)
+        raise EngineUnavailableError(f"{name}: no such device; there are {names}")
+    return found[index]
+
+
+def runtime() -> Any:
+    """Return the module ``cuda.bindings.runtime``.
+
+    Raises
+    ------
+    EngineUnavailableError
+        If it is not installed.
+    """
+    try:
+        from cuda.bindings import runtime as cuda
+    except ImportError as exc:
+        raise EngineUnavailableError(INSTALL_BINDINGS) from exc
+    return cuda
+
+
+def check(result: tuple[Any, ...]) -> Any:
+    """Return what a call of CUDA gave, without its status: nothing, a value or a tuple.
+
+    Raises
+    ------
+    DeviceMemoryError
+        If memory did not suffice.
+    InferenceError
+        If the call failed otherwise.
+    """
+    status, *values = result
+    if status.value == 0:
+        return values[0] if len(values) == 1 else tuple(values)
+    cuda = runtime()
+    cuda.cudaGetLastError()  # or the next call would report this error again
+    if status == cuda.cudaError_t.cudaErrorMemoryAllocation:
+        raise DeviceMemoryError("the GPU's memory does not suffice; use a smaller batch size")
+    raise InferenceError(f"CUDA failed: {_text(cuda, status)}")
+
+
+def _device(cuda: Any, index: int) -> Device:
+    found = check(cuda.cudaGetDeviceProperties(index))
+    return Device(
+        index,
+        found.name.decode(errors="replace"),
+        f"{found.major}.{found.minor}",
+        found.multiProcessorCount,
+        found.totalGlobalMem,
+    )
+
+
+def _text(cuda: Any, status: Any) -> str:
+    return f"{cuda.cudaGetErrorString(status)[1].decode()} ({status.name})"

@@ -1,0 +1,56 @@
+"""How many slices fit the memory of a device."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import onnx
+
+LARGEST_BATCH = 32
+SIZE = 512
+RESERVE = 0.5
+"""Share of the free memory that is left to the runtime's work space and to others."""
+
+
+def slices_that_fit(content: bytes, free: int) -> int:
+    """Return a batch size for slices of 512x512: a power of two, from 1 to ``LARGEST_BATCH``.
+
+    Parameters
+    ----------
+    content
+        The ONNX file.
+    free
+        Bytes of free device memory.
+    """
+    room = (1 - RESERVE) * free / bytes_per_slice(content)
+    return int(min(LARGEST_BATCH, 2 ** math.floor(math.log2(max(room, 1)))))
+
+
+def bytes_per_slice(content: bytes, size: int = SIZE) -> int:
+    """Return the most memory that a graph's images take at one time, for one slice."""
+    import onnx
+
+    model = onnx.load_model_from_string(content)
+    for dim, value in zip(
+        model.graph.input[0].type.tensor_type.shape.dim, (1, 1, size, size), strict=True
+    ):
+        dim.dim_value = value
+    graph = onnx.shape_inference.infer_shapes(model).graph
+    sizes = {value.name: _bytes(value) for value in (*graph.input, *graph.value_info)}
+    last_use = {name: index for index, node in enumerate(graph.node) for name in node.input}
+    held = peak = sum(sizes[value.name] for value in graph.input)
+    for index, node in enumerate(graph.node):
+        held += sum(sizes.get(name, 0) for name in node.output)
+        peak = max(peak, held)
+        held -= sum(sizes.get(name, 0) for name in set(node.input) if last_use[name] == index)
+    return peak
+
+
+def _bytes(value: onnx.ValueInfoProto) -> int:
+    import onnx
+
+    kind = value.type.tensor_type
+    item = onnx.helper.tensor_dtype_to_np_dtype(kind.elem_type).itemsize
+    return int(item * math.prod(dim.dim_value for dim in kind.shape.dim))

@@ -1,0 +1,86 @@
+"""Let OpenVINO compute the inner convolutions of a model in bfloat16, and nothing else.
+
+Its own precision hint rounds the slice itself, of which bfloat16 can hold steps of 8 HU only. So
+the types are written into the graph instead: what lies between convolutions of many channels
+becomes bfloat16; clipping, scaling, layers that see the slice or make the difference image, and
+the sum stay float32.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import openvino
+
+IMAGE_CHANNELS = 4
+"""A convolution of at most as many input channels sees the slice itself."""
+
+PASSED_THROUGH = frozenset(("Relu", "PRelu", "Pad", "MaxPool", "Interpolate", "Concat"))
+"""Operations that keep values as they are, or nearly so: they follow their neighbours."""
+
+
+def lower_to_bfloat16(model: openvino.Model) -> None:
+    """Change the types of a model's inner operations to bfloat16, in place.
+
+    The model's shapes must be static, so that biases are constants.
+    """
+    import openvino
+    from openvino import opset13, passes
+
+    manager = passes.Manager()
+    manager.register_pass(passes.ConstantFolding())
+    manager.run_passes(model)
+    operations = model.get_ordered_ops()
+    inner = _inner(operations)
+    converted: dict[tuple[str, int, bool], openvino.Output] = {}
+
+    def convert(output: openvino.Output, lower: bool) -> openvino.Output:
+        key = (output.get_node().get_friendly_name(), output.get_index(), lower)
+        if key not in converted:
+            kind = openvino.Type.bf16 if lower else openvino.Type.f32
+            converted[key] = opset13.convert(output, kind).output(0)
+        return converted[key]
+
+    for operation in operations:
+        lower = operation.get_friendly_name() in inner
+        for end in operation.inputs():
+            source = end.get_source_output()
+            was_lowered = source.get_node().get_friendly_name() in inner
+            if end.get_element_type() == openvino.Type.f32 and lower != was_lowered:
+                end.replace_source_output(convert(source, lower))
+    model.validate_nodes_and_infer_types()
+
+
+def _inner(operations: Iterable[openvino.Node]) -> set[str]:
+    """Return the names of what can be lowered: inner convolutions and what lies between."""
+    operations = list(operations)
+    inner = {op.get_friendly_name() for op in operations if _is_inner_convolution(op)}
+    for op in operations:
+        sources = _image_sources(op)
+        follows = op.get_type_name() in {*PASSED_THROUGH, "Add"}  # Add: of the bias
+        if follows and sources and inner.issuperset(sources):
+            inner.add(op.get_friendly_name())
+    for op in reversed(operations):
+        consumers = {
+            end.get_node().get_friendly_name()
+            for output in op.outputs()
+            for end in output.get_target_inputs()
+        }
+        if op.get_type_name() in PASSED_THROUGH and inner.issuperset(consumers):
+            inner.add(op.get_friendly_name())
+    return inner
+
+
+def _is_inner_convolution(operation: openvino.Node) -> bool:
+    if operation.get_type_name() != "Convolution":
+        return False
+    channels_out, channels_in = operation.input(1).get_partial_shape().to_shape()[:2]
+    return bool(channels_in > IMAGE_CHANNELS and channels_out > 1)
+
+
+def _image_sources(operation: openvino.Node) -> set[str]:
+    """Return the names of what an operation takes images from: no weights, no counts."""
+    nodes = [end.get_source_output().get_node() for end in operation.inputs()]
+    return {node.get_friendly_name() for node in nodes if node.get_type_name() != "Constant"}

@@ -1,0 +1,190 @@
+"""An engine is accepted only where its pixels are those of the float32 model."""
+
+from dataclasses import replace
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+from support.models import make_card, make_model, write_model
+
+from rgan_sdk.cache import cache_folder
+from rgan_sdk.card import ErrorBound
+from rgan_sdk.engines import create_engine
+from rgan_sdk.engines.acceptance import accept, measure, self_test_slices
+from rgan_sdk.engines.base import Engine
+from rgan_sdk.engines.onnxruntime import OnnxRuntimeEngine
+from rgan_sdk.engines.openvino import OpenVINOEngine
+from rgan_sdk.engines.reference import float32_model
+from rgan_sdk.errors import AccuracyError, EngineUnavailableError
+from rgan_sdk.model import HarmonizationModel
+
+
+@pytest.fixture
+def model(tmp_path):
+    return HarmonizationModel.open(write_model(tmp_path / "m.onnx"))
+
+
+pytestmark = pytest.mark.usefixtures("empty_cache")
+
+
+class OffEngine(OnnxRuntimeEngine):
+    """Computes the model, and adds to some pixels."""
+
+    name = "off"
+
+    def __init__(self, model, error, share=1.0):
+        super().__init__(model, "cpu")
+        self.error, self.share, self.calls = error, share, 0
+
+    def _infer(self, hu):
+        self.calls += 1
+        out = super()._infer(hu)
+        out.reshape(-1)[: int(self.share * out.size)] += self.error
+        return out
+
+
+def test_the_reference_needs_no_test(model):
+    with OnnxRuntimeEngine(model, "cpu") as engine:
+        assert accept(engine) is None
+
+
+def test_an_engine_that_computes_the_same_is_accepted(model):
+    with OffEngine(model, 0.0) as engine:
+        assert accept(engine).max == 0
+
+
+@pytest.mark.parametrize(("error", "share"), [(0.6, 1e-5), (0.06, 0.01), (3e4, 1e-5)])
+def test_one_that_is_off_is_refused_with_figures(model, error, share):
+    with OffEngine(model, error, share) as engine, pytest.raises(AccuracyError) as caught:
+        accept(engine)
+    assert "allowed are max 0.5, p99.9 0.05 HU" in str(caught.value)
+
+
+def test_the_cards_bound_decides(tmp_path):
+    card = make_card(error_bounds={"bf16": ErrorBound(max=2.0, p999=2.0)})
+    model = HarmonizationModel.open(write_model(tmp_path / "m.onnx", card))
+    for error, accepted in ((1.9, True), (2.1, False)):
+        with OffEngine(model, error) as engine:
+            engine.precision, engine.name = "bf16", f"off by {error}"
+            if accepted:
+                assert accept(engine).p999 == pytest.approx(1.9, abs=0.01)
+            else:
+                with pytest.raises(AccuracyError, match=r"allowed are max 2\.0"):
+                    accept(engine)
+
+
+def test_figures_are_kept_for_the_same_model_engine_and_device_only(model, tmp_path):
+    with OffEngine(model, 0.01) as engine:
+        first = accept(engine)
+        calls = engine.calls
+        assert accept(engine) == first
+        assert engine.calls == calls
+        (kept,) = cache_folder("self-tests").iterdir()
+        kept.write_text("{")  # cut off: measured anew
+        assert accept(engine) == first
+        assert engine.calls == 2 * calls
+    other = HarmonizationModel.open(write_model(tmp_path / "o.onnx", make_card(version="2.0.0")))
+    for changed in (OffEngine(other, 0.01), OffEngine(model, 0.01)):
+        if changed.model is model:
+            changed.device = "cuda:0"
+        with changed as engine:
+            accept(engine)
+            assert engine.calls == calls
+
+
+def test_a_refused_engine_stays_refused(model):
+    with OffEngine(model, 1.0) as engine:
+        for _ in range(2):
+            with pytest.raises(AccuracyError):
+                accept(engine)
+
+
+def test_auto_takes_the_next_where_one_is_off(model, monkeypatch):
+    infer = OpenVINOEngine._infer
+    monkeypatch.setattr(OpenVINOEngine, "_infer", lambda self, hu: infer(self, hu) + 1)
+    with create_engine(model, device="cpu") as engine:
+        assert engine.name == "onnxruntime"
+        assert engine.passed_over[0].startswith("openvino on cpu: openvino")
+        assert "deviates" in engine.passed_over[0]
+    with pytest.raises(AccuracyError):
+        create_engine(model, "openvino")
+
+
+def test_slices_hold_extremes_and_are_the_same_each_time(model):
+    first, again = (list(self_test_slices(model, 2)) for _ in range(2))
+    assert all((a == b).all() for a, b in zip(first, again, strict=True))
+    assert {-3024.0, 3071.0} <= set(np.unique(first[0]))
+    assert not (first[0] == first[1]).all()
+
+
+def test_other_sizes_are_made_for_odd_multiples(tmp_path):
+    model = HarmonizationModel.open(write_model(tmp_path / "m.onnx", make_card(multiple=24)))
+    (hu,) = self_test_slices(model, 1)
+    assert hu.shape == (1, 1, 528, 528)
+
+
+def make_float16(tmp_path):
+    """Return the blur with its convolution in float16 between two casts."""
+    graph = make_model()
+    kernel = next(tensor for tensor in graph.graph.initializer if tensor.name == "kernel")
+    kernel.CopyFrom(numpy_helper.from_array(np.full((1, 1, 3, 3), 1 / 9, np.float16), "kernel"))
+    nodes = list(graph.graph.node)
+    (index,) = (i for i, node in enumerate(nodes) if node.op_type == "Conv")
+    nodes[index].input[0], nodes[index].output[0] = "inside16", "blurred16"
+    nodes[index:index] = [
+        helper.make_node("Cast", ["inside"], ["inside16"], to=TensorProto.FLOAT16)
+    ]
+    nodes.insert(
+        index + 2, helper.make_node("Cast", ["blurred16"], ["blurred"], to=TensorProto.FLOAT)
+    )
+    del graph.graph.node[:]
+    graph.graph.node.extend(nodes)
+    onnx.checker.check_model(graph)
+    path = tmp_path / "m.fp16.onnx"
+    path.write_bytes(graph.SerializeToString())
+    return HarmonizationModel.open(path)
+
+
+def test_a_float16_file_is_compared_with_its_weights_in_float32(tmp_path):
+    model = make_float16(tmp_path)
+    assert model.precision == "fp16"
+    wide = float32_model(model)
+    assert wide.precision == "fp32"
+    hu = np.random.default_rng(0).normal(0, 300, (1, 1, 32, 32)).astype(np.float32)
+    with OnnxRuntimeEngine(wide, "cpu") as reference:
+        exact = reference.infer(hu)
+    inside = np.pad(np.clip(hu[0, 0], -1024, 1000).astype(np.float64), 1)
+    weight = float(np.float16(1 / 9))
+    blurred = sum(inside[i : i + 32, j : j + 32] * weight for i in range(3) for j in range(3))
+    middle = (np.abs(hu[0, 0]) < 900) & (np.abs(blurred) < 2000)
+    assert np.abs(exact[0, 0] - blurred)[middle].max() < 1e-3
+    with OnnxRuntimeEngine(model, "cpu") as engine:
+        assert measure(engine, 1).max < 1
+        assert accept(engine).p999 < 1
+
+
+def test_bf16_is_for_float32_models_and_engines_that_have_it(tmp_path, model):
+    with pytest.raises(EngineUnavailableError, match="fp16 model"):
+        create_engine(make_float16(tmp_path), "openvino", precision="bf16")
+    with pytest.raises(EngineUnavailableError, match="--engine openvino"):
+        create_engine(model, "onnxruntime", "cpu", precision="bf16")
+
+
+def test_without_the_reference_nothing_is_accepted(model, monkeypatch):
+    import sys
+
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    with pytest.raises(EngineUnavailableError, match=r"rgan-sdk\[cpu\]"):
+        create_engine(model, "openvino")
+
+
+def test_a_refused_engine_is_closed(model, monkeypatch):
+    closed = []
+    infer = OpenVINOEngine._infer
+    monkeypatch.setattr(OpenVINOEngine, "_infer", lambda self, hu: infer(self, hu) + 1)
+    monkeypatch.setattr(Engine, "close", lambda self: closed.append(self.name))
+    monkeypatch.setattr(OpenVINOEngine, "close", lambda self: closed.append(self.name))
+    with pytest.raises(AccuracyError):
+        create_engine(replace(model), "openvino")
+    assert "openvino" in closed
