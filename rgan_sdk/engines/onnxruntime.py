@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from importlib import metadata
 from typing import TYPE_CHECKING, Any
@@ -11,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rgan_sdk.engines import cuda
-from rgan_sdk.engines.base import Engine, processor_name
+from rgan_sdk.engines.base import Engine, processor_name, threads
 from rgan_sdk.engines.memory import slices_that_fit
 from rgan_sdk.errors import DeviceMemoryError, EngineUnavailableError, InferenceError
 from rgan_sdk.model import INPUT_NAME, OUTPUT_NAME, HarmonizationModel
@@ -126,7 +125,7 @@ class OnnxRuntimeEngine(Engine):
         options.graph_optimization_level = self._ort.GraphOptimizationLevel.ORT_ENABLE_ALL
         if self._gpu is None:
             providers: list[Any] = ["CPUExecutionProvider"]
-            options.intra_op_num_threads = _threads()
+            options.intra_op_num_threads = threads()
         else:
             providers = [("CUDAExecutionProvider", self._cuda_settings(self._gpu.index))]
             self._ort.preload_dlls()
@@ -188,12 +187,6 @@ class OnnxRuntimeEngine(Engine):
         binding.bind_ortvalue_input(INPUT_NAME, source)
         binding.bind_ortvalue_output(OUTPUT_NAME, target)
         return source, target, binding
-
-
-def _threads() -> int:
-    """Return how many threads to use: more than cores only fight for them."""
-    chosen = os.environ.get("OMP_NUM_THREADS", "")
-    return int(chosen) if chosen.isdecimal() and int(chosen) else len(os.sched_getaffinity(0))
 
 
 def _import() -> Any:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from rgan_sdk.engines.base import Engine
+from rgan_sdk.engines.base import Engine, threads
 from rgan_sdk.errors import EngineUnavailableError, InferenceError
 from rgan_sdk.model import HarmonizationModel
 
@@ -50,7 +50,8 @@ class OpenVINOEngine(Engine):
     -----
     Each slice runs by itself: convolutions gain nothing from a batch on a CPU, and a slice can't
     depend on its neighbours. Each image size is compiled once; the latest ``MAX_SHAPES`` are kept.
-    The precision is always given: OpenVINO's own choice on new processors is bfloat16 throughout.
+    It takes as many threads as this process may use cores, or ``OMP_NUM_THREADS``. The precision is
+    always given: OpenVINO's own choice on new processors is bfloat16 throughout.
     """
 
     name = "openvino"
@@ -114,8 +115,12 @@ class OpenVINOEngine(Engine):
             from rgan_sdk.engines.openvino_bf16 import lower_to_bfloat16
 
             lower_to_bfloat16(graph)
-        hints = {"INFERENCE_PRECISION_HINT": "f32", "PERFORMANCE_HINT": "LATENCY"}
-        return self._core.compile_model(graph, "CPU", hints)
+        settings = {
+            "INFERENCE_PRECISION_HINT": "f32",
+            "PERFORMANCE_HINT": "LATENCY",
+            "INFERENCE_NUM_THREADS": threads(),
+        }
+        return self._core.compile_model(graph, "CPU", settings)
 
     def _infer(self, hu: NDArray[np.float32]) -> NDArray[np.float32]:
         request = self._request(*hu.shape[2:])

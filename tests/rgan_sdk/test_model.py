@@ -2,6 +2,7 @@
 
 import json
 
+import numpy as np
 import onnx
 import pytest
 from onnx import TensorProto, helper
@@ -113,6 +114,18 @@ def _disguised_subgraph(model):
         attribute.type = onnx.AttributeProto.INT
 
 
+def _shape_arithmetic(model):
+    model.graph.node.append(helper.make_node("Shape", ["hu"], ["dims"]))
+
+
+def _weights_as(kind):
+    def spoil(model):
+        tensor = next(tensor for tensor in model.graph.initializer if tensor.name == "kernel")
+        tensor.CopyFrom(onnx.numpy_helper.from_array(np.ones((1, 1, 3, 3), kind), "kernel"))
+
+    return spoil
+
+
 def _training_info(model):
     model.training_info.add()
 
@@ -144,6 +157,9 @@ def _external_elsewhere(model):
         (_sparse("initializer"), "sparse"),
         (_sparse("constant"), "sparse"),
         (_disguised_subgraph, "subgraph"),
+        (_shape_arithmetic, "operator Shape is not one that every runtime takes"),
+        (_weights_as(np.int64), "weights 'kernel' are INT64, expected FLOAT"),
+        (_weights_as(np.float64), "weights 'kernel' are DOUBLE, expected FLOAT"),
         (_training_info, "training information"),
         (_external_elsewhere, "external files"),
     ],
