@@ -1,0 +1,168 @@
+"""Measure every engine and precision on this CPU, one 512x512 slice at a time.
+
+    python benchmarks/infer/engines.py --scans .data/pair_lungdx_A0002_siemens/B40f \
+        --trained runs/cells/siemens_wide_B40f-B70f_RadiomicGAN_seed0.onnx \
+        --json benchmarks/results/cpu-engines.json
+
+The full VGG-19 generator has random weights and tells speed only; a trained one with the compact
+encoder (``--trained``) and the packaged model tell errors too. Engines take turns; a time is CPU
+time of the process for one slice, from host to host, the median over rounds. Correctness columns:
+the difference in HU from ONNX Runtime in float32 on real slices (``--slices``), which were
+neither trained on nor calibrated with. Calibration uses ``--calibration``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from full_generator import make_graph, write_model
+from numpy.typing import NDArray
+
+from rgan_sdk.dicom.reader import read_slice
+from rgan_sdk.dicom.series import find_series
+from rgan_sdk.engines.base import Deviation, processor_name, threads
+from rgan_sdk.engines.onnxruntime import OnnxRuntimeEngine
+from rgan_sdk.engines.openvino import OpenVINOEngine
+from rgan_sdk.errors import RganError
+from rgan_sdk.harmonizer import Harmonizer
+from rgan_sdk.model import HarmonizationModel
+from rgan_sdk.quantization import quantize
+from rgan_train.graph import HarmonizationGraph, harmonize_slice
+
+KERNEL = "B40f"
+REFERENCE = "ONNX Runtime fp32"
+
+Image = NDArray[np.float32]
+Run = Callable[[Image], Image]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--scans", type=Path, required=True)
+    parser.add_argument("--trained", type=Path, help="a RadiomicGAN with the compact encoder")
+    parser.add_argument("--calibration", default="18-20", help="numbers of slices")
+    parser.add_argument("--slices", default="22-29", help="numbers of slices")
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--json", type=Path)
+    options = parser.parse_args()
+    calibration = read(options.scans, options.calibration)
+    images = read(options.scans, options.slices)
+    torch.set_num_threads(threads())
+    rows = []
+    with tempfile.TemporaryDirectory() as name:
+        for label, model, graph in models(options.trained, images[0], Path(name)):
+            print(label)
+            runs = engines(model, graph, calibration)
+            rows += measure(label, runs, images, options.rounds)
+    result = {"environment": environment(), "rows": rows}
+    if options.json:
+        options.json.write_text(json.dumps(result, indent=1) + "\n")
+
+
+def read(folder: Path, numbers: str) -> list[Image]:
+    first, last = map(int, numbers.split("-"))
+    (series,) = find_series(folder).series
+    return [read_slice(file.path).hu for file in series.slices[first : last + 1]]
+
+
+def models(
+    trained: Path | None, hu: Image, folder: Path
+) -> list[tuple[str, HarmonizationModel, HarmonizationGraph | None]]:
+    graph = make_graph(hu)
+    full = write_model(graph, folder / "full.onnx", KERNEL)
+    found = [("full VGG-19, random weights", full, graph)]
+    if trained is not None:
+        found.append(("RadiomicGAN, vgg19-compact", HarmonizationModel.open(trained), None))
+    found.append(("packaged b40f-to-b70f", HarmonizationModel.open("b40f-to-b70f"), None))
+    return found
+
+
+def engines(
+    model: HarmonizationModel, graph: HarmonizationGraph | None, calibration: list[Image]
+) -> dict[str, Run]:
+    """Open each engine; one that cannot is left out, and said."""
+    runs: dict[str, Run] = {}
+    if graph is not None:
+        runs["PyTorch eager fp32"] = lambda hu: harmonize_slice(graph, hu)
+    openers: dict[str, Callable[[], Harmonizer]] = {
+        REFERENCE: lambda: Harmonizer(OnnxRuntimeEngine(model, "cpu")),
+        "OpenVINO fp32": lambda: Harmonizer(OpenVINOEngine(model)),
+        "OpenVINO bf16": lambda: Harmonizer(OpenVINOEngine(model, precision="bf16")),
+    }
+    try:
+        # Random weights have no accuracy to keep: all layers run in int8.
+        limit = 1e4 if graph is not None else 10.0
+        made = quantize(model, calibration, limit=limit)
+        print(f"  int8: {len(made.in_int8)} layers; fp32: {made.in_float32}; {made.deviation}")
+        lowered = replace(model, content=made.content, precision="int8")
+        openers["ONNX Runtime int8"] = lambda: Harmonizer(OnnxRuntimeEngine(lowered, "cpu"))
+        openers["OpenVINO int8"] = lambda: Harmonizer(OpenVINOEngine(lowered))
+    except RganError as exc:
+        print(f"  no int8: {exc}")
+    for name, opener in openers.items():
+        try:
+            runs[name] = opener()
+        except RganError as exc:
+            print(f"  no {name}: {exc}")
+    return runs
+
+
+def measure(
+    label: str, runs: dict[str, Run], images: list[Image], rounds: int
+) -> list[dict[str, Any]]:
+    expected = [runs[REFERENCE](hu) for hu in images]
+    deviations = {name: deviation(run, images, expected) for name, run in runs.items()}
+    seconds: dict[str, list[float]] = {name: [] for name in runs}
+    for _ in range(rounds):
+        for name, run in runs.items():
+            start = time.process_time()
+            run(images[0])
+            seconds[name].append(time.process_time() - start)
+    base = statistics.median(seconds[REFERENCE])
+    rows = []
+    for name, times in seconds.items():
+        error = deviations[name]
+        rows.append(
+            {
+                "model": label,
+                "engine": name,
+                "cpu_s_per_slice": round(statistics.median(times), 4),
+                "speed": round(base / statistics.median(times), 2),
+                "max_hu": round(error.max, 4),
+                "p999_hu": round(error.p999, 4),
+                "mean_hu": round(error.mean, 5),
+            }
+        )
+        print(f"  {name:20}", {key: value for key, value in rows[-1].items() if key != "model"})
+    return rows
+
+
+def deviation(run: Run, images: list[Image], expected: list[Image]) -> Deviation:
+    error = np.stack(
+        [np.abs(run(hu) - wanted) for hu, wanted in zip(images, expected, strict=True)]
+    )
+    return Deviation(float(error.max()), float(np.percentile(error, 99.9)), float(error.mean()))
+
+
+def environment() -> dict[str, Any]:
+    names = ("rgan-sdk", "onnxruntime", "openvino", "torch", "numpy")
+    return {
+        "processor": processor_name(),
+        "threads": threads(),
+        **{name: metadata.version(name) for name in names},
+    }
+
+
+if __name__ == "__main__":
+    main()

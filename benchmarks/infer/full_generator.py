@@ -1,0 +1,53 @@
+"""The full VGG-19 generator with random weights: for speed, which does not depend on them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import onnx
+import torch
+from numpy.typing import NDArray
+
+from rgan_sdk.card import CARD_KEY
+from rgan_sdk.hu import HUWindow
+from rgan_sdk.model import HarmonizationModel
+from rgan_train.config_io import recommended
+from rgan_train.graph import HarmonizationGraph, harmonize_slice
+from rgan_train.methods.radiomicgan import build_generator
+from rgan_train.onnx_graph import to_onnx
+
+CHANGE_HU = 30.0
+
+
+def make_graph(hu: NDArray[np.float32]) -> HarmonizationGraph:
+    """Return the generator of ``radiomicgan.toml``, scaled so that it changes a slice visibly."""
+    torch.manual_seed(0)
+    generator = build_generator(recommended("radiomicgan").generator).eval()
+    last = generator.head[-1]
+    torch.nn.init.normal_(last.weight, std=0.01)
+    graph = HarmonizationGraph(generator, HUWindow(-1032.0, 1008.0)).requires_grad_(False)
+    size = len(hu)
+    middle = hu[3 * size // 8 : 5 * size // 8, 3 * size // 8 : 5 * size // 8]
+    change = harmonize_slice(graph, middle) - middle
+    last.weight *= CHANGE_HU / float(np.sqrt(np.square(change).mean()))
+    return graph.eval()
+
+
+def write_model(graph: HarmonizationGraph, path: Path, kernel: str) -> HarmonizationModel:
+    """Write the generator as a model file, with a card that says what it is."""
+    card = replace(
+        HarmonizationModel.open("b40f-to-b70f").card,
+        name="random-vgg19",
+        window=graph.window,
+        multiple=graph.multiple,
+        source_kernels=(kernel,),
+        training_data=(),
+        quality=(),
+        error_bounds={},
+    )
+    converted = to_onnx(graph)
+    onnx.helper.set_model_props(converted, {CARD_KEY: card.to_json()})
+    path.write_bytes(converted.SerializeToString())
+    return HarmonizationModel.open(path)
