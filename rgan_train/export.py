@@ -36,6 +36,9 @@ LIMITS: dict[Precision, float] = {"fp32": 0.05, "fp16": 5.0}
 BOUND_FACTOR = 2.0
 """From the fp16 deviation measured here to what the card allows other runtimes."""
 
+LEAST_BOUND = ErrorBound(max=1.0, p999=0.5)
+"""The card allows at least what rounding to stored values of 1 HU costs anyway."""
+
 MAX_SLICES = 32
 NAME_PATTERN = "[a-z0-9][a-z0-9._-]{0,63}"
 METRICS = {"PSNR, dB": psnr, "SSIM": ssim}
@@ -122,7 +125,10 @@ def export_run(
     except (TrainingError, InferenceError) as exc:
         _write(_with_card(fp32, card), output, parity)
         raise TrainingError(f"{output} was written, but no fp16 file: {exc}") from exc
-    bound = ErrorBound(_round_up(parity16.max), _round_up(parity16.p999))
+    bound = ErrorBound(
+        max(_round_up(parity16.max), LEAST_BOUND.max),
+        max(_round_up(parity16.p999), LEAST_BOUND.p999),
+    )
     card = replace(card, error_bounds={"fp16": bound})
     files: dict[Precision, Exported] = {
         "fp32": _write(_with_card(fp32, card), output, parity),

@@ -17,4 +17,5 @@ def command(model: str, model_sha256: str | None) -> None:
     click.echo(f"sha256      {opened.sha256}")
     click.echo(f"bytes       {len(opened.content)}")
     click.echo(f"parameters  {opened.parameters}")
+    click.echo(f"precision   {opened.precision}")
     click.echo(f"card        {opened.card.to_json()}")

@@ -42,6 +42,7 @@ def test_inspect_shows_the_card(tmp_path):
     result = harmonize("inspect", path)
     assert result.exit_code == 0
     assert '"name": "test-blur"' in result.output
+    assert "precision   fp32" in result.output
     assert harmonize("inspect", path, "--model-sha256", "00").exit_code == 1
 
 
