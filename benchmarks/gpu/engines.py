@@ -22,7 +22,6 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import replace
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -32,20 +31,18 @@ import torch
 from numpy.typing import NDArray
 from torch.utils.flop_counter import FlopCounterMode
 
-from rgan_sdk.card import CARD_KEY
 from rgan_sdk.engines import create_engine, cuda
 from rgan_sdk.engines.tensorrt import TensorRTEngine
 from rgan_sdk.errors import RganError
 from rgan_sdk.harmonizer import Harmonizer
-from rgan_sdk.hu import HUWindow
 from rgan_sdk.model import HarmonizationModel
 from rgan_sdk.phantom import synthetic_slices
-from rgan_train.config_io import recommended
 from rgan_train.graph import HarmonizationGraph, harmonize_slice
-from rgan_train.methods.radiomicgan import build_generator
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "e2e"))
+BENCHMARKS = Path(__file__).resolve().parents[1]
+sys.path[:0] = [str(BENCHMARKS / "e2e"), str(BENCHMARKS / "infer")]
 from copies import multiply
+from full_generator import make_graph, write_model
 
 Batch = NDArray[np.float32]
 Run = Callable[[Batch], Batch]
@@ -56,7 +53,6 @@ COMPILED_BATCHES = (8, 32)
 """Each shape is compiled anew, for most of a minute."""
 SECONDS_PER_ROW = 1.5
 PARITY_SLICES = 4
-CHANGE_HU = 30.0
 KERNEL = "B40f"
 SERIES, SLICES, STACKED = 4, 16, 16
 
@@ -75,27 +71,11 @@ class Bench:
         self.matmul = matmul_rate()
 
     def _write_models(self) -> dict[str, HarmonizationModel]:
-        import onnx
-
-        from rgan_train.onnx_graph import to_onnx
-
-        card = replace(
-            HarmonizationModel.open("b40f-to-b70f").card,
-            name="random-vgg19",
-            window=self.graph.window,
-            multiple=self.graph.multiple,
-            source_kernels=(KERNEL,),
-            error_bounds={},
-        )
-        models = {}
         half = HarmonizationGraph(self.graph.network, self.graph.window).use_float16()
-        for precision, graph in (("fp32", self.graph), ("fp16", half)):
-            converted = to_onnx(graph)
-            onnx.helper.set_model_props(converted, {CARD_KEY: card.to_json()})
-            path = self.folder / f"{precision}.onnx"
-            path.write_bytes(converted.SerializeToString())
-            models[precision] = HarmonizationModel.open(path)
-        return models
+        return {
+            precision: write_model(graph, self.folder / f"{precision}.onnx", KERNEL)
+            for precision, graph in (("fp32", self.graph), ("fp16", half))
+        }
 
     def row(self, run: Run, batch: int) -> dict[str, Any]:
         """Measure one engine with one batch size."""
@@ -251,19 +231,6 @@ def end_to_end(bench: Bench) -> dict[str, Any]:
             "stages_s": {stage: round(busy, 2) for stage, busy in report.stages.items()},
             "passed_over": opened.passed_over,
         }
-
-
-def make_graph(hu: NDArray[np.float32]) -> HarmonizationGraph:
-    """Return the generator with random weights, scaled so that it changes a slice visibly."""
-    torch.manual_seed(0)
-    generator = build_generator(recommended("radiomicgan").generator).eval()
-    last = generator.head[-1]
-    torch.nn.init.normal_(last.weight, std=0.01)
-    graph = HarmonizationGraph(generator, HUWindow(-1032.0, 1008.0)).requires_grad_(False)
-    corner = np.ascontiguousarray(hu[192:320, 192:320])
-    change = harmonize_slice(graph, corner) - corner
-    last.weight *= CHANGE_HU / float(np.sqrt(np.square(change).mean()))
-    return graph.eval()
 
 
 def flops_per_pixel(graph: HarmonizationGraph) -> float:

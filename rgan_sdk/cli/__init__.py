@@ -14,6 +14,7 @@ COMMANDS = {
     "models": "List the packaged models.",
     "inspect": "Show a model's card, hash and graph size.",
     "sample": "Write a synthetic CT series to try things on.",
+    "build": "Build a model's TensorRT plan ahead of time.",
     "bench": "Measure how fast a model runs on this machine.",
     "doctor": "Check what is installed, what works, and how to fix the rest.",
 }

@@ -15,7 +15,14 @@ from numpy.typing import NDArray
 from rgan_sdk.engines import cuda, plans
 from rgan_sdk.engines.base import Engine
 from rgan_sdk.engines.memory import slices_that_fit
-from rgan_sdk.engines.tensorrt_build import SLICES, Profile, Progress, build_plan, profile_for
+from rgan_sdk.engines.tensorrt_build import (
+    SLICES,
+    Profile,
+    Progress,
+    build_plan,
+    profile_for,
+    silent,
+)
 from rgan_sdk.engines.tensorrt_session import Session
 from rgan_sdk.errors import DeviceMemoryError, EngineUnavailableError, InferenceError, RganError
 from rgan_sdk.model import HarmonizationModel
@@ -86,6 +93,7 @@ class TensorRTEngine(Engine):
         super().__init__(model, f"cuda:{self._gpu.index}")
         self._trt = load_tensorrt()
         self._cuda_graph = cuda_graph
+        self._closed = False
         self._session: Session | None = self._open(profile_for(model.card.multiple))
 
     @property
@@ -103,27 +111,33 @@ class TensorRTEngine(Engine):
 
     def close(self) -> None:
         """Release the plan and its device memory."""
-        if self._session is not None:
-            session, self._session = self._session, None
-            session.close()
+        self._closed = True
+        self._release()
 
     def _infer(self, hu: NDArray[np.float32]) -> NDArray[np.float32]:
-        if self._session is None:
+        if self._closed:
             raise InferenceError("the TensorRT engine is closed")
-        height, width = hu.shape[2:]
-        if not self._session.profile.covers(height, width):
-            self._session.close()
-            self._session = None
-            self._session = self._open_for_size(height, width)
+        session = self._session_for(*hu.shape[2:])
         out = np.empty_like(hu)
-        self._session.run(hu, out)
+        session.run(hu, out)
         return out
 
-    def _open_for_size(self, height: int, width: int) -> Session:
-        try:
-            return self._open(profile_for(self.model.card.multiple, height, width))
-        except EngineUnavailableError as exc:
-            raise InferenceError(f"no TensorRT plan for slices of {height}x{width}: {exc}") from exc
+    def _session_for(self, height: int, width: int) -> Session:
+        """Return a session for slices of a size, in place of one for others."""
+        if self._session is None or not self._session.profile.covers(height, width):
+            self._release()
+            try:
+                self._session = self._open(profile_for(self.model.card.multiple, height, width))
+            except EngineUnavailableError as exc:
+                raise InferenceError(
+                    f"no TensorRT plan for slices of {height}x{width}: {exc}"
+                ) from exc
+        return self._session
+
+    def _release(self) -> None:
+        session, self._session = self._session, None
+        if session is not None:
+            session.close()
 
     def _open(self, profile: Profile) -> Session:
         plan = obtain_plan(self._trt, self.model, self._gpu, profile)
@@ -191,7 +205,7 @@ def obtain_plan(
     timings_key = plans.TimingsKey(version, *card)
     cuda.check(cuda.runtime().cudaSetDevice(gpu.index))
     built = build_plan(
-        trt, model.content, profile, progress or _silent, plans.load(timings_key) or b""
+        trt, model.content, profile, progress or silent, plans.load(timings_key) or b""
     )
     seconds = time.perf_counter() - start
     plans.store(timings_key, built.timings)
@@ -215,10 +229,11 @@ def load_tensorrt() -> Any:
             f"TensorRT cannot be loaded ({exc}); install it anew: pip uninstall -y tensorrt, then "
             f"{INSTALL}"
         ) from exc
-    version = re.match(r"(\d+)\.(\d+)", trt.__version__)
+    found = getattr(trt, "__version__", "without a version")
+    version = re.match(r"(\d+)\.(\d+)", found)
     if version is None or (int(version[1]), int(version[2])) < OLDEST:
         raise EngineUnavailableError(
-            f"TensorRT {trt.__version__} is too old; {'.'.join(map(str, OLDEST))} or newer is "
+            f"TensorRT {found} is too old; {'.'.join(map(str, OLDEST))} or newer is "
             f"needed: {INSTALL} --upgrade"
         )
     return trt
@@ -226,7 +241,3 @@ def load_tensorrt() -> Any:
 
 def _find_device(device: str) -> cuda.Device:
     return cuda.find_device("cuda:0" if device == "auto" else device)
-
-
-def _silent(phase: str, share: float) -> None:
-    """Report nothing."""

@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import math
 import re
+import signal
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
@@ -69,6 +71,10 @@ def profile_for(multiple: int, height: int = SIZE, width: int = SIZE) -> Profile
     return Profile((1, multiple, multiple), largest, largest)
 
 
+def silent(phase: str, share: float) -> None:
+    """Report nothing of a build."""
+
+
 class Built(NamedTuple):
     """A serialized plan, and what TensorRT measured while it chose kernels."""
 
@@ -80,7 +86,7 @@ def build_plan(
     trt: Any,
     content: bytes,
     profile: Profile,
-    progress: Progress = lambda phase, share: None,
+    progress: Progress = silent,
     timings: bytes = b"",
 ) -> Built:
     """Build a plan for the current device.
@@ -102,7 +108,7 @@ def build_plan(
         If TensorRT does not take the model, or fails to build it.
     """
     logger = make_logger(trt)
-    builder = trt.Builder(logger)
+    builder = created(trt.Builder, logger)
     network = builder.create_network(1 << int(trt.NetworkDefinitionCreationFlag.STRONGLY_TYPED))
     _parse(trt, content, network, logger)
     config = builder.create_builder_config()
@@ -112,10 +118,11 @@ def build_plan(
     if measured is None or not config.set_timing_cache(measured, False):
         measured = config.create_timing_cache(b"")
         config.set_timing_cache(measured, False)
-    monitor = config.progress_monitor = _make_monitor(trt, progress)
-    plan = builder.build_serialized_network(network, config)
-    if monitor.interrupted is not None:
-        raise monitor.interrupted
+    with _held_interrupts() as interrupted:
+        monitor = config.progress_monitor = _make_monitor(trt, progress, interrupted)
+        plan = builder.build_serialized_network(network, config)
+    if monitor.error is not None:
+        raise monitor.error
     if plan is None:
         raise EngineUnavailableError(_build_failure(trt, logger.errors))
     return Built(bytes(plan), bytes(config.get_timing_cache().serialize()))
@@ -134,6 +141,24 @@ def make_logger(trt: Any) -> Any:
                 self.errors.append(message)
 
     return Logger()
+
+
+def created(kind: Any, logger: Any) -> Any:
+    """Return a new builder or runtime of TensorRT.
+
+    Raises
+    ------
+    EngineUnavailableError
+        If TensorRT makes none.
+    """
+    try:
+        return kind(logger)
+    except TypeError as exc:  # how its bindings say so
+        told = "; ".join(logger.errors[-2:]) or str(exc)
+        raise EngineUnavailableError(
+            f"TensorRT does not work with this GPU and driver ({told}); update the driver, or use "
+            "--engine onnxruntime"
+        ) from exc
 
 
 def _parse(trt: Any, content: bytes, network: Any, logger: Any) -> None:
@@ -172,30 +197,55 @@ def _build_failure(trt: Any, errors: list[str]) -> str:
     return f"TensorRT {trt.__version__} cannot build this model: {last}; use --engine onnxruntime"
 
 
-def _make_monitor(trt: Any, progress: Progress) -> Any:
-    """Return a progress monitor. Ctrl-C arrives in it, as the builder holds the main thread."""
+@contextmanager
+def _held_interrupts() -> Iterator[threading.Event]:
+    """Keep Ctrl-C until the end, and tell of it: TensorRT would swallow KeyboardInterrupt."""
+    interrupted = threading.Event()
+    held = [
+        number
+        for number in (signal.SIGINT, signal.SIGTERM)
+        if threading.current_thread() is threading.main_thread()
+        and signal.getsignal(number) is signal.default_int_handler
+    ]
+    for number in held:
+        signal.signal(number, lambda *_: interrupted.set())
+    try:
+        yield interrupted
+    finally:
+        for number in held:
+            signal.signal(number, signal.default_int_handler)
+    if interrupted.is_set():
+        raise KeyboardInterrupt
 
+
+def _make_monitor(trt: Any, progress: Progress, interrupted: threading.Event) -> Any:
     class Monitor(trt.IProgressMonitor):  # type: ignore[misc]
         def __init__(self) -> None:
             trt.IProgressMonitor.__init__(self)
-            self.interrupted: BaseException | None = None
+            self.error: Exception | None = None
             self._phases = Phases()
 
         def phase_start(self, phase: str, parent: str | None, steps: int) -> None:
-            self._guarded(self._phases.start, phase, parent, steps)
+            self._report(self._phases.start, phase, parent, steps)
 
         def step_complete(self, phase: str, step: int) -> bool:
-            self._guarded(self._phases.step, phase, step)
-            return self.interrupted is None
+            self._report(self._phases.step, phase, step)
+            return not self._is_ending()
 
         def phase_finish(self, phase: str) -> None:
-            self._guarded(self._phases.finish, phase)
+            self._report(self._phases.finish, phase)
 
-        def _guarded(self, change: Callable[..., tuple[str, float]], *arguments: Any) -> None:
+        def _is_ending(self) -> bool:
+            return self.error is not None or interrupted.is_set()
+
+        def _report(self, change: Callable[..., tuple[str, float]], *arguments: Any) -> None:
+            where = change(*arguments)
+            if self._is_ending():  # the phases that are broken off count as finished
+                return
             try:
-                progress(*change(*arguments))
-            except BaseException as exc:  # an exception must not pass through TensorRT
-                self.interrupted = exc
+                progress(*where)
+            except Exception as exc:  # it must not pass through TensorRT
+                self.error = exc
 
     return Monitor()
 

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rgan_sdk.engines import cuda
-from rgan_sdk.engines.tensorrt_build import OUT_OF_MEMORY, Profile, make_logger
+from rgan_sdk.engines.tensorrt_build import OUT_OF_MEMORY, Profile, created, make_logger
 from rgan_sdk.errors import DeviceMemoryError, InferenceError
 from rgan_sdk.model import INPUT_NAME, OUTPUT_NAME
 
@@ -52,6 +52,8 @@ class Session:
         If the plan or its buffers do not fit the device's memory.
     InferenceError
         If TensorRT does not load the plan.
+    EngineUnavailableError
+        If it works not at all with this device.
     """
 
     def __init__(
@@ -65,7 +67,7 @@ class Session:
         self._memory = _Memory(self._cuda)
         cuda.check(self._cuda.cudaSetDevice(index))
         self._logger = make_logger(trt)
-        self._runtime = trt.Runtime(self._logger)
+        self._runtime = created(trt.Runtime, self._logger)
         self._engine = self._made(self._runtime.deserialize_cuda_engine(plan))
         strategy = trt.ExecutionContextAllocationStrategy.USER_MANAGED
         self._context = self._made(self._engine.create_execution_context(strategy))
