@@ -148,9 +148,10 @@ class FeatureExtractor:
         columns = {name: column for column, name in enumerate(self.names)}
         values = np.full((len(masks), len(columns)), np.nan)
         found = self._by_sharing if self._shares_filters else self._one_by_one
-        for number, name, value in found(image, masks):
-            if name in columns:
-                values[number, columns[name]] = value
+        with np.errstate(divide="ignore", invalid="ignore"):
+            for number, name, value in found(image, masks):
+                if name in columns:
+                    values[number, columns[name]] = value
         return values
 
     @property
@@ -167,6 +168,8 @@ class FeatureExtractor:
         boxes = [_bounding_box(mask) for mask in masks]
         for filter_name, filtered, settings in self._filtered(image):
             hu = sitk.GetArrayViewFromImage(filtered)
+            if not np.isfinite(hu).all():
+                continue  # square and logarithm divide by the slice's largest |HU|
             regions = [
                 Region(np.ascontiguousarray(hu[box]), np.ascontiguousarray(mask[box]))
                 for mask, box in zip(masks, boxes, strict=True)

@@ -15,6 +15,7 @@ from support.runs import harmonize, new_series, read_report
 
 from rgan_sdk.dicom.reader import read_slice
 from rgan_sdk.dicom.sample import write_sample_series
+from rgan_sdk.engines import openvino
 from rgan_sdk.errors import ConfigurationError
 from rgan_sdk.harmonizer import Harmonizer
 from rgan_sdk.pipeline import harmonize_directory
@@ -277,6 +278,27 @@ def test_an_absent_device_or_engine_is_exit_code_1(run, source):
     result, _, _ = run(source, "--engine", "warp")
     assert result.exit_code == 1
     assert "valid are auto, tensorrt, onnxruntime, openvino, identity" in result.output
+
+
+def test_the_engine_and_why_no_faster_one_is_told(run, source, monkeypatch):
+    monkeypatch.setattr(openvino, "why_not", lambda device: "not today")
+    result, report, _ = run(source, "--device", "cpu")
+    assert result.exit_code == 0
+    assert "test-blur on onnxruntime" in result.output
+    assert "not openvino on cpu: not today" in result.output
+    assert report["engine"]["name"] == "onnxruntime"
+    assert report["engine"]["passed_over"] == ["openvino on cpu: not today"]
+    assert report["engine"]["deviation_hu"] is None
+
+
+def test_precision_and_deviation_stand_in_the_report(run, source):
+    result, report, _ = run(source, "--engine", "openvino")
+    assert result.exit_code == 0
+    assert report["engine"]["precision"] == "fp32"
+    assert 0 <= report["engine"]["deviation_hu"]["p999"] < 0.05
+    assert json.loads(report["engine"]["configuration"])["precision"] == "fp32"
+    assert run(source, "--engine", "onnxruntime", "--precision", "bf16")[0].exit_code == 1
+    assert run(source, "--precision", "fp4")[0].exit_code == 2
 
 
 def test_wrong_usage_is_exit_code_2(source, tmp_path, model):

@@ -295,6 +295,12 @@ def test_a_filter_that_does_not_apply_leaves_nan(default):
     np.testing.assert_array_equal(np.isnan(values), expected)
 
 
+def test_filters_that_divide_by_the_slice_leave_nan_on_zeros(default):
+    values = default.extract(np.zeros((64, 64), np.float32), SPACING, [box((4, 12), (4, 12))])[0]
+    expected = [name.startswith(("square_", "logarithm_")) for name in default.names]
+    np.testing.assert_array_equal(np.isnan(values), expected)
+
+
 def test_names(default):
     filters = [
         "original",

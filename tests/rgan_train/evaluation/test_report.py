@@ -64,6 +64,18 @@ def test_agreement_reads_back_bit_equal(evaluation, folder):
         assert row["feature"].startswith(f"{row['filter']}_{row['class']}_")
 
 
+def test_agreement_holds_intervals_and_icc(evaluation, folder):
+    rows = read_csv(folder / "agreement.csv")
+    assert any(row["icc"] for row in rows)
+    for row in rows:
+        found = evaluation.agreement(row["group"], row["method"])
+        number = NAMES.index(row["feature"])
+        expected = [*found.ccc_interval[number], found.icc[number], *found.icc_interval[number]]
+        columns = ("ccc_low", "ccc_high", "icc", "icc_low", "icc_high")
+        written = [float(row[column] or "nan") for column in columns]
+        assert np.array_equal(written, expected, equal_nan=True)
+
+
 def test_features_read_back_bit_equal(evaluation, folder):
     rows = read_csv(folder / "features.csv.gz")
     table = evaluation.table
@@ -120,6 +132,21 @@ def test_the_page_needs_nothing_else(folder):
     assert "Content-Security-Policy" in html
     for forbidden in ("http://", "https://", 'src="', "@import", "url("):
         assert forbidden not in html.replace("http://www.w3.org/2000/svg", ""), forbidden
+
+
+def test_what_could_not_be_measured_for_any_method_is_no_column(evaluation, tmp_path):
+    quality = {
+        name: replace(one, noise_power=None, edge_rise_mm=None)
+        for name, one in evaluation.quality.items()
+    }
+    changed = replace(evaluation, quality=quality)
+    write_report(changed, tmp_path)
+    table = next(table for table in make_tables(changed) if table.name == "quality")
+    text = to_markdown(table)
+    assert "PSNR" in text
+    assert "noise power distance, dB" not in text
+    assert "edge rise" not in text.partition("\n\n")[2]
+    assert "<h2" in (tmp_path / "report.html").read_text()
 
 
 def test_what_could_not_be_measured(evaluation, tmp_path):
