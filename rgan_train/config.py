@@ -13,7 +13,9 @@ from typing import Literal
 
 from rgan_train.method_config import (
     ChoeConfig,
+    CompactConfig,
     CurriculumConfig,
+    DistillationConfig,
     GANaiConfig,
     HistogramConfig,
     LinearConfig,
@@ -250,8 +252,10 @@ class Config:
     choe: ChoeConfig = field(default_factory=ChoeConfig)
     ganai: GANaiConfig = field(default_factory=GANaiConfig)
     stan_ct: StanCTConfig = field(default_factory=StanCTConfig)
+    compact: CompactConfig = field(default_factory=CompactConfig)
     linear: LinearConfig = field(default_factory=LinearConfig)
     histogram: HistogramConfig = field(default_factory=HistogramConfig)
+    distillation: DistillationConfig = field(default_factory=DistillationConfig)
 
     def to_json(self) -> str:
         """Return the configuration as JSON text."""

@@ -172,6 +172,12 @@ def _training_data(config: Config) -> TrainingData:
     return TrainingData(data.name, data.licence, data.citation)
 
 
+def _taught_on(run: RunFolder) -> tuple[TrainingData, ...]:
+    """Return the data that a distilled run's teacher was trained on."""
+    teacher = run.provenance().get("teacher", {})
+    return tuple(TrainingData(**data) for data in teacher.get("training_data", ()))
+
+
 def _measure(
     samples: list[PairedSample], outputs: Images, window: HUWindow, data: str
 ) -> tuple[Quality, ...]:
@@ -208,7 +214,7 @@ def _make_card(
         target_kernel=target,
         manufacturers=tuple(run.provenance().get("manufacturers", ())),
         multiple=graph.multiple,
-        training_data=(training_data,),
+        training_data=tuple(dict.fromkeys((training_data, *_taught_on(run)))),
         quality=quality,
         error_bounds={},
         intended_use=INTENDED_USE,

@@ -8,7 +8,7 @@ from typing import Any, Literal
 from rgan_sdk.errors import ConfigurationError
 
 MethodName = Literal[
-    "radiomicgan", "physics+gan", "choe", "ganai", "stan_ct", "linear", "histogram"
+    "radiomicgan", "physics+gan", "choe", "ganai", "stan_ct", "compact", "linear", "histogram"
 ]
 
 
@@ -131,6 +131,24 @@ class StanCTConfig:
 
 
 @dataclass(frozen=True)
+class CompactConfig:
+    """The small residual CNN for a CPU.
+
+    Attributes
+    ----------
+    channels, layers
+        Convolutions at full resolution: one of 5x5 pixels, then of 3x3.
+    """
+
+    channels: int = 16
+    layers: int = 7
+
+    def __post_init__(self) -> None:
+        require(self.channels >= 1, "compact.channels", self.channels, "1 or more")
+        require(self.layers >= 2, "compact.layers", self.layers, "2 or more")
+
+
+@dataclass(frozen=True)
 class LinearConfig:
     """The linear filter.
 
@@ -167,6 +185,24 @@ class HistogramConfig:
 
     def __post_init__(self) -> None:
         require(self.segments >= 1, "histogram.segments", self.segments, "1 or more")
+
+
+@dataclass(frozen=True)
+class DistillationConfig:
+    """What a student of ``rgan-train distill`` learns from.
+
+    Attributes
+    ----------
+    teacher_weight
+        Share of the teacher's output in the target of the training slices; the rest is the
+        real target.
+    """
+
+    teacher_weight: float = 0.5
+
+    def __post_init__(self) -> None:
+        weight = self.teacher_weight
+        require(0 <= weight <= 1, "distillation.teacher_weight", weight, "from 0 to 1")
 
 
 def require(condition: bool, name: str, value: Any, expected: str) -> None:

@@ -230,7 +230,8 @@ def make_sampler(
 def _read_hu(path: Path, shape: tuple[int, int]) -> NDArray[np.float32]:
     from rgan_sdk.dicom.reader import read_slice
 
-    hu = read_slice(path).hu
+    # What a teacher made of a slice is kept as an array (rgan_train.distillation).
+    hu = np.load(path, allow_pickle=False) if path.suffix == ".npy" else read_slice(path).hu
     if hu.shape != shape:
         raise TrainingError(f"{path}: {hu.shape} pixels, expected {shape}; did the file change?")
     if not np.isfinite(hu).all():

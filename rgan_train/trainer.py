@@ -89,7 +89,7 @@ def fit(job: Job, report: Callable[[Report], None]) -> Outcome:
         If the folder holds another run, a loss is no longer finite, or a checkpoint
         can't be used.
     """
-    _check_folder(job)
+    check_folder(job)
     fabric = make_fabric(job.devices, job.config.training.precision)
     fabric.launch()
     run = _Run(fabric, job, report)
@@ -292,8 +292,14 @@ class _Run:
             self.fabric.strategy.precision.load_state_dict(self.state.scaler)
 
 
-def _check_folder(job: Job) -> None:
-    """Refuse a folder that is not what it should be, before any process is started."""
+def check_folder(job: Job) -> None:
+    """Refuse a folder that is not what it should be, before any process is started.
+
+    Raises
+    ------
+    TrainingError
+        If it holds another run, or none to resume.
+    """
     if job.resume:
         job.run.check_resumable(job.config, job.dataset.sha256())
     elif job.run.exists():

@@ -12,6 +12,7 @@ COMMANDS = {
     "pair": "Find series of one scan with different kernels.",
     "simulate": "Make from one series what another kernel would roughly have given.",
     "fit": "Train a model on listed pairs.",
+    "distill": "Train a small, fast model on what a large one makes of listed pairs.",
     "export": "Write a trained model as ONNX, fp32 and fp16.",
     "windows": "Draw the HU window that a run trained on, epoch by epoch.",
     "cam": "Show where the discriminator sees that a slice is harmonized.",

@@ -109,10 +109,11 @@ def command(
     with show_progress() as report:
         outcome = fit(Job(config, dataset, pairs, folder, resume, devices, vgg_weights), report)
     if outcome.is_main:
-        _conclude(outcome, run)
+        conclude(outcome, run)
 
 
-def _conclude(outcome: Outcome, run: Path) -> None:
+def conclude(outcome: Outcome, run: Path) -> None:
+    """Say how a run ended, and what comes next."""
     state = outcome.state
     if outcome.status == "interrupted":
         click.echo(

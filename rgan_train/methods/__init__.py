@@ -8,6 +8,7 @@ from rgan_train.config_io import differences
 from rgan_train.method_config import MethodName
 from rgan_train.methods.base import Method
 from rgan_train.methods.choe import Choe
+from rgan_train.methods.compact import Compact
 from rgan_train.methods.ganai import GANai
 from rgan_train.methods.histogram import Histogram
 from rgan_train.methods.linear import Linear
@@ -21,6 +22,7 @@ METHODS: dict[MethodName, type[Method]] = {
     "choe": Choe,
     "ganai": GANai,
     "stan_ct": StanCT,
+    "compact": Compact,
     "linear": Linear,
     "histogram": Histogram,
 }

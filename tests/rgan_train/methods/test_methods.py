@@ -17,9 +17,12 @@ from rgan_train.method_config import MethodName
 from rgan_train.methods import METHODS
 from rgan_train.trainer import Job, fit
 
-TRAINED = ("radiomicgan", "physics+gan", "choe", "ganai", "stan_ct")
+TRAINED = ("radiomicgan", "physics+gan", "choe", "ganai", "stan_ct", "compact")
 FITTED = ("linear", "histogram")
-SMALL = ("choe.channels=4", "linear.taps=7", "histogram.segments=8", "ganai.phase_steps=2")
+SMALL = (
+    *("choe.channels=4", "compact.channels=4", "linear.taps=7", "histogram.segments=8"),
+    "ganai.phase_steps=2",
+)
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,90 @@
+"""``rgan-train distill``: a small, fast model that learns from a large one."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from rgan_train.cli.extra import require_train_extra
+
+EXAMPLES = """\b
+Examples:
+  rgan-train distill b40f-to-b70f.onnx pairs.csv -o runs/student
+  rgan-train distill b40f-to-b70f.onnx pairs.csv -o runs/student --resume
+  rgan-train export runs/student -o student.onnx"""
+
+_FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
+
+
+@click.command(epilog=EXAMPLES)
+@click.argument("model", metavar="MODEL")
+@click.argument("pairs", metavar="PAIRS.csv", type=_FILE)
+@click.option(
+    "-o",
+    "--output",
+    "run",
+    metavar="RUN",
+    required=True,
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Folder of the run: the teacher's outputs, and what `fit` writes.",
+)
+@click.option("--config", "config_file", metavar="F.toml", type=_FILE, help="Configuration.")
+@click.option(
+    "--set",
+    "assignments",
+    metavar="TABLE.KEY=VALUE",
+    multiple=True,
+    help="Change one value of the configuration; may be repeated.",
+)
+@click.option("--resume", is_flag=True, help="Go on with the run in RUN.")
+def command(
+    model: str,
+    pairs: Path,
+    run: Path,
+    config_file: Path | None,
+    assignments: tuple[str, ...],
+    resume: bool,
+) -> None:
+    """Train a small student on what MODEL, a file or a packaged name, makes of PAIRS.csv.
+
+    The student has the teacher's kernels and HU range. Where --config and --set say nothing
+    else it is a compact network that suits a CPU. RUN is a run as `fit` makes it.
+    """
+    require_train_extra()
+
+    from rgan_sdk.model import HarmonizationModel
+    from rgan_train.cli.fit import conclude
+    from rgan_train.cli.progress import show_progress
+    from rgan_train.config_io import override, override_from_text, read_toml
+    from rgan_train.data import load_dataset
+    from rgan_train.distillation import TaughtRun, check_student, student_settings, teach
+    from rgan_train.pairs_csv import read_pairs
+    from rgan_train.trainer import Job, fit
+
+    teacher = HarmonizationModel.open(model)
+    folder = TaughtRun(run, teacher)
+    config = folder.config() if resume and not config_file else student_settings(teacher.card)
+    if config_file is not None:
+        config = read_toml(config_file, config)
+    config = override_from_text(config, assignments)
+    listed = read_pairs(pairs)
+    check_student(config, teacher.card, listed)
+    dataset = load_dataset(listed, config.data)
+    direction = {
+        "source_kernel": dataset.source_kernel,
+        "target_kernel": dataset.target_kernel,
+    }
+    config = override(config, {"data": direction})
+    with click.progressbar(length=0, label="teacher", file=sys.stderr) as bar:
+
+        def show(done: int, total: int) -> None:
+            bar.length = total
+            bar.update(done - bar.pos)
+
+        job, score = teach(Job(config, dataset, pairs, folder, resume), folder, show)
+    click.echo(f"teacher {teacher.card.name}: validation PSNR {score:.2f} dB")
+    with show_progress() as report:
+        outcome = fit(job, report)
+    conclude(outcome, run)

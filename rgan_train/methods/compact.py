@@ -1,0 +1,31 @@
+"""A small residual CNN for a CPU, trained with an L1 loss. Ours."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from rgan_train.config import Config
+from rgan_train.methods.base import Method
+from rgan_train.networks.base import HarmonizationNetwork
+from rgan_train.networks.compact import CompactCNN
+
+
+class Compact(Method):
+    """A residual CNN of few channels and a mean absolute error."""
+
+    losses: ClassVar[tuple[str, ...]] = ("G_L1",)
+    settings: ClassVar[tuple[str, ...]] = ("optimizer", "compact")
+
+    @staticmethod
+    def build_network(config: Config) -> HarmonizationNetwork:
+        """Return the network with random weights; the last layer starts at zero."""
+        return CompactCNN(config.compact.channels, config.compact.layers)
+
+    def step(self, real_a: Tensor, real_b: Tensor) -> Tensor:
+        """Train on one batch ``[N, 1, H, W]``."""
+        loss = (self._wrapped_g(real_a) - real_b).abs().mean()
+        self.train_generator(loss)
+        return torch.stack([loss]).detach()
