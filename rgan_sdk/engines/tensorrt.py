@@ -91,6 +91,10 @@ class TensorRTEngine(Engine):
     ) -> None:
         self._gpu = usable_device(device)
         super().__init__(model, f"cuda:{self._gpu.index}")
+        if self.precision == "int8":
+            raise EngineUnavailableError(
+                f"{model.source}: int8 files are for CPUs; use the float16 file with TensorRT"
+            )
         self._trt = load_tensorrt()
         self._cuda_graph = cuda_graph
         self._closed = False

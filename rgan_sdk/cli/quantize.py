@@ -1,0 +1,194 @@
+"""``rgan-harmonize quantize``: an int8 model, calibrated on the user's own slices."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+import click
+
+from rgan_sdk.cli.options import FILE, FOLDER, any_kernel_option
+
+if TYPE_CHECKING:
+    from rgan_sdk.card import ModelCard
+    from rgan_sdk.dicom.series import Series, SliceFile
+    from rgan_sdk.quantization import QuantizedModel
+
+EPILOG = """\b
+Examples:
+  rgan-harmonize quantize b40f-to-b70f scans -o b40f-to-b70f.int8.onnx
+  rgan-harmonize quantize my-model.onnx scans/a scans/b -o my-model.int8.onnx --slices 64
+  rgan-harmonize quantize my-model.onnx scans -o my-model.int8.onnx --limit 5
+
+Choose scans like those to be harmonized. Nothing of the slices is kept but the range of each
+layer's values. The float32 weights stay in FILE. A lower --limit is slower and more exact."""
+
+
+@click.command(epilog=EPILOG)
+@click.argument("model", metavar="MODEL")
+@click.argument("sources", metavar="SERIES...", nargs=-1, required=True, type=FOLDER)
+@click.option(
+    "-o",
+    "--output",
+    required=True,
+    type=FILE,
+    metavar="FILE",
+    help="The int8 model, named .onnx; its folder must exist.",
+)
+@click.option(
+    "--slices",
+    type=click.IntRange(1, 256),
+    default=32,
+    show_default=True,
+    help="To calibrate on, evenly from all series.",
+)
+@click.option(
+    "--limit",
+    type=click.FloatRange(0, 10, min_open=True),
+    default=10,
+    show_default=True,
+    metavar="HU",
+    help="99.9 % of the pixels stay this close to the float32 model; layers that would break it "
+    "stay in float32.",
+)
+@any_kernel_option
+def command(
+    model: str, sources: tuple[Path, ...], output: Path, slices: int, limit: float, any_kernel: bool
+) -> None:
+    """Make an int8 model of MODEL, a float32 file or packaged name, for CPUs.
+
+    It is calibrated on CT slices in the folders SERIES, whose kernel MODEL must take, and compared
+    with MODEL on them.
+    """
+    from rgan_sdk.dicom.reader import read_slice
+    from rgan_sdk.model import HarmonizationModel
+    from rgan_sdk.quantization import quantize
+
+    started = time.monotonic()
+    _check_output(output, model)
+    opened = HarmonizationModel.open(model)
+    files = _spread(_find_slices(sources, opened.card, any_kernel), slices)
+    with _Steps() as steps:
+        images = []
+        for number, file in enumerate(files, start=1):
+            images.append(read_slice(file.path, file.stamp).hu)
+            steps("reading", number, len(files))
+        quantized = quantize(opened, images, limit=limit, on_step=steps)
+    sha256 = _write(output, quantized.content)
+    _print(output, quantized, sha256, len(files))
+    click.echo(f"took {time.monotonic() - started:.0f} s")
+
+
+def _check_output(output: Path, model: str) -> None:
+    """Refuse, before minutes of work, a file that could not or should not be written."""
+    if output.suffix != ".onnx":
+        raise click.BadParameter(f"{output}: a model file must be named .onnx")
+    if not output.absolute().parent.is_dir():
+        raise click.BadParameter(f"there is no folder {output.parent} for {output.name}")
+    if output.exists() and Path(model).exists() and output.samefile(model):
+        raise click.BadParameter(f"{output} is MODEL itself, which is not overwritten")
+
+
+def _find_slices(sources: tuple[Path, ...], card: ModelCard, any_kernel: bool) -> list[SliceFile]:
+    """Return all slices that the model takes; say which series are left aside, and why."""
+    from rgan_sdk.cli.tables import as_text
+    from rgan_sdk.errors import IneligibleError
+    from rgan_sdk.planning import make_plan
+
+    chosen: list[Series] = []
+    others: list[str] = []
+    for source in sources:
+        plan = make_plan(source, card, any_kernel=any_kernel)
+        chosen += plan.chosen
+        others += [
+            f"{source}: series {entry.series_instance_uid}, {entry.slices} slices: {entry.reason}"
+            for entry in plan.report.series
+        ]
+    others = [as_text(line).plain for line in others]
+    if not chosen:
+        found = "\n  ".join(others) or "no CT series"
+        raise IneligibleError(f"no slices to calibrate on; found:\n  {found}")
+    for line in others:
+        click.echo(f"skipped {line}", err=True)
+    return [file for series in chosen for file in series.slices]
+
+
+def _spread(files: list[SliceFile], count: int) -> list[SliceFile]:
+    import numpy as np
+
+    numbers = np.linspace(0, len(files) - 1, min(count, len(files))).round().astype(int)
+    return [files[number] for number in numbers]
+
+
+def _write(output: Path, content: bytes) -> str:
+    """Write a file whole or not at all, and open it as a user would; return its sha256."""
+    from rgan_sdk.errors import OutputError
+    from rgan_sdk.model import HarmonizationModel
+
+    temporary = output.with_name(f".{output.name}.unfinished")
+    try:
+        temporary.write_bytes(content)
+        written = HarmonizationModel.open(temporary)
+        temporary.replace(output)
+    except OSError as exc:
+        raise OutputError(f"{output}: cannot be written ({exc.strerror})") from exc
+    finally:
+        temporary.unlink(missing_ok=True)
+    return written.sha256
+
+
+def _print(output: Path, quantized: QuantizedModel, sha256: str, slices: int) -> None:
+    layers = len(quantized.in_int8) + len(quantized.in_float32)
+    bound = quantized.bound
+    click.echo(
+        f"{output}: int8 in {len(quantized.in_int8)} of {layers} convolutions, "
+        f"{len(quantized.content) / 1e6:.2f} MB\n"
+        f"  sha256 {sha256}\n"
+        f"deviation from float32 on {slices} slices and the self-test's: {quantized.deviation}\n"
+        f"the card allows max {bound.max:g}, p99.9 {bound.p999:g} HU\n"
+        "in float32:"
+    )
+    for name, reason in quantized.in_float32.items():
+        click.echo(f"  {name}: {reason}")
+
+
+class _Steps:
+    """Shows steps on standard error: a bar on a terminal, a line for each kind elsewhere."""
+
+    def __init__(self) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+        from rich.progress import TimeElapsedColumn as Elapsed
+
+        console = Console(stderr=True)
+        self._lines = not console.is_terminal
+        self._bar = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            Elapsed(),
+            console=console,
+            disable=self._lines,
+        )
+        self._task = self._bar.add_task("")
+        self._what = ""
+
+    def __call__(self, what: str, done: int, total: int) -> None:
+        if self._lines and what != self._what:
+            click.echo(f"{what}: {total} slices", err=True)
+        self._what = what
+        self._bar.update(self._task, description=what, completed=done, total=total)
+
+    def __enter__(self) -> Self:
+        self._bar.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._bar.stop()

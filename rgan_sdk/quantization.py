@@ -1,0 +1,271 @@
+"""An int8 model from a float32 one, calibrated on slices. Arrays in, bytes out; knows no DICOM.
+
+Each tensor gets the range that it has on the slices and on those of the engines' self-test. Where
+the result is too far from the float32 model on all of them, the layers that do most harm by
+themselves stay in float32, one after the other.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+
+from rgan_sdk.card import CARD_KEY, ErrorBound
+from rgan_sdk.engines.acceptance import SLICES, self_test_slices
+from rgan_sdk.engines.base import Deviation
+from rgan_sdk.engines.onnxruntime import OnnxRuntimeEngine
+from rgan_sdk.errors import AccuracyError, ConfigurationError, InferenceError, ModelError
+from rgan_sdk.harmonizer import Harmonizer
+from rgan_sdk.model import INPUT_NAME, HarmonizationModel
+from rgan_sdk.quantized_graph import (
+    Range,
+    insert_quantization,
+    quantizable_layers,
+    quantized_tensors,
+)
+
+LIMIT_HU: Final = 10.0
+"""How far 99.9 % of the pixels may be from the float32 model; the card allows no more."""
+
+BOUND_FACTOR: Final = 2.0
+"""From the deviation measured here to what the card allows other runtimes and slices."""
+
+RANKING_SLICES: Final = 4
+
+Images = Sequence[NDArray[np.float32]]
+OnStep = Callable[[str, int, int], None]
+"""Called with what is being done, how many steps of it are done, and of how many."""
+
+
+@dataclass(frozen=True)
+class QuantizedModel:
+    """An int8 model, and how far it is from the float32 model.
+
+    Attributes
+    ----------
+    content
+        The ONNX file's bytes; its card states ``error_bounds["int8"]``.
+    deviation
+        On the calibration slices and those of the self-test, with ONNX Runtime on this CPU.
+    bound
+        What the card allows.
+    in_int8
+        The layers that run in int8, by the names of their weights.
+    in_float32
+        The other ones, and why.
+    """
+
+    content: bytes
+    deviation: Deviation
+    bound: ErrorBound
+    in_int8: tuple[str, ...]
+    in_float32: dict[str, str]
+
+
+def quantize(
+    model: HarmonizationModel,
+    slices: Images,
+    *,
+    limit: float = LIMIT_HU,
+    on_step: OnStep = lambda what, done, total: None,
+) -> QuantizedModel:
+    """Make an int8 model.
+
+    Parameters
+    ----------
+    model
+        A float32 model.
+    slices
+        ``[H, W]`` float32 HU, such as the model will be used on. None of them gets into the file.
+    limit
+        In HU: 99.9 % of the pixels must be this close to the float32 model.
+
+    Raises
+    ------
+    ConfigurationError
+        If the model is not in float32, or there are no slices.
+    ModelError
+        If it has no layers to run in int8.
+    AccuracyError
+        If not even one layer in int8 keeps the limit.
+    EngineUnavailableError
+        If ONNX Runtime is not installed.
+    """
+    if model.precision != "fp32":
+        raise ConfigurationError(
+            f"{model.source} is {model.precision}; int8 models are made from the float32 file"
+        )
+    if not slices:
+        raise ConfigurationError("no slices to calibrate on; give at least one")
+    layers = quantizable_layers(onnx.load_model_from_string(model.content))
+    candidates = [name for name, reason in layers.items() if not reason]
+    if not candidates:
+        raise ModelError(f"{model.source}: no layer that int8 would make faster; use it as it is")
+    trial = _Trial(model, slices, candidates, on_step)
+    chosen, deviation, harm = _choose(trial, candidates, limit)
+    reasons = {name: f"alone in int8 p99.9 {error:.2f} HU" for name, error in harm.items()}
+    bound = ErrorBound(_round_up(deviation.max), min(_round_up(deviation.p999), LIMIT_HU))
+    return QuantizedModel(
+        content=_with_bound(trial.graph(chosen), model, bound).SerializeToString(),
+        deviation=deviation,
+        bound=bound,
+        in_int8=tuple(chosen),
+        in_float32={name: layers[name] or reasons[name] for name in layers if name not in chosen},
+    )
+
+
+def _choose(
+    trial: _Trial, candidates: Collection[str], limit: float
+) -> tuple[list[str], Deviation, dict[str, float]]:
+    """Leave the worst layers out until the limit is kept; also return how bad each is."""
+    chosen = list(candidates)
+    harm: dict[str, float] = {}
+    while True:
+        # A few slices show that the limit is broken; only all of them show that it is kept.
+        if not harm or trial.deviation(chosen, RANKING_SLICES).p999 <= limit:
+            deviation = trial.deviation(chosen)
+            if deviation.p999 <= limit:
+                return chosen, deviation, harm
+        harm = harm or trial.rank(candidates)
+        worst = max(chosen, key=lambda name: harm[name])
+        if chosen == [worst]:
+            raise AccuracyError(
+                f"int8 cannot keep 99.9 % of the pixels within {limit:g} HU: even {worst} alone "
+                f"gives {harm[worst]:.2f} HU; use the float32 model, in bf16 or fp16 where speed "
+                "matters"
+            )
+        chosen.remove(worst)
+
+
+class _Trial:
+    """Tries sets of layers in int8 on the same slices."""
+
+    def __init__(
+        self,
+        model: HarmonizationModel,
+        slices: Images,
+        candidates: Collection[str],
+        on_step: OnStep,
+    ) -> None:
+        self._model = model
+        self._float32 = onnx.load_model_from_string(model.content)
+        # With the extremes in these, ranges also hold at metal that no slice shows.
+        self._images = [*slices, *(hu[0, 0] for hu in self_test_slices(model, SLICES))]
+        self._on_step = on_step
+        self._expected = self._run(model, self._images, "float32")
+        self._ranges = self._calibrate(candidates)
+
+    def graph(self, layers: Collection[str]) -> onnx.ModelProto:
+        """Return the model with some layers in int8."""
+        return insert_quantization(self._float32, layers, self._ranges)
+
+    def deviation(
+        self, layers: Collection[str], count: int | None = None, what: str = ""
+    ) -> Deviation:
+        """Measure on all slices, or on so many from all over."""
+        images = self._images
+        count = min(count or len(images), len(images))
+        numbers = np.linspace(0, len(images) - 1, count).round().astype(int)
+        what = what or f"int8 in {len(layers)} layers"
+        content = self.graph(layers).SerializeToString()
+        digest = hashlib.sha256(content).hexdigest()
+        lowered = replace(self._model, content=content, sha256=digest, precision="int8")
+        outputs = self._run(lowered, [images[number] for number in numbers], what)
+        error = np.concatenate(
+            [
+                np.abs(out - self._expected[number]).ravel()
+                for number, out in zip(numbers, outputs, strict=True)
+            ]
+        )
+        return Deviation(float(error.max()), float(np.percentile(error, 99.9)), float(error.mean()))
+
+    def rank(self, candidates: Collection[str]) -> dict[str, float]:
+        """Return the error of each layer alone in int8, p99.9 in HU."""
+        errors = {}
+        for number, name in enumerate(candidates, start=1):
+            what = f"layer {number} of {len(candidates)} alone"
+            errors[name] = self.deviation([name], RANKING_SLICES, what).p999
+        return errors
+
+    def _run(
+        self, model: HarmonizationModel, images: Images, what: str
+    ) -> list[NDArray[np.float32]]:
+        outputs = []
+        with Harmonizer(OnnxRuntimeEngine(model, "cpu")) as harmonizer:
+            for number, hu in enumerate(images, start=1):
+                outputs.append(harmonizer(hu))
+                self._on_step(what, number, len(images))
+        return outputs
+
+    def _calibrate(self, candidates: Collection[str]) -> dict[str, Range]:
+        """Return the lowest and highest value that each tensor has on the slices."""
+        tensors = list(dict.fromkeys(quantized_tensors(self._float32, candidates)))
+        found = _run_plain(_with_extremes(self._float32, tensors), self._padded())
+        lowest, highest = np.min(found, axis=0), np.max(found, axis=0)
+        half = len(tensors)
+        return {
+            name: (float(low), float(high))
+            for name, low, high in zip(tensors, lowest[:half], highest[half:], strict=True)
+        }
+
+    def _padded(self) -> Iterator[NDArray[np.float32]]:
+        multiple = self._model.card.multiple
+        for number, hu in enumerate(self._images, start=1):
+            height, width = hu.shape
+            padding = ((0, -height % multiple), (0, -width % multiple))
+            yield np.pad(hu, padding, mode="edge")[np.newaxis, np.newaxis]
+            self._on_step("ranges", number, len(self._images))
+
+
+def _with_extremes(model: onnx.ModelProto, tensors: list[str]) -> onnx.ModelProto:
+    """Return a graph that gives the lowest values of tensors, then the highest, and no slice."""
+    watched = onnx.ModelProto()
+    watched.CopyFrom(model)
+    graph = watched.graph
+    del graph.output[:]
+    for reduce in ("ReduceMin", "ReduceMax"):
+        for name in tensors:
+            extreme = f"{name}.{reduce}"
+            graph.node.append(onnx.helper.make_node(reduce, [name], [extreme], keepdims=0))
+            graph.output.append(
+                onnx.helper.make_tensor_value_info(extreme, onnx.TensorProto.FLOAT, [])
+            )
+    return watched
+
+
+def _run_plain(model: onnx.ModelProto, images: Iterable[NDArray[np.float32]]) -> list[Any]:
+    """Run a graph that gives other things than slices, on one image after the other."""
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 4
+    # Without these two it holds the tensors of all layers at once: three gigabytes for VGG-19.
+    options.execution_order = onnxruntime.ExecutionOrder.PRIORITY_BASED
+    options.enable_mem_pattern = False
+    try:
+        session = onnxruntime.InferenceSession(
+            model.SerializeToString(), options, providers=["CPUExecutionProvider"]
+        )
+        return [session.run(None, {INPUT_NAME: image}) for image in images]
+    except Exception as exc:  # the runtime raises its own types, which share no base
+        raise InferenceError(f"ONNX Runtime cannot find the ranges of this model: {exc}") from exc
+
+
+def _with_bound(
+    graph: onnx.ModelProto, model: HarmonizationModel, bound: ErrorBound
+) -> onnx.ModelProto:
+    card = replace(model.card, error_bounds={**model.card.error_bounds, "int8": bound})
+    onnx.helper.set_model_props(graph, {CARD_KEY: card.to_json()})
+    return graph
+
+
+def _round_up(hu: float) -> float:
+    """Return a bound with room for other runtimes, in hundredths of a HU."""
+    return math.ceil(BOUND_FACTOR * hu * 100) / 100
