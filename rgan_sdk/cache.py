@@ -6,10 +6,14 @@
 from __future__ import annotations
 
 import os
+import stat
 import tempfile
 from pathlib import Path
+from typing import Final
 
 from rgan_sdk.errors import ConfigurationError
+
+ADVICE: Final = "set RGAN_CACHE to a folder that can be written to"
 
 
 def cache_folder(kind: str) -> Path:
@@ -23,15 +27,24 @@ def cache_folder(kind: str) -> Path:
     from platformdirs import user_cache_path
 
     chosen = os.environ.get("RGAN_CACHE")
-    folder = (Path(chosen) if chosen else user_cache_path("rgan-sdk")) / kind
     try:
+        folder = (Path(chosen) if chosen else user_cache_path("rgan-sdk")) / kind
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    except OSError as exc:
-        raise ConfigurationError(
-            f"{folder}: the cache cannot be used ({exc.strerror}); set RGAN_CACHE to a folder "
-            "that can be written to"
-        ) from exc
+    except (OSError, RuntimeError) as exc:  # RuntimeError: this user has no home
+        raise ConfigurationError(f"the cache folder cannot be made ({exc}); {ADVICE}") from exc
     return folder
+
+
+def read_own(path: Path) -> bytes | None:
+    """Return what a file of the cache holds; None where it is absent, or others can write to it."""
+    try:
+        with path.open("rb") as file:
+            found = os.fstat(file.fileno())
+            if found.st_uid != os.getuid() or found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+                return None
+            return file.read()
+    except OSError:
+        return None
 
 
 def write_atomically(path: Path, content: bytes) -> None:
@@ -52,4 +65,4 @@ def write_atomically(path: Path, content: bytes) -> None:
             finally:
                 temporary.unlink(missing_ok=True)
     except OSError as exc:
-        raise ConfigurationError(f"{path}: cannot be written ({exc.strerror})") from exc
+        raise ConfigurationError(f"{path}: cannot be written ({exc.strerror}); {ADVICE}") from exc

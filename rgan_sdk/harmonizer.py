@@ -28,11 +28,13 @@ class Harmonizer:
     Attributes
     ----------
     batch_size
-        As asked for, or as chosen.
+        ``own_batch_size``, or what ``use_batch_size`` was told.
     fitting_batch_size
         What is really used: ``batch_size``, halved each time that the memory did not suffice.
+    own_batch_size
+        What was asked for, or chosen here.
     is_automatic
-        Whether ``batch_size`` was chosen here.
+        Whether it was chosen here.
 
     Examples
     --------
@@ -48,7 +50,8 @@ class Harmonizer:
         _check(batch_size)
         self.engine = engine
         self.is_automatic = batch_size is None
-        self.use_batch_size(batch_size or engine.default_batch_size)
+        self.own_batch_size = batch_size or engine.default_batch_size
+        self.use_batch_size(self.own_batch_size)
 
     @classmethod
     def load(
@@ -63,7 +66,11 @@ class Harmonizer:
         """Open a model file or a packaged model by name; see ``create_engine``."""
         _check(batch_size)
         opened = create_engine(HarmonizationModel.open(model), engine, device, precision)
-        return cls(opened, batch_size)
+        try:
+            return cls(opened, batch_size)
+        except BaseException:
+            opened.close()
+            raise
 
     def use_batch_size(self, batch_size: int) -> None:
         """Take another batch size from now on."""

@@ -184,9 +184,10 @@ class Journal:
     def _check(self, identity: RunIdentity, earlier: RunIdentity) -> None:
         different = identity.differences(earlier)
         if different:
+            made = "".join(f"; {n} was {getattr(earlier, n)}" for n in different)
             raise OutputError(
                 f"{self._output}: holds series that were made with another {', '.join(different)}; "
-                "run with what they were made with, or choose another OUTPUT"
+                f"run with what they were made with, or choose another OUTPUT{made}"
             )
 
 
@@ -195,13 +196,15 @@ def has_journal(output: Path) -> bool:
     return (output / STATE_FOLDER / JOURNAL).is_file()
 
 
-def earlier_configuration(output: Path) -> str:
-    """Return the configuration of the run that a folder holds; empty without one."""
+def earlier_configuration(output: Path) -> dict[str, Any]:
+    """Return the configuration of the finished series that a folder holds; empty without any."""
     try:
-        with (output / STATE_FOLDER / JOURNAL).open() as file:
-            return str(json.loads(file.readline())["configuration"])
+        run, *series = (output / STATE_FOLDER / JOURNAL).read_text().splitlines()
+        if any((output / json.loads(line)["output"]).is_dir() for line in series):
+            return dict(json.loads(json.loads(run)["configuration"]))
     except (OSError, ValueError, TypeError, KeyError):
-        return ""  # what is damaged is told where it is opened
+        pass  # what is damaged is told where it is opened
+    return {}
 
 
 @contextmanager

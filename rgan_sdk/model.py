@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
@@ -138,8 +139,8 @@ def _verify(content: bytes) -> tuple[ModelCard, int, str]:
     _check_versions(model)
     _check_signature(graph)
     _check_nodes(graph)
-    _check_weights(graph)
     _refuse_external_data(model)
+    _check_types(graph)
     parameters = sum(math.prod(tensor.dims) for tensor in graph.initializer)
     return card, parameters, _precision(graph)
 
@@ -207,20 +208,45 @@ def _check_nodes(graph: onnx.GraphProto) -> None:
             )
 
 
-def _check_weights(graph: onnx.GraphProto) -> None:
-    """Refuse integers where TensorRT and the others want floats: only ``Pad`` counts in them."""
+def _check_types(graph: onnx.GraphProto) -> None:
+    """Refuse all but floats: only ``Pad`` counts in integers, and only int8 files round to them."""
     import onnx
 
-    counts = {name for node in graph.node if node.op_type == "Pad" for name in node.input[1:]}
-    for tensor in graph.initializer:
-        if tensor.data_type in (onnx.TensorProto.INT64, onnx.TensorProto.DOUBLE) and (
-            tensor.name not in counts
-        ):
-            kind = onnx.TensorProto.DataType.Name(tensor.data_type)
-            raise ModelFormatError(
-                f"weights {tensor.name!r} are {kind}, expected FLOAT or FLOAT16; export the model "
-                "anew with `rgan-train export`"
-            )
+    floats = {onnx.TensorProto.FLOAT, onnx.TensorProto.FLOAT16}
+    allowed = {
+        "Pad": {*floats, onnx.TensorProto.INT64},
+        "QuantizeLinear": {*floats, onnx.TensorProto.INT8, onnx.TensorProto.UINT8},
+        "DequantizeLinear": {*floats, onnx.TensorProto.INT8, onnx.TensorProto.UINT8},
+    }
+    kinds = {tensor.name: tensor.data_type for tensor in _constants(graph)}
+    for node in graph.node:
+        for name in node.input:
+            if kinds.get(name, onnx.TensorProto.FLOAT) not in allowed.get(node.op_type, floats):
+                raise ModelFormatError(
+                    f"weights {name!r} are {onnx.TensorProto.DataType.Name(kinds[name])}, expected "
+                    "FLOAT or FLOAT16; export the model anew with `rgan-train export`"
+                )
+        if node.op_type == "Cast" and _cast_to(node) not in floats:
+            raise ModelFormatError("operator Cast may change to FLOAT and FLOAT16 only")
+
+
+def _constants(graph: onnx.GraphProto) -> Iterator[onnx.TensorProto]:
+    """Return all tensors of the file, by the names that nodes know them by."""
+    import onnx
+
+    yield from graph.initializer
+    for node in graph.node:
+        if node.op_type == "Constant":
+            if [attribute.name for attribute in node.attribute] != ["value"]:
+                raise ModelFormatError("operator Constant must hold a tensor")
+            tensor = onnx.TensorProto()
+            tensor.CopyFrom(node.attribute[0].t)
+            tensor.name = node.output[0]
+            yield tensor
+
+
+def _cast_to(node: onnx.NodeProto) -> int:
+    return next((attribute.i for attribute in node.attribute if attribute.name == "to"), 0)
 
 
 def _precision(graph: onnx.GraphProto) -> str:
@@ -228,7 +254,8 @@ def _precision(graph: onnx.GraphProto) -> str:
 
     if any(node.op_type == "QuantizeLinear" for node in graph.node):
         return "int8"
-    kinds = {tensor.data_type for tensor in graph.initializer}
+    kinds = {tensor.data_type for tensor in _constants(graph)}
+    kinds |= {_cast_to(node) for node in graph.node if node.op_type == "Cast"}
     return "fp16" if onnx.TensorProto.FLOAT16 in kinds else "fp32"
 
 

@@ -16,6 +16,7 @@ from contextlib import ExitStack, closing
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import rgan_sdk
 from rgan_sdk.dicom.derived import Derivation, derived_series_uid
@@ -37,6 +38,7 @@ from rgan_sdk.planning import Observer, Plan, Shard, SilentObserver, make_plan
 from rgan_sdk.report import Report, SeriesEntry
 from rgan_sdk.stages import SeriesJob, StageClock, Stages
 
+MAX_BATCH = 9999
 SOFTWARE = f"rgan-sdk {rgan_sdk.__version__}"
 
 
@@ -345,25 +347,29 @@ def check_alike(harmonizers: Sequence[Harmonizer]) -> None:
     Raises
     ------
     ConfigurationError
-        If model, engine or batch size differ.
+        If model, engine, batch size or kind of device differ.
     """
-    kinds = {(each.model.sha256, _configuration(each), each.batch_size) for each in harmonizers}
+    kinds = {
+        (each.model.sha256, _configuration(each), each.batch_size, each.engine.hardware)
+        for each in harmonizers
+    }
     if len(kinds) > 1:
         raise ConfigurationError(
             "several devices must give the same pixels: the same model, engine and batch size, and "
-            "no CPU beside a GPU"
+            "one kind of device"
         )
     if len({id(each) for each in harmonizers}) < len(harmonizers):
         raise ConfigurationError("each device needs a harmonizer of its own")
 
 
-def _agree_on_batch_size(harmonizers: Sequence[Harmonizer], earlier: str) -> None:
+def _agree_on_batch_size(harmonizers: Sequence[Harmonizer], earlier: dict[str, Any]) -> None:
     """Let all take one batch size, where it was left to them: that of the run to go on with."""
     if not all(each.is_automatic for each in harmonizers):
         return
-    batch = json.loads(earlier).get("batch") if earlier else None
-    if not isinstance(batch, int):
-        batch = min(each.batch_size for each in harmonizers)
+    batch, before = min(each.own_batch_size for each in harmonizers), earlier.get("batch")
+    same_but_for_that = {**json.loads(_configuration(harmonizers[0])), "batch": before} == earlier
+    if type(before) is int and 1 <= before <= MAX_BATCH and same_but_for_that:
+        batch = before
     for each in harmonizers:
         each.use_batch_size(batch)
 

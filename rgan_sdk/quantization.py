@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from rgan_sdk.card import CARD_KEY, ErrorBound
 from rgan_sdk.engines.acceptance import SLICES, self_test_slices
 from rgan_sdk.engines.base import Deviation
-from rgan_sdk.engines.onnxruntime import OnnxRuntimeEngine
+from rgan_sdk.engines.onnxruntime import OnnxRuntimeEngine, import_onnxruntime
 from rgan_sdk.errors import AccuracyError, ConfigurationError, InferenceError, ModelError
 from rgan_sdk.harmonizer import Harmonizer
 from rgan_sdk.model import INPUT_NAME, HarmonizationModel
@@ -242,8 +242,7 @@ def _with_extremes(model: onnx.ModelProto, tensors: list[str]) -> onnx.ModelProt
 
 def _run_plain(model: onnx.ModelProto, images: Iterable[NDArray[np.float32]]) -> list[Any]:
     """Run a graph that gives other things than slices, on one image after the other."""
-    import onnxruntime
-
+    onnxruntime = import_onnxruntime()
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4
     # Without these two it holds the tensors of all layers at once: three gigabytes for VGG-19.

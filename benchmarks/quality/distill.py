@@ -1,10 +1,11 @@
-"""Make the tables of docs/results/compact.md: packaged models and their students.
+"""Make the tables of docs/results/compact.md: RadiomicGAN and its students.
 
     python benchmarks/quality/distill.py            # train what is missing, measure, write the page
     python benchmarks/quality/distill.py --jobs 4   # so many runs at a time, one thread each
 
-Needs the scans of docs/data.md in .data/. Runs are kept in runs/compact/; one that is there is
-taken as it is. The models take turns on one slice for their times, so do it on an idle machine.
+Needs the scans of docs/data.md in .data/, and the teachers: methods.py --only siemens_wide. Runs
+are kept in runs/compact/; one that is there is taken as it is. The models take turns on one slice
+for their times, so do it on an idle machine.
 """
 
 from __future__ import annotations
@@ -35,7 +36,8 @@ from rgan_train.sampling import PairedSample, SliceReader
 
 SCANS = ".data/pair_lungdx_A0002_siemens"
 DIRECTIONS = (("B40f", "B70f"), ("B70f", "B40f"))
-MODELS = Path("rgan_sdk/models")
+TEACHERS = Path("runs/cells")
+WINDOW = "data.window=[-1024,2000]"
 WORK = Path("runs/compact")
 PAGE = Path("docs/results/compact.md")
 REPEATS = 20
@@ -91,9 +93,9 @@ def students_of(source: str, target: str) -> list[Student]:
     return [Student(source, target, row, weight) for row, weight in rows.items()]
 
 
-def packaged(source: str, target: str) -> Path:
+def teacher_of(source: str, target: str) -> Path:
     """Return the teacher's file."""
-    return MODELS / f"{source}-to-{target}.onnx".lower()
+    return TEACHERS / f"siemens_wide_{source}-{target}_RadiomicGAN_seed0.onnx"
 
 
 def train(student: Student, pairs: Path) -> None:
@@ -102,14 +104,15 @@ def train(student: Student, pairs: Path) -> None:
     if record.exists():
         return
     shutil.rmtree(student.run, ignore_errors=True)
-    teacher = packaged(student.source, student.target)
+    teacher = teacher_of(student.source, student.target)
     if student.teacher_weight is None:
         command = [MAIN, "fit", pairs, "-o", student.run, "--method", "compact"]
         command += ["--set", f"data.source_kernel={student.source}"]
-        command += ["--set", f"data.target_kernel={student.target}"]
+        command += ["--set", f"data.target_kernel={student.target}", "--set", WINDOW]
     else:
         command = [MAIN, "distill", teacher, pairs, "-o", student.run]
         command += ["--set", f"distillation.teacher_weight={student.teacher_weight}"]
+    command += ["--set", "training.precision=bf16-mixed"]
     seconds = run_alone(command)
     export(student.run, student.model, "siemens")
     record.write_text(json.dumps(round(seconds / 60, 2)) + "\n")
@@ -124,7 +127,7 @@ def measure_all(direction: tuple[str, str], pairs: Path) -> dict[str, dict[str, 
         [reader.read(item) for item in part] for part in (dataset.test, dataset.validation)
     )
     students = {student.row: student for student in students_of(*direction)}
-    files = {"teacher": packaged(*direction), **{row: s.model for row, s in students.items()}}
+    files = {"teacher": teacher_of(*direction), **{row: s.model for row, s in students.items()}}
     results: dict[str, dict[str, Any]] = {}
     outputs: dict[str, list[np.ndarray]] = {}
     for row, file in files.items():

@@ -7,9 +7,11 @@ An engine is one module with three names: ``REQUIREMENTS`` (what must be install
 
 from __future__ import annotations
 
+import re
 from importlib import import_module
 from types import ModuleType
 
+from rgan_sdk.engines.acceptance import accept
 from rgan_sdk.engines.base import Engine
 from rgan_sdk.errors import EngineError, EngineUnavailableError, UnknownEngineError
 from rgan_sdk.model import HarmonizationModel
@@ -29,9 +31,6 @@ PREFERENCE = (
     ("onnxruntime", "cpu"),
 )
 """What ``auto`` tries, in this order: the fastest first."""
-
-PRECISIONS = ("auto", "bf16")
-"""``auto`` is the precision of the model's file."""
 
 
 def create_engine(
@@ -64,17 +63,18 @@ def create_engine(
         return _open(model, engine, device, precision)
     passed_over: list[str] = []
     for name, kind in PREFERENCE:
-        if device not in ("auto", kind) and device.partition(":")[0] != kind:
+        chosen = kind if device == "auto" else device
+        if not re.fullmatch(r"cuda(:\d+)?" if kind == "cuda" else kind, chosen):
             continue
         try:
-            reason = engine_module(name).why_not(kind if device == "auto" else device)
+            reason = engine_module(name).why_not(chosen)
             if not reason:
-                opened = _open(model, name, kind if device == "auto" else device, precision)
+                opened = _open(model, name, chosen, precision)
                 opened.passed_over = tuple(passed_over)
                 return opened
         except EngineError as exc:
             reason = str(exc)
-        passed_over.append(f"{name} on {kind}: {reason}")
+        passed_over.append(f"{name} on {chosen}: {reason}")
     if not passed_over:
         raise EngineUnavailableError(
             f"unknown device {device!r}; valid are auto, cpu, cuda and cuda:N"
@@ -99,11 +99,9 @@ def _open(model: HarmonizationModel, name: str, device: str, precision: str) -> 
         opened = kind(model, device, precision)
     else:
         raise EngineUnavailableError(
-            f"{name} does not lower models to {precision}; leave --precision out, or take "
-            "--engine openvino"
+            f"{name} does not compute in {precision} what the model's file states otherwise; leave "
+            "--precision out (bf16 is for --engine openvino)"
         )
-    from rgan_sdk.engines.acceptance import accept
-
     try:
         opened.deviation = accept(opened)
     except BaseException:

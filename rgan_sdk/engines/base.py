@@ -47,7 +47,7 @@ class Engine(ABC):
     device
         The device it really runs on, such as ``cpu`` or ``cuda:0``.
     precision
-        What it computes in: ``fp32``, ``fp16``, ``bf16`` or ``int8``.
+        That of the model's file, ``fp32``, ``fp16`` or ``int8``, or what the engine lowers it to.
     lowers_to
         Precisions in which it can run a float32 model, beside that of the file.
     passed_over
@@ -63,6 +63,7 @@ class Engine(ABC):
         self.model = model
         self.device = device
         self.precision = precision or model.precision
+        self._is_closed = False
         self.passed_over: tuple[str, ...] = ()
         self.deviation: Deviation | None = None
 
@@ -80,6 +81,11 @@ class Engine(ABC):
     def hardware(self) -> str:
         """The processor that computes, by its maker's name."""
         return processor_name()
+
+    @property
+    def circumstances(self) -> tuple[str, ...]:
+        """What else the pixels may depend on: versions of libraries, features of the processor."""
+        return (_processor_features(),)
 
     @property
     def default_batch_size(self) -> int:
@@ -111,6 +117,8 @@ class Engine(ABC):
             If the input has another form or is not finite, the runtime fails, or its output
             is not a finite image of the input's shape, or constant where the input is not.
         """
+        if self._is_closed:
+            raise InferenceError(f"the {self.name} engine is closed")
         self._check_input(hu)
         before = _core.extremes(hu[:, 0])
         if any(math.isnan(lowest) for lowest, _ in before):
@@ -151,8 +159,14 @@ class Engine(ABC):
     def _infer(self, hu: NDArray[np.float32]) -> NDArray[np.float32]:
         """Compute; the input is checked already, the output will be."""
 
-    def close(self) -> None:  # noqa: B027 - most engines hold nothing to release
-        """Release what the engine holds. The engine can't be used afterwards."""
+    def close(self) -> None:
+        """Release what the engine holds; it can't be used afterwards. Again, it does nothing."""
+        if not self._is_closed:
+            self._is_closed = True
+            self._release()
+
+    def _release(self) -> None:  # noqa: B027 - some engines hold nothing
+        """Release what the engine holds."""
 
     def __enter__(self) -> Self:
         return self
@@ -166,18 +180,27 @@ class Engine(ABC):
         self.close()
 
 
-@functools.cache
 def processor_name() -> str:
     """Return the CPU's name, or its architecture where the system does not tell."""
+    return _of_processor("model name") or platform.processor() or platform.machine()
+
+
+def _processor_features() -> str:
+    """Return which instructions the CPU has: runtimes choose what they compute with by them."""
+    return _of_processor("flags") or _of_processor("Features") or platform.machine()
+
+
+@functools.cache
+def _of_processor(field: str) -> str:
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
     except OSError:
-        return platform.processor() or platform.machine()
-    names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
-    return next(names, platform.machine())
+        return ""
+    found = (line.partition(":")[2].strip() for line in lines if line.startswith(field))
+    return next(found, "")
 
 
 def threads() -> int:
     """Return how many threads to compute with on the CPU: more than cores only fight for them."""
-    chosen = os.environ.get("OMP_NUM_THREADS", "")
+    chosen = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0]
     return int(chosen) if chosen.isdecimal() and int(chosen) else len(os.sched_getaffinity(0))

@@ -6,8 +6,10 @@ holds for all of it.
 
 from __future__ import annotations
 
+import ctypes
 import re
 from dataclasses import dataclass
+from importlib import metadata
 from typing import Any, Final
 
 from rgan_sdk.errors import DeviceMemoryError, EngineUnavailableError, InferenceError
@@ -16,6 +18,7 @@ INSTALL_BINDINGS: Final = (
     "the package cuda-bindings is not installed: pip install 'rgan-sdk[gpu]' or "
     "'rgan-sdk[tensorrt]'"
 )
+NO_DRIVER: Final = "no NVIDIA driver is installed; with an NVIDIA GPU, install its driver"
 
 
 @dataclass(frozen=True)
@@ -49,12 +52,15 @@ def why_no_device() -> str:
     """Return why no CUDA device can be used and what to do, or nothing where one can."""
     try:
         cuda = runtime()
+    except EngineUnavailableError as exc:
+        return str(exc) if _finds_driver() else NO_DRIVER
+    try:
         driver = driver_version()
         needed = check(cuda.cudaRuntimeGetVersion()) // 1000
     except (EngineUnavailableError, InferenceError) as exc:
         return str(exc)
     if driver == (0, 0):
-        return "no NVIDIA driver is installed; with an NVIDIA GPU, install its driver"
+        return NO_DRIVER
     if driver[0] < needed:
         return (
             f"the NVIDIA driver supports CUDA {driver[0]}.{driver[1]}, but CUDA {needed} is "
@@ -66,6 +72,25 @@ def why_no_device() -> str:
     if status.value:
         return f"CUDA does not work here: {_text(cuda, status)}; see whether `nvidia-smi` works"
     return ""
+
+
+def circumstances() -> tuple[str, ...]:
+    """Return the versions of the driver and of cuDNN: pixels may depend on them."""
+    found = ["cuda " + ".".join(map(str, driver_version()))]
+    for name in ("nvidia-cudnn-cu13", "nvidia-cudnn-cu12"):
+        try:
+            found.append(f"{name} {metadata.version(name)}")
+        except metadata.PackageNotFoundError:
+            continue
+    return tuple(found)
+
+
+def _finds_driver() -> bool:
+    try:
+        ctypes.CDLL("libcuda.so.1")
+    except OSError:
+        return False
+    return True
 
 
 def driver_version() -> tuple[int, int]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+from rgan_sdk.model import INPUT_NAME
+
 if TYPE_CHECKING:
     import onnx
 
@@ -33,14 +35,13 @@ def bytes_per_slice(content: bytes, size: int = SIZE) -> int:
     import onnx
 
     model = onnx.load_model_from_string(content)
-    for dim, value in zip(
-        model.graph.input[0].type.tensor_type.shape.dim, (1, 1, size, size), strict=True
-    ):
+    (hu,) = (value for value in model.graph.input if value.name == INPUT_NAME)
+    for dim, value in zip(hu.type.tensor_type.shape.dim, (1, 1, size, size), strict=True):
         dim.dim_value = value
     graph = onnx.shape_inference.infer_shapes(model).graph
-    sizes = {value.name: _bytes(value) for value in (*graph.input, *graph.value_info)}
+    sizes = {value.name: _bytes(value) for value in (hu, *graph.value_info)}
     last_use = {name: index for index, node in enumerate(graph.node) for name in node.input}
-    held = peak = sum(sizes[value.name] for value in graph.input)
+    held = peak = sizes[INPUT_NAME]
     for index, node in enumerate(graph.node):
         held += sum(sizes.get(name, 0) for name in node.output)
         peak = max(peak, held)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from importlib import metadata
 from typing import TYPE_CHECKING, Any
@@ -50,16 +51,16 @@ def installed_distributions() -> list[str]:
 def why_not(device: str = "cpu") -> str:
     """Return why the engine cannot run on a device here, and what to do; empty where it can."""
     try:
-        ort = _import()
+        ort = import_onnxruntime()
     except EngineUnavailableError as exc:
         return str(exc)
     if device in ("auto", "cpu"):
         return ""
     if not re.fullmatch(r"cuda(:\d+)?", device):
         return f"unknown device {device!r}; valid are auto, cpu, cuda and cuda:N"
-    if "CUDAExecutionProvider" not in ort.get_available_providers():
-        return WITHOUT_CUDA
-    return cuda.why_no_device()
+    if reason := cuda.why_no_device():
+        return reason
+    return "" if "CUDAExecutionProvider" in ort.get_available_providers() else WITHOUT_CUDA
 
 
 class OnnxRuntimeEngine(Engine):
@@ -85,7 +86,7 @@ class OnnxRuntimeEngine(Engine):
     name = "onnxruntime"
 
     def __init__(self, model: HarmonizationModel, device: str = "auto") -> None:
-        self._ort = _import()
+        self._ort = import_onnxruntime()
         if device == "auto":
             device = "cpu" if why_not("cuda") else "cuda"
         if reason := why_not(device):
@@ -108,13 +109,16 @@ class OnnxRuntimeEngine(Engine):
         return self._gpu.name if self._gpu else processor_name()
 
     @property
+    def circumstances(self) -> tuple[str, ...]:  # noqa: D102 - see Engine
+        return cuda.circumstances() if self._gpu else super().circumstances
+
+    @property
     def default_batch_size(self) -> int:  # noqa: D102 - see Engine
         if self._gpu is None:
             return 1
         return slices_that_fit(self.model.content, cuda.free_memory(self._gpu.index))
 
-    def close(self) -> None:
-        """Release the session and its device memory."""
+    def _release(self) -> None:
         self._buffers = None
         del self._session
 
@@ -189,12 +193,17 @@ class OnnxRuntimeEngine(Engine):
         return source, target, binding
 
 
-def _import() -> Any:
-    """Import onnxruntime, or say why it can't be."""
+def import_onnxruntime() -> Any:
+    """Import onnxruntime without its telemetry, or say why it can't be."""
     if len(installed_distributions()) > 1:
         raise EngineUnavailableError(BOTH_INSTALLED)
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
     try:
         import onnxruntime
-    except ImportError as exc:
+    except ModuleNotFoundError as exc:
         raise EngineUnavailableError(f"ONNX Runtime is not installed; {INSTALL}") from exc
+    except Exception as exc:  # a library that it needs, or a file of it, is missing or broken
+        raise EngineUnavailableError(
+            f"ONNX Runtime is installed and cannot be loaded ({exc}); {INSTALL}"
+        ) from exc
     return onnxruntime

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections import OrderedDict
-from importlib import import_module, metadata, util
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -24,17 +24,32 @@ MAX_SHAPES = 4
 
 def why_not(device: str = "cpu") -> str:
     """Return why the engine cannot run on a device here, and what to do; empty where it can."""
-    if device.partition(":")[0] not in ("auto", "cpu"):
-        return f"runs on cpu only, not on {device}"
-    if util.find_spec("openvino") is None:
-        return f"not installed: {INSTALL}"
+    if device not in ("auto", "cpu"):
+        return f"OpenVINO runs on cpu here, not on {device}"
+    try:
+        import_openvino()
+    except EngineUnavailableError as exc:
+        return str(exc)
     return ""
 
 
 def import_openvino() -> Any:
-    """Import OpenVINO without its telemetry, which would tell its maker of the import."""
+    """Import OpenVINO without its telemetry, which would tell its maker of the import.
+
+    Raises
+    ------
+    EngineUnavailableError
+        If it is not installed, or cannot be loaded.
+    """
     sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
-    return import_module("openvino")
+    try:
+        return import_module("openvino")
+    except ModuleNotFoundError as exc:
+        raise EngineUnavailableError(f"OpenVINO is not installed: {INSTALL}") from exc
+    except Exception as exc:  # a library that it needs, or a file of it, is missing or broken
+        raise EngineUnavailableError(
+            f"OpenVINO is installed and cannot be loaded ({exc}): {INSTALL}"
+        ) from exc
 
 
 class OpenVINOEngine(Engine):
@@ -60,11 +75,11 @@ class OpenVINOEngine(Engine):
     def __init__(
         self, model: HarmonizationModel, device: str = "auto", precision: str = ""
     ) -> None:
-        reason = why_not(device)
-        if reason:
-            raise EngineUnavailableError(f"OpenVINO: {reason}")
+        if reason := why_not(device):
+            raise EngineUnavailableError(reason)
         super().__init__(model, "cpu", precision)
-        self._core = import_openvino().Core()
+        self._openvino = import_openvino()
+        self._core = self._openvino.Core()
         self._requests: OrderedDict[tuple[int, int], Any] = OrderedDict()
         self._check_precision()
         multiple = model.card.multiple
@@ -72,14 +87,13 @@ class OpenVINOEngine(Engine):
 
     @property
     def version(self) -> str:  # noqa: D102 - see Engine
-        return f"openvino {metadata.version('openvino')}"
+        return f"openvino {self._openvino.__version__}"
 
     @property
     def batch_invariant(self) -> bool:  # noqa: D102 - see Engine
         return True
 
-    def close(self) -> None:
-        """Release the compiled models."""
+    def _release(self) -> None:
         self._requests.clear()
 
     def _check_precision(self) -> None:
@@ -100,8 +114,9 @@ class OpenVINOEngine(Engine):
             try:
                 self._requests[shape] = self._compile(rows, columns).create_infer_request()
             except RuntimeError as exc:
+                what = str(exc).strip().splitlines()[-1]  # before it, where in its sources
                 raise EngineUnavailableError(
-                    f"OpenVINO cannot run {self.model.source}: {exc}"
+                    f"OpenVINO cannot run {self.model.source}: {what}"
                 ) from exc
             if len(self._requests) > MAX_SHAPES:
                 self._requests.popitem(last=False)
@@ -123,11 +138,11 @@ class OpenVINOEngine(Engine):
         return self._core.compile_model(graph, "CPU", settings)
 
     def _infer(self, hu: NDArray[np.float32]) -> NDArray[np.float32]:
-        request = self._request(*hu.shape[2:])
         out = np.empty_like(hu)
         try:
+            request = self._request(*hu.shape[2:])
             for index in range(len(hu)):
                 out[index] = request.infer([hu[index : index + 1]], share_inputs=True)[0]
-        except RuntimeError as exc:
+        except (EngineUnavailableError, RuntimeError) as exc:
             raise InferenceError(f"OpenVINO failed: {exc}") from exc
         return out

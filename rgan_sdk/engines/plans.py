@@ -10,13 +10,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import stat
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import ClassVar
 
-from rgan_sdk.cache import cache_folder, write_atomically
+from rgan_sdk.cache import cache_folder, read_own, write_atomically
 from rgan_sdk.engines.tensorrt_build import Profile
 
 FORMAT = "rgan-sdk 1"
@@ -70,14 +68,7 @@ def path_of(key: PlanKey | TimingsKey) -> Path:
 
 def load(key: PlanKey | TimingsKey) -> bytes | None:
     """Return what was stored for a key; None where it is absent, damaged, or not to be trusted."""
-    try:
-        with path_of(key).open("rb") as file:
-            found = os.fstat(file.fileno())
-            if found.st_uid != os.getuid() or found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
-                return None
-            header, _, content = file.read().partition(b"\n")
-    except OSError:
-        return None
+    header, _, content = (read_own(path_of(key)) or b"").partition(b"\n")
     return content if header == _header(key, content) else None
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import re
 import time
@@ -39,13 +40,11 @@ def why_not(device: str = "cuda") -> str:
     """Return why the engine cannot run on a device here, and what to do; empty where it can."""
     if device == "cpu":
         return "TensorRT runs on NVIDIA GPUs only; use --engine onnxruntime, or --device cuda"
-    if util.find_spec("tensorrt") is None:
-        return f"TensorRT is not installed; with an NVIDIA GPU: {INSTALL}"
     try:
         _find_device(device)
     except RganError as exc:
         return str(exc)
-    return ""
+    return "" if util.find_spec("tensorrt") else f"TensorRT is not installed; {INSTALL}"
 
 
 def usable_device(device: str) -> cuda.Device:
@@ -97,7 +96,6 @@ class TensorRTEngine(Engine):
             )
         self._trt = load_tensorrt()
         self._cuda_graph = cuda_graph
-        self._closed = False
         self._session: Session | None = self._open(profile_for(model.card.multiple))
 
     @property
@@ -109,18 +107,16 @@ class TensorRTEngine(Engine):
         return self._gpu.name
 
     @property
+    def circumstances(self) -> tuple[str, ...]:
+        """A plan that is built anew may choose other kernels."""
+        return (*cuda.circumstances(), self._plan_sha256)
+
+    @property
     def default_batch_size(self) -> int:  # noqa: D102 - see Engine
         fit = slices_that_fit(self.model.content, cuda.free_memory(self._gpu.index))
         return CHUNKS * SLICES if fit >= SLICES else fit
 
-    def close(self) -> None:
-        """Release the plan and its device memory."""
-        self._closed = True
-        self._release()
-
     def _infer(self, hu: NDArray[np.float32]) -> NDArray[np.float32]:
-        if self._closed:
-            raise InferenceError("the TensorRT engine is closed")
         session = self._session_for(*hu.shape[2:])
         out = np.empty_like(hu)
         session.run(hu, out)
@@ -145,6 +141,7 @@ class TensorRTEngine(Engine):
 
     def _open(self, profile: Profile) -> Session:
         plan = obtain_plan(self._trt, self.model, self._gpu, profile)
+        self._plan_sha256 = hashlib.sha256(plan.content).hexdigest()
         try:
             return Session(
                 self._trt, plan.content, profile, self._gpu.index, cuda_graph=self._cuda_graph

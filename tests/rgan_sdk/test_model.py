@@ -126,6 +126,22 @@ def _weights_as(kind):
     return spoil
 
 
+def _cast_to(kind):
+    def spoil(model):
+        model.graph.node.append(helper.make_node("Cast", ["inside"], ["cast"], to=kind))
+
+    return spoil
+
+
+def _constant_of(kind):
+    def spoil(model):
+        value = onnx.numpy_helper.from_array(np.ones(1, kind))
+        model.graph.node.append(helper.make_node("Constant", [], ["one_more"], value=value))
+        model.graph.node.append(helper.make_node("Mul", ["inside", "one_more"], ["product"]))
+
+    return spoil
+
+
 def _training_info(model):
     model.training_info.add()
 
@@ -135,6 +151,9 @@ def _external_elsewhere(model):
     info.tensor_name = "kernel"
     tensor = model.graph.node[0].attribute.add(name="hidden").tensors.add()
     tensor.external_data.add(key="location", value="x")
+
+
+CASTS = (TensorProto.BFLOAT16, TensorProto.INT32, TensorProto.UINT8, TensorProto.DOUBLE)
 
 
 @pytest.mark.parametrize(
@@ -160,6 +179,9 @@ def _external_elsewhere(model):
         (_shape_arithmetic, "operator Shape is not one that every runtime takes"),
         (_weights_as(np.int64), "weights 'kernel' are INT64, expected FLOAT"),
         (_weights_as(np.float64), "weights 'kernel' are DOUBLE, expected FLOAT"),
+        *((_cast_to(kind), "FLOAT and FLOAT16 only") for kind in CASTS),
+        (_constant_of(np.float64), "weights 'one_more' are DOUBLE"),
+        (_constant_of(np.int32), "weights 'one_more' are INT32"),
         (_training_info, "training information"),
         (_external_elsewhere, "external files"),
     ],
@@ -206,3 +228,13 @@ def test_an_oversized_file_is_refused_before_it_is_read(tmp_path, monkeypatch):
 def test_what_is_not_there_is_not_found(tmp_path, name):
     with pytest.raises(ModelNotFoundError):
         HarmonizationModel.open(tmp_path / name)
+
+
+def test_float16_anywhere_makes_a_float16_model(tmp_path):
+    """Else the engine that others are compared with would be taken for exact."""
+    for spoil in (_cast_to(TensorProto.FLOAT16), _constant_of(np.float16)):
+        model = make_model()
+        spoil(model)
+        path = tmp_path / "m.onnx"
+        path.write_bytes(model.SerializeToString())
+        assert HarmonizationModel.open(path).precision == "fp16"

@@ -7,11 +7,10 @@ import numpy as np
 import onnx
 import onnxruntime
 import pytest
-from onnx import TensorProto, helper, numpy_helper
-from support.models import SHAPE, make_card, make_model
+from onnx import numpy_helper
+from support.models import CHANNELS, make_model, make_network
 from support.requirements import require_data
 
-from rgan_sdk.card import CARD_KEY
 from rgan_sdk.dicom.reader import read_slice
 from rgan_sdk.dicom.series import find_series
 from rgan_sdk.engines.acceptance import SLICES, accept, self_test_slices
@@ -24,7 +23,7 @@ from rgan_sdk.errors import (
     ModelFormatError,
 )
 from rgan_sdk.harmonizer import Harmonizer
-from rgan_sdk.model import INPUT_NAME, OPSET, OUTPUT_NAME, HarmonizationModel
+from rgan_sdk.model import HarmonizationModel
 from rgan_sdk.phantom import synthetic_slices
 from rgan_sdk.quantization import BOUND_FACTOR, LIMIT_HU, quantize
 from rgan_sdk.quantized_graph import (
@@ -34,66 +33,7 @@ from rgan_sdk.quantized_graph import (
     strip_quantization,
 )
 
-CHANNELS = 8
 PACKAGED = ("b40f-to-b70f", "b70f-to-b40f")
-
-
-def make_network(activation="Relu", outlier=0.0):
-    """Return a small network with everything that may stand between convolutions.
-
-    Its layers are first, a, b, c, last. Where there is an outlier, a gives it in one channel, and
-    b makes nothing of that channel.
-    """
-    random = np.random.default_rng(0)
-    sizes = {"first": (CHANNELS, 1), "a": (CHANNELS, CHANNELS), "b": (CHANNELS, CHANNELS)}
-    sizes |= {"c": (CHANNELS, 2 * CHANNELS), "last": (1, CHANNELS)}
-    weights = {
-        name: random.normal(0, 1 / (3 * inputs**0.5), (outputs, inputs, 3, 3)).astype(np.float32)
-        for name, (outputs, inputs) in sizes.items()
-    }
-    weights["last"] /= 20
-    weights["b"][:, -1] = 0
-    bias = np.zeros(CHANNELS, np.float32)
-    bias[-1] = outlier
-    constants = {
-        "scale": np.float32(1000),
-        "zero": np.float32(0),
-        "around": np.array([0, 0, 1, 1, 0, 0, 1, 1]),
-        "twice": np.array([1, 1, 2, 2], np.float32),
-        "a.bias": bias,
-    }
-    make = helper.make_node
-    nearest = {"mode": "nearest", "nearest_mode": "floor"}
-    nearest["coordinate_transformation_mode"] = "asymmetric"
-    pads = [1, 1, 1, 1]
-    nodes = [
-        make("Div", [INPUT_NAME, "scale"], ["inside"]),
-        make("Conv", ["inside", "first"], ["first.out"], pads=pads),
-        make(activation, ["first.out"], ["first.act"]),
-        make("Pad", ["first.act", "around", "zero"], ["padded"], mode="reflect"),
-        make("Conv", ["padded", "a", "a.bias"], ["a.out"]),
-        make(activation, ["a.out"], ["a.act"]),
-        make("MaxPool", ["a.act"], ["pooled"], kernel_shape=[2, 2], strides=[2, 2]),
-        make("Conv", ["pooled", "b"], ["b.out"], pads=pads),
-        make(activation, ["b.out"], ["b.act"]),
-        make("Resize", ["b.act", "", "twice"], ["resized"], **nearest),
-        make("Concat", ["resized", "first.act"], ["joined"], axis=1),
-        make("Conv", ["joined", "c"], ["c.out"], pads=pads),
-        make(activation, ["c.out"], ["c.act"]),
-        make("Conv", ["c.act", "last"], ["last.out"], pads=pads),
-        make("Mul", ["last.out", "scale"], ["change"]),
-        make("Add", [INPUT_NAME, "change"], [OUTPUT_NAME]),
-    ]
-    graph = helper.make_graph(
-        nodes,
-        "network",
-        [helper.make_tensor_value_info(INPUT_NAME, TensorProto.FLOAT, SHAPE)],
-        [helper.make_tensor_value_info(OUTPUT_NAME, TensorProto.FLOAT, SHAPE)],
-        [numpy_helper.from_array(value, name) for name, value in (constants | weights).items()],
-    )
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=10)
-    helper.set_model_props(model, {CARD_KEY: make_card(multiple=2).to_json()})
-    return model
 
 
 def opened(folder, model):
@@ -335,17 +275,19 @@ def test_without_onnx_runtime(tmp_path, monkeypatch):
 
 
 def test_slices_of_a_real_scan_that_were_not_seen_keep_the_bound(tmp_path):
-    model = HarmonizationModel.open("b40f-to-b70f")
-    kernel = model.card.source_kernels[0]
+    model = opened(tmp_path, make_network())
     root = require_data("pair_lungdx_A0002_siemens")
-    files = find_series(root / kernel).series[0].slices
+    files = find_series(root / model.card.source_kernels[0]).series[0].slices
     result = quantize(model, [read_slice(files[19].path).hu])
-    assert len(result.in_int8) == 17
+    assert result.in_int8 == ("a", "b", "c")
     lowered = opened(tmp_path, onnx.load_model_from_string(result.content))
     hu = read_slice(files[25].path).hu
     error = np.abs(run(lowered, hu) - run(model, hu))
     assert 0 < np.percentile(error, 99.9) <= result.bound.p999 <= LIMIT_HU
     assert error.max() <= result.bound.max
-    outside = (hu <= model.card.window.lower) | (hu >= model.card.window.upper)
-    assert outside.any()
-    assert not error[outside].any()
+
+
+def test_a_network_that_int8_is_too_coarse_for_is_refused():
+    model = HarmonizationModel.open("b40f-to-b70f")
+    with pytest.raises(AccuracyError, match="alone gives"):
+        quantize(model, slices(1, 128, 128))

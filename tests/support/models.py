@@ -12,6 +12,7 @@ from rgan_sdk.hu import HUWindow
 from rgan_sdk.model import INPUT_NAME, OPSET, OUTPUT_NAME
 
 SHAPE = ["batch", 1, "height", "width"]
+CHANNELS = 8
 
 
 def make_card(**changes: object) -> ModelCard:
@@ -94,3 +95,61 @@ def blur(hu: np.ndarray, card: ModelCard) -> np.ndarray:
         (upper - hu) / card.handover, 0, 1
     )
     return hu + weight * (blurred - inside)
+
+
+def make_network(activation="Relu", outlier=0.0):
+    """Return a small network with everything that may stand between convolutions.
+
+    Its layers are first, a, b, c, last. Where there is an outlier, a gives it in one channel, and
+    b makes nothing of that channel.
+    """
+    random = np.random.default_rng(0)
+    sizes = {"first": (CHANNELS, 1), "a": (CHANNELS, CHANNELS), "b": (CHANNELS, CHANNELS)}
+    sizes |= {"c": (CHANNELS, 2 * CHANNELS), "last": (1, CHANNELS)}
+    weights = {
+        name: random.normal(0, 1 / (3 * inputs**0.5), (outputs, inputs, 3, 3)).astype(np.float32)
+        for name, (outputs, inputs) in sizes.items()
+    }
+    weights["last"] /= 20
+    weights["b"][:, -1] = 0
+    bias = np.zeros(CHANNELS, np.float32)
+    bias[-1] = outlier
+    constants = {
+        "scale": np.float32(1000),
+        "zero": np.float32(0),
+        "around": np.array([0, 0, 1, 1, 0, 0, 1, 1]),
+        "twice": np.array([1, 1, 2, 2], np.float32),
+        "a.bias": bias,
+    }
+    make = helper.make_node
+    nearest = {"mode": "nearest", "nearest_mode": "floor"}
+    nearest["coordinate_transformation_mode"] = "asymmetric"
+    pads = [1, 1, 1, 1]
+    nodes = [
+        make("Div", [INPUT_NAME, "scale"], ["inside"]),
+        make("Conv", ["inside", "first"], ["first.out"], pads=pads),
+        make(activation, ["first.out"], ["first.act"]),
+        make("Pad", ["first.act", "around", "zero"], ["padded"], mode="reflect"),
+        make("Conv", ["padded", "a", "a.bias"], ["a.out"]),
+        make(activation, ["a.out"], ["a.act"]),
+        make("MaxPool", ["a.act"], ["pooled"], kernel_shape=[2, 2], strides=[2, 2]),
+        make("Conv", ["pooled", "b"], ["b.out"], pads=pads),
+        make(activation, ["b.out"], ["b.act"]),
+        make("Resize", ["b.act", "", "twice"], ["resized"], **nearest),
+        make("Concat", ["resized", "first.act"], ["joined"], axis=1),
+        make("Conv", ["joined", "c"], ["c.out"], pads=pads),
+        make(activation, ["c.out"], ["c.act"]),
+        make("Conv", ["c.act", "last"], ["last.out"], pads=pads),
+        make("Mul", ["last.out", "scale"], ["change"]),
+        make("Add", [INPUT_NAME, "change"], [OUTPUT_NAME]),
+    ]
+    graph = helper.make_graph(
+        nodes,
+        "network",
+        [helper.make_tensor_value_info(INPUT_NAME, TensorProto.FLOAT, SHAPE)],
+        [helper.make_tensor_value_info(OUTPUT_NAME, TensorProto.FLOAT, SHAPE)],
+        [numpy_helper.from_array(value, name) for name, value in (constants | weights).items()],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=10)
+    helper.set_model_props(model, {CARD_KEY: make_card(multiple=2).to_json()})
+    return model

@@ -249,6 +249,30 @@ def test_a_resumed_run_takes_the_batch_size_that_it_began_with(tmp_path, source,
         harmonize_directory(source, out, Harmonizer(SmallMemoryEngine(small(model, 1, 1).model), 2))
 
 
+def test_only_a_run_that_goes_on_takes_its_batch_size(tmp_path, source, model):
+    out, harmonizer = tmp_path / "out", small(model, 4, 8)
+    harmonize_directory(source, out, small(model, 8, 8))
+    for folder in new_series(out):
+        shutil.rmtree(folder)  # nothing is left to go on with
+    assert harmonize_directory(source, out, harmonizer).engine["batch_size"] == 4
+    harmonize_directory(source, tmp_path / "eight", small(model, 8, 8))
+    new_series(tmp_path / "eight")[0].rename(tmp_path / "taken away")
+    assert harmonize_directory(source, tmp_path / "eight", harmonizer).engine["batch_size"] == 8
+    assert harmonize_directory(source, tmp_path / "new", harmonizer).engine["batch_size"] == 4
+
+
+@pytest.mark.parametrize("batch", ["0", "true", "1000000000", "-1"])
+def test_an_impossible_batch_size_in_a_journal_is_another_configuration(
+    tmp_path, source, model, batch
+):
+    out = tmp_path / "out"
+    harmonize_directory(source, out, small(model, 8, 8))
+    journal = out / ".rgan" / "journal.jsonl"
+    journal.write_text(journal.read_text().replace('batch\\":8', f'batch\\":{batch}'))
+    with pytest.raises(OutputError, match=f'configuration was .*"batch":{batch}'):
+        harmonize_directory(source, out, small(model, 8, 8))
+
+
 def test_a_halved_batch_is_told_and_loses_nothing(tmp_path, source, model):
     report = harmonize_directory(source, tmp_path / "out", small(model, 8, 3))
     assert report.summary["series"] == {"done": 4, "skipped": 0, "failed": 0}

@@ -33,12 +33,15 @@ class OffEngine(OnnxRuntimeEngine):
 
     name = "off"
 
+    default_batch_size = 3
+
     def __init__(self, model, error, share=1.0):
         super().__init__(model, "cpu")
-        self.error, self.share, self.calls = error, share, 0
+        self.error, self.share, self.calls, self.shapes = error, share, 0, []
 
     def _infer(self, hu):
         self.calls += 1
+        self.shapes.append(hu.shape)
         out = super()._infer(hu)
         out.reshape(-1)[: int(self.share * out.size)] += self.error
         return out
@@ -52,6 +55,71 @@ def test_the_reference_needs_no_test(model):
 def test_an_engine_that_computes_the_same_is_accepted(model):
     with OffEngine(model, 0.0) as engine:
         assert accept(engine).max == 0
+        assert engine.shapes == [(3, 1, 512, 512), (1, 1, 128, 256)]
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda hu, out: out[::-1],  # slices of a batch in another order
+        lambda hu, out: np.concatenate([out[:1], *[out[:1]] * (len(out) - 1)]),
+        lambda hu, out: out + 1 if hu.shape[2] != 512 else out,  # another size than the usual
+    ],
+)
+def test_batches_and_another_size_are_tested_too(model, spoil):
+    class Spoiled(OffEngine):
+        def _infer(self, hu):
+            return np.ascontiguousarray(spoil(hu, super()._infer(hu)))
+
+    Spoiled.name = f"spoiled {id(spoil)}"
+    with Spoiled(model, 0.0) as engine, pytest.raises(AccuracyError):
+        accept(engine)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        *("", "null", "[1]", '{"max": 1.0}'),
+        '{"max": "0", "p999": 0.0, "mean": 0.0}',
+        '{"max": NaN, "p999": 0.0, "mean": 0.0}',
+        '{"max": -1.0, "p999": 0.0, "mean": 0.0}',
+    ],
+)
+def test_kept_figures_that_cannot_be_are_measured_anew(model, content):
+    with OffEngine(model, 0.01) as engine:
+        first = accept(engine)
+        (kept,) = cache_folder("self-tests").iterdir()
+        kept.write_text(content)
+        assert accept(engine) == first
+
+
+def test_figures_that_others_could_have_written_are_not_trusted(model):
+    with OffEngine(model, 1.0) as engine:
+        with pytest.raises(AccuracyError):
+            accept(engine)
+        (kept,) = cache_folder("self-tests").iterdir()
+        kept.write_text('{"max": 0.0, "p999": 0.0, "mean": 0.0}')
+        kept.chmod(0o666)
+        with pytest.raises(AccuracyError):
+            accept(engine)
+
+
+def test_a_cache_that_cannot_be_used_only_costs_time(model, monkeypatch, caplog):
+    monkeypatch.setenv("RGAN_CACHE", "/proc/nothing")
+    with OffEngine(model, 0.01) as engine:
+        assert accept(engine) == accept(engine)
+        assert engine.calls == 4
+    assert "set RGAN_CACHE to a folder that can be written to" in caplog.text
+
+
+def test_other_code_or_circumstances_are_tested_anew(model, monkeypatch):
+    with OffEngine(model, 0.01) as engine:
+        accept(engine)
+        monkeypatch.setattr(OffEngine, "circumstances", ("another driver",))
+        accept(engine)
+        monkeypatch.setattr("rgan_sdk.engines.acceptance._code", lambda: "another version")
+        accept(engine)
+        assert engine.calls == 6
 
 
 @pytest.mark.parametrize(("error", "share"), [(0.6, 1e-5), (0.06, 0.01), (3e4, 1e-5)])
@@ -81,7 +149,7 @@ def test_figures_are_kept_for_the_same_model_engine_and_device_only(model, tmp_p
         assert accept(engine) == first
         assert engine.calls == calls
         (kept,) = cache_folder("self-tests").iterdir()
-        kept.write_text("{")  # cut off: measured anew
+        kept.write_text("{")  # cut off
         assert accept(engine) == first
         assert engine.calls == 2 * calls
     other = HarmonizationModel.open(write_model(tmp_path / "o.onnx", make_card(version="2.0.0")))

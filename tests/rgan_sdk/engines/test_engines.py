@@ -1,12 +1,13 @@
 """The engine contract, and each engine of the table."""
 
 import sys
+from importlib.abc import MetaPathFinder
 
 import numpy as np
 import pytest
 from support.models import blur, make_card, write_model
 
-from rgan_sdk.engines import ENGINES, create_engine, cuda, onnxruntime, openvino
+from rgan_sdk.engines import ENGINES, create_engine, cuda, onnxruntime
 from rgan_sdk.engines.base import Engine
 from rgan_sdk.errors import EngineUnavailableError, InferenceError, UnknownEngineError
 from rgan_sdk.model import HarmonizationModel
@@ -73,19 +74,18 @@ def test_auto_takes_the_fastest_that_is_there_and_says_why_not_the_others(model)
 
 
 def test_auto_goes_on_where_a_runtime_is_not_installed(model, monkeypatch):
-    monkeypatch.setattr(openvino.util, "find_spec", lambda name: None)
+    monkeypatch.setitem(sys.modules, "openvino", None)
     with create_engine(model, device="cpu") as engine:
         assert engine.name == "onnxruntime"
         assert engine.passed_over == (
-            "openvino on cpu: not installed: pip install 'rgan-sdk[openvino]'",
+            "openvino on cpu: OpenVINO is not installed: pip install 'rgan-sdk[openvino]'",
         )
     with pytest.raises(EngineUnavailableError, match=r"pip install 'rgan-sdk\[openvino\]'"):
         create_engine(model, "openvino")
 
 
-def test_a_device_without_any_engine_lists_the_reasons(model):
-    if not cuda.why_no_device():
-        pytest.skip("gpu: there is a device")
+def test_a_device_without_any_engine_lists_the_reasons(model, monkeypatch):
+    monkeypatch.setattr(cuda, "why_no_device", lambda: "no NVIDIA driver is installed")
     with pytest.raises(EngineUnavailableError) as caught:
         create_engine(model, device="cuda")
     assert "tensorrt on cuda: " in str(caught.value)
@@ -98,7 +98,28 @@ def test_an_unknown_engine_lists_the_valid_ones(model):
         create_engine(model, "tensorflow")
 
 
-@pytest.mark.parametrize("device", ["cuda:99", "tpu", "cuda:x"])
+@pytest.mark.parametrize("name", ["openvino", "onnxruntime"])
+@pytest.mark.parametrize("error", [ImportError("libgomp.so.1"), OSError("bad file")])
+def test_a_broken_runtime_is_told_and_passed_over(model, monkeypatch, name, error):
+    """What is installed and can't be loaded must neither end ``auto`` nor be called absent."""
+
+    class Broken(MetaPathFinder):
+        def find_spec(self, wanted, path, target=None):
+            if wanted == name:
+                raise error
+
+    for module in [key for key in sys.modules if key.partition(".")[0] == name]:
+        monkeypatch.delitem(sys.modules, module)
+    monkeypatch.setattr(sys, "meta_path", [Broken(), *sys.meta_path])
+    with pytest.raises(EngineUnavailableError, match=f"cannot be loaded .{error}"):
+        create_engine(model, name, "cpu")
+    if name == "openvino":
+        with create_engine(model, device="cpu") as engine:
+            assert engine.name == "onnxruntime"
+            assert "cannot be loaded" in engine.passed_over[0]
+
+
+@pytest.mark.parametrize("device", ["cuda:99", "tpu", "cuda:x", "cpu:0", "auto:1", "CUDA"])
 def test_an_absent_device_never_falls_back(model, device):
     for name in ENGINES:
         with pytest.raises(EngineUnavailableError):
@@ -174,8 +195,10 @@ def test_impossible_input_is_an_error(model, hu, spoil):
         ScriptedEngine(model, lambda hu: hu).infer(spoil(hu))
 
 
-def test_a_closed_engine_computes_no_more(model, hu):
-    engine = create_engine(model, "onnxruntime", "cpu")
-    engine.close()
-    with pytest.raises(InferenceError):
-        engine.infer(hu)
+@pytest.mark.parametrize("name", ["onnxruntime", "openvino"])
+def test_a_closed_engine_computes_no_more(name, model, hu):
+    engine = create_engine(model, name, "cpu")
+    for _ in range(2):
+        engine.close()
+        with pytest.raises(InferenceError, match="closed"):
+            engine.infer(hu)

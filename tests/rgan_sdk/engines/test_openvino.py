@@ -5,10 +5,11 @@ import sys
 
 import numpy as np
 import pytest
+from support.models import make_network
 
 from rgan_sdk.engines import create_engine
 from rgan_sdk.engines.openvino import MAX_SHAPES, OpenVINOEngine, import_openvino
-from rgan_sdk.errors import EngineUnavailableError
+from rgan_sdk.errors import AccuracyError, EngineUnavailableError
 from rgan_sdk.model import HarmonizationModel
 
 openvino = import_openvino()
@@ -17,7 +18,7 @@ WATCHED = """
 import sys
 sys.addaudithook(lambda event, _: event.startswith("socket.") and print(event, flush=True))
 from rgan_sdk.harmonizer import Harmonizer
-with Harmonizer.load("b40f-to-b70f", engine="openvino") as harmonizer:
+with Harmonizer.load("b40f-to-b70f", engine=sys.argv[1]) as harmonizer:
     print(harmonizer.engine.version)
 """
 
@@ -62,14 +63,28 @@ def can_bf16():
     return "BF16" in openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
 
 
-def test_bf16_is_within_the_bound_or_refused(model):
+@pytest.fixture
+def network(tmp_path):
+    path = tmp_path / "network.onnx"
+    path.write_bytes(make_network().SerializeToString())
+    return HarmonizationModel.open(path)
+
+
+def test_bf16_is_within_the_bound_or_refused(network):
     if not can_bf16():
         with pytest.raises(EngineUnavailableError, match="does not compute in bf16"):
-            create_engine(model, "openvino", precision="bf16")
+            create_engine(network, "openvino", precision="bf16")
         return
-    with create_engine(model, "openvino", precision="bf16") as engine:
+    with create_engine(network, "openvino", precision="bf16") as engine:
         assert engine.precision == "bf16"
         assert 0 < engine.deviation.p999 <= 2
+
+
+def test_a_network_that_bf16_is_too_coarse_for_is_refused(model):
+    if not can_bf16():
+        return
+    with pytest.raises(AccuracyError, match="allowed are max 10"):
+        create_engine(model, "openvino", precision="bf16")
 
 
 def test_fp32_is_float32_whatever_the_processor_prefers(model):
@@ -82,9 +97,8 @@ def test_pixels_outside_the_window_stay(model):
     hu = np.random.default_rng(0).normal(0, 800, (2, 1, 64, 64)).astype(np.float32)
     hu[:, :, :4] = 3071
     outside = (hu <= model.card.window.lower) | (hu >= model.card.window.upper)
-    precisions = ("auto", "bf16") if can_bf16() else ("auto",)
-    for precision in precisions:
-        with create_engine(model, "openvino", precision=precision) as engine:
+    for precision in ("fp32", "bf16") if can_bf16() else ("fp32",):
+        with OpenVINOEngine(model, precision=precision) as engine:
             assert (engine.infer(hu)[outside] == hu[outside]).all()
 
 
@@ -107,12 +121,30 @@ def test_each_size_is_compiled_once_and_few_are_kept(model, monkeypatch):
     assert MAX_SHAPES == 4
 
 
-def test_nothing_is_told_to_anybody(tmp_path, monkeypatch):
-    """OpenVINO's telemetry would look up a host and write to the home folder on import."""
-    monkeypatch.setenv("HOME", str(tmp_path))
-    monkeypatch.delenv("CI", raising=False)
-    command = [sys.executable, "-c", WATCHED]
+@pytest.mark.parametrize("name", ["openvino", "onnxruntime"])
+def test_nothing_is_told_to_anybody(name, tmp_path, monkeypatch):
+    """Telemetry of both runtimes would write to the home folder and look up a host."""
+    home = tmp_path / "home"
+    home.mkdir()
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.setenv("RGAN_CACHE", str(tmp_path / "cache"))
+    for variable in ("CI", "ORT_DISABLE_TELEMETRY"):
+        monkeypatch.delenv(variable, raising=False)
+    command = [sys.executable, "-c", WATCHED, name]
     done = subprocess.run(command, check=True, capture_output=True, text=True)
-    assert done.stdout.startswith("openvino ")
+    assert done.stdout.startswith(f"{name} ")
     assert done.stdout.count("\n") == 1
-    assert not list(tmp_path.iterdir())
+    assert not list(home.rglob("*"))
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_the_bits_do_not_depend_on_the_number_of_threads(network, monkeypatch, precision):
+    if precision == "bf16" and not can_bf16():
+        return
+    hu = np.random.default_rng(0).normal(0, 300, (1, 1, 96, 128)).astype(np.float32)
+    bits = set()
+    for threads in ("1", "2", "3"):
+        monkeypatch.setenv("OMP_NUM_THREADS", threads)
+        with OpenVINOEngine(network, precision=precision) as engine:
+            bits.add(engine.infer(hu).tobytes())
+    assert len(bits) == 1

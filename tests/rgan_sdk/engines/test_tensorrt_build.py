@@ -32,6 +32,7 @@ NETWORKS = {
     "radiomicgan": SMALL,
     "physics+gan": SMALL,
     "choe": ("choe.channels=4",),
+    "compact": ("compact.channels=4",),
     "ganai": ("generator.widths=[4, 8]", "generator.output=direct"),
     "stan_ct": ("generator.widths=[4, 8]",),
     "linear": ("linear.kind=radial", "linear.taps=15"),
