@@ -138,8 +138,7 @@ def _choose(
         if chosen == [worst]:
             raise AccuracyError(
                 f"int8 cannot keep 99.9 % of the pixels within {limit:g} HU: even {worst} alone "
-                f"gives {harm[worst]:.2f} HU; use the float32 model, in bf16 or fp16 where speed "
-                "matters"
+                f"gives {harm[worst]:.2f} HU; use the float32 model"
             )
         chosen.remove(worst)
 

@@ -31,10 +31,11 @@ from numpy.typing import NDArray
 
 from rgan_sdk.dicom.reader import read_slice
 from rgan_sdk.dicom.series import find_series
+from rgan_sdk.engines.acceptance import accept
 from rgan_sdk.engines.base import Deviation, processor_name, threads
 from rgan_sdk.engines.onnxruntime import OnnxRuntimeEngine
 from rgan_sdk.engines.openvino import OpenVINOEngine
-from rgan_sdk.errors import RganError
+from rgan_sdk.errors import AccuracyError, RganError
 from rgan_sdk.harmonizer import Harmonizer
 from rgan_sdk.model import HarmonizationModel
 from rgan_sdk.quantization import quantize
@@ -142,10 +143,22 @@ def measure(
                 "max_hu": round(error.max, 4),
                 "p999_hu": round(error.p999, 4),
                 "mean_hu": round(error.mean, 5),
+                "self_test": self_test(runs[name]),
             }
         )
         print(f"  {name:20}", {key: value for key, value in rows[-1].items() if key != "model"})
     return rows
+
+
+def self_test(run: Run) -> str:
+    """Say whether the engine may be used for the model, and what its self-test gave."""
+    if not isinstance(run, Harmonizer):
+        return ""
+    try:
+        found = accept(run.engine)
+    except AccuracyError as exc:
+        return f"refused: {exc}"
+    return f"accepted: {found}" if found else "the reference"
 
 
 def deviation(run: Run, images: list[Image], expected: list[Image]) -> Deviation:

@@ -87,7 +87,7 @@ class OpenVINOEngine(Engine):
 
     @property
     def version(self) -> str:  # noqa: D102 - see Engine
-        return f"openvino {self._openvino.__version__}"
+        return f"openvino {self._openvino.__version__.partition('-')[0]}"
 
     @property
     def batch_invariant(self) -> bool:  # noqa: D102 - see Engine

@@ -40,6 +40,8 @@ def why_not(device: str = "cuda") -> str:
     """Return why the engine cannot run on a device here, and what to do; empty where it can."""
     if device == "cpu":
         return "TensorRT runs on NVIDIA GPUs only; use --engine onnxruntime, or --device cuda"
+    if reason := cuda.why_no_device():
+        return reason
     try:
         _find_device(device)
     except RganError as exc:
