@@ -83,7 +83,7 @@ def test_bf16_is_within_the_bound_or_refused(network):
 def test_a_network_that_bf16_is_too_coarse_for_is_refused(model):
     if not can_bf16():
         return
-    with pytest.raises(AccuracyError, match="allowed are max 10"):
+    with pytest.raises(AccuracyError, match="allowed are max 30"):
         create_engine(model, "openvino", precision="bf16")
 
 
