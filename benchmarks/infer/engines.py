@@ -5,10 +5,10 @@
         --json benchmarks/results/cpu-engines.json
 
 The full VGG-19 generator has random weights and tells speed only; a trained one with the compact
-encoder (``--trained``) and the packaged model tell errors too. Engines take turns; a time is CPU
-time of the process for one slice, from host to host, the median over rounds. Correctness columns:
-the difference in HU from ONNX Runtime in float32 on real slices (``--slices``), which were
-neither trained on nor calibrated with. Calibration uses ``--calibration``.
+encoder (``--trained``, its run beside it) and the packaged model of this kernel tell errors too.
+Engines take turns; a time is CPU time of the process for one slice, from host to host, the median
+over rounds. Correctness columns: the difference in HU from ONNX Runtime in float32 on real slices
+(``--slices``), which were neither trained on nor calibrated with (``--calibration``).
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import torch
 from full_generator import make_graph, write_model
 from numpy.typing import NDArray
@@ -37,11 +38,16 @@ from rgan_sdk.engines.onnxruntime import OnnxRuntimeEngine
 from rgan_sdk.engines.openvino import OpenVINOEngine
 from rgan_sdk.errors import AccuracyError, RganError
 from rgan_sdk.harmonizer import Harmonizer
-from rgan_sdk.model import HarmonizationModel
+from rgan_sdk.model import HarmonizationModel, packaged_models
 from rgan_sdk.quantization import quantize
+from rgan_train.checkpoint import RunFolder
+from rgan_train.config_io import read_toml
+from rgan_train.export import load_graph
 from rgan_train.graph import HarmonizationGraph, harmonize_slice
+from rgan_train.methods import METHODS
 
 KERNEL = "B40f"
+FULL = "full VGG-19, random weights"
 REFERENCE = "ONNX Runtime fp32"
 
 Image = NDArray[np.float32]
@@ -64,7 +70,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         for label, model, graph in models(options.trained, images[0], Path(name)):
             print(label)
-            runs = engines(model, graph, calibration)
+            runs = engines(label, model, graph, calibration)
             rows += measure(label, runs, images, options.rounds)
     result = {"environment": environment(), "rows": rows}
     if options.json:
@@ -79,23 +85,39 @@ def read(folder: Path, numbers: str) -> list[Image]:
 
 def models(
     trained: Path | None, hu: Image, folder: Path
-) -> list[tuple[str, HarmonizationModel, HarmonizationGraph | None]]:
+) -> list[tuple[str, HarmonizationModel, HarmonizationGraph]]:
+    """Return each model with its network in PyTorch."""
     graph = make_graph(hu)
-    full = write_model(graph, folder / "full.onnx", KERNEL)
-    found = [("full VGG-19, random weights", full, graph)]
+    found = [(FULL, write_model(graph, folder / "full.onnx", KERNEL), graph)]
     if trained is not None:
-        found.append(("RadiomicGAN, vgg19-compact", HarmonizationModel.open(trained), None))
-    found.append(("packaged b40f-to-b70f", HarmonizationModel.open("b40f-to-b70f"), None))
+        run = RunFolder(trained.with_suffix(""))
+        graph = load_graph(run, run.config(), "best").eval()
+        found.append(("RadiomicGAN, vgg19-compact", HarmonizationModel.open(trained), graph))
+    for name in packaged_models():
+        model = HarmonizationModel.open(name)
+        if not model.card.accepts_kernel(KERNEL):
+            continue
+        found.append((f"packaged {name}", model, packaged_graph(model)))
     return found
 
 
+def packaged_graph(model: HarmonizationModel) -> HarmonizationGraph:
+    """Build the network of a packaged model, with the weights of its file."""
+    config = read_toml(Path("docs/results") / f"{model.card.name}.toml")
+    network = METHODS[config.method.name].build_network(config)
+    weights = {
+        tensor.name.removeprefix("network."): torch.tensor(onnx.numpy_helper.to_array(tensor))
+        for tensor in onnx.load_model_from_string(model.content).graph.initializer
+    }
+    network.load_state_dict({name: weights[name] for name in network.state_dict()})
+    return HarmonizationGraph(network, model.card.window).requires_grad_(False).eval()
+
+
 def engines(
-    model: HarmonizationModel, graph: HarmonizationGraph | None, calibration: list[Image]
+    label: str, model: HarmonizationModel, graph: HarmonizationGraph, calibration: list[Image]
 ) -> dict[str, Run]:
     """Open each engine; one that cannot is left out, and said."""
-    runs: dict[str, Run] = {}
-    if graph is not None:
-        runs["PyTorch eager fp32"] = lambda hu: harmonize_slice(graph, hu)
+    runs: dict[str, Run] = {"PyTorch eager fp32": lambda hu: harmonize_slice(graph, hu)}
     openers: dict[str, Callable[[], Harmonizer]] = {
         REFERENCE: lambda: Harmonizer(OnnxRuntimeEngine(model, "cpu")),
         "OpenVINO fp32": lambda: Harmonizer(OpenVINOEngine(model)),
@@ -103,7 +125,7 @@ def engines(
     }
     try:
         # Random weights have no accuracy to keep: all layers run in int8.
-        limit = 1e4 if graph is not None else 10.0
+        limit = 1e4 if label == FULL else 10.0
         made = quantize(model, calibration, limit=limit)
         print(f"  int8: {len(made.in_int8)} layers; fp32: {made.in_float32}; {made.deviation}")
         lowered = replace(model, content=made.content, precision="int8")
