@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from rgan_train.evaluation.noise_power import BANDS
 from rgan_train.evaluation.report_tables import groups_of, sample_of
 from rgan_train.evaluation.results import (
+    COMBAT,
     INPUT,
     TARGET,
     THRESHOLDS,
@@ -49,6 +50,8 @@ def chart_data(evaluation: Evaluation) -> dict[str, Any]:
         "patients": evaluation.patients,
         "thresholds": THRESHOLDS,
         "methods": list(evaluation.methods),
+        "combat": COMBAT,
+        "variants": variants_of(evaluation),
         "best": best_method(evaluation),
         "groups": [{"name": name, "sample": sample_of(evaluation, name)} for name in groups],
         "counts": [_by_method(evaluation, group, _count) for group in groups],
@@ -63,6 +66,13 @@ def chart_data(evaluation: Evaluation) -> dict[str, Any]:
         },
         "viewer": _viewer(evaluation),
     }
+
+
+def variants_of(evaluation: Evaluation) -> list[str]:
+    """Return the methods, and then each with ComBat, where that was possible."""
+    combined = [method + COMBAT for method in evaluation.methods]
+    there = {agreement.method for agreement in evaluation.agreements}
+    return [*evaluation.methods, *(name for name in combined if name in there)]
 
 
 def best_method(evaluation: Evaluation, groups: Sequence[str] | None = None) -> str:
@@ -113,7 +123,10 @@ def _heat_maps(evaluation: Evaluation, groups: Sequence[str]) -> dict[str, Any]:
             for image in filters
         ]
 
-    maps = [_by_method(evaluation, group, rows) for group in groups]
+    maps = [
+        {name: rows(evaluation.agreement(group, name)) for name in variants_of(evaluation)}
+        for group in groups
+    ]
     return {"filters": filters, "classes": classes, "maps": maps}
 
 

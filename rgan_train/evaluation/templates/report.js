@@ -102,8 +102,9 @@ for (const table of document.querySelectorAll(".sortable")) {
 
 const SERIES = 6;
 const models = data.methods.filter((method) => method !== "input");
-const color = (method) =>
-  method === "input" ? "var(--quiet)" : `var(--series-${models.indexOf(method) % SERIES})`;
+const alone = (variant) => (variant.endsWith(data.combat) ? variant.slice(0, -data.combat.length) : variant);
+const color = (variant) =>
+  alone(variant) === "input" ? "var(--quiet)" : `var(--series-${models.indexOf(alone(variant)) % SERIES})`;
 const dash = (method) =>
   method === "input" ? "2 3" : ["none", "7 3", "3 2"][Math.floor(models.indexOf(method) / SERIES) % 3];
 
@@ -286,7 +287,7 @@ function showHeatMaps() {
 const groupNames = data.groups.map(({ name }) => name);
 const heat = { group: 0, methods: ["input", data.best] };
 if (data.groups.length) {
-  const methods = data.methods.map((name) => [name, name]);
+  const methods = data.variants.map((name) => [name, name]);
   byId("heat-controls").append(
     choice("Regions", numbered(groupNames), 0, (group) => { heat.group = group; showHeatMaps(); }),
     ...heat.methods.map((method, side) => choice(["Left", "Right"][side], methods, method, (chosen) => {
@@ -318,7 +319,7 @@ function agreement(method) {
 }
 
 function showBlandAltman() {
-  const found = data.methods.filter((method) => single.methods.has(method)).map(agreement)
+  const found = data.variants.filter((method) => single.methods.has(method)).map(agreement)
     .filter(({ points }) => points.length > 1);
   const xDomain = extent(found.flatMap(({ points }) => points.map(([mean]) => mean)));
   const yDomain = extent(found.flatMap(({ points, lines }) => [0, ...lines, ...points.map(([, d]) => d)]));
@@ -353,7 +354,7 @@ if (data.groups.length && data.blandAltman.features.length) {
   byId("bland-altman-controls").append(
     choice("Feature", numbered(features), 0, (feature) => { single.feature = feature; showBlandAltman(); }),
     choice("Regions", numbered(groupNames), 0, (group) => { single.group = group; showBlandAltman(); }),
-    checkboxes("Methods", data.methods, single.methods, data.methods.map(color), showBlandAltman));
+    checkboxes("Methods", data.variants, single.methods, data.variants.map(color), showBlandAltman));
   drawings.push(showBlandAltman);
 }
 

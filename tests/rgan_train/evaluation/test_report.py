@@ -14,6 +14,7 @@ from support.evaluations import NAMES, RANGE, make_evaluation
 from rgan_sdk.errors import OutputError
 from rgan_train.evaluation.evaluate import with_combat
 from rgan_train.evaluation.report import write_report
+from rgan_train.evaluation.report_plots import chart_data
 from rgan_train.evaluation.report_tables import make_tables, to_html, to_latex, to_markdown
 from rgan_train.evaluation.reproducibility import compare_all
 from rgan_train.evaluation.results import INPUT, Spread
@@ -203,6 +204,18 @@ def test_combat_has_a_table_of_its_own(evaluation, tmp_path):
     assert {row["variant"] for row in read_csv(tmp_path / "features.csv.gz")} == set(
         evaluation.images
     )
+
+
+def test_combat_can_be_chosen_where_features_are_drawn(evaluation):
+    table = with_combat(evaluation.table)
+    combined = replace(evaluation, table=table, agreements=compare_all(table))
+    data = chart_data(combined)
+    both = [*evaluation.methods, *(f"{name} + ComBat" for name in evaluation.methods)]
+    assert data["variants"] == both
+    assert all(list(maps) == both for maps in data["heat"]["maps"])
+    assert set(both) <= set(data["blandAltman"]["values"])
+    assert data["methods"] == list(evaluation.methods)  # images know no ComBat
+    assert chart_data(evaluation)["variants"] == list(evaluation.methods)
 
 
 def test_a_folder_that_cannot_be_written(evaluation, tmp_path):
