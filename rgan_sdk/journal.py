@@ -15,7 +15,7 @@ import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
@@ -101,7 +101,7 @@ class Journal:
             self._finished = {}
             self._begin(identity)
         else:
-            self._check(identity, earlier)
+            check_same_run(self._output, identity, earlier)
         shutil.rmtree(self.staging, ignore_errors=True)
         self.staging.mkdir(mode=0o700)
 
@@ -181,14 +181,22 @@ class Journal:
                 "another OUTPUT"
             ) from exc
 
-    def _check(self, identity: RunIdentity, earlier: RunIdentity) -> None:
-        different = identity.differences(earlier)
-        if different:
-            made = "".join(f"; {n} was {getattr(earlier, n)}" for n in different)
-            raise OutputError(
-                f"{self._output}: holds series that were made with another {', '.join(different)}; "
-                f"run with what they were made with, or choose another OUTPUT{made}"
-            )
+
+def check_same_run(output: Path, identity: RunIdentity, earlier: RunIdentity) -> None:
+    """Refuse a run whose series would differ from those that are there.
+
+    Raises
+    ------
+    OutputError
+        It says in what.
+    """
+    different = identity.differences(earlier)
+    if different:
+        made = "".join(f"; {name} was {getattr(earlier, name)}" for name in different)
+        raise OutputError(
+            f"{output}: holds series that were made with another {', '.join(different)}; "
+            f"run with what they were made with, or choose another OUTPUT{made}"
+        )
 
 
 def has_journal(output: Path) -> bool:
@@ -196,15 +204,17 @@ def has_journal(output: Path) -> bool:
     return (output / STATE_FOLDER / JOURNAL).is_file()
 
 
-def earlier_configuration(output: Path) -> dict[str, Any]:
-    """Return the configuration of the finished series that a folder holds; empty without any."""
+def earlier_identity(output: Path) -> RunIdentity | None:
+    """Return what the finished series of a folder have in common; None without any."""
     try:
-        run, *series = (output / STATE_FOLDER / JOURNAL).read_text().splitlines()
-        if any((output / json.loads(line)["output"]).is_dir() for line in series):
-            return dict(json.loads(json.loads(run)["configuration"]))
+        first, *lines = (output / STATE_FOLDER / JOURNAL).read_text().splitlines()
+        if any((output / json.loads(line)["output"]).is_dir() for line in lines):
+            run = json.loads(first)
+            json.loads(run["configuration"])
+            return RunIdentity(**{each.name: run[each.name] for each in fields(RunIdentity)})
     except (OSError, ValueError, TypeError, KeyError):
         pass  # what is damaged is told where it is opened
-    return {}
+    return None
 
 
 @contextmanager

@@ -16,7 +16,6 @@ from contextlib import ExitStack, closing
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import rgan_sdk
 from rgan_sdk.dicom.derived import Derivation, derived_series_uid
@@ -29,7 +28,8 @@ from rgan_sdk.journal import (
     FinishedSeries,
     Journal,
     RunIdentity,
-    earlier_configuration,
+    check_same_run,
+    earlier_identity,
     has_journal,
     locked,
 )
@@ -109,7 +109,7 @@ def harmonize_directory(
     harmonizers = (harmonizer, *others)
     with ExitStack() as stack:
         stack.enter_context(locked(destination))
-        _agree_on_batch_size(harmonizers, earlier_configuration(destination))
+        _agree_on_batch_size(harmonizers, earlier_identity(destination))
         check_alike(harmonizers)
         identity = _identity(harmonizer, any_kernel, shard)
         journal = stack.enter_context(Journal(destination, identity, run_timestamp()))
@@ -153,11 +153,14 @@ def plan_directory(
     Raises
     ------
     ConfigurationError, OutputError
-        Where ``harmonize_directory`` would refuse the folders or the devices.
+        Where ``harmonize_directory`` would refuse the folders, the run in them or the devices.
     """
-    _agree_on_batch_size((harmonizer, *others), earlier_configuration(Path(destination)))
+    earlier = earlier_identity(Path(destination))
+    _agree_on_batch_size((harmonizer, *others), earlier)
     check_alike((harmonizer, *others))
     check_folders(Path(source), Path(destination), resume=resume)
+    if earlier is not None:
+        check_same_run(Path(destination), _identity(harmonizer, any_kernel, shard), earlier)
     plan = make_plan(
         Path(source),
         harmonizer.model.card,
@@ -362,12 +365,14 @@ def check_alike(harmonizers: Sequence[Harmonizer]) -> None:
         raise ConfigurationError("each device needs a harmonizer of its own")
 
 
-def _agree_on_batch_size(harmonizers: Sequence[Harmonizer], earlier: dict[str, Any]) -> None:
+def _agree_on_batch_size(harmonizers: Sequence[Harmonizer], earlier: RunIdentity | None) -> None:
     """Let all take one batch size, where it was left to them: that of the run to go on with."""
     if not all(each.is_automatic for each in harmonizers):
         return
-    batch, before = min(each.own_batch_size for each in harmonizers), earlier.get("batch")
-    same_but_for_that = {**json.loads(_configuration(harmonizers[0])), "batch": before} == earlier
+    batch = min(each.own_batch_size for each in harmonizers)
+    made = json.loads(earlier.configuration) if earlier else {}
+    before = made.get("batch")
+    same_but_for_that = {**json.loads(_configuration(harmonizers[0])), "batch": before} == made
     if type(before) is int and 1 <= before <= MAX_BATCH and same_but_for_that:
         batch = before
     for each in harmonizers:

@@ -121,9 +121,10 @@ def test_another_model_or_option_is_refused(run, tmp_path):
         (("--any-kernel",), {}, "options"),
         (("--shard", "1/2"), {}, "options"),
     ):
-        result, _ = run("out", *arguments, **options)
-        assert result.exit_code == 1
-        assert f"were made with another {name}" in result.output
+        for dry in ((), ("--dry-run",)):
+            result, _ = run("out", *arguments, *dry, **options)
+            assert result.exit_code == 1
+            assert f"were made with another {name}" in result.output
     assert contents(tmp_path / "out") == before
 
 
