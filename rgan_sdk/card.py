@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import json
+import math
 from dataclasses import asdict, dataclass
 from importlib.resources import files
 from typing import Any
@@ -17,6 +18,7 @@ from rgan_sdk.hu import HUWindow
 
 CARD_KEY = "rgan.card"
 CARD_FORMAT = 1
+BOUND_FACTOR = 2.0
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,14 @@ class ErrorBound:
 
     max: float
     p999: float
+
+    @classmethod
+    def with_room(cls, max: float, p999: float) -> ErrorBound:  # noqa: A002 - as the fields
+        """Return a bound for a deviation measured here: twice it, in hundredths of a HU.
+
+        Other runtimes and other slices deviate by other amounts.
+        """
+        return cls(*(math.ceil(BOUND_FACTOR * hu * 100) / 100 for hu in (max, p999)))
 
 
 @dataclass(frozen=True)

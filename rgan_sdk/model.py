@@ -10,13 +10,13 @@ import hashlib
 import json
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rgan_sdk.card import CARD_KEY, ModelCard
-from rgan_sdk.errors import ModelFormatError, ModelNotFoundError
+from rgan_sdk.errors import ModelFormatError, ModelNotFoundError, OutputError
 
 if TYPE_CHECKING:
     import onnx
@@ -99,6 +99,29 @@ class HarmonizationModel:
         except ModelFormatError as exc:
             raise ModelFormatError(f"{source}: {exc}") from exc
         return cls(card, content, digest, str(source), parameters, precision)
+
+
+def write_model(content: bytes, path: Path) -> HarmonizationModel:
+    """Write a model file whole or not at all, after opening it as a user would.
+
+    Raises
+    ------
+    ModelFormatError
+        If the content is no harmonization model.
+    OutputError
+        If the file cannot be written.
+    """
+    temporary = path.with_name(f".{path.name}.unfinished")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary.write_bytes(content)
+        written = HarmonizationModel.open(temporary)
+        temporary.replace(path)
+    except OSError as exc:
+        raise OutputError(f"{path}: cannot be written ({exc.strerror})") from exc
+    finally:
+        temporary.unlink(missing_ok=True)
+    return replace(written, source=str(path))
 
 
 def packaged_models() -> dict[str, str]:

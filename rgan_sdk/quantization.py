@@ -8,7 +8,6 @@ themselves stay in float32, one after the other.
 from __future__ import annotations
 
 import hashlib
-import math
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
@@ -33,9 +32,6 @@ from rgan_sdk.quantized_graph import (
 
 LIMIT_HU: Final = 10.0
 """How far 99.9 % of the pixels may be from the float32 model; the card allows no more."""
-
-BOUND_FACTOR: Final = 2.0
-"""From the deviation measured here to what the card allows other runtimes and slices."""
 
 RANKING_SLICES: Final = 4
 
@@ -111,7 +107,8 @@ def quantize(
     trial = _Trial(model, slices, candidates, on_step)
     chosen, deviation, harm = _choose(trial, candidates, limit)
     reasons = {name: f"alone in int8 p99.9 {error:.2f} HU" for name, error in harm.items()}
-    bound = ErrorBound(_round_up(deviation.max), min(_round_up(deviation.p999), LIMIT_HU))
+    measured = ErrorBound.with_room(deviation.max, deviation.p999)
+    bound = ErrorBound(measured.max, min(measured.p999, LIMIT_HU))
     return QuantizedModel(
         content=_with_bound(trial.graph(chosen), model, bound).SerializeToString(),
         deviation=deviation,
@@ -183,7 +180,7 @@ class _Trial:
                 for number, out in zip(numbers, outputs, strict=True)
             ]
         )
-        return Deviation(float(error.max()), float(np.percentile(error, 99.9)), float(error.mean()))
+        return Deviation.of(error)
 
     def rank(self, candidates: Collection[str]) -> dict[str, float]:
         """Return the error of each layer alone in int8, p99.9 in HU."""
@@ -262,8 +259,3 @@ def _with_bound(
     card = replace(model.card, error_bounds={**model.card.error_bounds, "int8": bound})
     onnx.helper.set_model_props(graph, {CARD_KEY: card.to_json()})
     return graph
-
-
-def _round_up(hu: float) -> float:
-    """Return a bound with room for other runtimes, in hundredths of a HU."""
-    return math.ceil(BOUND_FACTOR * hu * 100) / 100

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from dataclasses import dataclass, replace
 from importlib import metadata
@@ -13,9 +12,9 @@ import numpy as np
 import onnx
 
 from rgan_sdk.card import CARD_KEY, ErrorBound, ModelCard, Quality, TrainingData
-from rgan_sdk.errors import ConfigurationError, InferenceError, OutputError, TrainingError
+from rgan_sdk.errors import ConfigurationError, InferenceError, TrainingError
 from rgan_sdk.hu import HUWindow
-from rgan_sdk.model import HarmonizationModel
+from rgan_sdk.model import write_model
 from rgan_train.checkpoint import RunFolder, load_frozen_state, load_trainable_state
 from rgan_train.config import Config
 from rgan_train.data import load_dataset
@@ -32,9 +31,6 @@ Precision = Literal["fp32", "fp16"]
 
 LIMITS: dict[Precision, float] = {"fp32": 0.05, "fp16": 5.0}
 """The largest deviation from PyTorch in HU that an export may have."""
-
-BOUND_FACTOR = 2.0
-"""From the fp16 deviation measured here to what the card allows other runtimes."""
 
 LEAST_BOUND = ErrorBound(max=1.0, p999=0.5)
 """The card allows at least what rounding to stored values of 1 HU costs anyway."""
@@ -125,10 +121,8 @@ def export_run(
     except (TrainingError, InferenceError) as exc:
         _write(_with_card(fp32, card), output, parity)
         raise TrainingError(f"{output} was written, but no fp16 file: {exc}") from exc
-    bound = ErrorBound(
-        max(_round_up(parity16.max), LEAST_BOUND.max),
-        max(_round_up(parity16.p999), LEAST_BOUND.p999),
-    )
+    measured = ErrorBound.with_room(parity16.max, parity16.p999)
+    bound = ErrorBound(max(measured.max, LEAST_BOUND.max), max(measured.p999, LEAST_BOUND.p999))
     card = replace(card, error_bounds={"fp16": bound})
     files: dict[Precision, Exported] = {
         "fp32": _write(_with_card(fp32, card), output, parity),
@@ -227,21 +221,6 @@ def _with_card(model: onnx.ModelProto, card: ModelCard) -> onnx.ModelProto:
     return model
 
 
-def _round_up(hu: float) -> float:
-    """Return a bound with room for other runtimes, in hundredths of a HU."""
-    return math.ceil(BOUND_FACTOR * hu * 100) / 100
-
-
 def _write(model: onnx.ModelProto, path: Path, parity: Parity) -> Exported:
-    """Write a file whole or not at all, and open it as a user would."""
-    temporary = path.with_name(f".{path.name}.unfinished")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_bytes(model.SerializeToString())
-        written = HarmonizationModel.open(temporary)
-        temporary.replace(path)
-    except OSError as exc:
-        raise OutputError(f"{path}: cannot be written ({exc.strerror})") from exc
-    finally:
-        temporary.unlink(missing_ok=True)
+    written = write_model(model.SerializeToString(), path)
     return Exported(path, written.sha256, len(written.content), parity)

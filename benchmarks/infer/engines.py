@@ -187,7 +187,7 @@ def deviation(run: Run, images: list[Image], expected: list[Image]) -> Deviation
     error = np.stack(
         [np.abs(run(hu) - wanted) for hu, wanted in zip(images, expected, strict=True)]
     )
-    return Deviation(float(error.max()), float(np.percentile(error, 99.9)), float(error.mean()))
+    return Deviation.of(error)
 
 
 def environment() -> dict[str, Any]:

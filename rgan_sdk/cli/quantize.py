@@ -63,7 +63,7 @@ def command(
     with MODEL on them.
     """
     from rgan_sdk.dicom.reader import read_slice
-    from rgan_sdk.model import HarmonizationModel
+    from rgan_sdk.model import HarmonizationModel, write_model
     from rgan_sdk.quantization import quantize
 
     started = time.monotonic()
@@ -76,8 +76,8 @@ def command(
             images.append(read_slice(file.path, file.stamp).hu)
             steps("reading", number, len(files))
         quantized = quantize(opened, images, limit=limit, on_step=steps)
-    sha256 = _write(output, quantized.content)
-    _print(output, quantized, sha256, len(files))
+    written = write_model(quantized.content, output)
+    _print(output, quantized, written.sha256, len(files))
     click.echo(f"took {time.monotonic() - started:.0f} s")
 
 
@@ -120,23 +120,6 @@ def _spread(files: list[SliceFile], count: int) -> list[SliceFile]:
 
     numbers = np.linspace(0, len(files) - 1, min(count, len(files))).round().astype(int)
     return [files[number] for number in numbers]
-
-
-def _write(output: Path, content: bytes) -> str:
-    """Write a file whole or not at all, and open it as a user would; return its sha256."""
-    from rgan_sdk.errors import OutputError
-    from rgan_sdk.model import HarmonizationModel
-
-    temporary = output.with_name(f".{output.name}.unfinished")
-    try:
-        temporary.write_bytes(content)
-        written = HarmonizationModel.open(temporary)
-        temporary.replace(output)
-    except OSError as exc:
-        raise OutputError(f"{output}: cannot be written ({exc.strerror})") from exc
-    finally:
-        temporary.unlink(missing_ok=True)
-    return written.sha256
 
 
 def _print(output: Path, quantized: QuantizedModel, sha256: str, slices: int) -> None:

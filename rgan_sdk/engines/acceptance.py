@@ -158,7 +158,7 @@ def measure(engine: Engine, slices: int = SLICES) -> Deviation:
             np.abs(engine.infer(part) - expected_part).ravel(),
         ]
     )
-    return Deviation(float(error.max()), float(np.percentile(error, 99.9)), float(error.mean()))
+    return Deviation.of(error)
 
 
 def self_test_slices(model: HarmonizationModel, count: int) -> Iterator[NDArray[np.float32]]:

@@ -10,7 +10,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +27,11 @@ class Deviation:
     max: float
     p999: float
     mean: float
+
+    @classmethod
+    def of(cls, error: NDArray[Any]) -> Deviation:
+        """Return the figures of absolute differences, in HU, of any shape."""
+        return cls(float(error.max()), float(np.percentile(error, 99.9)), float(error.mean()))
 
     def __str__(self) -> str:
         return f"max {self.max:.4f}, p99.9 {self.p999:.4f}, mean {self.mean:.5f} HU"

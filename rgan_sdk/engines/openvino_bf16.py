@@ -11,11 +11,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from rgan_sdk.quantized_graph import SLICE_CHANNELS
+
 if TYPE_CHECKING:
     import openvino
-
-IMAGE_CHANNELS = 4
-"""A convolution of at most as many input channels sees the slice itself."""
 
 PASSED_THROUGH = frozenset(("Relu", "PRelu", "Pad", "MaxPool", "Interpolate", "Concat"))
 """Operations that keep values as they are, or nearly so: they follow their neighbours."""
@@ -77,7 +76,7 @@ def _is_inner_convolution(operation: openvino.Node) -> bool:
     if operation.get_type_name() != "Convolution":
         return False
     channels_out, channels_in = operation.input(1).get_partial_shape().to_shape()[:2]
-    return bool(channels_in > IMAGE_CHANNELS and channels_out > 1)
+    return bool(channels_in > SLICE_CHANNELS and channels_out > 1)
 
 
 def _image_sources(operation: openvino.Node) -> set[str]:

@@ -8,6 +8,13 @@ from pathlib import Path
 import click
 
 from rgan_train.cli.extra import require_train_extra
+from rgan_train.cli.options import (
+    assignments_option,
+    config_option,
+    given_file,
+    new_run_folder,
+    resume_option,
+)
 
 EXAMPLES = """\b
 Examples:
@@ -15,30 +22,14 @@ Examples:
   rgan-train distill b40f-to-b70f.onnx pairs.csv -o runs/student --resume
   rgan-train export runs/student -o student.onnx"""
 
-_FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
-
 
 @click.command(epilog=EXAMPLES)
 @click.argument("model", metavar="MODEL")
-@click.argument("pairs", metavar="PAIRS.csv", type=_FILE)
-@click.option(
-    "-o",
-    "--output",
-    "run",
-    metavar="RUN",
-    required=True,
-    type=click.Path(path_type=Path, file_okay=False),
-    help="Folder of the run: the teacher's outputs, and what `fit` writes.",
-)
-@click.option("--config", "config_file", metavar="F.toml", type=_FILE, help="Configuration.")
-@click.option(
-    "--set",
-    "assignments",
-    metavar="TABLE.KEY=VALUE",
-    multiple=True,
-    help="Change one value of the configuration; may be repeated.",
-)
-@click.option("--resume", is_flag=True, help="Go on with the run in RUN.")
+@click.argument("pairs", metavar="PAIRS.csv", type=given_file)
+@new_run_folder("the teacher's outputs, and what `fit` writes")
+@config_option
+@assignments_option()
+@resume_option
 def command(
     model: str,
     pairs: Path,

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import click
 
 from rgan_train.cli.extra import require_evaluation
+from rgan_train.cli.options import assignments_option, config_option, given_file
 
 if TYPE_CHECKING:
     from rgan_train.evaluation.evaluate import Progress
@@ -29,11 +30,9 @@ Examples:
 Test slices are those that `fit` leaves alone with the same --config and --set; pairs with `test` in
 the column `split` are tested whole."""
 
-_FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
-
 
 @click.command(epilog=EXAMPLES)
-@click.argument("pairs", metavar="PAIRS.csv", type=_FILE)
+@click.argument("pairs", metavar="PAIRS.csv", type=given_file)
 @click.option(
     "--model",
     "models",
@@ -50,25 +49,19 @@ _FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
     type=click.Path(path_type=Path, file_okay=False),
     help="Folder for report.html, tables, and the features that are computed already.",
 )
-@click.option("--config", "config_file", metavar="F.toml", type=_FILE, help="Configuration.")
-@click.option(
-    "--set",
-    "assignments",
-    metavar="TABLE.KEY=VALUE",
-    multiple=True,
-    help="Change one value of the configuration, such as the direction; may be repeated.",
-)
+@config_option
+@assignments_option(", such as the direction")
 @click.option(
     "--parameters",
     metavar="F.yaml",
-    type=_FILE,
+    type=given_file,
     help="Parameter file of pyradiomics.  [default: 1,395 features]",
 )
 @click.option(
     "--masks",
     metavar="FILE",
     multiple=True,
-    type=_FILE,
+    type=given_file,
     help="Label map (NIfTI, NRRD), DICOM SEG or RTSTRUCT on the grid of the one pair listed.",
 )
 @click.option(

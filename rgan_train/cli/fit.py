@@ -10,6 +10,13 @@ import click
 from rgan_sdk.cli.lazy import INTERRUPTED
 from rgan_sdk.errors import ConfigurationError
 from rgan_train.cli.extra import require_train_extra
+from rgan_train.cli.options import (
+    assignments_option,
+    config_option,
+    given_file,
+    new_run_folder,
+    resume_option,
+)
 from rgan_train.method_config import MethodName
 
 if TYPE_CHECKING:
@@ -22,34 +29,18 @@ Examples:
   rgan-train fit pairs.csv -o runs/choe --method choe
   rgan-train fit pairs.csv -o runs/first --resume --set training.epochs=60"""
 
-_FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
-
 
 @click.command(epilog=EXAMPLES)
-@click.argument("pairs", metavar="PAIRS.csv", type=_FILE)
-@click.option(
-    "-o",
-    "--output",
-    "run",
-    metavar="RUN",
-    required=True,
-    type=click.Path(path_type=Path, file_okay=False),
-    help="Folder of the run: checkpoints, logs, configuration.",
-)
+@click.argument("pairs", metavar="PAIRS.csv", type=given_file)
+@new_run_folder("checkpoints, logs, configuration")
 @click.option(
     "--method",
     type=click.Choice(get_args(MethodName)),
     help="Start from the settings that were chosen for a method.  [default: the paper's]",
 )
-@click.option("--config", "config_file", metavar="F.toml", type=_FILE, help="Configuration.")
-@click.option(
-    "--set",
-    "assignments",
-    metavar="TABLE.KEY=VALUE",
-    multiple=True,
-    help="Change one value of the configuration; may be repeated.",
-)
-@click.option("--resume", is_flag=True, help="Go on with the run in RUN.")
+@config_option
+@assignments_option()
+@resume_option
 @click.option(
     "--devices",
     type=click.IntRange(min=1),
@@ -60,7 +51,7 @@ _FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
 @click.option(
     "--vgg-weights",
     metavar="F",
-    type=_FILE,
+    type=given_file,
     help="Weights of the pretrained encoder; vgg19 is downloaded without it.",
 )
 def command(

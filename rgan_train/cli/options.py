@@ -15,6 +15,40 @@ run_folder = click.argument(
 )
 
 
+given_file = click.Path(path_type=Path, exists=True, dir_okay=False)
+
+config_option = click.option(
+    "--config", "config_file", metavar="F.toml", type=given_file, help="Configuration."
+)
+
+
+def assignments_option(example: str = "") -> Decorator:
+    """Return the option that changes single values of the configuration."""
+    return click.option(
+        "--set",
+        "assignments",
+        metavar="TABLE.KEY=VALUE",
+        multiple=True,
+        help=f"Change one value of the configuration{example}; may be repeated.",
+    )
+
+
+def new_run_folder(contents: str) -> Decorator:
+    """Return the option that names the folder of a run to start or to go on with."""
+    return click.option(
+        "-o",
+        "--output",
+        "run",
+        metavar="RUN",
+        required=True,
+        type=click.Path(path_type=Path, file_okay=False),
+        help=f"Folder of the run: {contents}.",
+    )
+
+
+resume_option = click.option("--resume", is_flag=True, help="Go on with the run in RUN.")
+
+
 def checkpoint_choice(default: Literal["best", "last"]) -> Decorator:
     """Return the option that chooses one of a run's checkpoints."""
     return click.option(

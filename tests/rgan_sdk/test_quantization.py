@@ -11,6 +11,7 @@ from onnx import numpy_helper
 from support.models import CHANNELS, make_model, make_network
 from support.requirements import require_data
 
+from rgan_sdk.card import BOUND_FACTOR
 from rgan_sdk.dicom.reader import read_slice
 from rgan_sdk.dicom.series import find_series
 from rgan_sdk.engines.acceptance import SLICES, accept, self_test_slices
@@ -25,7 +26,7 @@ from rgan_sdk.errors import (
 from rgan_sdk.harmonizer import Harmonizer
 from rgan_sdk.model import HarmonizationModel
 from rgan_sdk.phantom import synthetic_slices
-from rgan_sdk.quantization import BOUND_FACTOR, LIMIT_HU, quantize
+from rgan_sdk.quantization import LIMIT_HU, quantize
 from rgan_sdk.quantized_graph import (
     insert_quantization,
     quantizable_layers,
