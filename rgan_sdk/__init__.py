@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from rgan_sdk.harmonizer import Harmonizer
     from rgan_sdk.hu import HUWindow
     from rgan_sdk.model import HarmonizationModel, packaged_models
-    from rgan_sdk.pipeline import harmonize_directory
+    from rgan_sdk.run.directory import harmonize_directory
 
 __version__ = metadata.version("rgan-sdk")
 
@@ -22,7 +22,7 @@ _EXPORTS = {
     "HarmonizationModel": "rgan_sdk.model",
     "Harmonizer": "rgan_sdk.harmonizer",
     "ModelCard": "rgan_sdk.card",
-    "harmonize_directory": "rgan_sdk.pipeline",
+    "harmonize_directory": "rgan_sdk.run.directory",
     "packaged_models": "rgan_sdk.model",
 }
 

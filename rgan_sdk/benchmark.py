@@ -7,11 +7,11 @@ import time
 from pathlib import Path
 from typing import Any
 
-from rgan_sdk.dicom.sample import write_sample_series
+from rgan_sdk.dicom.synthetic.sample import write_sample_series
 from rgan_sdk.errors import ConfigurationError
 from rgan_sdk.harmonizer import Harmonizer
-from rgan_sdk.pipeline import harmonize_directory
-from rgan_sdk.planning import Observer
+from rgan_sdk.run.directory import harmonize_directory
+from rgan_sdk.run.planning import Observer
 
 
 def run_benchmark(

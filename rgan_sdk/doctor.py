@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from rgan_sdk.dicom.codecs import undecodable_syntaxes
+from rgan_sdk.dicom.read.codecs import undecodable_syntaxes
 from rgan_sdk.engines import PREFERENCE, create_engine, cuda, engine_module, onnxruntime, openvino
 from rgan_sdk.engines.acceptance import check, is_reference, measure
 from rgan_sdk.engines.base import processor_name

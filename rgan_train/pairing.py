@@ -194,8 +194,8 @@ def _find_all(folders: Iterable[Path]) -> list[Series]:
 
 
 def _regrouped(uid: str, parts: Iterable[Series]) -> list[Series]:
-    from rgan_sdk.dicom.grouping import group_slices
     from rgan_sdk.dicom.header import read_header
+    from rgan_sdk.dicom.series import group_slices
     from rgan_sdk.dicom.stamp import checksum
 
     paths: dict[str, Path] = {}
@@ -212,7 +212,7 @@ def _regrouped(uid: str, parts: Iterable[Series]) -> list[Series]:
 
 
 def _series_below(folder: Path) -> tuple[Series, ...]:
-    from rgan_sdk.dicom.series import find_series
+    from rgan_sdk.dicom.inventory import find_series
 
     try:
         return find_series(folder).series

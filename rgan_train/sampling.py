@@ -228,7 +228,7 @@ def make_sampler(
 
 
 def _read_hu(path: Path, shape: tuple[int, int]) -> NDArray[np.float32]:
-    from rgan_sdk.dicom.reader import read_slice
+    from rgan_sdk.dicom.read.pydicom_reader import read_slice
 
     # What a teacher made of a slice is kept as an array (rgan_train.distillation).
     hu = np.load(path, allow_pickle=False) if path.suffix == ".npy" else read_slice(path).hu

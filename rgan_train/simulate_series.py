@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from rgan_sdk.dicom.reader import SourceSlice
+    from rgan_sdk.dicom.read.pydicom_reader import SourceSlice
     from rgan_sdk.dicom.series import Series, SliceFile
 
 
@@ -50,7 +50,7 @@ def open_series(folder: Path) -> Series:
     InvalidSeriesError
         If there is none, more than one, or one that cannot be read.
     """
-    from rgan_sdk.dicom.series import find_series
+    from rgan_sdk.dicom.inventory import find_series
 
     try:
         found = find_series(folder)
@@ -98,8 +98,8 @@ def simulate_series(
         If ``folder`` is not empty, lies in the folder of the series, or cannot be written.
     """
     from rgan_sdk import __version__
-    from rgan_sdk.dicom.simulated import Simulation, write_simulated_series
-    from rgan_sdk.pipeline import run_timestamp
+    from rgan_sdk.dicom.synthetic.simulated import Simulation, write_simulated_series
+    from rgan_sdk.run.directory import run_timestamp
 
     kernel = series.convolution_kernel
     if not kernel:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from rgan_sdk.dicom.sample import write_sample_series
+from rgan_sdk.dicom.synthetic.sample import write_sample_series
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()

@@ -36,7 +36,7 @@ from copies import multiply
 from pydicom.uid import generate_uid
 
 from rgan_sdk.harmonizer import Harmonizer
-from rgan_sdk.pipeline import harmonize_directory
+from rgan_sdk.run.directory import harmonize_directory
 
 SERIES, STACKED, ROUNDS = 4, 10, 5
 GATES = {"pydicom loop": 6.0, "SimpleITK loop": 9.0}

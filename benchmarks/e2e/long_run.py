@@ -23,8 +23,8 @@ from pathlib import Path
 from copies import multiply
 
 from rgan_sdk.harmonizer import Harmonizer
-from rgan_sdk.pipeline import harmonize_directory
-from rgan_sdk.planning import SilentObserver
+from rgan_sdk.run.directory import harmonize_directory
+from rgan_sdk.run.planning import SilentObserver
 
 INTERVAL = 0.1
 

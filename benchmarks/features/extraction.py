@@ -40,8 +40,8 @@ import SimpleITK
 from radiomics import imageoperations
 from radiomics.featureextractor import RadiomicsFeatureExtractor
 
-from rgan_sdk.dicom.reader import read_slice
-from rgan_sdk.dicom.series import find_series
+from rgan_sdk.dicom.inventory import find_series
+from rgan_sdk.dicom.read.pydicom_reader import read_slice
 from rgan_train.evaluation.features import DEFAULT_FILTERS, FeatureExtractor
 from rgan_train.evaluation.rois import HU_RANGES, random_rois
 

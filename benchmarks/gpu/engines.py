@@ -32,7 +32,7 @@ from numpy.typing import NDArray
 from torch.utils.flop_counter import FlopCounterMode
 
 from rgan_sdk.engines import create_engine, cuda
-from rgan_sdk.engines.tensorrt import TensorRTEngine
+from rgan_sdk.engines.tensorrt.engine import TensorRTEngine
 from rgan_sdk.errors import RganError
 from rgan_sdk.harmonizer import Harmonizer
 from rgan_sdk.model import HarmonizationModel
@@ -207,8 +207,8 @@ def on_gpu(network: Callable[[torch.Tensor], torch.Tensor], hu: Batch) -> Batch:
 
 def end_to_end(bench: Bench) -> dict[str, Any]:
     """Run over files in memory with the engine that `auto` takes on the GPU."""
-    from rgan_sdk.dicom.sample import write_sample_series
-    from rgan_sdk.pipeline import harmonize_directory
+    from rgan_sdk.dicom.synthetic.sample import write_sample_series
+    from rgan_sdk.run.directory import harmonize_directory
 
     with ExitStack() as stack:
         try:

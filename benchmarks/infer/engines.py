@@ -30,8 +30,8 @@ import torch
 from full_generator import make_graph, write_model
 from numpy.typing import NDArray
 
-from rgan_sdk.dicom.reader import read_slice
-from rgan_sdk.dicom.series import find_series
+from rgan_sdk.dicom.inventory import find_series
+from rgan_sdk.dicom.read.pydicom_reader import read_slice
 from rgan_sdk.engines.acceptance import accept
 from rgan_sdk.engines.base import Deviation, processor_name, threads
 from rgan_sdk.engines.onnxruntime import OnnxRuntimeEngine

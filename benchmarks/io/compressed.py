@@ -39,8 +39,9 @@ from pydicom.uid import (
     RLELossless,
 )
 
-from rgan_sdk.dicom.batches import BatchReader
-from rgan_sdk.dicom.series import SliceFile, find_series
+from rgan_sdk.dicom.inventory import find_series
+from rgan_sdk.dicom.read.batches import BatchReader
+from rgan_sdk.dicom.series import SliceFile
 
 ROUNDS = 7
 SYNTAXES = {

@@ -4,7 +4,7 @@
 
 All files of the data sets in .data/ (docs/data.md), and 2,000 generated slices in all encodings
 (tests/support/variants.py). A slice that is read natively and differs in one bit, or in one
-attribute of its header, stops the script; tests/rgan_sdk/dicom/test_native.py checks the same.
+attribute of its header, stops the script; tests/rgan_sdk/dicom/read/test_native.py checks the same.
 """
 
 from __future__ import annotations

@@ -32,7 +32,7 @@ import pydicom
 import SimpleITK
 
 from rgan_sdk import _core
-from rgan_sdk.dicom.series import find_series
+from rgan_sdk.dicom.inventory import find_series
 
 ROUNDS = 25
 BATCH = 16

@@ -11,10 +11,10 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from rgan_sdk.dicom.reader import read_slice
-from rgan_sdk.dicom.series import find_series
+from rgan_sdk.dicom.inventory import find_series
+from rgan_sdk.dicom.read.pydicom_reader import read_slice
 from rgan_sdk.harmonizer import Harmonizer
-from rgan_sdk.preview import write_preview
+from rgan_sdk.run.preview import write_preview
 
 
 def main() -> None:

@@ -19,8 +19,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 import rgan_sdk
-from rgan_sdk.dicom.reader import read_slice
-from rgan_sdk.dicom.series import Series, find_series
+from rgan_sdk.dicom.inventory import find_series
+from rgan_sdk.dicom.read.pydicom_reader import read_slice
+from rgan_sdk.dicom.series import Series
 from rgan_sdk.hu import HUWindow
 from rgan_train.evaluation.image_quality import psnr, ssim
 from rgan_train.splits import parse_ranges

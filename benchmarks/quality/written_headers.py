@@ -17,7 +17,7 @@ from pathlib import Path
 from pydicom import dcmread
 from support.conformance import UNCHANGED, dciodvfy_errors
 
-from rgan_sdk.dicom.series import find_series
+from rgan_sdk.dicom.inventory import find_series
 
 
 def main() -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from rgan_sdk.engines.tensorrt_build import Progress
+    from rgan_sdk.engines.tensorrt.build import Progress
 
 EPILOG = """\b
 Examples:
@@ -32,7 +32,7 @@ cache; GPUs of one kind share it. `run` builds it itself where it is missing."""
 def command(model: str, device: str) -> None:
     """Build and test the TensorRT plan of MODEL, a file or a packaged name."""
     from rgan_sdk.engines import create_engine
-    from rgan_sdk.engines.tensorrt import build_ahead, usable_device
+    from rgan_sdk.engines.tensorrt.engine import build_ahead, usable_device
     from rgan_sdk.model import HarmonizationModel
 
     opened = HarmonizationModel.open(model)

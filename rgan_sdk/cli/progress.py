@@ -16,7 +16,7 @@ from rich.progress import (
 )
 
 from rgan_sdk.cli.tables import as_text
-from rgan_sdk.report import SeriesEntry
+from rgan_sdk.run.report import SeriesEntry
 
 
 class RunProgress:

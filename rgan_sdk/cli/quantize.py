@@ -62,7 +62,7 @@ def command(
     It is calibrated on CT slices in the folders SERIES, whose kernel MODEL must take, and compared
     with MODEL on them.
     """
-    from rgan_sdk.dicom.reader import read_slice
+    from rgan_sdk.dicom.read.pydicom_reader import read_slice
     from rgan_sdk.model import HarmonizationModel, write_model
     from rgan_sdk.quantization import quantize
 
@@ -95,7 +95,7 @@ def _find_slices(sources: tuple[Path, ...], card: ModelCard, any_kernel: bool) -
     """Return all slices that the model takes; say which series are left aside, and why."""
     from rgan_sdk.cli.tables import as_text
     from rgan_sdk.errors import IneligibleError
-    from rgan_sdk.planning import make_plan
+    from rgan_sdk.run.planning import make_plan
 
     chosen: list[Series] = []
     others: list[str] = []

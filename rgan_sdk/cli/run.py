@@ -24,7 +24,7 @@ from rgan_sdk.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from rgan_sdk.planning import Shard
+    from rgan_sdk.run.planning import Shard
 
 SOME_FAILED = 3
 NOTHING_ELIGIBLE = 4
@@ -113,7 +113,7 @@ def command(
     from rgan_sdk.cli.progress import RunProgress
     from rgan_sdk.cli.tables import print_report
     from rgan_sdk.harmonizer import Harmonizer
-    from rgan_sdk.pipeline import harmonize_directory, plan_directory
+    from rgan_sdk.run.directory import harmonize_directory, plan_directory
 
     size, part, devices = _batch_size(batch_size), _shard(shard), _devices(device)
     check_report(report, source, destination)
@@ -192,6 +192,6 @@ def _shard(text: str | None) -> Shard | None:
     number, slash, count = text.partition("/")
     if not (slash and number.isdecimal() and count.isdecimal() and len(text) <= 9):
         raise click.BadParameter(f"{text!r} is not of the form I/N, such as 1/4")
-    from rgan_sdk.planning import Shard
+    from rgan_sdk.run.planning import Shard
 
     return Shard(int(number), int(count))

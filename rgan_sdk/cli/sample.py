@@ -23,7 +23,7 @@ DEFAULT_MODEL = "b40f-to-b70f"
 )
 def command(destination: Path, slices: int, model: str) -> None:
     """Write a synthetic CT series of a chest phantom to OUTPUT."""
-    from rgan_sdk.dicom.sample import write_sample_series
+    from rgan_sdk.dicom.synthetic.sample import write_sample_series
     from rgan_sdk.model import HarmonizationModel
 
     kernel = HarmonizationModel.open(model).card.source_kernels[0]

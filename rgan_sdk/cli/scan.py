@@ -29,7 +29,7 @@ def command(source: Path, model: str | None, any_kernel: bool, report: Path | No
     """Show the CT series below INPUT, which would run, which not and why."""
     from rgan_sdk.cli.tables import print_report
     from rgan_sdk.model import HarmonizationModel
-    from rgan_sdk.planning import make_plan
+    from rgan_sdk.run.planning import make_plan
 
     check_report(report, source)
     card = None if model is None else HarmonizationModel.open(model).card

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from rgan_sdk.report import Report
+from rgan_sdk.run.report import Report
 
 
 def print_report(report: Report) -> None:

@@ -18,9 +18,10 @@ from pydicom.uid import (
     MediaStorageDirectoryStorage,
 )
 
-from rgan_sdk.dicom import pixels, values
+from rgan_sdk.dicom import values
 from rgan_sdk.dicom.discovery import inflated, opened, opened_raw
-from rgan_sdk.dicom.pixels import PixelFormat, Rescale
+from rgan_sdk.dicom.read import pixels
+from rgan_sdk.dicom.read.pixels import PixelFormat, Rescale
 from rgan_sdk.dicom.stamp import Stamp
 from rgan_sdk.dicom.uids import CODING_SCHEME, HARMONIZED_CODE, IDENTITY_CODE
 from rgan_sdk.errors import DicomError, IneligibleError, InvalidSeriesError, UnreadableFileError

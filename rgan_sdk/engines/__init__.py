@@ -17,7 +17,7 @@ from rgan_sdk.errors import EngineError, EngineUnavailableError, UnknownEngineEr
 from rgan_sdk.model import HarmonizationModel
 
 ENGINES = {
-    "tensorrt": ("rgan_sdk.engines.tensorrt", "TensorRTEngine"),
+    "tensorrt": ("rgan_sdk.engines.tensorrt.engine", "TensorRTEngine"),
     "onnxruntime": ("rgan_sdk.engines.onnxruntime", "OnnxRuntimeEngine"),
     "openvino": ("rgan_sdk.engines.openvino", "OpenVINOEngine"),
     "identity": ("rgan_sdk.engines.identity", "IdentityEngine"),

@@ -10,8 +10,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from rgan_sdk.dicom.grouping import Series, slice_normal
 from rgan_sdk.dicom.header import Vector
+from rgan_sdk.dicom.series import Series, slice_normal
 from rgan_sdk.errors import ConfigurationError
 from rgan_train.pairing import POSITION_TOLERANCE
 

@@ -48,7 +48,7 @@ def read_slice_pair(source: Path, target: Path, number: int) -> SlicePair:
     ConfigurationError
         If there is no slice of that number.
     """
-    from rgan_sdk.dicom.reader import read_slice
+    from rgan_sdk.dicom.read.pydicom_reader import read_slice
 
     a, b = _only_series(source), _only_series(target)
     reason = difference(a, b) or _not_one_scan(a, b)
@@ -69,7 +69,7 @@ def _not_one_scan(a: Series, b: Series) -> str | None:
 
 
 def _only_series(folder: Path) -> Series:
-    from rgan_sdk.dicom.series import find_series
+    from rgan_sdk.dicom.inventory import find_series
 
     try:
         inventory = find_series(folder)

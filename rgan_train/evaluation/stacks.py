@@ -47,7 +47,7 @@ def read_test_stack(dataset: Dataset) -> PairedStack:
     DicomError
         If one cannot be read.
     """
-    from rgan_sdk.dicom.reader import read_slice
+    from rgan_sdk.dicom.read.pydicom_reader import read_slice
 
     items = dataset.test
     if not items:

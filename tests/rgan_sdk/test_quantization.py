@@ -12,8 +12,8 @@ from support.models import CHANNELS, make_model, make_network
 from support.requirements import require_data
 
 from rgan_sdk.card import BOUND_FACTOR
-from rgan_sdk.dicom.reader import read_slice
-from rgan_sdk.dicom.series import find_series
+from rgan_sdk.dicom.inventory import find_series
+from rgan_sdk.dicom.read.pydicom_reader import read_slice
 from rgan_sdk.engines.acceptance import SLICES, accept, self_test_slices
 from rgan_sdk.engines.onnxruntime import OnnxRuntimeEngine
 from rgan_sdk.errors import (

@@ -170,7 +170,7 @@ def test_fp32_does_not_wait_for_fp16(run, tmp_path, monkeypatch):
 
 @pytest.mark.usefixtures("converted")
 def test_test_slices_are_not_measured(run, scans, tmp_path, monkeypatch):
-    from rgan_sdk.dicom import reader
+    from rgan_sdk.dicom.read import pydicom_reader as reader
 
     read, opened = reader.read_slice, set()
     monkeypatch.setattr(reader, "read_slice", lambda path: opened.add(path) or read(path))

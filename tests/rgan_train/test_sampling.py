@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from support.training import open_dataset, tiny_config
 
-from rgan_sdk.dicom import reader as dicom_reader
+from rgan_sdk.dicom.read import pydicom_reader as dicom_reader
 from rgan_sdk.errors import ConfigurationError, TrainingError
 from rgan_train.sampling import SliceReader, make_sampler
 

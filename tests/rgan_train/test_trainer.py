@@ -7,7 +7,7 @@ import torch
 from support.requirements import require_data
 from support.training import open_dataset, tiny_config, weights
 
-from rgan_sdk.dicom import reader as dicom_reader
+from rgan_sdk.dicom.read import pydicom_reader as dicom_reader
 from rgan_sdk.errors import ConfigurationError, TrainingError
 from rgan_train import trainer
 from rgan_train.checkpoint import RunFolder

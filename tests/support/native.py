@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 
 from rgan_sdk import _core
-from rgan_sdk.dicom.derived import Derivation
 from rgan_sdk.dicom.header import read_header
-from rgan_sdk.dicom.reader import read_slice
+from rgan_sdk.dicom.read.pydicom_reader import read_slice
+from rgan_sdk.dicom.write.derived import Derivation
 from rgan_sdk.errors import DicomError, IneligibleError
 
 POOL = _core.ThreadPool(2)

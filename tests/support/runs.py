@@ -8,7 +8,7 @@ from pathlib import Path
 from click.testing import CliRunner, Result
 
 from rgan_sdk.cli import main
-from rgan_sdk.dicom.sample import write_sample_series
+from rgan_sdk.dicom.synthetic.sample import write_sample_series
 
 PROGRAM = Path(sys.executable).with_name("rgan-harmonize")
 SAME_DATE = {**os.environ, "SOURCE_DATE_EPOCH": "1700000000"}

@@ -8,8 +8,8 @@ from support.models import make_network, write_model
 from support.runs import harmonize, write_inputs
 
 from rgan_sdk.card import ErrorBound
-from rgan_sdk.dicom.reader import read_slice
-from rgan_sdk.dicom.series import find_series
+from rgan_sdk.dicom.inventory import find_series
+from rgan_sdk.dicom.read.pydicom_reader import read_slice
 from rgan_sdk.engines.base import Deviation
 from rgan_sdk.model import HarmonizationModel
 from rgan_sdk.quantization import QuantizedModel

@@ -8,13 +8,13 @@ import pytest
 from support.models import make_card, write_model
 from support.runs import harmonize, new_series, read_report
 
-from rgan_sdk.dicom.sample import write_sample_series
+from rgan_sdk.dicom.synthetic.sample import write_sample_series
 from rgan_sdk.engines.identity import IdentityEngine
 from rgan_sdk.engines.onnxruntime import OnnxRuntimeEngine
 from rgan_sdk.errors import DeviceMemoryError, OutputError
 from rgan_sdk.harmonizer import Harmonizer
 from rgan_sdk.model import HarmonizationModel
-from rgan_sdk.pipeline import harmonize_directory
+from rgan_sdk.run.directory import harmonize_directory
 
 
 @pytest.fixture(autouse=True)

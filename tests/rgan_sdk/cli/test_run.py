@@ -13,12 +13,12 @@ from PIL import Image
 from support.models import make_card, write_model
 from support.runs import harmonize, new_series, read_report
 
-from rgan_sdk.dicom.reader import read_slice
-from rgan_sdk.dicom.sample import write_sample_series
+from rgan_sdk.dicom.read.pydicom_reader import read_slice
+from rgan_sdk.dicom.synthetic.sample import write_sample_series
 from rgan_sdk.engines import openvino
 from rgan_sdk.errors import ConfigurationError
 from rgan_sdk.harmonizer import Harmonizer
-from rgan_sdk.pipeline import harmonize_directory
+from rgan_sdk.run.directory import harmonize_directory
 
 
 @pytest.fixture
@@ -405,7 +405,7 @@ def test_file_names_reach_neither_markup_nor_terminal(run, source):
 
 
 def test_a_second_run_on_the_same_output_is_refused(run, source, monkeypatch, model, tmp_path):
-    from rgan_sdk import pipeline
+    from rgan_sdk.run import directory as pipeline
 
     plan = pipeline.make_plan
     others = []
@@ -423,7 +423,7 @@ def test_a_second_run_on_the_same_output_is_refused(run, source, monkeypatch, mo
 
 
 def test_a_source_that_changes_during_the_run_fails_its_series(run, source, monkeypatch):
-    from rgan_sdk import pipeline
+    from rgan_sdk.run import directory as pipeline
 
     write_sample_series(source.parent / "other", "B40f", slices=1, size=64, seed=5)
     plan = pipeline.make_plan
@@ -442,7 +442,7 @@ def test_a_source_that_changes_during_the_run_fails_its_series(run, source, monk
 
 
 def test_a_picture_that_cannot_be_made_is_a_warning(run, source, monkeypatch):
-    from rgan_sdk import pictures
+    from rgan_sdk.run import pictures
 
     def broken(*arguments):
         raise ValueError("no font")

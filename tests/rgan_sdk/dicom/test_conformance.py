@@ -10,10 +10,10 @@ from support.dicom_phantoms import ct_dataset, save, uid
 from support.native import DERIVATION
 from support.requirements import require_data
 
-from rgan_sdk.dicom.reader import read_slice
-from rgan_sdk.dicom.sample import write_sample_series
-from rgan_sdk.dicom.series import find_series
-from rgan_sdk.dicom.writer import derived_series_uid, write_derived
+from rgan_sdk.dicom.inventory import find_series
+from rgan_sdk.dicom.read.pydicom_reader import read_slice
+from rgan_sdk.dicom.synthetic.sample import write_sample_series
+from rgan_sdk.dicom.write.writer import derived_series_uid, write_derived
 
 SLICES = 3
 

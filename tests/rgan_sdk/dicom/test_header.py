@@ -13,8 +13,8 @@ from pydicom.uid import (
 )
 from support.dicom_phantoms import CANARY, ct_dataset, save, uid, write_ct
 
-from rgan_sdk.dicom import pixels
 from rgan_sdk.dicom.header import read_header, series_of
+from rgan_sdk.dicom.read import pixels
 from rgan_sdk.dicom.stamp import Stamp, checksum
 from rgan_sdk.dicom.uids import code
 from rgan_sdk.errors import DicomError, IneligibleError, InvalidSeriesError, UnreadableFileError

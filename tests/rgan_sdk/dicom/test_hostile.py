@@ -19,8 +19,8 @@ from pydicom.uid import (
 from support.dicom_phantoms import stored_values, uid, write_ct
 from support.requirements import require_data
 
-from rgan_sdk.dicom.reader import read_slice
-from rgan_sdk.dicom.series import find_series
+from rgan_sdk.dicom.inventory import find_series
+from rgan_sdk.dicom.read.pydicom_reader import read_slice
 from rgan_sdk.errors import DicomError
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # pydicom says more than enough here

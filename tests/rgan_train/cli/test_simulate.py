@@ -8,8 +8,8 @@ from support.dicom_phantoms import stored_values
 from support.requirements import require_data
 from support.training import open_dataset, tiny_config, train, write_scan
 
-from rgan_sdk.dicom.reader import read_slice
-from rgan_sdk.dicom.series import find_series
+from rgan_sdk.dicom.inventory import find_series
+from rgan_sdk.dicom.read.pydicom_reader import read_slice
 from rgan_train.simulate import ASSUMED, simulate
 
 TO_B70F = ("--target-kernel", "B70f")
@@ -136,7 +136,7 @@ def test_a_failure_leaves_nothing_and_tells_no_patient(series, tmp_path, monkeyp
     def full(path, content):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("rgan_sdk.dicom.simulated.write_whole", full)
+    monkeypatch.setattr("rgan_sdk.dicom.synthetic.simulated.write_whole", full)
     done = train("simulate", series, tmp_path / "out", *TO_B70F)
     assert done.exit_code == 1
     assert "No space left on device" in done.stderr

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from support.requirements import require_data
 
-from rgan_sdk.dicom.reader import read_slice
-from rgan_sdk.dicom.series import find_series
+from rgan_sdk.dicom.inventory import find_series
+from rgan_sdk.dicom.read.pydicom_reader import read_slice
 from rgan_train.evaluation.body import body_mask
 
 SIZE = 128

@@ -8,8 +8,8 @@ from scipy.special import ndtr
 from scipy.stats import norm
 from support.requirements import require_data
 
-from rgan_sdk.dicom.reader import read_slice
-from rgan_sdk.dicom.series import find_series
+from rgan_sdk.dicom.inventory import find_series
+from rgan_sdk.dicom.read.pydicom_reader import read_slice
 from rgan_sdk.errors import TrainingError
 from rgan_train.evaluation.edge_response import edge_points, edge_profile, edge_rise
 

@@ -5,8 +5,8 @@ from pydicom.uid import RTStructureSetStorage
 from support.dicom_phantoms import save, uid, write_series
 from support.requirements import require_data
 
-from rgan_sdk.dicom.reader import read_slice
-from rgan_sdk.dicom.series import find_series
+from rgan_sdk.dicom.inventory import find_series
+from rgan_sdk.dicom.read.pydicom_reader import read_slice
 from rgan_sdk.errors import ConfigurationError
 from rgan_train.evaluation.masks import empty_names, read_masks
 

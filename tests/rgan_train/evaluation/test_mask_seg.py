@@ -10,7 +10,7 @@ from pydicom.uid import RLELossless
 from support.dicom_phantoms import uid, write_series
 from support.requirements import require_data
 
-from rgan_sdk.dicom.series import find_series
+from rgan_sdk.dicom.inventory import find_series
 from rgan_sdk.errors import ConfigurationError
 from rgan_train.evaluation.masks import empty_names, read_masks
 

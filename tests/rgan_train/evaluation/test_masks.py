@@ -8,10 +8,10 @@ from pydicom import dcmread
 from support.dicom_phantoms import uid, write_ct
 from support.requirements import require_data
 
-from rgan_sdk.dicom.grouping import group_slices, slice_normal
 from rgan_sdk.dicom.header import SliceHeader, read_header
-from rgan_sdk.dicom.reader import read_slice
-from rgan_sdk.dicom.series import find_series
+from rgan_sdk.dicom.inventory import find_series
+from rgan_sdk.dicom.read.pydicom_reader import read_slice
+from rgan_sdk.dicom.series import group_slices, slice_normal
 from rgan_sdk.dicom.stamp import Stamp
 from rgan_sdk.errors import ConfigurationError
 from rgan_train.evaluation.mask_grid import Plane, SeriesGrid

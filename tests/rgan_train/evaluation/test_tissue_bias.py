@@ -6,8 +6,8 @@ import pytest
 from scipy.ndimage import gaussian_filter, uniform_filter
 from support.requirements import require_data
 
-from rgan_sdk.dicom.reader import read_slice
-from rgan_sdk.dicom.series import find_series
+from rgan_sdk.dicom.inventory import find_series
+from rgan_sdk.dicom.read.pydicom_reader import read_slice
 from rgan_train.evaluation.tissue_bias import TISSUES, tissue_bias
 
 LEVELS = {

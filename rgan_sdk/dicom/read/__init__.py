@@ -1,0 +1,1 @@
+"""Slices to Hounsfield units: many at a time, natively or through pydicom."""

@@ -1,0 +1,91 @@
+"""Read slices in batches: natively where that will do, through pydicom elsewhere."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rgan_sdk import _core
+from rgan_sdk.dicom.read.pydicom_reader import SourceSlice, read_cells, read_slice
+from rgan_sdk.dicom.series import SliceFile
+from rgan_sdk.errors import DicomError
+
+Source = _core.SourceSlice | SourceSlice | Exception
+"""What a derived object needs of a slice, read natively or by pydicom; or why it can't be read."""
+
+
+class BatchReader:
+    """Reads slices with several threads.
+
+    Parameters
+    ----------
+    threads
+        For plain slices in the native core, and for compressed ones, whose decoders leave other
+        threads at work.
+    """
+
+    def __init__(self, threads: int) -> None:
+        self._native = _core.ThreadPool(threads)
+        self._decoders = ThreadPoolExecutor(threads, "rgan-decode")
+
+    def close(self) -> None:
+        """End the threads."""
+        self._decoders.shutdown()
+
+    def read(self, files: Sequence[SliceFile], hu: NDArray[np.float32]) -> list[Source]:
+        """Read slices of one matrix size.
+
+        Parameters
+        ----------
+        hu
+            ``[N, H, W]`` float32, filled with Hounsfield units; a slice that cannot be read leaves
+            its place undefined.
+        """
+        jobs = [(os.fsencode(file.path), file.stamp) for file in files]
+        natives = _core.read_batch(jobs, hu, self._native)
+        encoded = [index for index, native in enumerate(natives) if native.is_encoded]
+        sources = self._decode_all(files, natives, hu, encoded)
+        for index, native in enumerate(natives):
+            if native.problem is None:
+                sources[index] = native
+            elif index not in sources:
+                sources[index] = _read_by_pydicom(files[index], hu[index])
+        return [sources[index] for index in range(len(files))]
+
+    def _decode_all(
+        self,
+        files: Sequence[SliceFile],
+        natives: Sequence[_core.SourceSlice],
+        hu: NDArray[np.float32],
+        encoded: Sequence[int],
+    ) -> dict[int, Source]:
+        futures: dict[int, Future[Source]] = {}
+        try:
+            for index in encoded:
+                futures[index] = self._decoders.submit(
+                    _decode, files[index], natives[index], hu[index]
+                )
+        finally:
+            wait(futures.values())  # after this their places in the batch are others'
+        return {index: future.result() for index, future in futures.items()}
+
+
+def _decode(file: SliceFile, native: _core.SourceSlice, hu: NDArray[np.float32]) -> Source:
+    try:
+        native.complete(read_cells(file.path, file.stamp), hu)
+        return native if native.problem is None else _read_by_pydicom(file, hu)
+    except Exception as error:  # one slice's fault
+        return error
+
+
+def _read_by_pydicom(file: SliceFile, hu: NDArray[np.float32]) -> SourceSlice | DicomError:
+    try:
+        source = read_slice(file.path, file.stamp)
+    except DicomError as error:
+        return error
+    hu[:] = source.hu
+    return source

@@ -1,0 +1,173 @@
+"""Simulated CT series: derived objects that stand for a scan with another kernel.
+
+Unlike harmonized objects they carry the other kernel's name in ConvolutionKernel, so that
+they pair with their source, and are not refused as input. ``docs/simulation.md`` lists by
+which attributes they are told from real scans.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+from pydicom import Dataset
+
+from rgan_sdk.dicom import uids, values
+from rgan_sdk.dicom.read.pydicom_reader import SourceSlice, read_slice
+from rgan_sdk.dicom.series import Series, SliceFile
+from rgan_sdk.dicom.write.derived import (
+    add_derivation_code,
+    carried_over,
+    header_errors,
+    set_identity,
+)
+from rgan_sdk.dicom.write.writer import encode, with_pixels, write_whole
+from rgan_sdk.errors import ConfigurationError, InvalidSeriesError, OutputError
+
+_KERNEL_NAME: Final = re.compile(r"[!-\[\]-~]([ -\[\]-~]{0,14}[!-\[\]-~])?")
+
+Change = Callable[[SliceFile, SourceSlice], NDArray[np.float32]]
+"""Returns the simulated HU, ``[H, W]``, of a slice."""
+
+
+@dataclass(frozen=True)
+class Simulation:
+    """How a series is simulated: with the source, all that its objects depend on.
+
+    Attributes
+    ----------
+    target_kernel
+        What ConvolutionKernel will say.
+    method
+        Text for people, with every choice that changes pixels; at most 512 characters.
+    software
+        Name and version, for example ``rgan-sdk 0.1.0``.
+    timestamp
+        When it was made, with its time zone.
+
+    Raises
+    ------
+    ConfigurationError
+        If ``target_kernel`` cannot stand in ConvolutionKernel, or there is no time zone.
+    """
+
+    target_kernel: str
+    method: str
+    software: str
+    timestamp: datetime
+
+    def __post_init__(self) -> None:
+        if not _KERNEL_NAME.fullmatch(self.target_kernel):
+            raise ConfigurationError(
+                f"target kernel {self.target_kernel!r}: ConvolutionKernel takes 1 to 16 ASCII "
+                "characters, no backslash, no space at the ends"
+            )
+        if self.timestamp.tzinfo is None:
+            raise ConfigurationError("the timestamp of a simulation needs a time zone")
+
+    def uid(self, kind: str, source_uid: str, group: int) -> str:
+        """Return the UID of the simulated series or instance."""
+        return uids.hashed_uid(
+            f"simulated {kind}",
+            source_uid,
+            str(group),
+            self.target_kernel,
+            self.method,
+            self.software,
+            self.timestamp.astimezone(UTC).isoformat(),
+        )
+
+
+def write_simulated_series(
+    series: Series, folder: Path, simulation: Simulation, change: Change
+) -> int:
+    """Write the simulated series: ``folder`` appears whole or not at all.
+
+    Parameters
+    ----------
+    folder
+        New or empty; its parents are made. Files are named ``<SOPInstanceUID>.dcm``.
+    change
+        Called for each slice in the order of the series.
+
+    Returns
+    -------
+    int
+        How many pixels could not be stored as computed.
+
+    Raises
+    ------
+    DicomError
+        If a slice cannot be read, or its header cannot be carried over.
+    OutputError
+        If ``folder`` is not empty, or the files cannot be written.
+    """
+    clips = 0
+    with _whole(folder) as staging:
+        for file in series.slices:
+            source = read_slice(file.path, file.stamp)
+            hu = change(file, source)
+            try:
+                header = simulated_header(source.dataset, simulation, series.group)
+                derived = with_pixels(source, hu, header)
+                content = encode(derived.dataset)
+            except InvalidSeriesError as error:
+                raise InvalidSeriesError(f"{file.path.name}: {error}") from error
+            write_whole(staging / f"{header.SOPInstanceUID}.dcm", content)
+            clips += derived.clips
+    return clips
+
+
+def simulated_header(source: Dataset, simulation: Simulation, group: int = 0) -> Dataset:
+    """Return the data set of a simulated object, all but its pixel data.
+
+    Raises
+    ------
+    InvalidSeriesError
+        If the source's header cannot be carried over.
+    """
+    with header_errors():
+        dataset = carried_over(source, simulation.software, simulation.timestamp)
+        kernel = values.text(source, "ConvolutionKernel")[:64] or "unknown"
+        dataset.DerivationDescription = (
+            f"SIMULATED, not reconstructed: convolution kernel {kernel} made to look like "
+            f"{simulation.target_kernel}. {simulation.method[:512]}; {simulation.software[:64]}. "
+            "Research use."
+        )
+        add_derivation_code(dataset, uids.SIMULATED_CODE, uids.SIMULATED_MEANING)
+        dataset.ConvolutionKernel = simulation.target_kernel
+        series_uid = values.uid(source, "SeriesInstanceUID")
+        sop_uid = values.uid(source, "SOPInstanceUID")
+        set_identity(
+            dataset,
+            series_uid=simulation.uid("series", series_uid, group),
+            sop_uid=simulation.uid("instance", sop_uid, group),
+            suffix=f"SIMULATED>{simulation.target_kernel}",
+        )
+        return dataset
+
+
+@contextmanager
+def _whole(folder: Path) -> Iterator[Path]:
+    """Give a folder to write to; rename it to ``folder``, or remove it on an error."""
+    target = folder.resolve()
+    staging = target.with_name(f".{target.name}.{os.getpid()}.part")
+    try:
+        if target.exists() and any(target.iterdir()):
+            raise OutputError(f"{folder} is not empty; choose an empty or a new folder")
+        staging.mkdir(parents=True)
+        yield staging
+        staging.replace(target)
+    except OSError as error:
+        raise OutputError(f"{folder} cannot be written: {error.strerror}") from error
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)

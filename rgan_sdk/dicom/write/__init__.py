@@ -1,0 +1,1 @@
+"""Harmonized Hounsfield units to derived DICOM objects."""

@@ -1,0 +1,182 @@
+"""Derived CT objects: the source's header, the harmonized pixels, written whole or not at all."""
+
+from __future__ import annotations
+
+import io
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pydicom import Dataset, dcmwrite
+
+from rgan_sdk import hu as rescaling
+from rgan_sdk.dicom.read import pixels
+from rgan_sdk.dicom.read.pixels import PixelFormat, Rescale
+from rgan_sdk.dicom.read.pydicom_reader import SourceSlice
+from rgan_sdk.dicom.write.derived import (
+    Derivation,
+    derived_header,
+    derived_series_uid,
+    derived_sop_uid,
+)
+from rgan_sdk.errors import InferenceError, InvalidSeriesError, OutputError
+
+__all__ = [
+    "Derivation",
+    "DerivedSlice",
+    "derive",
+    "derived_series_uid",
+    "derived_sop_uid",
+    "encode",
+    "set_pixel_data",
+    "with_pixels",
+    "write_derived",
+    "write_whole",
+]
+
+
+@dataclass(frozen=True)
+class DerivedSlice:
+    """A derived object in memory.
+
+    Attributes
+    ----------
+    clips
+        How many pixels could not be stored as computed: beyond what the format holds, or
+        equal to a padding value.
+    """
+
+    dataset: Dataset
+    clips: int
+
+
+def derive(source: SourceSlice, hu: NDArray[np.float32], derivation: Derivation) -> DerivedSlice:
+    """Make the derived object of one slice, in memory.
+
+    Parameters
+    ----------
+    hu
+        ``[H, W]`` harmonized Hounsfield units, float32. Where the source has padding they
+        are ignored.
+
+    Raises
+    ------
+    InferenceError
+        If ``hu`` holds NaN or infinity, or has another shape than the source.
+    InvalidSeriesError
+        If the source's header cannot be carried over.
+    """
+    return with_pixels(source, hu, derived_header(source.dataset, derivation))
+
+
+def with_pixels(source: SourceSlice, hu: NDArray[np.float32], header: Dataset) -> DerivedSlice:
+    """Give the header of an object derived from ``source`` its pixel data.
+
+    Raises
+    ------
+    InferenceError
+        As ``derive`` does.
+    """
+    if hu.shape != source.hu.shape:
+        raise InferenceError(f"the derived slice is {hu.shape}, its source {source.hu.shape}")
+    if not np.isfinite(hu).all():
+        raise InferenceError("the derived slice holds NaN or infinite values")
+    stored, clips = _stored(source, hu)
+    set_pixel_data(header, stored)
+    return DerivedSlice(header, clips)
+
+
+def _stored(source: SourceSlice, hu: NDArray[np.float32]) -> tuple[NDArray[Any], int]:
+    """Return the stored values and how many could not be stored as computed."""
+    pixel_format = PixelFormat.of(source.dataset)
+    rescale = Rescale.of(source.dataset)
+    low, high = pixel_format.minimum, pixel_format.maximum
+    stored = np.empty(hu.shape, pixel_format.dtype)
+    if source.padding is not None:
+        hu = np.where(source.padding, source.hu, hu)
+    clips = rescaling.hu_to_stored(hu, rescale.slope, rescale.intercept, low, high, stored)
+    padding = pixels.padding_range(source.dataset, pixel_format)
+    if source.padding is None or padding is None:
+        return stored, clips
+    collides = (stored >= padding[0]) & (stored <= padding[1]) & ~source.padding
+    below_fits, above_fits = padding[0] > low, padding[1] < high
+    nearer_below = stored.astype(np.int32) - padding[0] < padding[1] - stored.astype(np.int32)
+    goes_below = below_fits & (nearer_below | (not above_fits))
+    stored[collides & goes_below] = min(max(padding[0] - 1, low), high)
+    stored[collides & ~goes_below] = max(min(padding[1] + 1, high), low)
+    stored[source.padding] = source.stored[source.padding]
+    computed = np.rint((hu[collides].astype(np.float64) - rescale.intercept) / rescale.slope)
+    clamped = (computed < low) | (computed > high)  # are counted already
+    return stored, clips + int((~clamped).sum())
+
+
+def set_pixel_data(dataset: Dataset, stored: NDArray[Any]) -> None:
+    """Set PixelData to ``[H, W]`` stored values, uncompressed little endian."""
+    little = stored.astype(stored.dtype.newbyteorder("<"), copy=False).tobytes()
+    vr = "OB" if stored.itemsize == 1 else "OW"
+    dataset.add_new(0x7FE00010, vr, little + b"\0" * (len(little) % 2))
+
+
+def encode(dataset: Dataset) -> bytes:
+    """Return a data set with ``file_meta`` as a DICOM file, Explicit VR Little Endian.
+
+    Raises
+    ------
+    InvalidSeriesError
+        If a value of the source cannot be encoded.
+    """
+    buffer = io.BytesIO()
+    try:
+        dcmwrite(buffer, dataset, enforce_file_format=True, implicit_vr=False, little_endian=True)
+    except Exception as error:
+        # Not the message of the error: it may quote patient data.
+        raise InvalidSeriesError(
+            f"the header cannot be encoded ({type(error).__name__})"
+        ) from error
+    return buffer.getvalue()
+
+
+def write_derived(
+    source: SourceSlice, hu: NDArray[np.float32], derivation: Derivation, path: Path
+) -> int:
+    """Write the derived object of one slice: ``path`` appears whole or not at all.
+
+    Returns
+    -------
+    int
+        ``DerivedSlice.clips``.
+
+    Raises
+    ------
+    InferenceError, InvalidSeriesError
+        As ``derive`` does.
+    OutputError
+        If the file cannot be written.
+    """
+    derived = derive(source, hu, derivation)
+    write_whole(path, encode(derived.dataset))
+    return derived.clips
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file beside ``path``, check its size, and rename it to ``path``.
+
+    Raises
+    ------
+    OutputError
+        If that fails; no partial file is left.
+    """
+    temporary = path.with_name(f".{path.name}.part")
+    try:
+        temporary.write_bytes(content)
+        if temporary.stat().st_size != len(content):
+            raise OutputError(f"{path.name}: only a part could be written")
+        temporary.replace(path)
+    except OSError as error:
+        raise OutputError(f"{path.name} cannot be written: {error.strerror}") from error
+    finally:
+        with suppress(OSError):
+            temporary.unlink()

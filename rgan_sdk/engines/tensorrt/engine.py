@@ -1,0 +1,247 @@
+"""TensorRT on NVIDIA GPUs, by its own Python interface."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import re
+import time
+from importlib import util
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rgan_sdk.engines import cuda
+from rgan_sdk.engines.base import Engine
+from rgan_sdk.engines.memory import slices_that_fit
+from rgan_sdk.engines.tensorrt import plans
+from rgan_sdk.engines.tensorrt.build import (
+    SLICES,
+    Profile,
+    Progress,
+    build_plan,
+    profile_for,
+    silent,
+)
+from rgan_sdk.engines.tensorrt.session import Session
+from rgan_sdk.errors import DeviceMemoryError, EngineUnavailableError, InferenceError, RganError
+from rgan_sdk.model import HarmonizationModel
+
+REQUIREMENTS = ("tensorrt", "cuda-bindings")
+
+INSTALL = "pip install 'rgan-sdk[tensorrt]'"
+OLDEST = (10, 13)
+CHUNKS = 4
+"""In a batch: enough that most copies overlap with computation."""
+
+
+def why_not(device: str = "cuda") -> str:
+    """Return why the engine cannot run on a device here, and what to do; empty where it can."""
+    if device == "cpu":
+        return "TensorRT runs on NVIDIA GPUs only; use --engine onnxruntime, or --device cuda"
+    if reason := cuda.why_no_device():
+        return reason
+    try:
+        _find_device(device)
+    except RganError as exc:
+        return str(exc)
+    return "" if util.find_spec("tensorrt") else f"TensorRT is not installed; {INSTALL}"
+
+
+def usable_device(device: str) -> cuda.Device:
+    """Return the GPU that a device's name means.
+
+    Raises
+    ------
+    EngineUnavailableError
+        If TensorRT cannot run there; see ``why_not``.
+    """
+    if reason := why_not(device):
+        raise EngineUnavailableError(f"TensorRT on {device}: {reason}")
+    return _find_device(device)
+
+
+class TensorRTEngine(Engine):
+    """Runs the model with TensorRT.
+
+    The plan comes from the cache, or is built at first, which takes minutes. It computes chunks of
+    up to ``SLICES`` slices of 512x512, so it serves batches of any size; slices that are larger
+    have a plan of their own.
+
+    Parameters
+    ----------
+    model
+        The verified model; its bytes are what is built, in the precision that they state.
+    device
+        ``auto`` is ``cuda:0``; ``cuda`` and ``cuda:N`` are taken at their word.
+    cuda_graph
+        Whether kernel launches are recorded and replayed, which spares the host some time per
+        chunk. Where that cannot be done it is an error.
+
+    Raises
+    ------
+    EngineUnavailableError
+        If the device, the driver or TensorRT is not there or does not take the model.
+    """
+
+    name = "tensorrt"
+
+    def __init__(
+        self, model: HarmonizationModel, device: str = "auto", *, cuda_graph: bool = False
+    ) -> None:
+        self._gpu = usable_device(device)
+        super().__init__(model, f"cuda:{self._gpu.index}")
+        if self.precision == "int8":
+            raise EngineUnavailableError(
+                f"{model.source}: int8 files are for CPUs; use the float16 file with TensorRT"
+            )
+        self._trt = load_tensorrt()
+        self._cuda_graph = cuda_graph
+        self._session: Session | None = self._open(profile_for(model.card.multiple))
+
+    @property
+    def version(self) -> str:  # noqa: D102 - see Engine
+        return f"tensorrt {self._trt.__version__}"
+
+    @property
+    def hardware(self) -> str:  # noqa: D102 - see Engine
+        return self._gpu.name
+
+    @property
+    def circumstances(self) -> tuple[str, ...]:
+        """A plan that is built anew may choose other kernels."""
+        return (*cuda.circumstances(), self._plan_sha256)
+
+    @property
+    def default_batch_size(self) -> int:  # noqa: D102 - see Engine
+        fit = slices_that_fit(self.model.content, cuda.free_memory(self._gpu.index))
+        return CHUNKS * SLICES if fit >= SLICES else fit
+
+    def _infer(self, hu: NDArray[np.float32]) -> NDArray[np.float32]:
+        session = self._session_for(*hu.shape[2:])
+        out = np.empty_like(hu)
+        session.run(hu, out)
+        return out
+
+    def _session_for(self, height: int, width: int) -> Session:
+        """Return a session for slices of a size, in place of one for others."""
+        if self._session is None or not self._session.profile.covers(height, width):
+            self._release()
+            try:
+                self._session = self._open(profile_for(self.model.card.multiple, height, width))
+            except EngineUnavailableError as exc:
+                raise InferenceError(
+                    f"no TensorRT plan for slices of {height}x{width}: {exc}"
+                ) from exc
+        return self._session
+
+    def _release(self) -> None:
+        session, self._session = self._session, None
+        if session is not None:
+            session.close()
+
+    def _open(self, profile: Profile) -> Session:
+        plan = obtain_plan(self._trt, self.model, self._gpu, profile)
+        self._plan_sha256 = hashlib.sha256(plan.content).hexdigest()
+        try:
+            return Session(
+                self._trt, plan.content, profile, self._gpu.index, cuda_graph=self._cuda_graph
+            )
+        except InferenceError as exc:
+            if plan.seconds or isinstance(exc, DeviceMemoryError):
+                raise EngineUnavailableError(f"TensorRT on {self.device}: {exc}") from exc
+        plan.path.unlink(missing_ok=True)  # one from the cache that does not load: built anew
+        return self._open(profile)
+
+
+class Plan(NamedTuple):
+    """A plan in the cache; ``seconds`` is how long it took to build, 0 where it was there."""
+
+    content: bytes
+    path: Path
+    seconds: float
+
+
+def build_ahead(model: HarmonizationModel, gpu: cuda.Device, progress: Progress) -> Plan:
+    """Make sure that the plan which ``TensorRTEngine`` will want is in the cache.
+
+    Raises
+    ------
+    EngineUnavailableError
+        If TensorRT is not there or does not take the model.
+    ConfigurationError
+        If the cache cannot be written to.
+    """
+    return obtain_plan(load_tensorrt(), model, gpu, profile_for(model.card.multiple), progress)
+
+
+def obtain_plan(
+    trt: Any,
+    model: HarmonizationModel,
+    gpu: cuda.Device,
+    profile: Profile,
+    progress: Progress | None = None,
+) -> Plan:
+    """Take a plan from the cache, or build it and store it there.
+
+    Raises
+    ------
+    EngineUnavailableError
+        If it cannot be built.
+    ConfigurationError
+        If the cache cannot be written to.
+    """
+    card = (gpu.name, gpu.compute_capability, gpu.multiprocessors)
+    version = f"{trt.__name__} {trt.__version__}"
+    key = plans.PlanKey(model.sha256, model.precision, version, *card, profile)
+    stored = plans.load(key)
+    if stored is not None:
+        return Plan(stored, plans.path_of(key), 0.0)
+    if progress is None:
+        logging.getLogger(__name__).warning(
+            "building a TensorRT plan of %s for %s; this takes minutes, and is done once",
+            model.card.name,
+            gpu.name,
+        )
+    start = time.perf_counter()
+    timings_key = plans.TimingsKey(version, *card)
+    cuda.check(cuda.runtime().cudaSetDevice(gpu.index))
+    built = build_plan(
+        trt, model.content, profile, progress or silent, plans.load(timings_key) or b""
+    )
+    seconds = time.perf_counter() - start
+    plans.store(timings_key, built.timings)
+    return Plan(built.plan, plans.store(key, built.plan), seconds)
+
+
+def load_tensorrt() -> Any:
+    """Return the module ``tensorrt``.
+
+    Raises
+    ------
+    EngineUnavailableError
+        If it is absent, its libraries are, or it is too old.
+    """
+    try:
+        import tensorrt as trt
+    except ImportError as exc:
+        raise EngineUnavailableError(f"TensorRT is not installed ({exc}); {INSTALL}") from exc
+    except Exception as exc:  # what a broken installation raises: OSError, FileNotFoundError, ...
+        raise EngineUnavailableError(
+            f"TensorRT cannot be loaded ({exc}); install it anew: pip uninstall -y tensorrt, then "
+            f"{INSTALL}"
+        ) from exc
+    found = getattr(trt, "__version__", "without a version")
+    version = re.match(r"(\d+)\.(\d+)", found)
+    if version is None or (int(version[1]), int(version[2])) < OLDEST:
+        raise EngineUnavailableError(
+            f"TensorRT {found} is too old; {'.'.join(map(str, OLDEST))} or newer is "
+            f"needed: {INSTALL} --upgrade"
+        )
+    return trt
+
+
+def _find_device(device: str) -> cuda.Device:
+    return cuda.find_device("cuda:0" if device == "auto" else device)

@@ -1,0 +1,1 @@
+"""A run over folders: choose the series, harmonize them, account for every file."""

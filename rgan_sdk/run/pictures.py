@@ -1,0 +1,81 @@
+"""The pictures of a run: one of each series, painted beside the work, and a sheet of all."""
+
+from __future__ import annotations
+
+from collections import deque
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from rgan_sdk.errors import unexpected
+from rgan_sdk.run.preview import write_contact_sheet, write_preview
+from rgan_sdk.run.report import Report
+from rgan_sdk.run.stages import SeriesJob
+
+FOLDER = "previews"
+CONTACT_SHEET = "contact-sheet.png"
+MAX_PENDING = 16  # each holds two slices in memory until it is painted
+
+
+class Pictures:
+    """Paints into ``OUTPUT/previews``; a picture that cannot be made is a warning.
+
+    Parameters
+    ----------
+    report
+        Gets the names of the pictures, and the warnings.
+    """
+
+    def __init__(self, output: Path, report: Report) -> None:
+        self._output, self._report = output, report
+        self._painter = ThreadPoolExecutor(1, "rgan-preview")
+        self._pending: deque[Future[None]] = deque()
+
+    def paint(self, job: SeriesJob) -> None:
+        """Paint the middle slice of a series, before and after, when there is time."""
+        if len(self._pending) == MAX_PENDING:
+            self._pending.popleft().result()
+        self._pending.append(self._painter.submit(self._write_preview, job))
+
+    def _write_preview(self, job: SeriesJob) -> None:
+        path = self._output / FOLDER / f"{job.folder.name}.png"
+        kernel = job.series.convolution_kernel or "kernel not given"
+        after = f"{kernel} harmonized to {job.derivation.target_kernel}"
+        captions = kernel, after if job.derivation.harmonizes else "copied (identity engine)"
+        try:
+            assert job.middle is not None
+            path.parent.mkdir(mode=0o700, exist_ok=True)
+            write_preview(path, *job.middle, captions)
+        except Exception as exc:  # a picture is not worth a night's batch
+            self._report.warnings.append(f"{path.name} cannot be made: {unexpected(exc)}")
+        else:
+            self._note(path)
+
+    def write_contact_sheet(self) -> None:
+        """Show all previews of OUTPUT on one sheet, those of earlier runs too."""
+        folder = self._output / FOLDER
+        sheet = folder / CONTACT_SHEET
+        pictures = sorted(path for path in folder.glob("*.png") if path != sheet)
+        if not pictures:
+            return
+        try:
+            write_contact_sheet(sheet, pictures)
+        except Exception as exc:  # a picture is not worth a night's batch
+            self._report.warnings.append(f"{sheet.name} cannot be made: {unexpected(exc)}")
+        else:
+            self._note(sheet)
+
+    def _note(self, path: Path) -> None:
+        self._report.previews.append(path.relative_to(self._output).as_posix())
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._painter.shutdown()

@@ -1,0 +1,344 @@
+"""Read | infer | write, each at work while the others are, over all series of a run.
+
+One thread reads batches into a ring of buffers, one for each engine computes, one writes; reading
+and writing have helpers in the native core. Queues are bounded, so that the slowest stage sets the
+pace and memory does not grow with the number of series. A batch may hold slices of several series:
+a series of three slices does not leave a GPU idle. Engines take batches from the same queue.
+
+A series that goes wrong at any stage is marked, its remaining slices pass through without work,
+and the next one goes on.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from functools import partial
+from itertools import groupby
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rgan_sdk import _core
+from rgan_sdk.dicom.read.batches import BatchReader, Source
+from rgan_sdk.dicom.series import Series, SliceFile
+from rgan_sdk.dicom.write.derived import Derivation
+from rgan_sdk.dicom.write.series_writer import SeriesWriter
+from rgan_sdk.harmonizer import Harmonizer
+
+RING = 3  # one read into, one written from, one in between; and one computed on by each engine
+PROGRESS = 16  # batches that may be through before their series are put into place
+POLL_SECONDS = 0.1
+
+Item = TypeVar("Item")
+
+
+class StageClock:
+    """Sums the busy seconds of each stage."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self.busy: dict[str, float] = defaultdict(float)
+
+    @contextmanager
+    def measure(self, stage: str) -> Iterator[None]:
+        """Add the time inside the block to a stage."""
+        start = time.perf_counter()
+        try:
+            yield
+        finally:
+            with self._lock:
+                self.busy[stage] += time.perf_counter() - start
+
+
+@dataclass
+class SeriesJob:
+    """A series on its way through the stages.
+
+    Attributes
+    ----------
+    folder
+        Where its files are written; it is there already.
+    error
+        The first thing that went wrong; None as long as nothing did.
+    left
+        Slices that have not passed the last stage.
+    clips
+        Pixels that could not be stored as computed.
+    middle
+        ``[H, W]`` HU of its middle slice, before and after; None unless pictures are wanted.
+    """
+
+    series: Series
+    derivation: Derivation
+    folder: Path
+    error: Exception | None = None
+    left: int = 0
+    clips: int = 0
+    middle: tuple[NDArray[np.float32], NDArray[np.float32]] | None = None
+    writer: SeriesWriter | None = field(default=None, repr=False)
+
+    def __post_init__(self) -> None:
+        self.left = len(self.series.slices)
+
+    @property
+    def middle_file(self) -> SliceFile:
+        """The slice that a picture shows."""
+        return self.series.slices[len(self.series.slices) // 2]
+
+    def fail(self, error: Exception) -> None:
+        """Mark the series; what went wrong first stays."""
+        self.error = self.error or error
+
+
+@dataclass(frozen=True)
+class Slot:
+    """A slice in a batch."""
+
+    job: SeriesJob
+    file: SliceFile
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What the last stage has done: slices written, and series that are through."""
+
+    slices: int
+    finished: tuple[SeriesJob, ...]
+
+
+@dataclass
+class _Batch:
+    slots: list[Slot]
+    buffer: NDArray[np.float32]
+    hu: NDArray[np.float32]
+    sources: list[Source]
+
+
+class Stages:
+    """The stages of one run.
+
+    Parameters
+    ----------
+    harmonizers
+        Of the same model and batch size, each on a device of its own.
+    threads
+        Of the native core: half of them read, half write, at least one each.
+    durable
+        Whether files are on the disk before their series counts as through.
+    pictures
+        Whether to keep the middle slice of each series, before and after.
+    """
+
+    def __init__(
+        self,
+        harmonizers: Sequence[Harmonizer],
+        clock: StageClock,
+        *,
+        threads: int,
+        durable: bool,
+        pictures: bool = False,
+    ) -> None:
+        self._harmonizers, self._clock = harmonizers, clock
+        self._durable, self._pictures = durable, pictures
+        self._batch_size = harmonizers[0].batch_size
+        # Both are at work at the same time; all cores for each would only crowd the caches.
+        half = max(1, threads // 2)
+        self._reader, self._writers = BatchReader(half), _core.ThreadPool(half)
+        # Last in, first out: the buffer that is most likely still in the processor's cache.
+        self._free: queue.Queue[NDArray[np.float32]] = queue.LifoQueue()
+        for _ in range(RING + len(harmonizers)):
+            self._free.put(np.empty(0, np.float32))
+        self._read: queue.Queue[_Batch | None] = queue.Queue(1)
+        self._computed: queue.Queue[_Batch | None] = queue.Queue(1)
+        self._progress: queue.Queue[Progress | None] = queue.Queue(PROGRESS)
+        self._stopping = threading.Event()
+        self._broken: BaseException | None = None
+
+    def run(self, jobs: Iterable[SeriesJob]) -> Generator[Progress, None, None]:
+        """Take series through all stages.
+
+        Parameters
+        ----------
+        jobs
+            Asked for one by one, in the reading thread.
+
+        Yields
+        ------
+        Progress
+            In the calling thread; each job is in exactly one.
+        """
+        work = [
+            ("read", partial(self._read_all, jobs)),
+            *(("infer", partial(self._infer_all, harmonizer)) for harmonizer in self._harmonizers),
+            ("write", self._write_all),
+        ]
+        threads = [
+            threading.Thread(target=self._guard, args=(task,), name=f"rgan-{name}")
+            for name, task in work
+        ]
+        try:
+            for thread in threads:
+                thread.start()
+            while (progress := self._take(self._progress)) is not None:
+                yield progress
+        finally:
+            self._stopping.set()
+            _join(threads)
+            self._reader.close()
+        if self._broken is not None:
+            raise self._broken
+
+    def _guard(self, work: Callable[[], None]) -> None:
+        """Let no thread end unheard while the others wait for it."""
+        try:
+            work()
+        except BaseException as error:
+            self._broken = error
+            self._stopping.set()
+
+    def _read_all(self, jobs: Iterable[SeriesJob]) -> None:
+        for slots in _batches(jobs, self._batch_size):
+            buffer = self._take(self._free)
+            if buffer is None:
+                return
+            self._offer(self._read, self._read_batch(slots, buffer))
+        for _ in self._harmonizers:
+            self._offer(self._read, None)
+
+    def _read_batch(self, slots: list[Slot], buffer: NDArray[np.float32]) -> _Batch:
+        try:
+            return self._read_slices(slots, buffer)
+        except Exception as error:  # it may be one file's fault
+            for slot in slots:
+                slot.job.fail(error)
+            return _Batch(slots, buffer, buffer, [])
+
+    def _read_slices(self, slots: list[Slot], buffer: NDArray[np.float32]) -> _Batch:
+        series = slots[0].job.series
+        shape = (self._batch_size, series.rows, series.columns)
+        if buffer.size < np.prod(shape):
+            buffer = np.empty(shape, np.float32).reshape(-1)
+        view = buffer[: np.prod(shape)].reshape(shape)[: len(slots)]
+        with self._clock.measure("read"):
+            sources = self._reader.read([slot.file for slot in slots], view)
+        for index, (slot, source) in enumerate(zip(slots, sources, strict=True)):
+            if isinstance(source, Exception):
+                slot.job.fail(source)
+                view[index] = 0
+        return _Batch(slots, buffer, view, sources)
+
+    def _infer_all(self, harmonizer: Harmonizer) -> None:
+        while (batch := self._take(self._read)) is not None:
+            self._infer(harmonizer, batch)
+            self._offer(self._computed, batch)
+        self._offer(self._computed, None)
+
+    def _infer(self, harmonizer: Harmonizer, batch: _Batch) -> None:
+        """Put harmonized HU in the place of the source's."""
+        if all(slot.job.error for slot in batch.slots):
+            return
+        middles = {
+            index: batch.hu[index].copy()
+            for index, slot in enumerate(batch.slots)
+            if self._pictures and slot.file is slot.job.middle_file
+        }
+        try:
+            with self._clock.measure("infer"):
+                harmonizer(batch.hu, batch.hu)
+        except Exception as error:  # a batch that cannot be computed fails its series only
+            for slot in batch.slots:
+                slot.job.fail(error)
+            return
+        for index, before in middles.items():
+            batch.slots[index].job.middle = before, batch.hu[index].copy()
+
+    def _write_all(self) -> None:
+        for _ in self._harmonizers:  # each says when it has no more
+            while (batch := self._take(self._computed)) is not None:
+                self._write_batch(batch)
+        self._offer(self._progress, None)
+
+    def _write_batch(self, batch: _Batch) -> None:
+        finished = []
+        for job, indices in _by_job(batch.slots):
+            self._write(job, batch, indices)
+            job.left -= indices.stop - indices.start
+            if job.left == 0:
+                finished.append(job)
+        self._free.put(batch.buffer)
+        self._offer(self._progress, Progress(len(batch.slots), tuple(finished)))
+
+    def _write(self, job: SeriesJob, batch: _Batch, indices: slice) -> None:
+        if job.error is not None:
+            return
+        if job.writer is None:
+            job.writer = SeriesWriter(
+                job.derivation, job.folder, self._writers, durable=self._durable
+            )
+        files = [slot.file for slot in batch.slots[indices]]
+        try:
+            with self._clock.measure("write"):
+                job.clips += job.writer.write(files, batch.sources[indices], batch.hu[indices])
+        except Exception as error:  # one broken series must not end a night's batch
+            job.fail(error)
+
+    def _take(self, channel: queue.Queue[Item]) -> Item | None:
+        """Wait for an item; None at the end of the work, or when it is to stop."""
+        while not self._stopping.is_set():
+            with suppress(queue.Empty):
+                return channel.get(timeout=POLL_SECONDS)
+        return None
+
+    def _offer(self, channel: queue.Queue[Item], item: Item) -> None:
+        """Wait until there is room for an item, or until it is to stop."""
+        while not self._stopping.is_set():
+            with suppress(queue.Full):
+                channel.put(item, timeout=POLL_SECONDS)
+                return
+
+
+def _join(threads: Iterable[threading.Thread]) -> None:
+    """Wait for threads, also when interrupted again: they still write."""
+    interrupt: KeyboardInterrupt | None = None
+    for thread in threads:
+        while thread.is_alive():
+            try:
+                thread.join()
+            except KeyboardInterrupt as error:
+                interrupt = error
+    if interrupt is not None:
+        raise interrupt
+
+
+def _batches(jobs: Iterable[SeriesJob], size: int) -> Iterator[list[Slot]]:
+    """Deal slices into batches of one matrix size, in the order of the series."""
+    batch: list[Slot] = []
+    for job in jobs:
+        for file in job.series.slices:
+            if batch and (len(batch) == size or _matrix(batch[0]) != (file.rows, file.columns)):
+                yield batch
+                batch = []
+            batch.append(Slot(job, file))
+    if batch:
+        yield batch
+
+
+def _matrix(slot: Slot) -> tuple[int, int]:
+    return slot.file.rows, slot.file.columns
+
+
+def _by_job(slots: Sequence[Slot]) -> Iterator[tuple[SeriesJob, slice]]:
+    """Yield the jobs of a batch, and which of its slices are theirs."""
+    start = 0
+    for _, group in groupby(slots, key=lambda slot: id(slot.job)):
+        count = len(list(group))
+        yield slots[start].job, slice(start, start + count)
+        start += count

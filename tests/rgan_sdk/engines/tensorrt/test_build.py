@@ -1,0 +1,242 @@
+"""TensorRT's parser and builder take our graphs. No GPU: TensorRT for RTX stands in for TensorRT.
+
+That a plan can be built says nothing of what it computes; that is tested where there is a GPU.
+"""
+
+import signal
+import subprocess
+import sys
+
+import pytest
+from onnx import TensorProto, helper
+from support.models import make_model, write_model
+from support.requirements import require_module
+
+from rgan_sdk.engines.tensorrt import build as tensorrt_build
+from rgan_sdk.engines.tensorrt.build import Phases, Profile, build_plan, profile_for
+from rgan_sdk.errors import EngineUnavailableError
+from rgan_sdk.hu import HUWindow
+from rgan_sdk.model import HarmonizationModel, packaged_models
+from rgan_train.config_io import override_from_text, recommended
+from rgan_train.graph import HarmonizationGraph
+from rgan_train.methods import METHODS
+from rgan_train.onnx_graph import to_onnx
+
+require_module("tensorrt_rtx", "make test")
+import tensorrt_rtx as trt  # noqa: E402
+
+# Timing caches do nothing in TensorRT for RTX, which says so.
+pytestmark = pytest.mark.filterwarnings("ignore:.*Timing cache operations:DeprecationWarning")
+
+SMALL = ("generator.encoder=none", "generator.widths=[4, 8]", "generator.stem_channels=4")
+NETWORKS = {
+    "radiomicgan": SMALL,
+    "physics+gan": SMALL,
+    "choe": ("choe.channels=4",),
+    "compact": ("compact.channels=4",),
+    "ganai": ("generator.widths=[4, 8]", "generator.output=direct"),
+    "stan_ct": ("generator.widths=[4, 8]",),
+    "linear": ("linear.kind=radial", "linear.taps=15"),
+    "linear, 2d": ("linear.kind=2d", "linear.taps=15"),
+    "histogram": ("histogram.segments=8",),
+}
+
+
+def graph_of(case):
+    name = case.partition(",")[0]
+    config = override_from_text(recommended(name), NETWORKS[case])
+    return HarmonizationGraph(METHODS[name].build_network(config).eval(), HUWindow(-1032, 1008))
+
+
+def test_every_method_is_here():
+    assert {case.partition(",")[0] for case in NETWORKS} == set(METHODS)
+
+
+@pytest.mark.parametrize("case", NETWORKS)
+def test_networks_of_every_method_are_built(case):
+    graph = graph_of(case)
+    profile = profile_for(graph.multiple)
+    for converted in (to_onnx(graph), to_onnx(graph.use_float16())):
+        assert build_plan(trt, converted.SerializeToString(), profile).plan
+
+
+@pytest.mark.parametrize("name", packaged_models())
+def test_packaged_models_are_built_with_progress(name):
+    model = HarmonizationModel.open(name)
+    reports = []
+    built = build_plan(
+        trt,
+        model.content,
+        profile_for(model.card.multiple),
+        lambda phase, share: reports.append((phase, share)),
+    )
+    assert len(built.plan) > 100_000
+    shares = [share for phase, share in reports if phase == reports[-1][0]]
+    assert shares == sorted(shares)
+    assert shares[-1] == 1
+    assert len(set(shares)) > 10
+
+
+def test_timings_are_kept_and_spoilt_ones_are_done_without():
+    content = make_model().SerializeToString()
+    timings = build_plan(trt, content, profile_for(4)).timings
+    assert timings
+    assert build_plan(trt, content, profile_for(4), timings=timings).plan
+    assert build_plan(trt, content, profile_for(4), timings=b"no timings").plan
+
+
+def test_tf32_is_off(monkeypatch):
+    cleared = []
+    clear = trt.IBuilderConfig.clear_flag
+
+    def record(config, flag):
+        cleared.append(flag)
+        clear(config, flag)
+
+    monkeypatch.setattr(trt.IBuilderConfig, "clear_flag", record)
+    build_plan(trt, make_model().SerializeToString(), profile_for(4))
+    assert cleared == [trt.BuilderFlag.TF32]
+
+
+def test_an_operator_that_is_not_known_is_named():
+    model = make_model()
+    model.graph.node[1].op_type = "Unheard"
+    model.graph.node[1].name = "middle"
+    with pytest.raises(EngineUnavailableError, match=r"middle \(Unheard\).*--engine onnxruntime"):
+        build_plan(trt, model.SerializeToString(), profile_for(4))
+
+
+def test_what_is_no_onnx_file():
+    with pytest.raises(EngineUnavailableError, match="does not take this model"):
+        build_plan(trt, b"no model", profile_for(4))
+
+
+def test_a_gpu_that_tensorrt_does_not_take():
+    def refuse(logger):
+        logger.log(trt.ILogger.Severity.ERROR, "CUDA initialization failure with error: 35")
+        raise TypeError("pybind11::init(): factory function returned nullptr")
+
+    with pytest.raises(EngineUnavailableError, match=r"error: 35\); update the driver"):
+        tensorrt_build.created(refuse, tensorrt_build.make_logger(trt))
+
+
+def test_a_profile_that_the_graph_does_not_allow():
+    impossible = Profile((1, 64, 64), (2, 32, 32), (4, 128, 128))
+    with pytest.raises(EngineUnavailableError, match="profile"):
+        build_plan(trt, make_model().SerializeToString(), impossible)
+
+
+def test_a_graph_that_parses_but_cannot_be_built():
+    """Its input would have one channel and three at the same time."""
+    model = make_model()
+    weights = helper.make_tensor("kernel", TensorProto.FLOAT, (1, 3, 3, 3), [0.0] * 27)
+    for tensor in model.graph.initializer:
+        if tensor.name == "kernel":
+            tensor.CopyFrom(weights)
+    with pytest.raises(EngineUnavailableError, match="--engine onnxruntime"):
+        build_plan(trt, model.SerializeToString(), profile_for(4))
+
+
+@pytest.mark.parametrize(
+    ("errors", "message"),
+    [
+        (["Requested size was 8589934592 bytes."], "memory does not suffice"),
+        (["CUDA error 2 ... (out of memory)", "Error Code 2: OutOfMemory"], "memory does not"),
+        (["Error Code 10: Could not find any implementation for node conv"], "cannot build"),
+        ([], "no reason was given"),
+    ],
+)
+def test_memory_that_does_not_suffice_is_told_apart(errors, message):
+    assert message in tensorrt_build._build_failure(trt, errors)
+
+
+def test_a_bar_that_breaks_ends_the_build():
+    shares = []
+
+    def break_down(phase, share):
+        shares.append(share)
+        raise ValueError("a bar that broke")
+
+    with pytest.raises(ValueError, match="a bar that broke"):
+        build_plan(trt, make_model().SerializeToString(), profile_for(4), break_down)
+    assert max(shares) < 0.5
+
+
+INTERRUPTED = """
+import os, signal, sys
+import tensorrt_rtx as trt
+from rgan_sdk.engines.tensorrt.build import build_plan, profile_for
+
+number = int(sys.argv[2])
+signal.signal(number, signal.default_int_handler)
+shares = []
+
+def interrupt(phase, share):
+    shares.append(share)
+    if len(shares) == 3:
+        os.kill(os.getpid(), number)
+
+try:
+    build_plan(trt, open(sys.argv[1], "rb").read(), profile_for(4), interrupt)
+except KeyboardInterrupt:
+    assert signal.getsignal(number) is signal.default_int_handler
+    print("interrupted at", max(shares))
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_interrupts_end_the_build(number, tmp_path):
+    """`run` takes a request to end for Ctrl-C; both are what raises KeyboardInterrupt.
+
+    In a process of its own, as for a user: among all that other tests load, a signal during a
+    build ended the whole test run with a segmentation fault, now and then.
+    """
+    model = write_model(tmp_path / "m.onnx")
+    command = [sys.executable, "-c", INTERRUPTED, str(model), str(int(number))]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert float(done.stdout.removeprefix("interrupted at")) < 0.5
+
+
+@pytest.mark.parametrize(
+    ("multiple", "size", "largest"),
+    [
+        (1, (512, 512), (8, 512, 512)),
+        (16, (64, 300), (8, 512, 512)),
+        (16, (768, 512), (5, 768, 512)),
+        (16, (520, 520), (3, 768, 768)),
+        (16, (1024, 1024), (2, 1024, 1024)),
+        (16, (4096, 4096), (1, 4096, 4096)),
+        (3, (512, 512), (7, 513, 513)),
+    ],
+)
+def test_profiles(multiple, size, largest):
+    profile = profile_for(multiple, *size)
+    assert profile == Profile((1, multiple, multiple), largest, largest)
+    assert profile.covers(*(edge + -edge % multiple for edge in size))
+    assert not profile.covers(largest[1] + multiple, largest[2])
+
+
+def test_nested_phases_add_up():
+    phases = Phases()
+    seen = [
+        phases.start("whole", None, 4),
+        phases.step("whole", 0),
+        phases.start("part", "whole", 2),
+        phases.start("bit", "part", 2),
+        phases.step("bit", 0),
+        phases.finish("bit"),
+        phases.step("part", 0),
+        phases.finish("part"),
+        phases.step("whole", 1),
+        phases.finish("whole"),
+    ]
+    assert {name for name, _ in seen} == {"whole"}
+    shares = [share for _, share in seen]
+    assert shares == [0, 1 / 4, 1 / 4, 1 / 4, 5 / 16, 3 / 8, 3 / 8, 1 / 2, 1 / 2, 1]
+
+
+def test_a_phase_of_which_nothing_is_known_starts_anew():
+    phases = Phases()
+    assert phases.start("part", "gone", 2) == ("part", 0)
+    assert phases.step("part", 0) == ("part", 0.5)

@@ -1,0 +1,170 @@
+"""The stages: batches over several series, back-pressure, and what goes wrong in between."""
+
+import threading
+from contextlib import closing
+
+import numpy as np
+import pytest
+from support.models import write_model
+from support.native import DERIVATION
+from support.runs import write_inputs
+
+from rgan_sdk.dicom.inventory import find_series
+from rgan_sdk.dicom.synthetic.sample import write_sample_series
+from rgan_sdk.errors import OutputError
+from rgan_sdk.harmonizer import Harmonizer
+from rgan_sdk.run.stages import RING, SeriesJob, StageClock, Stages, _join
+
+
+@pytest.fixture
+def harmonizer(tmp_path):
+    model = write_model(tmp_path / "m.onnx")
+    with Harmonizer.load(model, engine="identity", device="cpu", batch_size=4) as harmonizer:
+        yield harmonizer
+
+
+@pytest.fixture
+def series(tmp_path):
+    """Three series of three slices, and one of two larger slices."""
+    write_inputs(tmp_path / "in", series=3, slices=3, size=64)
+    write_sample_series(tmp_path / "in" / "large", "B40f", slices=2, size=96, seed=9)
+    found = find_series(tmp_path / "in").series
+    return sorted(found, key=lambda series: (series.rows, series.series_instance_uid))
+
+
+def jobs(series, folder):
+    for one in series:
+        job = SeriesJob(one, DERIVATION, folder / one.series_instance_uid)
+        job.folder.mkdir(parents=True)
+        yield job
+
+
+def stages(harmonizer):
+    return Stages([harmonizer], StageClock(), threads=2, durable=False, pictures=True)
+
+
+def count_calls(harmonizer, monkeypatch):
+    infer, shapes = harmonizer.engine._infer, []
+
+    def counting(hu):
+        shapes.append((hu.shape, hu.__array_interface__["data"][0]))
+        return infer(hu)
+
+    monkeypatch.setattr(harmonizer.engine, "_infer", counting)
+    return shapes
+
+
+def finish(running):
+    with closing(running):
+        return [job for progress in running for job in progress.finished]
+
+
+def test_a_batch_spans_series_but_not_matrix_sizes(harmonizer, series, tmp_path, monkeypatch):
+    calls = count_calls(harmonizer, monkeypatch)
+    done = finish(stages(harmonizer).run(jobs(series, tmp_path / "out")))
+    assert [shape[0] for shape, _ in calls] == [4, 4, 1, 2]
+    assert [job.series for job in done] == series
+    assert all(job.error is None and job.left == 0 for job in done)
+    assert all(len(list(job.folder.iterdir())) == len(job.series.slices) for job in done)
+    for job in done:
+        assert np.array_equal(*job.middle)
+
+
+def test_several_engines_share_the_batches(harmonizer, series, tmp_path, monkeypatch):
+    calls = count_calls(harmonizer, monkeypatch)
+    with Harmonizer.load(tmp_path / "m.onnx", engine="identity", batch_size=4) as second:
+        both_at_work = threading.Barrier(2, timeout=30)
+        for each in (harmonizer, second):
+            infer = each.engine._infer
+            monkeypatch.setattr(
+                each.engine, "_infer", lambda hu, infer=infer: (both_at_work.wait(), infer(hu))[1]
+            )
+        running = Stages([harmonizer, second], StageClock(), threads=2, durable=False)
+        done = finish(running.run(jobs(series, tmp_path / "out")))
+    assert len(calls) == 2  # of four batches
+    assert sorted(job.series.series_instance_uid for job in done) == sorted(
+        one.series_instance_uid for one in series
+    )
+    assert all(len(list(job.folder.iterdir())) == len(job.series.slices) for job in done)
+
+
+def test_buffers_are_used_again(harmonizer, tmp_path, monkeypatch):
+    write_inputs(tmp_path / "in", series=12, slices=3, size=64)
+    calls = count_calls(harmonizer, monkeypatch)
+    found = find_series(tmp_path / "in").series
+    finish(stages(harmonizer).run(jobs(found, tmp_path / "out")))
+    assert len(calls) == 9
+    assert len({address for _, address in calls}) <= RING + 1
+
+
+def test_a_slice_that_cannot_be_read_fails_its_series_only(harmonizer, series, tmp_path):
+    victim = series[1].slices[1].path
+    victim.write_bytes(victim.read_bytes()[:-100])
+    done = finish(stages(harmonizer).run(jobs(series, tmp_path / "out")))
+    assert [job.error is None for job in done] == [True, False, True, True]
+    assert "changed during the run" in str(done[1].error)
+
+
+def test_a_folder_that_is_gone_fails_its_series_only(harmonizer, series, tmp_path):
+    work = list(jobs(series, tmp_path / "out"))
+    work[0].folder.rmdir()
+    done = finish(stages(harmonizer).run(work))
+    assert isinstance(done[0].error, OutputError)
+    assert all(job.error is None for job in done[1:])
+
+
+def test_an_error_outside_of_any_series_surfaces(harmonizer, series, tmp_path):
+    def broken():
+        yield from jobs(series[:2], tmp_path / "out")
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        finish(stages(harmonizer).run(broken()))
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("rgan-")]
+
+
+def test_a_thread_that_cannot_be_started_leaves_none_behind(
+    harmonizer, series, tmp_path, monkeypatch
+):
+    start = threading.Thread.start
+
+    def refuse(thread):
+        if thread.name == "rgan-write":
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    with pytest.raises(RuntimeError, match="can't start"):
+        finish(stages(harmonizer).run(jobs(series, tmp_path / "out")))
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("rgan-")]
+
+
+def test_a_second_interrupt_waits_for_the_threads_too(monkeypatch):
+    release = threading.Event()
+    thread = threading.Thread(target=release.wait)
+    thread.start()
+    join, interrupts = threading.Thread.join, iter([KeyboardInterrupt, KeyboardInterrupt])
+
+    def interrupted(self):
+        for interrupt in interrupts:
+            raise interrupt
+        release.set()
+        join(self)
+
+    monkeypatch.setattr(threading.Thread, "join", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        _join([thread])
+    assert not thread.is_alive()
+
+
+def test_no_thread_is_left_behind(harmonizer, series, tmp_path):
+    with closing(stages(harmonizer).run(jobs(series, tmp_path / "out"))) as running:
+        next(running)
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("rgan-")]
+
+
+def test_the_busy_time_of_each_stage_is_measured(harmonizer, series, tmp_path):
+    clock = StageClock()
+    finish(Stages([harmonizer], clock, threads=1, durable=True).run(jobs(series, tmp_path / "out")))
+    assert set(clock.busy) == {"read", "infer", "write"}
+    assert min(clock.busy.values()) > 0
