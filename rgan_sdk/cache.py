@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import os
 import stat
-import tempfile
 from pathlib import Path
 from typing import Final
 
 from rgan_sdk.errors import ConfigurationError
+from rgan_sdk.files import atomic_write
 
 ADVICE: Final = "set RGAN_CACHE to a folder that can be written to"
 
@@ -47,8 +47,8 @@ def read_own(path: Path) -> bytes | None:
         return None
 
 
-def write_atomically(path: Path, content: bytes) -> None:
-    """Write a file of the cache whole or not at all, also where several processes write it.
+def write_own(path: Path, content: bytes) -> None:
+    """Write a file of the cache whole or not at all, for this user only.
 
     Raises
     ------
@@ -56,13 +56,8 @@ def write_atomically(path: Path, content: bytes) -> None:
         If it cannot be written.
     """
     try:
-        with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".part", delete=False) as file:
-            temporary = Path(file.name)
-            try:
-                file.write(content)
-                file.flush()
-                temporary.replace(path)
-            finally:
-                temporary.unlink(missing_ok=True)
+        with atomic_write(path) as temporary:
+            temporary.touch(mode=0o600)
+            temporary.write_bytes(content)
     except OSError as exc:
         raise ConfigurationError(f"{path}: cannot be written ({exc.strerror}); {ADVICE}") from exc

@@ -19,6 +19,7 @@
     │   └── IneligibleError     valid, but not something to harmonize: to be skipped
     ├── OutputError             results cannot be written
     │   └── OutputBusyError     another run writes there
+    ├── MeasurementError        the images hold nothing that could be measured
     ├── WeightsError            pretrained weights cannot be loaded
     └── TrainingError           training data or a training run cannot be used
 
@@ -98,6 +99,10 @@ class OutputError(RganError):
 
 class OutputBusyError(OutputError):
     """Another run writes to the same output folder."""
+
+
+class MeasurementError(RganError):
+    """The images hold nothing that could be measured as asked."""
 
 
 class WeightsError(RganError):

@@ -1,11 +1,62 @@
-"""Making sure that what was written is on the disk."""
+"""Write files whole, wait until they are on the disk, and hash them."""
 
 from __future__ import annotations
 
+import hashlib
 import os
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from rgan_sdk.errors import OutputError
+
+
+@contextmanager
+def atomic_write(path: Path, *, durable: bool = False) -> Iterator[Path]:
+    """Write a file whole or not at all, also where several processes write it.
+
+    Parameters
+    ----------
+    path
+        The file to be; its folder must exist. What it held before is replaced.
+    durable
+        Whether the content is on the disk before the file has its name.
+
+    Yields
+    ------
+    Path
+        A file name in the same folder, to write to. At the end of the block that file is renamed
+        to ``path``; after an error it is removed.
+
+    Raises
+    ------
+    OSError
+        If the file cannot be renamed; callers say what it was for.
+    OutputError
+        If the system cannot say that the content is on the disk.
+    """
+    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.part")
+    try:
+        yield temporary
+        if durable:
+            sync(temporary)
+        temporary.replace(path)
+    finally:
+        with suppress(OSError):
+            temporary.unlink()
+
+
+def file_sha256(path: Path) -> str:
+    """Return the SHA-256 of a file's content, hexadecimal.
+
+    Raises
+    ------
+    OSError
+        If it cannot be read.
+    """
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def sync(path: Path) -> None:

@@ -13,6 +13,7 @@ from rgan_sdk.engines import create_engine
 from rgan_sdk.engines.base import Engine
 from rgan_sdk.errors import ConfigurationError, DeviceMemoryError, InferenceError
 from rgan_sdk.model import HarmonizationModel
+from rgan_sdk.slices import pad_to_multiple
 
 
 class Harmonizer:
@@ -130,11 +131,11 @@ class Harmonizer:
 
     def _infer(self, stack: NDArray[np.float32]) -> NDArray[np.float32]:
         count, height, width = stack.shape
-        multiple = self.model.card.multiple
         # The last batch is filled up where its size would change the bits of a slice.
         missing = 0 if self.engine.batch_invariant else self.fitting_batch_size - count
-        padding = ((0, missing), (0, -height % multiple), (0, -width % multiple))
-        padded = np.pad(stack, padding, mode="edge") if np.any(padding) else stack
+        padded = pad_to_multiple(stack, self.model.card.multiple)
+        if missing:
+            padded = np.pad(padded, ((0, missing), (0, 0), (0, 0)), mode="edge")
         batch = np.ascontiguousarray(padded)[:, np.newaxis]
         return self.engine.infer(batch)[:count, 0, :height, :width]
 

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from rgan_sdk.card import CARD_KEY, ModelCard
 from rgan_sdk.errors import ModelFormatError, ModelNotFoundError, OutputError
+from rgan_sdk.files import atomic_write
 
 if TYPE_CHECKING:
     import onnx
@@ -111,16 +112,13 @@ def write_model(content: bytes, path: Path) -> HarmonizationModel:
     OutputError
         If the file cannot be written.
     """
-    temporary = path.with_name(f".{path.name}.unfinished")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_bytes(content)
-        written = HarmonizationModel.open(temporary)
-        temporary.replace(path)
+        with atomic_write(path) as temporary:
+            temporary.write_bytes(content)
+            written = HarmonizationModel.open(temporary)
     except OSError as exc:
         raise OutputError(f"{path}: cannot be written ({exc.strerror})") from exc
-    finally:
-        temporary.unlink(missing_ok=True)
     return replace(written, source=str(path))
 
 

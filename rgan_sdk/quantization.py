@@ -29,6 +29,7 @@ from rgan_sdk.quantized_graph import (
     quantizable_layers,
     quantized_tensors,
 )
+from rgan_sdk.slices import pad_to_multiple, spread_indices
 
 LIMIT_HU: Final = 10.0
 """How far 99.9 % of the pixels may be from the float32 model; the card allows no more."""
@@ -167,8 +168,7 @@ class _Trial:
     ) -> Deviation:
         """Measure on all slices, or on so many from all over."""
         images = self._images
-        count = min(count or len(images), len(images))
-        numbers = np.linspace(0, len(images) - 1, count).round().astype(int)
+        numbers = spread_indices(len(images), count or len(images))
         what = what or f"int8 in {len(layers)} layers"
         content = self.graph(layers).SerializeToString()
         digest = hashlib.sha256(content).hexdigest()
@@ -214,9 +214,7 @@ class _Trial:
     def _padded(self) -> Iterator[NDArray[np.float32]]:
         multiple = self._model.card.multiple
         for number, hu in enumerate(self._images, start=1):
-            height, width = hu.shape
-            padding = ((0, -height % multiple), (0, -width % multiple))
-            yield np.pad(hu, padding, mode="edge")[np.newaxis, np.newaxis]
+            yield pad_to_multiple(hu, multiple)[np.newaxis, np.newaxis]
             self._on_step("ranges", number, len(self._images))
 
 

@@ -9,16 +9,16 @@ import torch
 from numpy.typing import NDArray
 
 from rgan_sdk.errors import ConfigurationError, TrainingError
-from rgan_sdk.hu import HUWindow
-from rgan_train.checkpoint import RunFolder, load_trainable_state
-from rgan_train.data import load_dataset
-from rgan_train.export import load_graph
-from rgan_train.gradcam import non_standard_cam
-from rgan_train.graph import harmonize_slice
+from rgan_train.export.export import load_graph
 from rgan_train.methods import METHODS
-from rgan_train.pairs_csv import read_pairs
-from rgan_train.sampling import SliceReader
-from rgan_train.window import network_window, normalize
+from rgan_train.networks.gradcam import non_standard_cam
+from rgan_train.networks.graph import harmonize_slice
+from rgan_train.networks.weights import load_trainable_state
+from rgan_train.networks.window import network_window, normalize
+from rgan_train.pairs.csv import read_pairs
+from rgan_train.pairs.dataset import load_dataset
+from rgan_train.pairs.samples import SliceReader
+from rgan_train.training.run_folder import RunFolder
 
 
 class JudgedSlice(NamedTuple):
@@ -66,7 +66,7 @@ def judge_slice(
         )
     source, target = SliceReader(config.data.cache_mb).read(slices[number])
     harmonized = harmonize_slice(graph, source)
-    window = network_window(HUWindow(*config.data.window))
+    window = network_window(config.data.hu_range)
     real_a, fake_b = (
         normalize(torch.from_numpy(hu)[None, None], window) for hu in (source, harmonized)
     )

@@ -42,8 +42,8 @@ from radiomics.featureextractor import RadiomicsFeatureExtractor
 
 from rgan_sdk.dicom.inventory import find_series
 from rgan_sdk.dicom.read.pydicom_reader import read_slice
-from rgan_train.evaluation.features import DEFAULT_FILTERS, FeatureExtractor
-from rgan_train.evaluation.rois import HU_RANGES, random_rois
+from rgan_train.evaluation.features.extractor import DEFAULT_FILTERS, FeatureExtractor
+from rgan_train.evaluation.regions.rois import HU_RANGES, random_rois
 
 SLICES = range(22, 30)
 SEEDS, PER_SLICE = range(5), 3

@@ -37,7 +37,7 @@ from rgan_sdk.errors import RganError
 from rgan_sdk.harmonizer import Harmonizer
 from rgan_sdk.model import HarmonizationModel
 from rgan_sdk.phantom import synthetic_slices
-from rgan_train.graph import HarmonizationGraph, harmonize_slice
+from rgan_train.networks.graph import HarmonizationGraph, harmonize_slice
 
 BENCHMARKS = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(BENCHMARKS / "e2e"), str(BENCHMARKS / "infer")]

@@ -40,11 +40,11 @@ from rgan_sdk.errors import AccuracyError, RganError
 from rgan_sdk.harmonizer import Harmonizer
 from rgan_sdk.model import HarmonizationModel, packaged_models
 from rgan_sdk.quantization import quantize
-from rgan_train.checkpoint import RunFolder
-from rgan_train.config_io import read_toml
-from rgan_train.export import load_graph
-from rgan_train.graph import HarmonizationGraph, harmonize_slice
+from rgan_train.config import read_toml
+from rgan_train.export.export import load_graph
 from rgan_train.methods import METHODS
+from rgan_train.networks.graph import HarmonizationGraph, harmonize_slice
+from rgan_train.training.run_folder import RunFolder
 
 KERNEL = "B40f"
 FULL = "full VGG-19, random weights"

@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 from rgan_sdk.card import CARD_KEY
 from rgan_sdk.hu import HUWindow
 from rgan_sdk.model import HarmonizationModel
-from rgan_train.config_io import recommended
-from rgan_train.graph import HarmonizationGraph, harmonize_slice
+from rgan_train.config import recommended
+from rgan_train.export.onnx_graph import to_onnx
 from rgan_train.methods.radiomicgan import build_generator
-from rgan_train.onnx_graph import to_onnx
+from rgan_train.networks.graph import HarmonizationGraph, harmonize_slice
 
 CHANGE_HU = 30.0
 

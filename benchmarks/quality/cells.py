@@ -27,15 +27,14 @@ import onnx
 from rgan_sdk.errors import ConfigurationError, TrainingError
 from rgan_sdk.harmonizer import Harmonizer
 from rgan_sdk.hu import HUWindow
-from rgan_train.checkpoint import RunFolder
-from rgan_train.config import Config
-from rgan_train.config_io import from_tables, override_from_text, read_toml
-from rgan_train.data import load_dataset
-from rgan_train.evaluation.image_quality import psnr, ssim
-from rgan_train.evaluation.noise_power import noise_power_distance, noise_power_ratio
-from rgan_train.export import load_graph
-from rgan_train.pairs_csv import read_pairs
-from rgan_train.sampling import PairedSample, SliceReader
+from rgan_sdk.kernels.noise_power import noise_power_distance, noise_power_ratio
+from rgan_train.config import Config, from_tables, override_from_text, read_toml
+from rgan_train.evaluation.metrics.image_quality import psnr, ssim
+from rgan_train.export.export import load_graph
+from rgan_train.pairs.csv import read_pairs
+from rgan_train.pairs.dataset import load_dataset
+from rgan_train.pairs.samples import PairedSample, SliceReader
+from rgan_train.training.run_folder import RunFolder
 
 HU_RANGE = HUWindow(-1024, 1000)
 METHOD_VERSION = 2

@@ -26,13 +26,12 @@ import numpy as np
 from cells import HU_RANGE, MAIN, count_multiplications, environment, export, measure, run_alone
 
 from rgan_sdk.harmonizer import Harmonizer
-from rgan_train.checkpoint import RunFolder
-from rgan_train.config import Config
-from rgan_train.config_io import override
-from rgan_train.data import load_dataset
-from rgan_train.evaluation.image_quality import psnr
-from rgan_train.pairs_csv import read_pairs
-from rgan_train.sampling import PairedSample, SliceReader
+from rgan_train.config import Config, override
+from rgan_train.evaluation.metrics.image_quality import psnr
+from rgan_train.pairs.csv import read_pairs
+from rgan_train.pairs.dataset import load_dataset
+from rgan_train.pairs.samples import PairedSample, SliceReader
+from rgan_train.training.run_folder import RunFolder
 
 SCANS = ".data/pair_lungdx_A0002_siemens"
 DIRECTION = ("B40f", "B70f")

@@ -15,9 +15,9 @@ import numpy as np
 from methods import WORK, list_pairs
 
 from rgan_train.config import DataConfig
-from rgan_train.data import Dataset, PairedSlice, load_dataset
-from rgan_train.pairs_csv import read_pairs
-from rgan_train.sampling import SliceReader
+from rgan_train.pairs.csv import read_pairs
+from rgan_train.pairs.dataset import Dataset, PairedSlice, load_dataset
+from rgan_train.pairs.samples import SliceReader
 
 BLOCK = 128
 TAPER = np.outer(*[np.hanning(BLOCK + 1)[:-1]] * 2)

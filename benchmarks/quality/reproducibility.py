@@ -27,13 +27,13 @@ from cells import Cell
 from methods import PLAN, WORK, compute_missing, list_pairs, plan_cells
 from rich.progress import Progress
 
-from rgan_train.data import load_dataset
 from rgan_train.evaluation.evaluate import Options, evaluate
-from rgan_train.evaluation.given_regions import read_box_regions
-from rgan_train.evaluation.report import results, write_report
-from rgan_train.evaluation.report_tables import make_tables, to_markdown
+from rgan_train.evaluation.regions.given_regions import read_box_regions
+from rgan_train.evaluation.report.page import results, write_report
+from rgan_train.evaluation.report.tables import make_tables, to_markdown
 from rgan_train.evaluation.results import THRESHOLDS, Evaluation
-from rgan_train.pairs_csv import read_pairs
+from rgan_train.pairs.csv import read_pairs
+from rgan_train.pairs.dataset import load_dataset
 
 PAGE = Path("docs/results/reproducibility.md")
 FIGURES = Path("docs/results/reproducibility")

@@ -23,8 +23,8 @@ from rgan_sdk.dicom.inventory import find_series
 from rgan_sdk.dicom.read.pydicom_reader import read_slice
 from rgan_sdk.dicom.series import Series
 from rgan_sdk.hu import HUWindow
-from rgan_train.evaluation.image_quality import psnr, ssim
-from rgan_train.splits import parse_ranges
+from rgan_train.evaluation.metrics.image_quality import psnr, ssim
+from rgan_train.pairs.splits import parse_ranges
 
 WINDOW = HUWindow(-1024, 1000)
 Volume = NDArray[np.float32]

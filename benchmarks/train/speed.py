@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from rgan_train.config_io import override_from_text, recommended
+from rgan_train.config import override_from_text, recommended
 from rgan_train.methods.radiomicgan import RadiomicGAN
 from rgan_train.processes import Precision, make_fabric
 

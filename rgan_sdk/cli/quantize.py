@@ -65,11 +65,13 @@ def command(
     from rgan_sdk.dicom.read.pydicom_reader import read_slice
     from rgan_sdk.model import HarmonizationModel, write_model
     from rgan_sdk.quantization import quantize
+    from rgan_sdk.slices import spread_indices
 
     started = time.monotonic()
     _check_output(output, model)
     opened = HarmonizationModel.open(model)
-    files = _spread(_find_slices(sources, opened.card, any_kernel), slices)
+    found = _find_slices(sources, opened.card, any_kernel)
+    files = [found[index] for index in spread_indices(len(found), slices)]
     with _Steps() as steps:
         images = []
         for number, file in enumerate(files, start=1):
@@ -113,13 +115,6 @@ def _find_slices(sources: tuple[Path, ...], card: ModelCard, any_kernel: bool) -
     for line in others:
         click.echo(f"skipped {line}", err=True)
     return [file for series in chosen for file in series.slices]
-
-
-def _spread(files: list[SliceFile], count: int) -> list[SliceFile]:
-    import numpy as np
-
-    numbers = np.linspace(0, len(files) - 1, min(count, len(files))).round().astype(int)
-    return [files[number] for number in numbers]
 
 
 def _print(output: Path, quantized: QuantizedModel, sha256: str, slices: int) -> None:

@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from rgan_sdk.cache import cache_folder, read_own, write_atomically
+from rgan_sdk.cache import cache_folder, read_own, write_own
 from rgan_sdk.card import ErrorBound
 from rgan_sdk.engines.base import Deviation, Engine
 from rgan_sdk.engines.onnxruntime import OnnxRuntimeEngine, import_onnxruntime
@@ -104,7 +104,7 @@ def _deviation(engine: Engine) -> Deviation:
         return kept
     deviation = measure(engine)
     try:
-        write_atomically(path, json.dumps(asdict(deviation)).encode())
+        write_own(path, json.dumps(asdict(deviation)).encode())
     except ConfigurationError as exc:
         log.warning("the self-test's figures cannot be kept, so it is done each time: %s", exc)
     return deviation
@@ -134,7 +134,7 @@ def _key(engine: Engine) -> str:
 @functools.cache
 def _code() -> str:
     """Return a hash of this package: how an engine is set up decides what it computes."""
-    sources = sorted(Path(__file__).parent.glob("*.py"))
+    sources = sorted(Path(__file__).parent.rglob("*.py"))
     return hashlib.sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()
 
 

@@ -18,6 +18,7 @@ from rgan_sdk.dicom.inventory import Inventory, find_series
 from rgan_sdk.dicom.series import Series, SliceFile
 from rgan_sdk.dicom.stamp import checksum
 from rgan_sdk.errors import ConfigurationError, DicomError
+from rgan_sdk.files import file_sha256
 from rgan_sdk.run.report import FileEntry, Report, SeriesEntry, Status
 
 
@@ -198,8 +199,7 @@ def _sha256(path: Path) -> str | None:
     try:
         if not stat.S_ISREG(path.lstat().st_mode):
             return None
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        return file_sha256(path)
     except OSError:
         return None
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from rgan_sdk.errors import OutputError
+from rgan_sdk.files import atomic_write
 
 REPORT_SCHEMA = 1
 
@@ -107,10 +108,9 @@ class Report:
         OutputError
             If it cannot be written.
         """
-        temporary = path.with_name(f".{path.name}.partial")
         try:
-            temporary.write_text(self.to_json())
-            temporary.replace(path)
+            with atomic_write(path) as temporary:
+                temporary.write_text(self.to_json())
         except OSError as exc:
             raise OutputError(f"{path}: cannot write the report ({exc.strerror})") from exc
 

@@ -48,9 +48,9 @@ def command(
 
     from rgan_sdk.hu import HUWindow
     from rgan_train.cam import judge_slice
-    from rgan_train.checkpoint import RunFolder
-    from rgan_train.evaluation.cam_plot import draw_cam
-    from rgan_train.evaluation.figures import save_figure
+    from rgan_train.evaluation.figures.cam import draw_cam
+    from rgan_train.evaluation.figures.save import save_figure
+    from rgan_train.training.run_folder import RunFolder
 
     folder = RunFolder(run)
     config = folder.config()

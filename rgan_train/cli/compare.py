@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from rgan_train.evaluation.slice_pair import SlicePair
+    from rgan_train.evaluation.figures.slice_pair import SlicePair
 
 EXAMPLE = """\b
 Example:
@@ -88,10 +88,10 @@ def command(
     require_plotting()
 
     from rgan_sdk.hu import HUWindow
-    from rgan_train.evaluation.boxes import Box, find_box
-    from rgan_train.evaluation.case_study import CaseStudy, draw_case_study
-    from rgan_train.evaluation.figures import save_figure
-    from rgan_train.evaluation.slice_pair import read_slice_pair
+    from rgan_train.evaluation.figures.case_study import CaseStudy, draw_case_study
+    from rgan_train.evaluation.figures.save import save_figure
+    from rgan_train.evaluation.figures.slice_pair import read_slice_pair
+    from rgan_train.evaluation.regions.boxes import Box, find_box
 
     display = HUWindow(*window)
     pair = read_slice_pair(source, target, number)

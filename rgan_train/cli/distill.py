@@ -48,11 +48,11 @@ def command(
     from rgan_sdk.model import HarmonizationModel
     from rgan_train.cli.fit import conclude
     from rgan_train.cli.progress import show_progress
-    from rgan_train.config_io import override, override_from_text, read_toml
-    from rgan_train.data import load_dataset
-    from rgan_train.distillation import TaughtRun, check_student, student_settings, teach
-    from rgan_train.pairs_csv import read_pairs
-    from rgan_train.trainer import Job, fit
+    from rgan_train.config import override, override_from_text, read_toml
+    from rgan_train.pairs.csv import read_pairs
+    from rgan_train.pairs.dataset import load_dataset
+    from rgan_train.training.distillation import TaughtRun, check_student, student_settings, teach
+    from rgan_train.training.trainer import Job, fit
 
     teacher = HarmonizationModel.open(model)
     folder = TaughtRun(run, teacher)

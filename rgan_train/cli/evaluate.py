@@ -104,13 +104,12 @@ def command(
     """
     require_evaluation()
 
-    from rgan_train.config import Config
-    from rgan_train.config_io import override_from_text, read_toml
-    from rgan_train.data import load_dataset
+    from rgan_train.config import Config, override_from_text, read_toml
     from rgan_train.evaluation.evaluate import Options, evaluate
-    from rgan_train.evaluation.given_regions import read_box_regions, read_mask_regions
-    from rgan_train.evaluation.report import write_report
-    from rgan_train.pairs_csv import read_pairs
+    from rgan_train.evaluation.regions.given_regions import read_box_regions, read_mask_regions
+    from rgan_train.evaluation.report.page import write_report
+    from rgan_train.pairs.csv import read_pairs
+    from rgan_train.pairs.dataset import load_dataset
 
     config = override_from_text(read_toml(config_file) if config_file else Config(), assignments)
     listed = read_pairs(pairs)

@@ -49,9 +49,9 @@ def command(
     """
     require_train_extra()
 
-    from rgan_train.checkpoint import RunFolder
-    from rgan_train.config_io import override
-    from rgan_train.export import export_run
+    from rgan_train.config import override
+    from rgan_train.export.export import export_run
+    from rgan_train.training.run_folder import RunFolder
 
     given = {"name": data_name, "licence": data_licence, "citation": data_citation}
     changes = {key: value for key, value in given.items() if value is not None}

@@ -17,10 +17,10 @@ from rgan_train.cli.options import (
     new_run_folder,
     resume_option,
 )
-from rgan_train.method_config import MethodName
+from rgan_train.config import MethodName
 
 if TYPE_CHECKING:
-    from rgan_train.trainer import Outcome
+    from rgan_train.training.trainer import Outcome
 
 EXAMPLES = """\b
 Examples:
@@ -71,13 +71,13 @@ def command(
     """
     require_train_extra()
 
-    from rgan_train.checkpoint import RunFolder
     from rgan_train.cli.progress import show_progress
-    from rgan_train.config_io import override, override_from_text, read_toml, recommended
-    from rgan_train.data import load_dataset
+    from rgan_train.config import override, override_from_text, read_toml, recommended
     from rgan_train.methods import check_settings
-    from rgan_train.pairs_csv import read_pairs
-    from rgan_train.trainer import Job, fit
+    from rgan_train.pairs.csv import read_pairs
+    from rgan_train.pairs.dataset import load_dataset
+    from rgan_train.training.run_folder import RunFolder
+    from rgan_train.training.trainer import Job, fit
 
     folder = RunFolder(run)
     same_command = method is not None or config_file is not None

@@ -39,8 +39,8 @@ def command(folders: tuple[Path, ...], output: Path) -> None:
 
     from rgan_sdk.cli.tables import as_text
     from rgan_sdk.errors import TrainingError
-    from rgan_train.pairing import find_pairs
-    from rgan_train.pairs_csv import write_pairs
+    from rgan_train.pairs.csv import write_pairs
+    from rgan_train.pairs.find import find_pairs
 
     pairing = find_pairs(folders)
     console = Console()

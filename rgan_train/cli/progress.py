@@ -10,7 +10,7 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from rgan_train.reports import EpochReport, Report, StartReport
+from rgan_train.training.reports import EpochReport, Report, StartReport
 
 
 @contextmanager

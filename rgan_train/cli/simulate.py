@@ -11,7 +11,7 @@ import click
 from rgan_sdk.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from rgan_train.simulate import KernelMTF
+    from rgan_sdk.kernels.mtf import KernelMTF
 
 EXAMPLE = """\b
 Example:
@@ -23,7 +23,7 @@ Example:
 def _parse_mtf(
     context: click.Context, option: click.Parameter, text: str | None
 ) -> KernelMTF | None:
-    from rgan_train.simulate import KernelMTF
+    from rgan_sdk.kernels.mtf import KernelMTF
 
     if text is None:
         return None
@@ -77,7 +77,7 @@ def command(
     SERIES. For kernels B40f and B70f rough MTF values are assumed where none are given.
     """
     from rgan_sdk.cli.tables import as_text
-    from rgan_train.simulate_series import KernelChange, open_series, simulate_series
+    from rgan_train.simulation.series import KernelChange, open_series, simulate_series
 
     series = open_series(source)
     kernel = series.convolution_kernel or ""
@@ -100,7 +100,7 @@ def command(
 
 
 def _assumed(kernel: str, option: str) -> KernelMTF:
-    from rgan_train.simulate import ASSUMED, assumed_mtf
+    from rgan_sdk.kernels.mtf import ASSUMED, assumed_mtf
 
     mtf = assumed_mtf(kernel)
     if mtf is None:

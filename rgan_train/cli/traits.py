@@ -10,7 +10,7 @@ import click
 from rgan_train.cli.extra import require_evaluation
 
 if TYPE_CHECKING:
-    from rgan_train.evaluation.traits import Analysis
+    from rgan_train.evaluation.traits.traits import Analysis
 
 EXAMPLES = """\b
 Examples:
@@ -60,9 +60,9 @@ def command(features: Path, output: Path, fdr: float) -> None:
     """
     require_evaluation()
 
-    from rgan_train.evaluation.traits import RESEARCH_ONLY, analyse
-    from rgan_train.evaluation.traits_report import write_traits
-    from rgan_train.evaluation.traits_table import read_cohort
+    from rgan_train.evaluation.traits.report import write_traits
+    from rgan_train.evaluation.traits.table import read_cohort
+    from rgan_train.evaluation.traits.traits import RESEARCH_ONLY, analyse
 
     analysis = analyse(read_cohort(features), fdr)
     figure = write_traits(analysis, output)

@@ -29,9 +29,9 @@ def command(run: Path, output: Path | None) -> None:
     """
     require_plotting()
 
-    from rgan_train.evaluation.figures import save_figure
-    from rgan_train.evaluation.window_log import read_windows
-    from rgan_train.evaluation.window_plot import draw_windows
+    from rgan_train.evaluation.figures.save import save_figure
+    from rgan_train.evaluation.figures.window_log import read_windows
+    from rgan_train.evaluation.figures.window_plot import draw_windows
 
     epochs = read_windows(run / "windows.jsonl")
     config = _config(run)
@@ -47,7 +47,7 @@ def command(run: Path, output: Path | None) -> None:
 
 def _config(run: Path) -> Config:
     from rgan_sdk.errors import TrainingError
-    from rgan_train.config_io import from_json
+    from rgan_train.config import from_json
 
     try:
         return from_json((run / "config.json").read_text(encoding="utf-8"))

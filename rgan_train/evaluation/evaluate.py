@@ -17,23 +17,24 @@ from typing import Any, Final, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from rgan_sdk.errors import ConfigurationError, TrainingError
+from rgan_sdk.errors import ConfigurationError, MeasurementError
 from rgan_sdk.hu import HUWindow
-from rgan_train.data import Dataset
-from rgan_train.evaluation.body import body_mask
-from rgan_train.evaluation.combat import combat
-from rgan_train.evaluation.concordance import MIN_REGIONS
-from rgan_train.evaluation.edge_response import edge_rise
-from rgan_train.evaluation.feature_cache import SliceRegions, extract_all
-from rgan_train.evaluation.features import (
+from rgan_sdk.kernels.edge_response import edge_rise
+from rgan_sdk.kernels.noise_power import noise_power_ratio
+from rgan_train.evaluation.features.cache import SliceRegions, extract_all
+from rgan_train.evaluation.features.extractor import (
     ABSENT_BANDS,
     IBSI_DEVIATIONS,
     FeatureExtractor,
     region_problem,
 )
-from rgan_train.evaluation.image_quality import psnr, ssim
-from rgan_train.evaluation.noise_power import noise_power_ratio
-from rgan_train.evaluation.reproducibility import compare_all
+from rgan_train.evaluation.metrics.combat import combat
+from rgan_train.evaluation.metrics.concordance import MIN_REGIONS
+from rgan_train.evaluation.metrics.image_quality import psnr, ssim
+from rgan_train.evaluation.metrics.reproducibility import compare_all
+from rgan_train.evaluation.metrics.tissue_bias import tissue_bias
+from rgan_train.evaluation.regions.body import body_mask
+from rgan_train.evaluation.regions.rois import HU_RANGES, Roi, random_rois, whole_slices
 from rgan_train.evaluation.results import (
     COMBAT,
     COMBAT_SHRUNK,
@@ -44,9 +45,8 @@ from rgan_train.evaluation.results import (
     Quality,
     Spread,
 )
-from rgan_train.evaluation.rois import HU_RANGES, Roi, random_rois, whole_slices
 from rgan_train.evaluation.stacks import PairedStack, harmonize, read_test_stack
-from rgan_train.evaluation.tissue_bias import tissue_bias
+from rgan_train.pairs.dataset import Dataset
 
 HU_RANGE: Final = HUWindow(-1024, 1000)
 REPEATS: Final = 5
@@ -278,7 +278,7 @@ def _where_possible(measure: Callable[[], Found]) -> Found | None:
     """Measure, or return None where the slices have no place for it."""
     try:
         return measure()
-    except TrainingError:
+    except MeasurementError:
         return None
 
 

@@ -10,7 +10,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from rgan_train.evaluation.rois import Roi
+from rgan_train.evaluation.regions.rois import Roi
 
 TARGET: Final = "target"
 INPUT: Final = "input"

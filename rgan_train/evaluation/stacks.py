@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from rgan_sdk.errors import ConfigurationError, TrainingError
 from rgan_sdk.harmonizer import Harmonizer
-from rgan_train.data import Dataset, PairedSlice
+from rgan_train.pairs.dataset import Dataset, PairedSlice
 
 
 @dataclass(frozen=True)

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from rgan_sdk.errors import ConfigurationError
-from rgan_train.config import Config
-from rgan_train.config_io import differences
-from rgan_train.method_config import MethodName
+from rgan_train.config import Config, MethodName, differences
 from rgan_train.methods.base import Method
 from rgan_train.methods.choe import Choe
 from rgan_train.methods.compact import Compact

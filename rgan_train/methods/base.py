@@ -10,17 +10,17 @@ from lightning_fabric import Fabric
 from torch import Tensor, nn
 
 from rgan_sdk.errors import ConfigurationError, TrainingError
-from rgan_train.checkpoint import (
+from rgan_train.config import Config, OptimizerConfig
+from rgan_train.networks.base import HarmonizationNetwork
+from rgan_train.networks.discriminator import Discriminator
+from rgan_train.networks.losses import rate_factor
+from rgan_train.networks.weights import (
     Tensors,
     load_optimizer_state,
     load_trainable_state,
     optimizer_state,
     trainable_state,
 )
-from rgan_train.config import Config, OptimizerConfig
-from rgan_train.losses import rate_factor
-from rgan_train.networks.base import HarmonizationNetwork
-from rgan_train.networks.discriminator import Discriminator
 
 
 class Method:

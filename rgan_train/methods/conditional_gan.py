@@ -15,10 +15,10 @@ from torch import Tensor
 
 from rgan_sdk.errors import ConfigurationError
 from rgan_train.config import Config
-from rgan_train.losses import adversarial_loss
 from rgan_train.methods.base import Method
 from rgan_train.networks.base import trim
 from rgan_train.networks.discriminator import Discriminator
+from rgan_train.networks.losses import adversarial_loss
 
 
 class ConditionalGAN(Method):

@@ -20,7 +20,7 @@ from rgan_sdk.hu import HUWindow
 from rgan_train.config import Config
 from rgan_train.methods.base import Method
 from rgan_train.networks.base import HarmonizationNetwork
-from rgan_train.sampling import PairedSample
+from rgan_train.pairs.samples import PairedSample
 
 BINS_PER_SEGMENT = 64
 

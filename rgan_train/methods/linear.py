@@ -24,12 +24,11 @@ from torch.nn import functional
 
 from rgan_sdk.errors import TrainingError
 from rgan_sdk.hu import HUWindow
-from rgan_train.config import Config
-from rgan_train.method_config import LinearConfig
+from rgan_train.config import Config, LinearConfig
 from rgan_train.methods.base import Method
 from rgan_train.networks.base import HarmonizationNetwork
 from rgan_train.networks.blocks import in_float32
-from rgan_train.sampling import PairedSample
+from rgan_train.pairs.samples import PairedSample
 
 BLOCK = 128
 """Edge in pixels of the blocks whose spectra are averaged."""

@@ -22,7 +22,7 @@ from rgan_train.methods.linear import LinearFilter
 from rgan_train.methods.radiomicgan import RadiomicGAN, build_generator
 from rgan_train.networks.base import HarmonizationNetwork, trim
 from rgan_train.networks.generator import Generator, typical_slices
-from rgan_train.sampling import PairedSample
+from rgan_train.pairs.samples import PairedSample
 
 
 class FilteredGenerator(HarmonizationNetwork):

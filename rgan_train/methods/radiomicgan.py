@@ -2,7 +2,7 @@
 
 The paper fixes the generator (VGG-19's first four groups, frozen, a trainable filter on
 each skip connection, a U-Net decoder), a fully convolutional discriminator, adversarial
-loss with L1, and Dynamic Window-based Training (``rgan_train.curriculum``). Ours are the
+loss with L1, and Dynamic Window-based Training (``rgan_train.training.curriculum``). Ours are the
 stem at full resolution and the residual output, which the paper's configuration leaves off.
 """
 

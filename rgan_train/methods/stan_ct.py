@@ -19,9 +19,9 @@ import torch
 from torch import Tensor
 
 from rgan_train.config import Config
-from rgan_train.losses import adversarial_loss
 from rgan_train.methods.conditional_gan import ConditionalGAN, check_adversarial
 from rgan_train.networks.base import HarmonizationNetwork
+from rgan_train.networks.losses import adversarial_loss
 from rgan_train.networks.unet import UNet
 
 

@@ -8,7 +8,7 @@ from typing import Literal
 from torch import Tensor, nn
 
 from rgan_sdk.hu import HUWindow
-from rgan_train.sampling import PairedSample
+from rgan_train.pairs.samples import PairedSample
 
 Output = Literal["residual", "direct"]
 

@@ -14,11 +14,12 @@ import torch
 from torch import Tensor, nn
 
 from rgan_sdk.hu import HUWindow
+from rgan_sdk.slices import spread_indices
 from rgan_train.networks.base import HarmonizationNetwork, Output
 from rgan_train.networks.blocks import ConvReLU, UpBlock, WithDetail, initialize
 from rgan_train.networks.vgg import VGGEncoder
-from rgan_train.sampling import PairedSample
-from rgan_train.window import normalize
+from rgan_train.networks.window import normalize
+from rgan_train.pairs.samples import PairedSample
 
 CALIBRATION_SLICES = 4
 
@@ -107,8 +108,8 @@ class Generator(HarmonizationNetwork):
 
 def typical_slices(samples: Sequence[PairedSample], window: HUWindow, multiple: int) -> Tensor:
     """Return a few source slices from all over, ``[N, 1, H, W]`` in window units."""
-    numbers = np.linspace(0, len(samples) - 1, min(CALIBRATION_SLICES, len(samples)))
-    images = [samples[number].source_hu for number in numbers.round().astype(int)]
+    chosen = spread_indices(len(samples), CALIBRATION_SLICES)
+    images = [samples[index].source_hu for index in chosen]
     rows, columns = (
         min(sizes) // multiple * multiple
         for sizes in zip(*(image.shape for image in images), strict=True)

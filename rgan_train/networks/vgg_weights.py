@@ -8,7 +8,6 @@ A file may end before conv4_4; what it has is loaded.
 
 from __future__ import annotations
 
-import hashlib
 import zipfile
 from collections.abc import Sequence
 from http.client import HTTPException
@@ -20,6 +19,7 @@ import torch
 from torch import Tensor
 
 from rgan_sdk.errors import WeightsError
+from rgan_sdk.files import file_sha256
 from rgan_train.networks.vgg import VGGEncoder, convolution_names
 
 TORCHVISION_URL = "https://download.pytorch.org/models/vgg19-dcbb9e9d.pth"
@@ -77,8 +77,7 @@ def download_torchvision() -> Path:
         if not path.exists():
             path.parent.mkdir(parents=True, exist_ok=True)
             torch.hub.download_url_to_file(TORCHVISION_URL, str(path), TORCHVISION_SHA256)
-        with path.open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        digest = file_sha256(path)
     except (OSError, HTTPException, RuntimeError) as exc:  # RuntimeError: another hash
         raise WeightsError(
             f"{TORCHVISION_URL}: the VGG-19 weights could not be downloaded ({exc}). Download the "

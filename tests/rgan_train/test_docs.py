@@ -9,8 +9,8 @@ from pathlib import Path
 from support.requirements import require_module
 from support.training import TINY
 
-from rgan_train.checkpoint import RunFolder
-from rgan_train.pairs_csv import read_pairs, write_pairs
+from rgan_train.pairs.csv import read_pairs, write_pairs
+from rgan_train.training.run_folder import RunFolder
 
 DOCS = Path(__file__).parents[2] / "docs"
 

@@ -21,13 +21,13 @@ import json, os
 from pathlib import Path
 import numpy as np, torch
 from safetensors.numpy import save_file
-from rgan_train import sampling, trainer
+from rgan_train.training import sampler, trainer
 from rgan_train.cli import main
 
 torch.set_num_threads(1)
 folder = Path(os.environ["RECORD_TO"])
 drawn = {}
-draw, save = sampling.Sampler.draw, trainer._Run._save
+draw, save = sampler.Sampler.draw, trainer._Run._save
 
 def recording_draw(self, epoch, step, rank):
     batch = draw(self, epoch, step, rank)
@@ -43,7 +43,7 @@ def recording_save(self, state):
     decided = {"curriculum": self.state.curriculum, "method": self.state.method}
     (folder / f"rank{rank}.json").write_text(json.dumps(decided))
 
-sampling.Sampler.draw, trainer._Run._save = recording_draw, recording_save
+sampler.Sampler.draw, trainer._Run._save = recording_draw, recording_save
 main()
 """
 
@@ -117,7 +117,7 @@ def test_all_processes_decide_alike(pairs_csv, tmp_path, settled):
 FAILING = """
 import os
 from rgan_sdk.errors import OutputError
-from rgan_train.checkpoint import RunFolder
+from rgan_train.training.run_folder import RunFolder
 from rgan_train.cli import main
 
 def fail(*arguments):

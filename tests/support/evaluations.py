@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from rgan_train.evaluation.reproducibility import compare_all
+from rgan_train.evaluation.metrics.reproducibility import compare_all
+from rgan_train.evaluation.regions.rois import Roi, whole_slices
 from rgan_train.evaluation.results import (
     INPUT,
     TARGET,
@@ -13,7 +14,6 @@ from rgan_train.evaluation.results import (
     Quality,
     Spread,
 )
-from rgan_train.evaluation.rois import Roi, whole_slices
 
 SHAPE = (4, 48, 64)
 RANGE = "[-100, 250] HU"

@@ -6,13 +6,12 @@ from pathlib import Path
 import numpy as np
 from click.testing import CliRunner, Result
 
-from rgan_train.checkpoint import RunFolder
 from rgan_train.cli import main
-from rgan_train.config import Config, DataConfig
-from rgan_train.config_io import override_from_text
-from rgan_train.data import Dataset, load_dataset
-from rgan_train.pairing import find_pairs
-from rgan_train.pairs_csv import write_pairs
+from rgan_train.config import Config, DataConfig, override_from_text
+from rgan_train.pairs.csv import write_pairs
+from rgan_train.pairs.dataset import Dataset, load_dataset
+from rgan_train.pairs.find import find_pairs
+from rgan_train.training.run_folder import RunFolder
 from support.dicom_phantoms import uid, write_ct
 
 KERNELS = ("B40f", "B70f")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,6 +22,7 @@ from rgan_sdk.dicom.write.derived import (
     derived_sop_uid,
 )
 from rgan_sdk.errors import InferenceError, InvalidSeriesError, OutputError
+from rgan_sdk.files import atomic_write
 
 __all__ = [
     "Derivation",
@@ -169,14 +169,10 @@ def write_whole(path: Path, content: bytes) -> None:
     OutputError
         If that fails; no partial file is left.
     """
-    temporary = path.with_name(f".{path.name}.part")
     try:
-        temporary.write_bytes(content)
-        if temporary.stat().st_size != len(content):
-            raise OutputError(f"{path.name}: only a part could be written")
-        temporary.replace(path)
+        with atomic_write(path) as temporary:
+            temporary.write_bytes(content)
+            if temporary.stat().st_size != len(content):
+                raise OutputError(f"{path.name}: only a part could be written")
     except OSError as error:
         raise OutputError(f"{path.name} cannot be written: {error.strerror}") from error
-    finally:
-        with suppress(OSError):
-            temporary.unlink()

@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import ClassVar
 
-from rgan_sdk.cache import cache_folder, read_own, write_atomically
+from rgan_sdk.cache import cache_folder, read_own, write_own
 from rgan_sdk.engines.tensorrt.build import Profile
 
 FORMAT = "rgan-sdk 1"
@@ -81,7 +81,7 @@ def store(key: PlanKey | TimingsKey, content: bytes) -> Path:
         If it cannot be written.
     """
     path = path_of(key)
-    write_atomically(path, _header(key, content) + b"\n" + content)
+    write_own(path, _header(key, content) + b"\n" + content)
     return path
 
 

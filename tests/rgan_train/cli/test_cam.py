@@ -5,7 +5,7 @@ from PIL import Image
 from support.training import settings, train
 
 from rgan_train.cam import judge_slice
-from rgan_train.checkpoint import RunFolder
+from rgan_train.training.run_folder import RunFolder
 
 
 @pytest.fixture(scope="module")

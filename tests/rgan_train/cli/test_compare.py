@@ -41,8 +41,8 @@ def test_a_figure(pair, model, tmp_path, region, shown):
 
 def test_what_is_drawn(pair, model, tmp_path, monkeypatch):
     drawn = []
-    monkeypatch.setattr("rgan_train.evaluation.case_study.draw_case_study", drawn.append)
-    monkeypatch.setattr("rgan_train.evaluation.figures.save_figure", lambda figure, path: None)
+    monkeypatch.setattr("rgan_train.evaluation.figures.case_study.draw_case_study", drawn.append)
+    monkeypatch.setattr("rgan_train.evaluation.figures.save.save_figure", lambda figure, path: None)
     models = ["--model", model, "--model", f"a=b={model}"]
     assert compare(pair, tmp_path, *models, "--window", "-160,240").exit_code == 0
     (study,) = drawn
@@ -132,8 +132,9 @@ def test_a_series_that_cannot_be_used(pair, model, tmp_path):
 def test_it_needs_no_torch():
     code = (
         "import sys, rgan_train.cli.compare, rgan_train.cli.windows\n"
-        "from rgan_train.evaluation import boxes, case_study, figures, noise_power, slice_pair\n"
-        "from rgan_train.evaluation import window_log, window_plot\n"
+        "from rgan_train.evaluation.figures import case_study, save, slice_pair, window_log\n"
+        "from rgan_train.evaluation.figures import window_plot\n"
+        "from rgan_train.evaluation.regions import boxes\n"
         "assert not {'torch', 'matplotlib', 'pydicom'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

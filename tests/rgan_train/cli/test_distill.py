@@ -5,7 +5,7 @@ from support.models import make_card, write_model
 from support.training import settings, train
 
 from rgan_sdk.model import HarmonizationModel
-from rgan_train.checkpoint import RunFolder
+from rgan_train.training.run_folder import RunFolder
 
 SMALL = (
     "data.name=phantom",

@@ -5,11 +5,9 @@ from typing import get_args
 import pytest
 from support.training import train
 
-from rgan_train.checkpoint import RunFolder
-from rgan_train.config import Config
-from rgan_train.config_io import recommended
-from rgan_train.method_config import MethodName
+from rgan_train.config import Config, MethodName, recommended
 from rgan_train.methods import check_settings
+from rgan_train.training.run_folder import RunFolder
 
 DIRECTION = ("--set", "data.source_kernel=B40f", "--set", "data.target_kernel=B70f")
 

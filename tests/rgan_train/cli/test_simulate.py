@@ -10,7 +10,8 @@ from support.training import open_dataset, tiny_config, train, write_scan
 
 from rgan_sdk.dicom.inventory import find_series
 from rgan_sdk.dicom.read.pydicom_reader import read_slice
-from rgan_train.simulate import ASSUMED, simulate
+from rgan_sdk.kernels.mtf import ASSUMED
+from rgan_train.simulation.kernel import simulate
 
 TO_B70F = ("--target-kernel", "B70f")
 

@@ -10,12 +10,12 @@ from support.training import list_pairs, write_pair_of_scans
 
 from rgan_sdk.errors import ConfigurationError, TrainingError
 from rgan_train.config import DataConfig
-from rgan_train.data import load_dataset
 from rgan_train.evaluation import evaluate as module
 from rgan_train.evaluation.evaluate import Options, choose_regions, evaluate, with_combat
+from rgan_train.evaluation.regions.rois import Roi
 from rgan_train.evaluation.results import FeatureTable
-from rgan_train.evaluation.rois import Roi
-from rgan_train.pairs_csv import read_pairs
+from rgan_train.pairs.csv import read_pairs
+from rgan_train.pairs.dataset import load_dataset
 
 DIRECTION = DataConfig(source_kernel="B40f", target_kernel="B70f")
 

@@ -4,7 +4,7 @@ import torch
 
 from rgan_sdk.hu import HUWindow
 from rgan_train.methods.histogram import LookUpCurve, match_histograms
-from rgan_train.sampling import PairedSample
+from rgan_train.pairs.samples import PairedSample
 
 WINDOW = HUWindow(-1032.0, 1008.0)
 

@@ -8,9 +8,9 @@ from torch.nn import functional
 
 from rgan_sdk.errors import TrainingError
 from rgan_sdk.hu import HUWindow
-from rgan_train.method_config import LinearConfig
+from rgan_train.config import LinearConfig
 from rgan_train.methods.linear import LinearFilter
-from rgan_train.sampling import PairedSample
+from rgan_train.pairs.samples import PairedSample
 
 WINDOW = HUWindow(-1032.0, 1008.0)
 

@@ -10,12 +10,12 @@ from support.training import list_pairs, open_dataset, tiny_config, weights, wri
 
 from rgan_sdk.errors import ConfigurationError
 from rgan_sdk.harmonizer import Harmonizer
-from rgan_train.checkpoint import RunFolder
-from rgan_train.export import export_run, load_graph
-from rgan_train.graph import harmonize_slice
-from rgan_train.method_config import MethodName
+from rgan_train.config import MethodName
+from rgan_train.export.export import export_run, load_graph
 from rgan_train.methods import METHODS
-from rgan_train.trainer import Job, fit
+from rgan_train.networks.graph import harmonize_slice
+from rgan_train.training.run_folder import RunFolder
+from rgan_train.training.trainer import Job, fit
 
 TRAINED = ("radiomicgan", "physics+gan", "choe", "ganai", "stan_ct", "compact")
 FITTED = ("linear", "histogram")

@@ -17,10 +17,10 @@ from rgan_sdk.engines.tensorrt.build import Phases, Profile, build_plan, profile
 from rgan_sdk.errors import EngineUnavailableError
 from rgan_sdk.hu import HUWindow
 from rgan_sdk.model import HarmonizationModel, packaged_models
-from rgan_train.config_io import override_from_text, recommended
-from rgan_train.graph import HarmonizationGraph
+from rgan_train.config import override_from_text, recommended
+from rgan_train.export.onnx_graph import to_onnx
 from rgan_train.methods import METHODS
-from rgan_train.onnx_graph import to_onnx
+from rgan_train.networks.graph import HarmonizationGraph
 
 require_module("tensorrt_rtx", "make test")
 import tensorrt_rtx as trt  # noqa: E402

@@ -1,0 +1,169 @@
+"""Noise power spectra against a target's: is the noise as strong and as grainy as it should be.
+
+The definition is that of ICRU Report 87 (2012) for CT with the radial mean of AAPM TG-233
+(Samei et al. 2019); a plane is removed from each block. Blocks overlap by half under a Hann
+window (Welch 1967). They lie where there is least anatomy, in soft tissue: elsewhere vessels
+and the borders of the lungs have many times the power of the noise.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+from numpy.typing import NDArray
+
+from rgan_sdk.errors import MeasurementError
+
+BLOCK = 32
+STRIDE = BLOCK // 2
+CELL = 8
+LOWEST_HU, HIGHEST_HU = -200.0, 200.0
+"""What the mean of soft tissue lies between."""
+
+BANDS = 10
+"""Of equal width, from 0 to the Nyquist frequency, 0.5 cycles/pixel."""
+
+
+def soft_tissue_blocks(target: NDArray[np.float32]) -> NDArray[np.int64]:
+    """Choose the blocks in which noise is measured.
+
+    A block of 32x32 pixels counts if the mean of each of its 16 cells of 8x8 pixels is from
+    -200 to 200 HU: muscle, fat and organs, without lung, air or compact bone. Means, as single
+    pixels of a sharp kernel are too noisy to tell tissue by.
+
+    Parameters
+    ----------
+    target
+        ``[N, H, W]`` HU. The target's and no other, so that all methods have the same blocks.
+
+    Returns
+    -------
+    ndarray
+        ``[M, 3]``: slice, row and column of each block's first pixel.
+
+    Raises
+    ------
+    MeasurementError
+        If there is no such block.
+    """
+    inside = np.stack([_is_soft_tissue(blocks) for blocks in _strided(target)])
+    if not inside.any():
+        raise MeasurementError(
+            f"no block of {BLOCK}x{BLOCK} pixels in {len(target)} slice(s) is all soft tissue "
+            f"({LOWEST_HU:.0f} to {HIGHEST_HU:.0f} HU), so there is nowhere to "
+            "measure noise; take more slices, or some below the lungs"
+        )
+    return np.argwhere(inside) * (1, STRIDE, STRIDE)
+
+
+def radial_noise_power(
+    slices: NDArray[np.float32], target: NDArray[np.float32]
+) -> NDArray[np.float64]:
+    """Measure noise power by spatial frequency, in the blocks where the target is soft tissue.
+
+    Parameters
+    ----------
+    slices, target
+        ``[N, H, W]`` HU, the same slices; the target itself is measured as
+        ``radial_noise_power(target, target)``.
+
+    Returns
+    -------
+    ndarray
+        ``[10]`` mean power in ten radial bands, each 0.05 cycles/pixel wide, in HU^2 per
+        (cycle/pixel)^2: white noise has its variance in every band. Times the pixel's area in
+        mm^2 it is the noise power spectrum of ICRU 87 in HU^2 mm^2.
+
+    Raises
+    ------
+    MeasurementError
+        If the target has no block of soft tissue.
+    ValueError
+        If the shapes differ.
+
+    Notes
+    -----
+    The mean (DC) and the corners beyond the Nyquist frequency are left out. The plane takes a
+    part of the lowest band with it, and the borders of organs add to the lowest two or three:
+    there it is not noise alone that is compared.
+    """
+    if slices.shape != target.shape:
+        raise ValueError(f"slices {slices.shape} and target {target.shape} differ in shape")
+    blocks = soft_tissue_blocks(target)
+    total = np.zeros((BLOCK, BLOCK))
+    for number in np.unique(blocks[:, 0]):
+        corners = blocks[blocks[:, 0] == number, 1:]
+        hu = np.stack([slices[number, y : y + BLOCK, x : x + BLOCK] for y, x in corners])
+        spectra = np.fft.fft2(_detrended(hu) * _HANN)
+        total += np.sum(np.abs(spectra) ** 2, axis=0)
+    power = total / (len(blocks) * np.sum(_HANN**2))
+    return np.array([power[band == _BAND].mean() for band in range(BANDS)])
+
+
+def noise_power_ratio(
+    image: NDArray[np.float32], target: NDArray[np.float32]
+) -> NDArray[np.float64]:
+    """Compare noise power with the target's, band by band.
+
+    Parameters and errors: see ``radial_noise_power``.
+
+    Returns
+    -------
+    ndarray
+        ``[10]`` power of the image over power of the target: 1 is right, less is too smooth,
+        more is too noisy.
+    """
+    return radial_noise_power(image, target) / radial_noise_power(target, target)
+
+
+def noise_power_distance(image: NDArray[np.float32], target: NDArray[np.float32]) -> float:
+    """Return how far the noise power spectrum is from the target's, in dB.
+
+    The root mean square over the bands of ``10 * log10(ratio)``: 0 for equal spectra, 3.01 for
+    twice or half the power in every band. Parameters and errors: see ``radial_noise_power``.
+    """
+    decibels = 10 * np.log10(noise_power_ratio(image, target))
+    return math.sqrt(float(np.mean(decibels**2)))
+
+
+def _strided(slices: NDArray[np.float32]) -> NDArray[np.float32]:
+    """View slices as overlapping blocks, ``[N, rows, columns, 32, 32]``."""
+    if min(slices.shape[1:]) < BLOCK:
+        return np.empty((len(slices), 0, 0, BLOCK, BLOCK), np.float32)
+    return sliding_window_view(slices, (BLOCK, BLOCK), axis=(1, 2))[:, ::STRIDE, ::STRIDE]
+
+
+def _is_soft_tissue(blocks: NDArray[np.float32]) -> NDArray[np.bool_]:
+    cells = blocks.reshape(*blocks.shape[:2], BLOCK // CELL, CELL, BLOCK // CELL, CELL)
+    means = cells.mean(axis=(3, 5), dtype=np.float64)
+    lowest, highest = means.min(axis=(2, 3)), means.max(axis=(2, 3))
+    inside: NDArray[np.bool_] = (lowest >= LOWEST_HU) & (highest <= HIGHEST_HU)
+    return inside
+
+
+def _detrended(blocks: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Subtract from each block the plane that fits it best."""
+    flat = blocks.reshape(len(blocks), -1).astype(np.float64)
+    return (flat - flat @ _PLANES @ _PLANES.T).reshape(blocks.shape)
+
+
+def _planes() -> NDArray[np.float64]:
+    """Return an orthonormal basis of the planes on a block, ``[4096, 3]``."""
+    y, x = (axis.ravel() for axis in np.mgrid[-1 : 1 : BLOCK * 1j, -1 : 1 : BLOCK * 1j])
+    return np.linalg.qr(np.stack([np.ones_like(x), x, y], axis=1)).Q
+
+
+def _bands() -> NDArray[np.int64]:
+    """Return the band of each frequency of a block; -1 for DC and beyond Nyquist."""
+    frequency = np.fft.fftfreq(BLOCK)
+    radius = np.hypot(frequency[:, np.newaxis], frequency)
+    band: NDArray[np.int64] = np.minimum((radius * 2 * BANDS).astype(np.int64), BANDS - 1)
+    band[(radius == 0) | (radius > 0.5)] = -1
+    return band
+
+
+_HANN = np.outer(*[np.hanning(BLOCK + 1)[:-1]] * 2)
+_PLANES = _planes()
+_BAND = _bands()

@@ -1,0 +1,61 @@
+"""Every setting of a training run, and how settings are read."""
+
+from __future__ import annotations
+
+from rgan_train.config.load import (
+    differences,
+    from_json,
+    from_tables,
+    override,
+    override_from_text,
+    read_toml,
+    recommended,
+)
+from rgan_train.config.methods import (
+    ChoeConfig,
+    CompactConfig,
+    CurriculumConfig,
+    DistillationConfig,
+    GANaiConfig,
+    HistogramConfig,
+    LinearConfig,
+    MethodConfig,
+    MethodName,
+    StanCTConfig,
+)
+from rgan_train.config.schema import (
+    Config,
+    DataConfig,
+    DiscriminatorConfig,
+    GeneratorConfig,
+    LossConfig,
+    OptimizerConfig,
+    TrainingConfig,
+)
+
+__all__ = [
+    "ChoeConfig",
+    "CompactConfig",
+    "Config",
+    "CurriculumConfig",
+    "DataConfig",
+    "DiscriminatorConfig",
+    "DistillationConfig",
+    "GANaiConfig",
+    "GeneratorConfig",
+    "HistogramConfig",
+    "LinearConfig",
+    "LossConfig",
+    "MethodConfig",
+    "MethodName",
+    "OptimizerConfig",
+    "StanCTConfig",
+    "TrainingConfig",
+    "differences",
+    "from_json",
+    "from_tables",
+    "override",
+    "override_from_text",
+    "read_toml",
+    "recommended",
+]

@@ -1,0 +1,132 @@
+"""Reading a configuration: TOML, JSON and ``table.key=value``, each key and type checked."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import tomllib
+from collections.abc import Sequence
+from dataclasses import fields
+from pathlib import Path
+from typing import Any, Literal, get_args, get_origin, get_type_hints
+
+from rgan_sdk.errors import ConfigurationError
+from rgan_train.config.methods import MethodName, require
+from rgan_train.config.schema import Config
+
+
+def from_json(text: str) -> Config:
+    """Read what ``Config.to_json`` wrote."""
+    try:
+        tables = json.loads(text)
+    except ValueError as exc:
+        raise ConfigurationError(f"the configuration is not valid JSON ({exc})") from exc
+    return from_tables(tables)
+
+
+def recommended(method: MethodName | None) -> Config:
+    """Return the settings that were chosen for a method; the paper's where none is named."""
+    if method is None:
+        return Config()
+    return read_toml(Path(__file__).parents[1] / "methods" / f"{method}.toml")
+
+
+def read_toml(path: Path, start: Config | None = None) -> Config:
+    """Read a TOML file; what it leaves out stays as it is in ``start``.
+
+    Parameters
+    ----------
+    start
+        None: the defaults.
+
+    Raises
+    ------
+    ConfigurationError
+        If the file is no TOML, or names an unknown key or a value that makes no sense.
+    """
+    try:
+        tables = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as exc:
+        raise ConfigurationError(f"{path}: cannot be read as TOML ({exc})") from exc
+    try:
+        return override(start or Config(), tables)
+    except ConfigurationError as exc:
+        raise ConfigurationError(f"{path}: {exc}") from exc
+
+
+def from_tables(tables: Any) -> Config:
+    """Build a configuration from ``{table: {key: value}}``."""
+    return override(Config(), tables)
+
+
+def override(config: Config, tables: Any) -> Config:
+    """Return a copy with the values of ``{table: {key: value}}``."""
+    if not isinstance(tables, dict):
+        raise ConfigurationError("a configuration consists of tables such as [training]")
+    changes = {}
+    for table, values in tables.items():
+        section = getattr(config, _known(table, Config, "configuration table"))
+        if not isinstance(values, dict):
+            raise ConfigurationError(f"{table} is a table of the configuration, not a value")
+        kinds = get_type_hints(type(section))
+        converted = {}
+        for key, value in values.items():
+            _known(key, type(section), f"key in [{table}]")
+            converted[key] = _convert(kinds[key], value, f"{table}.{key}")
+        changes[table] = dataclasses.replace(section, **converted)
+    return dataclasses.replace(config, **changes)
+
+
+def override_from_text(config: Config, assignments: Sequence[str]) -> Config:
+    """Apply ``table.key=value`` assignments in order (``--set`` on the command line)."""
+    for assignment in assignments:
+        name, equals, text = assignment.partition("=")
+        table, dot, key = name.strip().partition(".")
+        if not (equals and dot):
+            raise ConfigurationError(
+                f"--set {assignment!r}: write table.key=value, such as training.epochs=10"
+            )
+        section = getattr(config, _known(table, Config, "configuration table"))
+        kind = get_type_hints(type(section))[_known(key, type(section), f"key in [{table}]")]
+        config = override(config, {table: {key: _parse(kind, text.strip())}})
+    return config
+
+
+def differences(first: Config, second: Config) -> list[str]:
+    """Return the dotted names of the values in which two configurations differ."""
+    return [
+        f"{table.name}.{key.name}"
+        for table in fields(Config)
+        for key in fields(getattr(first, table.name))
+        if getattr(getattr(first, table.name), key.name)
+        != getattr(getattr(second, table.name), key.name)
+    ]
+
+
+def _known(name: str, owner: type[Any], what: str) -> str:
+    valid = [item.name for item in fields(owner)]
+    if name not in valid:
+        raise ConfigurationError(f"unknown {what}: {name!r}; valid are {', '.join(valid)}")
+    return name
+
+
+def _parse(kind: Any, text: str) -> Any:
+    if kind is str or get_origin(kind) is Literal:
+        return text
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text
+
+
+def _convert(kind: Any, value: Any, name: str) -> Any:
+    if get_origin(kind) is Literal:
+        require(value in get_args(kind), name, value, " or ".join(get_args(kind)))
+        return value
+    if get_origin(kind) is tuple:
+        require(isinstance(value, list | tuple), name, value, "a list of numbers")
+        return tuple(_convert(get_args(kind)[0], item, name) for item in value)
+    if kind is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    require(type(value) is kind, name, value, f"of type {kind.__name__}")
+    return value

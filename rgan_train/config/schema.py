@@ -1,0 +1,268 @@
+"""The configuration of a training run.
+
+The defaults are the paper's (section 3.1) or, where it leaves a question open, the
+plainest answer. Recommended settings for a given purpose belong in a TOML file.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from dataclasses import dataclass, field
+from typing import Literal
+
+from rgan_sdk.hu import HUWindow
+from rgan_train.config.methods import (
+    ChoeConfig,
+    CompactConfig,
+    CurriculumConfig,
+    DistillationConfig,
+    GANaiConfig,
+    HistogramConfig,
+    LinearConfig,
+    MethodConfig,
+    StanCTConfig,
+    require,
+)
+
+
+@dataclass(frozen=True)
+class DataConfig:
+    """Which images, and which of them for what.
+
+    Attributes
+    ----------
+    source_kernel, target_kernel
+        The direction; needed because a pair can be used in both.
+    window
+        HU that are harmonized (paper: -1024 to 1000); the network sees 8 HU more at
+        both ends, where its output blends into the input.
+    split
+        ``patient``, ``position`` (along the slice normal, with a gap of one slice), or
+        ``auto``: by patient where there are three or more.
+    train_slices, validation_slices, test_slices
+        Explicit ranges such as ``0-10,25-29``, counted by ascending position from 0, in
+        each pair. All three or none; they take precedence over ``split``.
+    cache_mb
+        Memory for decoded slices, in MB.
+    name, licence, citation
+        Of the training data, for the model card.
+    """
+
+    source_kernel: str = ""
+    target_kernel: str = ""
+    window: tuple[float, float] = (-1024.0, 1000.0)
+    split: Literal["auto", "patient", "position"] = "auto"
+    train_slices: str = ""
+    validation_slices: str = ""
+    test_slices: str = ""
+    cache_mb: int = 2048
+    name: str = ""
+    licence: str = ""
+    citation: str = ""
+
+    def __post_init__(self) -> None:
+        require(len(self.window) == 2, "data.window", self.window, "two numbers")
+        require(self.window[0] < self.window[1], "data.window", self.window, "lower below upper")
+        require(self.cache_mb >= 0, "data.cache_mb", self.cache_mb, "0 or more")
+
+    @property
+    def hu_range(self) -> HUWindow:
+        """The HU that are harmonized: ``window`` as an interval."""
+        return HUWindow(*self.window)
+
+
+@dataclass(frozen=True)
+class GeneratorConfig:
+    """The generator of ``radiomicgan`` and ``physics+gan``.
+
+    ``ganai`` and ``stan_ct`` take ``widths`` and ``output`` for their U-Net.
+
+    Attributes
+    ----------
+    encoder
+        ``vgg19`` (paper) and ``vgg19-compact`` are pretrained and frozen; ``none`` has
+        the same form and is trained from scratch.
+    widths
+        Channels of the encoder's groups where ``encoder`` is ``none``.
+    stem_channels, stem_layers
+        Trainable convolutions at full resolution beside the encoder; 0 channels: none.
+    output
+        ``direct`` (paper), or ``residual``: the input plus the network's output.
+    """
+
+    encoder: Literal["vgg19", "vgg19-compact", "none"] = "vgg19"
+    widths: tuple[int, ...] = (16, 32, 64, 128)
+    stem_channels: int = 0
+    stem_layers: int = 2
+    output: Literal["residual", "direct"] = "direct"
+
+    def __post_init__(self) -> None:
+        widths_are_valid = 2 <= len(self.widths) <= 4 and min(self.widths) >= 2
+        require(widths_are_valid, "generator.widths", self.widths, "2 to 4 numbers from 2 up")
+        require(self.stem_channels >= 0, "generator.stem_channels", self.stem_channels, ">= 0")
+        require(self.stem_layers >= 1, "generator.stem_layers", self.stem_layers, ">= 1")
+
+
+@dataclass(frozen=True)
+class DiscriminatorConfig:
+    """The discriminator, a conditional PatchGAN.
+
+    Attributes
+    ----------
+    channels
+        Width of its first layer.
+    strided_layers
+        Layers that halve the size; 3 judge patches of 70x70 pixels.
+    """
+
+    channels: int = 64
+    strided_layers: int = 3
+
+    def __post_init__(self) -> None:
+        require(self.channels >= 1, "discriminator.channels", self.channels, ">= 1")
+        require(
+            0 <= self.strided_layers <= 5,
+            "discriminator.strided_layers",
+            self.strided_layers,
+            "0 to 5",
+        )
+
+
+@dataclass(frozen=True)
+class LossConfig:
+    """The generator's loss: ``adversarial_weight * G_GAN + l1_weight * G_L1``.
+
+    Attributes
+    ----------
+    l1_weight
+        Of the mean absolute error in units of the window.
+    adversarial_weight
+        0 trains without the discriminator.
+    adversarial
+        ``bce``: cross-entropy; ``lsgan``: least squares.
+    """
+
+    l1_weight: float = 100.0
+    adversarial_weight: float = 1.0
+    adversarial: Literal["bce", "lsgan"] = "bce"
+
+    def __post_init__(self) -> None:
+        weights = (self.l1_weight, self.adversarial_weight)
+        require(
+            min(weights) >= 0 and max(weights) > 0,
+            "loss.l1_weight, loss.adversarial_weight",
+            weights,
+            "not negative, and not both 0",
+        )
+
+
+@dataclass(frozen=True)
+class OptimizerConfig:
+    """Adam, for generator and discriminator.
+
+    Attributes
+    ----------
+    learning_rate, discriminator_learning_rate
+        At the start (paper: 1e-4).
+    beta1, beta2
+        Decay of the moments (paper: "momentum 0.5").
+    schedule
+        ``constant`` (paper), or ``cosine``: down to a hundredth at the end.
+    """
+
+    learning_rate: float = 1e-4
+    discriminator_learning_rate: float = 1e-4
+    beta1: float = 0.5
+    beta2: float = 0.999
+    schedule: Literal["constant", "cosine"] = "constant"
+
+    def __post_init__(self) -> None:
+        for name in ("learning_rate", "discriminator_learning_rate"):
+            require(getattr(self, name) > 0, f"optimizer.{name}", getattr(self, name), "> 0")
+        for name in ("beta1", "beta2"):
+            require(0 <= getattr(self, name) < 1, f"optimizer.{name}", getattr(self, name), "0..1")
+
+
+@dataclass(frozen=True)
+class TrainingConfig:
+    """The loop.
+
+    Attributes
+    ----------
+    epochs
+        How many (paper: at most 30).
+    steps_per_epoch
+        0: each training slice once.
+    batch_size
+        Per device.
+    crop
+        Edge of the square crops in pixels; 0: whole slices (paper).
+    flips
+        Mirror crops at random, left-right and up-down.
+    kernel_jitter
+        Share by which the source's MTF is stretched or compressed at random, so that the
+        model meets kernels beside its own (``rgan_train.simulation.kernel``); 0: not at all.
+    source_mtf
+        Frequencies of 50 % and 10 % MTF of the source kernel in lp/cm, for that; empty:
+        the assumed ones of a known kernel.
+    seed
+        Of initialisation, order and crops.
+    precision
+        ``auto`` takes bf16-mixed or 16-mixed on a GPU that has it, 32-true elsewhere.
+    max_minutes
+        Stop after this time, validation included; 0: no limit. The learning rate's
+        schedule then follows the clock where that is further on than the epochs.
+    """
+
+    epochs: int = 30
+    steps_per_epoch: int = 0
+    batch_size: int = 1
+    crop: int = 0
+    flips: bool = False
+    kernel_jitter: float = 0.0
+    source_mtf: tuple[float, ...] = ()
+    seed: int = 0
+    precision: Literal["auto", "32-true", "bf16-mixed", "16-mixed"] = "auto"
+    max_minutes: float = 0.0
+
+    def __post_init__(self) -> None:
+        for name, least in (
+            ("epochs", 1),
+            ("steps_per_epoch", 0),
+            ("batch_size", 1),
+            ("crop", 0),
+            ("seed", 0),
+            ("max_minutes", 0),
+        ):
+            value = getattr(self, name)
+            require(value >= least, f"training.{name}", value, f"{least} or more")
+        jitter = self.kernel_jitter
+        require(0 <= jitter < 0.5, "training.kernel_jitter", jitter, "0 or more, below 0.5")
+        pair = len(self.source_mtf) in (0, 2)
+        require(pair, "training.source_mtf", self.source_mtf, "two numbers, or empty")
+
+
+@dataclass(frozen=True)
+class Config:
+    """All of it, one attribute for each TOML table."""
+
+    method: MethodConfig = field(default_factory=MethodConfig)
+    data: DataConfig = field(default_factory=DataConfig)
+    generator: GeneratorConfig = field(default_factory=GeneratorConfig)
+    discriminator: DiscriminatorConfig = field(default_factory=DiscriminatorConfig)
+    loss: LossConfig = field(default_factory=LossConfig)
+    optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
+    training: TrainingConfig = field(default_factory=TrainingConfig)
+    curriculum: CurriculumConfig = field(default_factory=CurriculumConfig)
+    choe: ChoeConfig = field(default_factory=ChoeConfig)
+    ganai: GANaiConfig = field(default_factory=GANaiConfig)
+    stan_ct: StanCTConfig = field(default_factory=StanCTConfig)
+    compact: CompactConfig = field(default_factory=CompactConfig)
+    linear: LinearConfig = field(default_factory=LinearConfig)
+    histogram: HistogramConfig = field(default_factory=HistogramConfig)
+    distillation: DistillationConfig = field(default_factory=DistillationConfig)
+
+    def to_json(self) -> str:
+        """Return the configuration as JSON text."""
+        return json.dumps(dataclasses.asdict(self), indent=2) + "\n"

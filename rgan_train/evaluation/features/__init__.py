@@ -1,0 +1,1 @@
+"""Radiomic features of regions, by pyradiomics, many regions at a time."""

@@ -1,0 +1,303 @@
+"""Radiomic features of regions in CT slices, by pyradiomics (van Griethuysen et al. 2017).
+
+A slice is filtered once, whole, and the filtered images serve all its regions and feature classes:
+to cut a region out first would change what filters see at its borders. All is two-dimensional, as
+in the paper (section 3.1). The values are those of pyradiomics itself on the same slice and mask;
+``docs/results/features.md`` has how much faster this is.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rgan_sdk.errors import ConfigurationError
+from rgan_train.evaluation.features.stacks import CLASSES, Region, compute_features
+
+DEFAULT_FILTERS: Final[dict[str, dict[str, Any]]] = {
+    "Original": {},
+    "LoG": {"sigma": [1.0, 2.0, 3.0, 4.0, 5.0, 6.0]},
+    "Wavelet": {},
+    "Square": {},
+    "SquareRoot": {},
+    "Logarithm": {},
+    "Gradient": {},
+}
+"""Fifteen images: with 93 features each 1,395, as many as 8 wavelet bands, 6 LoG and the original
+give in three dimensions. A single slice has only four bands."""
+
+ABSENT_BANDS: Final = ("wavelet-LLH", "wavelet-LHH", "wavelet-HLH", "wavelet-HHH")
+"""Bands of the three-dimensional wavelet (along x, y, z) that are zero on a single slice."""
+
+IBSI_DEVIATIONS: Final = (
+    "bins of fixed width begin at multiples of the width, not at the smallest value of the region",
+    "kurtosis is not excess kurtosis: 3 is not subtracted",
+    "LoG: scaled by sigma squared, and a recursive approximation of the Gaussian",
+    "resampling, where it is asked for: the grid begins at the corner of the image, values are not "
+    "rounded, and masks take the nearest neighbour",
+    "filters: not compared with IBSI's second part; square, square root, logarithm and gradient "
+    "are not in it",
+)
+"""Where pyradiomics is known to differ from the Image Biomarker Standardisation Initiative."""
+
+# Settings that make pyradiomics change image or mask for each region, before any filter.
+_ONE_BY_ONE: Final = ("resampledPixelSpacing", "preCrop", "resegmentRange", "weightingNorm")
+_INSTALL: Final = (
+    "pyradiomics is not installed; `make eval-deps` installs it. It does not build by itself: "
+    "pip install 'setuptools<81' wheel versioneer cython numpy, then "
+    "pip install --no-build-isolation pyradiomics==3.0.1, on Python 3.11"
+)
+
+
+class FeatureExtractor:
+    """Computes one set of features.
+
+    Parameters
+    ----------
+    parameters
+        Parameter file of pyradiomics, YAML or JSON; None takes first order, GLCM, GLRLM, GLSZM,
+        GLDM and NGTDM of ``DEFAULT_FILTERS``, with bins of 25 HU.
+
+    Raises
+    ------
+    ConfigurationError
+        If pyradiomics is not installed, or the file is not one of its parameter files.
+    """
+
+    def __init__(self, parameters: Path | None = None) -> None:
+        self._extractor = _make_extractor(parameters)
+        settings = self._extractor.settings
+        # A slice has two axes already; pyradiomics would leave one of them out.
+        settings |= {"force2D": False, "additionalInfo": False, "label": 1}
+        self._wanted = {
+            name: _feature_names(name, self._extractor.enabledFeatures[name])
+            for name in CLASSES
+            if name in self._extractor.enabledFeatures
+        }
+        self._extractor.enabledFeatures = {k: list(v) for k, v in self._wanted.items()}
+        if not self._wanted:
+            raise ConfigurationError(f"{parameters}: names no feature class but shape")
+
+    @property
+    def description(self) -> dict[str, Any]:
+        """All that the values depend on beside image and mask, for the record."""
+        import radiomics
+
+        return {
+            "pyradiomics": radiomics.__version__.lstrip("v"),
+            "filters": dict(self._extractor.enabledImagetypes),
+            "features": {name: list(features) for name, features in self._wanted.items()},
+            "settings": dict(self._extractor.settings),
+        }
+
+    @cached_property
+    def sha256(self) -> str:
+        """Hash of ``description``."""
+        return hashlib.sha256(json.dumps(self.description, sort_keys=True).encode()).hexdigest()
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """Names of the features, ``FILTER_CLASS_FEATURE``, in the order of the columns."""
+        noise = np.random.default_rng(0).normal(0, 100, (64, 64)).astype(np.float32)
+        filters = [name for name, *_ in self._filtered(_as_image(noise, (1.0, 1.0)))]
+        classes = [f"{name}_{one}" for name, features in self._wanted.items() for one in features]
+        return tuple(f"{image}_{feature}" for image in filters for feature in classes)
+
+    @property
+    def shape_names(self) -> tuple[str, ...]:
+        """Features of a mask alone: no image changes them, and so they are never counted."""
+        return tuple(f"original_shape2D_{name}" for name in _feature_names("shape2D", None))
+
+    def extract(
+        self,
+        hu: NDArray[np.float32],
+        pixel_spacing: tuple[float, float],
+        masks: Sequence[NDArray[np.bool_]],
+    ) -> NDArray[np.float64]:
+        """Compute the features of some regions of one slice.
+
+        Parameters
+        ----------
+        hu
+            ``[H, W]`` HU.
+        pixel_spacing
+            mm between rows, mm between columns.
+        masks
+            Each ``[H, W]``; none of them with a ``region_problem``.
+
+        Returns
+        -------
+        ndarray
+            ``[regions, names]``; NaN where a feature is undefined or a filter does not apply.
+
+        Raises
+        ------
+        ConfigurationError
+            If HU are not finite, or a mask has another shape.
+        """
+        _check(hu, masks)
+        image = _as_image(hu, pixel_spacing)
+        columns = {name: column for column, name in enumerate(self.names)}
+        values = np.full((len(masks), len(columns)), np.nan)
+        found = self._by_sharing if self._shares_filters else self._one_by_one
+        with np.errstate(divide="ignore", invalid="ignore"):
+            for number, name, value in found(image, masks):
+                if name in columns:
+                    values[number, columns[name]] = value
+        return values
+
+    @property
+    def _shares_filters(self) -> bool:
+        of_all = self._extractor.settings
+        of_filters = self._extractor.enabledImagetypes.values()
+        return not any(one.get(name) for one in (of_all, *of_filters) for name in _ONE_BY_ONE)
+
+    def _by_sharing(
+        self, image: Any, masks: Sequence[NDArray[np.bool_]]
+    ) -> Iterator[tuple[int, str, float]]:
+        import SimpleITK as sitk  # noqa: N813 - as its documentation does
+
+        boxes = [_bounding_box(mask) for mask in masks]
+        for filter_name, filtered, settings in self._filtered(image):
+            hu = sitk.GetArrayViewFromImage(filtered)
+            if not np.isfinite(hu).all():
+                continue  # square and logarithm divide by the slice's largest |HU|
+            regions = [
+                Region(np.ascontiguousarray(hu[box]), np.ascontiguousarray(mask[box]))
+                for mask, box in zip(masks, boxes, strict=True)
+            ]
+            found: Mapping[int, Mapping[str, Any]] = compute_features(
+                regions, self._wanted, image.GetSpacing(), settings
+            )
+            for number, region in enumerate(regions):
+                values = found.get(number)
+                if values is None:
+                    values = self._computed_alone(region, image.GetSpacing(), settings)
+                for name, value in values.items():
+                    yield number, f"{filter_name}_{name}", float(value)
+
+    def _filtered(self, image: Any) -> Iterator[tuple[str, Any, dict[str, Any]]]:
+        from radiomics import imageoperations
+
+        if self._extractor.settings.get("normalize"):
+            image = imageoperations.normalizeImage(image, **self._extractor.settings)
+        for kind, options in self._extractor.enabledImagetypes.items():
+            make = getattr(imageoperations, f"get{kind}Image")
+            for filtered, name, settings in make(
+                image, None, **{**self._extractor.settings, **options}
+            ):
+                yield name, filtered, settings
+
+    def _computed_alone(
+        self, region: Region, spacing: tuple[float, float], settings: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        image = _as_image(region.image, spacing[::-1])
+        mask = _as_image(region.mask.astype(np.uint8), spacing[::-1])
+        with np.errstate(all="ignore"):
+            values = self._extractor.computeFeatures(image, mask, "alone", **settings)
+        return {name.removeprefix("alone_"): value for name, value in values.items()}
+
+    def _one_by_one(
+        self, image: Any, masks: Sequence[NDArray[np.bool_]]
+    ) -> Iterator[tuple[int, str, float]]:
+        for number, mask in enumerate(masks):
+            label = _as_image(_with_background(mask), image.GetSpacing()[::-1])
+            try:
+                with np.errstate(all="ignore"):
+                    values = self._extractor.execute(image, label)
+            except (AssertionError, ValueError) as error:
+                raise ConfigurationError(
+                    f"pyradiomics refuses a region of {int(mask.sum())} pixels ({error}); "
+                    "mind the settings of the parameter file"
+                ) from error
+            for name, value in values.items():
+                yield number, name, float(value)
+
+
+def _with_background(mask: NDArray[np.bool_]) -> NDArray[np.uint8]:
+    """Return a label map.
+
+    pyradiomics takes none without background: a whole slice loses a pixel in the corner.
+    """
+    labels = mask.astype(np.uint8)
+    if mask.all():
+        labels[0, 0] = 0
+    return labels
+
+
+def region_problem(mask: NDArray[np.bool_]) -> str | None:
+    """Say why a region has no features, or None: texture needs neighbours in two directions."""
+    if not mask.any():
+        return "empty"
+    box = _bounding_box(mask)
+    sizes = [part.stop - part.start for part in box]
+    if min(sizes) < 2:
+        return (
+            f"{int(mask.sum())} pixel(s) in one row or column: texture needs at least two of each"
+        )
+    return None
+
+
+def _bounding_box(mask: NDArray[np.bool_]) -> tuple[slice, slice]:
+    rows, columns = (np.flatnonzero(mask.any(axis=axis)) for axis in (1, 0))
+    return slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
+
+
+def _check(hu: NDArray[np.float32], masks: Sequence[NDArray[np.bool_]]) -> None:
+    if not np.isfinite(hu).all():
+        raise ConfigurationError("the slice holds NaN or infinite values; it has no features")
+    for mask in masks:
+        if mask.shape != hu.shape:
+            raise ConfigurationError(
+                f"a mask of {mask.shape} for a slice of {hu.shape}; resample it to the CT's grid"
+            )
+        if problem := region_problem(mask):
+            raise ConfigurationError(f"a region is {problem}")
+
+
+def _as_image(array: NDArray[Any], pixel_spacing: tuple[float, float]) -> Any:
+    import SimpleITK as sitk  # noqa: N813
+
+    image: Any = sitk.GetImageFromArray(array)
+    image.SetSpacing([float(mm) for mm in reversed(pixel_spacing)])
+    return image
+
+
+def _make_extractor(parameters: Path | None) -> Any:
+    try:
+        from radiomics.featureextractor import RadiomicsFeatureExtractor
+    except ImportError as error:
+        raise ConfigurationError(_INSTALL) from error
+
+    logging.getLogger("radiomics").setLevel(logging.CRITICAL)
+    if parameters is not None:
+        try:
+            return RadiomicsFeatureExtractor(str(parameters))
+        except Exception as error:
+            raise ConfigurationError(
+                f"{parameters}: no parameter file of pyradiomics ({type(error).__name__}: {error})"
+            ) from error
+    extractor = RadiomicsFeatureExtractor()
+    extractor.enableImageTypes(**DEFAULT_FILTERS)
+    extractor.disableAllFeatures()
+    for name in CLASSES:
+        extractor.enableFeatureClassByName(name)
+    return extractor
+
+
+def _feature_names(class_name: str, enabled: Sequence[str] | None) -> tuple[str, ...]:
+    """Return the features of a class that are enabled; those pyradiomics has given up are not."""
+    from radiomics import getFeatureClasses
+
+    if enabled:
+        return tuple(enabled)
+    known = getFeatureClasses()[class_name].getFeatureNames()
+    return tuple(name for name, is_deprecated in known.items() if not is_deprecated)

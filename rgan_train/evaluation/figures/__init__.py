@@ -1,0 +1,1 @@
+"""Figures: window schedules, class activation maps, case studies."""

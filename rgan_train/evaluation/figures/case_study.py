@@ -1,0 +1,127 @@
+"""The case-study figure: one slice, before, harmonized and as it should be (paper, figure 3)."""
+
+from __future__ import annotations
+
+import math
+import textwrap
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rgan_sdk.hu import HUWindow
+from rgan_train.evaluation.metrics.image_quality import psnr
+from rgan_train.evaluation.regions.boxes import Box
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from matplotlib.image import AxesImage
+
+QUALITY_WINDOW = HUWindow(-1024, 1000)
+"""PSNR has its width as peak (paper, section 3.1)."""
+
+COLUMN_INCHES = 2.1
+BOX_COLOR = "#2ecc40"
+ROWS = ("slice", "region", "region minus target")
+
+
+@dataclass(frozen=True)
+class CaseStudy:
+    """What the figure shows.
+
+    Attributes
+    ----------
+    images
+        ``[H, W]`` HU by the heading of the column: the source, then one per method.
+    target
+        ``[H, W]`` HU, and its heading.
+    box
+        The region to magnify.
+    display
+        HU from black to white.
+    """
+
+    images: Mapping[str, NDArray[np.float32]]
+    target: tuple[str, NDArray[np.float32]]
+    box: Box
+    display: HUWindow
+    caption: str = ""
+
+
+def draw_case_study(study: CaseStudy) -> Figure:
+    """Draw source, methods and target side by side.
+
+    The rows are the slice with the region outlined, the region magnified, and the region's
+    difference to the target; the PSNR of both stands below each column.
+    """
+    from matplotlib.figure import Figure
+    from matplotlib.layout_engine import ConstrainedLayoutEngine
+
+    heading, target = study.target
+    columns = {**study.images, heading: target}
+    legend = _legend(study, len(columns))
+    region_ratio = min(max(study.box.height / study.box.width, 0.4), 2.0)
+    ratios = [target.shape[0] / target.shape[1], region_ratio, region_ratio]
+    width = COLUMN_INCHES * len(columns) + 0.25
+    height = COLUMN_INCHES * sum(ratios) + 0.95 + 0.12 * legend.count("\n")
+    layout = ConstrainedLayoutEngine(w_pad=0.02, h_pad=0.03, wspace=0.01, hspace=0.01)
+    figure = Figure(figsize=(width, height), layout=layout)
+    grid = figure.subplots(3, len(columns), squeeze=False, height_ratios=ratios)
+    for axes, (name, hu) in zip(grid.T, columns.items(), strict=True):
+        axes[0].set_title(textwrap.fill(name, 24), fontsize=10, parse_math=False)
+        _show_slice(axes[0], hu, study)
+        _show(axes[1], hu[study.box.part], study.display, "gray")
+    limit = difference_limit(study)
+    for axes, hu in zip(grid[2, :-1], study.images.values(), strict=True):
+        error = (hu - target)[study.box.part]
+        drawn = _show(axes, error, HUWindow(-limit, limit), "RdBu_r")
+        axes.set_xlabel(_quality(hu, target, study.box), fontsize=8.5)
+    # The target's own difference is nil: its place holds the scale.
+    grid[2, -1].set_axis_off()
+    scale = grid[2, -1].inset_axes((0.08, 0.08, 0.07, 0.84))
+    figure.colorbar(drawn, cax=scale, ticks=[-limit, 0, limit], label="HU")
+    for axes, label in zip(grid[:, 0], ROWS, strict=True):
+        axes.set_ylabel(label, fontsize=10)
+    figure.supxlabel(legend, fontsize=7.5, parse_math=False)
+    return figure
+
+
+def difference_limit(study: CaseStudy) -> float:
+    """Return the end of the difference's scale in HU: a round number that 99 % keep within."""
+    errors = [np.abs(hu - study.target[1])[study.box.part] for hu in study.images.values()]
+    highest = max(1.0, float(np.percentile(errors, 99)))
+    decade: float = 10 ** math.floor(math.log10(highest))
+    return next(step * decade for step in (1.0, 2.0, 5.0, 10.0) if step * decade >= highest)
+
+
+def _show_slice(axes: Axes, hu: NDArray[np.float32], study: CaseStudy) -> None:
+    from matplotlib.patches import Rectangle
+
+    _show(axes, hu, study.display, "gray")
+    corner = (study.box.left - 0.5, study.box.top - 0.5)
+    outline = Rectangle(corner, study.box.width, study.box.height, fill=False, color=BOX_COLOR)
+    axes.add_patch(outline)
+
+
+def _show(axes: Axes, hu: NDArray[np.float32], display: HUWindow, colors: str) -> AxesImage:
+    axes.set_xticks([])
+    axes.set_yticks([])
+    return axes.imshow(hu, cmap=colors, vmin=display.lower, vmax=display.upper)
+
+
+def _quality(hu: NDArray[np.float32], target: NDArray[np.float32], box: Box) -> str:
+    whole = psnr(hu, target, QUALITY_WINDOW)
+    region = psnr(hu[box.part], target[box.part], QUALITY_WINDOW)
+    return f"PSNR {whole:.2f} dB\nin the region {region:.2f} dB"
+
+
+def _legend(study: CaseStudy, columns: int) -> str:
+    display, peak = study.display, QUALITY_WINDOW
+    ranges = (
+        f"Display {display.lower:.0f} to {display.upper:.0f} HU. "
+        f"PSNR over {peak.lower:.0f} to {peak.upper:.0f} HU."
+    ).replace("-", "−")
+    return textwrap.fill(f"{ranges} {study.caption}", 34 * columns)

@@ -1,0 +1,86 @@
+"""One slice of two paired series, as arrays."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rgan_sdk.errors import ConfigurationError, TrainingError
+from rgan_train.pairs.find import difference, kernel_of
+
+if TYPE_CHECKING:
+    from rgan_sdk.dicom.series import Series
+
+
+@dataclass(frozen=True)
+class SlicePair:
+    """The same slice with two kernels.
+
+    Attributes
+    ----------
+    source_hu, target_hu
+        ``[H, W]`` float32 HU.
+    """
+
+    source_hu: NDArray[np.float32]
+    target_hu: NDArray[np.float32]
+    source_kernel: str
+    target_kernel: str
+    sop_instance_uids: tuple[str, str]
+
+
+def read_slice_pair(source: Path, target: Path, number: int) -> SlicePair:
+    """Read one slice of two folders that hold one series each.
+
+    Parameters
+    ----------
+    number
+        Counted from 0 by ascending position.
+
+    Raises
+    ------
+    TrainingError
+        If a folder does not hold exactly one CT series, or the two are no pair.
+    ConfigurationError
+        If there is no slice of that number.
+    """
+    from rgan_sdk.dicom.read.pydicom_reader import read_slice
+
+    a, b = _only_series(source), _only_series(target)
+    reason = difference(a, b) or _not_one_scan(a, b)
+    if reason is not None:
+        raise TrainingError(f"{source} and {target} are no pair: {reason}")
+    if number >= len(a.slices):
+        raise ConfigurationError(f"there is no slice {number}, only 0 to {len(a.slices) - 1}")
+    files = a.slices[number], b.slices[number]
+    source_hu, target_hu = (read_slice(file.path, file.stamp).hu for file in files)
+    uids = files[0].sop_instance_uid, files[1].sop_instance_uid
+    return SlicePair(source_hu, target_hu, kernel_of(a), kernel_of(b), uids)
+
+
+def _not_one_scan(a: Series, b: Series) -> str | None:
+    if a.study_instance_uid != b.study_instance_uid:
+        return "different studies"
+    return f"both have kernel {kernel_of(a)}" if kernel_of(a) == kernel_of(b) else None
+
+
+def _only_series(folder: Path) -> Series:
+    from rgan_sdk.dicom.inventory import find_series
+
+    try:
+        inventory = find_series(folder)
+    except OSError as exc:
+        raise TrainingError(f"{folder}: cannot be searched ({exc.strerror})") from exc
+    if inventory.failed:
+        failed = inventory.failed[0]
+        raise TrainingError(f"{folder}: series {failed.series_instance_uid}: {failed.reason}")
+    if len(inventory.series) != 1:
+        raise TrainingError(
+            f"{folder}: holds {len(inventory.series)} CT series that can be used; give a folder "
+            "with exactly one"
+        )
+    return inventory.series[0]

@@ -1,0 +1,1 @@
+"""Measures of agreement between harmonized images and their targets."""

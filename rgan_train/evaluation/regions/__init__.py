@@ -1,0 +1,1 @@
+"""Regions in which features are computed: random, boxes, or masks."""

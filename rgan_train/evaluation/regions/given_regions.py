@@ -1,0 +1,74 @@
+"""Regions that the user gives: masks on the grid of a pair, and boxes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from rgan_sdk.errors import ConfigurationError
+from rgan_train.evaluation.regions.boxes import find_box
+from rgan_train.evaluation.regions.masks.read import empty_names, mask_rois, read_masks
+from rgan_train.evaluation.regions.rois import Roi, box_rois
+from rgan_train.pairs.dataset import Dataset
+from rgan_train.pairs.find import Pair, open_pairs
+
+
+def read_mask_regions(
+    paths: Sequence[Path], pairs: Sequence[Pair], dataset: Dataset
+) -> tuple[list[Roi], list[str]]:
+    """Read masks, and take from them what lies on test slices.
+
+    Returns
+    -------
+    list of Roi, list of str
+        The regions, and what is missing from them.
+
+    Raises
+    ------
+    ConfigurationError
+        If there is more than one pair, or a mask does not fit it.
+    """
+    if not paths:
+        return [], []
+    used = [pair for pair in pairs if {pair.series_a, pair.series_b} & set(dataset.series_uids)]
+    if len(used) != 1:
+        raise ConfigurationError(
+            f"masks belong to one pair, and {len(used)} are listed; evaluate that pair alone"
+        )
+    series = open_pairs(used)[0][0]
+    places = {round(file.position, 2): number for number, file in enumerate(series.slices)}
+    numbers = [places[item.position] for item in dataset.test]
+    rois: list[Roi] = []
+    notes: list[str] = []
+    for path in paths:
+        masks = read_masks(path, series)
+        notes += [f"{path.name}: {name} has no pixel" for name in empty_names(masks)]
+        rois += mask_rois(masks, numbers)
+    if not rois:
+        raise ConfigurationError(
+            f"{', '.join(map(str, paths))}: no mask reaches a test slice; choose other test slices "
+            "with --set data.test_slices=... and so on"
+        )
+    return rois, notes
+
+
+def read_box_regions(folder: Path, dataset: Dataset) -> list[Roi]:
+    """Read the boxes of the test slices that have one, as regions named ``box``.
+
+    Raises
+    ------
+    ConfigurationError
+        If no test slice has one.
+    """
+    boxes = {
+        number: find_box(folder, (item.source_uid, item.target_uid))
+        for number, item in enumerate(dataset.test)
+        if any((folder / f"{uid}.xml").exists() for uid in (item.source_uid, item.target_uid))
+    }
+    if not boxes:
+        raise ConfigurationError(
+            f"{folder}: has no SOPInstanceUID.xml of a test slice; choose other test slices with "
+            "--set data.test_slices=... and so on"
+        )
+    first = dataset.test[0]
+    return box_rois(boxes, (len(dataset.test), first.rows, first.columns), "box")

@@ -1,0 +1,1 @@
+"""Masks as people have them: NIfTI, NRRD, DICOM SEG, RTSTRUCT."""

@@ -1,0 +1,47 @@
+"""Masks in DICOM files: Segmentation and RT Structure Set."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+from pydicom import dcmread
+from pydicom.pixels.utils import pixel_array
+from pydicom.uid import RTStructureSetStorage, SegmentationStorage
+
+from rgan_sdk.dicom import values
+from rgan_sdk.dicom.discovery import opened
+from rgan_sdk.errors import ConfigurationError
+from rgan_train.evaluation.regions.masks.grid import SeriesGrid
+from rgan_train.evaluation.regions.masks.rtstruct import read_structures
+from rgan_train.evaluation.regions.masks.seg import read_segments
+
+_LABEL_MAP_SEGMENTATION_STORAGE: Final = "1.2.840.10008.5.1.4.1.1.66.7"  # not in pydicom 3.0
+
+
+def read_dicom_masks(path: Path, grid: SeriesGrid) -> list[tuple[str, NDArray[np.bool_]]]:
+    """Read the structures of a DICOM file.
+
+    Returns
+    -------
+    list of (name, voxels)
+        SegmentLabel or ROIName, and ``[N, H, W]`` on the grid of the series.
+
+    Raises
+    ------
+    ConfigurationError
+        If the file holds no masks, or they have another grid.
+    DicomError
+        If it is not DICOM, or malformed.
+    """
+    with opened(path.resolve()) as file:
+        dataset = dcmread(file, force=True)
+        sop_class = values.text(dataset, "SOPClassUID")
+        if sop_class == RTStructureSetStorage:
+            return read_structures(dataset, grid)
+        if sop_class in (SegmentationStorage, _LABEL_MAP_SEGMENTATION_STORAGE):
+            # All frames at once: pydicom 3.0 can't find a frame of bits that begins within a byte.
+            return read_segments(dataset, pixel_array(dataset, raw=True), grid)
+    raise ConfigurationError("is DICOM, but neither a Segmentation nor an RT Structure Set")

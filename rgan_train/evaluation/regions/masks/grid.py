@@ -1,0 +1,181 @@
+"""Where the pixels of a series lie, and whether those of a mask lie there too."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rgan_sdk.dicom.header import Vector
+from rgan_sdk.dicom.series import Series, slice_normal
+from rgan_sdk.errors import ConfigurationError
+from rgan_train.pairs.find import POSITION_TOLERANCE
+
+TOLERANCE: Final = 0.25
+"""Parts of a pixel, and of the distance between slices, by which a mask may lie off the series.
+
+Rounding on the way through file formats moves a pixel by less: two decimals of a millimetre by
+0.01 of a pixel, the matrix of NIfTI-1 by 0.0001. At 0.5 it would be as near to its neighbour.
+"""
+
+
+@dataclass(frozen=True)
+class Plane:
+    """Where one slice of a mask lies; the attributes are those of a ``Series``."""
+
+    rows: int
+    columns: int
+    pixel_spacing: Vector
+    orientation: Vector
+    origin: Vector
+
+    @property
+    def corners(self) -> NDArray[np.float64]:
+        """``[3, 3]`` mm: the first pixel's centre, the first row's last, the first column's."""
+        along_row, along_column = np.reshape(self.orientation, (2, 3))
+        between_rows, between_columns = self.pixel_spacing
+        row = along_row * between_columns * (self.columns - 1)
+        column = along_column * between_rows * (self.rows - 1)
+        return np.array([np.zeros(3), row, column]) + self.origin
+
+
+class SeriesGrid:
+    """The grid of a series.
+
+    Attributes
+    ----------
+    shape
+        Slices, rows, columns.
+    axes
+        ``[3, 3]`` directions of a row, of a column, and of the slice normal.
+    """
+
+    def __init__(self, series: Series) -> None:
+        self._series = series
+        self.shape = (len(series.slices), series.rows, series.columns)
+        self.axes = np.array(
+            [*np.reshape(series.orientation, (2, 3)), slice_normal(series.orientation)]
+        )
+        # DICOM's directions are rounded, so they are not exactly orthogonal.
+        self._to_pixels = np.linalg.inv(self.axes)[:, :2] / series.pixel_spacing[::-1]
+        self._origins = np.array([file.origin for file in series.slices])
+        self._positions = np.array([file.position for file in series.slices])
+        self._numbers = {file.sop_instance_uid: i for i, file in enumerate(series.slices)}
+        self._slice_tolerance = TOLERANCE * _slice_distance(series)
+
+    def require_frame_of_reference(self, uid: str) -> None:
+        """Raise ConfigurationError if the mask is of another frame of reference.
+
+        One of the two may be unknown, an empty text.
+        """
+        own = self._series.frame_of_reference_uid
+        if uid and own and uid != own:
+            raise ConfigurationError(
+                f"FrameOfReferenceUID is {uid}, that of the series is {own}: positions of the two "
+                "cannot be compared; give the mask that was made for this scan, or register it"
+            )
+
+    def slice_of(self, plane: Plane, sop_instance_uids: Iterable[str] = ()) -> int:
+        """Return the number of the slice that has the pixels of a plane.
+
+        Parameters
+        ----------
+        sop_instance_uids
+            Of the images that the plane says it was made from.
+
+        Raises
+        ------
+        ConfigurationError
+            If the series has no such slice, or several and no telling which.
+        """
+        series = self._series
+        if (plane.rows, plane.columns) != self.shape[1:]:
+            own = f"{series.columns}x{series.rows}"
+            raise _different("matrix", f"{plane.columns}x{plane.rows}", f"{own} pixels")
+        extent = max(plane.rows, plane.columns) - 1
+        turned = np.abs(np.subtract(plane.orientation, series.orientation)).max() * extent
+        if turned > TOLERANCE:
+            raise _different("orientation", _shown(plane.orientation), _shown(series.orientation))
+        scaled = np.abs(np.divide(plane.pixel_spacing, series.pixel_spacing) - 1).max() * extent
+        if scaled > TOLERANCE:
+            own = _shown(series.pixel_spacing)
+            raise _different("pixel spacing", _shown(plane.pixel_spacing), f"{own} mm")
+        number = self.slice_through(plane.corners, sop_instance_uids)
+        offset = np.abs(self.pixels(plane.corners, number) - self._corner_pixels).max()
+        if offset > TOLERANCE:
+            own = _shown(series.slices[number].origin)
+            raise _different("position of the first pixel", _shown(plane.origin), f"{own} mm")
+        return number
+
+    def slice_through(
+        self, points: NDArray[np.float64], sop_instance_uids: Iterable[str] = ()
+    ) -> int:
+        """Return the number of the slice on which all points ``[P, 3]`` (mm) lie.
+
+        Raises
+        ------
+        ConfigurationError
+            As ``slice_of`` does.
+        """
+        heights = points @ self.axes[2]
+        offsets = np.abs(self._positions[:, np.newaxis] - heights).max(axis=1)
+        near = set(np.flatnonzero(offsets <= self._slice_tolerance).tolist())
+        if not near:
+            closest = int(offsets.argmin())
+            raise ConfigurationError(
+                f"lies at {_span(heights)} mm along the slice normal, where the series has no "
+                f"slice; the nearest, {closest}, is at {self._positions[closest]:.3f} mm; resample "
+                "the mask to the CT, or give all slices that it was made on"
+            )
+        named = {self._numbers[uid] for uid in sop_instance_uids if uid in self._numbers}
+        if named and not named & near:
+            raise ConfigurationError(
+                f"refers to slice {min(named)} of the series but lies on slice {min(near)}, at "
+                f"{_span(heights)} mm; one of the two is wrong, so write the mask again"
+            )
+        near = named & near or near
+        if len(near) > 1:
+            raise ConfigurationError(
+                f"the series has {len(near)} slices at {_span(heights)} mm, and the mask does not "
+                "tell which is meant; give a series with one phase"
+            )
+        return near.pop()
+
+    def pixels(self, points: NDArray[np.float64], number: int) -> NDArray[np.float64]:
+        """Return the column and row, ``[P, 2]``, of points ``[P, 3]`` (mm) near a slice."""
+        pixels: NDArray[np.float64] = (points - self._origins[number]) @ self._to_pixels
+        return pixels
+
+    @property
+    def _corner_pixels(self) -> NDArray[np.float64]:
+        _, rows, columns = self.shape
+        return np.array([(0.0, 0.0), (columns - 1, 0), (0, rows - 1)])
+
+
+def _slice_distance(series: Series) -> float:
+    """Return the smallest distance of two slices in mm, of one slice its thickness."""
+    gaps = [b.position - a.position for a, b in pairwise(series.slices)]
+    return min(
+        (gap for gap in gaps if gap > POSITION_TOLERANCE), default=series.slice_thickness or 1.0
+    )
+
+
+def _different(what: str, mask: str, series: str) -> ConfigurationError:
+    return ConfigurationError(
+        f"{what} is {mask}, that of the series is {series}; resample the mask to the CT with "
+        "nearest neighbours"
+    )
+
+
+def _span(heights: NDArray[np.float64]) -> str:
+    low, high = f"{heights.min():.3f}", f"{heights.max():.3f}"
+    return low if low == high else f"{low} to {high}"
+
+
+def _shown(numbers: Iterable[float]) -> str:
+    """Return numbers for use in a message."""
+    return "\\".join(f"{number:.6g}" for number in numbers)

@@ -1,0 +1,157 @@
+"""Label maps, NIfTI or NRRD: the value of a voxel says which structure it belongs to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rgan_sdk.errors import ConfigurationError
+from rgan_train.evaluation.regions.masks.grid import Plane, SeriesGrid
+
+ENDINGS: Final = (".nii", ".nii.gz", ".nrrd", ".nhdr")
+MAX_LABELS: Final = 1000
+"""More different values than this are those of an image, given by mistake."""
+
+
+def read_labels(path: Path, grid: SeriesGrid) -> Iterator[tuple[str, NDArray[np.bool_]]]:
+    """Read the structures of a label map, in the order of their values.
+
+    The map may be stored along the axes of the series in any order and direction; its geometry
+    tells. It may have fewer slices than the series: outside there is nothing.
+
+    Parameters
+    ----------
+    path
+        Read by SimpleITK. A segmentation of 3D Slicer (``.seg.nrrd``) may have several layers,
+        and names in its header.
+
+    Yields
+    ------
+    name
+        That of the header, else ``label 3``.
+    voxels
+        ``[N, H, W]`` on the grid of the series.
+
+    Raises
+    ------
+    ConfigurationError
+        If the file cannot be read, is no label map, or has another grid.
+    """
+    image = _read(path)
+    names = _names(image)
+    layers = image.GetNumberOfComponentsPerPixel()
+    if layers > 1 and not names:
+        raise ConfigurationError(
+            f"has {layers} values for each voxel and does not say what they are; give a label map "
+            "with one value, or a segmentation of 3D Slicer"
+        )
+    for layer, labels in enumerate(_layers(image, grid)):
+        named = {value for known, value in names if known == layer}
+        for value in sorted(named.union(_used(labels))):
+            yield names.get((layer, value), f"label {value}"), labels == value
+
+
+def _read(path: Path) -> Any:
+    import SimpleITK
+
+    try:
+        image: Any = SimpleITK.ReadImage(str(path))
+    except RuntimeError as exc:
+        raise ConfigurationError("SimpleITK cannot read it: is it missing or damaged?") from exc
+    if image.GetDimension() != 3:
+        raise ConfigurationError(f"has {image.GetDimension()} dimensions, a label map has 3")
+    return image
+
+
+def _names(image: Any) -> dict[tuple[int, int], str]:
+    """Return the names of segments by layer and label value, as 3D Slicer writes them."""
+    known = {key: image.GetMetaData(key) for key in image.GetMetaDataKeys()}
+    names = {}
+    for key, name in known.items():
+        segment = key.removesuffix("_Name")
+        value, layer = known.get(f"{segment}_LabelValue", ""), known.get(f"{segment}_Layer", "0")
+        if segment != key and value.isdecimal() and layer.isdecimal():
+            names[int(layer), int(value)] = name
+    return names
+
+
+def _used(labels: NDArray[Any]) -> set[int]:
+    """Return the values that stand for structures."""
+    values = np.unique(labels)
+    if not (np.isfinite(values).all() and np.array_equal(values, np.trunc(values))):
+        raise ConfigurationError("holds fractions: it is an image, and no label map")
+    if values[0] < 0 or len(values) > MAX_LABELS:
+        raise ConfigurationError(
+            f"holds {len(values)} values from {values[0]} to {values[-1]}: it is an image, and no "
+            "label map"
+        )
+    return {int(value) for value in values if value != 0}
+
+
+def _layers(image: Any, grid: SeriesGrid) -> Iterator[NDArray[Any]]:
+    """Return the values of each layer on the grid of the series, ``[N, H, W]``."""
+    voxels, origin, steps = _oriented(image, grid)
+    numbers = _slice_numbers(voxels.shape, origin, steps, grid)
+    for layer in range(voxels.shape[3]):
+        labels = np.zeros(grid.shape, voxels.dtype)
+        labels[numbers] = voxels[..., layer]
+        yield labels
+
+
+def _oriented(
+    image: Any, grid: SeriesGrid
+) -> tuple[NDArray[Any], NDArray[np.float64], NDArray[np.float64]]:
+    """Turn an image so that its axes run as those of the series do.
+
+    Returns
+    -------
+    voxels
+        ``[slices, rows, columns, layers]``
+    origin
+        ``[3]`` mm, of the first voxel's centre.
+    steps
+        ``[3, 3]`` mm, from column to column, from row to row, from slice to slice.
+    """
+    import SimpleITK
+
+    stored = SimpleITK.GetArrayViewFromImage(image)
+    voxels = stored.reshape(*stored.shape[:3], -1).transpose(2, 1, 0, 3)
+    origin = np.array(image.GetOrigin())
+    steps = np.reshape(image.GetDirection(), (3, 3)).T * np.reshape(image.GetSpacing(), (3, 1))
+    cosines = grid.axes @ np.reshape(image.GetDirection(), (3, 3))
+    order = np.abs(cosines).argmax(axis=1)
+    if len(set(order.tolist())) == 3:  # else turned by some 45 degrees, which is found out later
+        voxels, steps, cosines = voxels.transpose(*order, 3), steps[order], cosines[:, order]
+    for axis in np.flatnonzero(np.diag(cosines) < 0).tolist():
+        voxels = np.flip(voxels, axis)
+        origin = origin + steps[axis] * (voxels.shape[axis] - 1)
+        steps[axis] *= -1
+    return voxels.transpose(2, 1, 0, 3), origin, steps
+
+
+def _slice_numbers(
+    shape: tuple[int, ...],
+    origin: NDArray[np.float64],
+    steps: NDArray[np.float64],
+    grid: SeriesGrid,
+) -> slice:
+    """Find the slices of the series on which those of the map lie."""
+    slices, rows, columns = shape[:3]
+    column_step, row_step, slice_step = steps
+    between_rows, between_columns = np.linalg.norm(row_step), np.linalg.norm(column_step)
+    orientation = *(column_step / between_columns), *(row_step / between_rows)
+    spacing = float(between_rows), float(between_columns)
+    numbers = [
+        grid.slice_of(Plane(rows, columns, spacing, orientation, tuple(first)))
+        for first in origin + np.outer(np.arange(slices), slice_step)
+    ]
+    if numbers != list(range(numbers[0], numbers[0] + slices)):
+        raise ConfigurationError(
+            f"its slices are {np.linalg.norm(slice_step):.6g} mm apart, farther than those of the "
+            "series; resample the mask to the CT with nearest neighbours"
+        )
+    return slice(numbers[0], numbers[0] + slices)

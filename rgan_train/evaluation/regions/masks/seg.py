@@ -1,0 +1,107 @@
+"""DICOM Segmentation (PS3.3 A.51): frames, each of one slice, that say where segments are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rgan_sdk.dicom import values
+from rgan_sdk.errors import ConfigurationError
+from rgan_train.evaluation.regions.masks.grid import Plane, SeriesGrid
+
+if TYPE_CHECKING:
+    from pydicom import Dataset
+
+
+def read_segments(
+    dataset: Dataset, stored: NDArray[Any], grid: SeriesGrid
+) -> list[tuple[str, NDArray[np.bool_]]]:
+    """Return the segments, ``[N, H, W]`` on the grid of the series, in the file's order.
+
+    A frame goes to the slice that it lies on (Plane Position). Where several slices lie there,
+    the image that it was derived from (Derivation Image) tells which. The background of a label
+    map, which is the segment numbered 0 or Pixel Padding Value, is left out.
+
+    Parameters
+    ----------
+    stored
+        ``[F, H, W]`` values of the frames, or ``[H, W]`` of one. What is FRACTIONAL counts from
+        one half on.
+
+    Raises
+    ------
+    ConfigurationError
+        If a frame does not lie on a slice of the series, or says not where it lies.
+    InvalidSeriesError
+        If something is missing.
+    """
+    grid.require_frame_of_reference(values.text(dataset, "FrameOfReferenceUID"))
+    background = {0, dataset.get("PixelPaddingValue", 0)}
+    names = {
+        values.integer(item, "SegmentNumber"): values.text(item, "SegmentLabel")
+        for item in dataset.SegmentSequence
+    }
+    found = {n: np.zeros(grid.shape, np.bool_) for n in names if n not in background}
+    frames = stored.reshape(-1, *stored.shape[-2:])
+    for groups, frame in zip(dataset.PerFrameFunctionalGroupsSequence, frames, strict=True):
+        number = grid.slice_of(_plane(groups, dataset), _sources(groups))
+        for segment, pixels in _segments(groups, dataset, frame):
+            if segment in found:
+                found[segment][number] |= pixels
+    return [(names[n] or f"segment {n}", voxels) for n, voxels in found.items()]
+
+
+def _segments(
+    groups: Dataset, dataset: Dataset, frame: NDArray[Any]
+) -> Iterator[tuple[int, NDArray[np.bool_]]]:
+    """Tell the segments of a frame, by number (PS3.3 C.8.20.2.3)."""
+    match dataset.SegmentationType:
+        case "LABELMAP":
+            for number in np.unique(frame).tolist():
+                yield number, frame == number
+        case "FRACTIONAL":
+            half = values.number(dataset, "MaximumFractionalValue") / 2
+            yield _segment_number(groups, dataset), frame >= half
+        case _:
+            yield _segment_number(groups, dataset), frame != 0
+
+
+def _segment_number(groups: Dataset, dataset: Dataset) -> int:
+    item = _group(groups, dataset, "SegmentIdentificationSequence")
+    return values.integer(item, "ReferencedSegmentNumber")
+
+
+def _plane(groups: Dataset, dataset: Dataset) -> Plane:
+    measures = _group(groups, dataset, "PixelMeasuresSequence")
+    orientation = _group(groups, dataset, "PlaneOrientationSequence")
+    position = _group(groups, dataset, "PlanePositionSequence")
+    return Plane(
+        rows=values.integer(dataset, "Rows"),
+        columns=values.integer(dataset, "Columns"),
+        pixel_spacing=values.numbers(measures, "PixelSpacing", 2),
+        orientation=values.numbers(orientation, "ImageOrientationPatient", 6),
+        origin=values.numbers(position, "ImagePositionPatient", 3),
+    )
+
+
+def _group(groups: Dataset, dataset: Dataset, keyword: str) -> Dataset:
+    """Return a functional group of a frame, its own or the one that all share."""
+    shared = dataset.get("SharedFunctionalGroupsSequence") or [{}]
+    found = groups.get(keyword) or shared[0].get(keyword)
+    if not found:
+        raise ConfigurationError(
+            f"a frame has no {keyword}, so there is no telling where it lies in the patient"
+        )
+    item: Dataset = found[0]
+    return item
+
+
+def _sources(groups: Dataset) -> list[str]:
+    return [
+        values.text(source, "ReferencedSOPInstanceUID")
+        for derivation in groups.get("DerivationImageSequence") or ()
+        for source in derivation.get("SourceImageSequence") or ()
+    ]

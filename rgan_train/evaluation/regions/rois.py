@@ -1,0 +1,168 @@
+"""Regions of interest: the pixels over which features are computed and compared."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rgan_sdk.errors import ConfigurationError
+from rgan_sdk.hu import HUWindow
+from rgan_train.evaluation.regions.boxes import Box
+
+HU_RANGES: Final = (HUWindow(-800, -300), HUWindow(-100, 250), HUWindow(300, 800))
+"""Those of the paper, section 3: lung, soft tissue, bone."""
+
+
+@dataclass(frozen=True)
+class Roi:
+    """Some pixels of one slice.
+
+    Attributes
+    ----------
+    group
+        What it is counted with: ``whole slice``, ``[-800, -300] HU``, a structure's name.
+    slice_number
+        Index into the stack of slices.
+    mask
+        ``[H, W]``, whether a pixel belongs to it. Not to be changed.
+    repeat
+        Of random regions, which seed drew it: 0, 1, ...
+    """
+
+    group: str
+    slice_number: int
+    mask: NDArray[np.bool_]
+    repeat: int = 0
+
+    @property
+    def pixels(self) -> int:
+        """How many pixels it has."""
+        return int(np.count_nonzero(self.mask))
+
+
+def whole_slices(shape: tuple[int, int, int]) -> list[Roi]:
+    """Return a region for each slice of a stack ``[N, H, W]`` that holds all of it."""
+    number, rows, columns = shape
+    everything = np.ones((rows, columns), np.bool_)
+    return [Roi("whole slice", index, everything) for index in range(number)]
+
+
+def random_rois(
+    target_hu: NDArray[np.float32],
+    hu_range: HUWindow,
+    *,
+    seeds: Sequence[int],
+    per_slice: int,
+    size: int = 32,
+    minimum: int = 100,
+    within: NDArray[np.bool_] | None = None,
+) -> list[Roi]:
+    """Draw regions of one range of HU from the target (paper, section 3).
+
+    The paper says that regions in three ranges of HU were selected at random, and no more. Here
+    a square is drawn, and the region is what the target has of the range in it. All squares
+    with enough such pixels are found and are equally likely, so there is a region wherever there
+    is room for one. Squares that one seed draws on one slice do not overlap.
+
+    Parameters
+    ----------
+    target_hu
+        ``[N, H, W]`` HU. The target's and no other, so that all methods have the same regions.
+    hu_range
+        Both ends belong to it.
+    seeds
+        Not negative. Each draws anew, from every slice for itself: the regions of a slice depend
+        on its index, and not on what other slices there are.
+    per_slice
+        How many regions a seed draws from a slice. It draws fewer where no square is left.
+    size
+        Pixels along an edge of the square.
+    minimum
+        Pixels that a region has at least.
+    within
+        ``[N, H, W]``: where regions may be, such as in the patient; None: anywhere.
+
+    Returns
+    -------
+    list of Roi
+        By slice, then by seed; the group is named ``[-800, -300] HU``.
+
+    Raises
+    ------
+    ConfigurationError
+        If no square can have that many pixels.
+    """
+    if not 1 <= minimum <= size**2:
+        raise ConfigurationError(
+            f"a region of at least {minimum} pixels in a square of {size}x{size} pixels; give a "
+            f"minimum from 1 to {size**2}"
+        )
+    group = f"[{hu_range.lower:g}, {hu_range.upper:g}] HU"
+    rois = []
+    for number, target in enumerate(target_hu):
+        in_range = (target >= hu_range.lower) & (target <= hu_range.upper)
+        if within is not None:
+            in_range &= within[number]
+        allowed = _square_sums(in_range, size) >= minimum
+        for repeat, seed in enumerate(seeds):
+            rng = np.random.default_rng([seed, number])
+            for part in _draw(allowed, size, per_slice, rng):
+                mask = np.zeros_like(in_range)
+                mask[part] = in_range[part]
+                rois.append(Roi(group, number, mask, repeat))
+    return rois
+
+
+def box_rois(boxes: Mapping[int, Box], shape: tuple[int, int, int], group: str) -> list[Roi]:
+    """Return a region for each box.
+
+    Parameters
+    ----------
+    boxes
+        By index into the stack of slices.
+    shape
+        ``[N, H, W]`` of the stack.
+    group
+        What they are counted with.
+
+    Raises
+    ------
+    ConfigurationError
+        If a box lies outside its slice, or there is no such slice.
+    """
+    number, rows, columns = shape
+    rois = []
+    for index, box in boxes.items():
+        if not 0 <= index < number:
+            raise ConfigurationError(f"{box}: there is no slice {index}, only 0 to {number - 1}")
+        box.check_inside(rows, columns)
+        mask = np.zeros((rows, columns), np.bool_)
+        mask[box.part] = True
+        rois.append(Roi(group, index, mask))
+    return rois
+
+
+def _square_sums(mask: NDArray[np.bool_], size: int) -> NDArray[np.int64]:
+    """Count the pixels in every square, by its first row and column."""
+    total = np.zeros(np.add(mask.shape, 1), np.int64)
+    total[1:, 1:] = mask.cumsum(axis=0).cumsum(axis=1)
+    rows = total[size:] - total[:-size]
+    return rows[:, size:] - rows[:, :-size]
+
+
+def _draw(
+    allowed: NDArray[np.bool_], size: int, count: int, rng: np.random.Generator
+) -> Iterator[tuple[slice, slice]]:
+    """Draw squares that do not overlap."""
+    free = allowed.copy()
+    for _ in range(count):
+        corners = np.flatnonzero(free)
+        if not len(corners):
+            return
+        y, x = divmod(int(corners[rng.integers(len(corners))]), free.shape[1])
+        free[max(y - size + 1, 0) : y + size, max(x - size + 1, 0) : x + size] = False
+        yield slice(y, y + size), slice(x, x + size)

@@ -1,0 +1,1 @@
+"""Features that tell two groups of cases apart."""

@@ -1,0 +1,141 @@
+"""The table that a comparison of traits starts from: a row for each case and variant."""
+
+from __future__ import annotations
+
+import csv
+import math
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from rgan_sdk.errors import ConfigurationError
+from rgan_train.evaluation.results import TARGET
+from rgan_train.evaluation.traits.traits import Cohort
+
+COLUMNS: Final = ("case", "label", "variant")
+
+
+def read_cohort(path: Path) -> Cohort:
+    """Read a table of features.
+
+    Parameters
+    ----------
+    path
+        CSV with the columns ``case``, ``label`` (two values) and ``variant`` (one is ``target``),
+        and a feature in each other column; a row for each case and variant. An empty cell is a
+        missing value.
+
+    Returns
+    -------
+    Cohort
+        Without the cases that lack a variant, the features that are not finite everywhere in what
+        remains, and those that are constant in every variant.
+
+    Raises
+    ------
+    ConfigurationError
+        If the file cannot be read or is no such table, or nothing remains.
+    """
+    features, rows = _read_rows(path)
+    variants = list(dict.fromkeys(row.variant for row in rows))
+    if TARGET not in variants or len(variants) < 2:
+        raise ConfigurationError(
+            f"{path}: the column variant needs {TARGET!r} and at least one other, such as source"
+        )
+    variants.sort(key=TARGET.__eq__)
+    by_case = _by_case(path, rows)
+    complete = [case for case in by_case.values() if len(case) == len(variants)]
+    labels = np.array([case[TARGET].label for case in complete])
+    groups = sorted(set(labels.tolist()))
+    if len(groups) != 2:
+        raise ConfigurationError(
+            f"{path}: the column label has {len(groups)} value(s) in the {len(complete)} case(s) "
+            "that have every variant; expected two, such as benign and malignant"
+        )
+    values = np.array([[case[variant].values for case in complete] for variant in variants])
+    finite = np.isfinite(values).all(axis=(0, 1))
+    varies = (values != values[:, :1]).any(axis=(0, 1))
+    kept = finite & varies
+    if not kept.any():
+        raise ConfigurationError(
+            f"{path}: no feature has a finite value in every row and varies; leave out the rows "
+            "that lack values"
+        )
+    return Cohort(
+        groups=(groups[0], groups[1]),
+        in_second=labels == groups[1],
+        features=tuple(name for name, keep in zip(features, kept, strict=True) if keep),
+        values=dict(zip(variants, values[:, :, kept], strict=True)),
+        excluded={
+            "cases without every variant": len(by_case) - len(complete),
+            "features not finite everywhere": int((~finite).sum()),
+            "features constant in every variant": int((finite & ~varies).sum()),
+        },
+    )
+
+
+@dataclass(frozen=True)
+class _Row:
+    number: int
+    case: str
+    label: str
+    variant: str
+    values: list[float]
+
+
+def _read_rows(path: Path) -> tuple[list[str], list[_Row]]:
+    """Return the names of the features and the rows."""
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            header, *lines = list(csv.reader(file)) or [[]]
+    except (OSError, UnicodeDecodeError, csv.Error) as exc:
+        raise ConfigurationError(f"{path}: is no readable CSV file ({exc})") from exc
+    missing = [name for name in COLUMNS if name not in header]
+    if missing:
+        raise ConfigurationError(f"{path}: the columns {', '.join(missing)} are missing")
+    twice = [name for name, count in Counter(header).items() if count > 1]
+    if twice:
+        raise ConfigurationError(f"{path}: several columns are called {twice[0]!r}")
+    features = [name for name in header if name not in COLUMNS]
+    rows = [_parse(path, number, header, line) for number, line in enumerate(lines, 1) if line]
+    if not features or not rows:
+        raise ConfigurationError(f"{path}: has no features or no rows")
+    return features, rows
+
+
+def _parse(path: Path, number: int, header: Sequence[str], line: Sequence[str]) -> _Row:
+    where = f"{path}, row {number}"
+    if len(line) != len(header):
+        raise ConfigurationError(f"{where}: {len(line)} cells for {len(header)} columns")
+    cells = {name: cell.strip() for name, cell in zip(header, line, strict=True)}
+    case, label, variant = (cells.pop(name) for name in COLUMNS)
+    if not (case and label and variant):
+        raise ConfigurationError(f"{where}: one of {', '.join(COLUMNS)} is empty")
+    values = []
+    for name, cell in cells.items():
+        try:
+            values.append(float(cell) if cell else math.nan)
+        except ValueError as exc:
+            raise ConfigurationError(
+                f"{where}: {name} is not a number; take out columns that are no features"
+            ) from exc
+    return _Row(number, case, label, variant, values)
+
+
+def _by_case(path: Path, rows: Sequence[_Row]) -> dict[str, dict[str, _Row]]:
+    """Return the rows of each case by variant; messages name rows, as a case may be a person."""
+    cases: dict[str, dict[str, _Row]] = {}
+    for row in rows:
+        case = cases.setdefault(row.case, {})
+        for other in case.values():
+            if other.variant == row.variant or other.label != row.label:
+                what = "the same variant" if other.variant == row.variant else "another label"
+                raise ConfigurationError(
+                    f"{path}, row {row.number}: is of the case of row {other.number}, with {what}"
+                )
+        case[row.variant] = row
+    return cases

@@ -1,0 +1,73 @@
+"""The whole computation of a model: Hounsfield units in, Hounsfield units out.
+
+Validation and export use this one module, so what is validated is what is exported.
+"""
+
+from __future__ import annotations
+
+import copy
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from rgan_sdk.hu import HUWindow
+from rgan_sdk.slices import pad_to_multiple
+from rgan_train.networks.base import HarmonizationNetwork
+from rgan_train.networks.window import HANDOVER
+
+
+class HarmonizationGraph(nn.Module):
+    """``out = hu + w(hu) * (f(clip(hu)) - clip(hu))``; HU outside the window stay.
+
+    Parameters
+    ----------
+    network
+        ``f`` in units of the window. Its weights are shared, not copied.
+    window
+        HU that the network sees.
+
+    Notes
+    -----
+    ``w`` rises from 0 at each end of the window to 1 within ``HANDOVER`` HU. A residual
+    network's output is used as the difference it is: adding the input and taking it
+    away again would only cost accuracy.
+    """
+
+    def __init__(self, network: HarmonizationNetwork, window: HUWindow) -> None:
+        super().__init__()
+        self.window = window
+        self.network = network
+        self.multiple = network.multiple
+        self.network_dtype = torch.float32
+
+    def use_float16(self) -> HarmonizationGraph:
+        """Turn to float16 inside the network; everything around it stays float32."""
+        self.network = copy.deepcopy(self.network).half()
+        self.network_dtype = torch.float16
+        return self
+
+    def forward(self, hu: Tensor) -> Tensor:
+        """Take ``[N, 1, H, W]`` float32 HU to the same shape and type."""
+        lower, upper = self.window.lower, self.window.upper
+        clipped = hu.clamp(lower, upper)
+        normalized = (clipped - lower) / self.window.width
+        output = self.network.predict(normalized.to(self.network_dtype)).to(torch.float32)
+        difference = output * self.window.width
+        if self.network.output == "direct":
+            difference = difference + lower - clipped
+        weight = ((hu - lower) / HANDOVER).clamp(0, 1) * ((upper - hu) / HANDOVER).clamp(0, 1)
+        harmonized: Tensor = hu + weight * difference
+        return harmonized
+
+
+@torch.no_grad()
+def harmonize_slice(
+    graph: HarmonizationGraph, hu: NDArray[np.float32], device: torch.device | str = "cpu"
+) -> NDArray[np.float32]:
+    """Harmonize ``[H, W]`` of any size with PyTorch, padded and cropped as the SDK does."""
+    rows, columns = hu.shape
+    padded = pad_to_multiple(hu, graph.multiple)[None, None]
+    out: NDArray[np.float32] = graph(torch.from_numpy(padded).to(device)).cpu().numpy()
+    return out[0, 0, :rows, :columns]

@@ -1,0 +1,171 @@
+"""Which slices a run trains on, validates on, and leaves alone."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rgan_sdk.errors import ConfigurationError, TrainingError
+from rgan_train.config import DataConfig
+from rgan_train.pairs.find import Pair, open_pairs
+from rgan_train.pairs.splits import PARTS, Split, make_splits
+
+if TYPE_CHECKING:
+    from rgan_sdk.dicom.series import Series
+
+
+@dataclass(frozen=True)
+class PairedSlice:
+    """Two files that show the same slice."""
+
+    source: Path
+    target: Path
+    source_uid: str
+    target_uid: str
+    frame_of_reference_uid: str
+    position: float
+    rows: int
+    columns: int
+    pixel_spacing: tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """All slices of a training run by what they are for; patients by their pseudonyms.
+
+    The test slices are listed so that a run can record them; training never opens them.
+    """
+
+    train: tuple[PairedSlice, ...]
+    validation: tuple[PairedSlice, ...]
+    test: tuple[PairedSlice, ...]
+    source_kernel: str
+    target_kernel: str
+    patients: tuple[str, ...]
+    manufacturers: tuple[str, ...]
+    series_uids: tuple[str, ...]
+
+    def sha256(self) -> str:
+        """Hash of which instances are in which part."""
+        digest = hashlib.sha256()
+        for part in PARTS:
+            for item in getattr(self, part):
+                digest.update(f"{part} {item.source_uid} {item.target_uid}\n".encode())
+        return digest.hexdigest()
+
+
+def load_dataset(
+    pairs: Sequence[Pair], config: DataConfig, needed: Sequence[str] = ("train", "validation")
+) -> Dataset:
+    """Find the listed series on disk and split their slices.
+
+    Only headers are read.
+
+    Parameters
+    ----------
+    needed
+        Parts that must not be empty; an evaluation needs ``test`` only.
+
+    Raises
+    ------
+    ConfigurationError
+        If the direction is not given, or no pair has it.
+    TrainingError
+        If a series is gone or no longer a pair, or the split cannot be made or leaks.
+    """
+    source_kernel, target_kernel = choose_direction(pairs, config)
+    wanted = {source_kernel.casefold(), target_kernel.casefold()}
+    used = [
+        pair for pair in pairs if {pair.kernel_a.casefold(), pair.kernel_b.casefold()} == wanted
+    ]
+    slices = [
+        _paired_slices(pair, *series, source_kernel)
+        for pair, series in zip(used, open_pairs(used), strict=True)
+    ]
+    splits = make_splits(
+        [pair.patient for pair in used],
+        [len(items) for items in slices],
+        [pair.split for pair in used],
+        config,
+    )
+    parts = {part: _select(slices, splits, part) for part in PARTS}
+    _check_parts(parts, needed)
+    return Dataset(
+        **parts,
+        source_kernel=source_kernel,
+        target_kernel=target_kernel,
+        patients=tuple(sorted({pair.patient for pair in used})),
+        manufacturers=tuple(sorted({pair.manufacturer for pair in used})),
+        series_uids=tuple(uid for pair in used for uid in (pair.series_a, pair.series_b)),
+    )
+
+
+def choose_direction(pairs: Sequence[Pair], config: DataConfig) -> tuple[str, str]:
+    """Return the source and target kernel, spelt as in the list of pairs."""
+    directions = {
+        direction
+        for pair in pairs
+        for direction in ((pair.kernel_a, pair.kernel_b), (pair.kernel_b, pair.kernel_a))
+    }
+    matching = sorted(
+        (source, target)
+        for source, target in directions
+        if config.source_kernel.casefold() in ("", source.casefold())
+        and config.target_kernel.casefold() in ("", target.casefold())
+    )
+    if len(matching) == 1:
+        return matching[0]
+    choices = ", ".join(f"{source} to {target}" for source, target in sorted(directions))
+    raise ConfigurationError(
+        f"data.source_kernel = {config.source_kernel!r} and data.target_kernel = "
+        f"{config.target_kernel!r} fit {len(matching)} directions; the pairs have: {choices}. "
+        "Choose one with --set data.source_kernel=... --set data.target_kernel=..."
+    )
+
+
+def _paired_slices(pair: Pair, a: Series, b: Series, source_kernel: str) -> list[PairedSlice]:
+    if pair.kernel_a.casefold() != source_kernel.casefold():
+        a, b = b, a
+    return [
+        PairedSlice(
+            source.path,
+            target.path,
+            source.sop_instance_uid,
+            target.sop_instance_uid,
+            pair.frame_of_reference_uid,
+            round(source.position, 2),
+            pair.rows,
+            pair.columns,
+            (a.pixel_spacing[0], a.pixel_spacing[1]),
+        )
+        for source, target in zip(a.slices, b.slices, strict=True)
+    ]
+
+
+def _select(
+    slices: Sequence[Sequence[PairedSlice]], splits: Sequence[Split], part: str
+) -> tuple[PairedSlice, ...]:
+    return tuple(
+        items[number]
+        for items, split in zip(slices, splits, strict=True)
+        for number in getattr(split, part)
+    )
+
+
+def _check_parts(parts: dict[str, tuple[PairedSlice, ...]], needed: Sequence[str]) -> None:
+    for part in needed:
+        if not parts[part]:
+            raise TrainingError(f"the split leaves no slices for {part}; check [data] split")
+    seen: dict[tuple[str, float], str] = {}
+    for part, items in parts.items():
+        for item in items:
+            place = (item.frame_of_reference_uid, item.position)
+            if seen.setdefault(place, part) != part:
+                raise TrainingError(
+                    f"the slice at {item.position} mm of frame of reference "
+                    f"{item.frame_of_reference_uid} is in both {seen[place]} and {part}; "
+                    "give the ranges with data.train_slices and so on, or remove a pair"
+                )

@@ -1,0 +1,89 @@
+"""Reading paired slices within bounded memory."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple, overload
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rgan_sdk.errors import TrainingError
+from rgan_train.pairs.dataset import PairedSlice
+
+
+class PairedSample(NamedTuple):
+    """The same place with two kernels; float32 HU of one shape."""
+
+    source_hu: NDArray[np.float32]
+    target_hu: NDArray[np.float32]
+
+
+class SliceReader:
+    """Reads slices, and keeps the most recently used ones in memory.
+
+    Parameters
+    ----------
+    cache_mb
+        How much to keep, in MB.
+
+    Attributes
+    ----------
+    cached_bytes
+        How much is kept now.
+    """
+
+    def __init__(self, cache_mb: int) -> None:
+        self._limit = cache_mb * 1_000_000
+        self.cached_bytes = 0
+        self._cache: OrderedDict[Path, NDArray[np.float32]] = OrderedDict()
+
+    def read(self, item: PairedSlice) -> PairedSample:
+        """Return both images of a slice, ``[H, W]``."""
+        return PairedSample(self._read(item.source, item), self._read(item.target, item))
+
+    def _read(self, path: Path, item: PairedSlice) -> NDArray[np.float32]:
+        if path in self._cache:
+            self._cache.move_to_end(path)
+            return self._cache[path]
+        hu = _read_hu(path, (item.rows, item.columns))
+        self._cache[path] = hu
+        self.cached_bytes += hu.nbytes
+        while self.cached_bytes > self._limit:
+            self.cached_bytes -= self._cache.popitem(last=False)[1].nbytes
+        return hu
+
+
+class WholeSlices(Sequence[PairedSample]):
+    """Whole slices as a sequence; each is read when it is asked for."""
+
+    def __init__(self, slices: Sequence[PairedSlice], reader: SliceReader) -> None:
+        self._slices, self._reader = slices, reader
+
+    def __len__(self) -> int:
+        return len(self._slices)
+
+    @overload
+    def __getitem__(self, index: int) -> PairedSample: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> WholeSlices: ...
+
+    def __getitem__(self, index: int | slice) -> PairedSample | WholeSlices:
+        if isinstance(index, slice):
+            return WholeSlices(self._slices[index], self._reader)
+        return self._reader.read(self._slices[index])
+
+
+def _read_hu(path: Path, shape: tuple[int, int]) -> NDArray[np.float32]:
+    from rgan_sdk.dicom.read.pydicom_reader import read_slice
+
+    # What a teacher made of a slice is kept as an array (rgan_train.training.distillation).
+    hu = np.load(path, allow_pickle=False) if path.suffix == ".npy" else read_slice(path).hu
+    if hu.shape != shape:
+        raise TrainingError(f"{path}: {hu.shape} pixels, expected {shape}; did the file change?")
+    if not np.isfinite(hu).all():
+        raise TrainingError(f"{path}: holds NaN or infinite values; remove its pair from the list")
+    return hu

@@ -1,0 +1,14 @@
+"""What another kernel would roughly have made of a slice or series."""
+
+from __future__ import annotations
+
+from rgan_train.simulation.kernel import simulate, slice_seed
+from rgan_train.simulation.series import KernelChange, open_series, simulate_series
+
+__all__ = [
+    "KernelChange",
+    "open_series",
+    "simulate",
+    "simulate_series",
+    "slice_seed",
+]

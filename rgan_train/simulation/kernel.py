@@ -1,0 +1,185 @@
+"""What another convolution kernel would roughly have made of a slice.
+
+A kernel is described by its modulation transfer function (MTF). One slice is turned into
+that of another kernel by the ratio of the two, in the frequency domain; noise that the
+source cannot supply is added. ``docs/simulation.md`` has formulas, assumptions and limits.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from itertools import pairwise
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rgan_sdk.kernels.mtf import KernelMTF, frequencies
+
+SIGNAL_FLOOR: Final = 0.1
+"""MTF below which a source counts as having no signal; its inverse is the highest gain."""
+
+MARGIN_MM: Final = 20.0
+"""How far a slice is continued beyond its borders by reflection."""
+
+NOISE_BLOCK_MM: Final = 8.0
+"""Side of the squares in which the noise level is measured."""
+
+OUTSIDE_HU: Final = -1500.0
+"""HU below which nothing was measured: air is -1000, fill outside the field of view -2000."""
+
+Image = NDArray[np.float64]
+Mask = NDArray[np.bool_]
+
+
+def simulate(
+    hu: NDArray[np.float32],
+    spacing: tuple[float, float],
+    source: KernelMTF,
+    target: KernelMTF,
+    seed: int,
+    padding: Mask | None = None,
+) -> NDArray[np.float32]:
+    """Return the slice that the target kernel would roughly have given.
+
+    Parameters
+    ----------
+    hu
+        ``[H, W]`` Hounsfield units, finite.
+    spacing
+        mm between rows, mm between columns (PixelSpacing).
+    source, target
+        What the slice was made with, and what it shall look like.
+    seed
+        Of the noise that is added; see ``slice_seed``. The same seed gives the same bits.
+    padding
+        ``[H, W]`` true where there is no image. Such pixels, and those below OUTSIDE_HU,
+        come out as they are and have no influence.
+
+    Returns
+    -------
+    ndarray
+        ``[H, W]`` float32 HU, neither rounded nor clamped.
+    """
+    outside = hu < OUTSIDE_HU
+    if padding is not None:
+        outside |= padding
+    if outside.all():
+        return hu.copy()
+    image = _fill(hu.astype(np.float64), outside)
+    margins = tuple(math.ceil(MARGIN_MM / step) for step in spacing)
+    wide = np.pad(image, [(margin, margin) for margin in margins], mode="reflect")
+    frequency = frequencies(wide.shape, spacing)
+    result = _filter(wide, gain(frequency, source, target))
+    missing = missing_noise(frequency, source, target)
+    if missing.any():
+        result += _added_noise(wide, spacing, source, missing, seed)
+    inside = tuple(slice(m, m + size) for m, size in zip(margins, hu.shape, strict=True))
+    return np.where(outside, hu, result[inside].astype(np.float32))
+
+
+def slice_seed(seed: int, sop_instance_uid: str) -> int:
+    """Return the seed of one slice of a series: each slice has noise of its own."""
+    digest = hashlib.sha256(f"{seed} {sop_instance_uid}".encode()).digest()
+    return int.from_bytes(digest[:8], "big")
+
+
+def gain(frequency: Image, source: KernelMTF, target: KernelMTF) -> Image:
+    """Return by what the spectrum is multiplied: target / source, at most 1 / SIGNAL_FLOOR."""
+    ratio = np.exp(np.minimum(target.log(frequency) - source.log(frequency), 0))
+    sharpening = target(frequency) / np.maximum(source(frequency), SIGNAL_FLOOR)
+    return np.where(ratio < 1, ratio, np.maximum(sharpening, 1))
+
+
+def noise_power(frequency: Image, mtf: Image) -> Image:
+    """Return the noise power spectrum of filtered back projection: ramp times MTF squared.
+
+    Its scale is arbitrary, and the same for all kernels of one scan.
+    """
+    return frequency * mtf**2
+
+
+def missing_noise(frequency: Image, source: KernelMTF, target: KernelMTF) -> Image:
+    """Return the part of the target's noise power that filtering the source does not give."""
+    filtered = gain(frequency, source, target) * source(frequency)
+    wanted = noise_power(frequency, target(frequency))
+    missing = wanted - noise_power(frequency, filtered)
+    # What is left where both agree is rounding.
+    return np.where(missing > 1e-9 * wanted.max(), missing, 0)
+
+
+def noise_level(image: Image, spacing: tuple[float, float], source: KernelMTF) -> Image:
+    """Return the standard deviation, HU, of the source's noise around each pixel.
+
+    Measured as the median magnitude in a band around f10, where noise stands out from
+    anatomy, within squares of NOISE_BLOCK_MM; scaled by the known spectrum to all noise.
+    """
+    frequency = frequencies(image.shape, spacing)
+    mtf = source(frequency)
+    band = mtf * (1 - mtf) ** 9  # highest where the MTF is 0.1
+    power = noise_power(frequency, mtf)
+    share = _total(power * band**2, image.shape) / _total(power, image.shape)
+    magnitude = np.abs(_filter(image, band))
+    level = _block_medians(magnitude, [max(1, round(NOISE_BLOCK_MM / s)) for s in spacing])
+    return level * (1.4826 / math.sqrt(share))
+
+
+def _added_noise(
+    image: Image, spacing: tuple[float, float], source: KernelMTF, missing: Image, seed: int
+) -> Image:
+    """Return noise with the missing spectrum, as strong as the source's noise makes it."""
+    white = np.random.default_rng(seed).standard_normal(image.shape)
+    frequency = frequencies(image.shape, spacing)
+    present = _total(noise_power(frequency, source(frequency)), image.shape) / image.size
+    return noise_level(image, spacing, source) * _filter(white, np.sqrt(missing / present))
+
+
+def _filter(image: Image, response: Image) -> Image:
+    return np.fft.irfft2(np.fft.rfft2(image) * response, s=image.shape)
+
+
+def _total(power: Image, shape: tuple[int, ...]) -> float:
+    """Return the sum over the whole spectrum, of which ``rfft2`` has one half."""
+    twice = power[:, 1 : (shape[1] + 1) // 2].sum()
+    return float(power.sum() + twice)
+
+
+def _block_medians(image: Image, sides: list[int]) -> Image:
+    """Return the medians of blocks, interpolated linearly between their centres."""
+    edges = [
+        np.linspace(0, size, max(1, size // side) + 1).round().astype(int)
+        for size, side in zip(image.shape, sides, strict=True)
+    ]
+    medians = np.array(
+        [
+            [np.median(image[top:bottom, left:right]) for left, right in pairwise(edges[1])]
+            for top, bottom in pairwise(edges[0])
+        ]
+    )
+    for axis in (0, 1):
+        centres = (edges[axis][:-1] + edges[axis][1:] - 1) / 2
+        places = np.arange(image.shape[axis])
+        medians = np.apply_along_axis(
+            lambda line, at=places, known=centres: np.interp(at, known, line), axis, medians
+        )
+    return medians
+
+
+def _fill(image: Image, outside: Mask) -> Image:
+    """Continue the image to what is outside: the row's nearest pixel, else the nearest row."""
+    columns = np.arange(image.shape[1])
+    filled = image.copy()
+    known = np.flatnonzero(~outside.all(axis=1))
+    for row in known:
+        inside = np.flatnonzero(~outside[row])
+        filled[row] = image[row, _nearest(columns, inside)]
+    return filled[_nearest(np.arange(image.shape[0]), known)]
+
+
+def _nearest(places: NDArray[np.int_], known: NDArray[np.int_]) -> NDArray[np.int_]:
+    """Return for each place the nearest of the known ones, which are sorted."""
+    after = np.searchsorted(known, places).clip(max=len(known) - 1)
+    before = (after - 1).clip(min=0)
+    nearer = np.abs(known[before] - places) < np.abs(known[after] - places)
+    return known[np.where(nearer, before, after)]

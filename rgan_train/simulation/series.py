@@ -1,0 +1,130 @@
+"""A whole series as another convolution kernel would roughly have made it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rgan_sdk.errors import ConfigurationError, InvalidSeriesError, OutputError
+from rgan_sdk.kernels.mtf import KernelMTF
+from rgan_train.simulation.kernel import simulate, slice_seed
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from rgan_sdk.dicom.read.pydicom_reader import SourceSlice
+    from rgan_sdk.dicom.series import Series, SliceFile
+
+
+@dataclass(frozen=True)
+class KernelChange:
+    """What shall be made of what.
+
+    Attributes
+    ----------
+    target_kernel
+        Name that the simulated series gets.
+    seed
+        Of the noise that is added.
+    """
+
+    source: KernelMTF
+    target: KernelMTF
+    target_kernel: str
+    seed: int = 0
+
+    def __str__(self) -> str:
+        return (
+            f"MTF 50 % / 10 % at {self.source.f50:g} / {self.source.f10:g} lp/cm changed to "
+            f"{self.target.f50:g} / {self.target.f10:g}, noise of seed {self.seed}"
+        )
+
+
+def open_series(folder: Path) -> Series:
+    """Return the one CT series of a folder.
+
+    Raises
+    ------
+    InvalidSeriesError
+        If there is none, more than one, or one that cannot be read.
+    """
+    from rgan_sdk.dicom.inventory import find_series
+
+    try:
+        found = find_series(folder)
+    except OSError as exc:
+        raise InvalidSeriesError(f"{folder}: cannot be searched ({exc.strerror})") from exc
+    for failed in found.failed:
+        raise InvalidSeriesError(f"{folder}: {failed.reason}")
+    for outcome in found.outcomes:
+        if outcome.status == "failed":
+            raise InvalidSeriesError(f"{outcome.path}: {outcome.reason}")
+    if len(found.series) != 1:
+        raise InvalidSeriesError(
+            f"{folder}: {len(found.series)} CT series; give a folder that holds exactly one"
+        )
+    return found.series[0]
+
+
+def simulate_series(
+    series: Series,
+    folder: Path,
+    change: KernelChange,
+    on_slice: Callable[[], None] = lambda: None,
+) -> int:
+    """Write a series as another kernel would roughly have made it.
+
+    Parameters
+    ----------
+    folder
+        New or empty, outside the series' folder; it appears whole or not at all.
+    on_slice
+        Called after each slice.
+
+    Returns
+    -------
+    int
+        How many pixels had to be clamped to what the files can store.
+
+    Raises
+    ------
+    ConfigurationError
+        If source and target have the same name: they would be no pair.
+    InvalidSeriesError
+        If the series names no ConvolutionKernel, or a slice has changed or cannot be used.
+    OutputError
+        If ``folder`` is not empty, lies in the folder of the series, or cannot be written.
+    """
+    from rgan_sdk import __version__
+    from rgan_sdk.dicom.synthetic.simulated import Simulation, write_simulated_series
+    from rgan_sdk.run.directory import run_timestamp
+
+    kernel = series.convolution_kernel
+    if not kernel:
+        raise InvalidSeriesError(
+            f"series {series.series_instance_uid} has no ConvolutionKernel: it and its simulation "
+            "would be no pair; set the attribute"
+        )
+    if kernel.casefold() == change.target_kernel.casefold():
+        raise ConfigurationError(
+            f"the series has kernel {kernel} itself; choose another name for the target kernel"
+        )
+    if any(folder.resolve().is_relative_to(file.path.resolve().parent) for file in series.slices):
+        raise OutputError(f"{folder} lies in the folder of the series; choose one outside")
+    rows, columns = series.pixel_spacing
+
+    def change_slice(file: SliceFile, slice_: SourceSlice) -> NDArray[np.float32]:
+        seed = slice_seed(change.seed, file.sop_instance_uid)
+        hu = simulate(
+            slice_.hu, (rows, columns), change.source, change.target, seed, slice_.padding
+        )
+        on_slice()
+        return hu
+
+    simulation = Simulation(
+        change.target_kernel, str(change), f"rgan-sdk {__version__}", run_timestamp()
+    )
+    return write_simulated_series(series, folder, simulation, change_slice)

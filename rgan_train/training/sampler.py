@@ -1,0 +1,161 @@
+"""Drawing batches of crops.
+
+What is drawn is a pure function of seed, epoch, step and rank, so a resumed run needs
+no state of a random number generator to go on exactly.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from rgan_sdk.errors import ConfigurationError
+from rgan_train.config import TrainingConfig
+from rgan_train.pairs.dataset import PairedSlice
+from rgan_train.pairs.samples import PairedSample, SliceReader
+from rgan_train.simulation.augmentation import KernelJitter
+
+_ORDER, _CROP = 0, 1  # purposes of random numbers: the streams must not be the same
+
+
+@dataclass(frozen=True)
+class Sampler:
+    """Draws training batches.
+
+    Attributes
+    ----------
+    multiple
+        What the network needs height and width to be a multiple of.
+    height, width
+        Of a crop.
+    world
+        Number of processes; each draws its own slices.
+    jitter
+        Augmentation of the source's crops.
+    """
+
+    slices: tuple[PairedSlice, ...]
+    reader: SliceReader
+    config: TrainingConfig
+    multiple: int
+    height: int
+    width: int
+    world: int = 1
+    jitter: KernelJitter | None = None
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Steps of all processes together that make an epoch."""
+        batch = self.config.batch_size * self.world
+        return self.config.steps_per_epoch or -(-len(self.slices) // batch)
+
+    def draw(self, epoch: int, step: int, rank: int) -> PairedSample:
+        """Return the batch ``[N, 1, height, width]`` of one process at one step.
+
+        Within an epoch the slices come in random order, each as often as the others.
+        """
+        rng = np.random.default_rng((_CROP, self.config.seed, epoch, step, rank))
+        first = (step * self.world + rank) * self.config.batch_size
+        crops = [
+            self._crop(self._slice_at(epoch, first + index), rng)
+            for index in range(self.config.batch_size)
+        ]
+        return PairedSample(*(np.stack(images)[:, None] for images in zip(*crops, strict=True)))
+
+    def subsets(self, epoch: int, count: int, rank: int) -> Iterator[PairedSample]:
+        """Yield random batches beside those that an epoch trains on, not augmented."""
+        plain = replace(self, jitter=None)
+        for index in range(count):
+            yield plain.draw(epoch, self.steps_per_epoch + index, rank)
+
+    def batches(self, epoch: int, first_step: int, rank: int) -> Iterator[PairedSample]:
+        """Yield the batches of the rest of an epoch; the next one is read meanwhile."""
+        with ThreadPoolExecutor(max_workers=1, thread_name_prefix="batches") as pool:
+            pending = pool.submit(self.draw, epoch, first_step, rank)
+            for step in range(first_step, self.steps_per_epoch):
+                batch = pending.result()
+                if step + 1 < self.steps_per_epoch:
+                    pending = pool.submit(self.draw, epoch, step + 1, rank)
+                yield batch
+
+    def _slice_at(self, epoch: int, number: int) -> PairedSlice:
+        cycle, index = divmod(number, len(self.slices))
+        rng = np.random.default_rng((_ORDER, self.config.seed, epoch, cycle))
+        return self.slices[int(rng.permutation(len(self.slices))[index])]
+
+    def _crop(self, item: PairedSlice, rng: np.random.Generator) -> PairedSample:
+        top = int(rng.integers(item.rows - self.height + 1))
+        left = int(rng.integers(item.columns - self.width + 1))
+        flip_rows, flip_columns = rng.integers(2, size=2) * int(self.config.flips)
+        region = (
+            slice(top, top + self.height),
+            slice(left, left + self.width),
+        )
+        crops = [image[region] for image in self.reader.read(item)]
+        if self.jitter:
+            crops[0] = self.jitter(crops[0], item.pixel_spacing, rng)
+        if flip_rows:
+            crops = [image[::-1] for image in crops]
+        if flip_columns:
+            crops = [image[:, ::-1] for image in crops]
+        return PairedSample(*crops)
+
+
+class Waiting:
+    """Passes batches on, and adds up how long they were waited for.
+
+    Attributes
+    ----------
+    seconds
+        So far.
+    """
+
+    def __init__(self, batches: Iterator[PairedSample]) -> None:
+        self._batches = batches
+        self.seconds = 0.0
+
+    def __iter__(self) -> Iterator[PairedSample]:
+        while True:
+            asked = time.monotonic()
+            batch = next(self._batches, None)
+            self.seconds += time.monotonic() - asked
+            if batch is None:
+                return
+            yield batch
+
+
+def make_sampler(
+    slices: tuple[PairedSlice, ...],
+    reader: SliceReader,
+    config: TrainingConfig,
+    multiple: int,
+    world: int = 1,
+    jitter: KernelJitter | None = None,
+) -> Sampler:
+    """Make a sampler of ``config.crop`` squares, or of slices as whole as they can be.
+
+    Parameters
+    ----------
+    multiple
+        What the network needs height and width to be a multiple of; up to
+        ``multiple - 1`` rows and columns of a whole slice are left out.
+
+    Raises
+    ------
+    ConfigurationError
+        If the crop fits neither the network nor the slices.
+    """
+    rows = min(item.rows for item in slices)
+    columns = min(item.columns for item in slices)
+    if config.crop % multiple or config.crop > min(rows, columns):
+        raise ConfigurationError(
+            f"training.crop = {config.crop}: must be a multiple of {multiple} and at most "
+            f"{min(rows, columns)}, the smallest edge of the slices; 0 takes whole slices"
+        )
+    height = config.crop or rows // multiple * multiple
+    width = config.crop or columns // multiple * multiple
+    return Sampler(slices, reader, config, multiple, height, width, world, jitter)

@@ -1,0 +1,118 @@
+import math
+
+import numpy as np
+import pytest
+
+from rgan_sdk.errors import MeasurementError
+from rgan_sdk.kernels.noise_power import (
+    noise_power_distance,
+    noise_power_ratio,
+    radial_noise_power,
+    soft_tissue_blocks,
+)
+
+SIGMA = 20.0
+
+
+@pytest.fixture(scope="module")
+def white():
+    """White noise of 20 HU in water."""
+    noise = np.random.default_rng(0).normal(0, SIGMA, (6, 256, 256))
+    return noise.astype(np.float32)
+
+
+def blurred(slices):
+    """Average a pixel with its four neighbours."""
+    return (
+        sum(np.roll(slices, shift, axis) for shift in (-1, 1) for axis in (1, 2)) / 8 + slices / 2
+    )
+
+
+def test_white_noise_is_flat_and_its_power_is_its_variance(white):
+    power = radial_noise_power(white, white)
+    assert power.shape == (10,)
+    np.testing.assert_allclose(power[1:], SIGMA**2, rtol=0.05)
+    assert 0.6 * SIGMA**2 < power[0] < SIGMA**2  # the plane takes a part of it
+
+
+def test_a_filter_changes_power_by_its_squared_transfer_function(white):
+    frequency = np.fft.fftfreq(256)
+    y, x = frequency[:, np.newaxis], frequency
+    transfer = 0.5 + (np.cos(2 * np.pi * y) + np.cos(2 * np.pi * x)) / 4
+    radius = np.hypot(y, x)
+    expected = [
+        np.mean(transfer[(radius > low) & (radius <= low + 0.05)] ** 2)
+        for low in np.arange(10) * 0.05
+    ]
+    np.testing.assert_allclose(noise_power_ratio(blurred(white), white), expected, rtol=0.05)
+
+
+def test_a_sine_is_found_in_its_band():
+    x = np.arange(128)
+    sine = (10 * np.sin(2 * np.pi * 0.22 * x) * np.ones((1, 128, 1))).astype(np.float32)
+    power = radial_noise_power(sine, sine)
+    assert np.argmax(power) == 4
+    # The Hann window spreads it to the neighbouring bands, and no further.
+    assert power[4] > 100 * np.delete(power, [0, 3, 4, 5]).max()
+
+
+def test_a_plane_does_not_count(white):
+    y, x = np.mgrid[0:256, 0:256] / 256
+    shading = (40 * x - 30 * y + 25).astype(np.float32)
+    expected = radial_noise_power(white, white)
+    np.testing.assert_allclose(radial_noise_power(white + shading, white), expected, rtol=1e-3)
+
+
+def test_equal_images_have_no_distance(white):
+    assert noise_power_distance(white, white) == 0
+
+
+@pytest.mark.parametrize("factor", [math.sqrt(2), math.sqrt(0.5)])
+def test_twice_or_half_the_power_is_three_decibels_away(white, factor):
+    scaled = (white * factor).astype(np.float32)
+    assert noise_power_distance(scaled, white) == pytest.approx(10 * math.log10(2), abs=1e-3)
+
+
+def test_the_distance_is_over_bands_and_counts_both_directions(white):
+    ratio = noise_power_ratio(blurred(white), white)
+    expected = np.sqrt(np.mean((10 * np.log10(ratio)) ** 2))
+    assert noise_power_distance(blurred(white), white) == pytest.approx(expected)
+
+
+def test_blocks_lie_in_soft_tissue():
+    target = np.full((2, 160, 128), 40, np.float32)
+    target[0, :64] = -800  # lung
+    target[1] = -1000  # air
+    found = soft_tissue_blocks(target).tolist()
+    corners = [(row, column) for row in range(64, 129, 16) for column in range(0, 97, 16)]
+    assert found == [[0, *corner] for corner in corners]
+
+
+def test_a_rib_excludes_the_block_and_noise_does_not():
+    target = np.random.default_rng(1).normal(50, 120, (1, 32, 32)).astype(np.float32)
+    assert len(soft_tissue_blocks(target)) == 1
+    target[0, 8:16, 16:24] += 600
+    with pytest.raises(MeasurementError, match="no block"):
+        soft_tissue_blocks(target)
+
+
+def test_blocks_are_chosen_on_the_target_only(white):
+    target = white.copy()
+    target[:, :, 128:] = -900
+    image = white.copy()
+    image[:, :, 128:] = 3000  # neither measured nor a reason to leave a block out
+    np.testing.assert_allclose(noise_power_ratio(image, target), 1)
+    image[:, :, :128] = -900 + 2 * white[:, :, :128]
+    np.testing.assert_allclose(noise_power_ratio(image, target), 4, rtol=1e-3)
+
+
+@pytest.mark.parametrize("shape", [(2, 64, 64), (1, 40, 100)])
+def test_no_soft_tissue(shape):
+    air = np.full(shape, -1000, np.float32)
+    with pytest.raises(MeasurementError, match="nowhere to measure noise"):
+        noise_power_distance(air, air)
+
+
+def test_other_shapes_are_refused(white):
+    with pytest.raises(ValueError, match="differ in shape"):
+        noise_power_ratio(white[:, :128], white)

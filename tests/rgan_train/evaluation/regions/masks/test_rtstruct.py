@@ -1,0 +1,246 @@
+import numpy as np
+import pytest
+from pydicom import Dataset, dcmread
+from pydicom.uid import RTStructureSetStorage
+from support.dicom_phantoms import save, uid, write_series
+from support.requirements import require_data
+
+from rgan_sdk.dicom.inventory import find_series
+from rgan_sdk.dicom.read.pydicom_reader import read_slice
+from rgan_sdk.errors import ConfigurationError
+from rgan_train.evaluation.regions.masks.read import empty_names, read_masks
+
+ROWS, COLUMNS = 10, 12
+FRAME_OF_REFERENCE = uid(2)
+
+
+def write_scan(folder, slices=4, **attributes):
+    stored = np.zeros((ROWS, COLUMNS), np.uint16)
+    write_series(folder, slices, **{"stored": stored, "PixelSpacing": [0.5, 0.8]} | attributes)
+
+
+@pytest.fixture(scope="module")
+def series(tmp_path_factory):
+    """Slices at z = -6, -4, -2 and 0 mm, the first pixel at x = -10, y = -20 mm."""
+    folder = tmp_path_factory.mktemp("ct")
+    write_scan(folder)
+    return find_series(folder).series[0]
+
+
+def box(number, left, top, right, bottom, kind="CLOSED_PLANAR", dz=0.0, image=None):
+    """Return a contour along the edges of pixels."""
+    corners = [(left, top), (right, top), (right, bottom), (left, bottom)]
+    points = [
+        (-10 + 0.8 * (x - 0.5), -20 + 0.5 * (y - 0.5), -6 + 2 * number + dz) for x, y in corners
+    ]
+    return contour(points, kind, image)
+
+
+def contour(points, kind="CLOSED_PLANAR", image=None):
+    item = Dataset()
+    item.ContourGeometricType = kind
+    item.NumberOfContourPoints = len(points)
+    item.ContourData = [f"{value:.3f}" for value in np.ravel(points)]
+    if image is not None:
+        item.ContourImageSequence = [Dataset()]
+        item.ContourImageSequence[0].ReferencedSOPInstanceUID = image
+    return item
+
+
+def write(path, structures, frame_of_reference=FRAME_OF_REFERENCE):
+    """Write a structure set; the contours stand in another order than the names."""
+    dataset = Dataset()
+    dataset.SOPClassUID = RTStructureSetStorage
+    dataset.SOPInstanceUID = uid(7)
+    dataset.Modality = "RTSTRUCT"
+    names, contours = [], []
+    for number, (name, items) in enumerate(structures, start=5):
+        names.append(Dataset())
+        names[-1].ROINumber = number
+        names[-1].ROIName = name
+        names[-1].ReferencedFrameOfReferenceUID = frame_of_reference
+        if items is not None:
+            contours.append(Dataset())
+            contours[-1].ReferencedROINumber = number
+            contours[-1].ContourSequence = items
+    dataset.StructureSetROISequence = names
+    dataset.ROIContourSequence = contours[::-1]
+    return save(path, dataset)
+
+
+def blocks(*boxes):
+    """Return voxels, true in the boxes: slice, left, top, right, bottom."""
+    voxels = np.zeros((4, ROWS, COLUMNS), bool)
+    for number, left, top, right, bottom in boxes:
+        voxels[number, top:bottom, left:right] = True
+    return voxels
+
+
+def test_contours_are_filled_on_their_slices(series, tmp_path):
+    tumour = [box(2, 1, 2, 5, 6), box(0, 3, 3, 4, 4), box(2, 7, 2, 9, 9)]
+    path = write(tmp_path / "a.dcm", [("Tumour", tumour), ("Node", [box(1, 0, 0, 12, 10)])])
+    first, second = read_masks(path, series)
+    assert (first.name, second.name) == ("Tumour", "Node")
+    np.testing.assert_array_equal(
+        first.voxels, blocks((2, 1, 2, 5, 6), (0, 3, 3, 4, 4), (2, 7, 2, 9, 9))
+    )
+    np.testing.assert_array_equal(second.voxels, blocks((1, 0, 0, 12, 10)))
+
+
+@pytest.mark.parametrize("kind", ["CLOSED_PLANAR", "CLOSEDPLANAR_XOR"])
+def test_a_contour_within_another_is_a_hole_on_its_slice_only(series, tmp_path, kind):
+    contours = [
+        box(1, 1, 1, 8, 8, kind),
+        box(1, 3, 3, 5, 5, kind),
+        box(2, 3, 3, 5, 5, kind),
+    ]
+    other = [box(1, 4, 4, 6, 6)]
+    mask, second = read_masks(write(tmp_path / "a.dcm", [("a", contours), ("b", other)]), series)
+    expected = blocks((1, 1, 1, 8, 8), (2, 3, 3, 5, 5)) & ~blocks((1, 3, 3, 5, 5))
+    np.testing.assert_array_equal(mask.voxels, expected)
+    np.testing.assert_array_equal(second.voxels, blocks((1, 4, 4, 6, 6)))
+
+
+def test_a_pixel_counts_if_its_centre_is_inside(series, tmp_path):
+    inside = [
+        (-10 + 0.8 * x, -20 + 0.5 * y, -6)
+        for x, y in [(2.9, 2.9), (5.1, 2.9), (5.1, 4.1), (2.9, 4.1)]
+    ]
+    (mask,) = read_masks(write(tmp_path / "a.dcm", [("a", [contour(inside)])]), series)
+    np.testing.assert_array_equal(mask.voxels, blocks((0, 3, 3, 6, 5)))
+
+
+def test_the_slices_may_stand_obliquely(tmp_path):
+    c, s = np.cos(0.3), np.sin(0.3)
+    row, column, normal = np.array([[1, 0, 0], [0, c, s], [0, -s, c]])
+    for number in range(3):
+        write_scan(
+            tmp_path / "ct",
+            1,
+            series=number + 1,
+            SeriesInstanceUID=uid(1, 1),
+            ImageOrientationPatient=[f"{value:.8f}" for value in (*row, *column)],
+            ImagePositionPatient=[f"{value:.6f}" for value in 2.0 * number * normal],
+        )
+    series = find_series(tmp_path / "ct").series[0]
+    corners = [(2.6, 1.6), (5.4, 1.6), (5.4, 8.4), (2.6, 8.4)]
+    points = [2 * normal + 0.8 * x * row + 0.5 * y * column for x, y in corners]
+    (mask,) = read_masks(write(tmp_path / "a.dcm", [("a", [contour(points)])]), series)
+    np.testing.assert_array_equal(mask.voxels, blocks((1, 3, 2, 6, 9))[:3])
+
+
+@pytest.mark.parametrize("dz", [0.45, -0.45])
+def test_rounded_positions_are_on_their_slice(series, tmp_path, dz):
+    path = write(tmp_path / "a.dcm", [("a", [box(1, 1, 1, 4, 4, dz=dz)])])
+    np.testing.assert_array_equal(read_masks(path, series)[0].voxels, blocks((1, 1, 1, 4, 4)))
+
+
+@pytest.mark.parametrize(("number", "dz"), [(1, 0.55), (1, 1.0), (0, -0.55), (3, 2.0)])
+def test_contours_between_or_beyond_the_slices(series, tmp_path, number, dz):
+    path = write(tmp_path / "a.dcm", [("Tumour", [box(number, 1, 1, 4, 4, dz=dz)])])
+    with pytest.raises(ConfigurationError, match="a contour of Tumour lies at"):
+        read_masks(path, series)
+
+
+def test_a_contour_across_slices(series, tmp_path):
+    points = [(-9, -18, -6), (-7, -18, -6), (-7, -18, -2)]
+    path = write(tmp_path / "a.dcm", [("Tumour", [contour(points)])])
+    with pytest.raises(
+        ConfigurationError, match=r"a contour of Tumour lies at -6.000 to -2.000 mm"
+    ):
+        read_masks(path, series)
+
+
+def test_points_and_lines_enclose_nothing_and_are_not_dropped(series, tmp_path):
+    structures = [
+        ("Isocentre", [contour([(0, 0, 33)], "POINT")]),
+        ("Cut", [box(1, 1, 1, 4, 4, "OPEN_PLANAR")]),
+        ("Nothing", []),
+        ("Without contours", None),
+        ("Tumour", [box(1, 1, 1, 4, 4)]),
+    ]
+    masks = read_masks(write(tmp_path / "a.dcm", structures), series)
+    assert [mask.name for mask in masks] == [name for name, _ in structures]
+    assert empty_names(masks) == ["Isocentre", "Cut", "Nothing", "Without contours"]
+
+
+def test_nothing_at_all(series, tmp_path):
+    path = write(tmp_path / "a.dcm", [("Isocentre", None), ("Cut", [])])
+    with pytest.raises(ConfigurationError, match=r"marks no pixel .* \(Isocentre, Cut\); give"):
+        read_masks(path, series)
+    with pytest.raises(ConfigurationError, match="marks no pixel of the series; give another mask"):
+        read_masks(write(tmp_path / "b.dcm", []), series)
+
+
+def test_names_that_are_missing_or_come_twice(series, tmp_path):
+    items = [box(1, 1, 1, 4, 4)]
+    path = write(
+        tmp_path / "a.dcm", [("Node", items), ("", items), ("Node", items), ("Node", items)]
+    )
+    names = [mask.name for mask in read_masks(path, series)]
+    assert names == ["Node", "ROI 6", "Node (2)", "Node (3)"]
+
+
+def test_coordinates_come_in_threes(series, tmp_path):
+    broken = box(1, 1, 1, 4, 4)
+    broken.ContourData = broken.ContourData[:-1]
+    path = write(tmp_path / "a.dcm", [("Tumour", [broken])])
+    with pytest.raises(
+        ConfigurationError, match="a contour of Tumour has 11 coordinates, not three"
+    ):
+        read_masks(path, series)
+
+
+def test_another_frame_of_reference(series, tmp_path):
+    structures = [("a", [box(1, 1, 1, 4, 4)])]
+    with pytest.raises(ConfigurationError, match=r"FrameOfReferenceUID is 1\.2\.3, that of"):
+        read_masks(write(tmp_path / "a.dcm", structures, "1.2.3"), series)
+    assert len(read_masks(write(tmp_path / "b.dcm", structures, ""), series)) == 1
+
+
+def test_the_image_tells_apart_slices_at_one_position(tmp_path):
+    for phase in (1, 2):
+        write_scan(tmp_path / "ct", 2, series=phase, SeriesInstanceUID=uid(1, 1))
+    (series,) = find_series(tmp_path / "ct").series
+    assert len(series.slices) == 4
+    wanted = series.slices[3].sop_instance_uid
+    at = 3 + series.slices[3].position / 2  # box() counts from -6 mm
+
+    def read(image):
+        path = tmp_path / "a.dcm"
+        return read_masks(write(path, [("a", [box(at, 1, 1, 4, 4, image=image)])]), series)
+
+    np.testing.assert_array_equal(read(wanted)[0].voxels, blocks((3, 1, 1, 4, 4)))
+    with pytest.raises(ConfigurationError, match=r"2 slices at 0\.000 mm, and the mask does not"):
+        read(None)
+    with pytest.raises(
+        ConfigurationError, match="refers to slice 0 of the series but lies on slice 2"
+    ):
+        read(series.slices[0].sop_instance_uid)
+
+
+def test_images_of_another_series_do_not_matter(series, tmp_path):
+    """A structure set drawn on one kernel is good for the other."""
+    path = write(tmp_path / "a.dcm", [("a", [box(1, 1, 1, 4, 4, image=uid(8, 8))])])
+    np.testing.assert_array_equal(read_masks(path, series)[0].voxels, blocks((1, 1, 1, 4, 4)))
+
+
+def test_a_real_structure_set():
+    root = require_data("4d_lung_113_HM10395")
+    (series,) = find_series(root).series
+    (path,) = [p for p in root.rglob("*.dcm") if p.parent.name.endswith("-47.35")]
+    masks = {mask.name: mask.voxels for mask in read_masks(path, series)}
+    assert list(masks) == ["Tumor_c40", "LN_c40", "Carina_c40", "Vertebra_c40"]
+    drawn = {
+        item.ReferencedROINumber: {round(float(c.ContourData[2])) for c in item.ContourSequence}
+        for item in dcmread(path).ROIContourSequence
+    }
+    for number, voxels in zip((17, 18, 19, 20), masks.values(), strict=True):
+        slices = np.flatnonzero(voxels.any(axis=(1, 2)))
+        assert {round(series.slices[index].position) for index in slices} == drawn[number]
+    hu = read_slice(series.slices[72].path).hu
+    bone, node = hu[masks["Vertebra_c40"][72]], hu[masks["LN_c40"][72]]
+    assert 100 < bone.mean() < 300
+    assert -20 < node.mean() < 60
+    carina = read_slice(series.slices[70].path).hu[masks["Carina_c40"][70]]
+    assert np.percentile(carina, 5) < -900  # air, in both bronchi

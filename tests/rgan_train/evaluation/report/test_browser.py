@@ -1,0 +1,270 @@
+"""The report in a real browser: headless Chromium, through the DevTools protocol on a pipe."""
+
+import json
+import os
+import select
+import shutil
+import subprocess
+import time
+
+import numpy as np
+import pytest
+from support.evaluations import NAMES, RANGE, SHAPE, make_evaluation
+from support.requirements import require_tool
+
+from rgan_train.evaluation.report.page import write_report
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+OPTIONS = ("--headless", "--remote-debugging-pipe", "--disable-gpu", "--no-first-run")
+SECONDS = 30
+
+
+class Page:
+    """One page of a browser, told what to do and asked what it shows."""
+
+    def __init__(self, browser, profile):
+        commands, self._commands = os.pipe()
+        self._answers, answers = os.pipe()
+        sandbox = ["--no-sandbox"] if os.geteuid() == 0 else []
+        # The browser reads from descriptor 3 and writes to 4.
+        self._process = subprocess.Popen(
+            [
+                *("bash", "-c", f'exec "$@" 3<&{commands} 4>&{answers}', "bash"),
+                *(browser, *OPTIONS, *sandbox, f"--user-data-dir={profile}", "about:blank"),
+            ],
+            pass_fds=(commands, answers),
+            stderr=subprocess.DEVNULL,
+        )
+        os.close(commands)
+        os.close(answers)
+        self._received, self._calls, self._session = b"", 0, {}
+        self.events = []
+        target = self.call("Target.createTarget", url="about:blank")["targetId"]
+        attached = self.call("Target.attachToTarget", targetId=target, flatten=True)
+        self._session = {"sessionId": attached["sessionId"]}
+        for domain in ("Page", "Runtime", "Log", "Network"):
+            self.call(f"{domain}.enable")
+
+    def close(self):
+        os.close(self._commands)
+        self._process.terminate()
+        self._process.wait(SECONDS)
+        os.close(self._answers)
+
+    def call(self, method, **params):
+        self._calls += 1
+        message = {"id": self._calls, "method": method, "params": params, **self._session}
+        os.write(self._commands, json.dumps(message).encode() + b"\0")
+        while (answer := self._receive()).get("id") != self._calls:
+            self.events.append(answer)
+        assert "error" not in answer, answer["error"]
+        return answer["result"]
+
+    def _receive(self):
+        while b"\0" not in self._received:
+            ready, _, _ = select.select([self._answers], [], [], SECONDS)
+            assert ready, "the browser does not answer"
+            self._received += os.read(self._answers, 1 << 20)
+        message, self._received = self._received.split(b"\0", 1)
+        return json.loads(message)
+
+    def open(self, url):
+        self.call("Page.navigate", url=url)
+        self.wait_for("document.readyState === 'complete'")
+
+    def run(self, script):
+        """Return the value of an expression, or of what it promises."""
+        options = {"returnByValue": True, "awaitPromise": True}
+        result = self.call("Runtime.evaluate", expression=script, **options)
+        assert "exceptionDetails" not in result, result["exceptionDetails"]
+        return result["result"].get("value")
+
+    def wait_for(self, condition):
+        deadline = time.monotonic() + SECONDS
+        while not self.run(condition):
+            assert time.monotonic() < deadline, condition
+            time.sleep(0.02)
+
+    def press(self, key, text=""):
+        for kind in ("keyDown", "keyUp"):
+            self.call("Input.dispatchKeyEvent", type=kind, key=key, code=key, text=text)
+
+    def choose(self, selector, value):
+        """Choose in a select as a person does."""
+        self.run(
+            f"(() => {{ const box = document.querySelector({selector!r}); box.value = {value!r};"
+            "box.dispatchEvent(new Event('change')); })()"
+        )
+
+
+@pytest.fixture(scope="module")
+def evaluation():
+    return make_evaluation(models=("good", "a<b_^1", "<img src=x onerror=alert(1)>"))
+
+
+@pytest.fixture(scope="module")
+def report(evaluation, tmp_path_factory):
+    return write_report(evaluation, tmp_path_factory.mktemp("report")).as_uri()
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory):
+    path = require_tool(next(filter(shutil.which, BROWSERS), BROWSERS[0]))
+    page = Page(path, tmp_path_factory.mktemp("profile"))
+    yield page
+    page.close()
+
+
+@pytest.fixture
+def page(browser, report):
+    browser.events.clear()
+    browser.open(report)
+    browser.wait_for("panes.every((pane) => pane.whole.raster)")
+    return browser
+
+
+def rows(page, caption):
+    """Return the cells of a table as they are shown, row by row."""
+    return page.run(
+        f"[...document.getElementById({caption!r}).closest('table').tBodies[0].rows]"
+        ".map((row) => [...row.cells].map((cell) => cell.textContent))"
+    )
+
+
+def gray_levels(page, view):
+    """Return mean and range of what a canvas of the viewer shows."""
+    return page.run(
+        f"(() => {{ const canvas = panes{view}.canvas;"
+        "const { data } = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);"
+        "const gray = data.filter((_, i) => i % 4 === 0);"
+        "const mean = gray.reduce((a, b) => a + b) / gray.length;"
+        "return [mean, Math.max(...gray) - Math.min(...gray)];"
+        "})()"
+    )
+
+
+def test_nothing_fails_and_nothing_is_fetched(page, report):
+    methods = [event["method"] for event in page.events]
+    assert "Runtime.exceptionThrown" not in methods
+    assert "Log.entryAdded" not in methods
+    assert "Runtime.consoleAPICalled" not in methods
+    requests = [e["params"] for e in page.events if e["method"] == "Network.requestWillBeSent"]
+    assert {request["request"]["url"] for request in requests} == {report}
+
+
+def test_names_stay_text(page, evaluation):
+    assert page.run("document.images.length") == 0
+    assert [row[0] for row in rows(page, "table-quality")] == list(evaluation.methods)
+    options = "[...document.querySelectorAll('#heat-controls label:nth-child(2) option')]"
+    assert page.run(f"{options}.map((option) => option.text)") == list(evaluation.methods)
+
+
+def test_a_click_on_a_heading_sorts(page, evaluation):
+    table = "document.getElementById('table-quality').closest('table')"
+    heading = f"{table}.querySelectorAll('th[aria-sort]')"
+    by_psnr = sorted(evaluation.methods, key=lambda name: evaluation.quality[name].psnr_db.mean)
+    page.run(f"{heading}[1].firstChild.click()")
+    assert [row[0] for row in rows(page, "table-quality")] == by_psnr[::-1]
+    assert page.run(f"{heading}[1].ariaSort") == "descending"
+    page.run(f"{heading}[1].firstChild.focus()")
+    page.press("Enter", text="\r")
+    assert [row[0] for row in rows(page, "table-quality")] == by_psnr
+    assert page.run(f"{heading}[1].ariaSort") == "ascending"
+    page.run(f"{heading}[0].firstChild.click()")
+    assert [row[0] for row in rows(page, "table-quality")] == sorted(
+        evaluation.methods, key=str.lower
+    )
+    assert page.run(f"{heading}[1].ariaSort") == "none"
+
+
+def test_the_heat_map_shows_the_chosen_group_and_method(page, evaluation):
+    for number, group in enumerate(("whole slice", RANGE)):
+        page.choose("#heat-controls label:nth-child(1) select", str(number))
+        page.choose("#heat-controls label:nth-child(3) select", "a<b_^1")
+        ccc = evaluation.agreement(group, "a<b_^1").ccc
+        # The first two features are first order on the original.
+        cell = "document.querySelectorAll('#heat table')[1].tBodies[0].rows[0].cells[1]"
+        assert page.run(f"{cell}.textContent") == f"{np.median(ccc[:2]):.2f}"
+        above = np.count_nonzero(ccc[:2] > 0.85)
+        assert f"{above} of 2 features above 0.85" in page.run(f"{cell}.title")
+
+
+def test_bland_altman_of_the_chosen_feature(page, evaluation):
+    feature = page.run("data.blandAltman.features.map(({ name }) => name)").index(NAMES[2])
+    page.choose("#bland-altman-controls label:nth-child(1) select", str(feature))
+    page.choose("#bland-altman-controls label:nth-child(2) select", "1")
+    members = evaluation.table.rows(RANGE)
+    target, found = (evaluation.table.values[name][members, 2] for name in ("target", "good"))
+    mean, spread = np.mean(found - target), 1.96 * np.std(found - target, ddof=1)
+    panel = "document.querySelectorAll('#bland-altman > div')[1]"
+    text = page.run(f"{panel}.querySelector('small').textContent").replace("−", "-")
+    assert f"n = {len(members)} regions" in text
+    numbers = [
+        float(text.split(word)[1].split()[0].strip(",")) for word in ("difference", "limits")
+    ]
+    np.testing.assert_allclose(numbers, [mean, mean - spread], rtol=0.01)
+    assert page.run(f"{panel}.querySelectorAll('circle').length") == len(members)
+
+
+def test_the_viewer_draws_and_follows_the_window_and_the_slice(page):
+    seen = [gray_levels(page, "[0].whole")]
+    for selector, value in (("2", "bone (450/1500)"), ("1", "0")):
+        page.choose(f"#viewer-controls label:nth-child({selector}) select", value)
+        page.run("Promise.all(panes.map((pane) => pane.show()))")
+        seen.append(gray_levels(page, "[0].whole"))
+    assert min(contrast for _, contrast in seen) > 50
+    assert len({mean for mean, _ in seen}) == 3
+
+
+def test_the_magnifier_tells_hu_in_all_images(page, evaluation):
+    page.run("panes[0].whole.area.focus()")
+    page.press("ArrowRight")
+    y, x = SHAPE[1] // 2, SHAPE[2] // 2 + 4
+    target, source = (np.rint(evaluation.images[name][2][y, x]) for name in ("target", "input"))
+    details = page.run(
+        "panes.map((pane) => [pane.whole, pane.error].map((v) => v.detail.textContent))"
+    )
+    texts = [[text.replace("−", "-").replace(",", "") for text in pair] for pair in details]
+    assert texts[0][0] == f"input: {source:.0f} HU at {x} {y}"
+    assert texts[0][1] == f"input - target: {source - target:.0f} HU at {x} {y}"
+    assert texts[2][0] == f"target: {target:.0f} HU at {x} {y}"
+    lenses = "[...document.querySelectorAll('.lens')].filter((lens) => lens.offsetWidth)"
+    assert page.run(f"{lenses}.length") == 5
+    page.press("Escape")
+    assert page.run(f"{lenses}.length") == 0
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_it_fits_the_screen_and_can_be_read(page, width, scheme):
+    page.call(
+        "Emulation.setDeviceMetricsOverride",
+        width=width,
+        height=900,
+        deviceScaleFactor=1,
+        mobile=width < 500,
+    )
+    page.call(
+        "Emulation.setEmulatedMedia",
+        features=[{"name": "prefers-color-scheme", "value": scheme}],
+    )
+    page.wait_for("document.documentElement.clientWidth <= innerWidth")
+    assert page.run("document.documentElement.scrollWidth") <= width
+    for selector in ("main p", "figcaption", "small", ".warning li", "nav a", ".sortable td"):
+        assert contrast(page, selector) >= 4.5, selector
+
+
+def contrast(page, selector):
+    """Return the contrast ratio of WCAG 2 between a text and what is behind it."""
+    colors = page.run(
+        f"(() => {{ let element = document.querySelector({selector!r});"
+        "const text = getComputedStyle(element).color; let behind;"
+        "do { behind = getComputedStyle(element).backgroundColor;"
+        "element = element.parentElement; }"
+        "while (behind === 'rgba(0, 0, 0, 0)');"
+        "return [text, behind].map((color) => color.match(/[0-9]+/g).map(Number)); })()"
+    )
+    linear = [np.array(color[:3]) / 255 for color in colors]
+    linear = [np.where(c <= 0.04045, c / 12.92, ((c + 0.055) / 1.055) ** 2.4) for c in linear]
+    dark, light = sorted(float(color @ (0.2126, 0.7152, 0.0722)) for color in linear)
+    return (light + 0.05) / (dark + 0.05)

@@ -1,0 +1,224 @@
+"""What a report holds, without a browser: files for people and for programs."""
+
+import csv
+import gzip
+import json
+import math
+from dataclasses import replace
+from html import unescape
+
+import numpy as np
+import pytest
+from support.evaluations import NAMES, RANGE, make_evaluation
+
+from rgan_sdk.errors import OutputError
+from rgan_train.evaluation.evaluate import with_combat
+from rgan_train.evaluation.metrics.reproducibility import compare_all
+from rgan_train.evaluation.report.charts import chart_data
+from rgan_train.evaluation.report.page import write_report
+from rgan_train.evaluation.report.tables import make_tables, to_html, to_latex, to_markdown
+from rgan_train.evaluation.results import INPUT, Spread
+
+ODD = "a<b_^1 & 5% | $x$"
+
+
+@pytest.fixture(scope="module")
+def evaluation():
+    return make_evaluation(("good", ODD))
+
+
+@pytest.fixture(scope="module")
+def folder(evaluation, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("report") / "new"
+    assert write_report(evaluation, folder) == folder / "report.html"
+    return folder
+
+
+def read_csv(path):
+    with gzip.open(path, "rt") if path.suffix == ".gz" else path.open() as file:
+        return list(csv.DictReader(file))
+
+
+def refuse(constant):
+    raise AssertionError(f"{constant} is no JSON")
+
+
+def test_results_are_strict_json(evaluation, folder):
+    found = json.loads((folder / "results.json").read_text(), parse_constant=refuse)
+    assert found["methods"] == list(evaluation.methods)
+    assert found["notes"] == ["one note"]
+    assert found["provenance"]["models"]["good"]["sha256"] == "ab" * 32
+    for entry in found["agreement"]:
+        count = evaluation.agreement(entry["group"], entry["method"]).counts[0.85]
+        assert entry["reproducible"]["0.85"]["features"] == count.features
+        assert entry["reproducible"]["0.85"]["repeats"] == list(count.repeats)
+    assert found["quality"]["good"]["psnr_db"]["mean"] == evaluation.quality["good"].psnr_db.mean
+
+
+def test_agreement_reads_back_bit_equal(evaluation, folder):
+    rows = read_csv(folder / "agreement.csv")
+    assert len(rows) == len(evaluation.agreements) * len(NAMES)
+    for row in rows:
+        found = evaluation.agreement(row["group"], row["method"])
+        expected = found.ccc[NAMES.index(row["feature"])]
+        assert float(row["ccc"] or "nan") == expected or np.isnan(expected)
+        assert row["feature"].startswith(f"{row['filter']}_{row['class']}_")
+
+
+def test_agreement_holds_intervals_and_icc(evaluation, folder):
+    rows = read_csv(folder / "agreement.csv")
+    assert any(row["icc"] for row in rows)
+    for row in rows:
+        found = evaluation.agreement(row["group"], row["method"])
+        number = NAMES.index(row["feature"])
+        expected = [*found.ccc_interval[number], found.icc[number], *found.icc_interval[number]]
+        columns = ("ccc_low", "ccc_high", "icc", "icc_low", "icc_high")
+        written = [float(row[column] or "nan") for column in columns]
+        assert np.array_equal(written, expected, equal_nan=True)
+
+
+def test_features_read_back_bit_equal(evaluation, folder):
+    rows = read_csv(folder / "features.csv.gz")
+    table = evaluation.table
+    assert [row["variant"] for row in rows[:: len(table.rois)]] == list(evaluation.images)
+    for variant in evaluation.images:
+        found = [row for row in rows if row["variant"] == variant]
+        values = [[float(row[name] or "nan") for name in NAMES] for row in found]
+        assert np.array_equal(values, table.values[variant], equal_nan=True)
+        assert [int(row["pixels"]) for row in found] == [roi.pixels for roi in table.rois]
+
+
+def test_tables_say_what_was_found(evaluation, folder):
+    text = (folder / "tables.md").read_text()
+    count = evaluation.agreement(RANGE, "good").counts[0.85]
+    mean = np.mean(count.repeats)
+    (line,) = [line for line in text.splitlines() if line.startswith("| good |")][:1]
+    low, high = count.interval
+    assert f"{count.features} ({low:.0f} to {high:.0f})" in line
+    assert f"{mean:.0f} ± " in line
+    assert "24 regions, 4 slices, 1 patient" in text
+    assert "data range 2024 HU" in text
+
+
+def test_the_best_is_bold(evaluation):
+    features, _, quality, _ = make_tables(evaluation)
+    line = next(x for x in to_markdown(quality).splitlines() if x.startswith("| good |"))
+    assert "**44.50 ± 0.25**" in line
+    assert r"\textbf{44.50" in to_latex(quality)
+    assert "tumour" not in features.caption  # two regions are too few
+
+
+def test_odd_names_are_escaped(folder):
+    markdown = (folder / "tables.md").read_text()
+    lines = [x for x in markdown.splitlines() if x.startswith("| a")]
+    heads = [x for x in markdown.splitlines() if x.startswith("| method")]
+    for line, head in zip(lines, heads, strict=True):
+        assert len(unescaped(line)) == len(unescaped(head))
+    latex = (folder / "tables.tex").read_text()
+    assert r"5\%" in latex
+    assert r"\&" in latex
+    assert "a<b_" not in latex
+    html = (folder / "report.html").read_text()
+    assert "a<b_^1" not in html.partition("<script")[0]
+    assert ODD in unescape(html)
+
+
+def unescaped(line):
+    """Split a line of a Markdown table at bars that are not escaped."""
+    return line.replace(r"\|", "").split("|")
+
+
+def test_the_page_needs_nothing_else(folder):
+    html = (folder / "report.html").read_text()
+    assert "Content-Security-Policy" in html
+    for forbidden in ("http://", "https://", 'src="', "@import", "url("):
+        assert forbidden not in html.replace("http://www.w3.org/2000/svg", ""), forbidden
+
+
+def test_what_could_not_be_measured_for_any_method_is_no_column(evaluation, tmp_path):
+    quality = {
+        name: replace(one, noise_power=None, edge_rise_mm=None)
+        for name, one in evaluation.quality.items()
+    }
+    changed = replace(evaluation, quality=quality)
+    write_report(changed, tmp_path)
+    table = next(table for table in make_tables(changed) if table.name == "quality")
+    text = to_markdown(table)
+    assert "PSNR" in text
+    assert "noise power distance, dB" not in text
+    assert "edge rise" not in text.partition("\n\n")[2]
+    assert "<h2" in (tmp_path / "report.html").read_text()
+
+
+def test_what_could_not_be_measured(evaluation, tmp_path):
+    good = replace(
+        evaluation.quality["good"],
+        psnr_db=Spread(math.inf, math.nan, 4),
+        noise_power=None,
+        edge_rise_mm=None,
+        bias_hu={"lung": math.nan, "bone": 1.0, "fat": math.nan},
+    )
+    changed = replace(evaluation, quality={**evaluation.quality, "good": good})
+    write_report(changed, tmp_path)
+    line = [x for x in (tmp_path / "tables.md").read_text().splitlines() if x.startswith("| good")]
+    assert any("∞" in x and "–" in x for x in line)
+    found = json.loads((tmp_path / "results.json").read_text(), parse_constant=refuse)
+    assert found["quality"]["good"]["psnr_db"]["mean"] is None
+    quality = next(table for table in make_tables(changed) if table.name == "quality")
+    assert '<td data-value="Infinity"><b>∞</b></td>' in to_html(quality)
+
+
+def test_one_slice_has_no_intervals(evaluation, tmp_path):
+    table = replace(
+        evaluation.table, rois=[replace(roi, slice_number=0) for roi in evaluation.table.rois]
+    )
+    write_report(replace(evaluation, table=table, agreements=compare_all(table)), tmp_path)
+    assert "nan" not in (tmp_path / "tables.md").read_text()
+    html = (tmp_path / "report.html").read_text()
+    assert "One slice cannot say" in html
+    assert "overlap" not in html.partition("<script")[0].partition("Keep in mind")[0]
+    json.loads((tmp_path / "results.json").read_text(), parse_constant=refuse)
+
+
+def test_the_input_alone_is_not_compared_with_itself(evaluation, tmp_path):
+    write_report(evaluation.with_methods([INPUT]), tmp_path)
+    summary = (tmp_path / "report.html").read_text().partition("Keep in mind")[0]
+    assert "There is no model" in summary
+    assert "the input is" not in summary
+    assert "The input reproduces 3 " in summary
+
+
+def test_combat_has_a_table_of_its_own(evaluation, tmp_path):
+    table = with_combat(evaluation.table)
+    combined = replace(evaluation, table=table, agreements=compare_all(table))
+    features, stricter, combat, *_ = make_tables(combined)
+    assert features == make_tables(evaluation)[0]
+    assert (stricter.name, combat.name) == ("features-90", "combat")
+    assert combat.methods == evaluation.methods
+    assert "sees the target's features" in combat.caption
+    without, with_it = combat.columns[2:4]
+    assert (without.label, with_it.label) == ("alone", "with ComBat")
+    expected = combined.agreement(RANGE, "good + ComBat").counts[0.85].features
+    assert with_it.values[combat.methods.index("good")] == expected
+    write_report(combined, tmp_path)
+    assert {row["variant"] for row in read_csv(tmp_path / "features.csv.gz")} == set(
+        evaluation.images
+    )
+
+
+def test_combat_can_be_chosen_where_features_are_drawn(evaluation):
+    table = with_combat(evaluation.table)
+    combined = replace(evaluation, table=table, agreements=compare_all(table))
+    data = chart_data(combined)
+    both = [*evaluation.methods, *(f"{name} + ComBat" for name in evaluation.methods)]
+    assert data["variants"] == both
+    assert all(list(maps) == both for maps in data["heat"]["maps"])
+    assert set(both) <= set(data["blandAltman"]["values"])
+    assert data["methods"] == list(evaluation.methods)  # images know no ComBat
+    assert chart_data(evaluation)["variants"] == list(evaluation.methods)
+
+
+def test_a_folder_that_cannot_be_written(evaluation, tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(OutputError, match="the report cannot be written"):
+        write_report(evaluation, tmp_path / "file")

@@ -1,0 +1,236 @@
+import builtins
+import shutil
+from collections import Counter
+from dataclasses import replace
+
+import numpy as np
+import onnx
+import pytest
+import torch
+from support.requirements import require_data
+from support.training import open_dataset, tiny_config
+
+from rgan_sdk.errors import ConfigurationError, EngineUnavailableError, TrainingError
+from rgan_sdk.harmonizer import Harmonizer
+from rgan_sdk.model import HarmonizationModel
+from rgan_train.export import export as exporting
+from rgan_train.export.export import LEAST_BOUND, export_run, load_graph
+from rgan_train.export.onnx_graph import OPERATORS, to_onnx
+from rgan_train.export.parity import with_extremes
+from rgan_train.networks.graph import harmonize_slice
+from rgan_train.training.run_folder import RunFolder
+from rgan_train.training.trainer import Job, fit
+
+
+def run_of(scans, pairs_csv, folder, *assignments, **fields):
+    job = Job(tiny_config(*assignments), open_dataset(scans), pairs_csv, RunFolder(folder))
+    fit(replace(job, **fields), lambda report: None)
+    return job.run
+
+
+@pytest.fixture(scope="module")
+def run(scans, pairs_csv, tmp_path_factory):
+    return run_of(
+        scans, pairs_csv, tmp_path_factory.mktemp("export") / "run", "optimizer.learning_rate=0.003"
+    )
+
+
+@pytest.fixture(scope="module")
+def exported(run, tmp_path_factory):
+    return export_run(run, tmp_path_factory.mktemp("models") / "model.onnx", version="2.0.1")
+
+
+@pytest.fixture
+def converted(exported, monkeypatch):
+    """Spare the conversion, which takes seconds: give the graphs converted before."""
+
+    def convert(graph):
+        half = graph.network_dtype == torch.float16
+        return onnx.load(exported.files["fp16" if half else "fp32"].path)
+
+    monkeypatch.setattr(exporting, "to_onnx", convert)
+
+
+def test_two_files_with_one_card(exported):
+    files = exported.files
+    assert [file.path.name for file in files.values()] == ["model.onnx", "model.fp16.onnx"]
+    models = [HarmonizationModel.open(file.path) for file in files.values()]
+    assert models[0].card == models[1].card == exported.card
+    assert models[0].sha256 == files["fp32"].sha256
+    assert files["fp16"].size < files["fp32"].size
+
+
+def test_the_card(exported, run):
+    card = exported.card
+    assert (card.name, card.version) == ("b40f-to-b70f", "2.0.1")
+    assert (card.source_kernels, card.target_kernel) == (("B40f",), "B70f")
+    assert card.manufacturers == ("Scanner Works",)
+    assert card.multiple == 4
+    assert card.training_data[0].name == "phantom"
+    psnr, ssim = card.quality
+    assert (psnr.metric, psnr.slices, psnr.data) == ("PSNR, dB", 1, "validation slices of phantom")
+    assert psnr.output == pytest.approx(run.state("best").best_psnr, abs=1e-3)
+    assert 0 < ssim.input < 1
+    parity = exported.files["fp16"].parity
+    bound = card.error_bounds["fp16"]
+    assert parity.max < bound.max <= max(2 * parity.max + 0.01, LEAST_BOUND.max)
+    assert parity.p999 < bound.p999 <= max(2 * parity.p999 + 0.01, LEAST_BOUND.p999)
+    assert set(card.error_bounds) == {"fp16"}
+
+
+@pytest.mark.parametrize("precision", ["fp32", "fp16"])
+def test_the_graph_is_plain(exported, precision):
+    model = onnx.load(exported.files[precision].path)
+    operators = Counter(node.op_type for node in model.graph.node)
+    assert set(operators) <= OPERATORS - {"Constant", "QuantizeLinear", "DequantizeLinear"}
+    constants = {"", *(tensor.name for tensor in model.graph.initializer)}
+    foldable = [node.name for node in model.graph.node if constants.issuperset(node.input)]
+    assert not foldable
+    assert operators["Cast"] == (2 if precision == "fp16" else 0)
+    assert model.ir_version <= 10
+    assert [(opset.domain, opset.version) for opset in model.opset_import] == [("", 20)]
+    integers = {
+        tensor.name
+        for tensor in model.graph.initializer
+        if tensor.data_type not in (onnx.TensorProto.FLOAT, onnx.TensorProto.FLOAT16)
+    }
+    for node in model.graph.node:
+        assert not integers & set(node.input) or node.op_type == "Pad"
+        assert not node.metadata_props
+        assert not node.doc_string
+    onnx.checker.check_model(model, full_check=True)
+
+
+def test_everything_around_the_network_is_float32(exported):
+    model = onnx.shape_inference.infer_shapes(onnx.load(exported.files["fp16"].path))
+    kinds = {value.name: value.type.tensor_type.elem_type for value in model.graph.value_info}
+    casts = [node for node in model.graph.node if node.op_type == "Cast"]
+    assert [kinds[node.output[0]] for node in casts] == [
+        onnx.TensorProto.FLOAT16,
+        onnx.TensorProto.FLOAT,
+    ]
+    for node in model.graph.node:
+        if node.op_type in ("Clip", "Div"):
+            assert kinds.get(node.output[0], onnx.TensorProto.FLOAT) == onnx.TensorProto.FLOAT
+
+
+@pytest.mark.parametrize(("precision", "limit"), [("fp32", 0.05), ("fp16", 5.0)])
+def test_any_size_and_batch_gives_what_pytorch_gives(exported, run, precision, limit):
+    graph = load_graph(run, run.config(), "best")
+    rng = np.random.default_rng(0)
+    with Harmonizer.load(exported.files[precision].path, device="cpu") as harmonizer:
+        for shape in ((3, 64, 64), (1, 37, 50)):
+            hu = rng.normal(0, 600, shape).astype(np.float32)
+            hu = np.stack([with_extremes(image) for image in hu])
+            out = harmonizer(hu)
+            wanted = np.stack([harmonize_slice(graph, image) for image in hu])
+            assert np.abs(out - wanted).max() < limit
+            assert not np.array_equal(out, hu)
+            outside = (hu <= -1032) | (hu >= 1008)
+            assert {-3024.0, 3071.0} <= set(hu[outside])
+            assert np.array_equal(out[outside], hu[outside])
+
+
+@pytest.mark.usefixtures("converted")
+def test_the_name_can_be_given(run, tmp_path):
+    export_run(run, tmp_path / "last.onnx", name="my-model")
+    assert HarmonizationModel.open(tmp_path / "last.onnx").card.name == "my-model"
+
+
+def test_last_and_best_are_different_checkpoints(run, tmp_path):
+    run = RunFolder(shutil.copytree(run.path, tmp_path / "run"))
+    state = run.state("last")
+    run.save(replace(state, epoch=9), run.load(state) | {"generator": zeros(run, state)})
+    last, best = (load_graph(run, run.config(), which) for which in ("last", "best"))
+    hu = torch.rand(1, 1, 16, 16) * 100
+    assert torch.equal(last(hu), hu)
+    assert not torch.equal(best(hu), hu)
+
+
+def zeros(run, state):
+    return {name: torch.zeros_like(t) for name, t in run.load(state)["generator"].items()}
+
+
+@pytest.mark.usefixtures("converted")
+def test_a_graph_that_deviates_is_not_written(run, tmp_path, monkeypatch):
+    monkeypatch.setitem(exporting.LIMITS, "fp32", 0.0)
+    with pytest.raises(TrainingError, match="deviates from PyTorch by up to"):
+        export_run(run, tmp_path / "model.onnx")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.usefixtures("converted")
+def test_fp32_does_not_wait_for_fp16(run, tmp_path, monkeypatch):
+    monkeypatch.setitem(exporting.LIMITS, "fp16", 0.0)
+    with pytest.raises(TrainingError, match=r"was written, but no fp16 file: .* by up to"):
+        export_run(run, tmp_path / "model.onnx")
+    assert [path.name for path in tmp_path.iterdir()] == ["model.onnx"]
+    assert HarmonizationModel.open(tmp_path / "model.onnx").card.error_bounds == {}
+
+
+@pytest.mark.usefixtures("converted")
+def test_test_slices_are_not_measured(run, scans, tmp_path, monkeypatch):
+    from rgan_sdk.dicom.read import pydicom_reader as reader
+
+    read, opened = reader.read_slice, set()
+    monkeypatch.setattr(reader, "read_slice", lambda path: opened.add(path) or read(path))
+    export_run(run, tmp_path / "model.onnx")
+    validation = open_dataset(scans).validation
+    assert opened == {path for item in validation for path in (item.source, item.target)}
+
+
+def test_what_is_needed_is_asked_for(run, tmp_path):
+    unnamed = replace(run.config(), data=replace(run.config().data, licence=""))
+    with pytest.raises(ConfigurationError, match="--data-licence"):
+        export_run(run, tmp_path / "model.onnx", unnamed)
+    with pytest.raises(ConfigurationError, match=r"must be named \.onnx"):
+        export_run(run, tmp_path / "model")
+
+
+def test_no_checkpoint_yet(run, tmp_path):
+    empty = RunFolder(tmp_path / "empty")
+    empty.create(run.config(), run.provenance(), {})
+    with pytest.raises(TrainingError, match="has no best checkpoint"):
+        export_run(empty, tmp_path / "model.onnx")
+
+
+@pytest.mark.usefixtures("converted")
+def test_without_onnx_runtime(run, tmp_path, monkeypatch):
+    original = builtins.__import__
+
+    def without(name, *arguments, **keywords):
+        if name == "onnxruntime":
+            raise ImportError(name)
+        return original(name, *arguments, **keywords)
+
+    monkeypatch.setattr(builtins, "__import__", without)
+    with pytest.raises(EngineUnavailableError, match=r"pip install 'rgan-sdk\[cpu\]'"):
+        export_run(run, tmp_path / "model.onnx")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_operator_that_is_not_plain(run):
+    graph = load_graph(run, run.config(), "best")
+    graph.network.head.append(torch.nn.Sigmoid())
+    with pytest.raises(TrainingError, match="operators Sigmoid"):
+        to_onnx(graph)
+
+
+def test_a_frozen_encoder(scans, pairs_csv, tmp_path):
+    archive = require_data("vgg/vgg19_16x_distilled_relu5_1.npz")
+    run = run_of(
+        scans,
+        pairs_csv,
+        tmp_path / "run",
+        "generator.encoder=vgg19-compact",
+        "training.epochs=1",
+        vgg_weights=archive,
+    )
+    exported = export_run(run, tmp_path / "model.onnx")
+    assert exported.card.multiple == 16
+    assert exported.files["fp32"].parity.max < 0.05
+
+
+def test_a_name_that_no_card_may_have_is_refused_at_once(run, tmp_path):
+    with pytest.raises(ConfigurationError, match="must match"):
+        export_run(run, tmp_path / "m.onnx", name="My Model/2")

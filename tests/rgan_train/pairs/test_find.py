@@ -1,0 +1,194 @@
+import shutil
+
+import pytest
+from support.requirements import require_data
+from support.training import KERNELS, write_pair_of_scans, write_scan
+
+from rgan_sdk.errors import TrainingError
+from rgan_train.config import DataConfig
+from rgan_train.pairs.csv import COLUMNS, read_pairs, write_pairs
+from rgan_train.pairs.dataset import load_dataset
+from rgan_train.pairs.find import find_pairs, open_pairs
+
+
+def test_a_scan_with_two_kernels(scans):
+    found = find_pairs([scans])
+    (pair,) = found.pairs
+    assert (pair.kernel_a, pair.kernel_b) == KERNELS
+    assert (pair.slices, pair.rows, pair.columns) == (12, 64, 64)
+    assert pair.manufacturer == "Scanner Works"
+    assert (found.near_misses, found.series) == ((), 2)
+    assert "patient" not in pair.patient
+
+
+def test_single_series_can_be_given(scans):
+    folders = [scans / f"1-{kernel}" for kernel in KERNELS]
+    assert len(find_pairs(folders).pairs) == 1
+    assert find_pairs(folders[:1]).pairs == ()
+
+
+def split_in_two(root):
+    """Leave half of the slices of B70f, and move the others to another folder."""
+    other = root.parent / "other"
+    other.mkdir()
+    for path in sorted((root / "1-B70f").iterdir())[::2]:
+        path.rename(other / path.name)
+    return other
+
+
+def test_a_series_split_over_two_folders(tmp_path):
+    root = write_pair_of_scans(tmp_path / "root", slices=4, size=16)
+    found = find_pairs([root, split_in_two(root)])
+    (pair,) = found.pairs
+    assert (pair.slices, found.near_misses, found.series) == (4, (), 2)
+    ((_, b),) = open_pairs([pair])
+    assert [item.position for item in b.slices] == [0, 2, 4, 6]
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_folders_may_overlap(tmp_path, order):
+    root = write_pair_of_scans(tmp_path / "root", slices=4, size=16)
+    inside = root / "1-B70f"
+    shutil.copytree(inside, tmp_path / "copy")
+    (pair,) = find_pairs([root, root, root / "..", inside, tmp_path / "copy"][::order]).pairs
+    assert pair.slices == 4
+    assert len(open_pairs([pair])) == 1
+
+
+def test_different_copies_of_a_slice_are_an_error(tmp_path):
+    for folder, size in (("a", 16), ("b", 16)):
+        write_scan(tmp_path / folder, "B40f", slices=2, size=size, SeriesDescription=folder)
+    with pytest.raises(TrainingError, match=r"series .* cannot be put together: .* occurs twice"):
+        find_pairs([tmp_path / "a", tmp_path / "b"])
+
+
+def test_three_kernels_make_three_pairs(tmp_path):
+    write_pair_of_scans(tmp_path, slices=2, size=16)
+    write_scan(tmp_path, "B30f", series=3, slices=2, size=16)
+    assert len(find_pairs([tmp_path]).pairs) == 3
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"slices": 3}, "different number of slices: 2 and 3"),
+        ({"size": 32}, "different matrix: 16x16 and 32x32"),
+        ({"PixelSpacing": [0.7, 0.8]}, "different pixel spacing"),
+        ({"FrameOfReferenceUID": "1.2.3"}, "different frames of reference"),
+        ({"ImageOrientationPatient": [1, 0, 0, 0, 0, -1]}, "different orientation"),
+        ({"ConvolutionKernel": None}, "no ConvolutionKernel"),
+    ],
+)
+def test_near_misses_say_why(tmp_path, changes, reason):
+    write_scan(tmp_path, "B40f", series=1, slices=2, size=16)
+    write_scan(tmp_path, "B70f", series=2, **{"slices": 2, "size": 16, **changes})
+    found = find_pairs([tmp_path])
+    assert found.pairs == ()
+    assert reason in found.near_misses[0].reason
+
+
+@pytest.mark.parametrize("shift", [(0, 0, 0.5), (3, 0, 0)])
+def test_other_positions_are_no_pair(tmp_path, shift):
+    write_scan(tmp_path, "B40f", series=1, slices=1, size=16)
+    position = [-10 + shift[0], -20, shift[2]]
+    write_scan(tmp_path, "B70f", series=2, slices=1, size=16, ImagePositionPatient=position)
+    (miss,) = find_pairs([tmp_path]).near_misses
+    assert miss.reason.startswith("different positions: slice 0")
+
+
+def test_several_slices_at_one_position(tmp_path):
+    for series, kernel in enumerate(KERNELS):
+        write_scan(
+            tmp_path, kernel, series=series, slices=2, size=16, ImagePositionPatient=[0, 0, 5]
+        )
+    assert "several slices at one position" in find_pairs([tmp_path]).near_misses[0].reason
+
+
+def test_other_studies_and_equal_kernels_are_not_mentioned(tmp_path):
+    write_scan(tmp_path, "B40f", number=1, slices=1, size=16)
+    write_scan(tmp_path, "B70f", number=2, slices=1, size=16)
+    write_scan(tmp_path, "B40f", number=1, series=2, slices=1, size=16)
+    found = find_pairs([tmp_path])
+    assert (found.pairs, found.near_misses) == ((), ())
+
+
+def test_a_folder_that_is_not_there(tmp_path):
+    with pytest.raises(TrainingError, match="nowhere"):
+        find_pairs([tmp_path / "nowhere"])
+
+
+def test_csv_round_trip_with_relative_folders(tmp_path):
+    write_pair_of_scans(tmp_path, slices=2, size=16)
+    pairs = find_pairs([tmp_path]).pairs
+    inside, outside = tmp_path / "pairs.csv", tmp_path / "lists" / "pairs.csv"
+    write_pairs(pairs, inside)
+    write_pairs(pairs, outside)
+    assert read_pairs(inside) == read_pairs(outside) == list(pairs)
+    assert str(tmp_path) not in inside.read_text()
+    assert str(tmp_path) in outside.read_text()
+
+
+def test_missing_columns_are_named(tmp_path):
+    path = tmp_path / "pairs.csv"
+    path.write_text("patient,kernel_a,kernel_b\nx,A,B\n")
+    with pytest.raises(TrainingError, match=r"columns manufacturer, slices.* are missing"):
+        read_pairs(path)
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "message"),
+    [
+        ("kernel_a", "", "row 1: kernel_a is empty"),
+        ("series_b", " ", "row 1: series_b is empty"),
+        ("slices", "many", "row 1: slices is 'many', not a number"),
+    ],
+)
+def test_bad_rows_are_named(tmp_path, pairs_csv, column, value, message):
+    header, row = pairs_csv.read_text().splitlines()
+    values = row.split(",")
+    values[COLUMNS.index(column)] = value
+    path = tmp_path / "pairs.csv"
+    path.write_text(f"{header}\n{','.join(values)}\n")
+    with pytest.raises(TrainingError, match=message):
+        read_pairs(path)
+
+
+def test_no_rows_and_no_file(tmp_path, pairs_csv):
+    path = tmp_path / "pairs.csv"
+    with pytest.raises(TrainingError, match="not a readable list"):
+        read_pairs(path)
+    path.write_text(pairs_csv.read_text().splitlines()[0] + "\n")
+    with pytest.raises(TrainingError, match="lists no pair"):
+        read_pairs(path)
+
+
+def test_a_series_that_is_gone(tmp_path):
+    write_pair_of_scans(tmp_path, slices=2, size=16)
+    pairs = find_pairs([tmp_path]).pairs
+    next((tmp_path / "1-B70f").iterdir()).unlink()
+    with pytest.raises(TrainingError, match=r"has no series .* of 2 slices 16x16"):
+        open_pairs(pairs)
+
+
+def test_a_series_that_changed(tmp_path):
+    write_pair_of_scans(tmp_path, slices=2, size=16)
+    pairs = find_pairs([tmp_path]).pairs
+    write_scan(
+        tmp_path / "1-B70f", "B70f", series=2, slices=2, size=16, FrameOfReferenceUID="1.2.3"
+    )
+    with pytest.raises(TrainingError, match="not a pair any more: different frames"):
+        open_pairs(pairs)
+
+
+def test_the_real_pair_and_its_split():
+    root = require_data("pair_lungdx_A0002_siemens")
+    (pair,) = find_pairs([root]).pairs
+    assert (pair.kernel_a, pair.kernel_b, pair.slices) == ("B40f", "B70f", 30)
+    assert pair.manufacturer == "SIEMENS"
+    dataset = load_dataset([pair], DataConfig(source_kernel="B70f"))
+    assert (dataset.source_kernel, dataset.target_kernel) == ("B70f", "B40f")
+    assert [len(p) for p in (dataset.train, dataset.validation, dataset.test)] == [18, 3, 8]
+    assert dataset.train[0].source.parent.name == "B70f"
+    positions = [item.position for item in (*dataset.train, *dataset.validation, *dataset.test)]
+    assert positions == sorted(positions)
+    assert dataset.test[0].position - dataset.validation[-1].position == pytest.approx(16)
