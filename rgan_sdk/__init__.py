@@ -1,6 +1,8 @@
 """Harmonize CT series across convolution kernels.
 
-Importing this package is cheap: engines, DICOM and ONNX are loaded when first used.
+What ``__all__`` names is the public interface; it does not change without notice in the changelog.
+Importing this package is cheap and changes nothing in the host process: engines, DICOM and ONNX
+are loaded when they are first used.
 """
 
 from __future__ import annotations
@@ -10,33 +12,105 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from rgan_sdk.card import ModelCard
+    from rgan_sdk.engines import create_engine
+    from rgan_sdk.engines.base import Engine
+    from rgan_sdk.errors import (
+        AccuracyError,
+        ConfigurationError,
+        DeviceMemoryError,
+        DicomError,
+        EngineError,
+        EngineUnavailableError,
+        IneligibleError,
+        InferenceError,
+        InvalidSeriesError,
+        MeasurementError,
+        ModelError,
+        ModelFormatError,
+        ModelNotFoundError,
+        OutputBusyError,
+        OutputError,
+        RganError,
+        TrainingError,
+        UnknownEngineError,
+        UnreadableFileError,
+        WeightsError,
+    )
     from rgan_sdk.harmonizer import Harmonizer
     from rgan_sdk.hu import HUWindow
     from rgan_sdk.model import HarmonizationModel, packaged_models
-    from rgan_sdk.run.directory import harmonize_directory
+    from rgan_sdk.run.directory import harmonize_directory, plan_directory
+    from rgan_sdk.run.observer import Observer, SilentObserver
+    from rgan_sdk.run.options import RunOptions, Shard
+    from rgan_sdk.run.report import FileEntry, Report, SeriesEntry
 
 __version__ = metadata.version("rgan-sdk")
 
-_EXPORTS = {
-    "HUWindow": "rgan_sdk.hu",
-    "HarmonizationModel": "rgan_sdk.model",
-    "Harmonizer": "rgan_sdk.harmonizer",
-    "ModelCard": "rgan_sdk.card",
-    "harmonize_directory": "rgan_sdk.run.directory",
-    "packaged_models": "rgan_sdk.model",
-}
-
 __all__ = [
+    "AccuracyError",
+    "ConfigurationError",
+    "DeviceMemoryError",
+    "DicomError",
+    "Engine",
+    "EngineError",
+    "EngineUnavailableError",
+    "FileEntry",
     "HUWindow",
     "HarmonizationModel",
     "Harmonizer",
+    "IneligibleError",
+    "InferenceError",
+    "InvalidSeriesError",
+    "MeasurementError",
     "ModelCard",
+    "ModelError",
+    "ModelFormatError",
+    "ModelNotFoundError",
+    "Observer",
+    "OutputBusyError",
+    "OutputError",
+    "Report",
+    "RganError",
+    "RunOptions",
+    "SeriesEntry",
+    "Shard",
+    "SilentObserver",
+    "TrainingError",
+    "UnknownEngineError",
+    "UnreadableFileError",
+    "WeightsError",
+    "create_engine",
     "harmonize_directory",
     "packaged_models",
+    "plan_directory",
 ]
+
+_HOMES = {
+    "Engine": "engines.base",
+    "FileEntry": "run.report",
+    "HUWindow": "hu",
+    "HarmonizationModel": "model",
+    "Harmonizer": "harmonizer",
+    "ModelCard": "card",
+    "Observer": "run.observer",
+    "Report": "run.report",
+    "RunOptions": "run.options",
+    "SeriesEntry": "run.report",
+    "Shard": "run.options",
+    "SilentObserver": "run.observer",
+    "create_engine": "engines",
+    "harmonize_directory": "run.directory",
+    "packaged_models": "model",
+    "plan_directory": "run.directory",
+}
+"""Where each name is defined; the others are errors."""
 
 
 def __getattr__(name: str) -> object:
-    if name in _EXPORTS:
-        return getattr(import_module(_EXPORTS[name]), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"rgan_sdk.{_HOMES.get(name, 'errors')}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*__all__, "__version__"])

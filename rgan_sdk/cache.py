@@ -1,6 +1,7 @@
-"""Where things are kept between runs that can be made anew at any time: plans, self-tests.
+"""Things kept between runs that can be made again at any time: TensorRT plans, self-tests.
 
-``$RGAN_CACHE``, or the user's cache folder (``~/.cache/rgan-sdk`` on Linux). It may be deleted.
+They lie in ``$RGAN_CACHE``, or in the user's cache folder (``~/.cache/rgan-sdk`` on Linux). The
+folder may be deleted.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ ADVICE: Final = "set RGAN_CACHE to a folder that can be written to"
 
 
 def cache_folder(kind: str) -> Path:
-    """Return the folder for one kind of things, made where it is missing.
+    """Return the folder for one kind of things; it is made if it is missing.
 
     Raises
     ------
@@ -36,7 +37,7 @@ def cache_folder(kind: str) -> Path:
 
 
 def read_own(path: Path) -> bytes | None:
-    """Return what a file of the cache holds; None where it is absent, or others can write to it."""
+    """Return the content of a cached file; None if it is absent or other users can write to it."""
     try:
         with path.open("rb") as file:
             found = os.fstat(file.fileno())

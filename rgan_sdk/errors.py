@@ -1,4 +1,4 @@
-"""Every error that the project raises on purpose, and what is said of the others.
+"""Every error that the project raises on purpose, and how the others are reported.
 
 ::
 
@@ -11,7 +11,7 @@
     │   ├── UnknownEngineError  no engine of that name
     │   ├── EngineUnavailableError  a package or device that was asked for is absent
     │   ├── AccuracyError       an engine's pixels are too far from the float32 model's
-    │   └── InferenceError      the engine failed, or gave back what can't be an image
+    │   └── InferenceError      the engine failed, or its output is not an image
     │       └── DeviceMemoryError   the batch does not fit the device's memory
     ├── DicomError              a DICOM file or series cannot be processed
     │   ├── UnreadableFileError truncated, malformed, or not decodable here
@@ -70,7 +70,7 @@ class AccuracyError(EngineError):
 
 
 class InferenceError(EngineError):
-    """The engine failed, or gave back what cannot be an image."""
+    """The engine failed, or its output is not an image."""
 
 
 class DeviceMemoryError(InferenceError):
@@ -114,7 +114,7 @@ class TrainingError(RganError):
 
 
 def unexpected(error: Exception) -> str:
-    """Say what went wrong in the program, without the message: it might quote a patient."""
+    """Describe a bug by its type and place, not by its message, which may hold patient data."""
     place = traceback.extract_tb(error.__traceback__)[-1]
     return (
         f"unexpected {type(error).__name__} at {Path(place.filename).name}:{place.lineno}; "

@@ -29,13 +29,11 @@ class Harmonizer:
     Attributes
     ----------
     batch_size
-        ``own_batch_size``, or what ``use_batch_size`` was told.
-    fitting_batch_size
-        What is really used: ``batch_size``, halved each time that the memory did not suffice.
-    own_batch_size
-        What was asked for, or chosen here.
+        Slices per call of the engine.
     is_automatic
-        Whether it was chosen here.
+        Whether the batch size was chosen here, and not by the caller.
+    fitting_batch_size
+        What is really used: ``batch_size``, halved each time the memory did not suffice.
 
     Examples
     --------
@@ -51,8 +49,8 @@ class Harmonizer:
         _check(batch_size)
         self.engine = engine
         self.is_automatic = batch_size is None
-        self.own_batch_size = batch_size or engine.default_batch_size
-        self.use_batch_size(self.own_batch_size)
+        self.batch_size = batch_size or engine.default_batch_size
+        self.fitting_batch_size = self.batch_size
 
     @classmethod
     def load(
@@ -73,9 +71,9 @@ class Harmonizer:
             opened.close()
             raise
 
-    def use_batch_size(self, batch_size: int) -> None:
-        """Take another batch size from now on."""
-        self.batch_size = self.fitting_batch_size = batch_size
+    def with_batch_size(self, batch_size: int) -> Harmonizer:
+        """Return a harmonizer with another batch size on the same engine; this one stays."""
+        return Harmonizer(self.engine, batch_size)
 
     @property
     def model(self) -> HarmonizationModel:
@@ -92,18 +90,18 @@ class Harmonizer:
         hu
             ``[H, W]`` or ``[N, H, W]``, Hounsfield units; converted to float32.
         out
-            What to write to, of the shape of ``hu``, which it may be itself; a new array where it
-            is None.
+            Array of the same shape to write to; it may be ``hu`` itself. None makes a new one.
 
         Returns
         -------
         ndarray
-            Same shape, float32. On the CPU the same bits for any batch size and order.
+            Same shape, float32. ONNX Runtime on a CPU gives a slice the same bits for any batch
+            size and order.
 
         Raises
         ------
         InferenceError
-            If the input is no finite image, or the output can't be one.
+            If the input is not a finite image, or the engine's output is not one.
         DeviceMemoryError
             If not even one slice fits the device's memory.
         """
@@ -131,7 +129,7 @@ class Harmonizer:
 
     def _infer(self, stack: NDArray[np.float32]) -> NDArray[np.float32]:
         count, height, width = stack.shape
-        # The last batch is filled up where its size would change the bits of a slice.
+        # Some engines give a slice other bits in a batch of another size: fill the last one up.
         missing = 0 if self.engine.batch_invariant else self.fitting_batch_size - count
         padded = pad_to_multiple(stack, self.model.card.multiple)
         if missing:

@@ -37,6 +37,7 @@ from pydicom.uid import generate_uid
 
 from rgan_sdk.harmonizer import Harmonizer
 from rgan_sdk.run.directory import harmonize_directory
+from rgan_sdk.run.options import RunOptions
 
 SERIES, STACKED, ROUNDS = 4, 10, 5
 GATES = {"pydicom loop": 6.0, "SimpleITK loop": 9.0}
@@ -69,7 +70,7 @@ def compare(root: Path, slices: int, harmonizer: Harmonizer) -> list[dict]:
     expected = fingerprints(source)
 
     def ours(out: Path) -> None:
-        report = harmonize_directory(source, out, harmonizer, durable=False)
+        report = harmonize_directory(source, out, harmonizer, RunOptions(durable=False))
         assert report.summary["files"]["done"] == slices
 
     pipelines: dict[str, Callable[[Path], None]] = {

@@ -24,6 +24,7 @@ from copies import multiply
 
 from rgan_sdk.harmonizer import Harmonizer
 from rgan_sdk.run.directory import harmonize_directory
+from rgan_sdk.run.options import RunOptions
 from rgan_sdk.run.planning import SilentObserver
 
 INTERVAL = 0.1
@@ -39,7 +40,7 @@ class Watch(SilentObserver):
         self._thread = threading.Thread(target=self._watch)
         self._thread.start()
 
-    def written(self, slices: int) -> None:
+    def on_written(self, slices: int) -> None:
         """Count."""
         self.slices += slices
 
@@ -69,7 +70,7 @@ def main() -> None:
         with Harmonizer.load("b40f-to-b70f", engine="identity", batch_size=8) as harmonizer:
             watch, start = Watch(), time.monotonic()
             report = harmonize_directory(
-                root / "in", root / "out", harmonizer, durable=False, observer=watch
+                root / "in", root / "out", harmonizer, RunOptions(durable=False), observer=watch
             )
             seconds = time.monotonic() - start
             watch.stop()

@@ -209,6 +209,7 @@ def end_to_end(bench: Bench) -> dict[str, Any]:
     """Run over files in memory with the engine that `auto` takes on the GPU."""
     from rgan_sdk.dicom.synthetic.sample import write_sample_series
     from rgan_sdk.run.directory import harmonize_directory
+    from rgan_sdk.run.options import RunOptions
 
     with ExitStack() as stack:
         try:
@@ -222,7 +223,9 @@ def end_to_end(bench: Bench) -> dict[str, Any]:
         hu = bench.hu[: harmonizer.batch_size, 0]
         inference = bench.row(lambda batch: harmonizer(batch[:, 0])[:, None], len(hu))
         start = time.perf_counter()
-        report = harmonize_directory(root / "in", root / "out", harmonizer, durable=False)
+        report = harmonize_directory(
+            root / "in", root / "out", harmonizer, RunOptions(durable=False)
+        )
         seconds = time.perf_counter() - start
         done = report.summary["files"]["done"]
         return {

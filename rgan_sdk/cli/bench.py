@@ -1,4 +1,4 @@
-"""``rgan-harmonize bench``: how fast is it here."""
+"""``rgan-harmonize bench``: how fast a model runs on this machine."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ Examples:
   rgan-harmonize bench --model b40f-to-b70f
   rgan-harmonize bench scans --model my-model.onnx --device cuda:0 --batch-size 16 --json bench.json
 
-Rates of stages are those of their busy time; end to end they overlap, and the slowest sets the
-pace."""
+The rate of a stage counts only the time in which the stage was busy. End to end the stages
+overlap, and the slowest one sets the pace."""
 
 
 @click.command(epilog=EPILOG)
@@ -38,7 +38,7 @@ pace."""
     type=click.IntRange(1, 1000),
     default=32,
     show_default=True,
-    help="Of the synthetic series that is made where there is no INPUT.",
+    help="Slices of the synthetic series that is made if there is no INPUT.",
 )
 @click.option("--json", "target", type=FILE, metavar="FILE.json", help="Also write the figures.")
 def command(
@@ -51,7 +51,7 @@ def command(
     slices: int,
     target: Path | None,
 ) -> None:
-    """Measure reading, inference and writing, and all of it together, in slices per second."""
+    """Measure reading, inference, writing and the whole run, in slices per second."""
     from rgan_sdk.benchmark import run_benchmark
     from rgan_sdk.cli.progress import RunProgress
     from rgan_sdk.harmonizer import Harmonizer

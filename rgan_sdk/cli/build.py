@@ -1,4 +1,4 @@
-"""``rgan-harmonize build``: what TensorRT needs, made before it is needed."""
+"""``rgan-harmonize build``: build a TensorRT plan before it is needed."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def command(model: str, device: str) -> None:
 
 @contextmanager
 def _progress(title: str) -> Iterator[Progress]:
-    """Draw a bar on a terminal; say once what is going on elsewhere."""
+    """Draw a bar on a terminal; elsewhere print one line."""
     from rich.console import Console
     from rich.progress import Progress as Bars
 

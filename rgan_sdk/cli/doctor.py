@@ -13,7 +13,10 @@ MARKS = {
 
 @click.command()
 def command() -> None:
-    """Check the installation, also what each engine computes; exit code 1 if anything is broken."""
+    """Check the installation and what each engine computes.
+
+    The exit code is 1 if anything is broken.
+    """
     from rgan_sdk.doctor import examine
 
     broken = False

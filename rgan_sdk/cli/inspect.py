@@ -9,7 +9,7 @@ import click
 @click.argument("model", metavar="MODEL")
 @click.option("--model-sha256", metavar="HEX", help="Fail unless the file has this sha256.")
 def command(model: str, model_sha256: str | None) -> None:
-    """Verify MODEL, a file or a packaged name, and show its card, hash and graph size."""
+    """Verify MODEL (a file or a packaged model's name); show its card, hash and graph size."""
     from rgan_sdk.model import HarmonizationModel
 
     opened = HarmonizationModel.open(model, sha256=model_sha256)

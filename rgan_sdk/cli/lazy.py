@@ -1,4 +1,4 @@
-"""A click group that imports a command when it is called, and knows our errors."""
+"""A click group that imports a command when it is called, and turns our errors into messages."""
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@ import click
 
 @click.command()
 def command() -> None:
-    """List the packaged models, with what they were measured to do."""
+    """List the packaged models and their measured quality."""
     from rich.console import Console
     from rich.table import Table
 

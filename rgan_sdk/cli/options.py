@@ -34,8 +34,8 @@ engine_option = click.option(
     default="auto",
     show_default=True,
     metavar="NAME",
-    help="tensorrt, onnxruntime, openvino or identity; auto: the fastest that can run here and "
-    "passes its self-test. A named engine never falls back to another.",
+    help="tensorrt, onnxruntime, openvino or identity. auto: the fastest engine that can run here "
+    "and passes its self-test. A named engine never falls back to another.",
 )
 
 precision_option = click.option(
@@ -43,8 +43,8 @@ precision_option = click.option(
     type=click.Choice(["auto", "bf16"]),
     default="auto",
     show_default=True,
-    help="auto: that of the model's file. bf16: faster with OpenVINO on CPUs that have it, within "
-    "the bound of the model's card.",
+    help="auto: the precision of the model's file. bf16: faster with OpenVINO on CPUs that support "
+    "it, within the error bound on the model's card.",
 )
 
 device_option = click.option(
@@ -64,7 +64,7 @@ devices_option = click.option(
 
 
 def announce(harmonizer: Harmonizer) -> None:
-    """Say what runs where, and why nothing faster does."""
+    """Print what runs where, and why nothing faster is used."""
     engine = harmonizer.engine
     click.echo(f"{harmonizer.model.card.name} on {engine.description}", err=True)
     for reason in engine.passed_over:
@@ -82,7 +82,7 @@ def model_option(required: bool) -> Callable[[Callable[..., None]], Callable[...
 
 
 def check_report(report: Path | None, source: Path, destination: Path | None = None) -> None:
-    """Refuse, before a long run, a report that could not or should not be written after it."""
+    """Refuse a report that cannot or should not be written, before a long run."""
     if report is None:
         return
     folder = report.resolve().parent

@@ -38,11 +38,11 @@ class RunProgress:
         self._series = self.bars.add_task("series", total=None, visible=False, rate="")
         self._slices = self.bars.add_task("slices", total=None, visible=False, rate="")
 
-    def found(self, files: int) -> None:
+    def on_found(self, files: int) -> None:
         """Count files."""
         self.bars.update(self._files, completed=files)
 
-    def planned(self, series: int, slices: int) -> None:
+    def on_planned(self, series: int, slices: int) -> None:
         """Start the bars of series and slices."""
         self.bars.update(self._files, visible=False)
         self.bars.update(self._series, total=series, visible=True)
@@ -50,15 +50,15 @@ class RunProgress:
         if not self.console.is_terminal:
             self._print(f"harmonizing {series} series, {slices} slices")
 
-    def written(self, slices: int) -> None:
+    def on_written(self, slices: int) -> None:
         """Advance the bar of slices."""
         self.bars.advance(self._slices, slices)
         speed = self.bars.tasks[self._slices].speed
         if speed:
             self.bars.update(self._slices, rate=f"{speed:.1f}/s")
 
-    def finished(self, entry: SeriesEntry) -> None:
-        """Advance the bar of series; print what failed, and everything off a terminal."""
+    def on_finished(self, entry: SeriesEntry) -> None:
+        """Advance the bar of series. Print failed series; without a terminal, print every one."""
         self.bars.advance(self._series)
         if entry.status == "failed" or not self.console.is_terminal:
             reason = f": {entry.reason}" if entry.reason else ""

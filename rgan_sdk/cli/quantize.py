@@ -22,8 +22,8 @@ Examples:
   rgan-harmonize quantize my-model.onnx scans/a scans/b -o my-model.int8.onnx --slices 64
   rgan-harmonize quantize my-model.onnx scans -o my-model.int8.onnx --limit 5
 
-Choose scans like those to be harmonized. Nothing of the slices is kept but the range of each
-layer's values. The float32 weights stay in FILE. A lower --limit is slower and more exact."""
+Choose scans like those you will harmonize. Of the slices, only the range of each layer's values
+is kept. The float32 weights stay in FILE. A lower --limit gives a slower and more exact model."""
 
 
 @click.command(epilog=EPILOG)
@@ -42,7 +42,7 @@ layer's values. The float32 weights stay in FILE. A lower --limit is slower and 
     type=click.IntRange(1, 256),
     default=32,
     show_default=True,
-    help="To calibrate on, evenly from all series.",
+    help="How many slices to calibrate on, spread evenly over all series.",
 )
 @click.option(
     "--limit",
@@ -57,10 +57,10 @@ layer's values. The float32 weights stay in FILE. A lower --limit is slower and 
 def command(
     model: str, sources: tuple[Path, ...], output: Path, slices: int, limit: float, any_kernel: bool
 ) -> None:
-    """Make an int8 model of MODEL, a float32 file or packaged name, for CPUs.
+    """Make an int8 model for CPUs from MODEL, a float32 file or a packaged model's name.
 
-    It is calibrated on CT slices in the folders SERIES, whose kernel MODEL must take, and compared
-    with MODEL on them.
+    The new model is calibrated on the CT slices in the folders SERIES and compared with MODEL on
+    them. MODEL must take their convolution kernel.
     """
     from rgan_sdk.dicom.read.pydicom_reader import read_slice
     from rgan_sdk.model import HarmonizationModel, write_model
@@ -84,7 +84,7 @@ def command(
 
 
 def _check_output(output: Path, model: str) -> None:
-    """Refuse, before minutes of work, a file that could not or should not be written."""
+    """Refuse a file that cannot or should not be written, before minutes of work."""
     if output.suffix != ".onnx":
         raise click.BadParameter(f"{output}: a model file must be named .onnx")
     if not output.absolute().parent.is_dir():
@@ -94,19 +94,21 @@ def _check_output(output: Path, model: str) -> None:
 
 
 def _find_slices(sources: tuple[Path, ...], card: ModelCard, any_kernel: bool) -> list[SliceFile]:
-    """Return all slices that the model takes; say which series are left aside, and why."""
+    """Return all slices that the model takes; print which series are left aside, and why."""
     from rgan_sdk.cli.tables import as_text
     from rgan_sdk.errors import IneligibleError
+    from rgan_sdk.run.ledger import Ledger
+    from rgan_sdk.run.options import RunOptions
     from rgan_sdk.run.planning import make_plan
 
     chosen: list[Series] = []
     others: list[str] = []
     for source in sources:
-        plan = make_plan(source, card, any_kernel=any_kernel)
+        plan = make_plan(source, card, RunOptions(any_kernel=any_kernel))
         chosen += plan.chosen
         others += [
             f"{source}: series {entry.series_instance_uid}, {entry.slices} slices: {entry.reason}"
-            for entry in plan.report.series
+            for entry in Ledger(plan).report.series
         ]
     others = [as_text(line).plain for line in others]
     if not chosen:
@@ -133,7 +135,7 @@ def _print(output: Path, quantized: QuantizedModel, sha256: str, slices: int) ->
 
 
 class _Steps:
-    """Shows steps on standard error: a bar on a terminal, a line for each kind elsewhere."""
+    """Shows steps on standard error: as a bar on a terminal, elsewhere one line for each kind."""
 
     def __init__(self) -> None:
         from rich.console import Console

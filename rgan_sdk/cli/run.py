@@ -24,7 +24,7 @@ from rgan_sdk.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from rgan_sdk.run.planning import Shard
+    from rgan_sdk.run.options import Shard
 
 SOME_FAILED = 3
 NOTHING_ELIGIBLE = 4
@@ -45,9 +45,9 @@ Exit codes:
   75  another run holds OUTPUT                2    wrong usage
   130  interrupted
 
-INPUT is never changed. A run that was stopped, even by a power cut, goes on with the same
-command. A new series appears in OUTPUT whole or not at all, as
-OUTPUT/<new series UID>/<new SOP UID>.dcm. For research use, not a medical device."""
+INPUT is never changed. If a run was stopped, even by a power cut, the same command continues it.
+A new series appears in OUTPUT whole or not at all, as OUTPUT/<new series UID>/<new SOP UID>.dcm.
+For research use, not a medical device."""
 
 
 @click.command(epilog=EPILOG)
@@ -62,7 +62,7 @@ OUTPUT/<new series UID>/<new SOP UID>.dcm. For research use, not a medical devic
     default="auto",
     show_default=True,
     metavar="N|auto",
-    help="Slices per inference; auto: 1 on a CPU, what fits the free memory on a GPU.",
+    help="Slices per inference. auto: 1 on a CPU, as many as fit the free memory on a GPU.",
 )
 @click.option(
     "--workers", type=click.IntRange(min=1), help="Threads that read and write. [default: cores]"
@@ -77,18 +77,18 @@ OUTPUT/<new series UID>/<new SOP UID>.dcm. For research use, not a medical devic
     "--durable/--no-durable",
     default=True,
     show_default=True,
-    help="Have each series on the disk before it appears, so that it survives a power cut.",
+    help="Write each series to the disk before it appears, so that it survives a power cut.",
 )
 @click.option(
     "--resume/--no-resume",
     default=True,
     show_default=True,
-    help="Go on with the run that OUTPUT holds; --no-resume refuses an OUTPUT that is not empty.",
+    help="Continue the run that OUTPUT holds; --no-resume refuses an OUTPUT that is not empty.",
 )
 @click.option(
     "--shard",
     metavar="I/N",
-    help="Take only the I-th of N parts of the series, for several machines; an OUTPUT for each.",
+    help="Take only the I-th of N parts of the series. Each machine needs its own OUTPUT.",
 )
 @report_option
 @click.option("--dry-run", is_flag=True, help="Only show what would be done; write nothing.")
@@ -114,12 +114,22 @@ def command(
     from rgan_sdk.cli.tables import print_report
     from rgan_sdk.harmonizer import Harmonizer
     from rgan_sdk.run.directory import harmonize_directory, plan_directory
+    from rgan_sdk.run.options import RunOptions
 
     size, part, devices = _batch_size(batch_size), _shard(shard), _devices(device)
     check_report(report, source, destination)
-    # A batch system's request to end is Ctrl-C: what is unfinished is removed.
+    # Treat a batch system's request to end like Ctrl-C: unfinished series are removed.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     os.umask(0o077)  # patients' images: readable by their owner only
+    options = RunOptions(
+        any_kernel=any_kernel,
+        shard=part,
+        resume=resume,
+        workers=workers,
+        durable=durable,
+        preview=preview,
+        checksums=report is not None,
+    )
     with ExitStack() as stack:
         harmonizer, *others = (
             stack.enter_context(
@@ -132,31 +142,11 @@ def command(
         for each in (harmonizer, *others):
             announce(each)
         if dry_run:
-            result = plan_directory(
-                source,
-                destination,
-                harmonizer,
-                others=others,
-                any_kernel=any_kernel,
-                checksums=report is not None,
-                resume=resume,
-                shard=part,
-            )
+            result = plan_directory(source, destination, harmonizer, options, others=others)
         else:
             with RunProgress() as progress:
                 result = harmonize_directory(
-                    source,
-                    destination,
-                    harmonizer,
-                    others=others,
-                    any_kernel=any_kernel,
-                    workers=workers,
-                    preview=preview,
-                    checksums=report is not None,
-                    durable=durable,
-                    resume=resume,
-                    shard=part,
-                    observer=progress,
+                    source, destination, harmonizer, options, others=others, observer=progress
                 )
     if report is not None:
         result.write(report)
@@ -192,6 +182,6 @@ def _shard(text: str | None) -> Shard | None:
     number, slash, count = text.partition("/")
     if not (slash and number.isdecimal() and count.isdecimal() and len(text) <= 9):
         raise click.BadParameter(f"{text!r} is not of the form I/N, such as 1/4")
-    from rgan_sdk.run.planning import Shard
+    from rgan_sdk.run.options import Shard
 
     return Shard(int(number), int(count))

@@ -1,4 +1,4 @@
-"""``rgan-harmonize sample``: something to try things on."""
+"""``rgan-harmonize sample``: a synthetic series to try things on."""
 
 from __future__ import annotations
 

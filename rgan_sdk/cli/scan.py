@@ -1,4 +1,4 @@
-"""``rgan-harmonize scan``: look, touch nothing."""
+"""``rgan-harmonize scan``: look at a folder without changing anything."""
 
 from __future__ import annotations
 
@@ -26,15 +26,17 @@ Examples:
 @any_kernel_option
 @report_option
 def command(source: Path, model: str | None, any_kernel: bool, report: Path | None) -> None:
-    """Show the CT series below INPUT, which would run, which not and why."""
+    """Show the CT series below INPUT: which would be harmonized, which not, and why."""
     from rgan_sdk.cli.tables import print_report
     from rgan_sdk.model import HarmonizationModel
+    from rgan_sdk.run.ledger import report_plan
+    from rgan_sdk.run.options import RunOptions
     from rgan_sdk.run.planning import make_plan
 
     check_report(report, source)
     card = None if model is None else HarmonizationModel.open(model).card
-    plan = make_plan(source, card, any_kernel=any_kernel, checksums=report is not None)
-    result = plan.as_report()
+    plan = make_plan(source, card, RunOptions(any_kernel=any_kernel))
+    result = report_plan(plan, checksums=report is not None)
     if report is not None:
         result.write(report)
     print_report(result)

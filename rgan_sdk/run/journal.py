@@ -1,10 +1,14 @@
-"""What a run has done so far, so that it can go on after it was stopped, however that was.
+"""What a run has done so far, so that it can be continued, however it was stopped.
 
-``OUTPUT/.rgan/`` holds four things: ``lock``, which one run at a time holds; ``journal.jsonl``, a
-line for the run and one for each series that is about to appear; ``staging/``, where series are
-written before they are renamed into place; and ``report.json``, what the last run that came to its
-end did with each file. A series is finished when its folder is in OUTPUT *and* its line in the
-journal: the line comes first, the rename decides.
+``OUTPUT/.rgan/`` holds four things:
+
+- ``lock``, which only one run at a time can hold;
+- ``journal.jsonl``, with one line for the run and one for each series that is about to appear;
+- ``staging/``, where series are written before they are renamed into place;
+- ``report.json``, what the last completed run did with each file.
+
+A series is finished when its folder is in OUTPUT *and* its line is in the journal. The line is
+written first; the rename decides.
 """
 
 from __future__ import annotations
@@ -15,7 +19,7 @@ import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, fields
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
@@ -23,6 +27,7 @@ from typing import IO, Any, Final, Self
 
 from rgan_sdk.errors import OutputBusyError, OutputError
 from rgan_sdk.files import sync
+from rgan_sdk.run.identity import RunIdentity
 
 STATE_FOLDER: Final = ".rgan"
 JOURNAL: Final = "journal.jsonl"
@@ -31,42 +36,15 @@ SCHEMA: Final = 1
 
 
 @dataclass(frozen=True)
-class RunIdentity:
-    """What all series of one output folder have in common.
-
-    Attributes
-    ----------
-    model
-        SHA-256 of the model.
-    configuration
-        What else changes pixels or headers; see ``Derivation.configuration``.
-    software
-        Name and version.
-    options
-        Which series are taken: ``any_kernel`` and ``shard``.
-    """
-
-    model: str
-    configuration: str
-    software: str
-    options: dict[str, Any] = field(default_factory=dict)
-
-    def differences(self, other: RunIdentity) -> list[str]:
-        """Return the names of what differs."""
-        mine, theirs = asdict(self), asdict(other)
-        return [name for name in mine if mine[name] != theirs[name]]
-
-
-@dataclass(frozen=True)
 class FinishedSeries:
-    """A series whose files are complete.
+    """A series whose files are all there.
 
     Attributes
     ----------
     output
         Its folder in OUTPUT.
     sources
-        Hash of which slices it was made of.
+        Hash of the slices that it was made of.
     clips
         Pixels that could not be stored as computed.
     """
@@ -81,15 +59,22 @@ class Journal:
 
     Attributes
     ----------
+    identity
+        What the series of this folder have in common.
     timestamp
-        Of the first run on this folder, which is written into all its objects.
+        The time of the first run on this folder. It is written into all new objects.
+
+    Raises
+    ------
+    OutputError
+        If the folder cannot be used, or holds series of another identity.
     """
 
     def __init__(self, output: Path, identity: RunIdentity, timestamp: datetime) -> None:
         self._output, self._state = output, output / STATE_FOLDER
         self._path = self._state / JOURNAL
         self._finished: dict[str, FinishedSeries] = {}
-        self.timestamp = timestamp
+        self.identity, self.timestamp = identity, timestamp
         try:
             self._open(identity)
         except OSError as exc:
@@ -118,20 +103,20 @@ class Journal:
 
     @property
     def staging(self) -> Path:
-        """Where series are written; nothing in it is ever trusted."""
+        """Where series are written. What an earlier run has left there is never used."""
         return self._state / "staging"
 
     @property
     def report(self) -> Path:
-        """Where the report of a whole run is kept."""
+        """Where the report of a completed run is kept."""
         return self._state / REPORT
 
-    def finished(self, output: str) -> FinishedSeries | None:
-        """Return what was noted of a series that is finished, None of any other."""
+    def finished_series(self, output: str) -> FinishedSeries | None:
+        """Return what was noted of a finished series; None for any other."""
         return self._finished.get(output) if self.is_in_place(output) else None
 
     def is_in_place(self, output: str) -> bool:
-        """Whether there is a folder of that name in OUTPUT."""
+        """Return whether OUTPUT has a folder of that name."""
         return (self._output / output).is_dir()
 
     def note(self, series: FinishedSeries) -> None:
@@ -158,7 +143,7 @@ class Journal:
             os.fsync(file.fileno())
 
     def _read(self) -> RunIdentity | None:
-        """Read what is there; a last line that was cut off was never acted on."""
+        """Read the journal. A last line that was cut off is dropped: nothing came after it."""
         try:
             content = self._path.read_bytes()
         except FileNotFoundError:
@@ -175,20 +160,20 @@ class Journal:
                 record.pop("kind")
                 self._finished[record["output"]] = FinishedSeries(**record)
             return RunIdentity(**run)
-        except (ValueError, TypeError, KeyError) as exc:
+        except (ValueError, TypeError, KeyError, AttributeError) as exc:
             raise OutputError(
-                f"{self._path}: damaged, so that there is no telling what was finished; choose "
+                f"{self._path}: is damaged, so it is not known which series are finished; choose "
                 "another OUTPUT"
             ) from exc
 
 
 def check_same_run(output: Path, identity: RunIdentity, earlier: RunIdentity) -> None:
-    """Refuse a run whose series would differ from those that are there.
+    """Refuse a run whose series would be made differently from those in the folder.
 
     Raises
     ------
     OutputError
-        It says in what.
+        If they would; it names what differs.
     """
     different = identity.differences(earlier)
     if different:
@@ -200,7 +185,7 @@ def check_same_run(output: Path, identity: RunIdentity, earlier: RunIdentity) ->
 
 
 def has_journal(output: Path) -> bool:
-    """Whether there is a run to go on with."""
+    """Return whether a folder holds a run to continue."""
     return (output / STATE_FOLDER / JOURNAL).is_file()
 
 
@@ -210,16 +195,15 @@ def earlier_identity(output: Path) -> RunIdentity | None:
         first, *lines = (output / STATE_FOLDER / JOURNAL).read_text().splitlines()
         if any((output / json.loads(line)["output"]).is_dir() for line in lines):
             run = json.loads(first)
-            json.loads(run["configuration"])
             return RunIdentity(**{each.name: run[each.name] for each in fields(RunIdentity)})
     except (OSError, ValueError, TypeError, KeyError):
-        pass  # what is damaged is told where it is opened
+        pass  # a damaged journal is refused when it is opened
     return None
 
 
 @contextmanager
-def locked(output: Path) -> Iterator[None]:
-    """Make a folder this run's own.
+def lock_folder(output: Path) -> Iterator[None]:
+    """Hold an output folder, so that no other run can use it.
 
     Raises
     ------

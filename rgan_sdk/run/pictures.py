@@ -1,4 +1,4 @@
-"""The pictures of a run: one of each series, painted beside the work, and a sheet of all."""
+"""The pictures of a run: one per series, painted while the run goes on, and a contact sheet."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ MAX_PENDING = 16  # each holds two slices in memory until it is painted
 
 
 class Pictures:
-    """Paints into ``OUTPUT/previews``; a picture that cannot be made is a warning.
+    """Paints pictures into ``OUTPUT/previews``. One that cannot be made is a warning.
 
     Parameters
     ----------
@@ -33,7 +33,7 @@ class Pictures:
         self._pending: deque[Future[None]] = deque()
 
     def paint(self, job: SeriesJob) -> None:
-        """Paint the middle slice of a series, before and after, when there is time."""
+        """Have the middle slice of a series painted, before and after, in another thread."""
         if len(self._pending) == MAX_PENDING:
             self._pending.popleft().result()
         self._pending.append(self._painter.submit(self._write_preview, job))
@@ -53,7 +53,7 @@ class Pictures:
             self._note(path)
 
     def write_contact_sheet(self) -> None:
-        """Show all previews of OUTPUT on one sheet, those of earlier runs too."""
+        """Show all previews of OUTPUT on one sheet, also those of earlier runs."""
         folder = self._output / FOLDER
         sheet = folder / CONTACT_SHEET
         pictures = sorted(path for path in folder.glob("*.png") if path != sheet)

@@ -34,7 +34,7 @@ def write_preview(
     before, after
         ``[H, W]`` HU.
     captions
-        What to write over the first two columns, such as the two kernels.
+        Headings of the first two columns, such as the two kernels.
     """
     from PIL import Image
 
@@ -63,7 +63,7 @@ def write_contact_sheet(path: Path, pictures: Sequence[Path]) -> None:
     Parameters
     ----------
     pictures
-        As ``write_preview`` wrote them; of more than 200 the first 200.
+        Files that ``write_preview`` wrote. Only the first 200 are shown.
     """
     from PIL import Image
 
@@ -90,7 +90,7 @@ def _thumbnail(path: Path) -> Image.Image:
 
 
 def _display_window(hu: NDArray[np.float32]) -> tuple[float, float]:
-    """Choose the lung window where a good part of the slice is lung, else soft tissue."""
+    """Return the lung window if a good part of the slice is lung, else that of soft tissue."""
     margin_y, margin_x = hu.shape[0] // 4, hu.shape[1] // 4
     center = hu[margin_y : hu.shape[0] - margin_y, margin_x : hu.shape[1] - margin_x]
     lung = np.mean((center > -980) & (center < -500))

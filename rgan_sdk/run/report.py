@@ -14,7 +14,7 @@ from rgan_sdk.files import atomic_write
 REPORT_SCHEMA = 1
 
 Status = Literal["done", "planned", "skipped", "failed"]
-"""``planned`` stands in the report of a scan or dry run only, in the place of ``done``."""
+"""The report of a scan or a dry run has ``planned`` in the place of ``done``."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class SeriesEntry:
 
 @dataclass(frozen=True)
 class FileEntry:
-    """The outcome of one file; ``path`` is relative to the input folder."""
+    """The outcome of one file. ``path`` is relative to the input folder."""
 
     path: str
     status: Status
@@ -54,19 +54,20 @@ class FileEntry:
 
 @dataclass
 class Report:
-    """Everything that a run did. ``to_json`` is the format of ``--report``.
+    """Everything that a run did. ``to_json`` gives the format of ``--report``.
 
     Attributes
     ----------
     timestamp
-        The run's, ISO 8601: the one that is written into the new objects. Empty where
-        nothing was to be written.
+        The time that is written into the new objects, ISO 8601. Empty if nothing was to be
+        written.
     stages
-        Busy seconds of reading, inference and writing; of several devices their mean.
+        Seconds that reading, inference and writing were busy. Inference on several devices counts
+        with their mean.
     previews
         Pictures, relative to the output folder.
     warnings
-        What went wrong beside the series, such as a picture that could not be written.
+        What went wrong besides the series, such as a picture that could not be written.
     """
 
     environment: dict[str, str]
@@ -89,7 +90,7 @@ class Report:
 
     @property
     def bottleneck(self) -> str:
-        """The stage that was busy for longest; of a run that had work."""
+        """The stage that was busy the longest. The run must have had work."""
         return max(self.stages, key=lambda stage: self.stages[stage])
 
     def to_json(self) -> str:

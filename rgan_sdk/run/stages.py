@@ -1,12 +1,13 @@
-"""Read | infer | write, each at work while the others are, over all series of a run.
+"""Read, infer and write at the same time, over all series of a run.
 
-One thread reads batches into a ring of buffers, one for each engine computes, one writes; reading
-and writing have helpers in the native core. Queues are bounded, so that the slowest stage sets the
-pace and memory does not grow with the number of series. A batch may hold slices of several series:
-a series of three slices does not leave a GPU idle. Engines take batches from the same queue.
+One thread reads batches into a ring of buffers, one thread per engine computes, and one thread
+writes. Reading and writing have further threads in the native core. The queues in between are
+bounded, so the slowest stage sets the pace and memory does not grow with the number of series.
+All engines take batches from the same queue. A batch may hold slices of several series, so that
+series of three slices do not leave a GPU idle.
 
-A series that goes wrong at any stage is marked, its remaining slices pass through without work,
-and the next one goes on.
+A series that goes wrong at any stage is marked. Its remaining slices pass through without work,
+and the run continues with the next series.
 """
 
 from __future__ import annotations
@@ -33,15 +34,15 @@ from rgan_sdk.dicom.write.derived import Derivation
 from rgan_sdk.dicom.write.series_writer import SeriesWriter
 from rgan_sdk.harmonizer import Harmonizer
 
-RING = 3  # one read into, one written from, one in between; and one computed on by each engine
-PROGRESS = 16  # batches that may be through before their series are put into place
+RING = 3  # buffers: one to read into, one to write from, one in between; one more per engine
+PASSED = 16  # batches that may wait until their series are put into place
 POLL_SECONDS = 0.1
 
 Item = TypeVar("Item")
 
 
 class StageClock:
-    """Sums the busy seconds of each stage."""
+    """Adds up how many seconds each stage was busy."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -49,7 +50,7 @@ class StageClock:
 
     @contextmanager
     def measure(self, stage: str) -> Iterator[None]:
-        """Add the time inside the block to a stage."""
+        """Add the duration of the block to a stage."""
         start = time.perf_counter()
         try:
             yield
@@ -65,13 +66,13 @@ class SeriesJob:
     Attributes
     ----------
     folder
-        Where its files are written; it is there already.
+        Where its files are written; it exists already.
     error
-        The first thing that went wrong; None as long as nothing did.
+        The first error of the series; None while there is none.
     left
-        Slices that have not passed the last stage.
+        How many slices have not passed the last stage yet.
     clips
-        Pixels that could not be stored as computed.
+        How many pixels could not be stored as computed.
     middle
         ``[H, W]`` HU of its middle slice, before and after; None unless pictures are wanted.
     """
@@ -90,25 +91,33 @@ class SeriesJob:
 
     @property
     def middle_file(self) -> SliceFile:
-        """The slice that a picture shows."""
+        """The slice that the series' picture shows."""
         return self.series.slices[len(self.series.slices) // 2]
 
     def fail(self, error: Exception) -> None:
-        """Mark the series; what went wrong first stays."""
+        """Mark the series as failed; the first error stays."""
         self.error = self.error or error
 
 
 @dataclass(frozen=True)
 class Slot:
-    """A slice in a batch."""
+    """The place of one slice in a batch."""
 
     job: SeriesJob
     file: SliceFile
 
 
 @dataclass(frozen=True)
-class Progress:
-    """What the last stage has done: slices written, and series that are through."""
+class WrittenBatch:
+    """A batch that has passed the last stage.
+
+    Attributes
+    ----------
+    slices
+        How many it held.
+    finished
+        The series whose last slice was among them.
+    """
 
     slices: int
     finished: tuple[SeriesJob, ...]
@@ -128,11 +137,11 @@ class Stages:
     Parameters
     ----------
     harmonizers
-        Of the same model and batch size, each on a device of its own.
+        The same model with the same batch size, each on a device of its own.
     threads
-        Of the native core: half of them read, half write, at least one each.
+        Threads of the native core: half of them read and half of them write, at least one each.
     durable
-        Whether files are on the disk before their series counts as through.
+        Whether all files of a series must be on the disk before it counts as finished.
     pictures
         Whether to keep the middle slice of each series, before and after.
     """
@@ -149,31 +158,31 @@ class Stages:
         self._harmonizers, self._clock = harmonizers, clock
         self._durable, self._pictures = durable, pictures
         self._batch_size = harmonizers[0].batch_size
-        # Both are at work at the same time; all cores for each would only crowd the caches.
+        # Both work at the same time: with all cores for each they would compete for the caches.
         half = max(1, threads // 2)
         self._reader, self._writers = BatchReader(half), _core.ThreadPool(half)
-        # Last in, first out: the buffer that is most likely still in the processor's cache.
+        # Last in, first out: that buffer is the most likely to be in the processor's cache.
         self._free: queue.Queue[NDArray[np.float32]] = queue.LifoQueue()
         for _ in range(RING + len(harmonizers)):
             self._free.put(np.empty(0, np.float32))
         self._read: queue.Queue[_Batch | None] = queue.Queue(1)
         self._computed: queue.Queue[_Batch | None] = queue.Queue(1)
-        self._progress: queue.Queue[Progress | None] = queue.Queue(PROGRESS)
+        self._passed: queue.Queue[WrittenBatch | None] = queue.Queue(PASSED)
         self._stopping = threading.Event()
         self._broken: BaseException | None = None
 
-    def run(self, jobs: Iterable[SeriesJob]) -> Generator[Progress, None, None]:
+    def run(self, jobs: Iterable[SeriesJob]) -> Generator[WrittenBatch, None, None]:
         """Take series through all stages.
 
         Parameters
         ----------
         jobs
-            Asked for one by one, in the reading thread.
+            Taken one by one, in the reading thread.
 
         Yields
         ------
-        Progress
-            In the calling thread; each job is in exactly one.
+        WrittenBatch
+            In the calling thread. Each job is in exactly one of them.
         """
         work = [
             ("read", partial(self._read_all, jobs)),
@@ -187,8 +196,8 @@ class Stages:
         try:
             for thread in threads:
                 thread.start()
-            while (progress := self._take(self._progress)) is not None:
-                yield progress
+            while (batch := self._take(self._passed)) is not None:
+                yield batch
         finally:
             self._stopping.set()
             _join(threads)
@@ -197,7 +206,7 @@ class Stages:
             raise self._broken
 
     def _guard(self, work: Callable[[], None]) -> None:
-        """Let no thread end unheard while the others wait for it."""
+        """Run a thread's work; if it fails, stop the others, which would wait for ever."""
         try:
             work()
         except BaseException as error:
@@ -216,7 +225,7 @@ class Stages:
     def _read_batch(self, slots: list[Slot], buffer: NDArray[np.float32]) -> _Batch:
         try:
             return self._read_slices(slots, buffer)
-        except Exception as error:  # it may be one file's fault
+        except Exception as error:  # one file may be the cause
             for slot in slots:
                 slot.job.fail(error)
             return _Batch(slots, buffer, buffer, [])
@@ -242,7 +251,7 @@ class Stages:
         self._offer(self._computed, None)
 
     def _infer(self, harmonizer: Harmonizer, batch: _Batch) -> None:
-        """Put harmonized HU in the place of the source's."""
+        """Replace the HU of a batch by harmonized HU."""
         if all(slot.job.error for slot in batch.slots):
             return
         middles = {
@@ -261,10 +270,10 @@ class Stages:
             batch.slots[index].job.middle = before, batch.hu[index].copy()
 
     def _write_all(self) -> None:
-        for _ in self._harmonizers:  # each says when it has no more
+        for _ in self._harmonizers:  # each puts a None when it has no more
             while (batch := self._take(self._computed)) is not None:
                 self._write_batch(batch)
-        self._offer(self._progress, None)
+        self._offer(self._passed, None)
 
     def _write_batch(self, batch: _Batch) -> None:
         finished = []
@@ -274,7 +283,7 @@ class Stages:
             if job.left == 0:
                 finished.append(job)
         self._free.put(batch.buffer)
-        self._offer(self._progress, Progress(len(batch.slots), tuple(finished)))
+        self._offer(self._passed, WrittenBatch(len(batch.slots), tuple(finished)))
 
     def _write(self, job: SeriesJob, batch: _Batch, indices: slice) -> None:
         if job.error is not None:
@@ -291,14 +300,14 @@ class Stages:
             job.fail(error)
 
     def _take(self, channel: queue.Queue[Item]) -> Item | None:
-        """Wait for an item; None at the end of the work, or when it is to stop."""
+        """Wait for an item. None means the end of the work, or that the run is to stop."""
         while not self._stopping.is_set():
             with suppress(queue.Empty):
                 return channel.get(timeout=POLL_SECONDS)
         return None
 
     def _offer(self, channel: queue.Queue[Item], item: Item) -> None:
-        """Wait until there is room for an item, or until it is to stop."""
+        """Wait until there is room for an item, or until the run is to stop."""
         while not self._stopping.is_set():
             with suppress(queue.Full):
                 channel.put(item, timeout=POLL_SECONDS)
@@ -306,7 +315,7 @@ class Stages:
 
 
 def _join(threads: Iterable[threading.Thread]) -> None:
-    """Wait for threads, also when interrupted again: they still write."""
+    """Wait for threads to end, even if interrupted again: they are still writing."""
     interrupt: KeyboardInterrupt | None = None
     for thread in threads:
         while thread.is_alive():
@@ -336,7 +345,7 @@ def _matrix(slot: Slot) -> tuple[int, int]:
 
 
 def _by_job(slots: Sequence[Slot]) -> Iterator[tuple[SeriesJob, slice]]:
-    """Yield the jobs of a batch, and which of its slices are theirs."""
+    """Yield each job of a batch with the part of the batch that belongs to it."""
     start = 0
     for _, group in groupby(slots, key=lambda slot: id(slot.job)):
         count = len(list(group))

@@ -244,7 +244,8 @@ def test_a_resumed_run_takes_the_batch_size_that_it_began_with(tmp_path, source,
     new_series(out)[0].rename(tmp_path / "taken away")
     with small(model, 4, 8) as harmonizer:  # less is free now
         again = harmonize_directory(source, out, harmonizer)
-        assert harmonizer.batch_size == 8
+        assert again.engine["batch_size"] == 8
+        assert harmonizer.batch_size == harmonizer.fitting_batch_size == 4  # it is the caller's
     assert again.summary["series"] == {"done": 4, "skipped": 0, "failed": 0}
     with pytest.raises(OutputError, match="another configuration"):
         harmonize_directory(source, out, Harmonizer(SmallMemoryEngine(small(model, 1, 1).model), 2))

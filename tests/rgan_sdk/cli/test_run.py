@@ -405,16 +405,16 @@ def test_file_names_reach_neither_markup_nor_terminal(run, source):
 
 
 def test_a_second_run_on_the_same_output_is_refused(run, source, monkeypatch, model, tmp_path):
-    from rgan_sdk.run import directory as pipeline
+    from rgan_sdk.run import directory
 
-    plan = pipeline.make_plan
+    plan = directory.make_plan
     others = []
 
     def meanwhile(*arguments, **options):
         others.append(harmonize("run", source, tmp_path / "out", "--model", model))
         return plan(*arguments, **options)
 
-    monkeypatch.setattr(pipeline, "make_plan", meanwhile)
+    monkeypatch.setattr(directory, "make_plan", meanwhile)
     result, _, out = run(source)
     assert result.exit_code == 0
     assert others[0].exit_code == 75
@@ -423,17 +423,17 @@ def test_a_second_run_on_the_same_output_is_refused(run, source, monkeypatch, mo
 
 
 def test_a_source_that_changes_during_the_run_fails_its_series(run, source, monkeypatch):
-    from rgan_sdk.run import directory as pipeline
+    from rgan_sdk.run import directory
 
     write_sample_series(source.parent / "other", "B40f", slices=1, size=64, seed=5)
-    plan = pipeline.make_plan
+    plan = directory.make_plan
 
     def then_change(*arguments, **options):
         made = plan(*arguments, **options)
         shutil.copy(source.parent / "other" / "slice-001.dcm", source / "a" / "slice-001.dcm")
         return made
 
-    monkeypatch.setattr(pipeline, "make_plan", then_change)
+    monkeypatch.setattr(directory, "make_plan", then_change)
     result, report, out = run(source)
     assert result.exit_code == 3
     assert "changed" in report["series"][0]["reason"]

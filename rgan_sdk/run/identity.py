@@ -1,0 +1,189 @@
+"""What all series of one output folder have in common, so that a run can be continued."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from typing import Any, Final, Self
+
+import rgan_sdk
+from rgan_sdk.errors import ConfigurationError
+from rgan_sdk.harmonizer import Harmonizer
+from rgan_sdk.run.options import RunOptions
+
+SOFTWARE: Final = f"rgan-sdk {rgan_sdk.__version__}"
+MAX_BATCH: Final = 9999
+ANY_BATCH: Final = "any"
+
+
+@dataclass(frozen=True)
+class Configuration:
+    """What changes pixels besides the model: never the number of workers, never a path.
+
+    Attributes
+    ----------
+    batch
+        Slices per inference, or ``any`` where it makes no difference to a slice's bits.
+    engine, precision
+        As the engine names them.
+    """
+
+    batch: int | str
+    engine: str
+    precision: str
+
+    @classmethod
+    def of(cls, harmonizer: Harmonizer) -> Self:
+        """Return the configuration that a harmonizer works in."""
+        engine = harmonizer.engine
+        batch = ANY_BATCH if engine.batch_invariant else harmonizer.batch_size
+        return cls(batch, engine.name, engine.precision)
+
+    @classmethod
+    def from_json(cls, text: str) -> Self | None:
+        """Read what ``to_json`` wrote; None for any other text."""
+        try:
+            return cls(**json.loads(text))
+        except (ValueError, TypeError):
+            return None
+
+    def to_json(self) -> str:
+        """Return canonical JSON, which enters the UIDs of all new objects."""
+        return json.dumps(asdict(self), sort_keys=True, separators=(",", ":"))
+
+
+@dataclass(frozen=True)
+class RunIdentity:
+    """The identity of a run, as its journal keeps it.
+
+    Attributes
+    ----------
+    model
+        SHA-256 of the model.
+    configuration
+        What else changes pixels or headers, as JSON; see ``Configuration``.
+    software
+        Name and version.
+    options
+        Which series are taken: ``any_kernel`` and ``shard``.
+    """
+
+    model: str
+    configuration: str
+    software: str
+    options: dict[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, harmonizer: Harmonizer, options: RunOptions) -> Self:
+        """Return the identity of a run with this harmonizer and these options."""
+        shard = str(options.shard) if options.shard else None
+        chosen = {"any_kernel": options.any_kernel, "shard": shard}
+        configuration = Configuration.of(harmonizer).to_json()
+        return cls(harmonizer.model.sha256, configuration, SOFTWARE, chosen)
+
+    def differences(self, other: RunIdentity) -> list[str]:
+        """Return the names of what differs."""
+        mine, theirs = asdict(self), asdict(other)
+        return [name for name in mine if mine[name] != theirs[name]]
+
+
+def settle_batch_size(
+    harmonizers: Sequence[Harmonizer], earlier: RunIdentity | None
+) -> tuple[Harmonizer, ...]:
+    """Decide the batch size of a run, once and for all its devices.
+
+    The run continues with the batch size of an earlier run on the same folder. A new run takes the
+    smallest of those that the harmonizers chose. A batch size that the caller asked for stays.
+
+    Returns
+    -------
+    tuple of Harmonizer
+        On the same engines, with the run's batch size. The caller's harmonizers do not change.
+    """
+    sizes = [each.batch_size for each in harmonizers]
+    if all(each.is_automatic for each in harmonizers):
+        batch = _earlier_batch(harmonizers[0], earlier) or min(sizes)
+        sizes = [batch] * len(sizes)
+    return tuple(each.with_batch_size(size) for each, size in zip(harmonizers, sizes, strict=True))
+
+
+def check_alike(harmonizers: Sequence[Harmonizer]) -> None:
+    """Refuse harmonizers that would not give the same pixels.
+
+    Raises
+    ------
+    ConfigurationError
+        If model, engine, batch size or kind of device differ, or two share an engine.
+    """
+    kinds = {
+        (each.model.sha256, Configuration.of(each), each.batch_size, each.engine.hardware)
+        for each in harmonizers
+    }
+    if len(kinds) > 1:
+        raise ConfigurationError(
+            "several devices must give the same pixels: the same model, engine and batch size, and "
+            "one kind of device"
+        )
+    if len({id(each.engine) for each in harmonizers}) < len(harmonizers):
+        raise ConfigurationError("each device needs a harmonizer of its own")
+
+
+def run_timestamp() -> datetime:
+    """Return the time to write into new objects; ``SOURCE_DATE_EPOCH`` fixes it.
+
+    Raises
+    ------
+    ConfigurationError
+        If ``SOURCE_DATE_EPOCH`` is not a number of seconds.
+    """
+    fixed = os.environ.get("SOURCE_DATE_EPOCH")
+    if fixed is None:
+        return datetime.now(UTC).replace(microsecond=0)
+    try:
+        return datetime.fromtimestamp(int(fixed), UTC)
+    except (ValueError, OverflowError, OSError) as exc:
+        raise ConfigurationError(
+            f"SOURCE_DATE_EPOCH={fixed!r} is not a number of seconds since 1970"
+        ) from exc
+
+
+def describe_model(harmonizer: Harmonizer) -> dict[str, Any]:
+    """Return what a report says of the model."""
+    model = harmonizer.model
+    return {
+        "name": model.card.name,
+        "version": model.card.version,
+        "sha256": model.sha256,
+        "source_kernels": list(model.card.source_kernels),
+        "target_kernel": model.card.target_kernel,
+    }
+
+
+def describe_engine(harmonizers: Sequence[Harmonizer]) -> dict[str, Any]:
+    """Return what a report says of the engine, and of all devices that it runs on."""
+    first = harmonizers[0]
+    engine = first.engine
+    return {
+        "name": engine.name,
+        "version": engine.version,
+        "device": ",".join(each.engine.device for each in harmonizers),
+        "hardware": engine.hardware,
+        "precision": engine.precision,
+        "deviation_hu": asdict(engine.deviation) if engine.deviation else None,
+        "passed_over": list(engine.passed_over),
+        "batch_size": first.batch_size,
+        "configuration": Configuration.of(first).to_json(),
+    }
+
+
+def _earlier_batch(harmonizer: Harmonizer, earlier: RunIdentity | None) -> int | None:
+    """Return the batch size to continue with; None unless only the batch size may differ."""
+    made = Configuration.from_json(earlier.configuration) if earlier else None
+    if made is None or type(made.batch) is not int or not 1 <= made.batch <= MAX_BATCH:
+        return None
+    now = Configuration.of(harmonizer)
+    is_same = (made.engine, made.precision) == (now.engine, now.precision)
+    return made.batch if is_same else None

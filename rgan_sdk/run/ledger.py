@@ -1,0 +1,122 @@
+"""Keep the outcome of every series and every file of a run."""
+
+from __future__ import annotations
+
+import platform
+import stat
+from pathlib import Path
+from typing import Any
+
+import rgan_sdk
+from rgan_sdk.dicom.geometry import geometry_notes
+from rgan_sdk.dicom.inventory import Inventory
+from rgan_sdk.dicom.series import Series, SliceFile
+from rgan_sdk.dicom.stamp import checksum
+from rgan_sdk.errors import DicomError
+from rgan_sdk.files import file_sha256
+from rgan_sdk.run.planning import Plan
+from rgan_sdk.run.report import FileEntry, Report, SeriesEntry, Status
+
+
+class Ledger:
+    """The outcomes of a plan, one for each series and each file.
+
+    What the plan leaves aside is entered at once. The outcome of a chosen series is recorded when
+    it is known.
+
+    Parameters
+    ----------
+    checksums
+        Whether to report the SHA-256 of each file.
+
+    Attributes
+    ----------
+    report
+        What was recorded so far.
+    """
+
+    def __init__(self, plan: Plan, *, checksums: bool = False) -> None:
+        self._source, self._checksums = plan.source, checksums
+        self.report = Report(environment=_environment())
+        self._record_unusable(plan.inventory)
+        for series, reason in plan.skipped:
+            self.record(series, "skipped", reason)
+
+    def record(
+        self, series: Series, status: Status, reason: str = "", **outcome: Any
+    ) -> SeriesEntry:
+        """Record a series, and each of its files with the same status and reason.
+
+        Parameters
+        ----------
+        outcome
+            Further fields of ``SeriesEntry``, such as ``clips`` and ``output``.
+        """
+        entry = SeriesEntry(
+            series_instance_uid=series.series_instance_uid,
+            group=series.group,
+            convolution_kernel=series.convolution_kernel,
+            slices=len(series.slices),
+            status=status,
+            reason=reason,
+            notes=geometry_notes(series),
+            **outcome,
+        )
+        self.report.series.append(entry)
+        for file in series.slices:
+            sha256 = _slice_sha256(file) if self._checksums else None
+            self._record_file(file.path, status, reason, sha256)
+        return entry
+
+    def _record_unusable(self, inventory: Inventory) -> None:
+        """Record what the search has skipped or failed already."""
+        for failed in inventory.failed:
+            entry = SeriesEntry(
+                series_instance_uid=failed.series_instance_uid,
+                group=0,
+                convolution_kernel=None,
+                slices=len(failed.outcomes),
+                status="failed",
+                reason=failed.reason,
+            )
+            self.report.series.append(entry)
+        outcomes = [*inventory.outcomes, *(o for one in inventory.failed for o in one.outcomes)]
+        for outcome in outcomes:
+            sha256 = _other_sha256(outcome.path) if self._checksums else None
+            self._record_file(outcome.path, outcome.status, outcome.reason, sha256)
+
+    def _record_file(self, path: Path, status: Status, reason: str, sha256: str | None) -> None:
+        relative = path.relative_to(self._source).as_posix()
+        self.report.files.append(FileEntry(relative, status, reason, sha256))
+
+
+def report_plan(plan: Plan, *, checksums: bool = False) -> Report:
+    """Report a plan as it is, with the chosen series as ``planned``."""
+    ledger = Ledger(plan, checksums=checksums)
+    for series in plan.chosen:
+        ledger.record(series, "planned")
+    return ledger.report
+
+
+def _slice_sha256(file: SliceFile) -> str | None:
+    """Hash a slice; None if it is not the file any more that was found."""
+    try:
+        return checksum(file.path, file.stamp)
+    except DicomError:
+        return None
+
+
+def _other_sha256(path: Path) -> str | None:
+    """Hash any other file; None for what is not a readable regular file."""
+    try:
+        return file_sha256(path) if stat.S_ISREG(path.lstat().st_mode) else None
+    except OSError:
+        return None
+
+
+def _environment() -> dict[str, str]:
+    return {
+        "rgan-sdk": rgan_sdk.__version__,
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+    }

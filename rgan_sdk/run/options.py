@@ -1,0 +1,82 @@
+"""What the user of a run can choose, in Python as on the command line."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+from rgan_sdk.errors import ConfigurationError
+
+
+@dataclass(frozen=True)
+class Shard:
+    """One of several parts of the input, for one of several machines.
+
+    Series are dealt out whole, always in the same way.
+
+    Attributes
+    ----------
+    number, count
+        The first of four is 1 of 4.
+
+    Raises
+    ------
+    ConfigurationError
+        If there is no such part.
+    """
+
+    number: int
+    count: int
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.number <= self.count:
+            raise ConfigurationError(f"shard {self}: the number must be from 1 to {self.count}")
+
+    def __str__(self) -> str:
+        return f"{self.number}/{self.count}"
+
+    def holds(self, series_instance_uid: str) -> bool:
+        """Return whether a series belongs to this part."""
+        digest = hashlib.sha256(series_instance_uid.encode()).digest()
+        return int.from_bytes(digest[:8], "big") % self.count == self.number - 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunOptions:
+    """The options of ``harmonize_directory`` and ``rgan-harmonize run``.
+
+    Attributes
+    ----------
+    any_kernel
+        Also take series whose convolution kernel the model's card does not name.
+    shard
+        Take only this part of the series. Each part needs an output folder of its own.
+    resume
+        Continue the run that the output folder holds. False refuses a folder that is not empty.
+    workers
+        Threads that read and write; None takes one per core.
+    durable
+        Make sure that a series is on the disk, and not only in the system's memory, before it
+        appears. It then survives a power cut, but the run is slower.
+    preview
+        Also write a before/after picture of each series to ``previews/``, and a contact sheet.
+    checksums
+        Report the SHA-256 of each input file. All files are read once more for it.
+
+    Raises
+    ------
+    ConfigurationError
+        If a value makes no sense.
+    """
+
+    any_kernel: bool = False
+    shard: Shard | None = None
+    resume: bool = True
+    workers: int | None = None
+    durable: bool = True
+    preview: bool = False
+    checksums: bool = False
+
+    def __post_init__(self) -> None:
+        if self.workers is not None and self.workers < 1:
+            raise ConfigurationError(f"workers = {self.workers} must be at least 1")

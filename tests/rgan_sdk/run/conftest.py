@@ -1,0 +1,57 @@
+"""A folder with one series that the model takes, one of another kernel, and other files."""
+
+import pytest
+from support.models import make_card, write_model
+
+from rgan_sdk.dicom.synthetic.sample import write_sample_series
+from rgan_sdk.engines.identity import IdentityEngine
+from rgan_sdk.harmonizer import Harmonizer
+from rgan_sdk.model import HarmonizationModel
+
+
+@pytest.fixture(autouse=True)
+def fixed_time(monkeypatch):
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "1700000000")
+
+
+@pytest.fixture
+def source(tmp_path):
+    folder = tmp_path / "in"
+    write_sample_series(folder / "taken", "B40f", slices=3, size=64, seed=1)
+    write_sample_series(folder / "other", "H30s", slices=2, size=64, seed=2)
+    (folder / "notes.txt").write_text("no DICOM")
+    return folder
+
+
+@pytest.fixture
+def card():
+    return make_card()
+
+
+@pytest.fixture
+def model(tmp_path):
+    return HarmonizationModel.open(write_model(tmp_path / "m.onnx"))
+
+
+class BatchBoundEngine(IdentityEngine):
+    """An engine whose bits depend on the batch, on a device of any name."""
+
+    batch_invariant = False
+
+    def __init__(self, model, device="cpu", size=4):
+        super().__init__(model, "cpu")
+        self.device, self.size = device, size
+
+    @property
+    def default_batch_size(self):
+        return self.size
+
+
+@pytest.fixture
+def bound(model):
+    """Return a function that makes harmonizers of which each batch size gives other bits."""
+
+    def make(size=4, device="cpu", asked=None):
+        return Harmonizer(BatchBoundEngine(model, device, size), asked)
+
+    return make

@@ -1,0 +1,121 @@
+"""A folder in, a folder out, by the Python interface. tests/rgan_sdk/cli has the command line."""
+
+import json
+
+import pytest
+from support.runs import contents, new_series
+
+from rgan_sdk.errors import ConfigurationError, OutputError
+from rgan_sdk.run.directory import harmonize_directory, plan_directory
+from rgan_sdk.run.options import RunOptions, Shard
+
+
+class Listening:
+    """An observer that remembers what it heard."""
+
+    def __init__(self):
+        self.heard = []
+
+    def on_found(self, files):
+        self.heard.append(("found", files))
+
+    def on_planned(self, series, slices):
+        self.heard.append(("planned", series, slices))
+
+    def on_written(self, slices):
+        self.heard.append(("written", slices))
+
+    def on_finished(self, entry):
+        self.heard.append(("finished", entry.status))
+
+
+def test_what_is_planned_is_done(source, tmp_path, bound):
+    planned = plan_directory(source, tmp_path / "out", bound())
+    assert not (tmp_path / "out").exists()
+    report = harmonize_directory(source, tmp_path / "out", bound())
+    assert planned.model == report.model
+    assert planned.engine == report.engine
+    assert planned.summary["series"] == {"planned": 1, "skipped": 1, "failed": 0}
+    assert report.summary["series"] == {"done": 1, "skipped": 1, "failed": 0}
+    assert [file.path for file in planned.files] == [file.path for file in report.files]
+    (folder,) = new_series(tmp_path / "out")
+    assert report.series[-1].output == folder.name
+    assert len(list(folder.iterdir())) == 3
+
+
+def test_the_observer_hears_all_of_it_in_order(source, tmp_path, bound):
+    observer = Listening()
+    harmonize_directory(source, tmp_path / "out", bound(2), observer=observer)
+    assert observer.heard == [
+        *(("found", number) for number in range(1, 7)),
+        ("planned", 1, 3),
+        ("written", 2),
+        ("written", 1),
+        ("finished", "done"),
+    ]
+
+
+def test_the_observer_hears_of_what_is_finished_already(source, tmp_path, bound):
+    harmonize_directory(source, tmp_path / "out", bound())
+    observer = Listening()
+    harmonize_directory(source, tmp_path / "out", bound(), observer=observer)
+    assert observer.heard[-3:] == [("planned", 1, 3), ("written", 3), ("finished", "done")]
+
+
+def test_a_plan_on_several_devices_names_them_all(source, tmp_path, bound):
+    report = plan_directory(
+        source, tmp_path / "out", bound(8, "cuda:0"), others=[bound(2, "cuda:1")]
+    )
+    assert report.engine["device"] == "cuda:0,cuda:1"
+    assert report.engine["batch_size"] == 2
+
+
+def test_the_callers_harmonizer_stays_as_it_was(source, tmp_path, bound):
+    one, other = bound(8), bound(2)
+    report = harmonize_directory(source, tmp_path / "out", one, others=[other])
+    assert report.engine["batch_size"] == 2
+    assert [(each.batch_size, each.fitting_batch_size) for each in (one, other)] == [(8, 8), (2, 2)]
+    assert one.engine.infer is not None  # and it is still open
+    with one:
+        assert one.is_automatic
+
+
+def test_a_plan_refuses_what_the_run_would_refuse(source, tmp_path, bound):
+    out = tmp_path / "out"
+    harmonize_directory(source, out, bound(asked=4))
+    for options, harmonizer, message in (
+        (RunOptions(any_kernel=True), bound(asked=4), "another options"),
+        (RunOptions(shard=Shard(1, 2)), bound(asked=4), "another options"),
+        (RunOptions(), bound(asked=2), "another configuration"),
+        (RunOptions(resume=False), bound(asked=4), "leave --no-resume out"),
+    ):
+        for function in (plan_directory, harmonize_directory):
+            with pytest.raises(OutputError, match=message):
+                function(source, out, harmonizer, options)
+    with pytest.raises(ConfigurationError, match="lie inside each other"):
+        plan_directory(source, source / "out", bound())
+
+
+def test_threads_and_durability_change_no_byte(source, tmp_path, bound):
+    for number, options in enumerate(
+        (RunOptions(workers=1), RunOptions(workers=3, durable=False, preview=True))
+    ):
+        harmonize_directory(source, tmp_path / str(number), bound(), options)
+    assert contents(tmp_path / "0") == contents(tmp_path / "1")
+    assert (tmp_path / "1" / "previews" / "contact-sheet.png").is_file()
+
+
+def test_the_report_is_kept_beside_the_series(source, tmp_path, bound):
+    options = RunOptions(checksums=True)
+    report = harmonize_directory(source, tmp_path / "out", bound(), options)
+    kept = json.loads((tmp_path / "out" / ".rgan" / "report.json").read_text())
+    assert kept == json.loads(report.to_json())
+    assert all(len(file["sha256"]) == 64 for file in kept["files"])
+
+
+def test_a_report_that_cannot_be_kept_is_a_warning(source, tmp_path, bound):
+    (tmp_path / "out" / ".rgan" / "report.json").mkdir(parents=True)
+    report = harmonize_directory(source, tmp_path / "out", bound())
+    assert report.summary["series"]["done"] == 1
+    (warning,) = report.warnings
+    assert "cannot write the report" in warning

@@ -1,0 +1,63 @@
+"""Which series a run takes, and why not the others."""
+
+import dataclasses
+
+import pytest
+
+from rgan_sdk.errors import ConfigurationError
+from rgan_sdk.run.observer import SilentObserver
+from rgan_sdk.run.options import RunOptions, Shard
+from rgan_sdk.run.planning import make_plan
+
+
+def kernels(series):
+    return [one.convolution_kernel for one in series]
+
+
+def test_the_card_decides(source, card):
+    plan = make_plan(source, card)
+    assert kernels(plan.chosen) == ["B40f"]
+    assert plan.slices == 3
+    ((series, reason),) = plan.skipped
+    assert series.convolution_kernel == "H30s"
+    assert "ConvolutionKernel (0018,1210) is H30s; the model takes B40f" in reason
+    assert [path.path.name for path in plan.inventory.outcomes] == ["notes.txt"]
+
+
+def test_without_a_card_or_with_any_kernel_all_are_chosen(source, card):
+    for plan in (make_plan(source), make_plan(source, card, RunOptions(any_kernel=True))):
+        assert sorted(kernels(plan.chosen)) == ["B40f", "H30s"]
+        assert plan.skipped == ()
+
+
+def test_a_series_of_another_shard_is_skipped(source):
+    parts = [make_plan(source, options=RunOptions(shard=Shard(i, 2))) for i in (1, 2)]
+    chosen = [one.series_instance_uid for plan in parts for one in plan.chosen]
+    assert len(chosen) == len(set(chosen)) == 2
+    for number, plan in enumerate(parts, start=1):
+        assert len(plan.chosen) + len(plan.skipped) == 2
+        for skipped in plan.skipped:
+            assert skipped.reason == f"belongs to another shard than {number}/2"
+
+
+def test_the_observer_hears_of_each_file(source):
+    class Counting(SilentObserver):
+        heard = ()
+
+        def on_found(self, files):
+            self.heard += (files,)
+
+    observer = Counting()
+    make_plan(source, observer=observer)
+    assert observer.heard == (1, 2, 3, 4, 5, 6)
+
+
+def test_a_plan_does_not_change(source):
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        make_plan(source).chosen = ()
+
+
+@pytest.mark.parametrize("name", ["absent", "in/notes.txt"])
+def test_what_is_no_folder_is_refused(source, name):
+    with pytest.raises(ConfigurationError, match="INPUT must be a folder"):
+        make_plan(source.parent / name)
