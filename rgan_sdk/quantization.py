@@ -109,7 +109,7 @@ def quantize(
     trial = _Trial(model, slices, candidates, on_step)
     chosen, deviation, harm = _choose(trial, candidates, limit)
     reasons = {name: f"alone in int8 p99.9 {error:.2f} HU" for name, error in harm.items()}
-    measured = ErrorBound.with_room(deviation.max, deviation.p999)
+    measured = ErrorBound.from_measured(deviation.max, deviation.p999)
     bound = ErrorBound(measured.max, min(measured.p999, LIMIT_HU))
     return QuantizedModel(
         content=_with_bound(trial.graph(chosen), model, bound).SerializeToString(),
@@ -181,7 +181,7 @@ class _Trial:
                 for number, out in zip(numbers, outputs, strict=True)
             ]
         )
-        return Deviation.of(error)
+        return Deviation.from_errors(error)
 
     def rank(self, candidates: Collection[str]) -> dict[str, float]:
         """Return the error of each layer alone in int8, p99.9 in HU."""

@@ -88,7 +88,7 @@ class _Bounded(io.BufferedReader):
 
 
 @contextmanager
-def opened_raw(path: Path) -> Iterator[io.BufferedReader]:
+def open_raw(path: Path) -> Iterator[io.BufferedReader]:
     """Open a DICOM file, its bytes as they are.
 
     The one seam where foreign exceptions of reading become errors of this project: the
@@ -124,10 +124,10 @@ def opened_raw(path: Path) -> Iterator[io.BufferedReader]:
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[BinaryIO]:
-    """Open a DICOM file as ``opened_raw`` does, a deflated one inflated."""
-    with opened_raw(path) as file:
-        yield inflated(file)
+def open_dicom(path: Path) -> Iterator[BinaryIO]:
+    """Open a DICOM file as ``open_raw`` does, a deflated one inflated."""
+    with open_raw(path) as file:
+        yield inflate(file)
 
 
 def _require_dicom(file: BinaryIO) -> None:
@@ -153,7 +153,7 @@ def _is_headerless(head: bytes, size: int) -> bool:
     return vr.decode("latin-1") in set(VR) or implicit_length <= size - 8
 
 
-def inflated(file: BinaryIO) -> BinaryIO:
+def inflate(file: BinaryIO) -> BinaryIO:
     """Return a DICOM file for pydicom; a deflated one is inflated within bounds."""
     start = 132 if file.read(132)[128:] == b"DICM" else 0
     file.seek(start)

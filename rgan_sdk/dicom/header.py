@@ -19,7 +19,7 @@ from pydicom.uid import (
 )
 
 from rgan_sdk.dicom import values
-from rgan_sdk.dicom.discovery import inflated, opened, opened_raw
+from rgan_sdk.dicom.discovery import inflate, open_dicom, open_raw
 from rgan_sdk.dicom.read import pixels
 from rgan_sdk.dicom.read.pixels import PixelFormat, Rescale
 from rgan_sdk.dicom.stamp import Stamp
@@ -106,18 +106,18 @@ def read_header(path: Path) -> SliceHeader:
     InvalidSeriesError
         If the slice lacks what is needed to process it, or contradicts itself.
     """
-    with opened_raw(path) as raw:
-        file = inflated(raw)
+    with open_raw(path) as raw:
+        file = inflate(raw)
         dataset = dcmread(file, stop_before_pixels=True, force=True, specific_tags=_KEYWORDS)
         require_eligible(dataset)
         _require_pixel_data(dataset, file)
-        return _header(dataset, path, Stamp.of(os.fstat(raw.fileno())))
+        return _header(dataset, path, Stamp.from_stat(os.fstat(raw.fileno())))
 
 
-def series_of(path: Path) -> str | None:
+def read_series_uid(path: Path) -> str | None:
     """Return the SeriesInstanceUID of a file that cannot be read otherwise, or None."""
     try:
-        with opened(path) as file:
+        with open_dicom(path) as file:
             dataset = read_partial(
                 file,
                 stop_when=lambda tag, vr, length: tag > 0x0020000E,
@@ -144,7 +144,7 @@ def require_eligible(dataset: Dataset) -> None:
         raise IneligibleError(f"{uid.name if known else 'unknown SOP class'}, not CT")
     modality = values.text(dataset, "Modality")
     if modality and modality != "CT":
-        raise IneligibleError(f"Modality {values.shown(modality)}, not CT")
+        raise IneligibleError(f"Modality {values.redact(modality)}, not CT")
     for term in values.texts(dataset, "ImageType")[2:]:
         if term in NOT_SLICES:
             raise IneligibleError(NOT_SLICES[term])
@@ -153,7 +153,7 @@ def require_eligible(dataset: Dataset) -> None:
             raise IneligibleError(reason)
     photometric = values.text(dataset, "PhotometricInterpretation")
     if photometric and not photometric.startswith("MONOCHROME"):
-        raise IneligibleError(f"PhotometricInterpretation {values.shown(photometric)}, not HU")
+        raise IneligibleError(f"PhotometricInterpretation {values.redact(photometric)}, not HU")
 
 
 def _has_own_code(dataset: Dataset, code: str) -> bool:
@@ -173,7 +173,7 @@ def _require_pixel_data(dataset: Dataset, file: BinaryIO) -> None:
     pixels.require_decoder(syntax)
     if syntax.is_compressed:
         return
-    needed = PixelFormat.of(dataset).nbytes
+    needed = PixelFormat.from_dataset(dataset).nbytes
     declared = int.from_bytes(head[-4:], "little" if little else "big")
     start = file.tell()
     left = file.seek(0, os.SEEK_END) - start
@@ -185,8 +185,8 @@ def _require_pixel_data(dataset: Dataset, file: BinaryIO) -> None:
 
 
 def _header(dataset: Dataset, path: Path, stamp: Stamp) -> SliceHeader:
-    pixel_format = PixelFormat.of(dataset)
-    Rescale.of(dataset)
+    pixel_format = PixelFormat.from_dataset(dataset)
+    Rescale.from_dataset(dataset)
     pixels.padding_range(dataset, pixel_format)
     spacing = values.numbers(dataset, "PixelSpacing", 2)
     if min(spacing) <= 0:

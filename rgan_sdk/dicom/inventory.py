@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from rgan_sdk.dicom.discovery import walk
-from rgan_sdk.dicom.header import SliceHeader, series_of
+from rgan_sdk.dicom.header import SliceHeader, read_series_uid
 from rgan_sdk.dicom.read.scanner import scan_headers
 from rgan_sdk.dicom.series import Series, SliceFile, group_slices, slice_normal
 from rgan_sdk.dicom.stamp import checksum
@@ -107,7 +107,7 @@ class _Search:
                 self._outcomes.append(FileOutcome(path, "skipped", str(found)))
             case DicomError():
                 outcome = FileOutcome(path, "failed", str(found))
-                series = series_of(path)
+                series = read_series_uid(path)
                 (self._outcomes if series is None else self._faults[series]).append(outcome)
             case OSError():
                 reason = f"cannot be read: {found.strerror}"

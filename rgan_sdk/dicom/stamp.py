@@ -30,7 +30,7 @@ class Stamp(NamedTuple):
     inode: int
 
     @classmethod
-    def of(cls, status: os.stat_result) -> Stamp:
+    def from_stat(cls, status: os.stat_result) -> Stamp:
         """Return the stamp of an open file."""
         return cls(status.st_size, status.st_mtime_ns, status.st_ino)
 
@@ -47,7 +47,7 @@ def checksum(path: Path, stamp: Stamp) -> str:
     """
     try:
         with path.open("rb") as file:
-            if Stamp.of(os.fstat(file.fileno())) != stamp:
+            if Stamp.from_stat(os.fstat(file.fileno())) != stamp:
                 raise InvalidSeriesError(f"{path.name}: {CHANGED}")
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:

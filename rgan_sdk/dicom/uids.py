@@ -29,7 +29,7 @@ def hashed_uid(*parts: str) -> str:
     return f"2.25.{uuid.UUID(bytes=digest[:16], version=5).int}"
 
 
-def code(value: str, scheme: str, meaning: str) -> Dataset:
+def code_item(value: str, scheme: str, meaning: str) -> Dataset:
     """Return an item of a code sequence (PS3.3 8.8)."""
     item = Dataset()
     item.CodeValue = value

@@ -13,7 +13,7 @@ from pydicom.multival import MultiValue
 
 from rgan_sdk.errors import InvalidSeriesError
 
-UID = re.compile(r"\d+(\.\d+)+")
+UID_PATTERN = re.compile(r"\d+(\.\d+)+")
 _TERMS = frozenset(
     (
         *(
@@ -90,11 +90,11 @@ def uid(dataset: Dataset, keyword: str) -> str:
     found = texts(dataset, keyword)
     if not found:
         raise InvalidSeriesError(f"{keyword} is missing")
-    if len(found) > 1 or len(found[0]) > 64 or not UID.fullmatch(found[0]):
+    if len(found) > 1 or len(found[0]) > 64 or not UID_PATTERN.fullmatch(found[0]):
         raise InvalidSeriesError(f"{keyword} is not a valid UID")
     return found[0]
 
 
-def shown(value: str) -> str:
+def redact(value: str) -> str:
     """Return a defined term for use in a message, or a stand-in for anything else."""
     return value if value in _TERMS else "(not a defined term)"

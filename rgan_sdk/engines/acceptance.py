@@ -72,11 +72,11 @@ def accept(engine: Engine) -> Deviation | None:
     if is_reference(engine):
         return None
     deviation = _deviation(engine)
-    check(engine, deviation)
+    check_deviation(engine, deviation)
     return deviation
 
 
-def check(engine: Engine, deviation: Deviation) -> None:
+def check_deviation(engine: Engine, deviation: Deviation) -> None:
     """Compare a deviation with the bound.
 
     Raises
@@ -158,7 +158,7 @@ def measure(engine: Engine, slices: int = SLICES) -> Deviation:
             np.abs(engine.infer(part) - expected_part).ravel(),
         ]
     )
-    return Deviation.of(error)
+    return Deviation.from_errors(error)
 
 
 def self_test_slices(model: HarmonizationModel, count: int) -> Iterator[NDArray[np.float32]]:

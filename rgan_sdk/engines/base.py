@@ -29,7 +29,7 @@ class Deviation:
     mean: float
 
     @classmethod
-    def of(cls, error: NDArray[Any]) -> Deviation:
+    def from_errors(cls, error: NDArray[Any]) -> Deviation:
         """Return the figures of absolute differences, in HU, of any shape."""
         return cls(float(error.max()), float(np.percentile(error, 99.9)), float(error.mean()))
 
@@ -205,7 +205,7 @@ def _of_processor(field: str) -> str:
     return next(found, "")
 
 
-def threads() -> int:
+def thread_count() -> int:
     """Return how many threads to compute with on the CPU: more than cores only fight for them."""
     chosen = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0]
     return int(chosen) if chosen.isdecimal() and int(chosen) else len(os.sched_getaffinity(0))

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rgan_sdk.engines import cuda
-from rgan_sdk.engines.base import Engine, processor_name, threads
+from rgan_sdk.engines.base import Engine, processor_name, thread_count
 from rgan_sdk.engines.memory import slices_that_fit
 from rgan_sdk.errors import DeviceMemoryError, EngineUnavailableError, InferenceError
 from rgan_sdk.model import INPUT_NAME, OUTPUT_NAME, HarmonizationModel
@@ -131,7 +131,7 @@ class OnnxRuntimeEngine(Engine):
         options.graph_optimization_level = self._ort.GraphOptimizationLevel.ORT_ENABLE_ALL
         if self._gpu is None:
             providers: list[Any] = ["CPUExecutionProvider"]
-            options.intra_op_num_threads = threads()
+            options.intra_op_num_threads = thread_count()
         else:
             providers = [("CUDAExecutionProvider", self._cuda_settings(self._gpu.index))]
             self._ort.preload_dlls()

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from rgan_sdk.engines.base import Engine, threads
+from rgan_sdk.engines.base import Engine, thread_count
 from rgan_sdk.errors import EngineUnavailableError, InferenceError
 from rgan_sdk.model import HarmonizationModel
 
@@ -133,7 +133,7 @@ class OpenVINOEngine(Engine):
         settings = {
             "INFERENCE_PRECISION_HINT": "f32",
             "PERFORMANCE_HINT": "LATENCY",
-            "INFERENCE_NUM_THREADS": threads(),
+            "INFERENCE_NUM_THREADS": thread_count(),
         }
         return self._core.compile_model(graph, "CPU", settings)
 

@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rgan_sdk import _core
-from rgan_sdk.dicom.read.pydicom_reader import SourceSlice, read_cells, read_slice
+from rgan_sdk.dicom.read.pydicom_reader import PydicomSlice, read_cells, read_slice
 from rgan_sdk.dicom.series import SliceFile
 from rgan_sdk.errors import DicomError
 
-Source = _core.SourceSlice | SourceSlice | Exception
+ReadResult = _core.SourceSlice | PydicomSlice | Exception
 """What a derived object needs of a slice, read natively or by pydicom; or why it can't be read."""
 
 
@@ -36,7 +36,7 @@ class BatchReader:
         """End the threads."""
         self._decoders.shutdown()
 
-    def read(self, files: Sequence[SliceFile], hu: NDArray[np.float32]) -> list[Source]:
+    def read(self, files: Sequence[SliceFile], hu: NDArray[np.float32]) -> list[ReadResult]:
         """Read slices of one matrix size.
 
         Parameters
@@ -62,8 +62,8 @@ class BatchReader:
         natives: Sequence[_core.SourceSlice],
         hu: NDArray[np.float32],
         encoded: Sequence[int],
-    ) -> dict[int, Source]:
-        futures: dict[int, Future[Source]] = {}
+    ) -> dict[int, ReadResult]:
+        futures: dict[int, Future[ReadResult]] = {}
         try:
             for index in encoded:
                 futures[index] = self._decoders.submit(
@@ -74,7 +74,7 @@ class BatchReader:
         return {index: future.result() for index, future in futures.items()}
 
 
-def _decode(file: SliceFile, native: _core.SourceSlice, hu: NDArray[np.float32]) -> Source:
+def _decode(file: SliceFile, native: _core.SourceSlice, hu: NDArray[np.float32]) -> ReadResult:
     try:
         native.complete(read_cells(file.path, file.stamp), hu)
         return native if native.problem is None else _read_by_pydicom(file, hu)
@@ -82,7 +82,7 @@ def _decode(file: SliceFile, native: _core.SourceSlice, hu: NDArray[np.float32])
         return error
 
 
-def _read_by_pydicom(file: SliceFile, hu: NDArray[np.float32]) -> SourceSlice | DicomError:
+def _read_by_pydicom(file: SliceFile, hu: NDArray[np.float32]) -> PydicomSlice | DicomError:
     try:
         source = read_slice(file.path, file.stamp)
     except DicomError as error:

@@ -53,7 +53,7 @@ class PixelFormat:
             )
 
     @classmethod
-    def of(cls, dataset: Dataset) -> PixelFormat:
+    def from_dataset(cls, dataset: Dataset) -> PixelFormat:
         """Return the pixel format of a data set, or raise InvalidSeriesError."""
         for keyword in ("SamplesPerPixel", "NumberOfFrames"):
             if dataset.get(keyword) is not None and values.integer(dataset, keyword) != 1:
@@ -115,11 +115,11 @@ class Rescale:
             )
 
     @classmethod
-    def of(cls, dataset: Dataset) -> Rescale:
+    def from_dataset(cls, dataset: Dataset) -> Rescale:
         """Return the rescale of a data set, or raise InvalidSeriesError."""
         kind = values.text(dataset, "RescaleType")
         if kind and kind.upper() != "HU":
-            raise InvalidSeriesError(f"RescaleType {values.shown(kind)} is not HU")
+            raise InvalidSeriesError(f"RescaleType {values.redact(kind)} is not HU")
         return cls(
             values.number(dataset, "RescaleSlope"), values.number(dataset, "RescaleIntercept")
         )
@@ -193,9 +193,9 @@ def padding_range(dataset: Dataset, pixel_format: PixelFormat) -> tuple[int, int
     """
     if dataset.get("PixelPaddingValue") is None:
         return None
-    ends = [as_cell(dataset, "PixelPaddingValue", pixel_format)]
+    ends = [padding_value(dataset, "PixelPaddingValue", pixel_format)]
     if dataset.get("PixelPaddingRangeLimit") is not None:
-        ends.append(as_cell(dataset, "PixelPaddingRangeLimit", pixel_format))
+        ends.append(padding_value(dataset, "PixelPaddingRangeLimit", pixel_format))
     low, high = min(ends), max(ends)
     fits = pixel_format.minimum <= low and high <= pixel_format.maximum
     syntax = transfer_syntax(dataset)
@@ -207,7 +207,7 @@ def padding_range(dataset: Dataset, pixel_format: PixelFormat) -> tuple[int, int
     return low, high
 
 
-def as_cell(dataset: Dataset, keyword: str, pixel_format: PixelFormat) -> int:
+def padding_value(dataset: Dataset, keyword: str, pixel_format: PixelFormat) -> int:
     """Return a padding attribute with the sign of the pixel cells."""
     value = values.integer(dataset, keyword) & 0xFFFF
     return value - 0x10000 if pixel_format.signed and value > 0x7FFF else value

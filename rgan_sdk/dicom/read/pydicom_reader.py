@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from pydicom import Dataset, dcmread
 
 from rgan_sdk import hu as rescaling
-from rgan_sdk.dicom.discovery import inflated, opened_raw
+from rgan_sdk.dicom.discovery import inflate, open_raw
 from rgan_sdk.dicom.read import pixels
 from rgan_sdk.dicom.read.pixels import PixelFormat, Rescale
 from rgan_sdk.dicom.stamp import CHANGED, Stamp
@@ -25,7 +25,7 @@ MAX_FILE_BYTES: Final = 1 << 29
 
 
 @dataclass(frozen=True)
-class SourceSlice:
+class PydicomSlice:
     """One CT slice as it was found.
 
     Attributes
@@ -49,7 +49,7 @@ class SourceSlice:
     padding: NDArray[np.bool_] | None
 
 
-def read_slice(path: Path, stamp: Stamp | None = None) -> SourceSlice:
+def read_slice(path: Path, stamp: Stamp | None = None) -> PydicomSlice:
     """Read one CT slice.
 
     ``hu = float32(double(stored) * RescaleSlope + RescaleIntercept)``, PS3.3 C.11.1.1.2.
@@ -71,14 +71,14 @@ def read_slice(path: Path, stamp: Stamp | None = None) -> SourceSlice:
 
 
 def read_dataset(path: Path, stamp: Stamp | None = None) -> Dataset:
-    """Read all of one CT slice but its pixel data, as ``SourceSlice.dataset`` has it.
+    """Read all of one CT slice but its pixel data, as ``PydicomSlice.dataset`` has it.
 
     Raises
     ------
     UnreadableFileError, InvalidSeriesError
         As ``read_slice`` does, of anything but the pixels.
     """
-    with _named(path), opened_raw(path) as file:
+    with _named(path), open_raw(path) as file:
         dataset = _parse(file, stamp)
         del dataset.PixelData
         return dataset
@@ -97,7 +97,7 @@ def _named(path: Path) -> Iterator[None]:
 
 def _parse(file: BinaryIO, stamp: Stamp | None) -> Dataset:
     content = io.BytesIO(_content(file, stamp))
-    dataset = _plain(dcmread(inflated(content), force=True))
+    dataset = _plain(dcmread(inflate(content), force=True))
     if not dataset:  # pydicom drops what it has read when the file ends within an element
         raise UnreadableFileError("truncated, or without a data set")
     return dataset
@@ -111,7 +111,7 @@ def read_cells(path: Path, stamp: Stamp | None = None) -> NDArray[Any]:
     UnreadableFileError, InvalidSeriesError
         As ``read_slice`` does.
     """
-    with _named(path), opened_raw(path) as file:
+    with _named(path), open_raw(path) as file:
         return _decode(_parse(file, stamp)).cells
 
 
@@ -123,32 +123,32 @@ class _Decoded(NamedTuple):
 
 
 def _decode(dataset: Dataset) -> _Decoded:
-    pixel_format = PixelFormat.of(dataset)
-    rescale = Rescale.of(dataset)
+    pixel_format = PixelFormat.from_dataset(dataset)
+    rescale = Rescale.from_dataset(dataset)
     limits = pixels.padding_range(dataset, pixel_format)
     return _Decoded(pixels.decode(dataset, pixel_format), pixel_format, rescale, limits)
 
 
-def _read(path: Path, stamp: Stamp | None) -> SourceSlice:
-    with opened_raw(path) as file:
+def _read(path: Path, stamp: Stamp | None) -> PydicomSlice:
+    with open_raw(path) as file:
         dataset = _parse(file, stamp)
         cells, pixel_format, rescale, limits = _decode(dataset)
         del dataset.PixelData
     stored = pixels.stored_values(cells, pixel_format)
     if limits is None:
         hu = rescaling.stored_to_hu(stored, rescale.slope, rescale.intercept)
-        return SourceSlice(dataset, stored, hu, None)
+        return PydicomSlice(dataset, stored, hu, None)
     wide = pixels.padding_mask(cells, limits) & (cells != stored)
     padding = pixels.padding_mask(stored, limits) | wide
     stored[wide] = pixel_format.minimum
     hu = rescaling.stored_to_hu(stored, rescale.slope, rescale.intercept)
     stored[wide] = cells[wide]
-    return SourceSlice(dataset, stored, hu, padding)
+    return PydicomSlice(dataset, stored, hu, padding)
 
 
 def _content(file: BinaryIO, stamp: Stamp | None) -> bytes:
     """Read a file once, and check that it is the one that was found."""
-    if stamp is not None and Stamp.of(os.fstat(file.fileno())) != stamp:
+    if stamp is not None and Stamp.from_stat(os.fstat(file.fileno())) != stamp:
         raise InvalidSeriesError(CHANGED)
     content = file.read(MAX_FILE_BYTES + 1)
     if len(content) > MAX_FILE_BYTES:

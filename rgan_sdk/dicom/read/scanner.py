@@ -13,17 +13,17 @@ from pydicom.uid import CTImageStorage
 from rgan_sdk import _core
 from rgan_sdk.dicom.header import NOT_SLICES, SliceHeader, are_orthonormal, pseudonym, read_header
 from rgan_sdk.dicom.stamp import Stamp
-from rgan_sdk.dicom.values import UID
+from rgan_sdk.dicom.values import UID_PATTERN
 from rgan_sdk.errors import DicomError
 
 CHUNK: Final = 256
 
-Scanned = tuple[Path, SliceHeader | DicomError]
+ScanResult = tuple[Path, SliceHeader | DicomError]
 
 
 def scan_headers(
     paths: Sequence[Path], on_file: Callable[[], None] | None = None
-) -> Iterator[Scanned]:
+) -> Iterator[ScanResult]:
     """Read the headers of files, in parallel, and yield them in the order of the paths.
 
     Parameters
@@ -65,7 +65,7 @@ def _is_plain(head: _core.Head) -> bool:
         and head.modality in ("", "CT")
         and head.photometric_interpretation[:10] in ("", "MONOCHROME")
         and not any(term.strip() in NOT_SLICES for term in head.image_type.split("\\")[2:])
-        and all(len(uid) <= 64 and UID.fullmatch(uid) for uid in uids)
+        and all(len(uid) <= 64 and UID_PATTERN.fullmatch(uid) for uid in uids)
         and min(head.pixel_spacing) > 0
         and are_orthonormal(tuple(head.orientation))
     )

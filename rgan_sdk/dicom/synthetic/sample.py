@@ -15,7 +15,7 @@ from pydicom.uid import CTImageStorage
 from rgan_sdk import hu as rescaling
 from rgan_sdk.dicom.uids import hashed_uid
 from rgan_sdk.dicom.write.derived import MANUFACTURER, set_file_meta
-from rgan_sdk.dicom.write.writer import encode, set_pixel_data, write_whole
+from rgan_sdk.dicom.write.writer import encode, set_pixel_data, write_file
 from rgan_sdk.errors import ConfigurationError, OutputError
 from rgan_sdk.phantom import FIELD_OF_VIEW_MM, SLICE_DISTANCE_MM, synthetic_slices
 
@@ -69,7 +69,7 @@ def write_sample_series(
         rescaling.hu_to_stored(hu, 1.0, INTERCEPT, 0, 4095, stored)
         set_pixel_data(dataset, stored)
         paths.append(folder / f"slice-{index + 1:03d}.dcm")
-        write_whole(paths[-1], encode(dataset))
+        write_file(paths[-1], encode(dataset))
     return paths
 
 

@@ -22,20 +22,20 @@ from numpy.typing import NDArray
 from pydicom import Dataset
 
 from rgan_sdk.dicom import uids, values
-from rgan_sdk.dicom.read.pydicom_reader import SourceSlice, read_slice
+from rgan_sdk.dicom.read.pydicom_reader import PydicomSlice, read_slice
 from rgan_sdk.dicom.series import Series, SliceFile
 from rgan_sdk.dicom.write.derived import (
     add_derivation_code,
-    carried_over,
-    header_errors,
+    copy_header,
     set_identity,
+    translate_header_errors,
 )
-from rgan_sdk.dicom.write.writer import encode, with_pixels, write_whole
+from rgan_sdk.dicom.write.writer import encode, make_derived_slice, write_file
 from rgan_sdk.errors import ConfigurationError, InvalidSeriesError, OutputError
 
 _KERNEL_NAME: Final = re.compile(r"[!-\[\]-~]([ -\[\]-~]{0,14}[!-\[\]-~])?")
 
-Change = Callable[[SliceFile, SourceSlice], NDArray[np.float32]]
+Change = Callable[[SliceFile, PydicomSlice], NDArray[np.float32]]
 """Returns the simulated HU, ``[H, W]``, of a slice."""
 
 
@@ -112,17 +112,17 @@ def write_simulated_series(
         If ``folder`` is not empty, or the files cannot be written.
     """
     clips = 0
-    with _whole(folder) as staging:
+    with _atomic_folder(folder) as staging:
         for file in series.slices:
             source = read_slice(file.path, file.stamp)
             hu = change(file, source)
             try:
                 header = simulated_header(source.dataset, simulation, series.group)
-                derived = with_pixels(source, hu, header)
+                derived = make_derived_slice(source, hu, header)
                 content = encode(derived.dataset)
             except InvalidSeriesError as error:
                 raise InvalidSeriesError(f"{file.path.name}: {error}") from error
-            write_whole(staging / f"{header.SOPInstanceUID}.dcm", content)
+            write_file(staging / f"{header.SOPInstanceUID}.dcm", content)
             clips += derived.clips
     return clips
 
@@ -135,8 +135,8 @@ def simulated_header(source: Dataset, simulation: Simulation, group: int = 0) ->
     InvalidSeriesError
         If the source's header cannot be carried over.
     """
-    with header_errors():
-        dataset = carried_over(source, simulation.software, simulation.timestamp)
+    with translate_header_errors():
+        dataset = copy_header(source, simulation.software, simulation.timestamp)
         kernel = values.text(source, "ConvolutionKernel")[:64] or "unknown"
         dataset.DerivationDescription = (
             f"SIMULATED, not reconstructed: convolution kernel {kernel} made to look like "
@@ -157,7 +157,7 @@ def simulated_header(source: Dataset, simulation: Simulation, group: int = 0) ->
 
 
 @contextmanager
-def _whole(folder: Path) -> Iterator[Path]:
+def _atomic_folder(folder: Path) -> Iterator[Path]:
     """Give a folder to write to; rename it to ``folder``, or remove it on an error."""
     target = folder.resolve()
     staging = target.with_name(f".{target.name}.{os.getpid()}.part")

@@ -198,8 +198,8 @@ def derived_header(source: Dataset, derivation: Derivation) -> Dataset:
     InvalidSeriesError
         If the source's header cannot be carried over.
     """
-    with header_errors():
-        dataset = carried_over(source, derivation.software, derivation.timestamp)
+    with translate_header_errors():
+        dataset = copy_header(source, derivation.software, derivation.timestamp)
         _describe(dataset, source, derivation)
         target = derivation.target_kernel if derivation.harmonizes else "IDENTITY"
         set_identity(
@@ -212,7 +212,7 @@ def derived_header(source: Dataset, derivation: Derivation) -> Dataset:
 
 
 @contextmanager
-def header_errors() -> Iterator[None]:
+def translate_header_errors() -> Iterator[None]:
     """Turn whatever a source's header makes pydicom raise into InvalidSeriesError."""
     try:
         yield
@@ -224,10 +224,10 @@ def header_errors() -> Iterator[None]:
         raise InvalidSeriesError(reason) from error
 
 
-def carried_over(source: Dataset, software: str, timestamp: datetime) -> Dataset:
+def copy_header(source: Dataset, software: str, timestamp: datetime) -> Dataset:
     """Return what every object derived from ``source`` has, whatever was done to it."""
     dataset = copy.deepcopy(source)
-    drop_private(dataset)
+    remove_private_elements(dataset)
     for keyword in _REMOVED:
         if keyword in dataset:
             delattr(dataset, keyword)
@@ -242,7 +242,7 @@ def carried_over(source: Dataset, software: str, timestamp: datetime) -> Dataset
     return dataset
 
 
-def drop_private(dataset: Dataset) -> None:
+def remove_private_elements(dataset: Dataset) -> None:
     """Remove private elements at all levels, and what is no part of a data set (PS3.5 7.1)."""
     for tag in list(dataset.keys()):
         if tag.is_private or tag.group < 0x0008:
@@ -250,7 +250,7 @@ def drop_private(dataset: Dataset) -> None:
         # Only what may be a sequence is parsed: other values stay as the source wrote them.
         elif dataset.get_item(tag).VR in ("SQ", "UN", None) and dataset[tag].VR == "SQ":
             for item in dataset[tag].value:
-                drop_private(item)
+                remove_private_elements(item)
 
 
 def _describe(dataset: Dataset, source: Dataset, derivation: Derivation) -> None:
@@ -276,7 +276,7 @@ def add_derivation_code(dataset: Dataset, code: str, meaning: str) -> None:
     """Add a code of this project to what was done to the image before."""
     dataset.DerivationCodeSequence = [
         *(dataset.get("DerivationCodeSequence") or ()),
-        uids.code(code, uids.CODING_SCHEME, meaning),
+        uids.code_item(code, uids.CODING_SCHEME, meaning),
     ]
 
 
@@ -287,7 +287,7 @@ def source_reference(source: Dataset) -> Dataset:
     reference.ReferencedSOPInstanceUID = values.uid(source, "SOPInstanceUID")
     reference.SpatialLocationsPreserved = "YES"
     reference.PurposeOfReferenceCodeSequence = [
-        uids.code("121322", "DCM", "Source image for image processing operation")
+        uids.code_item("121322", "DCM", "Source image for image processing operation")
     ]
     return reference
 
@@ -300,9 +300,9 @@ def _set_equipment(dataset: Dataset, source: Dataset, software: str) -> None:
                 made_by[keyword] = copy.deepcopy(dataset[keyword])
         was_derived = values.text(source, "ImageType").upper() == "DERIVED"
         made_by.PurposeOfReferenceCodeSequence = [
-            uids.code("109102", "DCM", "Processing Equipment")
+            uids.code_item("109102", "DCM", "Processing Equipment")
             if was_derived
-            else uids.code("109101", "DCM", "Acquisition Equipment")
+            else uids.code_item("109101", "DCM", "Acquisition Equipment")
         ]
         earlier = dataset.get("ContributingEquipmentSequence") or ()
         dataset.ContributingEquipmentSequence = [*earlier, made_by]
@@ -349,10 +349,10 @@ def _zone(offset: str) -> timezone:
 
 def _set_padding(dataset: Dataset) -> None:
     """Give padding the VR that belongs to the pixel cells; some scanners write the other."""
-    pixel_format = PixelFormat.of(dataset)
+    pixel_format = PixelFormat.from_dataset(dataset)
     for keyword in ("PixelPaddingValue", "PixelPaddingRangeLimit"):
         if dataset.get(keyword) is not None:
-            value = pixels.as_cell(dataset, keyword, pixel_format)
+            value = pixels.padding_value(dataset, keyword, pixel_format)
             tag = dataset[keyword].tag
             dataset.add_new(tag, "SS" if pixel_format.signed else "US", value)
 

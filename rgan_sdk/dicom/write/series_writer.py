@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rgan_sdk import _core
-from rgan_sdk.dicom.read.batches import Source
-from rgan_sdk.dicom.read.pydicom_reader import SourceSlice, read_dataset, read_slice
+from rgan_sdk.dicom.read.batches import ReadResult
+from rgan_sdk.dicom.read.pydicom_reader import PydicomSlice, read_dataset, read_slice
 from rgan_sdk.dicom.series import SliceFile
 from rgan_sdk.dicom.write.derived import Derivation, derived_sop_uid
 from rgan_sdk.dicom.write.splice import SplicedSeries
@@ -36,7 +36,7 @@ class SeriesWriter:
         self._spliced: SplicedSeries | None = None
 
     def write(
-        self, files: Sequence[SliceFile], sources: Sequence[Source], hu: NDArray[np.float32]
+        self, files: Sequence[SliceFile], sources: Sequence[ReadResult], hu: NDArray[np.float32]
     ) -> int:
         """Write some slices.
 
@@ -95,8 +95,10 @@ class SeriesWriter:
             self._spliced = SplicedSeries(first, source, self._derivation)
         return self._spliced
 
-    def _write_by_pydicom(self, file: SliceFile, source: Source, hu: NDArray[np.float32]) -> int:
-        if not isinstance(source, SourceSlice):
+    def _write_by_pydicom(
+        self, file: SliceFile, source: ReadResult, hu: NDArray[np.float32]
+    ) -> int:
+        if not isinstance(source, PydicomSlice):
             source = read_slice(file.path, file.stamp)
         path = self._folder / f"{derived_sop_uid(file.sop_instance_uid, self._derivation)}.dcm"
         clips = write_derived(source, hu, self._derivation, path)

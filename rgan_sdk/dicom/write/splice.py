@@ -27,9 +27,9 @@ from rgan_sdk.dicom.write.derived import (
     Derivation,
     derived_header,
     derived_sop_uid,
-    drop_private,
-    header_errors,
+    remove_private_elements,
     source_reference,
+    translate_header_errors,
 )
 
 WriteJob = tuple[bytes, bytes, list[tuple[int, bytes]]]
@@ -62,7 +62,7 @@ class SplicedSeries:
     def __init__(self, first: Dataset, native: _core.SourceSlice, derivation: Derivation) -> None:
         self._derivation = derivation
         derived = derived_header(first, derivation)
-        with header_errors():
+        with translate_header_errors():
             written = [derived[keyword] for keyword in WRITTEN if keyword in derived]
             character_set = derived.get("SpecificCharacterSet") or "iso8859"
             elements = [(int(e.tag), _encode(e, character_set=character_set)) for e in written]
@@ -94,7 +94,7 @@ def _representations(dataset: Dataset) -> list[tuple[int, str]]:
     if not dataset.original_encoding[0]:
         return []
     plain = copy.deepcopy(dataset)
-    drop_private(plain)
+    remove_private_elements(plain)
     found: dict[int, set[str]] = {}
     for element in plain.iterall():
         found.setdefault(int(element.tag), set()).add(str(element.VR))

@@ -14,7 +14,7 @@ from pydicom import Dataset, dcmwrite
 from rgan_sdk import hu as rescaling
 from rgan_sdk.dicom.read import pixels
 from rgan_sdk.dicom.read.pixels import PixelFormat, Rescale
-from rgan_sdk.dicom.read.pydicom_reader import SourceSlice
+from rgan_sdk.dicom.read.pydicom_reader import PydicomSlice
 from rgan_sdk.dicom.write.derived import (
     Derivation,
     derived_header,
@@ -31,10 +31,10 @@ __all__ = [
     "derived_series_uid",
     "derived_sop_uid",
     "encode",
+    "make_derived_slice",
     "set_pixel_data",
-    "with_pixels",
     "write_derived",
-    "write_whole",
+    "write_file",
 ]
 
 
@@ -53,7 +53,7 @@ class DerivedSlice:
     clips: int
 
 
-def derive(source: SourceSlice, hu: NDArray[np.float32], derivation: Derivation) -> DerivedSlice:
+def derive(source: PydicomSlice, hu: NDArray[np.float32], derivation: Derivation) -> DerivedSlice:
     """Make the derived object of one slice, in memory.
 
     Parameters
@@ -69,10 +69,12 @@ def derive(source: SourceSlice, hu: NDArray[np.float32], derivation: Derivation)
     InvalidSeriesError
         If the source's header cannot be carried over.
     """
-    return with_pixels(source, hu, derived_header(source.dataset, derivation))
+    return make_derived_slice(source, hu, derived_header(source.dataset, derivation))
 
 
-def with_pixels(source: SourceSlice, hu: NDArray[np.float32], header: Dataset) -> DerivedSlice:
+def make_derived_slice(
+    source: PydicomSlice, hu: NDArray[np.float32], header: Dataset
+) -> DerivedSlice:
     """Give the header of an object derived from ``source`` its pixel data.
 
     Raises
@@ -89,10 +91,10 @@ def with_pixels(source: SourceSlice, hu: NDArray[np.float32], header: Dataset) -
     return DerivedSlice(header, clips)
 
 
-def _stored(source: SourceSlice, hu: NDArray[np.float32]) -> tuple[NDArray[Any], int]:
+def _stored(source: PydicomSlice, hu: NDArray[np.float32]) -> tuple[NDArray[Any], int]:
     """Return the stored values and how many could not be stored as computed."""
-    pixel_format = PixelFormat.of(source.dataset)
-    rescale = Rescale.of(source.dataset)
+    pixel_format = PixelFormat.from_dataset(source.dataset)
+    rescale = Rescale.from_dataset(source.dataset)
     low, high = pixel_format.minimum, pixel_format.maximum
     stored = np.empty(hu.shape, pixel_format.dtype)
     if source.padding is not None:
@@ -140,7 +142,7 @@ def encode(dataset: Dataset) -> bytes:
 
 
 def write_derived(
-    source: SourceSlice, hu: NDArray[np.float32], derivation: Derivation, path: Path
+    source: PydicomSlice, hu: NDArray[np.float32], derivation: Derivation, path: Path
 ) -> int:
     """Write the derived object of one slice: ``path`` appears whole or not at all.
 
@@ -157,11 +159,11 @@ def write_derived(
         If the file cannot be written.
     """
     derived = derive(source, hu, derivation)
-    write_whole(path, encode(derived.dataset))
+    write_file(path, encode(derived.dataset))
     return derived.clips
 
 
-def write_whole(path: Path, content: bytes) -> None:
+def write_file(path: Path, content: bytes) -> None:
     """Write a file beside ``path``, check its size, and rename it to ``path``.
 
     Raises

@@ -31,12 +31,12 @@ OUT_OF_MEMORY = re.compile(
 )
 
 Shape = tuple[int, int, int]
-Progress = Callable[[str, float], None]
+BuildProgress = Callable[[str, float], None]
 """Is told the phase of a build, by TensorRT's name, and the share of it that is done."""
 
 
 @dataclass(frozen=True)
-class Profile:
+class OptimizationProfile:
     """The shapes ``(batch, height, width)`` that a plan takes, and the one it is tuned for."""
 
     smallest: Shape
@@ -53,7 +53,7 @@ class Profile:
         )
 
 
-def profile_for(multiple: int, height: int = SIZE, width: int = SIZE) -> Profile:
+def make_profile(multiple: int, height: int = SIZE, width: int = SIZE) -> OptimizationProfile:
     """Return the profile that serves slices of a size; all up to 512x512 share one.
 
     Parameters
@@ -68,14 +68,14 @@ def profile_for(multiple: int, height: int = SIZE, width: int = SIZE) -> Profile
     )
     slices = max(1, SLICES * SIZE * SIZE // (rows * columns))
     largest = (slices, rows, columns)
-    return Profile((1, multiple, multiple), largest, largest)
+    return OptimizationProfile((1, multiple, multiple), largest, largest)
 
 
-def silent(phase: str, share: float) -> None:
+def ignore_progress(phase: str, share: float) -> None:
     """Report nothing of a build."""
 
 
-class Built(NamedTuple):
+class BuiltPlan(NamedTuple):
     """A serialized plan, and what TensorRT measured while it chose kernels."""
 
     plan: bytes
@@ -85,10 +85,10 @@ class Built(NamedTuple):
 def build_plan(
     trt: Any,
     content: bytes,
-    profile: Profile,
-    progress: Progress = silent,
+    profile: OptimizationProfile,
+    progress: BuildProgress = ignore_progress,
     timings: bytes = b"",
-) -> Built:
+) -> BuiltPlan:
     """Build a plan for the current device.
 
     Parameters
@@ -108,7 +108,7 @@ def build_plan(
         If TensorRT does not take the model, or fails to build it.
     """
     logger = make_logger(trt)
-    builder = created(trt.Builder, logger)
+    builder = create(trt.Builder, logger)
     network = builder.create_network(1 << int(trt.NetworkDefinitionCreationFlag.STRONGLY_TYPED))
     _parse(trt, content, network, logger)
     config = builder.create_builder_config()
@@ -118,14 +118,14 @@ def build_plan(
     if measured is None or not config.set_timing_cache(measured, False):
         measured = config.create_timing_cache(b"")
         config.set_timing_cache(measured, False)
-    with _held_interrupts() as interrupted:
+    with _hold_interrupts() as interrupted:
         monitor = config.progress_monitor = _make_monitor(trt, progress, interrupted)
         plan = builder.build_serialized_network(network, config)
     if monitor.error is not None:
         raise monitor.error
     if plan is None:
         raise EngineUnavailableError(_build_failure(trt, logger.errors))
-    return Built(bytes(plan), bytes(config.get_timing_cache().serialize()))
+    return BuiltPlan(bytes(plan), bytes(config.get_timing_cache().serialize()))
 
 
 def make_logger(trt: Any) -> Any:
@@ -143,7 +143,7 @@ def make_logger(trt: Any) -> Any:
     return Logger()
 
 
-def created(kind: Any, logger: Any) -> Any:
+def create(kind: Any, logger: Any) -> Any:
     """Return a new builder or runtime of TensorRT.
 
     Raises
@@ -177,7 +177,7 @@ def _parse(trt: Any, content: bytes, network: Any, logger: Any) -> None:
     )
 
 
-def _optimization_profile(builder: Any, profile: Profile) -> Any:
+def _optimization_profile(builder: Any, profile: OptimizationProfile) -> Any:
     shapes = [
         (batch, 1, height, width)
         for batch, height, width in (profile.smallest, profile.typical, profile.largest)
@@ -198,7 +198,7 @@ def _build_failure(trt: Any, errors: list[str]) -> str:
 
 
 @contextmanager
-def _held_interrupts() -> Iterator[threading.Event]:
+def _hold_interrupts() -> Iterator[threading.Event]:
     """Keep Ctrl-C until the end, and tell of it: TensorRT would swallow KeyboardInterrupt."""
     interrupted = threading.Event()
     held = [
@@ -218,7 +218,7 @@ def _held_interrupts() -> Iterator[threading.Event]:
         raise KeyboardInterrupt
 
 
-def _make_monitor(trt: Any, progress: Progress, interrupted: threading.Event) -> Any:
+def _make_monitor(trt: Any, progress: BuildProgress, interrupted: threading.Event) -> Any:
     class Monitor(trt.IProgressMonitor):  # type: ignore[misc]
         def __init__(self) -> None:
             trt.IProgressMonitor.__init__(self)

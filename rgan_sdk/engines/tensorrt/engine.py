@@ -19,11 +19,11 @@ from rgan_sdk.engines.memory import slices_that_fit
 from rgan_sdk.engines.tensorrt import plans
 from rgan_sdk.engines.tensorrt.build import (
     SLICES,
-    Profile,
-    Progress,
+    BuildProgress,
+    OptimizationProfile,
     build_plan,
-    profile_for,
-    silent,
+    ignore_progress,
+    make_profile,
 )
 from rgan_sdk.engines.tensorrt.session import Session
 from rgan_sdk.errors import DeviceMemoryError, EngineUnavailableError, InferenceError, RganError
@@ -32,7 +32,7 @@ from rgan_sdk.model import HarmonizationModel
 REQUIREMENTS = ("tensorrt", "cuda-bindings")
 
 INSTALL = "pip install 'rgan-sdk[tensorrt]'"
-OLDEST = (10, 13)
+MIN_VERSION = (10, 13)
 CHUNKS = 4
 """In a batch: enough that most copies overlap with computation."""
 
@@ -97,9 +97,9 @@ class TensorRTEngine(Engine):
             raise EngineUnavailableError(
                 f"{model.source}: int8 files are for CPUs; use the float16 file with TensorRT"
             )
-        self._trt = load_tensorrt()
+        self._trt = import_tensorrt()
         self._cuda_graph = cuda_graph
-        self._session: Session | None = self._open(profile_for(model.card.multiple))
+        self._session: Session | None = self._open(make_profile(model.card.multiple))
 
     @property
     def version(self) -> str:  # noqa: D102 - see Engine
@@ -130,7 +130,7 @@ class TensorRTEngine(Engine):
         if self._session is None or not self._session.profile.covers(height, width):
             self._release()
             try:
-                self._session = self._open(profile_for(self.model.card.multiple, height, width))
+                self._session = self._open(make_profile(self.model.card.multiple, height, width))
             except EngineUnavailableError as exc:
                 raise InferenceError(
                     f"no TensorRT plan for slices of {height}x{width}: {exc}"
@@ -142,8 +142,8 @@ class TensorRTEngine(Engine):
         if session is not None:
             session.close()
 
-    def _open(self, profile: Profile) -> Session:
-        plan = obtain_plan(self._trt, self.model, self._gpu, profile)
+    def _open(self, profile: OptimizationProfile) -> Session:
+        plan = load_or_build_plan(self._trt, self.model, self._gpu, profile)
         self._plan_sha256 = hashlib.sha256(plan.content).hexdigest()
         try:
             return Session(
@@ -156,7 +156,7 @@ class TensorRTEngine(Engine):
         return self._open(profile)
 
 
-class Plan(NamedTuple):
+class LoadedPlan(NamedTuple):
     """A plan in the cache; ``seconds`` is how long it took to build, 0 where it was there."""
 
     content: bytes
@@ -164,7 +164,7 @@ class Plan(NamedTuple):
     seconds: float
 
 
-def build_ahead(model: HarmonizationModel, gpu: cuda.Device, progress: Progress) -> Plan:
+def build_ahead(model: HarmonizationModel, gpu: cuda.Device, progress: BuildProgress) -> LoadedPlan:
     """Make sure that the plan which ``TensorRTEngine`` will want is in the cache.
 
     Raises
@@ -174,16 +174,18 @@ def build_ahead(model: HarmonizationModel, gpu: cuda.Device, progress: Progress)
     ConfigurationError
         If the cache cannot be written to.
     """
-    return obtain_plan(load_tensorrt(), model, gpu, profile_for(model.card.multiple), progress)
+    return load_or_build_plan(
+        import_tensorrt(), model, gpu, make_profile(model.card.multiple), progress
+    )
 
 
-def obtain_plan(
+def load_or_build_plan(
     trt: Any,
     model: HarmonizationModel,
     gpu: cuda.Device,
-    profile: Profile,
-    progress: Progress | None = None,
-) -> Plan:
+    profile: OptimizationProfile,
+    progress: BuildProgress | None = None,
+) -> LoadedPlan:
     """Take a plan from the cache, or build it and store it there.
 
     Raises
@@ -198,7 +200,7 @@ def obtain_plan(
     key = plans.PlanKey(model.sha256, model.precision, version, *card, profile)
     stored = plans.load(key)
     if stored is not None:
-        return Plan(stored, plans.path_of(key), 0.0)
+        return LoadedPlan(stored, plans.plan_path(key), 0.0)
     if progress is None:
         logging.getLogger(__name__).warning(
             "building a TensorRT plan of %s for %s; this takes minutes, and is done once",
@@ -209,14 +211,14 @@ def obtain_plan(
     timings_key = plans.TimingsKey(version, *card)
     cuda.check(cuda.runtime().cudaSetDevice(gpu.index))
     built = build_plan(
-        trt, model.content, profile, progress or silent, plans.load(timings_key) or b""
+        trt, model.content, profile, progress or ignore_progress, plans.load(timings_key) or b""
     )
     seconds = time.perf_counter() - start
     plans.store(timings_key, built.timings)
-    return Plan(built.plan, plans.store(key, built.plan), seconds)
+    return LoadedPlan(built.plan, plans.store(key, built.plan), seconds)
 
 
-def load_tensorrt() -> Any:
+def import_tensorrt() -> Any:
     """Return the module ``tensorrt``.
 
     Raises
@@ -235,9 +237,9 @@ def load_tensorrt() -> Any:
         ) from exc
     found = getattr(trt, "__version__", "without a version")
     version = re.match(r"(\d+)\.(\d+)", found)
-    if version is None or (int(version[1]), int(version[2])) < OLDEST:
+    if version is None or (int(version[1]), int(version[2])) < MIN_VERSION:
         raise EngineUnavailableError(
-            f"TensorRT {found} is too old; {'.'.join(map(str, OLDEST))} or newer is "
+            f"TensorRT {found} is too old; {'.'.join(map(str, MIN_VERSION))} or newer is "
             f"needed: {INSTALL} --upgrade"
         )
     return trt

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from rgan_sdk.cache import cache_folder, read_own, write_own
-from rgan_sdk.engines.tensorrt.build import Profile
+from rgan_sdk.engines.tensorrt.build import OptimizationProfile
 
 FORMAT = "rgan-sdk 1"
 
@@ -40,7 +40,7 @@ class PlanKey:
     gpu: str
     compute_capability: str
     multiprocessors: int
-    profile: Profile
+    profile: OptimizationProfile
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class TimingsKey:
     multiprocessors: int
 
 
-def path_of(key: PlanKey | TimingsKey) -> Path:
+def plan_path(key: PlanKey | TimingsKey) -> Path:
     """Return where the file of a key lies or would lie.
 
     Raises
@@ -68,7 +68,7 @@ def path_of(key: PlanKey | TimingsKey) -> Path:
 
 def load(key: PlanKey | TimingsKey) -> bytes | None:
     """Return what was stored for a key; None where it is absent, damaged, or not to be trusted."""
-    header, _, content = (read_own(path_of(key)) or b"").partition(b"\n")
+    header, _, content = (read_own(plan_path(key)) or b"").partition(b"\n")
     return content if header == _header(key, content) else None
 
 
@@ -80,7 +80,7 @@ def store(key: PlanKey | TimingsKey, content: bytes) -> Path:
     ConfigurationError
         If it cannot be written.
     """
-    path = path_of(key)
+    path = plan_path(key)
     write_own(path, _header(key, content) + b"\n" + content)
     return path
 

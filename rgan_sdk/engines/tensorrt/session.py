@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rgan_sdk.engines import cuda
-from rgan_sdk.engines.tensorrt.build import OUT_OF_MEMORY, Profile, created, make_logger
+from rgan_sdk.engines.tensorrt.build import OUT_OF_MEMORY, OptimizationProfile, create, make_logger
 from rgan_sdk.errors import DeviceMemoryError, InferenceError
 from rgan_sdk.model import INPUT_NAME, OUTPUT_NAME
 
@@ -26,7 +26,7 @@ ITEM: Final = 4
 """Bytes of a float32."""
 
 
-def cut(count: int, most: int) -> tuple[int, list[slice]]:
+def split_batch(count: int, most: int) -> tuple[int, list[slice]]:
     """Cut a batch into as few chunks as possible; only the last may be shorter than the size."""
     size = math.ceil(count / math.ceil(count / most))
     return size, [slice(start, min(start + size, count)) for start in range(0, count, size)]
@@ -57,7 +57,13 @@ class Session:
     """
 
     def __init__(
-        self, trt: Any, plan: bytes, profile: Profile, index: int, *, cuda_graph: bool = False
+        self,
+        trt: Any,
+        plan: bytes,
+        profile: OptimizationProfile,
+        index: int,
+        *,
+        cuda_graph: bool = False,
     ) -> None:
         self.profile = profile
         self._cuda = cuda.runtime()
@@ -67,7 +73,7 @@ class Session:
         self._memory = _Memory(self._cuda)
         cuda.check(self._cuda.cudaSetDevice(index))
         self._logger = make_logger(trt)
-        self._runtime = created(trt.Runtime, self._logger)
+        self._runtime = create(trt.Runtime, self._logger)
         self._engine = self._made(self._runtime.deserialize_cuda_engine(plan))
         strategy = trt.ExecutionContextAllocationStrategy.USER_MANAGED
         self._context = self._made(self._engine.create_execution_context(strategy))
@@ -91,7 +97,7 @@ class Session:
             If anything else fails; nothing in ``out`` can be used then.
         """
         cuda.check(self._cuda.cudaSetDevice(self._index))
-        size, chunks = cut(len(hu), self.profile.largest[0])
+        size, chunks = split_batch(len(hu), self.profile.largest[0])
         # The last chunk is filled up with what the slot held before: one shape for all.
         self._take_shape((size, *hu.shape[1:]))
         for number, chunk in enumerate(chunks):
