@@ -19,7 +19,7 @@ from pathlib import Path
 
 import rgan_sdk
 from rgan_sdk.dicom.series import Series
-from rgan_sdk.dicom.write.derived import Derivation, derived_series_uid
+from rgan_sdk.dicom.write.derivation import Derivation, derived_series_uid
 from rgan_sdk.errors import ConfigurationError, OutputError, RganError, unexpected
 from rgan_sdk.files import sync
 from rgan_sdk.harmonizer import Harmonizer

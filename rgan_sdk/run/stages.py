@@ -29,7 +29,7 @@ from numpy.typing import NDArray
 from rgan_sdk import _core
 from rgan_sdk.dicom.read.batches import BatchReader, ReadResult
 from rgan_sdk.dicom.series import Series, SliceFile
-from rgan_sdk.dicom.write.derived import Derivation
+from rgan_sdk.dicom.write.derivation import Derivation
 from rgan_sdk.dicom.write.series_writer import SeriesWriter
 from rgan_sdk.harmonizer import Harmonizer
 

@@ -16,15 +16,8 @@ from support.dicom_phantoms import ct_dataset, save, stored_values, uid, write_c
 from rgan_sdk.dicom.header import read_header
 from rgan_sdk.dicom.read.pydicom_reader import PydicomSlice, read_slice
 from rgan_sdk.dicom.uids import code_item
-from rgan_sdk.dicom.write.writer import (
-    Derivation,
-    derive,
-    derived_series_uid,
-    derived_sop_uid,
-    encode,
-    write_derived,
-    write_file,
-)
+from rgan_sdk.dicom.write.derivation import Derivation, derived_series_uid, derived_sop_uid
+from rgan_sdk.dicom.write.writer import derive, encode, write_derived, write_file
 from rgan_sdk.errors import (
     ConfigurationError,
     IneligibleError,
