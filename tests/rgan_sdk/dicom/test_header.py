@@ -14,7 +14,7 @@ from pydicom.uid import (
 from support.dicom_phantoms import CANARY, ct_dataset, save, uid, write_ct
 
 from rgan_sdk.dicom.header import read_header, read_series_uid
-from rgan_sdk.dicom.read import pixels
+from rgan_sdk.dicom.read import codecs, imagecodecs_plugin, pixels
 from rgan_sdk.dicom.stamp import Stamp, checksum
 from rgan_sdk.dicom.uids import code_item
 from rgan_sdk.errors import DicomError, IneligibleError, InvalidSeriesError, UnreadableFileError
@@ -180,7 +180,8 @@ def test_a_missing_codec_names_the_syntax_and_the_cure(
         is_available = False
 
     path = write_ct(tmp_path / "file", syntax=JPEGLosslessSV1)
-    monkeypatch.setattr(pixels, "get_decoder", lambda syntax: Absent)
+    monkeypatch.setattr(codecs, "get_decoder", lambda syntax: Absent)
+    monkeypatch.setattr(imagecodecs_plugin, "is_available", lambda syntax: False)
     with pytest.raises(UnreadableFileError) as caught:
         read_header(path)
     assert "(1.2.840.10008.1.2.4.70)" in str(caught.value)
