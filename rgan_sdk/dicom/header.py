@@ -1,4 +1,4 @@
-"""What one file says about itself: whether it is a CT slice to harmonize, and where it lies."""
+"""The header of one file: whether it is a CT slice to harmonize, and where that slice lies."""
 
 from __future__ import annotations
 
@@ -75,7 +75,26 @@ Vector = tuple[float, ...]
 
 @dataclass(frozen=True)
 class SliceHeader:
-    """A CT slice that could be harmonized, as far as its header tells."""
+    """The header of a CT slice that can be harmonized as far as the header tells.
+
+    Attributes
+    ----------
+    stamp
+        Of the file when its header was read.
+    patient
+        Pseudonym: 12 hexadecimal digits of the SHA-256 of PatientID, or of StudyInstanceUID where
+        PatientID is empty.
+    convolution_kernel
+        The first value of ConvolutionKernel, None where absent.
+    pixel_spacing
+        mm between rows, mm between columns.
+    slice_thickness
+        mm, None where absent.
+    orientation
+        ImageOrientationPatient: direction cosines of row and column.
+    origin
+        ImagePositionPatient: x, y, z of the centre of the first pixel, mm.
+    """
 
     path: Path
     stamp: Stamp
@@ -100,9 +119,9 @@ def read_header(path: Path) -> SliceHeader:
     Raises
     ------
     IneligibleError
-        If there is nothing to harmonize in the file.
+        If the file holds nothing to harmonize.
     UnreadableFileError
-        If the file is truncated, malformed or not decodable here.
+        If the file is truncated or malformed, or cannot be decoded here.
     InvalidSeriesError
         If the slice lacks what is needed to process it, or contradicts itself.
     """
@@ -115,7 +134,7 @@ def read_header(path: Path) -> SliceHeader:
 
 
 def read_series_uid(path: Path) -> str | None:
-    """Return the SeriesInstanceUID of a file that cannot be read otherwise, or None."""
+    """Return the SeriesInstanceUID of a file whose other attributes cannot be read, or None."""
     try:
         with open_dicom(path) as file:
             dataset = read_partial(
@@ -130,7 +149,15 @@ def read_series_uid(path: Path) -> str | None:
 
 
 def require_eligible(dataset: Dataset) -> None:
-    """Raise IneligibleError unless the data set is one original CT slice."""
+    """Raise an error unless the data set is one original CT slice.
+
+    Raises
+    ------
+    IneligibleError
+        If it is something else.
+    UnreadableFileError
+        If SOPClassUID is missing.
+    """
     sop_class = dataset.get("SOPClassUID") or dataset.file_meta.get("MediaStorageSOPClassUID")
     if not sop_class:
         raise UnreadableFileError("SOPClassUID is missing: no telling what the file holds")
@@ -164,7 +191,7 @@ def _has_own_code(dataset: Dataset, code: str) -> bool:
 
 
 def _require_pixel_data(dataset: Dataset, file: BinaryIO) -> None:
-    """Check the length of the pixel data at which pydicom has stopped reading."""
+    """Check the length of the pixel data. ``file`` stands where pydicom stopped, before them."""
     implicit, little = dataset.original_encoding
     head = file.read(8 if implicit else 12)
     if head[:4] not in _PIXEL_DATA_TAGS:
@@ -228,7 +255,13 @@ def _orientation(dataset: Dataset) -> Vector:
 
 
 def are_orthonormal(cosines: Vector) -> bool:
-    """Tell whether two directions, ``(xr, yr, zr, xc, yc, zc)``, are orthogonal unit vectors."""
+    """Return whether row and column direction are orthogonal unit vectors (PS3.3 C.7.6.2.1.1).
+
+    Parameters
+    ----------
+    cosines
+        ImageOrientationPatient: ``(xr, yr, zr, xc, yc, zc)``.
+    """
     ax, ay, az, bx, by, bz = cosines
     return (
         abs(ax * ax + ay * ay + az * az - 1) <= ORTHONORMAL_TOLERANCE
@@ -238,5 +271,5 @@ def are_orthonormal(cosines: Vector) -> bool:
 
 
 def pseudonym(patient: str) -> str:
-    """Return what stands for a patient: 12 hexadecimal digits of the SHA-256 of a text."""
+    """Return a pseudonym: the first 12 hexadecimal digits of the SHA-256 of ``patient``."""
     return hashlib.sha256(patient.encode(errors="replace")).hexdigest()[:12]
