@@ -1,4 +1,4 @@
-"""ONNX Runtime on the CPU, and on CUDA where it is asked for and really there."""
+"""ONNX Runtime on the CPU or on CUDA."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ OUT_OF_MEMORY = re.compile(
 
 
 def installed_distributions() -> list[str]:
-    """Return which of the two conflicting distributions are installed."""
+    """Return which of the two distributions are installed. They must not be installed together."""
     found = []
     for name in REQUIREMENTS:
         try:
@@ -51,7 +51,7 @@ def installed_distributions() -> list[str]:
 
 
 def why_not(device: str = "cpu") -> str:
-    """Return why the engine cannot run on a device here, and what to do; empty where it can."""
+    """Return why the engine cannot run on a device, and what to do; empty if it can."""
     try:
         ort = import_onnxruntime()
     except EngineUnavailableError as exc:
@@ -71,18 +71,23 @@ class OnnxRuntimeEngine(Engine):
     Parameters
     ----------
     model
-        The verified model; its bytes are what is loaded.
+        A verified model. The runtime loads its bytes, not its file.
     device
-        ``auto`` takes CUDA where it is usable, else the CPU. ``cpu``, ``cuda`` and
-        ``cuda:N`` are taken at their word: what is not there is an error.
+        ``auto`` is CUDA if that is usable, else the CPU. ``cpu``, ``cuda`` and ``cuda:N`` never
+        fall back to another device.
+
+    Raises
+    ------
+    EngineUnavailableError
+        If ONNX Runtime or the device is not available, or the runtime cannot load the model.
 
     Notes
     -----
-    On the CPU each slice runs by itself. Convolutions gain nothing from a batch there,
-    and so the bits of a slice can't depend on its neighbours. It takes as many threads as this
-    process may use cores, or ``OMP_NUM_THREADS``; the bits are the same for any number.
+    On the CPU each slice is computed by itself. A batch would make convolutions no faster there,
+    and this way the bits of a slice cannot depend on its neighbours. They do not depend on the
+    number of threads either; see ``thread_count``.
 
-    On CUDA, input and output stay in device buffers that are made once for each shape.
+    On CUDA, input and output stay in device buffers, which are allocated once for each shape.
     """
 
     name = "onnxruntime"
@@ -127,7 +132,7 @@ class OnnxRuntimeEngine(Engine):
     def _open_session(self) -> onnxruntime.InferenceSession:
         options = self._ort.SessionOptions()
         options.log_severity_level = 4
-        # One level for all: the level changes bits of the result.
+        # The same level on all devices, because it affects the bits of the output.
         options.graph_optimization_level = self._ort.GraphOptimizationLevel.ORT_ENABLE_ALL
         if self._gpu is None:
             providers: list[Any] = ["CPUExecutionProvider"]
@@ -140,7 +145,7 @@ class OnnxRuntimeEngine(Engine):
             session = self._ort.InferenceSession(
                 self.model.content, sess_options=options, providers=providers
             )
-        except Exception as exc:  # the runtime raises its own types, which share no base
+        except Exception as exc:  # the runtime's own exceptions share no base class
             raise EngineUnavailableError(
                 f"ONNX Runtime cannot run {self.model.source} on {self.device}: {exc}"
             ) from exc
@@ -159,7 +164,7 @@ class OnnxRuntimeEngine(Engine):
             "use_tf32": "0",
             "prefer_nhwc": "1" if self.model.precision == "fp16" else "0",
             "cudnn_conv_algo_search": "EXHAUSTIVE",
-            # Memory grows by what is needed, not by powers of two.
+            # Memory grows by the amount needed, not to the next power of two.
             "arena_extend_strategy": "kSameAsRequested",
         }
 
@@ -176,7 +181,7 @@ class OnnxRuntimeEngine(Engine):
 
     def _infer_on_cuda(self, hu: NDArray[np.float32], index: int) -> NDArray[np.float32]:
         if self._buffers is None or tuple(self._buffers[0].shape()) != hu.shape:
-            self._buffers = None  # released before others are made
+            self._buffers = None  # released before new ones are allocated
             self._buffers = self._bind(hu.shape, index)
         source, target, binding = self._buffers
         source.update_inplace(hu)
@@ -198,22 +203,19 @@ class OnnxRuntimeEngine(Engine):
 def run_graph(
     content: bytes, images: Iterable[NDArray[np.float32]]
 ) -> Iterator[dict[str, NDArray[Any]]]:
-    """Run any graph that takes ``hu``, on the CPU, whatever its outputs are.
-
-    The graph need not be a harmonization model. It may have many outputs: memory is released
-    as early as possible.
+    """Run a graph with any outputs on the CPU. It need not be a harmonization model.
 
     Parameters
     ----------
     content
-        The bytes of an ONNX file.
+        The bytes of an ONNX file with the input ``hu``.
     images
-        Arrays for the input ``hu``, float32.
+        Values of that input, float32, one after the other.
 
     Yields
     ------
     dict of str to ndarray
-        All outputs for one image, by name.
+        The outputs for one image, by name.
 
     Raises
     ------
@@ -225,7 +227,7 @@ def run_graph(
     ort = import_onnxruntime()
     options = ort.SessionOptions()
     options.log_severity_level = 4
-    # By default the tensors of all layers are held at once: three gigabytes for VGG-19.
+    # Without these two, the tensors of all layers stay in memory: three gigabytes for VGG-19.
     options.execution_order = ort.ExecutionOrder.PRIORITY_BASED
     options.enable_mem_pattern = False
     with _graph_errors():

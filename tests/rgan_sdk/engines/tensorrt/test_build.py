@@ -107,7 +107,7 @@ def test_an_operator_that_is_not_known_is_named():
 
 
 def test_what_is_no_onnx_file():
-    with pytest.raises(EngineUnavailableError, match="does not take this model"):
+    with pytest.raises(EngineUnavailableError, match="cannot parse this model"):
         build_plan(trt, b"no model", make_profile(4))
 
 
@@ -140,8 +140,8 @@ def test_a_graph_that_parses_but_cannot_be_built():
 @pytest.mark.parametrize(
     ("errors", "message"),
     [
-        (["Requested size was 8589934592 bytes."], "memory does not suffice"),
-        (["CUDA error 2 ... (out of memory)", "Error Code 2: OutOfMemory"], "memory does not"),
+        (["Requested size was 8589934592 bytes."], "GPU has not enough memory"),
+        (["CUDA error 2 ... (out of memory)", "Error Code 2: OutOfMemory"], "not enough memory"),
         (["Error Code 10: Could not find any implementation for node conv"], "cannot build"),
         ([], "no reason was given"),
     ],

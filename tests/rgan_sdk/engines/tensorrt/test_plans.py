@@ -49,18 +49,18 @@ def test_what_was_stored_comes_back(key, folder):
 def test_anything_else_is_another_key(change):
     plans.store(KEY, PLAN)
     other = replace(KEY, **change)
-    assert plans.plan_path(other) != plans.plan_path(KEY)
+    assert plans.cache_path(other) != plans.cache_path(KEY)
     assert plans.load(other) is None
 
 
 def test_a_plan_of_another_key_under_this_name_is_not_taken():
     path = plans.store(replace(KEY, tensorrt="tensorrt 10.13.0"), PLAN)
-    path.rename(plans.plan_path(KEY))
+    path.rename(plans.cache_path(KEY))
     assert plans.load(KEY) is None
 
 
 def test_a_plan_that_another_program_made_is_not_taken():
-    plans.plan_path(KEY).write_bytes(PLAN)
+    plans.cache_path(KEY).write_bytes(PLAN)
     assert plans.load(KEY) is None
 
 
