@@ -52,7 +52,7 @@ class ErrorBound:
     p999: float
 
     @classmethod
-    def with_room(cls, max: float, p999: float) -> ErrorBound:  # noqa: A002 - as the fields
+    def from_measured(cls, max: float, p999: float) -> ErrorBound:  # noqa: A002 - as the fields
         """Return a bound for a deviation measured here: twice it, in hundredths of a HU.
 
         Other runtimes and other slices deviate by other amounts.

@@ -14,7 +14,7 @@ import numpy as np
 
 from rgan_sdk.dicom.read.codecs import undecodable_syntaxes
 from rgan_sdk.engines import PREFERENCE, create_engine, cuda, engine_module, onnxruntime, openvino
-from rgan_sdk.engines.acceptance import check, is_reference, measure
+from rgan_sdk.engines.acceptance import check_deviation, is_reference, measure
 from rgan_sdk.engines.base import processor_name
 from rgan_sdk.errors import RganError
 from rgan_sdk.harmonizer import Harmonizer
@@ -48,26 +48,26 @@ def examine() -> Iterator[Check]:
     """Run one check after the other; none raises."""
     version = metadata.version("rgan-sdk")
     yield Check("rgan-sdk", True, f"{version}, Python {platform.python_version()}")
-    yield _guarded("native core", _native_core)
-    yield _guarded("CPU", _cpu)
-    yield _guarded("GPU", _gpu)
-    yield _guarded("CUDA libraries", _cuda_libraries)
-    yield _guarded("TensorRT", _tensorrt)
-    yield _guarded("ONNX Runtime", _onnxruntime)
-    yield _guarded("OpenVINO", _openvino)
+    yield _run_check("native core", _native_core)
+    yield _run_check("CPU", _cpu)
+    yield _run_check("GPU", _gpu)
+    yield _run_check("CUDA libraries", _cuda_libraries)
+    yield _run_check("TensorRT", _tensorrt)
+    yield _run_check("ONNX Runtime", _onnxruntime)
+    yield _run_check("OpenVINO", _openvino)
     first = next(iter(packaged_models()))
     for engine, device in PREFERENCE:
         if not _why_not(engine, device):
             name = f"{engine} on {device}"
-            yield _guarded(name, partial(_engine, first, name, engine, device))
-    yield _guarded("auto", partial(_auto, first))
+            yield _run_check(name, partial(_engine, first, name, engine, device))
+    yield _run_check("auto", partial(_auto, first))
     for model in packaged_models():
-        yield _guarded(f"model {model}", partial(_model, model))
-    yield _guarded("codecs", _codecs)
+        yield _run_check(f"model {model}", partial(_model, model))
+    yield _run_check("codecs", _codecs)
     yield _training()
 
 
-def _guarded(name: str, examine_one: Callable[[], Check]) -> Check:
+def _run_check(name: str, examine_one: Callable[[], Check]) -> Check:
     try:
         return examine_one()
     except RganError as exc:
@@ -155,7 +155,7 @@ def _engine(model: str, name: str, engine: str, device: str) -> Check:
         if is_reference(opened):
             return Check(name, True, f"{opened.version}, what the others are compared with")
         deviation = measure(opened, SELF_TEST_SLICES)
-        check(opened, deviation)
+        check_deviation(opened, deviation)
         return Check(
             name, True, f"{opened.version}, {SELF_TEST_SLICES} slices of {model}: {deviation}"
         )

@@ -8,9 +8,9 @@ themselves stay in float32, one after the other.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import onnx
@@ -19,10 +19,10 @@ from numpy.typing import NDArray
 from rgan_sdk.card import CARD_KEY, ErrorBound
 from rgan_sdk.engines.acceptance import SLICES, self_test_slices
 from rgan_sdk.engines.base import Deviation
-from rgan_sdk.engines.onnxruntime import OnnxRuntimeEngine, import_onnxruntime
-from rgan_sdk.errors import AccuracyError, ConfigurationError, InferenceError, ModelError
+from rgan_sdk.engines.onnxruntime import OnnxRuntimeEngine, run_graph
+from rgan_sdk.errors import AccuracyError, ConfigurationError, ModelError
 from rgan_sdk.harmonizer import Harmonizer
-from rgan_sdk.model import INPUT_NAME, HarmonizationModel
+from rgan_sdk.model import HarmonizationModel
 from rgan_sdk.quantized_graph import (
     Range,
     insert_quantization,
@@ -35,6 +35,7 @@ LIMIT_HU: Final = 10.0
 """How far 99.9 % of the pixels may be from the float32 model; the card allows no more."""
 
 RANKING_SLICES: Final = 4
+LOWEST, HIGHEST = "ReduceMin", "ReduceMax"
 
 Images = Sequence[NDArray[np.float32]]
 OnStep = Callable[[str, int, int], None]
@@ -108,7 +109,7 @@ def quantize(
     trial = _Trial(model, slices, candidates, on_step)
     chosen, deviation, harm = _choose(trial, candidates, limit)
     reasons = {name: f"alone in int8 p99.9 {error:.2f} HU" for name, error in harm.items()}
-    measured = ErrorBound.with_room(deviation.max, deviation.p999)
+    measured = ErrorBound.from_measured(deviation.max, deviation.p999)
     bound = ErrorBound(measured.max, min(measured.p999, LIMIT_HU))
     return QuantizedModel(
         content=_with_bound(trial.graph(chosen), model, bound).SerializeToString(),
@@ -180,7 +181,7 @@ class _Trial:
                 for number, out in zip(numbers, outputs, strict=True)
             ]
         )
-        return Deviation.of(error)
+        return Deviation.from_errors(error)
 
     def rank(self, candidates: Collection[str]) -> dict[str, float]:
         """Return the error of each layer alone in int8, p99.9 in HU."""
@@ -202,53 +203,38 @@ class _Trial:
 
     def _calibrate(self, candidates: Collection[str]) -> dict[str, Range]:
         """Return the lowest and highest value that each tensor has on the slices."""
-        tensors = list(dict.fromkeys(quantized_tensors(self._float32, candidates)))
-        found = _run_plain(_with_extremes(self._float32, tensors), self._padded())
-        lowest, highest = np.min(found, axis=0), np.max(found, axis=0)
-        half = len(tensors)
+        tensors = list(quantized_tensors(self._float32, candidates))
+        graph = _extremes_graph(self._float32, tensors).SerializeToString()
+        extremes = list(run_graph(graph, self._padded_slices()))
         return {
-            name: (float(low), float(high))
-            for name, low, high in zip(tensors, lowest[:half], highest[half:], strict=True)
+            name: (
+                float(np.min([outputs[f"{name}.{LOWEST}"] for outputs in extremes])),
+                float(np.max([outputs[f"{name}.{HIGHEST}"] for outputs in extremes])),
+            )
+            for name in tensors
         }
 
-    def _padded(self) -> Iterator[NDArray[np.float32]]:
+    def _padded_slices(self) -> Iterator[NDArray[np.float32]]:
         multiple = self._model.card.multiple
         for number, hu in enumerate(self._images, start=1):
             yield pad_to_multiple(hu, multiple)[np.newaxis, np.newaxis]
             self._on_step("ranges", number, len(self._images))
 
 
-def _with_extremes(model: onnx.ModelProto, tensors: list[str]) -> onnx.ModelProto:
-    """Return a graph that gives the lowest values of tensors, then the highest, and no slice."""
-    watched = onnx.ModelProto()
-    watched.CopyFrom(model)
-    graph = watched.graph
+def _extremes_graph(model: onnx.ModelProto, tensors: list[str]) -> onnx.ModelProto:
+    """Return a graph whose only outputs are the lowest and the highest value of each tensor."""
+    extremes = onnx.ModelProto()
+    extremes.CopyFrom(model)
+    graph = extremes.graph
     del graph.output[:]
-    for reduce in ("ReduceMin", "ReduceMax"):
+    for reduce in (LOWEST, HIGHEST):
         for name in tensors:
-            extreme = f"{name}.{reduce}"
-            graph.node.append(onnx.helper.make_node(reduce, [name], [extreme], keepdims=0))
+            output = f"{name}.{reduce}"
+            graph.node.append(onnx.helper.make_node(reduce, [name], [output], keepdims=0))
             graph.output.append(
-                onnx.helper.make_tensor_value_info(extreme, onnx.TensorProto.FLOAT, [])
+                onnx.helper.make_tensor_value_info(output, onnx.TensorProto.FLOAT, [])
             )
-    return watched
-
-
-def _run_plain(model: onnx.ModelProto, images: Iterable[NDArray[np.float32]]) -> list[Any]:
-    """Run a graph that gives other things than slices, on one image after the other."""
-    onnxruntime = import_onnxruntime()
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 4
-    # Without these two it holds the tensors of all layers at once: three gigabytes for VGG-19.
-    options.execution_order = onnxruntime.ExecutionOrder.PRIORITY_BASED
-    options.enable_mem_pattern = False
-    try:
-        session = onnxruntime.InferenceSession(
-            model.SerializeToString(), options, providers=["CPUExecutionProvider"]
-        )
-        return [session.run(None, {INPUT_NAME: image}) for image in images]
-    except Exception as exc:  # the runtime raises its own types, which share no base
-        raise InferenceError(f"ONNX Runtime cannot find the ranges of this model: {exc}") from exc
+    return extremes
 
 
 def _with_bound(

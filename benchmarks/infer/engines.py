@@ -33,7 +33,7 @@ from numpy.typing import NDArray
 from rgan_sdk.dicom.inventory import find_series
 from rgan_sdk.dicom.read.pydicom_reader import read_slice
 from rgan_sdk.engines.acceptance import accept
-from rgan_sdk.engines.base import Deviation, processor_name, threads
+from rgan_sdk.engines.base import Deviation, processor_name, thread_count
 from rgan_sdk.engines.onnxruntime import OnnxRuntimeEngine
 from rgan_sdk.engines.openvino import OpenVINOEngine
 from rgan_sdk.errors import AccuracyError, RganError
@@ -65,7 +65,7 @@ def main() -> None:
     options = parser.parse_args()
     calibration = read(options.scans, options.calibration)
     images = read(options.scans, options.slices)
-    torch.set_num_threads(threads())
+    torch.set_num_threads(thread_count())
     rows = []
     with tempfile.TemporaryDirectory() as name:
         for label, model, graph in models(options.trained, images[0], Path(name)):
@@ -187,14 +187,14 @@ def deviation(run: Run, images: list[Image], expected: list[Image]) -> Deviation
     error = np.stack(
         [np.abs(run(hu) - wanted) for hu, wanted in zip(images, expected, strict=True)]
     )
-    return Deviation.of(error)
+    return Deviation.from_errors(error)
 
 
 def environment() -> dict[str, Any]:
     names = ("rgan-sdk", "onnxruntime", "openvino", "torch", "numpy")
     return {
         "processor": processor_name(),
-        "threads": threads(),
+        "threads": thread_count(),
         **{name: metadata.version(name) for name in names},
     }
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from rgan_sdk.engines.tensorrt.build import Progress
+    from rgan_sdk.engines.tensorrt.build import BuildProgress
 
 EPILOG = """\b
 Examples:
@@ -46,7 +46,7 @@ def command(model: str, device: str) -> None:
 
 
 @contextmanager
-def _progress(title: str) -> Iterator[Progress]:
+def _progress(title: str) -> Iterator[BuildProgress]:
     """Draw a bar on a terminal; elsewhere print one line."""
     from rich.console import Console
     from rich.progress import Progress as Bars

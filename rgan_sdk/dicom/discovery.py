@@ -1,13 +1,11 @@
-"""Every file under a folder, and the ones that may be DICOM opened with care."""
+"""List the files under a folder, and open those that may be DICOM safely."""
 
 from __future__ import annotations
 
 import io
-import logging
 import os
 import stat
 import struct
-import warnings
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,29 +16,27 @@ from pydicom.filereader import read_dataset
 from pydicom.uid import DeflatedExplicitVRLittleEndian
 from pydicom.valuerep import VR
 
+from rgan_sdk.dicom.privacy import silence_pydicom
 from rgan_sdk.errors import IneligibleError, RganError, UnreadableFileError
-
-# pydicom quotes values in its warnings and log lines, and a value may be patient data. Once
-# for the process: warnings.catch_warnings is not safe in threads.
-warnings.filterwarnings("ignore", module=r"pydicom(\.|$)")
-logging.getLogger("pydicom").setLevel(logging.CRITICAL)
 
 MAX_INFLATED_BYTES: Final = 256 << 20
 
-# Stands in for the file meta information of a deflated file once it is inflated.
+# The beginning of an inflated file, in place of the file meta information that says "deflated".
 _EXPLICIT_LITTLE_ENDIAN_META: Final = (
     b"\0" * 128 + b"DICM" + b"\x02\x00\x10\x00UI\x14\x00" + b"1.2.840.10008.1.2.1\0"
 )
 
 
 def walk(root: Path) -> list[tuple[Path, OSError | IneligibleError | None]]:
-    """List everything under ``root`` that is no folder, sorted by path.
+    """List everything under ``root`` but folders, sorted by path.
+
+    Symbolic links below ``root`` are not followed.
 
     Returns
     -------
     list of (path, problem)
-        ``problem`` is None for a regular file, IneligibleError for a symbolic link (none
-        is followed), FIFO, socket or device, OSError for a folder that can't be read.
+        ``problem`` is None for a regular file. It is IneligibleError for a symbolic link, FIFO,
+        socket or device, and OSError for a folder that cannot be read.
 
     Raises
     ------
@@ -79,7 +75,7 @@ def _not_regular(entry: os.DirEntry[str]) -> IneligibleError | None:
 
 
 class _Bounded(io.BufferedReader):
-    """A file that sets aside no memory for bytes that it doesn't have."""
+    """A file whose ``read`` allocates no more memory than the file has bytes left."""
 
     def read(self, size: int | None = -1, /) -> bytes:
         if size is not None and size > io.DEFAULT_BUFFER_SIZE:
@@ -88,21 +84,26 @@ class _Bounded(io.BufferedReader):
 
 
 @contextmanager
-def opened_raw(path: Path) -> Iterator[io.BufferedReader]:
-    """Open a DICOM file, its bytes as they are.
+def open_raw(path: Path) -> Iterator[io.BufferedReader]:
+    """Open a DICOM file, and translate the errors of the ``with`` block.
 
-    The one seam where foreign exceptions of reading become errors of this project: the
-    body may call pydicom freely.
+    The block may call pydicom freely: whatever it raises becomes an error of this project.
+
+    Yields
+    ------
+    io.BufferedReader
+        The bytes of the file as they are. ``inflate`` makes a deflated data set readable.
 
     Raises
     ------
     IneligibleError
         If the file is not DICOM.
     UnreadableFileError
-        If the file cannot be opened, or anything in the body fails.
+        If the file cannot be opened, or anything in the block fails.
     """
+    silence_pydicom()
     try:
-        # Non-blocking and not through links: the path may have changed since it was listed.
+        # The path may have become a link or a FIFO since it was listed.
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
         with _Bounded(io.FileIO(descriptor)) as file:
             _require_dicom(file)
@@ -110,7 +111,7 @@ def opened_raw(path: Path) -> Iterator[io.BufferedReader]:
     except RganError:
         raise
     except OSError as error:
-        # pydicom raises OSErrors of its own, without a number.
+        # An OSError without a number is pydicom's own.
         reason = f"cannot be read: {error.strerror}" if error.errno else "malformed DICOM"
         raise UnreadableFileError(reason) from error
     except MemoryError as error:
@@ -118,16 +119,16 @@ def opened_raw(path: Path) -> Iterator[io.BufferedReader]:
         raise UnreadableFileError(reason) from error
     except (KeyboardInterrupt, SystemExit, GeneratorExit):
         raise
-    except BaseException as error:  # a panic of a codec in Rust is no Exception
-        # Not the message of the error: it may quote patient data.
+    except BaseException as error:  # a panic in a codec written in Rust is no Exception
+        # The error's own message is left out: it may quote patient data.
         raise UnreadableFileError(f"malformed DICOM ({type(error).__name__})") from error
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[BinaryIO]:
-    """Open a DICOM file as ``opened_raw`` does, a deflated one inflated."""
-    with opened_raw(path) as file:
-        yield inflated(file)
+def open_dicom(path: Path) -> Iterator[BinaryIO]:
+    """Open a DICOM file as ``open_raw`` does, and inflate it where it is deflated."""
+    with open_raw(path) as file:
+        yield inflate(file)
 
 
 def _require_dicom(file: BinaryIO) -> None:
@@ -143,7 +144,7 @@ def _require_dicom(file: BinaryIO) -> None:
 
 
 def _is_headerless(head: bytes, size: int) -> bool:
-    """Tell whether a file starts like a little endian data set without preamble."""
+    """Return whether a file starts like a little endian data set without preamble."""
     if len(head) < 8:
         return False
     group, _, vr = struct.unpack_from("<HH2s", head)
@@ -153,8 +154,14 @@ def _is_headerless(head: bytes, size: int) -> bool:
     return vr.decode("latin-1") in set(VR) or implicit_length <= size - 8
 
 
-def inflated(file: BinaryIO) -> BinaryIO:
-    """Return a DICOM file for pydicom; a deflated one is inflated within bounds."""
+def inflate(file: BinaryIO) -> BinaryIO:
+    """Return the file from its start, inflated where its data set is deflated (PS3.5 A.5).
+
+    Raises
+    ------
+    UnreadableFileError
+        If a deflated data set is truncated, or larger than ``MAX_INFLATED_BYTES``.
+    """
     start = 132 if file.read(132)[128:] == b"DICM" else 0
     file.seek(start)
     meta = read_dataset(

@@ -1,4 +1,4 @@
-"""What is unusual in the geometry of a series, for people who measure in three dimensions."""
+"""Warn of irregular slice spacing and gantry tilt, which matter to measurements in 3D."""
 
 from __future__ import annotations
 
@@ -12,7 +12,10 @@ TOLERANCE_MM: Final = 0.05
 
 
 def geometry_notes(series: Series) -> tuple[str, ...]:
-    """Return remarks on spacing and tilt. Slices are harmonized one by one all the same."""
+    """Return remarks on uneven spacing and on tilt; none for a regular series.
+
+    They do not affect harmonization, which works slice by slice.
+    """
     notes = []
     gaps = [b.position - a.position for a, b in pairwise(series.slices)]
     if any(gap < TOLERANCE_MM for gap in gaps):
@@ -25,7 +28,7 @@ def geometry_notes(series: Series) -> tuple[str, ...]:
 
 
 def _is_sheared(series: Series) -> bool:
-    """Tell whether the line through the slices' origins leaves the slice normal."""
+    """Return whether the line through the slice origins is not parallel to the slice normal."""
     first, last = series.slices[0], series.slices[-1]
     path = [b - a for a, b in zip(first.origin, last.origin, strict=True)]
     along = sum(p * n for p, n in zip(path, slice_normal(series.orientation), strict=True))

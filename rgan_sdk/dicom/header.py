@@ -1,4 +1,4 @@
-"""What one file says about itself: whether it is a CT slice to harmonize, and where it lies."""
+"""The header of one file: whether it is a CT slice to harmonize, and where that slice lies."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from pydicom.uid import (
 )
 
 from rgan_sdk.dicom import values
-from rgan_sdk.dicom.discovery import inflated, opened, opened_raw
+from rgan_sdk.dicom.discovery import inflate, open_dicom, open_raw
 from rgan_sdk.dicom.read import pixels
 from rgan_sdk.dicom.read.pixels import PixelFormat, Rescale
 from rgan_sdk.dicom.stamp import Stamp
@@ -75,7 +75,26 @@ Vector = tuple[float, ...]
 
 @dataclass(frozen=True)
 class SliceHeader:
-    """A CT slice that could be harmonized, as far as its header tells."""
+    """The header of a CT slice that can be harmonized as far as the header tells.
+
+    Attributes
+    ----------
+    stamp
+        Of the file when its header was read.
+    patient
+        Pseudonym: 12 hexadecimal digits of the SHA-256 of PatientID, or of StudyInstanceUID where
+        PatientID is empty.
+    convolution_kernel
+        The first value of ConvolutionKernel, None where absent.
+    pixel_spacing
+        mm between rows, mm between columns.
+    slice_thickness
+        mm, None where absent.
+    orientation
+        ImageOrientationPatient: direction cosines of row and column.
+    origin
+        ImagePositionPatient: x, y, z of the centre of the first pixel, mm.
+    """
 
     path: Path
     stamp: Stamp
@@ -100,24 +119,24 @@ def read_header(path: Path) -> SliceHeader:
     Raises
     ------
     IneligibleError
-        If there is nothing to harmonize in the file.
+        If the file holds nothing to harmonize.
     UnreadableFileError
-        If the file is truncated, malformed or not decodable here.
+        If the file is truncated or malformed, or cannot be decoded here.
     InvalidSeriesError
         If the slice lacks what is needed to process it, or contradicts itself.
     """
-    with opened_raw(path) as raw:
-        file = inflated(raw)
+    with open_raw(path) as raw:
+        file = inflate(raw)
         dataset = dcmread(file, stop_before_pixels=True, force=True, specific_tags=_KEYWORDS)
         require_eligible(dataset)
         _require_pixel_data(dataset, file)
-        return _header(dataset, path, Stamp.of(os.fstat(raw.fileno())))
+        return _header(dataset, path, Stamp.from_stat(os.fstat(raw.fileno())))
 
 
-def series_of(path: Path) -> str | None:
-    """Return the SeriesInstanceUID of a file that cannot be read otherwise, or None."""
+def read_series_uid(path: Path) -> str | None:
+    """Return the SeriesInstanceUID of a file whose other attributes cannot be read, or None."""
     try:
-        with opened(path) as file:
+        with open_dicom(path) as file:
             dataset = read_partial(
                 file,
                 stop_when=lambda tag, vr, length: tag > 0x0020000E,
@@ -130,7 +149,15 @@ def series_of(path: Path) -> str | None:
 
 
 def require_eligible(dataset: Dataset) -> None:
-    """Raise IneligibleError unless the data set is one original CT slice."""
+    """Raise an error unless the data set is one original CT slice.
+
+    Raises
+    ------
+    IneligibleError
+        If it is something else.
+    UnreadableFileError
+        If SOPClassUID is missing.
+    """
     sop_class = dataset.get("SOPClassUID") or dataset.file_meta.get("MediaStorageSOPClassUID")
     if not sop_class:
         raise UnreadableFileError("SOPClassUID is missing: no telling what the file holds")
@@ -144,7 +171,7 @@ def require_eligible(dataset: Dataset) -> None:
         raise IneligibleError(f"{uid.name if known else 'unknown SOP class'}, not CT")
     modality = values.text(dataset, "Modality")
     if modality and modality != "CT":
-        raise IneligibleError(f"Modality {values.shown(modality)}, not CT")
+        raise IneligibleError(f"Modality {values.redact(modality)}, not CT")
     for term in values.texts(dataset, "ImageType")[2:]:
         if term in NOT_SLICES:
             raise IneligibleError(NOT_SLICES[term])
@@ -153,7 +180,7 @@ def require_eligible(dataset: Dataset) -> None:
             raise IneligibleError(reason)
     photometric = values.text(dataset, "PhotometricInterpretation")
     if photometric and not photometric.startswith("MONOCHROME"):
-        raise IneligibleError(f"PhotometricInterpretation {values.shown(photometric)}, not HU")
+        raise IneligibleError(f"PhotometricInterpretation {values.redact(photometric)}, not HU")
 
 
 def _has_own_code(dataset: Dataset, code: str) -> bool:
@@ -164,7 +191,7 @@ def _has_own_code(dataset: Dataset, code: str) -> bool:
 
 
 def _require_pixel_data(dataset: Dataset, file: BinaryIO) -> None:
-    """Check the length of the pixel data at which pydicom has stopped reading."""
+    """Check the length of the pixel data. ``file`` stands where pydicom stopped, before them."""
     implicit, little = dataset.original_encoding
     head = file.read(8 if implicit else 12)
     if head[:4] not in _PIXEL_DATA_TAGS:
@@ -173,7 +200,7 @@ def _require_pixel_data(dataset: Dataset, file: BinaryIO) -> None:
     pixels.require_decoder(syntax)
     if syntax.is_compressed:
         return
-    needed = PixelFormat.of(dataset).nbytes
+    needed = PixelFormat.from_dataset(dataset).nbytes
     declared = int.from_bytes(head[-4:], "little" if little else "big")
     start = file.tell()
     left = file.seek(0, os.SEEK_END) - start
@@ -185,8 +212,8 @@ def _require_pixel_data(dataset: Dataset, file: BinaryIO) -> None:
 
 
 def _header(dataset: Dataset, path: Path, stamp: Stamp) -> SliceHeader:
-    pixel_format = PixelFormat.of(dataset)
-    Rescale.of(dataset)
+    pixel_format = PixelFormat.from_dataset(dataset)
+    Rescale.from_dataset(dataset)
     pixels.padding_range(dataset, pixel_format)
     spacing = values.numbers(dataset, "PixelSpacing", 2)
     if min(spacing) <= 0:
@@ -228,7 +255,13 @@ def _orientation(dataset: Dataset) -> Vector:
 
 
 def are_orthonormal(cosines: Vector) -> bool:
-    """Tell whether two directions, ``(xr, yr, zr, xc, yc, zc)``, are orthogonal unit vectors."""
+    """Return whether row and column direction are orthogonal unit vectors (PS3.3 C.7.6.2.1.1).
+
+    Parameters
+    ----------
+    cosines
+        ImageOrientationPatient: ``(xr, yr, zr, xc, yc, zc)``.
+    """
     ax, ay, az, bx, by, bz = cosines
     return (
         abs(ax * ax + ay * ay + az * az - 1) <= ORTHONORMAL_TOLERANCE
@@ -238,5 +271,5 @@ def are_orthonormal(cosines: Vector) -> bool:
 
 
 def pseudonym(patient: str) -> str:
-    """Return what stands for a patient: 12 hexadecimal digits of the SHA-256 of a text."""
+    """Return a pseudonym: the first 12 hexadecimal digits of the SHA-256 of ``patient``."""
     return hashlib.sha256(patient.encode(errors="replace")).hexdigest()[:12]

@@ -1,4 +1,4 @@
-"""Find the CT series under a folder, and account for every other file."""
+"""Find the CT series under a folder, and give a reason for every file that belongs to none."""
 
 from __future__ import annotations
 
@@ -9,26 +9,16 @@ from pathlib import Path
 from typing import Literal
 
 from rgan_sdk.dicom.discovery import walk
-from rgan_sdk.dicom.header import SliceHeader, series_of
+from rgan_sdk.dicom.header import SliceHeader, read_series_uid
 from rgan_sdk.dicom.read.scanner import scan_headers
-from rgan_sdk.dicom.series import Series, SliceFile, group_slices, slice_normal
+from rgan_sdk.dicom.series import Series, group_slices
 from rgan_sdk.dicom.stamp import checksum
 from rgan_sdk.errors import DicomError, IneligibleError, InvalidSeriesError
-
-__all__ = [
-    "FailedSeries",
-    "FileOutcome",
-    "Inventory",
-    "Series",
-    "SliceFile",
-    "find_series",
-    "slice_normal",
-]
 
 
 @dataclass(frozen=True)
 class FileOutcome:
-    """A file that will not be harmonized, and why. A folder only if it can't be read."""
+    """A file that will not be harmonized, and why; or a folder that cannot be read."""
 
     path: Path
     status: Literal["skipped", "failed"]
@@ -42,9 +32,9 @@ class FailedSeries:
     Attributes
     ----------
     reason
-        The first thing that is wrong with it.
+        The first problem that was found.
     outcomes
-        Every file of the series, each ``failed``.
+        All files of the series, each with the status ``failed``.
     """
 
     series_instance_uid: str
@@ -54,7 +44,17 @@ class FailedSeries:
 
 @dataclass(frozen=True)
 class Inventory:
-    """What lies under a folder: each file found is in exactly one of the three."""
+    """All files under a folder. Each is in exactly one of the three attributes.
+
+    Attributes
+    ----------
+    series
+        What can be harmonized.
+    failed
+        Series that should be harmonized, but cannot.
+    outcomes
+        Files that belong to no series.
+    """
 
     series: tuple[Series, ...]
     failed: tuple[FailedSeries, ...]
@@ -66,18 +66,20 @@ def find_series(root: Path, on_file: Callable[[], None] | None = None) -> Invent
 
     Parameters
     ----------
+    root
+        Searched to any depth.
     on_file
-        Called after each file has been looked at.
+        Called for each file once it has been examined.
 
     Returns
     -------
     Inventory
-        In an order that depends on nothing but UIDs and paths.
+        Its order depends only on UIDs and paths.
 
     Raises
     ------
     OSError
-        If ``root`` itself cannot be read. Whatever is wrong below it is in the inventory.
+        If ``root`` itself cannot be read. Problems below it are part of the inventory.
     """
     search = _Search(root)
     found = walk(root)
@@ -88,11 +90,13 @@ def find_series(root: Path, on_file: Callable[[], None] | None = None) -> Invent
                 on_file()
     for path, header in scan_headers([path for path, problem in found if problem is None], on_file):
         search.note(path, header)
-    search.settle_repeated_uids()
+    search.resolve_repeated_uids()
     return search.inventory()
 
 
 class _Search:
+    """What has been found so far. Headers and faults are kept by SeriesInstanceUID."""
+
     def __init__(self, root: Path) -> None:
         self._root = root
         self._headers: dict[str, list[SliceHeader]] = defaultdict(list)
@@ -107,16 +111,16 @@ class _Search:
                 self._outcomes.append(FileOutcome(path, "skipped", str(found)))
             case DicomError():
                 outcome = FileOutcome(path, "failed", str(found))
-                series = series_of(path)
+                series = read_series_uid(path)
                 (self._outcomes if series is None else self._faults[series]).append(outcome)
             case OSError():
                 reason = f"cannot be read: {found.strerror}"
                 self._outcomes.append(FileOutcome(path, "failed", reason))
 
-    def settle_repeated_uids(self) -> None:
-        """Skip identical copies; fail the series of files that share a UID and differ."""
+    def resolve_repeated_uids(self) -> None:
+        """Skip identical copies; fail every series with different files of one SOPInstanceUID."""
         by_uid: dict[str, list[SliceHeader]] = defaultdict(list)
-        for header in _in_path_order(self._headers):
+        for header in _sort_by_path(self._headers):
             by_uid[header.sop_instance_uid].append(header)
         for uid, headers in by_uid.items():
             if len(headers) == 1:
@@ -161,11 +165,11 @@ class _Search:
                     raise InvalidSeriesError(f"{self._name(faults[0].path)}: {faults[0].reason}")
                 series += group_slices(headers)
             except InvalidSeriesError as error:
-                failed.append(_failed(uid, str(error), headers, faults))
+                failed.append(_failed_series(uid, str(error), headers, faults))
         return Inventory(tuple(series), tuple(failed), tuple(self._outcomes))
 
 
-def _failed(
+def _failed_series(
     uid: str, reason: str, headers: list[SliceHeader], faults: list[FileOutcome]
 ) -> FailedSeries:
     rest = [FileOutcome(h.path, "failed", f"its series failed: {reason}") for h in headers]
@@ -173,5 +177,5 @@ def _failed(
     return FailedSeries(uid, reason, tuple(outcomes))
 
 
-def _in_path_order(headers: dict[str, list[SliceHeader]]) -> list[SliceHeader]:
+def _sort_by_path(headers: dict[str, list[SliceHeader]]) -> list[SliceHeader]:
     return sorted((h for group in headers.values() for h in group), key=lambda h: h.path.parts)

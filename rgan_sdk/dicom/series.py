@@ -1,4 +1,4 @@
-"""A series of CT slices, and how the slices of one SeriesInstanceUID become series."""
+"""Series of CT slices, and how the slices of one SeriesInstanceUID are grouped into them."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ class SliceFile:
     position
         mm along the slice normal of the series.
     origin
-        ImagePositionPatient: x, y, z of the first pixel's centre, mm.
+        ImagePositionPatient: x, y, z of the centre of the first pixel, mm.
     stamp
-        Of the file when it was found.
+        Of the file when its header was read.
     """
 
     path: Path
@@ -42,32 +42,32 @@ class SliceFile:
 class Series:
     """Slices that belong together and can be harmonized.
 
-    What is held here once is true for every slice. One SeriesInstanceUID gives several of
-    these, told apart by ``group``, where its slices differ in it.
+    All slices agree in the attributes of the series. Where slices of one SeriesInstanceUID differ
+    in them, they form several series, which ``group`` numbers.
 
     Attributes
     ----------
     group
         0, 1, ... among the series of one SeriesInstanceUID.
     slices
-        Sorted by ascending ``position``, then SOPInstanceUID. Slices may share a position
-        (several phases in one series).
+        Sorted by ascending ``position``, then SOPInstanceUID. Several slices may have the same
+        position, such as the phases of a dynamic scan.
     patient
-        Pseudonym: 12 hexadecimal digits of the SHA-256 of PatientID (of StudyInstanceUID
-        where that is empty).
+        Pseudonym: 12 hexadecimal digits of the SHA-256 of PatientID, or of StudyInstanceUID where
+        PatientID is empty.
     convolution_kernel
         The first value of ConvolutionKernel, None where absent.
     pixel_spacing
         mm between rows, mm between columns.
     slice_thickness
-        mm; None where absent or not the same in all slices.
+        mm, None where it is absent or differs between slices.
     orientation
         ImageOrientationPatient: direction cosines of row and column.
 
     Raises
     ------
     InvalidSeriesError
-        If there are no slices, they are out of order, or one occurs twice.
+        If there are no slices, if they are not sorted, or if a SOPInstanceUID occurs twice.
     """
 
     series_instance_uid: str
@@ -87,7 +87,7 @@ class Series:
     def __post_init__(self) -> None:
         if not self.slices:
             raise InvalidSeriesError("a series without slices")
-        if list(self.slices) != sorted(self.slices, key=_place):
+        if list(self.slices) != sorted(self.slices, key=_sort_key):
             raise InvalidSeriesError("the slices are not sorted by position")
         if len({file.sop_instance_uid for file in self.slices}) < len(self.slices):
             raise InvalidSeriesError("a SOPInstanceUID occurs twice in the series")
@@ -101,36 +101,36 @@ def group_slices(headers: Iterable[SliceHeader]) -> list[Series]:
     InvalidSeriesError
         If the slices belong to more than one study or patient.
     """
-    # By UID, so that group numbers don't change when files are renamed.
+    # Sorted by UID, so that renaming files does not change the group numbers.
     ordered = sorted(headers, key=lambda header: header.sop_instance_uid)
     for name in ("study_instance_uid", "patient"):
         if len({getattr(header, name) for header in ordered}) > 1:
             raise InvalidSeriesError(f"the series holds slices of more than one {name[:7]}")
     groups: list[list[SliceHeader]] = []
     for header in ordered:
-        fitting = (group for group in groups if _belong_together(group[0], header))
-        group = next(fitting, None)
+        matches = (group for group in groups if _belong_together(group[0], header))
+        group = next(matches, None)
         if group is None:
             groups.append([header])
         else:
             group.append(header)
-    return [_series(number, group) for number, group in enumerate(groups)]
+    return [_make_series(number, group) for number, group in enumerate(groups)]
 
 
 def _belong_together(a: SliceHeader, b: SliceHeader) -> bool:
     return (
         (a.rows, a.columns, a.frame_of_reference_uid, a.convolution_kernel)
         == (b.rows, b.columns, b.frame_of_reference_uid, b.convolution_kernel)
-        and _close(a.orientation, b.orientation, ORIENTATION_TOLERANCE)
-        and _close(a.pixel_spacing, b.pixel_spacing, SPACING_TOLERANCE_MM)
+        and _is_close(a.orientation, b.orientation, ORIENTATION_TOLERANCE)
+        and _is_close(a.pixel_spacing, b.pixel_spacing, SPACING_TOLERANCE_MM)
     )
 
 
-def _close(a: Vector, b: Vector, tolerance: float) -> bool:
+def _is_close(a: Vector, b: Vector, tolerance: float) -> bool:
     return a == b or max(abs(x - y) for x, y in zip(a, b, strict=True)) <= tolerance
 
 
-def _series(number: int, headers: list[SliceHeader]) -> Series:
+def _make_series(number: int, headers: list[SliceHeader]) -> Series:
     first = headers[0]
     normal = slice_normal(first.orientation)
     slices = [
@@ -149,7 +149,7 @@ def _series(number: int, headers: list[SliceHeader]) -> Series:
     return Series(
         series_instance_uid=first.series_instance_uid,
         group=number,
-        slices=tuple(sorted(slices, key=_place)),
+        slices=tuple(sorted(slices, key=_sort_key)),
         study_instance_uid=first.study_instance_uid,
         frame_of_reference_uid=first.frame_of_reference_uid,
         patient=first.patient,
@@ -163,7 +163,7 @@ def _series(number: int, headers: list[SliceHeader]) -> Series:
     )
 
 
-def _place(file: SliceFile) -> tuple[float, str]:
+def _sort_key(file: SliceFile) -> tuple[float, str]:
     return file.position, file.sop_instance_uid
 
 

@@ -1,4 +1,4 @@
-"""Whether a file is still the one that was found."""
+"""Detect that a file has changed since it was found."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ CHANGED = "changed during the run: it is not the file that was found; run again"
 
 
 class Stamp(NamedTuple):
-    """What changes when a file is written or replaced; far cheaper than a hash.
+    """File status that changes when a file is written or replaced. Far cheaper than a hash.
 
     Attributes
     ----------
     size
         Bytes.
     modified_ns
-        Nanoseconds from 1970 to the last change of its content.
+        Time of the last change of the content, nanoseconds since 1970.
     inode
-        The file system's number of the file.
+        Inode number in the file system.
     """
 
     size: int
@@ -30,24 +30,24 @@ class Stamp(NamedTuple):
     inode: int
 
     @classmethod
-    def of(cls, status: os.stat_result) -> Stamp:
-        """Return the stamp of an open file."""
+    def from_stat(cls, status: os.stat_result) -> Stamp:
+        """Return the stamp of a file from what ``os.stat`` or ``os.fstat`` returns."""
         return cls(status.st_size, status.st_mtime_ns, status.st_ino)
 
 
 def checksum(path: Path, stamp: Stamp) -> str:
-    """Return the SHA-256 of the file that was found, hexadecimal.
+    """Return the SHA-256 of a file, hexadecimal, provided that its stamp is still the same.
 
     Raises
     ------
     InvalidSeriesError
-        If it is another file by now.
+        If the file has changed.
     UnreadableFileError
-        If it cannot be read.
+        If the file cannot be read.
     """
     try:
         with path.open("rb") as file:
-            if Stamp.of(os.fstat(file.fileno())) != stamp:
+            if Stamp.from_stat(os.fstat(file.fileno())) != stamp:
                 raise InvalidSeriesError(f"{path.name}: {CHANGED}")
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:

@@ -1,4 +1,4 @@
-"""UIDs and codes of this project, and the UIDs of derived objects."""
+"""The UIDs and the codes that this project gives to objects."""
 
 from __future__ import annotations
 
@@ -21,16 +21,22 @@ IMPLEMENTATION_CLASS_UID: Final = "2.25.236399643812551947798227614116988519586"
 
 
 def hashed_uid(*parts: str) -> str:
-    """Return the UID that belongs to ``parts``: always the same for the same text.
+    """Return a UID that is a function of ``parts``: the same texts always give the same UID.
 
-    A UUID-derived UID (PS3.5 B.2) whose UUID is made of the SHA-256 of the parts.
+    It is derived from a UUID (PS3.5 B.2), and the UUID from the SHA-256 of the parts.
     """
     digest = hashlib.sha256(json.dumps(parts).encode()).digest()
     return f"2.25.{uuid.UUID(bytes=digest[:16], version=5).int}"
 
 
-def code(value: str, scheme: str, meaning: str) -> Dataset:
-    """Return an item of a code sequence (PS3.3 8.8)."""
+def code_item(value: str, scheme: str, meaning: str) -> Dataset:
+    """Return an item of a code sequence (PS3.3 8.8).
+
+    Parameters
+    ----------
+    value, scheme, meaning
+        CodeValue, CodingSchemeDesignator and CodeMeaning.
+    """
     item = Dataset()
     item.CodeValue = value
     item.CodingSchemeDesignator = scheme

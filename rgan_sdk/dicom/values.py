@@ -1,6 +1,7 @@
-"""Typed access to attributes: what is absent, multi-valued or no number is an error.
+"""Typed access to the attributes of a data set.
 
-Messages show a value only where its characters can't make up a person's name in DICOM.
+Error messages show a value only if it is a number or a term of ``_TERMS``, because any other text
+may be patient data.
 """
 
 from __future__ import annotations
@@ -13,35 +14,16 @@ from pydicom.multival import MultiValue
 
 from rgan_sdk.errors import InvalidSeriesError
 
-UID = re.compile(r"\d+(\.\d+)+")
-_TERMS = frozenset(
-    (
-        *(
-            "CR",
-            "CT",
-            "DX",
-            "MG",
-            "MR",
-            "NM",
-            "OT",
-            "PT",
-            "PR",
-            "RF",
-            "SC",
-            "SEG",
-            "SR",
-            "US",
-            "XA",
-        ),
-        *("RTDOSE", "RTIMAGE", "RTPLAN", "RTSTRUCT", "REG"),
-        *("RGB", "PALETTE COLOR", "YBR_FULL", "YBR_FULL_422", "YBR_ICT", "YBR_RCT"),
-        *("US", "OD", "MGML", "Z_EFF", "ED", "EDW", "HU_MOD", "PCT"),
-    )
-)
+UID_PATTERN = re.compile(r"\d+(\.\d+)+")
+_MODALITIES = ("CR", "CT", "DX", "MG", "MR", "NM", "OT", "PR", "PT", "RF", "SC", "SR", "US", "XA")
+_DERIVED_MODALITIES = ("REG", "RTDOSE", "RTIMAGE", "RTPLAN", "RTSTRUCT", "SEG")
+_COLOURS = ("RGB", "PALETTE COLOR", "YBR_FULL", "YBR_FULL_422", "YBR_ICT", "YBR_RCT")
+_RESCALE_TYPES = ("US", "OD", "MGML", "Z_EFF", "ED", "EDW", "HU_MOD", "PCT")
+_TERMS = frozenset((*_MODALITIES, *_DERIVED_MODALITIES, *_COLOURS, *_RESCALE_TYPES))
 
 
 def values(dataset: Dataset, keyword: str) -> tuple[object, ...]:
-    """Return all values of an attribute, ``()`` where it is absent or empty."""
+    """Return all values of an attribute; ``()`` if it is absent or empty."""
     value = dataset.get(keyword)
     if value is None or value == "":
         return ()
@@ -49,17 +31,23 @@ def values(dataset: Dataset, keyword: str) -> tuple[object, ...]:
 
 
 def texts(dataset: Dataset, keyword: str) -> tuple[str, ...]:
-    """Return all values as stripped text."""
+    """Return all values of an attribute as stripped text."""
     return tuple(str(value).strip() for value in values(dataset, keyword))
 
 
 def text(dataset: Dataset, keyword: str) -> str:
-    """Return the first value as stripped text, ``""`` where it is absent."""
+    """Return the first value of an attribute as stripped text; ``""`` if it is absent."""
     return next(iter(texts(dataset, keyword)), "")
 
 
 def numbers(dataset: Dataset, keyword: str, count: int) -> tuple[float, ...]:
-    """Return ``count`` finite numbers, or raise InvalidSeriesError."""
+    """Return the ``count`` finite numbers of an attribute.
+
+    Raises
+    ------
+    InvalidSeriesError
+        If the attribute is absent or holds anything else.
+    """
     found = values(dataset, keyword)
     if not found:
         raise InvalidSeriesError(f"{keyword} is missing")
@@ -73,12 +61,12 @@ def numbers(dataset: Dataset, keyword: str, count: int) -> tuple[float, ...]:
 
 
 def number(dataset: Dataset, keyword: str) -> float:
-    """Return one finite number, or raise InvalidSeriesError."""
+    """Return the one finite number of an attribute, or raise as ``numbers`` does."""
     return numbers(dataset, keyword, 1)[0]
 
 
 def integer(dataset: Dataset, keyword: str) -> int:
-    """Return one whole number, or raise InvalidSeriesError."""
+    """Return the one whole number of an attribute, or raise as ``numbers`` does."""
     value = number(dataset, keyword)
     if not value.is_integer():
         raise InvalidSeriesError(f"{keyword} {value} is not a whole number")
@@ -86,15 +74,21 @@ def integer(dataset: Dataset, keyword: str) -> int:
 
 
 def uid(dataset: Dataset, keyword: str) -> str:
-    """Return one valid UID (PS3.5 9.1), or raise InvalidSeriesError."""
+    """Return the one UID of an attribute (PS3.5 9.1).
+
+    Raises
+    ------
+    InvalidSeriesError
+        If the attribute is absent, has several values, or is not a valid UID.
+    """
     found = texts(dataset, keyword)
     if not found:
         raise InvalidSeriesError(f"{keyword} is missing")
-    if len(found) > 1 or len(found[0]) > 64 or not UID.fullmatch(found[0]):
+    if len(found) > 1 or len(found[0]) > 64 or not UID_PATTERN.fullmatch(found[0]):
         raise InvalidSeriesError(f"{keyword} is not a valid UID")
     return found[0]
 
 
-def shown(value: str) -> str:
-    """Return a defined term for use in a message, or a stand-in for anything else."""
+def redact(value: str) -> str:
+    """Return a text for use in a message: a known defined term, or a placeholder."""
     return value if value in _TERMS else "(not a defined term)"

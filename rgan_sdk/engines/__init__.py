@@ -1,8 +1,8 @@
-"""The table of inference engines, and which of them is taken.
+"""The table of inference engines, and the choice among them.
 
-An engine is one module with three names: ``REQUIREMENTS`` (what must be installed),
-``why_not(device)`` (why it can't run here; for ``auto`` and for ``doctor``) and one subclass of
-``Engine``. A new engine is one more row here.
+An engine is one module with three names: ``REQUIREMENTS``, the distributions that it needs;
+``why_not(device)``, which says why it cannot run here; and one subclass of ``Engine``. A new engine
+is one more row of ``ENGINES``.
 """
 
 from __future__ import annotations
@@ -10,57 +10,65 @@ from __future__ import annotations
 import re
 from importlib import import_module
 from types import ModuleType
+from typing import Final
 
 from rgan_sdk.engines.acceptance import accept
 from rgan_sdk.engines.base import Engine
 from rgan_sdk.errors import EngineError, EngineUnavailableError, UnknownEngineError
 from rgan_sdk.model import HarmonizationModel
 
-ENGINES = {
+ENGINES: Final[dict[str, tuple[str, str]]] = {
     "tensorrt": ("rgan_sdk.engines.tensorrt.engine", "TensorRTEngine"),
     "onnxruntime": ("rgan_sdk.engines.onnxruntime", "OnnxRuntimeEngine"),
     "openvino": ("rgan_sdk.engines.openvino", "OpenVINOEngine"),
     "identity": ("rgan_sdk.engines.identity", "IdentityEngine"),
 }
-"""Name on the command line to module and class."""
+"""The module and the class of each engine, by its name on the command line."""
 
-PREFERENCE = (
+PREFERENCE: Final = (
     ("tensorrt", "cuda"),
     ("onnxruntime", "cuda"),
     ("openvino", "cpu"),
     ("onnxruntime", "cpu"),
 )
-"""What ``auto`` tries, in this order: the fastest first."""
+"""The engines and devices that ``auto`` tries, the fastest first."""
 
 
 def create_engine(
     model: HarmonizationModel, engine: str = "auto", device: str = "auto", precision: str = "auto"
 ) -> Engine:
-    """Open a model with an engine whose pixels are known to be those of the float32 model.
+    """Open a model with an engine that has passed the self-test.
 
     Parameters
     ----------
     model
         A verified model.
     engine
-        A key of ``ENGINES``, or ``auto``: the first of ``PREFERENCE`` that can run here and
-        passes the self-test. ``Engine.passed_over`` says why those before could not.
+        A key of ``ENGINES``, or ``auto`` for the first of ``PREFERENCE`` that can run here and
+        passes the self-test. ``Engine.passed_over`` then says why the earlier ones were not taken.
     device
         ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
     precision
-        ``auto`` for that of the file, or ``bf16`` for an engine that can lower a float32 model.
+        ``auto`` for the precision of the file, or ``bf16`` for an engine that can run a float32
+        model in it.
+
+    Returns
+    -------
+    Engine
+        The caller closes it.
 
     Raises
     ------
     UnknownEngineError
         If there is no engine of that name.
     EngineUnavailableError
-        If what was asked for is not there. A named engine or device never falls back.
+        If the engine, the device or the precision is not available. A named engine or device never
+        falls back to another.
     AccuracyError
-        If the engine is too far from the float32 model; see ``acceptance``.
+        If the output of a named engine is too far from the float32 model; see ``acceptance``.
     """
     if engine != "auto":
-        return _open(model, engine, device, precision)
+        return _open_engine(model, engine, device, precision)
     passed_over: list[str] = []
     for name, kind in PREFERENCE:
         chosen = kind if device == "auto" else device
@@ -69,7 +77,7 @@ def create_engine(
         try:
             reason = engine_module(name).why_not(chosen)
             if not reason:
-                opened = _open(model, name, chosen, precision)
+                opened = _open_engine(model, name, chosen, precision)
                 opened.passed_over = tuple(passed_over)
                 return opened
         except EngineError as exc:
@@ -85,13 +93,19 @@ def create_engine(
 
 
 def engine_module(name: str) -> ModuleType:
-    """Import the module of an engine; the runtime itself is imported when it is opened."""
+    """Import the module of an engine. Its runtime is imported only when the engine is opened.
+
+    Raises
+    ------
+    UnknownEngineError
+        If there is no engine of that name.
+    """
     if name not in ENGINES:
         raise UnknownEngineError(f"no engine {name!r}; valid are auto, {', '.join(ENGINES)}")
     return import_module(ENGINES[name][0])
 
 
-def _open(model: HarmonizationModel, name: str, device: str, precision: str) -> Engine:
+def _open_engine(model: HarmonizationModel, name: str, device: str, precision: str) -> Engine:
     kind: type[Engine] = getattr(engine_module(name), ENGINES[name][1])
     if precision == "auto":
         opened = kind(model, device)
@@ -99,8 +113,8 @@ def _open(model: HarmonizationModel, name: str, device: str, precision: str) -> 
         opened = kind(model, device, precision)
     else:
         raise EngineUnavailableError(
-            f"{name} does not compute in {precision} what the model's file states otherwise; leave "
-            "--precision out (bf16 is for --engine openvino)"
+            f"{name} cannot run this model in {precision}; leave --precision out (bf16 is for "
+            "--engine openvino)"
         )
     try:
         opened.deviation = accept(opened)

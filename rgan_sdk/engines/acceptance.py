@@ -1,8 +1,8 @@
-"""Whether an engine may be used for a model: its pixels against those of the float32 model.
+"""The self-test of engines: their output is compared with that of the float32 model.
 
-ONNX Runtime on the CPU in float32 is the reference. Any other engine, device or precision
-harmonizes synthetic slices first, and is refused where it is further away than the model's card
-allows. The figures are kept, so that this is done once on a machine.
+ONNX Runtime on the CPU in float32 is the reference. Any other engine, device or precision first
+harmonizes synthetic slices, and is refused if it deviates more than the model's card allows. The
+deviation is cached, so that the test runs once for each model and machine.
 """
 
 from __future__ import annotations
@@ -34,56 +34,52 @@ SLICES = 2
 SIZE = 512
 PADDING_HU, METAL_HU = -3024.0, 3071.0
 
+NOT_CACHED = "the result of the self-test cannot be cached, so the test runs each time: %s"
+
 BOUNDS = {
     "fp32": ErrorBound(max=0.5, p999=0.05),
     "fp16": ErrorBound(max=5.0, p999=1.0),
     "bf16": ErrorBound(max=30.0, p999=2.0),
     "int8": ErrorBound(max=60.0, p999=10.0),
 }
-"""In HU, where the card states none."""
+"""The bounds in HU where the card states none, by precision."""
 
 
 def is_reference(engine: Engine) -> bool:
-    """Whether an engine is what others are compared with, or computes nothing."""
+    """Return whether an engine needs no self-test: it is the reference, or computes nothing."""
     runtime = engine.name == "onnxruntime" and engine.device == "cpu"
     return engine.name == "identity" or (runtime and engine.precision == "fp32")
 
 
 def bound_of(engine: Engine) -> ErrorBound:
-    """Return how far the engine may be from the float32 model."""
+    """Return how much the engine may deviate from the float32 model."""
     return engine.model.card.error_bounds.get(engine.precision, BOUNDS[engine.precision])
 
 
 def accept(engine: Engine) -> Deviation | None:
-    """Measure how far an engine is from the float32 model, or take the figures of last time.
+    """Test an engine, or take the result of an earlier test from the cache.
 
     Returns
     -------
     Deviation or None
-        None for the reference itself.
+        From the float32 model; None for an engine that needs no test.
 
     Raises
     ------
     AccuracyError
-        If it is further than the bound.
+        If the deviation is larger than its bound.
     EngineUnavailableError
-        If ONNX Runtime, which is compared with, is not there.
+        If ONNX Runtime, which computes the reference, is not installed.
     """
     if is_reference(engine):
         return None
-    deviation = _deviation(engine)
-    check(engine, deviation)
+    deviation = _load_or_measure(engine)
+    check_deviation(engine, deviation)
     return deviation
 
 
-def check(engine: Engine, deviation: Deviation) -> None:
-    """Compare a deviation with the bound.
-
-    Raises
-    ------
-    AccuracyError
-        If it is larger.
-    """
+def check_deviation(engine: Engine, deviation: Deviation) -> None:
+    """Raise AccuracyError if a deviation is larger than the bound for the engine."""
     bound = bound_of(engine)
     if not (deviation.max <= bound.max and deviation.p999 <= bound.p999):
         raise AccuracyError(
@@ -93,11 +89,11 @@ def check(engine: Engine, deviation: Deviation) -> None:
         )
 
 
-def _deviation(engine: Engine) -> Deviation:
+def _load_or_measure(engine: Engine) -> Deviation:
     try:
         path = cache_folder("self-tests") / f"{_key(engine)}.json"
     except ConfigurationError as exc:
-        log.warning("the self-test's figures cannot be kept, so it is done each time: %s", exc)
+        log.warning(NOT_CACHED, exc)
         return measure(engine)
     kept = _parse(read_own(path))
     if kept is not None:
@@ -106,34 +102,40 @@ def _deviation(engine: Engine) -> Deviation:
     try:
         write_own(path, json.dumps(asdict(deviation)).encode())
     except ConfigurationError as exc:
-        log.warning("the self-test's figures cannot be kept, so it is done each time: %s", exc)
+        log.warning(NOT_CACHED, exc)
     return deviation
 
 
 def _parse(content: bytes | None) -> Deviation | None:
-    """Return the figures of a file; None where it holds anything but three that are possible."""
+    """Return a cached deviation; None if the file is absent, damaged or holds impossible values."""
     try:
         deviation = Deviation(**json.loads(content or b""))
-        figures = astuple(deviation)
-        possible = all(type(one) is float and 0 <= one < math.inf for one in figures)
+        values = astuple(deviation)
+        is_possible = all(type(value) is float and 0 <= value < math.inf for value in values)
     except (ValueError, TypeError):
         return None
-    return deviation if possible else None
+    return deviation if is_possible else None
 
 
 def _key(engine: Engine) -> str:
-    """Return a name for all that the deviation may depend on."""
+    """Return a hash of all that the deviation may depend on."""
     parts = [
-        *(_code(), import_onnxruntime().__version__, engine.model.sha256),
-        *(engine.name, engine.version, engine.precision),
-        *(engine.device, engine.hardware, *engine.circumstances),
+        _code(),
+        import_onnxruntime().__version__,
+        engine.model.sha256,
+        engine.name,
+        engine.version,
+        engine.precision,
+        engine.device,
+        engine.hardware,
+        *engine.circumstances,
     ]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 
 @functools.cache
 def _code() -> str:
-    """Return a hash of this package: how an engine is set up decides what it computes."""
+    """Return a hash of this package, because the code that sets up an engine affects its output."""
     sources = sorted(Path(__file__).parent.rglob("*.py"))
     return hashlib.sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()
 
@@ -141,8 +143,8 @@ def _code() -> str:
 def measure(engine: Engine, slices: int = SLICES) -> Deviation:
     """Compare an engine with ONNX Runtime in float32 on synthetic slices.
 
-    They come in one batch, mixed and as large as the engine's own choice; then a part of the first,
-    which has another size.
+    The engine gets them in one batch, in random order and as large as its default batch size. Then
+    it gets a part of the first slice, to test another image size.
     """
     hu = np.concatenate(list(self_test_slices(engine.model, slices)))
     multiple = engine.model.card.multiple
@@ -151,21 +153,21 @@ def measure(engine: Engine, slices: int = SLICES) -> Deviation:
     with OnnxRuntimeEngine(float32_model(engine.model), "cpu") as reference:
         expected, expected_part = reference.infer(hu), reference.infer(part)
     order = np.random.default_rng(0).integers(0, slices, max(slices, engine.default_batch_size))
-    order[0], order[-1] = 0, slices - 1  # so that a batch in reverse is another one
+    order[0], order[-1] = 0, slices - 1  # so that a reversed batch would be noticed
     error = np.concatenate(
         [
             np.abs(engine.infer(hu[order]) - expected[order]).ravel(),
             np.abs(engine.infer(part) - expected_part).ravel(),
         ]
     )
-    return Deviation.of(error)
+    return Deviation.from_errors(error)
 
 
 def self_test_slices(model: HarmonizationModel, count: int) -> Iterator[NDArray[np.float32]]:
-    """Make ``[1, 1, H, W]`` HU: a thorax with the model's source kernel, padding and metal in it.
+    """Yield slices ``[1, 1, H, W]`` in HU: a thorax with the model's source kernel.
 
-    The metal is small: it shall be within the bound for the largest deviation, and hardly count
-    among the 99.9 %.
+    Each slice also holds padding and a little metal. The metal is too small to affect the 99.9th
+    percentile; it tests the largest deviation.
     """
     size = SIZE + -SIZE % model.card.multiple
     for hu in synthetic_slices(model.card.source_kernels[0], count, size=size):

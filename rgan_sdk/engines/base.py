@@ -1,4 +1,4 @@
-"""What every inference engine is."""
+"""The contract that every inference engine fulfils."""
 
 from __future__ import annotations
 
@@ -22,15 +22,25 @@ from rgan_sdk.model import HarmonizationModel
 
 @dataclass(frozen=True)
 class Deviation:
-    """Absolute difference to the float32 model in HU: largest, 99.9th percentile, mean."""
+    """Absolute difference from the float32 model in HU.
+
+    Attributes
+    ----------
+    max
+        The largest difference.
+    p999
+        The 99.9th percentile.
+    mean
+        The mean.
+    """
 
     max: float
     p999: float
     mean: float
 
     @classmethod
-    def of(cls, error: NDArray[Any]) -> Deviation:
-        """Return the figures of absolute differences, in HU, of any shape."""
+    def from_errors(cls, error: NDArray[Any]) -> Deviation:
+        """Return the statistics of absolute differences in HU, an array of any shape."""
         return cls(float(error.max()), float(np.percentile(error, 99.9)), float(error.mean()))
 
     def __str__(self) -> str:
@@ -40,25 +50,27 @@ class Deviation:
 class Engine(ABC):
     """Runs one model on one device.
 
-    ``infer`` checks what goes in and what comes out; a subclass implements
-    ``_infer``. The engine owns nothing of the caller's: the input is only read, the
-    output is a new array that belongs to the caller, or the input itself where nothing
-    changes. One engine serves one thread at a time.
+    ``infer`` checks the input and the output; a subclass implements ``_infer``. The input is only
+    read. The output is a new array that belongs to the caller, or the input itself if nothing
+    changes. An engine serves one thread at a time.
 
     Attributes
     ----------
     name
         The engine's name on the command line.
+    model
+        The model that it runs.
     device
-        The device it really runs on, such as ``cpu`` or ``cuda:0``.
+        The device that it runs on, such as ``cpu`` or ``cuda:0``.
     precision
-        That of the model's file, ``fp32``, ``fp16`` or ``int8``, or what the engine lowers it to.
+        What it computes in: the precision of the model's file (``fp32``, ``fp16`` or ``int8``), or
+        one of ``lowers_to``.
     lowers_to
-        Precisions in which it can run a float32 model, beside that of the file.
+        Precisions other than its own in which the engine can run a float32 model.
     passed_over
-        What ``auto`` would have preferred to this engine, and why it could not.
+        The engines that ``auto`` prefers to this one, each with the reason why it was not taken.
     deviation
-        From the float32 model, as the self-test found it; None for the reference itself.
+        From the float32 model, as measured by the self-test; None if no test was needed.
     """
 
     name: ClassVar[str]
@@ -75,31 +87,31 @@ class Engine(ABC):
     @property
     @abstractmethod
     def version(self) -> str:
-        """Name and version of what computes, for reports."""
+        """Name and version of the runtime, for reports."""
 
     @property
     def description(self) -> str:
-        """What runs where, for people."""
+        """Runtime, device and precision in one line, for people."""
         return f"{self.version} ({self.device}, {self.precision})"
 
     @property
     def hardware(self) -> str:
-        """The processor that computes, by its maker's name."""
+        """The product name of the processor that computes."""
         return processor_name()
 
     @property
     def circumstances(self) -> tuple[str, ...]:
-        """What else the pixels may depend on: versions of libraries, features of the processor."""
+        """What else may affect the output: versions of libraries, features of the processor."""
         return (_processor_features(),)
 
     @property
     def default_batch_size(self) -> int:
-        """Slices of 512x512 per call that suit the device."""
+        """The batch size that suits the device, for slices of 512x512."""
         return 1
 
     @property
     def batch_invariant(self) -> bool:
-        """Whether a slice gets the same bits in every batch, whatever its size and order."""
+        """Whether a slice gets the same bits in every batch, of any size and order."""
         return False
 
     def infer(self, hu: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -114,13 +126,13 @@ class Engine(ABC):
         Returns
         -------
         ndarray
-            Same shape and type, finite.
+            The same shape and dtype, all values finite.
 
         Raises
         ------
         InferenceError
-            If the input has another form or is not finite, the runtime fails, or its output
-            is not a finite image of the input's shape, or constant where the input is not.
+            If the input has another form or holds NaN or infinity; if the runtime fails; if the
+            output has another shape or holds NaN or infinity; or if a slice becomes constant.
         """
         if self._is_closed:
             raise InferenceError(f"the {self.name} engine is closed")
@@ -141,7 +153,7 @@ class Engine(ABC):
     def _check_output(
         self, before: list[tuple[float, float]], after: list[tuple[float, float]]
     ) -> None:
-        """Compare the smallest and largest HU of each slice before and after."""
+        """Check the output by the smallest and largest HU of each slice before and after."""
         if any(math.isnan(lowest) for lowest, _ in after):
             raise InferenceError(
                 f"{self.name} on {self.device}: the output holds NaN or infinite values; "
@@ -162,16 +174,16 @@ class Engine(ABC):
 
     @abstractmethod
     def _infer(self, hu: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Compute; the input is checked already, the output will be."""
+        """Compute a batch. ``infer`` has checked the input, and checks the output."""
 
     def close(self) -> None:
-        """Release what the engine holds; it can't be used afterwards. Again, it does nothing."""
+        """Release what the engine holds. Closing a closed engine is harmless."""
         if not self._is_closed:
             self._is_closed = True
             self._release()
 
     def _release(self) -> None:  # noqa: B027 - some engines hold nothing
-        """Release what the engine holds."""
+        """Release memory, threads and device resources."""
 
     def __enter__(self) -> Self:
         return self
@@ -186,17 +198,17 @@ class Engine(ABC):
 
 
 def processor_name() -> str:
-    """Return the CPU's name, or its architecture where the system does not tell."""
-    return _of_processor("model name") or platform.processor() or platform.machine()
+    """Return the name of the CPU, or its architecture if the system does not give a name."""
+    return _read_cpuinfo("model name") or platform.processor() or platform.machine()
 
 
 def _processor_features() -> str:
-    """Return which instructions the CPU has: runtimes choose what they compute with by them."""
-    return _of_processor("flags") or _of_processor("Features") or platform.machine()
+    """Return the instruction sets of the CPU. Runtimes choose their kernels by them."""
+    return _read_cpuinfo("flags") or _read_cpuinfo("Features") or platform.machine()
 
 
 @functools.cache
-def _of_processor(field: str) -> str:
+def _read_cpuinfo(field: str) -> str:
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
     except OSError:
@@ -205,7 +217,10 @@ def _of_processor(field: str) -> str:
     return next(found, "")
 
 
-def threads() -> int:
-    """Return how many threads to compute with on the CPU: more than cores only fight for them."""
+def thread_count() -> int:
+    """Return how many threads should compute on the CPU.
+
+    It is the number of cores that this process may use, or the first number in ``OMP_NUM_THREADS``.
+    """
     chosen = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0]
     return int(chosen) if chosen.isdecimal() and int(chosen) else len(os.sched_getaffinity(0))

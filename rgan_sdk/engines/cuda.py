@@ -1,7 +1,6 @@
-"""What the engines ask of CUDA: which devices there are, or why there is none.
+"""CUDA devices: which ones there are, why there are none, and how much memory is free.
 
-Devices have the numbers that every CUDA program gives them here, so ``CUDA_VISIBLE_DEVICES``
-holds for all of it.
+Devices are numbered as in every CUDA program, so ``CUDA_VISIBLE_DEVICES`` applies.
 """
 
 from __future__ import annotations
@@ -41,7 +40,7 @@ class Device:
 
 
 def devices() -> list[Device]:
-    """Return the CUDA devices that are visible here; none where ``why_no_device`` says why."""
+    """Return the visible CUDA devices. If there are none, ``why_no_device`` gives the reason."""
     if why_no_device():
         return []
     cuda = runtime()
@@ -49,7 +48,7 @@ def devices() -> list[Device]:
 
 
 def why_no_device() -> str:
-    """Return why no CUDA device can be used and what to do, or nothing where one can."""
+    """Return why no CUDA device can be used, and what to do; empty if one can be used."""
     try:
         cuda = runtime()
     except EngineUnavailableError as exc:
@@ -70,12 +69,12 @@ def why_no_device() -> str:
     if status == cuda.cudaError_t.cudaErrorNoDevice or (status.value == 0 and count == 0):
         return "no NVIDIA GPU is visible; check CUDA_VISIBLE_DEVICES and `nvidia-smi`"
     if status.value:
-        return f"CUDA does not work here: {_text(cuda, status)}; see whether `nvidia-smi` works"
+        return f"CUDA does not work here: {_error_text(cuda, status)}; check `nvidia-smi`"
     return ""
 
 
 def circumstances() -> tuple[str, ...]:
-    """Return the versions of the driver and of cuDNN: pixels may depend on them."""
+    """Return the versions of the driver and of cuDNN, which may affect the output."""
     found = ["cuda " + ".".join(map(str, driver_version()))]
     for name in ("nvidia-cudnn-cu13", "nvidia-cudnn-cu12"):
         try:
@@ -94,7 +93,9 @@ def _finds_driver() -> bool:
 
 
 def driver_version() -> tuple[int, int]:
-    """Return the newest CUDA version that the driver supports; (0, 0) without a driver.
+    """Return the newest CUDA version that the driver supports, ``(major, minor)``.
+
+    It is ``(0, 0)`` without a driver.
 
     Raises
     ------
@@ -106,7 +107,7 @@ def driver_version() -> tuple[int, int]:
 
 
 def free_memory(index: int) -> int:
-    """Return how many bytes of a device are free now.
+    """Return the free memory of a device, in bytes.
 
     Raises
     ------
@@ -120,12 +121,12 @@ def free_memory(index: int) -> int:
 
 
 def find_device(name: str) -> Device:
-    """Return the device that ``cuda`` (the first) or ``cuda:N`` means.
+    """Return the device that ``cuda`` (the first one) or ``cuda:N`` stands for.
 
     Raises
     ------
     EngineUnavailableError
-        If the name is neither, or there is no such device.
+        If the name is of another form, or there is no such device.
     """
     match = re.fullmatch(r"cuda(?::(\d{1,4}))?", name)
     if match is None:
@@ -157,12 +158,22 @@ def runtime() -> Any:
 
 
 def check(result: tuple[Any, ...]) -> Any:
-    """Return what a call of CUDA gave, without its status: nothing, a value or a tuple.
+    """Check the status of a CUDA call, and return its values.
+
+    Parameters
+    ----------
+    result
+        What a function of ``cuda.bindings.runtime`` returned: the status, then any values.
+
+    Returns
+    -------
+    Any
+        The value; a tuple if there are several or none.
 
     Raises
     ------
     DeviceMemoryError
-        If memory did not suffice.
+        If there was not enough device memory.
     InferenceError
         If the call failed otherwise.
     """
@@ -170,10 +181,10 @@ def check(result: tuple[Any, ...]) -> Any:
     if status.value == 0:
         return values[0] if len(values) == 1 else tuple(values)
     cuda = runtime()
-    cuda.cudaGetLastError()  # or the next call would report this error again
+    cuda.cudaGetLastError()  # clears it, so that the next call does not report it again
     if status == cuda.cudaError_t.cudaErrorMemoryAllocation:
-        raise DeviceMemoryError("the GPU's memory does not suffice; use a smaller batch size")
-    raise InferenceError(f"CUDA failed: {_text(cuda, status)}")
+        raise DeviceMemoryError("the GPU has not enough memory; use a smaller batch size")
+    raise InferenceError(f"CUDA failed: {_error_text(cuda, status)}")
 
 
 def _device(cuda: Any, index: int) -> Device:
@@ -187,5 +198,5 @@ def _device(cuda: Any, index: int) -> Device:
     )
 
 
-def _text(cuda: Any, status: Any) -> str:
+def _error_text(cuda: Any, status: Any) -> str:
     return f"{cuda.cudaGetErrorString(status)[1].decode()} ({status.name})"

@@ -1,4 +1,4 @@
-"""An engine that changes nothing: for tests of everything around the network."""
+"""An engine that changes nothing, to test and time everything around the network."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ REQUIREMENTS: tuple[str, ...] = ()
 
 
 def why_not(device: str = "cpu") -> str:
-    """Return why the engine cannot run on a device; empty where it can."""
+    """Return why the engine cannot run on a device; empty if it can."""
     return "" if device in ("auto", "cpu") else f"runs on cpu only, not on {device}"
 
 
 class IdentityEngine(Engine):
-    """Gives back its input."""
+    """Returns its input unchanged."""
 
     name = "identity"
 
@@ -36,7 +36,7 @@ class IdentityEngine(Engine):
         return True
 
     def infer(self, hu: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Give back a batch. Nothing is computed: only its form is checked, not its values.
+        """Return a batch unchanged. Its shape and dtype are checked, its values are not.
 
         Raises
         ------

@@ -1,4 +1,4 @@
-"""How many slices fit the memory of a device."""
+"""How many slices fit into the memory of a device."""
 
 from __future__ import annotations
 
@@ -13,25 +13,38 @@ if TYPE_CHECKING:
 LARGEST_BATCH = 32
 SIZE = 512
 RESERVE = 0.5
-"""Share of the free memory that is left to the runtime's work space and to others."""
+"""Share of the free memory that is left for the runtime's workspace and for other programs."""
 
 
 def slices_that_fit(content: bytes, free: int) -> int:
-    """Return a batch size for slices of 512x512: a power of two, from 1 to ``LARGEST_BATCH``.
+    """Return a batch size for slices of 512x512.
 
     Parameters
     ----------
     content
-        The ONNX file.
+        The bytes of the ONNX file.
     free
-        Bytes of free device memory.
+        Free device memory in bytes.
+
+    Returns
+    -------
+    int
+        A power of two from 1 to ``LARGEST_BATCH``.
     """
     room = (1 - RESERVE) * free / bytes_per_slice(content)
     return int(min(LARGEST_BATCH, 2 ** math.floor(math.log2(max(room, 1)))))
 
 
 def bytes_per_slice(content: bytes, size: int = SIZE) -> int:
-    """Return the most memory that a graph's images take at one time, for one slice."""
+    """Return the peak memory of a graph's feature maps for one slice, in bytes.
+
+    Parameters
+    ----------
+    content
+        The bytes of the ONNX file.
+    size
+        Rows and columns of the slice.
+    """
     import onnx
 
     model = onnx.load_model_from_string(content)

@@ -1,9 +1,11 @@
-"""ONNX Runtime on the CPU, and on CUDA where it is asked for and really there."""
+"""ONNX Runtime on the CPU or on CUDA."""
 
 from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rgan_sdk.engines import cuda
-from rgan_sdk.engines.base import Engine, processor_name, threads
+from rgan_sdk.engines.base import Engine, processor_name, thread_count
 from rgan_sdk.engines.memory import slices_that_fit
 from rgan_sdk.errors import DeviceMemoryError, EngineUnavailableError, InferenceError
 from rgan_sdk.model import INPUT_NAME, OUTPUT_NAME, HarmonizationModel
@@ -37,7 +39,7 @@ OUT_OF_MEMORY = re.compile(
 
 
 def installed_distributions() -> list[str]:
-    """Return which of the two conflicting distributions are installed."""
+    """Return which of the two distributions are installed. They must not be installed together."""
     found = []
     for name in REQUIREMENTS:
         try:
@@ -49,7 +51,7 @@ def installed_distributions() -> list[str]:
 
 
 def why_not(device: str = "cpu") -> str:
-    """Return why the engine cannot run on a device here, and what to do; empty where it can."""
+    """Return why the engine cannot run on a device, and what to do; empty if it can."""
     try:
         ort = import_onnxruntime()
     except EngineUnavailableError as exc:
@@ -69,18 +71,23 @@ class OnnxRuntimeEngine(Engine):
     Parameters
     ----------
     model
-        The verified model; its bytes are what is loaded.
+        A verified model. The runtime loads its bytes, not its file.
     device
-        ``auto`` takes CUDA where it is usable, else the CPU. ``cpu``, ``cuda`` and
-        ``cuda:N`` are taken at their word: what is not there is an error.
+        ``auto`` is CUDA if that is usable, else the CPU. ``cpu``, ``cuda`` and ``cuda:N`` never
+        fall back to another device.
+
+    Raises
+    ------
+    EngineUnavailableError
+        If ONNX Runtime or the device is not available, or the runtime cannot load the model.
 
     Notes
     -----
-    On the CPU each slice runs by itself. Convolutions gain nothing from a batch there,
-    and so the bits of a slice can't depend on its neighbours. It takes as many threads as this
-    process may use cores, or ``OMP_NUM_THREADS``; the bits are the same for any number.
+    On the CPU each slice is computed by itself. A batch would make convolutions no faster there,
+    and this way the bits of a slice cannot depend on its neighbours. They do not depend on the
+    number of threads either; see ``thread_count``.
 
-    On CUDA, input and output stay in device buffers that are made once for each shape.
+    On CUDA, input and output stay in device buffers, which are allocated once for each shape.
     """
 
     name = "onnxruntime"
@@ -125,11 +132,11 @@ class OnnxRuntimeEngine(Engine):
     def _open_session(self) -> onnxruntime.InferenceSession:
         options = self._ort.SessionOptions()
         options.log_severity_level = 4
-        # One level for all: the level changes bits of the result.
+        # The same level on all devices, because it affects the bits of the output.
         options.graph_optimization_level = self._ort.GraphOptimizationLevel.ORT_ENABLE_ALL
         if self._gpu is None:
             providers: list[Any] = ["CPUExecutionProvider"]
-            options.intra_op_num_threads = threads()
+            options.intra_op_num_threads = thread_count()
         else:
             providers = [("CUDAExecutionProvider", self._cuda_settings(self._gpu.index))]
             self._ort.preload_dlls()
@@ -138,7 +145,7 @@ class OnnxRuntimeEngine(Engine):
             session = self._ort.InferenceSession(
                 self.model.content, sess_options=options, providers=providers
             )
-        except Exception as exc:  # the runtime raises its own types, which share no base
+        except Exception as exc:  # the runtime's own exceptions share no base class
             raise EngineUnavailableError(
                 f"ONNX Runtime cannot run {self.model.source} on {self.device}: {exc}"
             ) from exc
@@ -157,7 +164,7 @@ class OnnxRuntimeEngine(Engine):
             "use_tf32": "0",
             "prefer_nhwc": "1" if self.model.precision == "fp16" else "0",
             "cudnn_conv_algo_search": "EXHAUSTIVE",
-            # Memory grows by what is needed, not by powers of two.
+            # Memory grows by the amount needed, not to the next power of two.
             "arena_extend_strategy": "kSameAsRequested",
         }
 
@@ -174,7 +181,7 @@ class OnnxRuntimeEngine(Engine):
 
     def _infer_on_cuda(self, hu: NDArray[np.float32], index: int) -> NDArray[np.float32]:
         if self._buffers is None or tuple(self._buffers[0].shape()) != hu.shape:
-            self._buffers = None  # released before others are made
+            self._buffers = None  # released before new ones are allocated
             self._buffers = self._bind(hu.shape, index)
         source, target, binding = self._buffers
         source.update_inplace(hu)
@@ -193,8 +200,62 @@ class OnnxRuntimeEngine(Engine):
         return source, target, binding
 
 
+def run_graph(
+    content: bytes, images: Iterable[NDArray[np.float32]]
+) -> Iterator[dict[str, NDArray[Any]]]:
+    """Run a graph with any outputs on the CPU. It need not be a harmonization model.
+
+    Parameters
+    ----------
+    content
+        The bytes of an ONNX file with the input ``hu``.
+    images
+        Values of that input, float32, one after the other.
+
+    Yields
+    ------
+    dict of str to ndarray
+        The outputs for one image, by name.
+
+    Raises
+    ------
+    EngineUnavailableError
+        If ONNX Runtime is not installed.
+    InferenceError
+        If ONNX Runtime cannot load or run the graph.
+    """
+    ort = import_onnxruntime()
+    options = ort.SessionOptions()
+    options.log_severity_level = 4
+    # Without these two, the tensors of all layers stay in memory: three gigabytes for VGG-19.
+    options.execution_order = ort.ExecutionOrder.PRIORITY_BASED
+    options.enable_mem_pattern = False
+    with _graph_errors():
+        session = ort.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+    names = [output.name for output in session.get_outputs()]
+    for image in images:
+        with _graph_errors():
+            outputs = session.run(names, {INPUT_NAME: image})
+        yield dict(zip(names, outputs, strict=True))
+
+
+@contextmanager
+def _graph_errors() -> Iterator[None]:
+    """Turn errors of ONNX Runtime, which share no base class, into InferenceError."""
+    try:
+        yield
+    except Exception as exc:
+        raise InferenceError(f"ONNX Runtime cannot run this graph: {exc}") from exc
+
+
 def import_onnxruntime() -> Any:
-    """Import onnxruntime without its telemetry, or say why it can't be."""
+    """Import onnxruntime with its telemetry switched off.
+
+    Raises
+    ------
+    EngineUnavailableError
+        If it is not installed, cannot be loaded, or both of its distributions are installed.
+    """
     if len(installed_distributions()) > 1:
         raise EngineUnavailableError(BOTH_INSTALLED)
     os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")

@@ -1,4 +1,4 @@
-"""OpenVINO on the CPU: the fastest there, in float32, bfloat16 or int8."""
+"""OpenVINO on the CPU, in float32, bfloat16 or int8. It is the fastest engine there."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from rgan_sdk.engines.base import Engine, threads
+from rgan_sdk.engines.base import Engine, thread_count
 from rgan_sdk.errors import EngineUnavailableError, InferenceError
 from rgan_sdk.model import HarmonizationModel
 
@@ -23,7 +23,7 @@ MAX_SHAPES = 4
 
 
 def why_not(device: str = "cpu") -> str:
-    """Return why the engine cannot run on a device here, and what to do; empty where it can."""
+    """Return why the engine cannot run on a device, and what to do; empty if it can."""
     if device not in ("auto", "cpu"):
         return f"OpenVINO runs on cpu here, not on {device}"
     try:
@@ -34,12 +34,12 @@ def why_not(device: str = "cpu") -> str:
 
 
 def import_openvino() -> Any:
-    """Import OpenVINO without its telemetry, which would tell its maker of the import.
+    """Import OpenVINO without its telemetry, which would report the import to its maker.
 
     Raises
     ------
     EngineUnavailableError
-        If it is not installed, or cannot be loaded.
+        If OpenVINO is not installed, or cannot be loaded.
     """
     sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
     try:
@@ -57,16 +57,26 @@ class OpenVINOEngine(Engine):
 
     Parameters
     ----------
+    model
+        A verified model. The runtime loads its bytes, not its file.
+    device
+        ``auto`` or ``cpu``.
     precision
-        Empty for that of the model's file; ``bf16`` computes the inner convolutions of a float32
-        model in bfloat16, where the processor can.
+        Empty for the precision of the model's file. ``bf16`` computes the inner convolutions of a
+        float32 model in bfloat16.
+
+    Raises
+    ------
+    EngineUnavailableError
+        If OpenVINO is not installed, cannot load the model, or the processor does not support the
+        precision.
 
     Notes
     -----
-    Each slice runs by itself: convolutions gain nothing from a batch on a CPU, and a slice can't
-    depend on its neighbours. Each image size is compiled once; the latest ``MAX_SHAPES`` are kept.
-    It takes as many threads as this process may use cores, or ``OMP_NUM_THREADS``. The precision is
-    always given: OpenVINO's own choice on new processors is bfloat16 throughout.
+    Each slice is computed by itself: a batch would make convolutions no faster on a CPU, and this
+    way a slice cannot depend on its neighbours. Each image size is compiled once, and the last
+    ``MAX_SHAPES`` sizes are kept. The precision is always set, because OpenVINO's own choice on new
+    processors is bfloat16 for the whole graph.
     """
 
     name = "openvino"
@@ -83,7 +93,7 @@ class OpenVINOEngine(Engine):
         self._requests: OrderedDict[tuple[int, int], Any] = OrderedDict()
         self._check_precision()
         multiple = model.card.multiple
-        self._request(multiple, multiple)  # a graph that it can't take is told at once
+        self._request(multiple, multiple)  # fails now if OpenVINO cannot run this graph
 
     @property
     def version(self) -> str:  # noqa: D102 - see Engine
@@ -114,7 +124,7 @@ class OpenVINOEngine(Engine):
             try:
                 self._requests[shape] = self._compile(rows, columns).create_infer_request()
             except RuntimeError as exc:
-                what = str(exc).strip().splitlines()[-1]  # before it, where in its sources
+                what = str(exc).strip().splitlines()[-1]  # earlier lines name source files
                 raise EngineUnavailableError(
                     f"OpenVINO cannot run {self.model.source}: {what}"
                 ) from exc
@@ -133,7 +143,7 @@ class OpenVINOEngine(Engine):
         settings = {
             "INFERENCE_PRECISION_HINT": "f32",
             "PERFORMANCE_HINT": "LATENCY",
-            "INFERENCE_NUM_THREADS": threads(),
+            "INFERENCE_NUM_THREADS": thread_count(),
         }
         return self._core.compile_model(graph, "CPU", settings)
 

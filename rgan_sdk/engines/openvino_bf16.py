@@ -1,9 +1,8 @@
-"""Let OpenVINO compute the inner convolutions of a model in bfloat16, and nothing else.
+"""Let OpenVINO compute only the inner convolutions of a model in bfloat16.
 
-Its own precision hint rounds the slice itself, of which bfloat16 can hold steps of 8 HU only. So
-the types are written into the graph instead: what lies between convolutions of many channels
-becomes bfloat16; clipping, scaling, layers that see the slice or make the difference image, and
-the sum stay float32.
+OpenVINO's own precision hint would also round the slice itself, to steps of up to 8 HU. So the
+types are written into the graph instead. Operations between convolutions with many channels become
+bfloat16. Clipping, scaling, the first and the last convolutions, and the sum stay float32.
 """
 
 from __future__ import annotations
@@ -17,13 +16,16 @@ if TYPE_CHECKING:
     import openvino
 
 PASSED_THROUGH = frozenset(("Relu", "PRelu", "Pad", "MaxPool", "Interpolate", "Concat"))
-"""Operations that keep values as they are, or nearly so: they follow their neighbours."""
+"""Operations that hardly change values. They take the type of their neighbours."""
 
 
 def lower_to_bfloat16(model: openvino.Model) -> None:
-    """Change the types of a model's inner operations to bfloat16, in place.
+    """Change the inner operations of a model to bfloat16, in place.
 
-    The model's shapes must be static, so that biases are constants.
+    Parameters
+    ----------
+    model
+        With static shapes, so that the shapes of biases are constants.
     """
     import openvino
     from openvino import opset13, passes
@@ -53,12 +55,12 @@ def lower_to_bfloat16(model: openvino.Model) -> None:
 
 
 def _inner(operations: Iterable[openvino.Node]) -> set[str]:
-    """Return the names of what can be lowered: inner convolutions and what lies between."""
+    """Return the names of the inner convolutions and of the operations between them."""
     operations = list(operations)
     inner = {op.get_friendly_name() for op in operations if _is_inner_convolution(op)}
     for op in operations:
         sources = _image_sources(op)
-        follows = op.get_type_name() in {*PASSED_THROUGH, "Add"}  # Add: of the bias
+        follows = op.get_type_name() in {*PASSED_THROUGH, "Add"}  # Add adds the bias
         if follows and sources and inner.issuperset(sources):
             inner.add(op.get_friendly_name())
     for op in reversed(operations):
@@ -80,6 +82,6 @@ def _is_inner_convolution(operation: openvino.Node) -> bool:
 
 
 def _image_sources(operation: openvino.Node) -> set[str]:
-    """Return the names of what an operation takes images from: no weights, no counts."""
+    """Return the names of the operations whose images an operation takes; no constants."""
     nodes = [end.get_source_output().get_node() for end in operation.inputs()]
     return {node.get_friendly_name() for node in nodes if node.get_type_name() != "Constant"}

@@ -1,4 +1,4 @@
-"""The float32 model behind a model file of lower precision."""
+"""The float32 model that a model file of lower precision is compared with."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 def float32_model(model: HarmonizationModel) -> HarmonizationModel:
     """Return the model with a graph that computes in float32 throughout.
 
-    A float16 file gives its rounded weights, computed with in float32. An int8 file holds the
-    float32 model that it was made of.
+    For a float16 file that is a graph with the same rounded weights. An int8 file contains the
+    float32 model that it was made from.
     """
     import onnx
 
@@ -32,7 +32,7 @@ def float32_model(model: HarmonizationModel) -> HarmonizationModel:
 
 
 def _widen(model: onnx.ModelProto) -> None:
-    """Turn float16 weights and casts into float32."""
+    """Change float16 weights and casts to float32, in place."""
     import onnx
 
     half, single = onnx.TensorProto.FLOAT16, onnx.TensorProto.FLOAT

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from rgan_sdk.dicom.series import Series
-from rgan_sdk.dicom.write.derived import Derivation, derived_series_uid
+from rgan_sdk.dicom.write.derivation import Derivation, derived_series_uid
 from rgan_sdk.errors import OutputError, RganError, unexpected
 from rgan_sdk.files import sync
 from rgan_sdk.harmonizer import Harmonizer

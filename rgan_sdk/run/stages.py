@@ -28,9 +28,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rgan_sdk import _core
-from rgan_sdk.dicom.read.batches import BatchReader, Source
+from rgan_sdk.dicom.read.batches import BatchReader, ReadResult
 from rgan_sdk.dicom.series import Series, SliceFile
-from rgan_sdk.dicom.write.derived import Derivation
+from rgan_sdk.dicom.write.derivation import Derivation
 from rgan_sdk.dicom.write.series_writer import SeriesWriter
 from rgan_sdk.harmonizer import Harmonizer
 
@@ -128,7 +128,7 @@ class _Batch:
     slots: list[Slot]
     buffer: NDArray[np.float32]
     hu: NDArray[np.float32]
-    sources: list[Source]
+    sources: list[ReadResult]
 
 
 class Stages:

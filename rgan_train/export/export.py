@@ -123,7 +123,7 @@ def export_run(
     except (TrainingError, InferenceError) as exc:
         _write(_with_card(fp32, card), output, parity)
         raise TrainingError(f"{output} was written, but no fp16 file: {exc}") from exc
-    measured = ErrorBound.with_room(parity16.max, parity16.p999)
+    measured = ErrorBound.from_measured(parity16.max, parity16.p999)
     bound = ErrorBound(max(measured.max, LEAST_BOUND.max), max(measured.p999, LEAST_BOUND.p999))
     card = replace(card, error_bounds={"fp16": bound})
     files: dict[Precision, Exported] = {

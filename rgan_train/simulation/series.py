@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from rgan_sdk.dicom.read.pydicom_reader import SourceSlice
+    from rgan_sdk.dicom.read.pydicom_reader import PydicomSlice
     from rgan_sdk.dicom.series import Series, SliceFile
 
 
@@ -116,7 +116,7 @@ def simulate_series(
         raise OutputError(f"{folder} lies in the folder of the series; choose one outside")
     rows, columns = series.pixel_spacing
 
-    def change_slice(file: SliceFile, slice_: SourceSlice) -> NDArray[np.float32]:
+    def change_slice(file: SliceFile, slice_: PydicomSlice) -> NDArray[np.float32]:
         seed = slice_seed(change.seed, file.sop_instance_uid)
         hu = simulate(
             slice_.hu, (rows, columns), change.source, change.target, seed, slice_.padding

@@ -10,7 +10,7 @@ from pathlib import Path
 from pydicom import Dataset, dcmread
 from pydicom.uid import ExplicitVRLittleEndian
 
-from rgan_sdk.dicom.write.writer import Derivation
+from rgan_sdk.dicom.write.derivation import Derivation
 from support.requirements import require_tool
 
 UNCHANGED = [

@@ -11,7 +11,7 @@ import numpy as np
 from rgan_sdk import _core
 from rgan_sdk.dicom.header import read_header
 from rgan_sdk.dicom.read.pydicom_reader import read_slice
-from rgan_sdk.dicom.write.derived import Derivation
+from rgan_sdk.dicom.write.derivation import Derivation
 from rgan_sdk.errors import DicomError, IneligibleError
 
 POOL = _core.ThreadPool(2)

@@ -1,1 +1,1 @@
-"""Slices to Hounsfield units: many at a time, natively or through pydicom."""
+"""Read slices as Hounsfield units, many at a time."""

@@ -1,4 +1,4 @@
-"""Read slices in batches: natively where that will do, through pydicom elsewhere."""
+"""Read slices in batches: with the native reader where possible, else with pydicom."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rgan_sdk import _core
-from rgan_sdk.dicom.read.pydicom_reader import SourceSlice, read_cells, read_slice
+from rgan_sdk.dicom.read.pydicom_reader import PydicomSlice, read_cells, read_slice
 from rgan_sdk.dicom.series import SliceFile
 from rgan_sdk.errors import DicomError
 
-Source = _core.SourceSlice | SourceSlice | Exception
-"""What a derived object needs of a slice, read natively or by pydicom; or why it can't be read."""
+ReadResult = _core.SourceSlice | PydicomSlice | Exception
+"""One slice as it was read, natively or by pydicom; or the error that prevented it."""
 
 
 class BatchReader:
@@ -24,8 +24,8 @@ class BatchReader:
     Parameters
     ----------
     threads
-        For plain slices in the native core, and for compressed ones, whose decoders leave other
-        threads at work.
+        How many threads read uncompressed slices in the native core, and how many decode
+        compressed ones.
     """
 
     def __init__(self, threads: int) -> None:
@@ -36,14 +36,19 @@ class BatchReader:
         """End the threads."""
         self._decoders.shutdown()
 
-    def read(self, files: Sequence[SliceFile], hu: NDArray[np.float32]) -> list[Source]:
-        """Read slices of one matrix size.
+    def read(self, files: Sequence[SliceFile], hu: NDArray[np.float32]) -> list[ReadResult]:
+        """Read N slices of one matrix size.
 
         Parameters
         ----------
         hu
-            ``[N, H, W]`` float32, filled with Hounsfield units; a slice that cannot be read leaves
-            its place undefined.
+            ``[N, H, W]`` float32, to be filled with Hounsfield units. The values of a slice that
+            cannot be read are undefined.
+
+        Returns
+        -------
+        list of ReadResult
+            One for each file.
         """
         jobs = [(os.fsencode(file.path), file.stamp) for file in files]
         natives = _core.read_batch(jobs, hu, self._native)
@@ -62,27 +67,27 @@ class BatchReader:
         natives: Sequence[_core.SourceSlice],
         hu: NDArray[np.float32],
         encoded: Sequence[int],
-    ) -> dict[int, Source]:
-        futures: dict[int, Future[Source]] = {}
+    ) -> dict[int, ReadResult]:
+        futures: dict[int, Future[ReadResult]] = {}
         try:
             for index in encoded:
                 futures[index] = self._decoders.submit(
                     _decode, files[index], natives[index], hu[index]
                 )
         finally:
-            wait(futures.values())  # after this their places in the batch are others'
+            wait(futures.values())  # afterwards the caller may reuse the memory of ``hu``
         return {index: future.result() for index, future in futures.items()}
 
 
-def _decode(file: SliceFile, native: _core.SourceSlice, hu: NDArray[np.float32]) -> Source:
+def _decode(file: SliceFile, native: _core.SourceSlice, hu: NDArray[np.float32]) -> ReadResult:
     try:
         native.complete(read_cells(file.path, file.stamp), hu)
         return native if native.problem is None else _read_by_pydicom(file, hu)
-    except Exception as error:  # one slice's fault
+    except Exception as error:  # concerns this slice only
         return error
 
 
-def _read_by_pydicom(file: SliceFile, hu: NDArray[np.float32]) -> SourceSlice | DicomError:
+def _read_by_pydicom(file: SliceFile, hu: NDArray[np.float32]) -> PydicomSlice | DicomError:
     try:
         source = read_slice(file.path, file.stamp)
     except DicomError as error:

@@ -1,4 +1,4 @@
-"""Which compressed transfer syntaxes can be decoded with what is installed, and by what."""
+"""Which compressed transfer syntaxes can be decoded here, and with which plug-in."""
 
 from __future__ import annotations
 
@@ -25,20 +25,34 @@ SYNTAXES: Final[dict[str, UID]] = {
     "HTJ2K": HTJ2KLossless,
     "JPEG Lossless": JPEGLosslessSV1,
 }
-
+"""One transfer syntax of each family that is supported."""
 
 CODECS_EXTRA: Final = (*imagecodecs_plugin.SYNTAXES, HTJ2KLossless, HTJ2KLosslessRPCL, HTJ2K)
-"""What can be decoded with the extra ``[codecs]``."""
-
-imagecodecs_plugin.register()
+"""The transfer syntaxes that the extra ``[codecs]`` can decode."""
 
 
-def preferred_plugin(syntax: UID) -> str:
-    """Return the name of the pydicom plugin to decode with; empty leaves it to pydicom."""
-    plugin = imagecodecs_plugin.PLUGIN
-    return plugin if imagecodecs_plugin.is_available(syntax) else ""
+def is_decodable(syntax: UID) -> bool:
+    """Return whether pixel data of a transfer syntax can be decoded here.
+
+    Raises
+    ------
+    NotImplementedError
+        If pydicom does not support the transfer syntax.
+    """
+    return get_decoder(syntax).is_available or imagecodecs_plugin.is_available(syntax)
+
+
+def choose_plugin(syntax: UID) -> str:
+    """Return the name of the pydicom plug-in to decode with; empty leaves the choice to pydicom.
+
+    The plug-in is registered with pydicom when it is chosen for the first time.
+    """
+    if not imagecodecs_plugin.is_available(syntax):
+        return ""
+    imagecodecs_plugin.register()
+    return imagecodecs_plugin.PLUGIN
 
 
 def undecodable_syntaxes() -> list[str]:
-    """Return the names of the families for which no decoder is installed."""
-    return [name for name, syntax in SYNTAXES.items() if not get_decoder(syntax).is_available]
+    """Return the names in ``SYNTAXES`` for which no decoder is installed."""
+    return [name for name, syntax in SYNTAXES.items() if not is_decodable(syntax)]

@@ -1,7 +1,7 @@
-"""What a compressed frame says about itself, and whether all of it is there.
+"""The header of a compressed frame, and a check that the frame is complete.
 
-A decoder may make up what is missing, or make room for any size that a frame claims. JPEG is
-ITU-T T.81, JPEG-LS T.87, JPEG 2000 T.800.
+Decoders need both: some invent the pixels that are missing, and some allocate any size that a frame
+claims. The formats are JPEG (ITU-T T.81), JPEG-LS (T.87) and JPEG 2000 (T.800).
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 _END_OF_IMAGE: Final = b"\xff\xd9"
-_FILL: Final = 16  # bytes that some writers leave behind the end
+_FILL: Final = 16  # bytes that some writers append to the end
 _CODESTREAM: Final = b"\xff\x4f\xff\x51"  # SOC and SIZ of JPEG 2000
 
 _DHT: Final = 0xC4
@@ -26,12 +26,12 @@ _SOF3: Final = 0xC3
 
 
 class FrameHeader(NamedTuple):
-    """The form of one frame.
+    """Size and precision of one frame.
 
     Attributes
     ----------
     image
-        The frame without fill bytes behind its end.
+        The frame without the fill bytes after its end.
     precision
         Bits of each value.
     """
@@ -44,7 +44,7 @@ class FrameHeader(NamedTuple):
 
     @property
     def itemsize(self) -> int:
-        """Bytes of each value once it is decoded."""
+        """Bytes of each decoded value."""
         return 1 if self.precision <= 8 else 2
 
 
@@ -54,18 +54,18 @@ def read_frame_header(frame: bytes) -> FrameHeader:
     Raises
     ------
     ValueError, IndexError, struct.error
-        If it has none, or no end.
+        If the frame has no header, or is truncated.
     """
     end = frame.rfind(_END_OF_IMAGE) + 2
     if end < max(4, len(frame) - _FILL):
-        raise ValueError("a frame without its end")
+        raise ValueError("the frame has no end")
     image = frame[:end]
     if image[:2] == b"\xff\xd8":
         for marker, content, _ in _segments(image):
             if marker in _SOF:
                 precision, rows, columns, components = struct.unpack_from(">BHHB", content)
                 return FrameHeader(image, rows, columns, components, precision)
-        raise ValueError("a frame without a header")
+        raise ValueError("the frame has no header")
     start = image.index(_CODESTREAM)
     right, bottom, left, top = struct.unpack_from(">4I", image, start + 8)
     components, depth = struct.unpack_from(">HB", image, start + 40)
@@ -73,10 +73,17 @@ def read_frame_header(frame: bytes) -> FrameHeader:
 
 
 def check_lossless_jpeg(image: bytes, cells: NDArray[Any]) -> None:
-    """Raise ValueError unless a lossless JPEG holds as much data as its pixels take.
+    """Raise ValueError unless a lossless JPEG holds exactly as much data as its pixels take.
 
-    libjpeg-turbo makes up pixels where data is missing. One scan with the predictor of selection
-    value 1 (T.81 H.1.2), the only one that the transfer syntax allows.
+    The check is needed because libjpeg-turbo invents pixels where data are missing.
+
+    Parameters
+    ----------
+    image
+        One frame with one scan and the predictor of selection value 1 (T.81 H.1.2). The transfer
+        syntax 1.2.840.10008.1.2.4.70 allows no other predictor.
+    cells
+        ``[H, W]`` what the frame was decoded to.
     """
     tables: dict[int, dict[int, int]] = {}
     precision = 0
@@ -86,32 +93,32 @@ def check_lossless_jpeg(image: bytes, cells: NDArray[Any]) -> None:
         elif marker == _SOF3:
             precision = content[0]
         elif marker == _DRI and any(content):
-            raise ValueError("restart intervals")
+            raise ValueError("the frame has restart intervals")
         elif marker == _SOS:
             _, _, table, predictor, _, transform = struct.unpack(">BBBBBB", content)
             if predictor != 1 or transform & 0x0F:
-                raise ValueError("another predictor, or a point transform")
+                raise ValueError("the frame has another predictor, or a point transform")
             data = image[end : -len(_END_OF_IMAGE)]
             _check_length(data, cells, precision, tables[table >> 4])
             return
-    raise ValueError("a frame without a scan")
+    raise ValueError("the frame has no scan")
 
 
 def _check_length(
     data: bytes, cells: NDArray[Any], precision: int, lengths: dict[int, int]
 ) -> None:
     if re.search(rb"\xff[^\0]", data):
-        raise ValueError("a marker in the data")
+        raise ValueError("the entropy-coded data hold a marker")
     bits = 0
     for category, count in enumerate(np.bincount(_categories(cells, precision))):
         if count:
-            bits += int(count) * (lengths[category] + category % 16)  # 16 has no more bits
+            bits += int(count) * (lengths[category] + category % 16)  # category 16 has no more bits
     if -(-bits // 8) != len(data.replace(b"\xff\0", b"\xff")):
-        raise ValueError("a frame that does not hold the data of its pixels")
+        raise ValueError("the frame holds more or less data than its pixels take")
 
 
 def _categories(cells: NDArray[Any], precision: int) -> NDArray[np.int32]:
-    """Return the bits of the difference of each value to its prediction (T.81 table H.2)."""
+    """Return the category of each value: the bits of its prediction error (T.81 table H.2)."""
     values = cells.astype(np.int32)
     differences = np.empty_like(values)
     differences[:, 1:] = values[:, 1:] - values[:, :-1]
@@ -123,7 +130,7 @@ def _categories(cells: NDArray[Any], precision: int) -> NDArray[np.int32]:
 
 
 def _code_lengths(content: bytes) -> dict[int, dict[int, int]]:
-    """Return the length of the code of each category, for each table of a DHT segment."""
+    """Return the code length of each category, for each table in a DHT segment (T.81 B.2.4.2)."""
     tables: dict[int, dict[int, int]] = {}
     while content:
         counts = content[1:17]
@@ -136,14 +143,14 @@ def _code_lengths(content: bytes) -> dict[int, dict[int, int]]:
 
 
 def _segments(image: bytes) -> Iterator[tuple[int, bytes, int]]:
-    """Yield marker, content and end of each segment of a JPEG, up to its first scan's header."""
+    """Yield marker, content and end of each segment of a JPEG, up to the first scan header."""
     at = 2
     while True:
         while image[at + 1] == 0xFF:  # fill
             at += 1
         escape, marker, length = struct.unpack_from(">BBH", image, at)
         if escape != 0xFF or length < 2 or at + 2 + length > len(image):
-            raise ValueError("no marker where one must be")
+            raise ValueError("the frame lacks a marker")
         yield marker, image[at + 4 : at + 2 + length], at + 2 + length
         if marker == _SOS:
             return

@@ -1,12 +1,15 @@
-"""Lets pydicom decode pixel data with imagecodecs, which leaves other threads at work meanwhile.
+"""A plug-in for pydicom that decodes pixel data with imagecodecs.
 
-What pydicom asks of a plugin (its guide "Pixel Data Decoder Plugins"): ``is_available``,
-``DECODER_DEPENDENCIES``, and the function that decodes a frame. HTJ2K is left to pydicom's own:
-imagecodecs 2026.3 gives pixels for a broken frame, and may take minutes for it.
+imagecodecs releases the GIL while it decodes, so that several threads decode at once.
+
+pydicom demands three names of such a module (its guide "Pixel Data Decoder Plugins"):
+``is_available``, ``DECODER_DEPENDENCIES``, and the function that decodes a frame. HTJ2K is left to
+other plug-ins: imagecodecs 2026.3 returns pixels for a broken frame, and may take minutes for it.
 """
 
 from __future__ import annotations
 
+import threading
 from functools import cache
 from importlib import util
 from typing import TYPE_CHECKING, Final
@@ -28,6 +31,7 @@ if TYPE_CHECKING:
     from pydicom.pixels.decoders.base import DecodeRunner
 
 PLUGIN: Final = "imagecodecs"
+"""The plug-in's name in pydicom, and the package that it needs."""
 
 _CODECS: Final[dict[UID, str]] = {
     JPEGLosslessSV1: "JPEG8",  # libjpeg-turbo: 2 to 16 bits, lossless too
@@ -38,12 +42,14 @@ _CODECS: Final[dict[UID, str]] = {
 }
 
 SYNTAXES: Final = tuple(_CODECS)
+_lock = threading.Lock()
+
 DECODER_DEPENDENCIES: Final = dict.fromkeys(SYNTAXES, ("numpy", PLUGIN))
 
 
 @cache
 def is_available(uid: UID) -> bool:
-    """Return whether frames of a transfer syntax can be decoded here."""
+    """Return whether this plug-in can decode frames of a transfer syntax here."""
     if uid not in _CODECS or util.find_spec(PLUGIN) is None:
         return False
     import imagecodecs
@@ -51,32 +57,43 @@ def is_available(uid: UID) -> bool:
     return bool(getattr(getattr(imagecodecs, _CODECS[uid], None), "available", False))
 
 
+@cache
 def register() -> None:
-    """Make the plugin known to pydicom's decoders, once."""
-    for syntax in SYNTAXES:
-        decoder = get_decoder(syntax)
-        if PLUGIN not in decoder.available_plugins:
-            decoder.add_plugin(PLUGIN, (__name__, _decode_frame.__name__))
+    """Register the plug-in with pydicom's decoders, where imagecodecs is installed.
+
+    It may be called often, and from any thread.
+    """
+    with _lock:  # pydicom's decoders are not safe in threads
+        for syntax in SYNTAXES:
+            decoder = get_decoder(syntax)
+            if is_available(syntax) and PLUGIN not in decoder.available_plugins:
+                decoder.add_plugin(PLUGIN, (__name__, _decode_frame.__name__))
 
 
 def _decode_frame(src: bytes, runner: DecodeRunner) -> bytes:
-    """Return the cells of one frame, and tell the runner how wide they came out."""
+    """Decode one frame to pixel cells, and tell the runner how wide they are.
+
+    Raises
+    ------
+    ValueError
+        If the frame is damaged or does not fit the header.
+    """
     import imagecodecs
 
     syntax = runner.transfer_syntax
     header = read_frame_header(src)
     if (header.rows, header.columns, header.components) != (runner.rows, runner.columns, 1):
-        raise ValueError("a frame that is not of the slice's size")
+        raise ValueError("the frame has not the size of the slice")
     if header.precision > runner.bits_allocated:
-        raise ValueError("a frame of more bits than are allocated")
+        raise ValueError("the frame has more bits than are allocated")
     is_signed = runner.pixel_representation == 1
     if syntax == JPEGLosslessSV1 and is_signed and header.precision < runner.bits_stored:
-        # There is no telling whether the sign is at its highest bit; of the others pydicom knows.
-        raise ValueError("a signed frame of fewer bits than are stored")
+        # Nothing tells where the sign bit is. For the other syntaxes pydicom finds out.
+        raise ValueError("the frame is signed and has fewer bits than are stored")
     decode = getattr(imagecodecs, f"{_CODECS[syntax].lower()}_decode")
     cells = decode(header.image)
     if cells.shape != (runner.rows, runner.columns) or cells.itemsize != header.itemsize:
-        raise ValueError(f"a frame of {cells.dtype} {cells.shape}")
+        raise ValueError(f"the frame decodes to {cells.dtype} {cells.shape}")
     if syntax == JPEGLosslessSV1:
         check_lossless_jpeg(header.image, cells)
     runner.set_option("bits_allocated", 8 * header.itemsize)

@@ -1,4 +1,4 @@
-"""The pixel cells of a slice: format, rescale, decoding, padding."""
+"""The pixel cells of a slice (PS3.3 C.7.6.3): their format, rescale, decoding and padding."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from pydicom.uid import (
 )
 
 from rgan_sdk.dicom import values
-from rgan_sdk.dicom.read.codecs import CODECS_EXTRA, preferred_plugin
+from rgan_sdk.dicom.read.codecs import CODECS_EXTRA, choose_plugin, is_decodable
 from rgan_sdk.errors import InvalidSeriesError, UnreadableFileError
 
 MAX_SIDE: Final = 8192
@@ -26,12 +26,23 @@ MAX_SIDE: Final = 8192
 
 @dataclass(frozen=True)
 class PixelFormat:
-    """How stored values are held (PS3.3 C.7.6.3).
+    """How the stored values of a slice are encoded (PS3.3 C.7.6.3).
+
+    Attributes
+    ----------
+    rows, columns
+        1 to 8192.
+    bits_allocated
+        Bits of a pixel cell: 8 or 16.
+    bits_stored
+        Bits of a stored value, 1 to ``bits_allocated``, at the low end of the cell.
+    signed
+        Whether stored values are in two's complement.
 
     Raises
     ------
     InvalidSeriesError
-        If the format is not one of a CT slice: 1 to 16 bits, right-aligned.
+        If a value is out of these ranges.
     """
 
     rows: int
@@ -53,8 +64,15 @@ class PixelFormat:
             )
 
     @classmethod
-    def of(cls, dataset: Dataset) -> PixelFormat:
-        """Return the pixel format of a data set, or raise InvalidSeriesError."""
+    def from_dataset(cls, dataset: Dataset) -> PixelFormat:
+        """Return the pixel format of a data set.
+
+        Raises
+        ------
+        InvalidSeriesError
+            If attributes are missing or invalid, or the data set is not one frame of one sample
+            per pixel.
+        """
         for keyword in ("SamplesPerPixel", "NumberOfFrames"):
             if dataset.get(keyword) is not None and values.integer(dataset, keyword) != 1:
                 raise InvalidSeriesError(f"{keyword} must be 1 in a CT slice")
@@ -74,12 +92,12 @@ class PixelFormat:
 
     @property
     def minimum(self) -> int:
-        """The lowest stored value that fits."""
+        """The lowest stored value that the format can hold."""
         return -(1 << (self.bits_stored - 1)) if self.signed else 0
 
     @property
     def maximum(self) -> int:
-        """The highest stored value that fits."""
+        """The highest stored value that the format can hold."""
         return (1 << (self.bits_stored - self.signed)) - 1
 
     @property
@@ -95,12 +113,12 @@ class PixelFormat:
 
 @dataclass(frozen=True)
 class Rescale:
-    """The way from stored values to HU (PS3.3 C.11.1).
+    """How stored values become HU: ``hu = stored * slope + intercept`` (PS3.3 C.11.1).
 
     Raises
     ------
     InvalidSeriesError
-        If HU could not be turned back into stored values.
+        If the slope is 0, or float32 cannot hold the HU.
     """
 
     slope: float
@@ -115,18 +133,24 @@ class Rescale:
             )
 
     @classmethod
-    def of(cls, dataset: Dataset) -> Rescale:
-        """Return the rescale of a data set, or raise InvalidSeriesError."""
+    def from_dataset(cls, dataset: Dataset) -> Rescale:
+        """Return the rescale of a data set.
+
+        Raises
+        ------
+        InvalidSeriesError
+            If RescaleSlope or RescaleIntercept is missing or invalid, or RescaleType is not HU.
+        """
         kind = values.text(dataset, "RescaleType")
         if kind and kind.upper() != "HU":
-            raise InvalidSeriesError(f"RescaleType {values.shown(kind)} is not HU")
+            raise InvalidSeriesError(f"RescaleType {values.redact(kind)} is not HU")
         return cls(
             values.number(dataset, "RescaleSlope"), values.number(dataset, "RescaleIntercept")
         )
 
 
 def transfer_syntax(dataset: Dataset) -> UID:
-    """Return the transfer syntax, guessed by pydicom where no file meta says it."""
+    """Return the transfer syntax. Where the file meta lacks it, pydicom's guess counts."""
     stated = dataset.file_meta.get("TransferSyntaxUID")
     if stated:
         return UID(str(stated))
@@ -137,9 +161,9 @@ def transfer_syntax(dataset: Dataset) -> UID:
 
 
 def require_decoder(syntax: UID) -> None:
-    """Raise UnreadableFileError where pixel data of this syntax can't be decoded here."""
+    """Raise UnreadableFileError if pixel data of this transfer syntax cannot be decoded here."""
     try:
-        if get_decoder(syntax).is_available:
+        if is_decodable(syntax):
             return
     except NotImplementedError:
         cure = "it is not supported"
@@ -152,7 +176,19 @@ def require_decoder(syntax: UID) -> None:
 
 
 def decode(dataset: Dataset, pixel_format: PixelFormat) -> NDArray[Any]:
-    """Return the pixel cells ``[rows, columns]`` in the format's native type, with all bits."""
+    """Decode the pixel data of one slice.
+
+    Returns
+    -------
+    ndarray
+        The pixel cells ``[rows, columns]``, with the dtype of ``pixel_format`` and with the bits
+        above BitsStored.
+
+    Raises
+    ------
+    UnreadableFileError
+        If no decoder is installed, or the pixel data are damaged.
+    """
     syntax = transfer_syntax(dataset)
     require_decoder(syntax)
     decoder = get_decoder(syntax)
@@ -161,7 +197,7 @@ def decode(dataset: Dataset, pixel_format: PixelFormat) -> NDArray[Any]:
             dataset,
             index=0,
             raw=True,
-            decoding_plugin=preferred_plugin(syntax),
+            decoding_plugin=choose_plugin(syntax),
             correct_unused_bits=False,  # type: ignore[arg-type]
         )
     except RuntimeError as error:  # every decoder failed
@@ -175,16 +211,15 @@ def decode(dataset: Dataset, pixel_format: PixelFormat) -> NDArray[Any]:
 
 
 def stored_values(cells: NDArray[Any], pixel_format: PixelFormat) -> NDArray[Any]:
-    """Return cells with the bits above BitsStored dropped, or filled with the sign."""
+    """Return cells with their bits above BitsStored cleared, or set to the sign bit."""
     unused = pixel_format.bits_allocated - pixel_format.bits_stored
     return (cells << unused) >> unused
 
 
 def padding_range(dataset: Dataset, pixel_format: PixelFormat) -> tuple[int, int] | None:
-    """Return the lowest and highest stored value that mean *no image here*.
+    """Return the lowest and the highest stored value that mark padding; None if none do.
 
-    PixelPaddingValue and PixelPaddingRangeLimit (PS3.3 C.7.5.1.1.2), read with the sign
-    of the pixel cells whatever VR the file gave them.
+    They are PixelPaddingValue and PixelPaddingRangeLimit (PS3.3 C.7.5.1.1.2).
 
     Raises
     ------
@@ -193,9 +228,9 @@ def padding_range(dataset: Dataset, pixel_format: PixelFormat) -> tuple[int, int
     """
     if dataset.get("PixelPaddingValue") is None:
         return None
-    ends = [as_cell(dataset, "PixelPaddingValue", pixel_format)]
+    ends = [padding_value(dataset, "PixelPaddingValue", pixel_format)]
     if dataset.get("PixelPaddingRangeLimit") is not None:
-        ends.append(as_cell(dataset, "PixelPaddingRangeLimit", pixel_format))
+        ends.append(padding_value(dataset, "PixelPaddingRangeLimit", pixel_format))
     low, high = min(ends), max(ends)
     fits = pixel_format.minimum <= low and high <= pixel_format.maximum
     syntax = transfer_syntax(dataset)
@@ -207,12 +242,15 @@ def padding_range(dataset: Dataset, pixel_format: PixelFormat) -> tuple[int, int
     return low, high
 
 
-def as_cell(dataset: Dataset, keyword: str, pixel_format: PixelFormat) -> int:
-    """Return a padding attribute with the sign of the pixel cells."""
+def padding_value(dataset: Dataset, keyword: str, pixel_format: PixelFormat) -> int:
+    """Return the value of a padding attribute.
+
+    Its sign follows PixelRepresentation, whatever VR the file gives the attribute.
+    """
     value = values.integer(dataset, keyword) & 0xFFFF
     return value - 0x10000 if pixel_format.signed and value > 0x7FFF else value
 
 
 def padding_mask(stored: NDArray[Any], limits: tuple[int, int]) -> NDArray[np.bool_]:
-    """Return where a slice is padding."""
+    """Return ``[H, W]`` true where a stored value lies within the closed interval ``limits``."""
     return (stored >= limits[0]) & (stored <= limits[1])

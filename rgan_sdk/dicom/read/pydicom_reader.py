@@ -1,4 +1,8 @@
-"""The one way from a file to Hounsfield units."""
+"""Read one CT slice through pydicom, from the file to Hounsfield units.
+
+It reads every slice that is supported at all. The native reader gives the same bits, or hands the
+slice over to this one.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +19,7 @@ from numpy.typing import NDArray
 from pydicom import Dataset, dcmread
 
 from rgan_sdk import hu as rescaling
-from rgan_sdk.dicom.discovery import inflated, opened_raw
+from rgan_sdk.dicom.discovery import inflate, open_raw
 from rgan_sdk.dicom.read import pixels
 from rgan_sdk.dicom.read.pixels import PixelFormat, Rescale
 from rgan_sdk.dicom.stamp import CHANGED, Stamp
@@ -25,19 +29,20 @@ MAX_FILE_BYTES: Final = 1 << 29
 
 
 @dataclass(frozen=True)
-class SourceSlice:
-    """One CT slice as it was found.
+class PydicomSlice:
+    """One CT slice, read by pydicom.
 
     Attributes
     ----------
     dataset
-        Everything but the pixel data, with ``file_meta``. Not to be changed.
+        All attributes but the pixel data, with ``file_meta``. It must not be changed.
     stored
-        ``[H, W]`` stored values, uint8, int8, uint16 or int16. Bits above BitsStored are
-        dropped, or filled with the sign, except in padding that does not fit BitsStored.
+        ``[H, W]`` stored values, uint8, int8, uint16 or int16. Bits above BitsStored are cleared or
+        set to the sign bit, except in padding that does not fit BitsStored.
     hu
-        ``[H, W]`` float32 Hounsfield units, padding included. MONOCHROME1 is not inverted:
-        HU are HU. Padding that does not fit BitsStored counts as the lowest stored value.
+        ``[H, W]`` float32 Hounsfield units, also where the slice is padding. MONOCHROME1 is not
+        inverted, because it only says how to display. Padding that does not fit BitsStored gets the
+        HU of the lowest stored value.
     padding
         ``[H, W]`` true where the scanner wrote padding instead of image; None without
         PixelPaddingValue.
@@ -49,7 +54,7 @@ class SourceSlice:
     padding: NDArray[np.bool_] | None
 
 
-def read_slice(path: Path, stamp: Stamp | None = None) -> SourceSlice:
+def read_slice(path: Path, stamp: Stamp | None = None) -> PydicomSlice:
     """Read one CT slice.
 
     ``hu = float32(double(stored) * RescaleSlope + RescaleIntercept)``, PS3.3 C.11.1.1.2.
@@ -57,36 +62,36 @@ def read_slice(path: Path, stamp: Stamp | None = None) -> SourceSlice:
     Parameters
     ----------
     stamp
-        ``SliceFile.stamp``: what the file must still be; None takes it as it is.
+        The stamp that the file must still have (``SliceFile.stamp``); None skips this check.
 
     Raises
     ------
     UnreadableFileError
-        If the file is not DICOM, truncated, malformed, or not decodable here.
+        If the file is not DICOM, is truncated or malformed, or cannot be decoded here.
     InvalidSeriesError
-        If there is no way from its stored values to HU, or the file has changed.
+        If its stored values cannot be converted to HU, or the file has changed.
     """
-    with _named(path):
+    with _name_file(path):
         return _read(path, stamp)
 
 
 def read_dataset(path: Path, stamp: Stamp | None = None) -> Dataset:
-    """Read all of one CT slice but its pixel data, as ``SourceSlice.dataset`` has it.
+    """Read one CT slice without its pixel data: ``PydicomSlice.dataset``.
 
     Raises
     ------
     UnreadableFileError, InvalidSeriesError
-        As ``read_slice`` does, of anything but the pixels.
+        As ``read_slice`` does, but not for the pixel data.
     """
-    with _named(path), opened_raw(path) as file:
+    with _name_file(path), open_raw(path) as file:
         dataset = _parse(file, stamp)
         del dataset.PixelData
         return dataset
 
 
 @contextmanager
-def _named(path: Path) -> Iterator[None]:
-    """Have an error say which file it is about."""
+def _name_file(path: Path) -> Iterator[None]:
+    """Put the name of the file in front of the messages of errors."""
     try:
         yield
     except (UnreadableFileError, IneligibleError) as error:
@@ -96,22 +101,27 @@ def _named(path: Path) -> Iterator[None]:
 
 
 def _parse(file: BinaryIO, stamp: Stamp | None) -> Dataset:
-    content = io.BytesIO(_content(file, stamp))
-    dataset = _plain(dcmread(inflated(content), force=True))
-    if not dataset:  # pydicom drops what it has read when the file ends within an element
+    content = io.BytesIO(_read_content(file, stamp))
+    dataset = _detach(dcmread(inflate(content), force=True))
+    if not dataset:  # pydicom gives nothing if the file ends within an element
         raise UnreadableFileError("truncated, or without a data set")
     return dataset
 
 
 def read_cells(path: Path, stamp: Stamp | None = None) -> NDArray[Any]:
-    """Read the pixel cells of one CT slice, ``[H, W]``, with all bits as its codec gives them.
+    """Read the pixel cells of one CT slice.
+
+    Returns
+    -------
+    ndarray
+        ``[H, W]`` uint8, int8, uint16 or int16, all bits as the decoder gives them.
 
     Raises
     ------
     UnreadableFileError, InvalidSeriesError
         As ``read_slice`` does.
     """
-    with _named(path), opened_raw(path) as file:
+    with _name_file(path), open_raw(path) as file:
         return _decode(_parse(file, stamp)).cells
 
 
@@ -123,32 +133,32 @@ class _Decoded(NamedTuple):
 
 
 def _decode(dataset: Dataset) -> _Decoded:
-    pixel_format = PixelFormat.of(dataset)
-    rescale = Rescale.of(dataset)
+    pixel_format = PixelFormat.from_dataset(dataset)
+    rescale = Rescale.from_dataset(dataset)
     limits = pixels.padding_range(dataset, pixel_format)
     return _Decoded(pixels.decode(dataset, pixel_format), pixel_format, rescale, limits)
 
 
-def _read(path: Path, stamp: Stamp | None) -> SourceSlice:
-    with opened_raw(path) as file:
+def _read(path: Path, stamp: Stamp | None) -> PydicomSlice:
+    with open_raw(path) as file:
         dataset = _parse(file, stamp)
         cells, pixel_format, rescale, limits = _decode(dataset)
         del dataset.PixelData
     stored = pixels.stored_values(cells, pixel_format)
     if limits is None:
         hu = rescaling.stored_to_hu(stored, rescale.slope, rescale.intercept)
-        return SourceSlice(dataset, stored, hu, None)
+        return PydicomSlice(dataset, stored, hu, None)
     wide = pixels.padding_mask(cells, limits) & (cells != stored)
     padding = pixels.padding_mask(stored, limits) | wide
     stored[wide] = pixel_format.minimum
     hu = rescaling.stored_to_hu(stored, rescale.slope, rescale.intercept)
     stored[wide] = cells[wide]
-    return SourceSlice(dataset, stored, hu, padding)
+    return PydicomSlice(dataset, stored, hu, padding)
 
 
-def _content(file: BinaryIO, stamp: Stamp | None) -> bytes:
-    """Read a file once, and check that it is the one that was found."""
-    if stamp is not None and Stamp.of(os.fstat(file.fileno())) != stamp:
+def _read_content(file: BinaryIO, stamp: Stamp | None) -> bytes:
+    """Read the whole file, provided that it still has the stamp."""
+    if stamp is not None and Stamp.from_stat(os.fstat(file.fileno())) != stamp:
         raise InvalidSeriesError(CHANGED)
     content = file.read(MAX_FILE_BYTES + 1)
     if len(content) > MAX_FILE_BYTES:
@@ -156,10 +166,10 @@ def _content(file: BinaryIO, stamp: Stamp | None) -> bytes:
     return content
 
 
-def _plain(dataset: Dataset) -> Dataset:
-    """Return the data set without the file that pydicom would keep alive with it."""
-    plain = Dataset(dataset)
-    plain.file_meta = dataset.file_meta
+def _detach(dataset: Dataset) -> Dataset:
+    """Return the data set without its reference to the file's content."""
+    detached = Dataset(dataset)
+    detached.file_meta = dataset.file_meta
     implicit, little = dataset.original_encoding
-    plain.set_original_encoding(implicit, little, dataset.original_character_set)
-    return plain
+    detached.set_original_encoding(implicit, little, dataset.original_character_set)
+    return detached

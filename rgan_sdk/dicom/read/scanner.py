@@ -1,4 +1,4 @@
-"""The headers of many files: natively where that will do, through pydicom elsewhere."""
+"""Read the headers of many files: with the native reader where possible, else with pydicom."""
 
 from __future__ import annotations
 
@@ -13,28 +13,29 @@ from pydicom.uid import CTImageStorage
 from rgan_sdk import _core
 from rgan_sdk.dicom.header import NOT_SLICES, SliceHeader, are_orthonormal, pseudonym, read_header
 from rgan_sdk.dicom.stamp import Stamp
-from rgan_sdk.dicom.values import UID
+from rgan_sdk.dicom.values import UID_PATTERN
 from rgan_sdk.errors import DicomError
 
 CHUNK: Final = 256
 
-Scanned = tuple[Path, SliceHeader | DicomError]
+ScanResult = tuple[Path, SliceHeader | DicomError]
+"""A file with its header, or with the reason that there is none."""
 
 
 def scan_headers(
     paths: Sequence[Path], on_file: Callable[[], None] | None = None
-) -> Iterator[Scanned]:
-    """Read the headers of files, in parallel, and yield them in the order of the paths.
+) -> Iterator[ScanResult]:
+    """Read the headers of files in parallel, and yield them in the order of the paths.
 
     Parameters
     ----------
     on_file
-        Called after each file has been looked at.
+        Called for each file once it has been examined.
 
     Yields
     ------
-    tuple of Path and SliceHeader or DicomError
-        The header, or why there is none, as ``read_header`` raises it.
+    ScanResult
+        The path, and what ``read_header`` returns or raises for it.
     """
     pool = _core.ThreadPool(os.cpu_count() or 1)
     remaining = iter(paths)
@@ -49,7 +50,7 @@ def scan_headers(
 def _header(path: Path, head: _core.Head) -> SliceHeader | DicomError:
     if _is_plain(head):
         return _from_head(path, head)
-    # Whatever is not plainly a CT slice is told in full by the slower reader.
+    # The slower reader says why a file is not a plain CT slice.
     try:
         return read_header(path)
     except DicomError as error:
@@ -65,7 +66,7 @@ def _is_plain(head: _core.Head) -> bool:
         and head.modality in ("", "CT")
         and head.photometric_interpretation[:10] in ("", "MONOCHROME")
         and not any(term.strip() in NOT_SLICES for term in head.image_type.split("\\")[2:])
-        and all(len(uid) <= 64 and UID.fullmatch(uid) for uid in uids)
+        and all(len(uid) <= 64 and UID_PATTERN.fullmatch(uid) for uid in uids)
         and min(head.pixel_spacing) > 0
         and are_orthonormal(tuple(head.orientation))
     )

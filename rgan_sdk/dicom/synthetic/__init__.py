@@ -1,1 +1,1 @@
-"""CT series that no scanner made: samples to try things on, and simulated kernels."""
+"""CT series that no scanner made: synthetic samples and simulated kernels."""

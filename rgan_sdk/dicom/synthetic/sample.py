@@ -1,7 +1,4 @@
-"""A synthetic CT series, to try things on without a patient's data.
-
-It looks like a thorax: body, lungs with vessels and nodules, heart, ribs, spine, table.
-"""
+"""A synthetic CT series of a thorax, for trials without patient data."""
 
 from __future__ import annotations
 
@@ -14,8 +11,9 @@ from pydicom.uid import CTImageStorage
 
 from rgan_sdk import hu as rescaling
 from rgan_sdk.dicom.uids import hashed_uid
-from rgan_sdk.dicom.write.derived import MANUFACTURER, set_file_meta
-from rgan_sdk.dicom.write.writer import encode, set_pixel_data, write_whole
+from rgan_sdk.dicom.write.derived_header import set_file_meta
+from rgan_sdk.dicom.write.provenance import MANUFACTURER
+from rgan_sdk.dicom.write.writer import encode, set_pixel_data, write_file
 from rgan_sdk.errors import ConfigurationError, OutputError
 from rgan_sdk.phantom import FIELD_OF_VIEW_MM, SLICE_DISTANCE_MM, synthetic_slices
 
@@ -25,33 +23,35 @@ INTERCEPT: Final = -1024.0
 def write_sample_series(
     folder: Path, convolution_kernel: str, *, slices: int = 12, size: int = 512, seed: int = 0
 ) -> list[Path]:
-    """Write a synthetic CT series: the same bytes for the same arguments.
+    """Write a synthetic CT series. The same arguments give the same bytes.
 
-    Series that differ in nothing but the kernel are two series of one scan.
+    Two series that differ only in the kernel count as two reconstructions of one scan.
 
     Parameters
     ----------
     folder
-        Made if it does not exist.
+        Must be empty or absent; it is created where needed.
     convolution_kernel
-        What ConvolutionKernel shall say. Its number sets the sharpness, as with Siemens'
-        names: B70f is sharper than B40f.
+        The value of ConvolutionKernel (0018,1210). Its number sets the sharpness, as in the names
+        that Siemens uses: B70f is sharper than B40f.
     slices
-        At 5 mm distance, within 380 mm field of view.
+        How many slices, 5 mm apart. The field of view is 380 mm.
     size
-        Rows and columns.
+        Rows and columns of each slice.
+    seed
+        Of the noise and of the lung nodules.
 
     Returns
     -------
     list of Path
-        The files, ``slice-001.dcm`` and on, from feet to head.
+        The files ``slice-001.dcm``, ``slice-002.dcm``, ... from feet to head.
 
     Raises
     ------
     ConfigurationError
-        If there would be no slice, or ``size`` is below 32.
+        If ``slices`` is below 1 or ``size`` below 32.
     OutputError
-        If the files cannot be written.
+        If ``folder`` is not empty, or the files cannot be written.
     """
     if slices < 1 or size < 32:
         raise ConfigurationError("a sample series has at least 1 slice and a size of at least 32")
@@ -69,7 +69,7 @@ def write_sample_series(
         rescaling.hu_to_stored(hu, 1.0, INTERCEPT, 0, 4095, stored)
         set_pixel_data(dataset, stored)
         paths.append(folder / f"slice-{index + 1:03d}.dcm")
-        write_whole(paths[-1], encode(dataset))
+        write_file(paths[-1], encode(dataset))
     return paths
 
 
@@ -89,7 +89,7 @@ def _header(index: int, size: int, convolution_kernel: str, identity: tuple[str,
 
 
 def _text(convolution_kernel: str) -> Dataset:
-    """Return what is the same in every slice and no number."""
+    """Return the attributes that all slices share and that are no numbers."""
     dataset = Dataset()
     dataset.ImageType = ["ORIGINAL", "PRIMARY", "AXIAL"]
     dataset.Modality = "CT"

@@ -1,8 +1,8 @@
-"""Simulated CT series: derived objects that stand for a scan with another kernel.
+"""Simulated CT series: derived objects that stand for a reconstruction with another kernel.
 
-Unlike harmonized objects they carry the other kernel's name in ConvolutionKernel, so that
-they pair with their source, and are not refused as input. ``docs/simulation.md`` lists by
-which attributes they are told from real scans.
+Unlike harmonized objects they name the other kernel in ConvolutionKernel. So they can be paired
+with their source, and they are accepted as input. ``docs/simulation.md`` lists the attributes that
+tell them from real scans.
 """
 
 from __future__ import annotations
@@ -22,37 +22,36 @@ from numpy.typing import NDArray
 from pydicom import Dataset
 
 from rgan_sdk.dicom import uids, values
-from rgan_sdk.dicom.read.pydicom_reader import SourceSlice, read_slice
+from rgan_sdk.dicom.read.pydicom_reader import PydicomSlice, read_slice
 from rgan_sdk.dicom.series import Series, SliceFile
-from rgan_sdk.dicom.write.derived import (
-    add_derivation_code,
-    carried_over,
-    header_errors,
-    set_identity,
-)
-from rgan_sdk.dicom.write.writer import encode, with_pixels, write_whole
+from rgan_sdk.dicom.write.derived_header import copy_header, set_identity, translate_header_errors
+from rgan_sdk.dicom.write.provenance import add_derivation_code
+from rgan_sdk.dicom.write.writer import encode, make_derived_slice, write_file
 from rgan_sdk.errors import ConfigurationError, InvalidSeriesError, OutputError
 
 _KERNEL_NAME: Final = re.compile(r"[!-\[\]-~]([ -\[\]-~]{0,14}[!-\[\]-~])?")
 
-Change = Callable[[SliceFile, SourceSlice], NDArray[np.float32]]
-"""Returns the simulated HU, ``[H, W]``, of a slice."""
+SliceSimulator = Callable[[SliceFile, PydicomSlice], NDArray[np.float32]]
+"""Returns the simulated HU of one slice, ``[H, W]`` float32."""
 
 
 @dataclass(frozen=True)
 class Simulation:
-    """How a series is simulated: with the source, all that its objects depend on.
+    """How a series is simulated.
+
+    A simulated object depends on its source and on this, and on nothing else.
 
     Attributes
     ----------
     target_kernel
-        What ConvolutionKernel will say.
+        The value of ConvolutionKernel in the simulated series.
     method
-        Text for people, with every choice that changes pixels; at most 512 characters.
+        A description for people that names every choice which changes pixels. Only the first 512
+        characters get into the files.
     software
         Name and version, for example ``rgan-sdk 0.1.0``.
     timestamp
-        When it was made, with its time zone.
+        When the series is made, with a time zone.
 
     Raises
     ------
@@ -75,7 +74,17 @@ class Simulation:
             raise ConfigurationError("the timestamp of a simulation needs a time zone")
 
     def uid(self, kind: str, source_uid: str, group: int) -> str:
-        """Return the UID of the simulated series or instance."""
+        """Return the UID of a simulated object.
+
+        Parameters
+        ----------
+        kind
+            ``series`` or ``instance``.
+        source_uid
+            UID of the source's series or instance.
+        group
+            ``Series.group`` of the source.
+        """
         return uids.hashed_uid(
             f"simulated {kind}",
             source_uid,
@@ -88,15 +97,16 @@ class Simulation:
 
 
 def write_simulated_series(
-    series: Series, folder: Path, simulation: Simulation, change: Change
+    series: Series, folder: Path, simulation: Simulation, simulate: SliceSimulator
 ) -> int:
-    """Write the simulated series: ``folder`` appears whole or not at all.
+    """Write a simulated series. ``folder`` appears complete or not at all.
 
     Parameters
     ----------
     folder
-        New or empty; its parents are made. Files are named ``<SOPInstanceUID>.dcm``.
-    change
+        Must be empty or absent; its parents are created where needed. Files are named
+        ``<SOPInstanceUID>.dcm``.
+    simulate
         Called for each slice in the order of the series.
 
     Returns
@@ -112,31 +122,31 @@ def write_simulated_series(
         If ``folder`` is not empty, or the files cannot be written.
     """
     clips = 0
-    with _whole(folder) as staging:
+    with _atomic_folder(folder) as staging:
         for file in series.slices:
             source = read_slice(file.path, file.stamp)
-            hu = change(file, source)
+            hu = simulate(file, source)
             try:
                 header = simulated_header(source.dataset, simulation, series.group)
-                derived = with_pixels(source, hu, header)
+                derived = make_derived_slice(source, hu, header)
                 content = encode(derived.dataset)
             except InvalidSeriesError as error:
                 raise InvalidSeriesError(f"{file.path.name}: {error}") from error
-            write_whole(staging / f"{header.SOPInstanceUID}.dcm", content)
+            write_file(staging / f"{header.SOPInstanceUID}.dcm", content)
             clips += derived.clips
     return clips
 
 
 def simulated_header(source: Dataset, simulation: Simulation, group: int = 0) -> Dataset:
-    """Return the data set of a simulated object, all but its pixel data.
+    """Return the data set of a simulated object without its pixel data.
 
     Raises
     ------
     InvalidSeriesError
         If the source's header cannot be carried over.
     """
-    with header_errors():
-        dataset = carried_over(source, simulation.software, simulation.timestamp)
+    with translate_header_errors():
+        dataset = copy_header(source, simulation.software, simulation.timestamp)
         kernel = values.text(source, "ConvolutionKernel")[:64] or "unknown"
         dataset.DerivationDescription = (
             f"SIMULATED, not reconstructed: convolution kernel {kernel} made to look like "
@@ -157,8 +167,8 @@ def simulated_header(source: Dataset, simulation: Simulation, group: int = 0) ->
 
 
 @contextmanager
-def _whole(folder: Path) -> Iterator[Path]:
-    """Give a folder to write to; rename it to ``folder``, or remove it on an error."""
+def _atomic_folder(folder: Path) -> Iterator[Path]:
+    """Yield a temporary folder. It is renamed to ``folder`` at the end, or removed on an error."""
     target = folder.resolve()
     staging = target.with_name(f".{target.name}.{os.getpid()}.part")
     try:

@@ -1,1 +1,1 @@
-"""Harmonized Hounsfield units to derived DICOM objects."""
+"""Write harmonized Hounsfield units as derived DICOM objects."""

@@ -1,4 +1,4 @@
-"""Write a series in batches: natively where that will do, through pydicom elsewhere."""
+"""Write a series in batches: with the native writer where possible, else with pydicom."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rgan_sdk import _core
-from rgan_sdk.dicom.read.batches import Source
-from rgan_sdk.dicom.read.pydicom_reader import SourceSlice, read_dataset, read_slice
+from rgan_sdk.dicom.read.batches import ReadResult
+from rgan_sdk.dicom.read.pydicom_reader import PydicomSlice, read_dataset, read_slice
 from rgan_sdk.dicom.series import SliceFile
-from rgan_sdk.dicom.write.derived import Derivation, derived_sop_uid
+from rgan_sdk.dicom.write.derivation import Derivation, derived_sop_uid
 from rgan_sdk.dicom.write.splice import SplicedSeries
 from rgan_sdk.dicom.write.writer import write_derived
 from rgan_sdk.errors import OutputError
@@ -24,8 +24,13 @@ class SeriesWriter:
 
     Parameters
     ----------
+    folder
+        An existing folder. Files are named ``<SOPInstanceUID>.dcm``.
+    pool
+        The threads of the native writer.
     durable
-        Whether files are on the disk, and not only in the system's memory, when ``write`` returns.
+        Whether ``write`` returns only when its files are on the disk. Otherwise they may still
+        be in the system's write cache.
     """
 
     def __init__(
@@ -36,14 +41,16 @@ class SeriesWriter:
         self._spliced: SplicedSeries | None = None
 
     def write(
-        self, files: Sequence[SliceFile], sources: Sequence[Source], hu: NDArray[np.float32]
+        self, files: Sequence[SliceFile], sources: Sequence[ReadResult], hu: NDArray[np.float32]
     ) -> int:
-        """Write some slices.
+        """Write a batch of slices.
 
         Parameters
         ----------
+        files
+            N slices of the series.
         sources
-            As ``read_batch`` returned them, none of them an error.
+            What ``BatchReader.read`` returned for them. None may be an error.
         hu
             ``[N, H, W]`` harmonized Hounsfield units, float32.
 
@@ -74,7 +81,7 @@ class SeriesWriter:
         native: dict[int, _core.SourceSlice],
         hu: NDArray[np.float32],
     ) -> tuple[int, set[int]]:
-        """Write what can be written so; return its clips, and which slices these were."""
+        """Return how many pixels were clipped, and the indices of the slices that are written."""
         chosen = hu if len(native) == len(files) else hu[list(native)]
         first, source = next(iter(native.items()))
         series = self._headers(files[first], source)
@@ -89,14 +96,16 @@ class SeriesWriter:
         return sum(written.clips for written in results if written.problem is None), done
 
     def _headers(self, file: SliceFile, source: _core.SourceSlice) -> SplicedSeries:
-        """Return the headers of the series, decided by the first slice that is written natively."""
+        """Return the headers of the series. They follow from the first native slice."""
         if self._spliced is None:
             first = read_dataset(file.path, file.stamp)
             self._spliced = SplicedSeries(first, source, self._derivation)
         return self._spliced
 
-    def _write_by_pydicom(self, file: SliceFile, source: Source, hu: NDArray[np.float32]) -> int:
-        if not isinstance(source, SourceSlice):
+    def _write_by_pydicom(
+        self, file: SliceFile, source: ReadResult, hu: NDArray[np.float32]
+    ) -> int:
+        if not isinstance(source, PydicomSlice):
             source = read_slice(file.path, file.stamp)
         path = self._folder / f"{derived_sop_uid(file.sop_instance_uid, self._derivation)}.dcm"
         clips = write_derived(source, hu, self._derivation, path)

@@ -1,9 +1,11 @@
-"""Derived headers without parsing each slice: what changes is decided once for a series.
+"""Derived headers for a whole series, from one header that pydicom derives.
 
-pydicom derives the header of the first slice. What that has of its own (``WRITTEN``) goes, encoded,
-into the headers of all slices; the rest are the bytes of each. The native writer does that, and
-hands back a slice whose header differs in anything that ``WRITTEN`` depends on
-(``READ_FROM_SOURCE``).
+pydicom derives the header of the first slice. Its elements in ``WRITTEN`` are encoded once, and the
+native writer splices these bytes into the header of every slice. All other elements are copied
+byte by byte from the slice itself.
+
+That is right only for slices that agree with the first one in ``READ_FROM_SOURCE``. The native
+writer checks this, and hands back any slice that differs; pydicom writes it.
 """
 
 from __future__ import annotations
@@ -20,17 +22,14 @@ from pydicom.filebase import DicomBytesIO
 from pydicom.filewriter import write_dataset
 
 from rgan_sdk import _core
-from rgan_sdk.dicom.write.derived import (
-    READ_FROM_SOURCE,
-    REMOVED,
-    WRITTEN,
-    Derivation,
+from rgan_sdk.dicom.write.attributes import READ_FROM_SOURCE, REMOVED, WRITTEN
+from rgan_sdk.dicom.write.derivation import Derivation, derived_sop_uid
+from rgan_sdk.dicom.write.derived_header import (
     derived_header,
-    derived_sop_uid,
-    drop_private,
-    header_errors,
-    source_reference,
+    remove_private_elements,
+    translate_header_errors,
 )
+from rgan_sdk.dicom.write.provenance import source_reference
 
 WriteJob = tuple[bytes, bytes, list[tuple[int, bytes]]]
 
@@ -45,13 +44,15 @@ class SplicedSeries:
 
     Parameters
     ----------
-    first, native
-        The same slice: its data set without pixel data, and as it was read natively.
+    first
+        The data set of one slice, without pixel data.
+    native
+        The same slice as the native reader read it.
 
     Raises
     ------
     InvalidSeriesError
-        If its header cannot be carried over.
+        If the header of that slice cannot be carried over.
 
     Attributes
     ----------
@@ -62,7 +63,7 @@ class SplicedSeries:
     def __init__(self, first: Dataset, native: _core.SourceSlice, derivation: Derivation) -> None:
         self._derivation = derivation
         derived = derived_header(first, derivation)
-        with header_errors():
+        with translate_header_errors():
             written = [derived[keyword] for keyword in WRITTEN if keyword in derived]
             character_set = derived.get("SpecificCharacterSet") or "iso8859"
             elements = [(int(e.tag), _encode(e, character_set=character_set)) for e in written]
@@ -71,30 +72,30 @@ class SplicedSeries:
                 elements=sorted(elements),
                 removed=[_tag(keyword) for keyword in REMOVED],
                 read=[_tag(keyword) for keyword in READ_FROM_SOURCE],
-                representations=_representations(first),
+                representations=_value_representations(first),
             )
             self._file_meta = _FileMeta(derived)
             self._reference = _Reference(source_reference(first))
 
     def job(self, sop_instance_uid: str, folder: Path) -> WriteJob:
-        """Return what is of one slice alone: path, file meta information, elements."""
+        """Return what belongs to one slice only: path, file meta information and elements."""
         uid = derived_sop_uid(sop_instance_uid, self._derivation)
         own = [
-            (_SOP_INSTANCE_UID, _uid(_SOP_INSTANCE_UID, uid)),
+            (_SOP_INSTANCE_UID, _encode_uid(_SOP_INSTANCE_UID, uid)),
             (_SOURCE_IMAGE_SEQUENCE, self._reference.encode(sop_instance_uid)),
         ]
         return b"%s/%s.dcm" % (os.fsencode(folder), uid.encode()), self._file_meta.encode(uid), own
 
 
-def _representations(dataset: Dataset) -> list[tuple[int, str]]:
-    """Return the VR of each tag of a source in implicit VR, at any level.
+def _value_representations(dataset: Dataset) -> list[tuple[int, str]]:
+    """Return the VR of each tag of a source that is encoded in implicit VR, at any level.
 
-    A tag that has not the same one everywhere is left out, and so are private ones.
+    Private tags are left out, and so are tags with different VRs in different places.
     """
     if not dataset.original_encoding[0]:
         return []
     plain = copy.deepcopy(dataset)
-    drop_private(plain)
+    remove_private_elements(plain)
     found: dict[int, set[str]] = {}
     for element in plain.iterall():
         found.setdefault(int(element.tag), set()).add(str(element.VR))
@@ -102,7 +103,7 @@ def _representations(dataset: Dataset) -> list[tuple[int, str]]:
 
 
 class _FileMeta:
-    """The beginning of a derived file, all but its SOPInstanceUID."""
+    """The beginning of a derived file (PS3.10 7.1); only the SOPInstanceUID is missing."""
 
     def __init__(self, derived: Dataset) -> None:
         before, after = Dataset(), Dataset()
@@ -114,14 +115,14 @@ class _FileMeta:
         self._before, self._after = _encode(*before), _encode(*after)
 
     def encode(self, uid: str) -> bytes:
-        own = _uid(_MEDIA_STORAGE_SOP_INSTANCE_UID, uid)
+        own = _encode_uid(_MEDIA_STORAGE_SOP_INSTANCE_UID, uid)
         body = b"".join((self._before, own, self._after))
         length = struct.pack("<HH2sHI", 0x0002, 0x0000, b"UL", 4, len(body))
         return b"".join((bytes(128), b"DICM", length, body))
 
 
 class _Reference:
-    """SourceImageSequence, all but the UID of the slice in its one item."""
+    """SourceImageSequence with one item; only the UID of the slice is missing."""
 
     def __init__(self, item: Dataset) -> None:
         elements = list(item)
@@ -130,7 +131,7 @@ class _Reference:
         self._after = _encode(*(e for e in elements if e.tag > uid))
 
     def encode(self, uid: str) -> bytes:
-        own = _uid(_REFERENCED_SOP_INSTANCE_UID, uid)
+        own = _encode_uid(_REFERENCED_SOP_INSTANCE_UID, uid)
         item = b"".join((self._before, own, self._after))
         length = len(item)
         group, element = divmod(_SOURCE_IMAGE_SEQUENCE, 0x10000)
@@ -139,7 +140,7 @@ class _Reference:
 
 
 def _encode(*elements: DataElement, character_set: str | list[str] = "iso8859") -> bytes:
-    """Return elements in Explicit VR Little Endian."""
+    """Encode elements in Explicit VR Little Endian."""
     dataset = Dataset()
     for element in elements:
         dataset[element.tag] = element
@@ -149,8 +150,8 @@ def _encode(*elements: DataElement, character_set: str | list[str] = "iso8859") 
     return file.getvalue()
 
 
-def _uid(tag: int, uid: str) -> bytes:
-    """Return an element that holds one UID."""
+def _encode_uid(tag: int, uid: str) -> bytes:
+    """Encode an element that holds one UID."""
     value = uid.encode("ascii")
     value += b"\0" * (len(value) % 2)
     return struct.pack("<HH2sH", tag >> 16, tag & 0xFFFF, b"UI", len(value)) + value

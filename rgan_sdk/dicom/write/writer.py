@@ -1,4 +1,4 @@
-"""Derived CT objects: the source's header, the harmonized pixels, written whole or not at all."""
+"""Derived CT objects: a derived header with harmonized pixels, encoded and written atomically."""
 
 from __future__ import annotations
 
@@ -14,28 +14,11 @@ from pydicom import Dataset, dcmwrite
 from rgan_sdk import hu as rescaling
 from rgan_sdk.dicom.read import pixels
 from rgan_sdk.dicom.read.pixels import PixelFormat, Rescale
-from rgan_sdk.dicom.read.pydicom_reader import SourceSlice
-from rgan_sdk.dicom.write.derived import (
-    Derivation,
-    derived_header,
-    derived_series_uid,
-    derived_sop_uid,
-)
+from rgan_sdk.dicom.read.pydicom_reader import PydicomSlice
+from rgan_sdk.dicom.write.derivation import Derivation
+from rgan_sdk.dicom.write.derived_header import derived_header
 from rgan_sdk.errors import InferenceError, InvalidSeriesError, OutputError
 from rgan_sdk.files import atomic_write
-
-__all__ = [
-    "Derivation",
-    "DerivedSlice",
-    "derive",
-    "derived_series_uid",
-    "derived_sop_uid",
-    "encode",
-    "set_pixel_data",
-    "with_pixels",
-    "write_derived",
-    "write_whole",
-]
 
 
 @dataclass(frozen=True)
@@ -45,22 +28,22 @@ class DerivedSlice:
     Attributes
     ----------
     clips
-        How many pixels could not be stored as computed: beyond what the format holds, or
-        equal to a padding value.
+        How many pixels could not be stored as computed. Either the pixel format cannot hold
+        the value, or the value would read as padding.
     """
 
     dataset: Dataset
     clips: int
 
 
-def derive(source: SourceSlice, hu: NDArray[np.float32], derivation: Derivation) -> DerivedSlice:
+def derive(source: PydicomSlice, hu: NDArray[np.float32], derivation: Derivation) -> DerivedSlice:
     """Make the derived object of one slice, in memory.
 
     Parameters
     ----------
     hu
-        ``[H, W]`` harmonized Hounsfield units, float32. Where the source has padding they
-        are ignored.
+        ``[H, W]`` harmonized Hounsfield units, float32. Pixels that are padding in the source
+        keep their stored values instead.
 
     Raises
     ------
@@ -69,16 +52,27 @@ def derive(source: SourceSlice, hu: NDArray[np.float32], derivation: Derivation)
     InvalidSeriesError
         If the source's header cannot be carried over.
     """
-    return with_pixels(source, hu, derived_header(source.dataset, derivation))
+    return make_derived_slice(source, hu, derived_header(source.dataset, derivation))
 
 
-def with_pixels(source: SourceSlice, hu: NDArray[np.float32], header: Dataset) -> DerivedSlice:
-    """Give the header of an object derived from ``source`` its pixel data.
+def make_derived_slice(
+    source: PydicomSlice, hu: NDArray[np.float32], header: Dataset
+) -> DerivedSlice:
+    """Add pixel data to the header of an object derived from ``source``.
+
+    Parameters
+    ----------
+    source
+        The slice that gives pixel format, rescale and padding.
+    hu
+        ``[H, W]`` float32, as in ``derive``.
+    header
+        The derived data set. It is changed, and becomes the ``dataset`` of the result.
 
     Raises
     ------
     InferenceError
-        As ``derive`` does.
+        If ``hu`` holds NaN or infinity, or has another shape than the source.
     """
     if hu.shape != source.hu.shape:
         raise InferenceError(f"the derived slice is {hu.shape}, its source {source.hu.shape}")
@@ -89,10 +83,10 @@ def with_pixels(source: SourceSlice, hu: NDArray[np.float32], header: Dataset) -
     return DerivedSlice(header, clips)
 
 
-def _stored(source: SourceSlice, hu: NDArray[np.float32]) -> tuple[NDArray[Any], int]:
-    """Return the stored values and how many could not be stored as computed."""
-    pixel_format = PixelFormat.of(source.dataset)
-    rescale = Rescale.of(source.dataset)
+def _stored(source: PydicomSlice, hu: NDArray[np.float32]) -> tuple[NDArray[Any], int]:
+    """Return the stored values, and how many pixels could not be stored as computed."""
+    pixel_format = PixelFormat.from_dataset(source.dataset)
+    rescale = Rescale.from_dataset(source.dataset)
     low, high = pixel_format.minimum, pixel_format.maximum
     stored = np.empty(hu.shape, pixel_format.dtype)
     if source.padding is not None:
@@ -109,30 +103,40 @@ def _stored(source: SourceSlice, hu: NDArray[np.float32]) -> tuple[NDArray[Any],
     stored[collides & ~goes_below] = max(min(padding[1] + 1, high), low)
     stored[source.padding] = source.stored[source.padding]
     computed = np.rint((hu[collides].astype(np.float64) - rescale.intercept) / rescale.slope)
-    clamped = (computed < low) | (computed > high)  # are counted already
+    clamped = (computed < low) | (computed > high)  # counted by hu_to_stored
     return stored, clips + int((~clamped).sum())
 
 
 def set_pixel_data(dataset: Dataset, stored: NDArray[Any]) -> None:
-    """Set PixelData to ``[H, W]`` stored values, uncompressed little endian."""
+    """Set PixelData to ``[H, W]`` stored values, uncompressed, in little endian (PS3.5 8.1)."""
     little = stored.astype(stored.dtype.newbyteorder("<"), copy=False).tobytes()
     vr = "OB" if stored.itemsize == 1 else "OW"
     dataset.add_new(0x7FE00010, vr, little + b"\0" * (len(little) % 2))
 
 
 def encode(dataset: Dataset) -> bytes:
-    """Return a data set with ``file_meta`` as a DICOM file, Explicit VR Little Endian.
+    """Encode a data set as a DICOM file in Explicit VR Little Endian.
+
+    Parameters
+    ----------
+    dataset
+        With ``file_meta``.
+
+    Returns
+    -------
+    bytes
+        The whole file (PS3.10 7).
 
     Raises
     ------
     InvalidSeriesError
-        If a value of the source cannot be encoded.
+        If a value of the data set cannot be encoded.
     """
     buffer = io.BytesIO()
     try:
         dcmwrite(buffer, dataset, enforce_file_format=True, implicit_vr=False, little_endian=True)
     except Exception as error:
-        # Not the message of the error: it may quote patient data.
+        # The error's own message is left out: it may quote patient data.
         raise InvalidSeriesError(
             f"the header cannot be encoded ({type(error).__name__})"
         ) from error
@@ -140,9 +144,9 @@ def encode(dataset: Dataset) -> bytes:
 
 
 def write_derived(
-    source: SourceSlice, hu: NDArray[np.float32], derivation: Derivation, path: Path
+    source: PydicomSlice, hu: NDArray[np.float32], derivation: Derivation, path: Path
 ) -> int:
-    """Write the derived object of one slice: ``path`` appears whole or not at all.
+    """Write the derived object of one slice. ``path`` appears complete or not at all.
 
     Returns
     -------
@@ -157,17 +161,17 @@ def write_derived(
         If the file cannot be written.
     """
     derived = derive(source, hu, derivation)
-    write_whole(path, encode(derived.dataset))
+    write_file(path, encode(derived.dataset))
     return derived.clips
 
 
-def write_whole(path: Path, content: bytes) -> None:
-    """Write a file beside ``path``, check its size, and rename it to ``path``.
+def write_file(path: Path, content: bytes) -> None:
+    """Write a file atomically, and check its size before it gets its name.
 
     Raises
     ------
     OutputError
-        If that fails; no partial file is left.
+        If that fails. No partial file is left.
     """
     try:
         with atomic_write(path) as temporary:

@@ -1,1 +1,4 @@
-"""TensorRT on an NVIDIA GPU: plans are built here, kept in a local cache, and run."""
+"""TensorRT on NVIDIA GPUs: plans are built, kept in a local cache, and run.
+
+The engine itself is ``rgan_sdk.engines.tensorrt.engine``.
+"""

@@ -1,8 +1,8 @@
-"""From an ONNX file to a TensorRT plan: what TensorRT's builder is told, and what it answers.
+"""Build a TensorRT plan from an ONNX file.
 
-Networks are strongly typed: the file says what is computed in which precision, and no flag
-changes it. Nothing here runs the plan, so parsing and building can be checked without a GPU, with
-TensorRT for RTX in TensorRT's place.
+Networks are strongly typed: the file decides the precision of each layer, and no flag changes it.
+Nothing here runs the plan. So parsing and building can be tested without a GPU, with TensorRT for
+RTX in the place of TensorRT.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from rgan_sdk.errors import EngineUnavailableError
 from rgan_sdk.model import INPUT_NAME
 
 SLICES: Final = 8
-"""Of 512x512, that are computed at a time. More keep no GPU busier and take more memory."""
+"""How many slices of 512x512 a plan computes at once. More take more memory and are no faster."""
 SIZE: Final = 512
 STEP: Final = 256
-"""Sizes above ``SIZE`` are rounded up to multiples of this, so that few plans serve them all."""
+"""Sizes above ``SIZE`` are rounded up to multiples of this, so that few plans are needed."""
 
 OUT_OF_MEMORY = re.compile(
     r"out ?of ?memory|bad_alloc|insufficient (device |GPU )?memory|requested size was \d+",
@@ -31,20 +31,28 @@ OUT_OF_MEMORY = re.compile(
 )
 
 Shape = tuple[int, int, int]
-Progress = Callable[[str, float], None]
-"""Is told the phase of a build, by TensorRT's name, and the share of it that is done."""
+BuildProgress = Callable[[str, float], None]
+"""Called with TensorRT's name of a build phase, and with the share of it that is done, 0 to 1."""
 
 
 @dataclass(frozen=True)
-class Profile:
-    """The shapes ``(batch, height, width)`` that a plan takes, and the one it is tuned for."""
+class OptimizationProfile:
+    """The range of input shapes ``(batch, height, width)`` of a plan.
+
+    Attributes
+    ----------
+    smallest, largest
+        The ends of the range.
+    typical
+        The shape that kernels are tuned for.
+    """
 
     smallest: Shape
     typical: Shape
     largest: Shape
 
     def covers(self, height: int, width: int) -> bool:
-        """Whether slices of a size can be computed, in some batch."""
+        """Return whether slices of a size are within the range."""
         return all(
             low <= size <= high
             for low, size, high in zip(
@@ -53,13 +61,15 @@ class Profile:
         )
 
 
-def profile_for(multiple: int, height: int = SIZE, width: int = SIZE) -> Profile:
-    """Return the profile that serves slices of a size; all up to 512x512 share one.
+def make_profile(multiple: int, height: int = SIZE, width: int = SIZE) -> OptimizationProfile:
+    """Return the profile for slices of a size. All sizes up to 512x512 share one profile.
 
     Parameters
     ----------
     multiple
-        Of the model's card.
+        The model card's ``multiple``.
+    height, width
+        Of the slices.
     """
     fine, coarse = multiple, math.lcm(STEP, multiple)
     rows, columns = (
@@ -68,15 +78,15 @@ def profile_for(multiple: int, height: int = SIZE, width: int = SIZE) -> Profile
     )
     slices = max(1, SLICES * SIZE * SIZE // (rows * columns))
     largest = (slices, rows, columns)
-    return Profile((1, multiple, multiple), largest, largest)
+    return OptimizationProfile((1, multiple, multiple), largest, largest)
 
 
-def silent(phase: str, share: float) -> None:
-    """Report nothing of a build."""
+def ignore_progress(phase: str, share: float) -> None:
+    """Ignore the progress of a build."""
 
 
-class Built(NamedTuple):
-    """A serialized plan, and what TensorRT measured while it chose kernels."""
+class BuiltPlan(NamedTuple):
+    """A serialized plan, and the kernel timings that TensorRT measured for it."""
 
     plan: bytes
     timings: bytes
@@ -85,10 +95,10 @@ class Built(NamedTuple):
 def build_plan(
     trt: Any,
     content: bytes,
-    profile: Profile,
-    progress: Progress = silent,
+    profile: OptimizationProfile,
+    progress: BuildProgress = ignore_progress,
     timings: bytes = b"",
-) -> Built:
+) -> BuiltPlan:
     """Build a plan for the current device.
 
     Parameters
@@ -96,19 +106,24 @@ def build_plan(
     trt
         The module ``tensorrt``, or one with its interface.
     content
-        The ONNX file.
+        The bytes of the ONNX file.
+    profile
+        The shapes that the plan must support.
     progress
-        Called often, from any thread.
+        Called often, from any thread. An exception in it ends the build.
     timings
-        Of an earlier build on the same kind of device; spares measuring again.
+        ``BuiltPlan.timings`` of an earlier build on the same kind of device. They make this build
+        faster.
 
     Raises
     ------
     EngineUnavailableError
-        If TensorRT does not take the model, or fails to build it.
+        If TensorRT cannot parse or build the model.
+    KeyboardInterrupt
+        If Ctrl-C was pressed meanwhile.
     """
     logger = make_logger(trt)
-    builder = created(trt.Builder, logger)
+    builder = create(trt.Builder, logger)
     network = builder.create_network(1 << int(trt.NetworkDefinitionCreationFlag.STRONGLY_TYPED))
     _parse(trt, content, network, logger)
     config = builder.create_builder_config()
@@ -118,18 +133,18 @@ def build_plan(
     if measured is None or not config.set_timing_cache(measured, False):
         measured = config.create_timing_cache(b"")
         config.set_timing_cache(measured, False)
-    with _held_interrupts() as interrupted:
+    with _hold_interrupts() as interrupted:
         monitor = config.progress_monitor = _make_monitor(trt, progress, interrupted)
         plan = builder.build_serialized_network(network, config)
     if monitor.error is not None:
         raise monitor.error
     if plan is None:
         raise EngineUnavailableError(_build_failure(trt, logger.errors))
-    return Built(bytes(plan), bytes(config.get_timing_cache().serialize()))
+    return BuiltPlan(bytes(plan), bytes(config.get_timing_cache().serialize()))
 
 
 def make_logger(trt: Any) -> Any:
-    """Return a logger of TensorRT that keeps what went wrong, in ``errors``, and prints nothing."""
+    """Return a TensorRT logger that collects error messages in ``errors`` and prints nothing."""
 
     class Logger(trt.ILogger):  # type: ignore[misc]
         def __init__(self) -> None:
@@ -143,17 +158,24 @@ def make_logger(trt: Any) -> Any:
     return Logger()
 
 
-def created(kind: Any, logger: Any) -> Any:
-    """Return a new builder or runtime of TensorRT.
+def create(kind: Any, logger: Any) -> Any:
+    """Create a builder or a runtime of TensorRT.
+
+    Parameters
+    ----------
+    kind
+        ``tensorrt.Builder`` or ``tensorrt.Runtime``.
+    logger
+        From ``make_logger``.
 
     Raises
     ------
     EngineUnavailableError
-        If TensorRT makes none.
+        If TensorRT cannot create it with this GPU and driver.
     """
     try:
         return kind(logger)
-    except TypeError as exc:  # how its bindings say so
+    except TypeError as exc:  # the bindings raise it where TensorRT returns a null pointer
         told = "; ".join(logger.errors[-2:]) or str(exc)
         raise EngineUnavailableError(
             f"TensorRT does not work with this GPU and driver ({told}); update the driver, or use "
@@ -172,12 +194,12 @@ def _parse(trt: Any, content: bytes, network: Any, logger: Any) -> None:
         for error in errors
     ]
     raise EngineUnavailableError(
-        f"TensorRT {trt.__version__} does not take this model: {'; '.join(told[:3])}; use "
+        f"TensorRT {trt.__version__} cannot parse this model: {'; '.join(told[:3])}; use "
         "--engine onnxruntime"
     )
 
 
-def _optimization_profile(builder: Any, profile: Profile) -> Any:
+def _optimization_profile(builder: Any, profile: OptimizationProfile) -> Any:
     shapes = [
         (batch, 1, height, width)
         for batch, height, width in (profile.smallest, profile.typical, profile.largest)
@@ -191,15 +213,21 @@ def _build_failure(trt: Any, errors: list[str]) -> str:
     last = "; ".join(errors[-2:]) or "no reason was given"
     if any(OUT_OF_MEMORY.search(error) for error in errors):
         return (
-            "the GPU's memory does not suffice to build a TensorRT plan; end what else runs on it, "
-            f"or use --engine onnxruntime ({last})"
+            "the GPU has not enough memory to build a TensorRT plan; end other programs on it, or "
+            f"use --engine onnxruntime ({last})"
         )
     return f"TensorRT {trt.__version__} cannot build this model: {last}; use --engine onnxruntime"
 
 
 @contextmanager
-def _held_interrupts() -> Iterator[threading.Event]:
-    """Keep Ctrl-C until the end, and tell of it: TensorRT would swallow KeyboardInterrupt."""
+def _hold_interrupts() -> Iterator[threading.Event]:
+    """Postpone Ctrl-C to the end of the block, because TensorRT would swallow KeyboardInterrupt.
+
+    Yields
+    ------
+    threading.Event
+        Set when Ctrl-C was pressed.
+    """
     interrupted = threading.Event()
     held = [
         number
@@ -218,7 +246,7 @@ def _held_interrupts() -> Iterator[threading.Event]:
         raise KeyboardInterrupt
 
 
-def _make_monitor(trt: Any, progress: Progress, interrupted: threading.Event) -> Any:
+def _make_monitor(trt: Any, progress: BuildProgress, interrupted: threading.Event) -> Any:
     class Monitor(trt.IProgressMonitor):  # type: ignore[misc]
         def __init__(self) -> None:
             trt.IProgressMonitor.__init__(self)
@@ -240,20 +268,21 @@ def _make_monitor(trt: Any, progress: Progress, interrupted: threading.Event) ->
 
         def _report(self, change: Callable[..., tuple[str, float]], *arguments: Any) -> None:
             where = change(*arguments)
-            if self._is_ending():  # the phases that are broken off count as finished
+            if self._is_ending():  # TensorRT also finishes phases that it breaks off
                 return
             try:
                 progress(*where)
-            except Exception as exc:  # it must not pass through TensorRT
+            except Exception as exc:  # must not propagate through TensorRT
                 self.error = exc
 
     return Monitor()
 
 
 class Phases:
-    """How far nested phases are; each call returns the outermost one and the share of it done.
+    """The progress of nested phases.
 
-    Phases overlap in time, so sums of theirs may fall; what is returned never does.
+    Each method returns the name of the outermost phase and the share of it that is done. That share
+    never falls, although phases overlap in time.
     """
 
     def __init__(self) -> None:
@@ -261,13 +290,13 @@ class Phases:
         self._running: dict[str, _Phase] = {}
 
     def start(self, name: str, parent: str | None, steps: int) -> tuple[str, float]:
-        """Begin a phase of so many steps, within a step of its parent."""
+        """Begin a phase with a number of steps, inside one step of its parent."""
         with self._lock:
             self._running[name] = _Phase(self._running.get(parent or ""), steps, name)
             return self._running[name].outermost()
 
     def step(self, name: str, step: int) -> tuple[str, float]:
-        """End a step; they are counted from 0."""
+        """End a step. Steps are counted from 0."""
         with self._lock:
             phase = self._running[name]
             phase.reach((step + 1) / phase.steps)

@@ -1,4 +1,4 @@
-"""TensorRT on NVIDIA GPUs, by its own Python interface."""
+"""The TensorRT engine."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from rgan_sdk.engines.memory import slices_that_fit
 from rgan_sdk.engines.tensorrt import plans
 from rgan_sdk.engines.tensorrt.build import (
     SLICES,
-    Profile,
-    Progress,
+    BuildProgress,
+    OptimizationProfile,
     build_plan,
-    profile_for,
-    silent,
+    ignore_progress,
+    make_profile,
 )
 from rgan_sdk.engines.tensorrt.session import Session
 from rgan_sdk.errors import DeviceMemoryError, EngineUnavailableError, InferenceError, RganError
@@ -32,13 +32,13 @@ from rgan_sdk.model import HarmonizationModel
 REQUIREMENTS = ("tensorrt", "cuda-bindings")
 
 INSTALL = "pip install 'rgan-sdk[tensorrt]'"
-OLDEST = (10, 13)
+MIN_VERSION = (10, 13)
 CHUNKS = 4
-"""In a batch: enough that most copies overlap with computation."""
+"""Chunks in a batch: enough that most copies overlap with computation."""
 
 
 def why_not(device: str = "cuda") -> str:
-    """Return why the engine cannot run on a device here, and what to do; empty where it can."""
+    """Return why the engine cannot run on a device, and what to do; empty if it can."""
     if device == "cpu":
         return "TensorRT runs on NVIDIA GPUs only; use --engine onnxruntime, or --device cuda"
     if reason := cuda.why_no_device():
@@ -51,7 +51,7 @@ def why_not(device: str = "cuda") -> str:
 
 
 def usable_device(device: str) -> cuda.Device:
-    """Return the GPU that a device's name means.
+    """Return the GPU that the name of a device stands for.
 
     Raises
     ------
@@ -66,24 +66,24 @@ def usable_device(device: str) -> cuda.Device:
 class TensorRTEngine(Engine):
     """Runs the model with TensorRT.
 
-    The plan comes from the cache, or is built at first, which takes minutes. It computes chunks of
-    up to ``SLICES`` slices of 512x512, so it serves batches of any size; slices that are larger
-    have a plan of their own.
+    The plan comes from the cache; otherwise it is built, which takes minutes. It computes chunks of
+    up to ``SLICES`` slices of 512x512, so one plan serves batches of any size. Larger slices need
+    another plan.
 
     Parameters
     ----------
     model
-        The verified model; its bytes are what is built, in the precision that they state.
+        A verified model. It computes in the precision of its file.
     device
-        ``auto`` is ``cuda:0``; ``cuda`` and ``cuda:N`` are taken at their word.
+        ``auto``, ``cuda`` (both are ``cuda:0``) or ``cuda:N``.
     cuda_graph
-        Whether kernel launches are recorded and replayed, which spares the host some time per
-        chunk. Where that cannot be done it is an error.
+        Whether kernel launches are recorded once and then replayed, which saves the host some time
+        per chunk. If that is not possible, inference fails.
 
     Raises
     ------
     EngineUnavailableError
-        If the device, the driver or TensorRT is not there or does not take the model.
+        If the device, the driver or TensorRT is not available, or TensorRT cannot run the model.
     """
 
     name = "tensorrt"
@@ -97,9 +97,9 @@ class TensorRTEngine(Engine):
             raise EngineUnavailableError(
                 f"{model.source}: int8 files are for CPUs; use the float16 file with TensorRT"
             )
-        self._trt = load_tensorrt()
+        self._trt = import_tensorrt()
         self._cuda_graph = cuda_graph
-        self._session: Session | None = self._open(profile_for(model.card.multiple))
+        self._session: Session | None = self._open(make_profile(model.card.multiple))
 
     @property
     def version(self) -> str:  # noqa: D102 - see Engine
@@ -111,7 +111,7 @@ class TensorRTEngine(Engine):
 
     @property
     def circumstances(self) -> tuple[str, ...]:
-        """A plan that is built anew may choose other kernels."""
+        """Versions, and a hash of the plan: a new plan may choose other kernels."""
         return (*cuda.circumstances(), self._plan_sha256)
 
     @property
@@ -126,11 +126,11 @@ class TensorRTEngine(Engine):
         return out
 
     def _session_for(self, height: int, width: int) -> Session:
-        """Return a session for slices of a size, in place of one for others."""
+        """Return a session for slices of a size. It replaces a session for other sizes."""
         if self._session is None or not self._session.profile.covers(height, width):
             self._release()
             try:
-                self._session = self._open(profile_for(self.model.card.multiple, height, width))
+                self._session = self._open(make_profile(self.model.card.multiple, height, width))
             except EngineUnavailableError as exc:
                 raise InferenceError(
                     f"no TensorRT plan for slices of {height}x{width}: {exc}"
@@ -142,8 +142,8 @@ class TensorRTEngine(Engine):
         if session is not None:
             session.close()
 
-    def _open(self, profile: Profile) -> Session:
-        plan = obtain_plan(self._trt, self.model, self._gpu, profile)
+    def _open(self, profile: OptimizationProfile) -> Session:
+        plan = load_or_build_plan(self._trt, self.model, self._gpu, profile)
         self._plan_sha256 = hashlib.sha256(plan.content).hexdigest()
         try:
             return Session(
@@ -152,39 +152,56 @@ class TensorRTEngine(Engine):
         except InferenceError as exc:
             if plan.seconds or isinstance(exc, DeviceMemoryError):
                 raise EngineUnavailableError(f"TensorRT on {self.device}: {exc}") from exc
-        plan.path.unlink(missing_ok=True)  # one from the cache that does not load: built anew
+        plan.path.unlink(missing_ok=True)  # the cached plan does not load, so it is built again
         return self._open(profile)
 
 
-class Plan(NamedTuple):
-    """A plan in the cache; ``seconds`` is how long it took to build, 0 where it was there."""
+class LoadedPlan(NamedTuple):
+    """A plan from the cache, or one that was just built and cached.
+
+    Attributes
+    ----------
+    content
+        The serialized plan.
+    path
+        Its file in the cache.
+    seconds
+        How long it took to build, 0 if it was in the cache.
+    """
 
     content: bytes
     path: Path
     seconds: float
 
 
-def build_ahead(model: HarmonizationModel, gpu: cuda.Device, progress: Progress) -> Plan:
-    """Make sure that the plan which ``TensorRTEngine`` will want is in the cache.
+def build_ahead(model: HarmonizationModel, gpu: cuda.Device, progress: BuildProgress) -> LoadedPlan:
+    """Make sure that the plan which ``TensorRTEngine`` needs is in the cache.
 
     Raises
     ------
     EngineUnavailableError
-        If TensorRT is not there or does not take the model.
+        If TensorRT is not available, or cannot build the model.
     ConfigurationError
         If the cache cannot be written to.
     """
-    return obtain_plan(load_tensorrt(), model, gpu, profile_for(model.card.multiple), progress)
+    return load_or_build_plan(
+        import_tensorrt(), model, gpu, make_profile(model.card.multiple), progress
+    )
 
 
-def obtain_plan(
+def load_or_build_plan(
     trt: Any,
     model: HarmonizationModel,
     gpu: cuda.Device,
-    profile: Profile,
-    progress: Progress | None = None,
-) -> Plan:
-    """Take a plan from the cache, or build it and store it there.
+    profile: OptimizationProfile,
+    progress: BuildProgress | None = None,
+) -> LoadedPlan:
+    """Load a plan from the cache, or build and cache it.
+
+    Parameters
+    ----------
+    progress
+        Told of the progress of a build. If it is None, a log line announces the build instead.
 
     Raises
     ------
@@ -198,7 +215,7 @@ def obtain_plan(
     key = plans.PlanKey(model.sha256, model.precision, version, *card, profile)
     stored = plans.load(key)
     if stored is not None:
-        return Plan(stored, plans.path_of(key), 0.0)
+        return LoadedPlan(stored, plans.cache_path(key), 0.0)
     if progress is None:
         logging.getLogger(__name__).warning(
             "building a TensorRT plan of %s for %s; this takes minutes, and is done once",
@@ -209,35 +226,35 @@ def obtain_plan(
     timings_key = plans.TimingsKey(version, *card)
     cuda.check(cuda.runtime().cudaSetDevice(gpu.index))
     built = build_plan(
-        trt, model.content, profile, progress or silent, plans.load(timings_key) or b""
+        trt, model.content, profile, progress or ignore_progress, plans.load(timings_key) or b""
     )
     seconds = time.perf_counter() - start
     plans.store(timings_key, built.timings)
-    return Plan(built.plan, plans.store(key, built.plan), seconds)
+    return LoadedPlan(built.plan, plans.store(key, built.plan), seconds)
 
 
-def load_tensorrt() -> Any:
-    """Return the module ``tensorrt``.
+def import_tensorrt() -> Any:
+    """Import the module ``tensorrt``.
 
     Raises
     ------
     EngineUnavailableError
-        If it is absent, its libraries are, or it is too old.
+        If it is not installed, cannot be loaded, or is too old.
     """
     try:
         import tensorrt as trt
     except ImportError as exc:
         raise EngineUnavailableError(f"TensorRT is not installed ({exc}); {INSTALL}") from exc
-    except Exception as exc:  # what a broken installation raises: OSError, FileNotFoundError, ...
+    except Exception as exc:  # a broken installation raises OSError and others
         raise EngineUnavailableError(
             f"TensorRT cannot be loaded ({exc}); install it anew: pip uninstall -y tensorrt, then "
             f"{INSTALL}"
         ) from exc
     found = getattr(trt, "__version__", "without a version")
     version = re.match(r"(\d+)\.(\d+)", found)
-    if version is None or (int(version[1]), int(version[2])) < OLDEST:
+    if version is None or (int(version[1]), int(version[2])) < MIN_VERSION:
         raise EngineUnavailableError(
-            f"TensorRT {found} is too old; {'.'.join(map(str, OLDEST))} or newer is "
+            f"TensorRT {found} is too old; {'.'.join(map(str, MIN_VERSION))} or newer is "
             f"needed: {INSTALL} --upgrade"
         )
     return trt

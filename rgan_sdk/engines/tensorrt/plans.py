@@ -1,9 +1,9 @@
-"""The cache of TensorRT plans, and of the timings they were built with.
+"""The cache of TensorRT plans and of kernel timings.
 
-A plan is native code for one kind of GPU and one version of TensorRT. So it is made on the machine
-that runs it and taken from nowhere else: a file is read back only if it belongs to this user, no
-one else may write to it, and its first line is what would be written for this key and these bytes.
-Anything else counts as absent and is built anew.
+A plan is native code for one kind of GPU and one version of TensorRT. So it must come from this
+machine and this user. A file is loaded only if it belongs to this user, nobody else may write to
+it, and its first line is exactly what would be written for this key and these bytes. Any other file
+counts as absent.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from rgan_sdk.cache import cache_folder, read_own, write_own
-from rgan_sdk.engines.tensorrt.build import Profile
+from rgan_sdk.engines.tensorrt.build import OptimizationProfile
 
 FORMAT = "rgan-sdk 1"
 
@@ -26,10 +26,16 @@ class PlanKey:
 
     Attributes
     ----------
+    model_sha256
+        Of the model file.
+    precision
+        Of the model file.
     tensorrt
         Name and version.
     gpu, compute_capability, multiprocessors
         See ``cuda.Device``.
+    profile
+        The shapes that the plan supports.
     """
 
     suffix: ClassVar[str] = ".plan"
@@ -40,12 +46,12 @@ class PlanKey:
     gpu: str
     compute_capability: str
     multiprocessors: int
-    profile: Profile
+    profile: OptimizationProfile
 
 
 @dataclass(frozen=True)
 class TimingsKey:
-    """All that timings of kernels depend on; see ``PlanKey``."""
+    """All that kernel timings depend on; see ``PlanKey``."""
 
     suffix: ClassVar[str] = ".timings"
 
@@ -55,32 +61,32 @@ class TimingsKey:
     multiprocessors: int
 
 
-def path_of(key: PlanKey | TimingsKey) -> Path:
-    """Return where the file of a key lies or would lie.
+def cache_path(key: PlanKey | TimingsKey) -> Path:
+    """Return the path of the file for a key. The file may be absent.
 
     Raises
     ------
     ConfigurationError
-        If the cache folder cannot be made.
+        If the cache folder cannot be created.
     """
     return cache_folder("tensorrt") / (_sha256(_as_json(key).encode()) + key.suffix)
 
 
 def load(key: PlanKey | TimingsKey) -> bytes | None:
-    """Return what was stored for a key; None where it is absent, damaged, or not to be trusted."""
-    header, _, content = (read_own(path_of(key)) or b"").partition(b"\n")
+    """Return what was stored for a key; None if it is absent, damaged or not trustworthy."""
+    header, _, content = (read_own(cache_path(key)) or b"").partition(b"\n")
     return content if header == _header(key, content) else None
 
 
 def store(key: PlanKey | TimingsKey, content: bytes) -> Path:
-    """Write a file whole or not at all, readable and writable by its owner only.
+    """Store content atomically, in a file that only its owner can read and write.
 
     Raises
     ------
     ConfigurationError
-        If it cannot be written.
+        If the file cannot be written.
     """
-    path = path_of(key)
+    path = cache_path(key)
     write_own(path, _header(key, content) + b"\n" + content)
     return path
 

@@ -1,9 +1,8 @@
-"""Running a TensorRT plan: host memory to host memory, copies behind computation.
+"""Run a TensorRT plan from host memory to host memory, with copies behind computation.
 
-A batch is cut into chunks of one size, the most that the plan takes or less. Two slots of buffers
-take turns: while the GPU computes a chunk, the next one is copied in and the last one out. An
-array can be returned only when all of it is there, so the first copy in and the last copy out of a
-batch overlap with nothing: the longer the batch, the smaller their share.
+A batch is split into chunks of equal size. Two slots of buffers take turns: while the GPU computes
+one chunk, the next one is copied to the device and the previous one back. Only the first copy in
+and the last copy out of a batch overlap with nothing, so their share falls as batches get longer.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rgan_sdk.engines import cuda
-from rgan_sdk.engines.tensorrt.build import OUT_OF_MEMORY, Profile, created, make_logger
+from rgan_sdk.engines.tensorrt.build import OUT_OF_MEMORY, OptimizationProfile, create, make_logger
 from rgan_sdk.errors import DeviceMemoryError, InferenceError
 from rgan_sdk.model import INPUT_NAME, OUTPUT_NAME
 
@@ -26,8 +25,23 @@ ITEM: Final = 4
 """Bytes of a float32."""
 
 
-def cut(count: int, most: int) -> tuple[int, list[slice]]:
-    """Cut a batch into as few chunks as possible; only the last may be shorter than the size."""
+def split_batch(count: int, most: int) -> tuple[int, list[slice]]:
+    """Split a batch into as few chunks as possible.
+
+    Parameters
+    ----------
+    count
+        Slices in the batch.
+    most
+        Slices in a chunk, at most.
+
+    Returns
+    -------
+    size : int
+        Slices in each chunk; only the last chunk may be shorter.
+    chunks : list of slice
+        The chunks as index ranges.
+    """
     size = math.ceil(count / math.ceil(count / most))
     return size, [slice(start, min(start + size, count)) for start in range(0, count, size)]
 
@@ -40,37 +54,43 @@ class Session:
     trt
         The module ``tensorrt``.
     plan
-        As ``build_plan`` made it, for ``profile``, on a device of this kind.
+        ``BuiltPlan.plan``, built for ``profile`` on a device of the same kind.
     index
-        The CUDA device.
+        Number of the CUDA device.
     cuda_graph
-        Whether launches of kernels are recorded once for each shape and then replayed.
+        Whether kernel launches are recorded once for each shape and then replayed.
 
     Raises
     ------
     DeviceMemoryError
-        If the plan or its buffers do not fit the device's memory.
+        If the plan or its buffers do not fit into the device's memory.
     InferenceError
-        If TensorRT does not load the plan.
+        If TensorRT cannot load the plan.
     EngineUnavailableError
-        If it works not at all with this device.
+        If TensorRT does not work with this device.
     """
 
     def __init__(
-        self, trt: Any, plan: bytes, profile: Profile, index: int, *, cuda_graph: bool = False
+        self,
+        trt: Any,
+        plan: bytes,
+        profile: OptimizationProfile,
+        index: int,
+        *,
+        cuda_graph: bool = False,
     ) -> None:
         self.profile = profile
         self._cuda = cuda.runtime()
         self._index = index
         self._records_graphs = cuda_graph
         self._shape: tuple[int, ...] = ()
-        self._memory = _Memory(self._cuda)
+        self._workspace = _Workspace(self._cuda)
         cuda.check(self._cuda.cudaSetDevice(index))
         self._logger = make_logger(trt)
-        self._runtime = created(trt.Runtime, self._logger)
-        self._engine = self._made(self._runtime.deserialize_cuda_engine(plan))
+        self._runtime = create(trt.Runtime, self._logger)
+        self._engine = self._require(self._runtime.deserialize_cuda_engine(plan))
         strategy = trt.ExecutionContextAllocationStrategy.USER_MANAGED
-        self._context = self._made(self._engine.create_execution_context(strategy))
+        self._context = self._require(self._engine.create_execution_context(strategy))
         self._resources = ExitStack()
         with ExitStack() as resources:
             self._computing, self._uploading, self._downloading = (
@@ -81,18 +101,25 @@ class Session:
             self._resources = resources.pop_all()
 
     def run(self, hu: NDArray[np.float32], out: NDArray[np.float32]) -> None:
-        """Compute a batch ``[N, 1, H, W]`` of any length into ``out``.
+        """Compute a batch of any length.
+
+        Parameters
+        ----------
+        hu
+            ``[N, 1, H, W]`` float32, C-contiguous; H and W within the profile.
+        out
+            To be filled, of the same shape and dtype. Its values are undefined after an error.
 
         Raises
         ------
         DeviceMemoryError
-            If a chunk does not fit the device's memory.
+            If a chunk does not fit into the device's memory.
         InferenceError
-            If anything else fails; nothing in ``out`` can be used then.
+            If anything else fails.
         """
         cuda.check(self._cuda.cudaSetDevice(self._index))
-        size, chunks = cut(len(hu), self.profile.largest[0])
-        # The last chunk is filled up with what the slot held before: one shape for all.
+        size, chunks = split_batch(len(hu), self.profile.largest[0])
+        # All chunks have one shape: a short last chunk keeps old values of its slot at the end.
         self._take_shape((size, *hu.shape[1:]))
         for number, chunk in enumerate(chunks):
             slot = self._slots[number % SLOTS]
@@ -103,15 +130,15 @@ class Session:
             self._slots[number % SLOTS].collect(out[chunks[number]])
 
     def close(self) -> None:
-        """Wait for the device, and release what is held on it."""
+        """Wait for the device, and release its memory and streams."""
         cuda.check(self._cuda.cudaSetDevice(self._index))
         self._forget_graphs()
         self._context = self._engine = self._runtime = None
-        self._memory.release()
+        self._workspace.release()
         self._resources.close()
 
     def _take_shape(self, shape: tuple[int, ...]) -> None:
-        """Prepare for chunks of a shape; nothing is being computed now."""
+        """Prepare for chunks of a shape. The device must be idle."""
         if shape == self._shape:
             return
         self._shape = ()
@@ -119,12 +146,12 @@ class Session:
         if not self._context.set_input_shape(INPUT_NAME, shape):
             raise self._failure()
         needed = self._context.update_device_memory_size_for_shapes()
-        self._memory.grow(max(int(needed), 1))
-        self._context.set_device_memory(self._memory.pointer, self._memory.size)
+        self._workspace.grow(max(int(needed), 1))
+        self._context.set_device_memory(self._workspace.pointer, self._workspace.size)
         self._shape = shape
 
     def _submit(self, slot: _Slot, hu: NDArray[np.float32]) -> None:
-        """Have a chunk copied to the device, computed and copied back, without waiting."""
+        """Start copying a chunk to the device, computing it and copying it back. Does not wait."""
         check, api, direction = cuda.check, self._cuda, self._cuda.cudaMemcpyKind
         size = ITEM * math.prod(self._shape)
         slot.source[: hu.size] = hu.reshape(-1)
@@ -168,7 +195,7 @@ class Session:
             raise self._failure()
 
     def _record(self) -> Any:
-        """Record what ``_enqueue`` launches. TensorRT wants a shape computed once before."""
+        """Record the launches of ``_enqueue``. TensorRT must have computed the shape before."""
         mode = self._cuda.cudaStreamCaptureMode.cudaStreamCaptureModeThreadLocal
         cuda.check(self._cuda.cudaStreamBeginCapture(self._computing, mode))
         try:
@@ -187,7 +214,7 @@ class Session:
                 cuda.check(self._cuda.cudaGraphExecDestroy(slot.graph))
                 slot.graph = None
 
-    def _made(self, thing: Any) -> Any:
+    def _require(self, thing: Any) -> Any:
         if thing is None:
             raise self._failure()
         return thing
@@ -195,12 +222,12 @@ class Session:
     def _failure(self) -> InferenceError:
         told = "; ".join(self._logger.errors[-2:]) or "no reason was given"
         if OUT_OF_MEMORY.search(told):
-            return DeviceMemoryError(f"the GPU's memory does not suffice for TensorRT: {told}")
+            return DeviceMemoryError(f"the GPU has not enough memory for TensorRT: {told}")
         return InferenceError(f"TensorRT failed: {told}")
 
 
-class _Memory:
-    """What TensorRT computes in: as much as the largest shape so far needs."""
+class _Workspace:
+    """Device memory that TensorRT computes in: as much as the largest shape so far needs."""
 
     def __init__(self, api: Any) -> None:
         self._cuda, self.pointer, self.size = api, 0, 0
@@ -217,11 +244,11 @@ class _Memory:
 
 
 class _Slot:
-    """Buffers for one chunk on host and device, and the events that its stages end with."""
+    """Buffers for one chunk on host and device, and an event for the end of each stage."""
 
     def __init__(self, api: Any, size: int, resources: ExitStack) -> None:
         self._cuda = api
-        self.source, self.target = (_pinned(api, size, resources) for _ in range(2))
+        self.source, self.target = (_pinned_array(api, size, resources) for _ in range(2))
         self.device_source, self.device_target = (
             _device_buffer(api, size, resources) for _ in range(2)
         )
@@ -229,7 +256,7 @@ class _Slot:
         self.graph: Any = None
 
     def collect(self, out: NDArray[np.float32]) -> None:
-        """Wait for the chunk, and copy it out."""
+        """Wait for the chunk, and copy it to ``out``."""
         cuda.check(self._cuda.cudaEventSynchronize(self.downloaded))
         out.reshape(-1)[:] = self.target[: out.size]
 
@@ -241,7 +268,7 @@ def _stream(api: Any, resources: ExitStack) -> Any:
 
 
 def _event(api: Any, resources: ExitStack) -> Any:
-    # Waiting leaves the core to the threads that read and write files.
+    # A blocking wait leaves the core to the threads that read and write files.
     flags = api.cudaEventBlockingSync | api.cudaEventDisableTiming
     event = cuda.check(api.cudaEventCreateWithFlags(flags))
     resources.callback(lambda: cuda.check(api.cudaEventDestroy(event)))
@@ -254,8 +281,8 @@ def _device_buffer(api: Any, size: int, resources: ExitStack) -> int:
     return pointer
 
 
-def _pinned(api: Any, size: int, resources: ExitStack) -> NDArray[np.float32]:
-    """Return an array of host memory that the device copies by itself, filled with zeros."""
+def _pinned_array(api: Any, size: int, resources: ExitStack) -> NDArray[np.float32]:
+    """Return an array of zeros in page-locked host memory, which the device can copy itself."""
     pointer = int(cuda.check(api.cudaHostAlloc(size, api.cudaHostAllocDefault)))
     resources.callback(lambda: cuda.check(api.cudaFreeHost(pointer)))
     array: NDArray[np.float32] = np.ctypeslib.as_array(

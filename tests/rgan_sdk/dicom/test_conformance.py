@@ -13,7 +13,8 @@ from support.requirements import require_data
 from rgan_sdk.dicom.inventory import find_series
 from rgan_sdk.dicom.read.pydicom_reader import read_slice
 from rgan_sdk.dicom.synthetic.sample import write_sample_series
-from rgan_sdk.dicom.write.writer import derived_series_uid, write_derived
+from rgan_sdk.dicom.write.derivation import derived_series_uid
+from rgan_sdk.dicom.write.writer import write_derived
 
 SLICES = 3
 

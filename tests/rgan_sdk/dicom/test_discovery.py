@@ -14,12 +14,12 @@ from pydicom.uid import (
 from support.dicom_phantoms import write_ct
 
 from rgan_sdk.dicom import discovery
-from rgan_sdk.dicom.discovery import opened, walk
+from rgan_sdk.dicom.discovery import open_dicom, walk
 from rgan_sdk.errors import IneligibleError, UnreadableFileError
 
 
 def reason_not_to_open(path: Path) -> str:
-    with pytest.raises(IneligibleError) as caught, opened(path):
+    with pytest.raises(IneligibleError) as caught, open_dicom(path):
         pass
     return str(caught.value)
 
@@ -111,20 +111,20 @@ def test_a_data_set_without_preamble_or_meta_is_dicom(tmp_path: Path, syntax: st
     length = 128 + 4 + 12 + dataset.file_meta.FileMetaInformationGroupLength
     bare = tmp_path / "bare"
     bare.write_bytes(part10.read_bytes()[length:])
-    with opened(bare) as file:
+    with open_dicom(bare) as file:
         assert dcmread(file, force=True).SOPInstanceUID == dataset.SOPInstanceUID
 
 
 def test_big_endian_is_recognised_by_its_preamble(tmp_path: Path):
     path = write_ct(tmp_path / "big", syntax=ExplicitVRBigEndian)
-    with opened(path) as file:
+    with open_dicom(path) as file:
         assert dcmread(file).Modality == "CT"
 
 
 def test_a_deflated_data_set_is_inflated(tmp_path: Path):
     path = write_ct(tmp_path / "deflated", syntax=DeflatedExplicitVRLittleEndian)
     assert b"Scanner Works" not in path.read_bytes()
-    with opened(path) as file:
+    with open_dicom(path) as file:
         assert b"Scanner Works" in file.read()
 
 
@@ -135,32 +135,32 @@ def test_a_deflate_bomb_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     start = 144 + int.from_bytes(content[140:144], "little")
     packer = zlib.compressobj(wbits=-zlib.MAX_WBITS)
     path.write_bytes(content[:start] + packer.compress(b"\0" * (8 << 20)) + packer.flush())
-    with pytest.raises(UnreadableFileError, match="beyond 1 MiB"), opened(path):
+    with pytest.raises(UnreadableFileError, match="beyond 1 MiB"), open_dicom(path):
         pass
 
 
 def test_a_truncated_deflated_data_set_is_unreadable(tmp_path: Path):
     path = write_ct(tmp_path / "cut", syntax=DeflatedExplicitVRLittleEndian)
     path.write_bytes(path.read_bytes()[:-40])
-    with pytest.raises(UnreadableFileError, match="truncated"), opened(path):
+    with pytest.raises(UnreadableFileError, match="truncated"), open_dicom(path):
         pass
 
 
 def test_a_foreign_error_is_translated_without_its_message(tmp_path: Path):
     path = write_ct(tmp_path / "file")
-    with pytest.raises(UnreadableFileError) as caught, opened(path):
+    with pytest.raises(UnreadableFileError) as caught, open_dicom(path):
         raise KeyError("DOE^JOHN")
     assert str(caught.value) == "malformed DICOM (KeyError)"
 
 
 def test_too_little_memory_is_no_fault_of_the_file(tmp_path: Path):
     path = write_ct(tmp_path / "file")
-    with pytest.raises(UnreadableFileError, match="not enough memory"), opened(path):
+    with pytest.raises(UnreadableFileError, match="not enough memory"), open_dicom(path):
         raise MemoryError
 
 
 def test_a_file_that_may_not_be_read_says_why(tmp_path: Path):
-    with pytest.raises(UnreadableFileError, match="No such file"), opened(tmp_path / "gone"):
+    with pytest.raises(UnreadableFileError, match="No such file"), open_dicom(tmp_path / "gone"):
         pass
 
 
@@ -168,6 +168,6 @@ def test_looking_at_a_file_leaves_it_alone(tmp_path: Path):
     path = write_ct(tmp_path / "file")
     path.chmod(stat.S_IRUSR)
     before = path.read_bytes(), path.stat().st_mtime_ns
-    with opened(path) as file:
+    with open_dicom(path) as file:
         file.read()
     assert (path.read_bytes(), path.stat().st_mtime_ns) == before

@@ -13,10 +13,10 @@ from pydicom.uid import (
 )
 from support.dicom_phantoms import CANARY, ct_dataset, save, uid, write_ct
 
-from rgan_sdk.dicom.header import read_header, series_of
-from rgan_sdk.dicom.read import pixels
+from rgan_sdk.dicom.header import read_header, read_series_uid
+from rgan_sdk.dicom.read import codecs, imagecodecs_plugin, pixels
 from rgan_sdk.dicom.stamp import Stamp, checksum
-from rgan_sdk.dicom.uids import code
+from rgan_sdk.dicom.uids import code_item
 from rgan_sdk.errors import DicomError, IneligibleError, InvalidSeriesError, UnreadableFileError
 
 
@@ -69,8 +69,14 @@ def test_what_many_files_lack_is_not_needed(tmp_path: Path, absent: str):
         ({"ImageType": ["ORIGINAL", "PRIMARY", "LOCALIZER"]}, "localizer"),
         ({"ImageType": ["DERIVED", "SECONDARY", "SCREEN SAVE"]}, "screen save"),
         ({"PhotometricInterpretation": "RGB"}, "PhotometricInterpretation RGB, not HU"),
-        ({"DerivationCodeSequence": [code("HARMONIZED", "99RGAN", "x")]}, "harmonized already"),
-        ({"DerivationCodeSequence": [code("IDENTITY", "99RGAN", "x")]}, "identity engine's copy"),
+        (
+            {"DerivationCodeSequence": [code_item("HARMONIZED", "99RGAN", "x")]},
+            "harmonized already",
+        ),
+        (
+            {"DerivationCodeSequence": [code_item("IDENTITY", "99RGAN", "x")]},
+            "identity engine's copy",
+        ),
     ],
 )
 def test_what_is_not_for_harmonization_is_ineligible(
@@ -83,7 +89,7 @@ def test_what_is_not_for_harmonization_is_ineligible(
 
 def test_a_derivation_of_others_is_eligible(tmp_path: Path):
     read_header(
-        write_ct(tmp_path / "file", DerivationCodeSequence=[code("113040", "DCM", "Lossy")])
+        write_ct(tmp_path / "file", DerivationCodeSequence=[code_item("113040", "DCM", "Lossy")])
     )
 
 
@@ -157,7 +163,7 @@ def test_pixel_data_must_be_as_long_as_the_matrix(tmp_path: Path):
 def test_a_stamp_tells_whether_a_file_is_the_one_that_was_found(tmp_path: Path):
     path = write_ct(tmp_path / "file")
     stamp = read_header(path).stamp
-    assert stamp == Stamp.of(path.stat())
+    assert stamp == Stamp.from_stat(path.stat())
     assert checksum(path, stamp) == hashlib.sha256(path.read_bytes()).hexdigest()
     write_ct(path, PatientSex="F")
     with pytest.raises(InvalidSeriesError, match="file: changed during the run"):
@@ -174,7 +180,8 @@ def test_a_missing_codec_names_the_syntax_and_the_cure(
         is_available = False
 
     path = write_ct(tmp_path / "file", syntax=JPEGLosslessSV1)
-    monkeypatch.setattr(pixels, "get_decoder", lambda syntax: Absent)
+    monkeypatch.setattr(codecs, "get_decoder", lambda syntax: Absent)
+    monkeypatch.setattr(imagecodecs_plugin, "is_available", lambda syntax: False)
     with pytest.raises(UnreadableFileError) as caught:
         read_header(path)
     assert "(1.2.840.10008.1.2.4.70)" in str(caught.value)
@@ -195,9 +202,9 @@ def test_the_series_of_a_broken_file_is_known_if_it_can_be(tmp_path: Path):
     path = write_ct(tmp_path / "file")
     content = path.read_bytes()
     path.write_bytes(content[: content.index(b"\x20\x00\x0e\x00") + 60])
-    assert series_of(path) == uid(1, 1)
+    assert read_series_uid(path) == uid(1, 1)
     path.write_bytes(content[:300])
-    assert series_of(path) is None
+    assert read_series_uid(path) is None
 
 
 def test_no_sop_class_is_no_reason_to_skip_in_silence(tmp_path: Path):

@@ -68,7 +68,7 @@ def test_a_driver_of_an_earlier_minor_version_will_do(machine):
         ({"count": 0}, "check CUDA_VISIBLE_DEVICES"),
         (
             {"status": STATUS.cudaErrorSystemDriverMismatch, "count": None},
-            r"does not work here: .*\(cudaErrorSystemDriverMismatch\); see whether `nvidia-smi`",
+            r"does not work here: .*\(cudaErrorSystemDriverMismatch\); check `nvidia-smi`",
         ),
     ],
 )

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from support.models import blur, make_card, write_model
 
-from rgan_sdk.engines import ENGINES, create_engine, cuda, onnxruntime
+from rgan_sdk.engines import ENGINES, create_engine, cuda, engine_module, onnxruntime
 from rgan_sdk.engines.base import Engine
 from rgan_sdk.errors import EngineUnavailableError, InferenceError, UnknownEngineError
 from rgan_sdk.model import HarmonizationModel
@@ -24,6 +24,16 @@ def hu():
     batch = rng.uniform(-1500, 1500, (5, 1, 16, 24)).astype(np.float32)
     batch[0, 0, 0, :4] = -3024, 3071, -1024, 1000
     return batch
+
+
+@pytest.mark.parametrize("name", ENGINES)
+def test_an_engine_is_a_module_with_three_names(name):
+    module = engine_module(name)
+    kind = getattr(module, ENGINES[name][1])
+    assert issubclass(kind, Engine)
+    assert kind.name == name
+    assert all(isinstance(requirement, str) for requirement in module.REQUIREMENTS)
+    assert module.why_not("no device")
 
 
 @pytest.mark.parametrize("name", [name for name in ENGINES if name != "tensorrt"])

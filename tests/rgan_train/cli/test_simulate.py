@@ -137,7 +137,7 @@ def test_a_failure_leaves_nothing_and_tells_no_patient(series, tmp_path, monkeyp
     def full(path, content):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("rgan_sdk.dicom.synthetic.simulated.write_whole", full)
+    monkeypatch.setattr("rgan_sdk.dicom.synthetic.simulated.write_file", full)
     done = train("simulate", series, tmp_path / "out", *TO_B70F)
     assert done.exit_code == 1
     assert "No space left on device" in done.stderr

@@ -12,7 +12,7 @@ from pydicom.pixels.utils import pixel_array
 from pydicom.uid import RTStructureSetStorage, SegmentationStorage
 
 from rgan_sdk.dicom import values
-from rgan_sdk.dicom.discovery import opened
+from rgan_sdk.dicom.discovery import open_dicom
 from rgan_sdk.errors import ConfigurationError
 from rgan_train.evaluation.regions.masks.grid import SeriesGrid
 from rgan_train.evaluation.regions.masks.rtstruct import read_structures
@@ -36,7 +36,7 @@ def read_dicom_masks(path: Path, grid: SeriesGrid) -> list[tuple[str, NDArray[np
     DicomError
         If it is not DICOM, or malformed.
     """
-    with opened(path.resolve()) as file:
+    with open_dicom(path.resolve()) as file:
         dataset = dcmread(file, force=True)
         sop_class = values.text(dataset, "SOPClassUID")
         if sop_class == RTStructureSetStorage:

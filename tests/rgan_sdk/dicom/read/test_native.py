@@ -21,13 +21,9 @@ from rgan_sdk.dicom.inventory import find_series
 from rgan_sdk.dicom.read import batches
 from rgan_sdk.dicom.read.batches import BatchReader
 from rgan_sdk.dicom.read.pydicom_reader import read_dataset, read_slice
-from rgan_sdk.dicom.write.derived import (
-    READ_FROM_SOURCE,
-    REMOVED,
-    WRITTEN,
-    derived_header,
-    derived_sop_uid,
-)
+from rgan_sdk.dicom.write.attributes import READ_FROM_SOURCE, REMOVED, WRITTEN
+from rgan_sdk.dicom.write.derivation import derived_sop_uid
+from rgan_sdk.dicom.write.derived_header import derived_header
 from rgan_sdk.dicom.write.series_writer import SeriesWriter
 from rgan_sdk.dicom.write.splice import SplicedSeries
 from rgan_sdk.dicom.write.writer import derive, encode

@@ -14,17 +14,10 @@ from support.conformance import violations
 from support.dicom_phantoms import ct_dataset, save, stored_values, uid, write_ct
 
 from rgan_sdk.dicom.header import read_header
-from rgan_sdk.dicom.read.pydicom_reader import SourceSlice, read_slice
-from rgan_sdk.dicom.uids import code
-from rgan_sdk.dicom.write.writer import (
-    Derivation,
-    derive,
-    derived_series_uid,
-    derived_sop_uid,
-    encode,
-    write_derived,
-    write_whole,
-)
+from rgan_sdk.dicom.read.pydicom_reader import PydicomSlice, read_slice
+from rgan_sdk.dicom.uids import code_item
+from rgan_sdk.dicom.write.derivation import Derivation, derived_series_uid, derived_sop_uid
+from rgan_sdk.dicom.write.writer import derive, encode, write_derived, write_file
 from rgan_sdk.errors import (
     ConfigurationError,
     IneligibleError,
@@ -113,7 +106,7 @@ def test_a_derived_object_conforms_to_the_table(tmp_path: Path, syntax: str | No
         {"TimezoneOffsetFromUTC": "nonsense"},
         {"TimezoneOffsetFromUTC": "+9999"},
         {"SeriesNumber": 2**31 - 9000},
-        {"DerivationCodeSequence": [code("113040", "DCM", "Lossy Compression")]},
+        {"DerivationCodeSequence": [code_item("113040", "DCM", "Lossy Compression")]},
     ],
 )
 def test_unusual_headers_conform_as_well(tmp_path: Path, attributes: dict[str, Any]):
@@ -134,7 +127,7 @@ def test_unusual_headers_conform_as_well(tmp_path: Path, attributes: dict[str, A
         ("StationName", "CT1"),
         ("ImageType", ["ORIGINAL", "PRIMARY", "AXIAL"]),
         ("DerivationDescription", "harmonized"),
-        ("DerivationCodeSequence", [code("113040", "DCM", "Lossy Compression")]),
+        ("DerivationCodeSequence", [code_item("113040", "DCM", "Lossy Compression")]),
         ("ContentQualification", "PRODUCT"),
         ("Manufacturer", "Scanner Works"),
         ("ContributingEquipmentSequence", []),
@@ -158,7 +151,7 @@ def test_the_checker_finds_each_wrong_attribute(tmp_path: Path, keyword: str, va
 def test_earlier_contributing_equipment_is_kept(tmp_path: Path):
     first = Dataset()
     first.Manufacturer = "Earlier"
-    first.PurposeOfReferenceCodeSequence = [code("109101", "DCM", "Acquisition Equipment")]
+    first.PurposeOfReferenceCodeSequence = [code_item("109101", "DCM", "Acquisition Equipment")]
     source = ct_dataset(
         ContributingEquipmentSequence=[first], ImageType=["DERIVED", "SECONDARY", "AXIAL"]
     )
@@ -236,11 +229,11 @@ def test_the_source_in_memory_is_not_changed(tmp_path: Path):
     assert source.dataset.to_json() == before
 
 
-def make_source(tmp_path: Path, stored: np.ndarray, **attributes: Any) -> SourceSlice:
+def make_source(tmp_path: Path, stored: np.ndarray, **attributes: Any) -> PydicomSlice:
     return read_slice(write_ct(tmp_path / "source", stored, **attributes))
 
 
-def derived_values(source: SourceSlice, hu: np.ndarray, path: Path) -> tuple[np.ndarray, int]:
+def derived_values(source: PydicomSlice, hu: np.ndarray, path: Path) -> tuple[np.ndarray, int]:
     clips = write_derived(source, hu.astype(np.float32), DERIVATION, path)
     return read_slice(path).stored, clips
 
@@ -426,7 +419,7 @@ def test_a_header_that_cannot_be_encoded_fails_without_its_value(tmp_path: Path)
 
 
 def test_a_file_appears_whole_and_nothing_else_stays(tmp_path: Path):
-    write_whole(tmp_path / "file", b"content")
+    write_file(tmp_path / "file", b"content")
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
     assert (tmp_path / "file").read_bytes() == b"content"
 
@@ -434,7 +427,7 @@ def test_a_file_appears_whole_and_nothing_else_stays(tmp_path: Path):
 def test_a_file_has_the_mode_that_the_umask_leaves(tmp_path: Path):
     before = os.umask(0o077)
     try:
-        write_whole(tmp_path / "file", b"content")
+        write_file(tmp_path / "file", b"content")
     finally:
         os.umask(before)
     assert (tmp_path / "file").stat().st_mode & 0o777 == 0o600
@@ -449,7 +442,7 @@ def test_a_full_disk_leaves_nothing_behind(
 
     monkeypatch.setattr(Path, failing, fail)
     with pytest.raises(OutputError, match="No space left on device"):
-        write_whole(tmp_path / "file", b"content")
+        write_file(tmp_path / "file", b"content")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -457,5 +450,5 @@ def test_a_short_write_is_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     whole = Path.write_bytes
     monkeypatch.setattr(Path, "write_bytes", lambda path, content: whole(path, content[:-1]))
     with pytest.raises(OutputError, match="only a part"):
-        write_whole(tmp_path / "file", b"content")
+        write_file(tmp_path / "file", b"content")
     assert list(tmp_path.iterdir()) == []

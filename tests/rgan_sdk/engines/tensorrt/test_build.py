@@ -13,7 +13,7 @@ from support.models import make_model, write_model
 from support.requirements import require_module
 
 from rgan_sdk.engines.tensorrt import build as tensorrt_build
-from rgan_sdk.engines.tensorrt.build import Phases, Profile, build_plan, profile_for
+from rgan_sdk.engines.tensorrt.build import OptimizationProfile, Phases, build_plan, make_profile
 from rgan_sdk.errors import EngineUnavailableError
 from rgan_sdk.hu import HUWindow
 from rgan_sdk.model import HarmonizationModel, packaged_models
@@ -55,7 +55,7 @@ def test_every_method_is_here():
 @pytest.mark.parametrize("case", NETWORKS)
 def test_networks_of_every_method_are_built(case):
     graph = graph_of(case)
-    profile = profile_for(graph.multiple)
+    profile = make_profile(graph.multiple)
     for converted in (to_onnx(graph), to_onnx(graph.use_float16())):
         assert build_plan(trt, converted.SerializeToString(), profile).plan
 
@@ -67,7 +67,7 @@ def test_packaged_models_are_built_with_progress(name):
     built = build_plan(
         trt,
         model.content,
-        profile_for(model.card.multiple),
+        make_profile(model.card.multiple),
         lambda phase, share: reports.append((phase, share)),
     )
     assert len(built.plan) > 100_000
@@ -79,10 +79,10 @@ def test_packaged_models_are_built_with_progress(name):
 
 def test_timings_are_kept_and_spoilt_ones_are_done_without():
     content = make_model().SerializeToString()
-    timings = build_plan(trt, content, profile_for(4)).timings
+    timings = build_plan(trt, content, make_profile(4)).timings
     assert timings
-    assert build_plan(trt, content, profile_for(4), timings=timings).plan
-    assert build_plan(trt, content, profile_for(4), timings=b"no timings").plan
+    assert build_plan(trt, content, make_profile(4), timings=timings).plan
+    assert build_plan(trt, content, make_profile(4), timings=b"no timings").plan
 
 
 def test_tf32_is_off(monkeypatch):
@@ -94,7 +94,7 @@ def test_tf32_is_off(monkeypatch):
         clear(config, flag)
 
     monkeypatch.setattr(trt.IBuilderConfig, "clear_flag", record)
-    build_plan(trt, make_model().SerializeToString(), profile_for(4))
+    build_plan(trt, make_model().SerializeToString(), make_profile(4))
     assert cleared == [trt.BuilderFlag.TF32]
 
 
@@ -103,12 +103,12 @@ def test_an_operator_that_is_not_known_is_named():
     model.graph.node[1].op_type = "Unheard"
     model.graph.node[1].name = "middle"
     with pytest.raises(EngineUnavailableError, match=r"middle \(Unheard\).*--engine onnxruntime"):
-        build_plan(trt, model.SerializeToString(), profile_for(4))
+        build_plan(trt, model.SerializeToString(), make_profile(4))
 
 
 def test_what_is_no_onnx_file():
-    with pytest.raises(EngineUnavailableError, match="does not take this model"):
-        build_plan(trt, b"no model", profile_for(4))
+    with pytest.raises(EngineUnavailableError, match="cannot parse this model"):
+        build_plan(trt, b"no model", make_profile(4))
 
 
 def test_a_gpu_that_tensorrt_does_not_take():
@@ -117,11 +117,11 @@ def test_a_gpu_that_tensorrt_does_not_take():
         raise TypeError("pybind11::init(): factory function returned nullptr")
 
     with pytest.raises(EngineUnavailableError, match=r"error: 35\); update the driver"):
-        tensorrt_build.created(refuse, tensorrt_build.make_logger(trt))
+        tensorrt_build.create(refuse, tensorrt_build.make_logger(trt))
 
 
 def test_a_profile_that_the_graph_does_not_allow():
-    impossible = Profile((1, 64, 64), (2, 32, 32), (4, 128, 128))
+    impossible = OptimizationProfile((1, 64, 64), (2, 32, 32), (4, 128, 128))
     with pytest.raises(EngineUnavailableError, match="profile"):
         build_plan(trt, make_model().SerializeToString(), impossible)
 
@@ -134,14 +134,14 @@ def test_a_graph_that_parses_but_cannot_be_built():
         if tensor.name == "kernel":
             tensor.CopyFrom(weights)
     with pytest.raises(EngineUnavailableError, match="--engine onnxruntime"):
-        build_plan(trt, model.SerializeToString(), profile_for(4))
+        build_plan(trt, model.SerializeToString(), make_profile(4))
 
 
 @pytest.mark.parametrize(
     ("errors", "message"),
     [
-        (["Requested size was 8589934592 bytes."], "memory does not suffice"),
-        (["CUDA error 2 ... (out of memory)", "Error Code 2: OutOfMemory"], "memory does not"),
+        (["Requested size was 8589934592 bytes."], "GPU has not enough memory"),
+        (["CUDA error 2 ... (out of memory)", "Error Code 2: OutOfMemory"], "not enough memory"),
         (["Error Code 10: Could not find any implementation for node conv"], "cannot build"),
         ([], "no reason was given"),
     ],
@@ -158,14 +158,14 @@ def test_a_bar_that_breaks_ends_the_build():
         raise ValueError("a bar that broke")
 
     with pytest.raises(ValueError, match="a bar that broke"):
-        build_plan(trt, make_model().SerializeToString(), profile_for(4), break_down)
+        build_plan(trt, make_model().SerializeToString(), make_profile(4), break_down)
     assert max(shares) < 0.5
 
 
 INTERRUPTED = """
 import os, signal, sys
 import tensorrt_rtx as trt
-from rgan_sdk.engines.tensorrt.build import build_plan, profile_for
+from rgan_sdk.engines.tensorrt.build import build_plan, make_profile
 
 number = int(sys.argv[2])
 signal.signal(number, signal.default_int_handler)
@@ -177,7 +177,7 @@ def interrupt(phase, share):
         os.kill(os.getpid(), number)
 
 try:
-    build_plan(trt, open(sys.argv[1], "rb").read(), profile_for(4), interrupt)
+    build_plan(trt, open(sys.argv[1], "rb").read(), make_profile(4), interrupt)
 except KeyboardInterrupt:
     assert signal.getsignal(number) is signal.default_int_handler
     print("interrupted at", max(shares))
@@ -211,8 +211,8 @@ def test_interrupts_end_the_build(number, tmp_path):
     ],
 )
 def test_profiles(multiple, size, largest):
-    profile = profile_for(multiple, *size)
-    assert profile == Profile((1, multiple, multiple), largest, largest)
+    profile = make_profile(multiple, *size)
+    assert profile == OptimizationProfile((1, multiple, multiple), largest, largest)
     assert profile.covers(*(edge + -edge % multiple for edge in size))
     assert not profile.covers(largest[1] + multiple, largest[2])
 

@@ -17,9 +17,9 @@ from rgan_sdk.cli import main
 from rgan_sdk.engines import create_engine, cuda
 from rgan_sdk.engines.tensorrt import engine as tensorrt
 from rgan_sdk.engines.tensorrt import plans
-from rgan_sdk.engines.tensorrt.build import profile_for
-from rgan_sdk.engines.tensorrt.engine import TensorRTEngine, obtain_plan
-from rgan_sdk.engines.tensorrt.session import cut
+from rgan_sdk.engines.tensorrt.build import make_profile
+from rgan_sdk.engines.tensorrt.engine import TensorRTEngine, load_or_build_plan
+from rgan_sdk.engines.tensorrt.session import split_batch
 from rgan_sdk.errors import DeviceMemoryError, EngineUnavailableError, InferenceError
 from rgan_sdk.model import HarmonizationModel
 
@@ -27,7 +27,7 @@ from rgan_sdk.model import HarmonizationModel
 pytestmark = pytest.mark.filterwarnings("ignore:.*Timing cache operations:DeprecationWarning")
 
 GPU = cuda.Device(0, "NVIDIA H100", "9.0", 132, 80 << 30)
-PROFILE = profile_for(4)
+PROFILE = make_profile(4)
 
 
 @pytest.fixture(autouse=True)
@@ -74,7 +74,7 @@ def driver(monkeypatch):
 def installed(rtx, monkeypatch):
     """Put TensorRT for RTX in TensorRT's place."""
     monkeypatch.setitem(sys.modules, "tensorrt", rtx)
-    monkeypatch.setattr(tensorrt, "OLDEST", (1, 0))
+    monkeypatch.setattr(tensorrt, "MIN_VERSION", (1, 0))
 
 
 @pytest.mark.usefixtures("installed")
@@ -121,17 +121,17 @@ def test_without_cuda_bindings(monkeypatch):
 def test_what_is_installed_must_be_whole_and_new_enough(monkeypatch):
     monkeypatch.setitem(sys.modules, "tensorrt", None)
     with pytest.raises(EngineUnavailableError, match="not installed"):
-        tensorrt.load_tensorrt()
+        tensorrt.import_tensorrt()
     old = ModuleType("tensorrt")
     for old.__version__ in ("10.12.0", "8.6.1.post1", "unknown"):
         monkeypatch.setitem(sys.modules, "tensorrt", old)
         with pytest.raises(EngineUnavailableError, match=r"too old; 10\.13 or newer"):
-            tensorrt.load_tensorrt()
+            tensorrt.import_tensorrt()
     del old.__version__
     with pytest.raises(EngineUnavailableError, match="without a version is too old"):
-        tensorrt.load_tensorrt()
+        tensorrt.import_tensorrt()
     for old.__version__ in ("10.13.0", "11.4.0.12"):
-        assert tensorrt.load_tensorrt() is old
+        assert tensorrt.import_tensorrt() is old
 
 
 def test_libraries_that_are_missing(monkeypatch, tmp_path):
@@ -139,24 +139,24 @@ def test_libraries_that_are_missing(monkeypatch, tmp_path):
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.delitem(sys.modules, "tensorrt", raising=False)
     with pytest.raises(EngineUnavailableError, match=r"libnvinfer\.so\.11.*install it anew"):
-        tensorrt.load_tensorrt()
+        tensorrt.import_tensorrt()
 
 
 def test_a_plan_is_built_once(rtx, driver, model, cache, caplog):
     driver(13000)
-    built = obtain_plan(rtx, model, GPU, PROFILE)
+    built = load_or_build_plan(rtx, model, GPU, PROFILE)
     assert built.seconds > 0
     assert "takes minutes" in caplog.text
     assert {path.suffix for path in cache.iterdir()} == {".plan", ".timings"}
     caplog.clear()
-    assert obtain_plan(rtx, model, GPU, PROFILE) == (built.content, built.path, 0)
+    assert load_or_build_plan(rtx, model, GPU, PROFILE) == (built.content, built.path, 0)
     assert not caplog.text
 
 
 def test_progress_takes_the_place_of_the_warning(rtx, driver, model, caplog):
     driver(13000)
     shares = []
-    obtain_plan(rtx, model, GPU, PROFILE, lambda phase, share: shares.append(share))
+    load_or_build_plan(rtx, model, GPU, PROFILE, lambda phase, share: shares.append(share))
     assert shares[-1] == 1
     assert not caplog.text
 
@@ -164,36 +164,38 @@ def test_progress_takes_the_place_of_the_warning(rtx, driver, model, caplog):
 @pytest.mark.parametrize("spoil", [lambda plan: plan[:-1], lambda plan: b"foreign" + plan])
 def test_a_spoilt_plan_is_built_anew(rtx, driver, model, spoil):
     driver(13000)
-    plan = obtain_plan(rtx, model, GPU, PROFILE)
+    plan = load_or_build_plan(rtx, model, GPU, PROFILE)
     plan.path.write_bytes(spoil(plan.path.read_bytes()))
-    again = obtain_plan(rtx, model, GPU, PROFILE)
+    again = load_or_build_plan(rtx, model, GPU, PROFILE)
     assert again.seconds > 0
     assert again.path == plan.path
-    assert obtain_plan(rtx, model, GPU, PROFILE).seconds == 0
+    assert load_or_build_plan(rtx, model, GPU, PROFILE).seconds == 0
 
 
 def test_another_version_another_card_another_size_another_plan(rtx, driver, model, monkeypatch):
     driver(13000)
-    kept = [obtain_plan(rtx, model, GPU, PROFILE)]
-    kept.append(obtain_plan(rtx, model, GPU, profile_for(4, 768, 768)))
-    kept.append(obtain_plan(rtx, model, cuda.Device(0, "NVIDIA L4", "8.9", 58, 24 << 30), PROFILE))
+    kept = [load_or_build_plan(rtx, model, GPU, PROFILE)]
+    kept.append(load_or_build_plan(rtx, model, GPU, make_profile(4, 768, 768)))
+    kept.append(
+        load_or_build_plan(rtx, model, cuda.Device(0, "NVIDIA L4", "8.9", 58, 24 << 30), PROFILE)
+    )
     monkeypatch.setattr(rtx, "__version__", "99.0.0")
-    kept.append(obtain_plan(rtx, model, GPU, PROFILE))
+    kept.append(load_or_build_plan(rtx, model, GPU, PROFILE))
     assert all(plan.seconds > 0 for plan in kept)
     assert len({plan.path for plan in kept}) == len(kept)
 
 
 def test_the_same_card_beside_it_shares_the_plan(rtx, driver, model):
     driver(13000)
-    obtain_plan(rtx, model, GPU, PROFILE)
+    load_or_build_plan(rtx, model, GPU, PROFILE)
     second = cuda.Device(1, GPU.name, GPU.compute_capability, GPU.multiprocessors, 80 << 30)
-    assert obtain_plan(rtx, model, second, PROFILE).seconds == 0
+    assert load_or_build_plan(rtx, model, second, PROFILE).seconds == 0
 
 
 @pytest.mark.usefixtures("installed")
 def test_a_plan_that_does_not_load_is_built_anew_once(rtx, driver, model, monkeypatch):
     driver(13000)
-    stale = obtain_plan(rtx, model, GPU, PROFILE).path
+    stale = load_or_build_plan(rtx, model, GPU, PROFILE).path
     loaded = []
 
     def refuse(trt, plan, *_, **__):
@@ -240,7 +242,7 @@ def test_a_size_without_a_plan_fails_alone(driver, model, monkeypatch):
 
 @pytest.mark.parametrize("count", [1, 2, 7, 8, 9, 16, 31, 32, 33, 100])
 def test_a_batch_is_cut_into_even_chunks(count):
-    size, chunks = cut(count, 8)
+    size, chunks = split_batch(count, 8)
     assert size <= 8
     assert [index for chunk in chunks for index in range(count)[chunk]] == list(range(count))
     assert [chunk.stop - chunk.start for chunk in chunks[:-1]] == [size] * (len(chunks) - 1)
@@ -281,7 +283,7 @@ def test_build_leaves_the_plan_that_the_engine_will_want(rtx, driver, model, mon
     assert "building test-blur for cuda" in result.output
     assert "no session without a GPU" in result.output
     version = f"tensorrt_rtx {rtx.__version__}"
-    key = plans.PlanKey(model.sha256, "fp32", version, "NVIDIA H100", "9.0", 132, profile_for(4))
+    key = plans.PlanKey(model.sha256, "fp32", version, "NVIDIA H100", "9.0", 132, make_profile(4))
     assert plans.load(key)
 
 

@@ -8,12 +8,12 @@ from dataclasses import replace
 import pytest
 
 from rgan_sdk.engines.tensorrt import plans
-from rgan_sdk.engines.tensorrt.build import profile_for
+from rgan_sdk.engines.tensorrt.build import make_profile
 from rgan_sdk.engines.tensorrt.plans import PlanKey, TimingsKey
 from rgan_sdk.errors import ConfigurationError
 
 CARD = {"gpu": "NVIDIA H100", "compute_capability": "9.0", "multiprocessors": 132}
-KEY = PlanKey("0" * 64, "fp16", "tensorrt 11.4.0", **CARD, profile=profile_for(16))
+KEY = PlanKey("0" * 64, "fp16", "tensorrt 11.4.0", **CARD, profile=make_profile(16))
 TIMINGS = TimingsKey("tensorrt 11.4.0", **CARD)
 PLAN = bytes(range(256)) * 40 + b"\n{}\n"
 
@@ -43,24 +43,24 @@ def test_what_was_stored_comes_back(key, folder):
         {"gpu": "NVIDIA H200"},
         {"compute_capability": "10.0"},
         {"multiprocessors": 114},
-        {"profile": profile_for(16, 768, 768)},
+        {"profile": make_profile(16, 768, 768)},
     ],
 )
 def test_anything_else_is_another_key(change):
     plans.store(KEY, PLAN)
     other = replace(KEY, **change)
-    assert plans.path_of(other) != plans.path_of(KEY)
+    assert plans.cache_path(other) != plans.cache_path(KEY)
     assert plans.load(other) is None
 
 
 def test_a_plan_of_another_key_under_this_name_is_not_taken():
     path = plans.store(replace(KEY, tensorrt="tensorrt 10.13.0"), PLAN)
-    path.rename(plans.path_of(KEY))
+    path.rename(plans.cache_path(KEY))
     assert plans.load(KEY) is None
 
 
 def test_a_plan_that_another_program_made_is_not_taken():
-    plans.path_of(KEY).write_bytes(PLAN)
+    plans.cache_path(KEY).write_bytes(PLAN)
     assert plans.load(KEY) is None
 
 

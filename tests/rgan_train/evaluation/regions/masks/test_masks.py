@@ -335,7 +335,7 @@ def example_series():
         headers.append(
             SliceHeader(
                 path=path,
-                stamp=Stamp.of(path.stat()),
+                stamp=Stamp.from_stat(path.stat()),
                 sop_instance_uid=path.name.removeprefix("CT."),
                 series_instance_uid="1.2",
                 study_instance_uid="1.3",
