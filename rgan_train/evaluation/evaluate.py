@@ -18,7 +18,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rgan_sdk.errors import ConfigurationError, MeasurementError
-from rgan_sdk.hu import HUWindow
 from rgan_sdk.kernels.edge_response import edge_rise
 from rgan_sdk.kernels.noise_power import noise_power_ratio
 from rgan_train.evaluation.features.cache import SliceRegions, extract_all
@@ -29,8 +28,13 @@ from rgan_train.evaluation.features.extractor import (
     region_problem,
 )
 from rgan_train.evaluation.metrics.combat import combat
-from rgan_train.evaluation.metrics.concordance import MIN_REGIONS
-from rgan_train.evaluation.metrics.image_quality import psnr, ssim
+from rgan_train.evaluation.metrics.image_quality import (
+    QUALITY_RANGE,
+    mean_absolute_error,
+    psnr,
+    ssim,
+)
+from rgan_train.evaluation.metrics.moments import MIN_REGIONS
 from rgan_train.evaluation.metrics.reproducibility import compare_all
 from rgan_train.evaluation.metrics.tissue_bias import tissue_bias
 from rgan_train.evaluation.regions.body import body_mask
@@ -48,7 +52,6 @@ from rgan_train.evaluation.results import (
 from rgan_train.evaluation.stacks import PairedStack, harmonize, read_test_stack
 from rgan_train.pairs.dataset import Dataset
 
-HU_RANGE: Final = HUWindow(-1024, 1000)
 REPEATS: Final = 5
 SPARE: Final = 1.2
 """How many more random regions are asked for: not every slice has bone."""
@@ -260,18 +263,13 @@ def measure_quality(
     """Measure ``[N, H, W]`` HU against the target's."""
     pairs = list(zip(images, target, strict=True))
     return Quality(
-        psnr_db=_spread(psnr(*pair, HU_RANGE) for pair in pairs),
-        ssim=_spread(ssim(*pair, HU_RANGE) for pair in pairs),
-        mae_hu=_spread(_mean_absolute_error(*pair) for pair in pairs),
+        psnr_db=_spread(psnr(*pair, QUALITY_RANGE) for pair in pairs),
+        ssim=_spread(ssim(*pair, QUALITY_RANGE) for pair in pairs),
+        mae_hu=_spread(mean_absolute_error(*pair, QUALITY_RANGE) for pair in pairs),
         noise_power=_where_possible(lambda: noise_power_ratio(images, target)),
         edge_rise_mm=_where_possible(lambda: edge_rise(images, target, pixel_spacing)),
         bias_hu=tissue_bias(images, target),
     )
-
-
-def _mean_absolute_error(image: NDArray[np.float32], target: NDArray[np.float32]) -> float:
-    limits = HU_RANGE.lower, HU_RANGE.upper
-    return float(np.abs(np.clip(image, *limits) - np.clip(target, *limits)).mean(dtype=np.float64))
 
 
 def _where_possible(measure: Callable[[], Found]) -> Found | None:

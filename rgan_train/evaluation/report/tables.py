@@ -12,7 +12,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from rgan_train.evaluation.figures.case_study import QUALITY_WINDOW
+from rgan_train.evaluation.metrics.image_quality import QUALITY_RANGE
 from rgan_train.evaluation.metrics.tissue_bias import TISSUES
 from rgan_train.evaluation.results import (
     COMBAT,
@@ -192,7 +192,7 @@ def _quality_table(evaluation: Evaluation) -> Table:
         texts = [shown(width, 2) for width in widths]
         goal = round(rises[0][1], 2)
         columns.append(_column("", label, texts, widths, 2, lambda mm: round(abs(mm - goal), 2)))
-    peak = QUALITY_WINDOW
+    peak = QUALITY_RANGE
     caption = (
         f"Image quality against the target, mean ± SD over {slices_of(evaluation)}. PSNR, SSIM "
         f"and mean absolute error: values clipped to [{shown(peak.lower)}, {peak.upper:.0f}] HU, "
