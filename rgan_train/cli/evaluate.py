@@ -107,7 +107,7 @@ def command(
     from rgan_train.config import Config, override_from_text, read_toml
     from rgan_train.evaluation.evaluate import Options, evaluate
     from rgan_train.evaluation.regions.given_regions import read_box_regions, read_mask_regions
-    from rgan_train.evaluation.report.page import write_report
+    from rgan_train.evaluation.report.write import write_report
     from rgan_train.pairs.csv import read_pairs
     from rgan_train.pairs.dataset import load_dataset
 

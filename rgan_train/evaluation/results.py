@@ -172,6 +172,11 @@ class Evaluation:
     notes: Sequence[str] = ()
     provenance: Mapping[str, Any] = field(default_factory=dict)
 
+    @property
+    def compared_groups(self) -> list[str]:
+        """Groups of regions that were compared, in order: those of three regions or more."""
+        return list(dict.fromkeys(agreement.group for agreement in self.agreements))
+
     def with_provenance(self, **facts: Any) -> Evaluation:
         """Return a copy that records more of where it comes from."""
         return dataclasses.replace(self, provenance={**facts, **self.provenance})
