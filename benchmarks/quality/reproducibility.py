@@ -27,10 +27,11 @@ from cells import Cell
 from methods import PLAN, WORK, compute_missing, list_pairs, plan_cells
 from rich.progress import Progress
 
-from rgan_train.evaluation.evaluate import Options, evaluate
+from rgan_train.evaluation.evaluate import EvaluationOptions, evaluate
 from rgan_train.evaluation.regions.given_regions import read_box_regions
-from rgan_train.evaluation.report.page import results, write_report
-from rgan_train.evaluation.report.tables import make_tables, to_markdown
+from rgan_train.evaluation.report.table import to_markdown
+from rgan_train.evaluation.report.tables import make_tables
+from rgan_train.evaluation.report.write import results_data, write_report
 from rgan_train.evaluation.results import THRESHOLDS, Evaluation
 from rgan_train.pairs.csv import read_pairs
 from rgan_train.pairs.dataset import load_dataset
@@ -84,7 +85,7 @@ def evaluate_direction(pair: str, folder: Path, cells: list[Cell], jobs: int) ->
             dataset,
             models,
             REPORTS / "features",
-            options=Options(workers=jobs),
+            options=EvaluationOptions(workers=jobs),
             given=given,
             progress=show,
         )
@@ -97,7 +98,7 @@ def shown(cell: Cell) -> str:
 
 
 def as_json(evaluation: Evaluation) -> str:
-    return json.dumps(results(evaluation), indent=1) + "\n"
+    return json.dumps(results_data(evaluation), indent=1) + "\n"
 
 
 def write_tables(name: str, evaluation: Evaluation, cells: list[Cell]) -> None:

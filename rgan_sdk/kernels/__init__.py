@@ -2,3 +2,36 @@
 
 Plain arrays with their pixel spacing in, numbers out; nothing here knows DICOM.
 """
+
+from rgan_sdk.kernels.edge_response import (
+    EdgePoints,
+    EdgeProfile,
+    edge_points,
+    edge_profile,
+    edge_rise,
+)
+from rgan_sdk.kernels.mtf import ASSUMED_MTFS, KernelMTF, assumed_mtf, frequencies
+from rgan_sdk.kernels.noise_power import (
+    NoisePowerSpectrum,
+    noise_power_distance,
+    noise_power_ratio,
+    noise_power_spectrum,
+    soft_tissue_blocks,
+)
+
+__all__ = [
+    "ASSUMED_MTFS",
+    "EdgePoints",
+    "EdgeProfile",
+    "KernelMTF",
+    "NoisePowerSpectrum",
+    "assumed_mtf",
+    "edge_points",
+    "edge_profile",
+    "edge_rise",
+    "frequencies",
+    "noise_power_distance",
+    "noise_power_ratio",
+    "noise_power_spectrum",
+    "soft_tissue_blocks",
+]

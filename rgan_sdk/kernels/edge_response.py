@@ -1,15 +1,14 @@
 """How sharp edges are, compared with the target's, on the patient's own anatomy.
 
-Edges are found on the target. Profiles across many of them are put together to one edge spread
-function, as AAPM TG-233 (Samei et al. 2019) does with those of a phantom, and Sanders, Hurwitz
-and Samei (Med Phys 43:5330, 2016) with those of patients' skin. Here edges of all kinds count:
-mostly skin, and lung against the chest wall.
+Edges are found on the target. The profiles across many edges are averaged to one edge spread
+function. AAPM TG-233 (Samei et al. 2019) does this with a phantom, and Sanders, Hurwitz and Samei
+(Med Phys 43:5330, 2016) with the skin of patients. Here all edges count: most of them are skin, or
+lung against the chest wall.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
@@ -17,10 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rgan_sdk.errors import MeasurementError
+from rgan_sdk.kernels.interpolation import gaussian_blur, sample_cubic, sample_linear
 
 LENGTH_MM: Final = 6.0
 PLATEAU_MM: Final = 3.0
-"""From there to ``LENGTH_MM`` both sides have to be even."""
+"""From here to ``LENGTH_MM`` both sides of an edge must be even."""
 
 DISTANCE_MM: Final = np.linspace(-LENGTH_MM, LENGTH_MM, 121)
 SMOOTHING_MM: Final = 1.0
@@ -31,7 +31,7 @@ APART_MM: Final = 5.0
 MIN_POINTS: Final = 20
 STEEPEST: Final = 0.25
 LOWEST_HU: Final = -1024.0
-"""What is below is padding, whose border is no edge."""
+"""Lower values are padding, and the border of padding is no edge."""
 
 Floats = NDArray[np.float64]
 
@@ -42,13 +42,13 @@ class EdgePoints(NamedTuple):
     Attributes
     ----------
     slices
-        ``[P]`` int64, number of the slice.
+        ``[P]`` int64, index of the slice.
     position_mm
-        ``[P, 2]`` down and right from the centre of the slice's first pixel.
+        ``[P, 2]`` distance down and right from the centre of the slice's first pixel.
     normal
-        ``[P, 2]`` in mm, of length 1, from the dark to the bright side.
+        ``[P, 2]`` unit vector (down, right) from the dark to the bright side.
     steepness
-        ``[P]`` slope of the smoothed edge over its step, 1/mm.
+        ``[P]`` slope of the smoothed edge divided by its height, 1/mm.
     """
 
     slices: NDArray[np.int64]
@@ -57,7 +57,7 @@ class EdgePoints(NamedTuple):
     steepness: Floats
 
     def take(self, chosen: NDArray[np.bool_] | NDArray[np.int64]) -> EdgePoints:
-        """Return some of them."""
+        """Return the chosen points."""
         return EdgePoints(
             self.slices[chosen],
             self.position_mm[chosen],
@@ -73,11 +73,11 @@ class EdgeProfile:
     Attributes
     ----------
     distance_mm
-        ``[K]``, from the dark to the bright side; the smoothed target is half-way at 0.
+        ``[K]`` from the dark to the bright side; the smoothed target is half-way at 0.
     image, target
-        ``[K]``, 0 and 1 at the target's plateaus.
+        ``[K]`` profile, scaled so that the target's plateaus are 0 and 1.
     points
-        How many edges.
+        Number of edges that were averaged.
     """
 
     distance_mm: Floats
@@ -89,19 +89,24 @@ class EdgeProfile:
 def edge_points(target: NDArray[np.float32], pixel_spacing: tuple[float, float]) -> EdgePoints:
     """Choose the places where sharpness is measured.
 
-    On the slice smoothed by a Gaussian of 1 mm, an edge is steepest along its gradient, turns by
-    less than 10 degrees within 3 mm, and is the only one within 6 mm: a step of 400 HU or more
-    between two sides that are even from 3 mm on, to a tenth of the step. Points are 5 mm apart.
+    The slice is smoothed by a Gaussian of 1 mm. On it, an edge
 
-    Of all slices' points the steepest quarter is taken: the others are blurred by anatomy that
-    lies oblique to the slice more than by a kernel. How steep an edge is, is taken from 3 mm
-    beside the point, along the edge. The point's own slope would favour noise that makes the
-    target steep there, and so the target would seem sharper than it is.
+    - is steepest along its gradient,
+    - turns by less than 10 degrees within 3 mm,
+    - is the only edge within 6 mm: a step of 400 HU or more between two sides that are even, to a
+      tenth of the step, from 3 mm on.
+
+    Points are at least 5 mm apart. Of the points of all slices the steepest quarter is taken. The
+    other edges are blurred more by anatomy that lies oblique to the slice than by a kernel.
+
+    How steep an edge is, is measured 3 mm beside the point, along the edge. The slope at the point
+    itself would favour places where noise makes the target steep, and the target would seem
+    sharper than it is.
 
     Parameters
     ----------
     target
-        ``[N, H, W]`` HU. The target's and no other, so that all methods have the same points.
+        ``[N, H, W]`` HU. Always the target, so that all methods are measured at the same points.
     pixel_spacing
         Mm between rows, mm between columns.
 
@@ -113,7 +118,7 @@ def edge_points(target: NDArray[np.float32], pixel_spacing: tuple[float, float])
     Raises
     ------
     MeasurementError
-        If there are fewer than 20 points to take the steepest of.
+        If there are fewer than 20 points to choose the steepest from.
     """
     spacing = np.array(pixel_spacing)
     found = [_edges(number, hu, spacing) for number, hu in enumerate(target)]
@@ -121,8 +126,8 @@ def edge_points(target: NDArray[np.float32], pixel_spacing: tuple[float, float])
     if (count := len(points.slices)) < MIN_POINTS:
         raise MeasurementError(
             f"{len(target)} slice(s) have {count} place(s) with a straight edge of "
-            f"{MIN_STEP_HU:.0f} HU or more between even regions; sharpness is measured at "
-            f"{MIN_POINTS} or more: take more slices, or some with lung or skin and air"
+            f"{MIN_STEP_HU:.0f} HU or more between even regions, and sharpness needs "
+            f"{MIN_POINTS}; take more slices, or slices with lung, or with skin and air"
         )
     order = np.argsort(-points.steepness, kind="stable")
     return points.take(order[: math.ceil(STEEPEST * count)])
@@ -131,7 +136,7 @@ def edge_points(target: NDArray[np.float32], pixel_spacing: tuple[float, float])
 def edge_profile(
     slices: NDArray[np.float32], target: NDArray[np.float32], pixel_spacing: tuple[float, float]
 ) -> EdgeProfile:
-    """Average profiles across edges, of slices and of the target at the same places.
+    """Average the profiles across edges, of the slices and of the target at the same places.
 
     Parameters
     ----------
@@ -150,7 +155,7 @@ def edge_profile(
     if slices.shape != target.shape:
         raise ValueError(f"slices {slices.shape} and target {target.shape} differ in shape")
     points = edge_points(target, pixel_spacing)
-    own, expected = (_profiles(hu, points, pixel_spacing) for hu in (slices, target))
+    own, expected = (_sample_profiles(hu, points, pixel_spacing) for hu in (slices, target))
     low, high = _plateaus(expected)
     image, reference = (np.mean((hu - low) / (high - low), axis=0) for hu in (own, expected))
     return EdgeProfile(DISTANCE_MM.copy(), image, reference, len(points.slices))
@@ -159,34 +164,46 @@ def edge_profile(
 def edge_rise(
     slices: NDArray[np.float32], target: NDArray[np.float32], pixel_spacing: tuple[float, float]
 ) -> tuple[float, float]:
-    """Measure how wide edges are: the distance in which the mean profile goes from 10 to 90 %.
+    """Measure the edge rise: the distance in which the mean profile goes from 10 to 90 %.
 
-    Percentages are of the target's step. The first 10 and 90 % count from half-way outward, so
-    that it does not matter how a sharp kernel overshoots beyond them. An edge blurred by a
-    Gaussian of standard deviation s rises in 2.563 s.
+    Percentages are of the target's step. From half-way, the first place outward at 10 % and at 90 %
+    counts, so the overshoot of a sharp kernel makes no difference. An edge that is blurred by a
+    Gaussian with standard deviation s rises within 2.563 s.
 
-    Parameters and errors: see ``edge_profile``.
+    Parameters
+    ----------
+    slices, target
+        ``[N, H, W]`` HU, the same slices.
+    pixel_spacing
+        Mm between rows, mm between columns.
 
     Returns
     -------
     tuple of float
-        Of slices and of target, in mm; NaN for a profile that does not reach 10 and 90 %.
+        Rise of the slices and of the target in mm; NaN for a profile that does not reach 10 and
+        90 %.
+
+    Raises
+    ------
+    MeasurementError
+        If the target has too few edges.
+    ValueError
+        If the shapes differ.
 
     Notes
     -----
-    Interpolation widens an edge narrower than a pixel: a standard deviation of half a pixel by
-    about a tenth.
+    Interpolation widens edges that are narrower than a pixel: by about a tenth if the standard
+    deviation is half a pixel.
     """
     profile = edge_profile(slices, target, pixel_spacing)
     return _rise(profile.image), _rise(profile.target)
 
 
 def _edges(number: int, hu: NDArray[np.float32], spacing: Floats) -> EdgePoints:
-    """Find the points of one slice."""
-    from scipy.ndimage import gaussian_filter
-
-    smooth = gaussian_filter(np.maximum(hu, LOWEST_HU), SMOOTHING_MM / spacing, output=np.float64)
-    gradient = np.gradient(smooth, *spacing)
+    """Find the edge points of one slice."""
+    down, across = SMOOTHING_MM / spacing
+    smooth = gaussian_blur(np.maximum(hu, LOWEST_HU), (down, across))
+    gradient = np.array(np.gradient(smooth, *spacing))
     position, normal = _crests(gradient, spacing)
     straight, slope = _follow(gradient, position, normal, spacing)
     profile = _along(smooth, position, normal, DISTANCE_MM, spacing)
@@ -199,13 +216,16 @@ def _edges(number: int, hu: NDArray[np.float32], spacing: Floats) -> EdgePoints:
         normal[chosen],
         slope[chosen] / (high - low)[chosen, 0],
     )
-    return points.take(_apart(points))
+    return points.take(_choose_apart(points))
 
 
-def _crests(gradient: Sequence[Floats], spacing: Floats) -> tuple[Floats, Floats]:
-    """Return position and normal of pixels that are steeper than what is beside them."""
+def _crests(gradient: Floats, spacing: Floats) -> tuple[Floats, Floats]:
+    """Return position and normal of the pixels that are steeper than both neighbours.
+
+    The neighbours are those along the gradient.
+    """
     slope = np.hypot(*gradient)
-    # Between its plateaus, the least step has this slope somewhere.
+    # An edge of the smallest height has this slope somewhere between its plateaus.
     index = np.argwhere(slope >= MIN_STEP_HU / (2 * PLATEAU_MM))
     margin = LENGTH_MM + PLATEAU_MM
     end = (np.array(slope.shape) - 1) * spacing - margin
@@ -218,9 +238,9 @@ def _crests(gradient: Sequence[Floats], spacing: Floats) -> tuple[Floats, Floats
 
 
 def _follow(
-    gradient: Sequence[Floats], position: Floats, normal: Floats, spacing: Floats
+    gradient: Floats, position: Floats, normal: Floats, spacing: Floats
 ) -> tuple[NDArray[np.bool_], Floats]:
-    """Go along edges both ways; tell if they keep their direction, and how steep they are."""
+    """Look along each edge, both ways: does it stay straight, and how steep is it there."""
     tangent = normal[:, ::-1] * (1, -1)
     ends = PLATEAU_MM * np.array([-1, 1])
     down, right = (_along(part, position, tangent, ends, spacing) for part in gradient)
@@ -230,7 +250,7 @@ def _follow(
 
 
 def _is_single_step(profile: Floats, low: Floats, high: Floats) -> NDArray[np.bool_]:
-    """Tell which profiles go once from one plateau to another."""
+    """Tell which profiles rise once, from one plateau to another."""
     leeway = UNEVENNESS * (high - low)
     within = (profile >= low - leeway) & (profile <= high + leeway)
     even = [np.ptp(profile[:, side], axis=1) <= leeway[:, 0] for side in (_DARK, _BRIGHT)]
@@ -239,8 +259,8 @@ def _is_single_step(profile: Floats, low: Floats, high: Floats) -> NDArray[np.bo
     return single
 
 
-def _apart(points: EdgePoints) -> NDArray[np.int64]:
-    """Choose points that are apart, the steepest first."""
+def _choose_apart(points: EdgePoints) -> NDArray[np.int64]:
+    """Choose points that are far enough apart, the steepest first."""
     chosen: list[int] = []
     for point in np.argsort(-points.steepness, kind="stable"):
         offset = points.position_mm[chosen] - points.position_mm[point]
@@ -249,38 +269,35 @@ def _apart(points: EdgePoints) -> NDArray[np.int64]:
     return np.array(chosen, np.int64)
 
 
-def _profiles(
+def _sample_profiles(
     slices: NDArray[np.float32], points: EdgePoints, pixel_spacing: tuple[float, float]
 ) -> Floats:
-    """Sample profiles, ``[P, K]`` HU; by cubic splines, as linear interpolation blurs."""
+    """Sample profiles, ``[P, K]`` HU, with cubic splines: linear interpolation would blur."""
     profiles = np.empty((len(points.slices), len(DISTANCE_MM)))
     for number in np.unique(points.slices):
         here = points.slices == number
         hu = np.maximum(slices[number], LOWEST_HU).astype(np.float64)
         place = points.position_mm[here], points.normal[here], DISTANCE_MM
-        profiles[here] = _along(hu, *place, np.array(pixel_spacing), order=3)
+        profiles[here] = sample_cubic(hu, _pixels_along(*place, np.array(pixel_spacing)))
     return profiles
 
 
 def _along(
-    image: Floats,
-    position: Floats,
-    direction: Floats,
-    distance: Floats,
-    spacing: Floats,
-    order: int = 1,
+    image: Floats, position: Floats, direction: Floats, distance: Floats, spacing: Floats
 ) -> Floats:
-    """Sample an image from each position in its direction, ``[P, K]``."""
-    from scipy.ndimage import map_coordinates
+    """Sample an image linearly from each position in its direction, ``[P, K]``."""
+    return sample_linear(image, _pixels_along(position, direction, distance, spacing))
 
-    places = position[:, np.newaxis] + distance[:, np.newaxis] * direction[:, np.newaxis]
-    pixels = np.moveaxis(places / spacing, -1, 0)
-    sampled: Floats = map_coordinates(image, pixels, order=order, mode="nearest")
-    return sampled
+
+def _pixels_along(position: Floats, direction: Floats, distance: Floats, spacing: Floats) -> Floats:
+    """Return row and column, ``[2, P, K]``, at distances from each position."""
+    start, step = (part.T[:, :, np.newaxis] for part in (position, direction))
+    pixels: Floats = (start + distance * step) / spacing[:, np.newaxis, np.newaxis]
+    return pixels
 
 
 def _plateaus(profile: Floats) -> tuple[Floats, Floats]:
-    """Return the levels of both sides, ``[P, 1]`` each."""
+    """Return the mean of the dark and of the bright side, ``[P, 1]`` each."""
     low, high = (profile[:, side].mean(axis=1, keepdims=True) for side in (_DARK, _BRIGHT))
     return low, high
 
@@ -290,7 +307,7 @@ def _rise(profile: Floats) -> float:
     if not len(middles):
         return math.nan
     middle = middles[np.argmin(np.abs(DISTANCE_MM[middles]))]
-    # Running extremes, as np.interp wants values that go one way.
+    # np.interp needs values that only rise, so these are running extremes.
     bright = np.maximum.accumulate(profile[middle:])
     dark = np.minimum.accumulate(profile[middle::-1])
     high = np.interp(0.9, bright, DISTANCE_MM[middle:], right=math.nan)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from rgan_sdk.errors import ConfigurationError
 
 MAX_LOG: Final = 700.0
-"""The MTF's logarithm goes no lower than minus this, so that its exponential stays above 0."""
+"""The logarithm of an MTF is held at or above minus this, so that its exponential is above 0."""
 
 Array = NDArray[np.float64]
 
@@ -54,18 +54,31 @@ class KernelMTF:
         return np.asarray(np.exp(self.log(frequency)))
 
 
-ASSUMED: Final = {"B40f": KernelMTF(3.3, 6.3), "B70f": KernelMTF(7.3, 9.5)}
+ASSUMED_MTFS: Final = {"B40f": KernelMTF(3.3, 6.3), "B70f": KernelMTF(7.3, 9.5)}
 """Rough values, not the manufacturer's: fitted to one scan (docs/simulation.md)."""
 
 
 def assumed_mtf(convolution_kernel: str) -> KernelMTF | None:
-    """Return the assumed MTF of a kernel, None where there is none."""
-    table = {name.casefold(): mtf for name, mtf in ASSUMED.items()}
+    """Return the assumed MTF of a kernel by its name in any case, or None if there is none."""
+    table = {name.casefold(): mtf for name, mtf in ASSUMED_MTFS.items()}
     return table.get(convolution_kernel.casefold())
 
 
 def frequencies(shape: tuple[int, ...], spacing: tuple[float, float]) -> Array:
-    """Return the spatial frequency, lp/cm, of each term of ``rfft2``; ``spacing`` in mm."""
+    """Return the spatial frequency of each term of ``numpy.fft.rfft2``.
+
+    Parameters
+    ----------
+    shape
+        Rows and columns of the image.
+    spacing
+        Mm between rows, mm between columns.
+
+    Returns
+    -------
+    ndarray
+        ``[rows, columns // 2 + 1]``, line pairs per cm.
+    """
     rows = 10 * np.fft.fftfreq(shape[0], spacing[0])
     columns = 10 * np.fft.rfftfreq(shape[1], spacing[1])
     return np.asarray(np.hypot(rows[:, np.newaxis], columns))

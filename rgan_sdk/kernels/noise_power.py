@@ -1,14 +1,15 @@
-"""Noise power spectra against a target's: is the noise as strong and as grainy as it should be.
+"""Noise power spectra: how strong the noise of an image is, and how grainy.
 
-The definition is that of ICRU Report 87 (2012) for CT with the radial mean of AAPM TG-233
-(Samei et al. 2019); a plane is removed from each block. Blocks overlap by half under a Hann
-window (Welch 1967). They lie where there is least anatomy, in soft tissue: elsewhere vessels
-and the borders of the lungs have many times the power of the noise.
+The definition is that of ICRU Report 87 (2012) for CT, with the radial mean of AAPM TG-233 (Samei
+et al. 2019). A plane is subtracted from each block. Blocks overlap by half under a Hann window
+(Welch 1967). They lie in soft tissue, where there is least anatomy: vessels and the borders of the
+lungs have many times the power of the noise.
 """
 
 from __future__ import annotations
 
 import math
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
@@ -16,27 +17,45 @@ from numpy.typing import NDArray
 
 from rgan_sdk.errors import MeasurementError
 
-BLOCK = 32
-STRIDE = BLOCK // 2
-CELL = 8
-LOWEST_HU, HIGHEST_HU = -200.0, 200.0
-"""What the mean of soft tissue lies between."""
+BLOCK: Final = 32
+STRIDE: Final = BLOCK // 2
+CELL: Final = 8
+LOWEST_HU: Final = -200.0
+HIGHEST_HU: Final = 200.0
+"""The mean of soft tissue lies between these."""
 
-BANDS = 10
+BANDS: Final = 10
 """Of equal width, from 0 to the Nyquist frequency, 0.5 cycles/pixel."""
+
+Floats = NDArray[np.float64]
+
+
+class NoisePowerSpectrum(NamedTuple):
+    """Noise power by spatial frequency.
+
+    Attributes
+    ----------
+    frequency
+        ``[10]`` middle of each band, line pairs per cm.
+    power
+        ``[10]`` mean power in each band, HU^2 mm^2.
+    """
+
+    frequency: Floats
+    power: Floats
 
 
 def soft_tissue_blocks(target: NDArray[np.float32]) -> NDArray[np.int64]:
     """Choose the blocks in which noise is measured.
 
     A block of 32x32 pixels counts if the mean of each of its 16 cells of 8x8 pixels is from
-    -200 to 200 HU: muscle, fat and organs, without lung, air or compact bone. Means, as single
-    pixels of a sharp kernel are too noisy to tell tissue by.
+    -200 to 200 HU: muscle, fat and organs, without lung, air or compact bone. Single pixels of a
+    sharp kernel are too noisy to tell tissue apart.
 
     Parameters
     ----------
     target
-        ``[N, H, W]`` HU. The target's and no other, so that all methods have the same blocks.
+        ``[N, H, W]`` HU. Always the target, so that all methods are measured in the same blocks.
 
     Returns
     -------
@@ -48,7 +67,7 @@ def soft_tissue_blocks(target: NDArray[np.float32]) -> NDArray[np.int64]:
     MeasurementError
         If there is no such block.
     """
-    inside = np.stack([_is_soft_tissue(blocks) for blocks in _strided(target)])
+    inside = np.stack([_is_soft_tissue(blocks) for blocks in _overlapping_blocks(target)])
     if not inside.any():
         raise MeasurementError(
             f"no block of {BLOCK}x{BLOCK} pixels in {len(target)} slice(s) is all soft tissue "
@@ -58,23 +77,23 @@ def soft_tissue_blocks(target: NDArray[np.float32]) -> NDArray[np.int64]:
     return np.argwhere(inside) * (1, STRIDE, STRIDE)
 
 
-def radial_noise_power(
-    slices: NDArray[np.float32], target: NDArray[np.float32]
-) -> NDArray[np.float64]:
+def noise_power_spectrum(
+    slices: NDArray[np.float32], target: NDArray[np.float32], pixel_spacing: tuple[float, float]
+) -> NoisePowerSpectrum:
     """Measure noise power by spatial frequency, in the blocks where the target is soft tissue.
 
     Parameters
     ----------
     slices, target
-        ``[N, H, W]`` HU, the same slices; the target itself is measured as
-        ``radial_noise_power(target, target)``.
+        ``[N, H, W]`` HU, the same slices. To measure the target itself, give it twice.
+    pixel_spacing
+        Mm between rows, mm between columns.
 
     Returns
     -------
-    ndarray
-        ``[10]`` mean power in ten radial bands, each 0.05 cycles/pixel wide, in HU^2 per
-        (cycle/pixel)^2: white noise has its variance in every band. Times the pixel's area in
-        mm^2 it is the noise power spectrum of ICRU 87 in HU^2 mm^2.
+    NoisePowerSpectrum
+        Radial mean of the noise power spectrum of ICRU 87, in ten bands of equal width. The last
+        one ends at the Nyquist frequency, of the wider spacing where the two differ.
 
     Raises
     ------
@@ -85,10 +104,55 @@ def radial_noise_power(
 
     Notes
     -----
-    The mean (DC) and the corners beyond the Nyquist frequency are left out. The plane takes a
-    part of the lowest band with it, and the borders of organs add to the lowest two or three:
-    there it is not noise alone that is compared.
+    The mean (DC) and the corners beyond the Nyquist frequency are left out. The fitted plane takes
+    away a part of the lowest band, and the borders of organs add to the lowest two or three bands:
+    those do not hold noise alone.
     """
+    rows, columns = pixel_spacing
+    coarse = max(pixel_spacing)
+    power = _radial_power(slices, target, _bands(coarse / rows, coarse / columns))
+    nyquist = 10 / (2 * coarse)
+    return NoisePowerSpectrum((np.arange(BANDS) + 0.5) * nyquist / BANDS, power * (rows * columns))
+
+
+def noise_power_ratio(image: NDArray[np.float32], target: NDArray[np.float32]) -> Floats:
+    """Compare noise power with the target's, band by band.
+
+    Parameters
+    ----------
+    image, target
+        ``[N, H, W]`` HU, the same slices.
+
+    Returns
+    -------
+    ndarray
+        ``[10]`` power of the image over power of the target: below 1 the image is too smooth,
+        above 1 too noisy. Bands are 0.05 cycles/pixel wide, from 0 to the Nyquist frequency.
+
+    Raises
+    ------
+    MeasurementError
+        If the target has no block of soft tissue.
+    ValueError
+        If the shapes differ.
+    """
+    return _radial_power(image, target, _BAND) / _radial_power(target, target, _BAND)
+
+
+def noise_power_distance(image: NDArray[np.float32], target: NDArray[np.float32]) -> float:
+    """Return how far the noise power spectrum is from the target's, in dB.
+
+    The root mean square over the bands of ``10 * log10(ratio)``: 0 for equal spectra, 3.01 for
+    twice or half the power in every band. Parameters and errors: see ``noise_power_ratio``.
+    """
+    decibels = 10 * np.log10(noise_power_ratio(image, target))
+    return math.sqrt(float(np.mean(decibels**2)))
+
+
+def _radial_power(
+    slices: NDArray[np.float32], target: NDArray[np.float32], band: NDArray[np.int64]
+) -> Floats:
+    """Return the mean power in each band, in HU^2: white noise has its variance in all of them."""
     if slices.shape != target.shape:
         raise ValueError(f"slices {slices.shape} and target {target.shape} differ in shape")
     blocks = soft_tissue_blocks(target)
@@ -96,40 +160,14 @@ def radial_noise_power(
     for number in np.unique(blocks[:, 0]):
         corners = blocks[blocks[:, 0] == number, 1:]
         hu = np.stack([slices[number, y : y + BLOCK, x : x + BLOCK] for y, x in corners])
-        spectra = np.fft.fft2(_detrended(hu) * _HANN)
+        spectra = np.fft.fft2(_subtract_planes(hu) * _HANN)
         total += np.sum(np.abs(spectra) ** 2, axis=0)
     power = total / (len(blocks) * np.sum(_HANN**2))
-    return np.array([power[band == _BAND].mean() for band in range(BANDS)])
+    return np.array([power[band == number].mean() for number in range(BANDS)])
 
 
-def noise_power_ratio(
-    image: NDArray[np.float32], target: NDArray[np.float32]
-) -> NDArray[np.float64]:
-    """Compare noise power with the target's, band by band.
-
-    Parameters and errors: see ``radial_noise_power``.
-
-    Returns
-    -------
-    ndarray
-        ``[10]`` power of the image over power of the target: 1 is right, less is too smooth,
-        more is too noisy.
-    """
-    return radial_noise_power(image, target) / radial_noise_power(target, target)
-
-
-def noise_power_distance(image: NDArray[np.float32], target: NDArray[np.float32]) -> float:
-    """Return how far the noise power spectrum is from the target's, in dB.
-
-    The root mean square over the bands of ``10 * log10(ratio)``: 0 for equal spectra, 3.01 for
-    twice or half the power in every band. Parameters and errors: see ``radial_noise_power``.
-    """
-    decibels = 10 * np.log10(noise_power_ratio(image, target))
-    return math.sqrt(float(np.mean(decibels**2)))
-
-
-def _strided(slices: NDArray[np.float32]) -> NDArray[np.float32]:
-    """View slices as overlapping blocks, ``[N, rows, columns, 32, 32]``."""
+def _overlapping_blocks(slices: NDArray[np.float32]) -> NDArray[np.float32]:
+    """View slices as blocks that overlap by half, ``[N, rows, columns, 32, 32]``."""
     if min(slices.shape[1:]) < BLOCK:
         return np.empty((len(slices), 0, 0, BLOCK, BLOCK), np.float32)
     return sliding_window_view(slices, (BLOCK, BLOCK), axis=(1, 2))[:, ::STRIDE, ::STRIDE]
@@ -143,22 +181,25 @@ def _is_soft_tissue(blocks: NDArray[np.float32]) -> NDArray[np.bool_]:
     return inside
 
 
-def _detrended(blocks: NDArray[np.float32]) -> NDArray[np.float64]:
+def _subtract_planes(blocks: NDArray[np.float32]) -> Floats:
     """Subtract from each block the plane that fits it best."""
     flat = blocks.reshape(len(blocks), -1).astype(np.float64)
     return (flat - flat @ _PLANES @ _PLANES.T).reshape(blocks.shape)
 
 
-def _planes() -> NDArray[np.float64]:
-    """Return an orthonormal basis of the planes on a block, ``[4096, 3]``."""
+def _planes() -> Floats:
+    """Return an orthonormal basis of the planes on a block, ``[1024, 3]``."""
     y, x = (axis.ravel() for axis in np.mgrid[-1 : 1 : BLOCK * 1j, -1 : 1 : BLOCK * 1j])
     return np.linalg.qr(np.stack([np.ones_like(x), x, y], axis=1)).Q
 
 
-def _bands() -> NDArray[np.int64]:
-    """Return the band of each frequency of a block; -1 for DC and beyond Nyquist."""
+def _bands(down: float, across: float) -> NDArray[np.int64]:
+    """Return the band of each frequency of a block; -1 for DC and beyond Nyquist.
+
+    The arguments are the wider pixel spacing over that of the rows and of the columns.
+    """
     frequency = np.fft.fftfreq(BLOCK)
-    radius = np.hypot(frequency[:, np.newaxis], frequency)
+    radius = np.hypot(frequency[:, np.newaxis] * down, frequency * across)
     band: NDArray[np.int64] = np.minimum((radius * 2 * BANDS).astype(np.int64), BANDS - 1)
     band[(radius == 0) | (radius > 0.5)] = -1
     return band
@@ -166,4 +207,4 @@ def _bands() -> NDArray[np.int64]:
 
 _HANN = np.outer(*[np.hanning(BLOCK + 1)[:-1]] * 2)
 _PLANES = _planes()
-_BAND = _bands()
+_BAND = _bands(1, 1)

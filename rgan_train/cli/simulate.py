@@ -100,12 +100,12 @@ def command(
 
 
 def _assumed(kernel: str, option: str) -> KernelMTF:
-    from rgan_sdk.kernels.mtf import ASSUMED, assumed_mtf
+    from rgan_sdk.kernels.mtf import ASSUMED_MTFS, assumed_mtf
 
     mtf = assumed_mtf(kernel)
     if mtf is None:
         raise ConfigurationError(
-            f"no MTF is assumed for kernel {kernel!r}, only for {', '.join(ASSUMED)}; give "
+            f"no MTF is assumed for kernel {kernel!r}, only for {', '.join(ASSUMED_MTFS)}; give "
             f"{option} F50,F10"
         )
     click.echo(

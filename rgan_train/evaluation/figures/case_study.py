@@ -12,16 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rgan_sdk.hu import HUWindow
-from rgan_train.evaluation.metrics.image_quality import psnr
+from rgan_train.evaluation.metrics.image_quality import QUALITY_RANGE, psnr
 from rgan_train.evaluation.regions.boxes import Box
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
     from matplotlib.image import AxesImage
-
-QUALITY_WINDOW = HUWindow(-1024, 1000)
-"""PSNR has its width as peak (paper, section 3.1)."""
 
 COLUMN_INCHES = 2.1
 BOX_COLOR = "#2ecc40"
@@ -113,13 +110,13 @@ def _show(axes: Axes, hu: NDArray[np.float32], display: HUWindow, colors: str) -
 
 
 def _quality(hu: NDArray[np.float32], target: NDArray[np.float32], box: Box) -> str:
-    whole = psnr(hu, target, QUALITY_WINDOW)
-    region = psnr(hu[box.part], target[box.part], QUALITY_WINDOW)
+    whole = psnr(hu, target, QUALITY_RANGE)
+    region = psnr(hu[box.part], target[box.part], QUALITY_RANGE)
     return f"PSNR {whole:.2f} dB\nin the region {region:.2f} dB"
 
 
 def _legend(study: CaseStudy, columns: int) -> str:
-    display, peak = study.display, QUALITY_WINDOW
+    display, peak = study.display, QUALITY_RANGE
     ranges = (
         f"Display {display.lower:.0f} to {display.upper:.0f} HU. "
         f"PSNR over {peak.lower:.0f} to {peak.upper:.0f} HU."

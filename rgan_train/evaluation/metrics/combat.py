@@ -1,17 +1,17 @@
-"""ComBat: features of one kernel moved to those of another, the rival of harmonized images.
+"""ComBat: harmonize a table of features instead of images.
 
 The method is that of Johnson et al. (Biostatistics 2007), with the target as reference batch.
 Fortin et al. (NeuroImage 2018) brought it to imaging, Orlhac et al. (J Nucl Med 2018; for CT,
-Radiology 2019) to radiomics. Each feature of a batch has a shift and a scale; empirical Bayes draws
-those of the features together, the more so the fewer regions there are.
+Radiology 2019) to radiomics. Each feature of a batch has a shift and a scale. Empirical Bayes draws
+the estimates of all features together, more strongly if there are few regions.
 
-It changes tables, not images: there is nothing to look at, to segment or to measure anew. And it
-has to see both batches, so it says nothing of a scan that comes later.
+ComBat changes tables, not images: there is no image to look at, to segment or to measure again. It
+has to see both batches, so it cannot harmonize a scan that comes later.
 
-It is written here as no package could be relied on: neuroCombat 0.2.12 fails with a reference batch
-on NumPy 1.24 and later, inmoose 0.9.1 is under the GPL, and combatlearn 2.3.0 shrinks towards the
-mean over batches where Johnson et al. have the mean over features. The tests hold it to values of
-neuroCombat, computed with the missing ``numpy.int`` given back.
+We wrote our own because we could rely on no package: neuroCombat 0.2.12 fails with a reference
+batch on NumPy 1.24 and later, inmoose 0.9.1 is under the GPL, and combatlearn 2.3.0 shrinks towards
+the mean over batches where Johnson et al. take the mean over features. The tests compare with
+values of neuroCombat, computed with the removed ``numpy.int`` put back.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ from numpy.typing import NDArray
 Array = NDArray[np.float64]
 
 ROUNDING = 1e-10
-"""A feature that varies by less than this part of its largest value is constant."""
+"""A feature that varies by less than this part of its largest value counts as constant."""
 
 TOLERANCE = 1e-9
-"""Relative change from one iteration to the next, below which the estimate stands."""
+"""The iteration ends when the relative change is below this."""
 
 MOST_ITERATIONS = 1000
-"""A dozen is usual."""
+"""About twelve iterations are usual."""
 
 
 def combat(
@@ -45,40 +45,41 @@ def combat(
     Parameters
     ----------
     source, target
-        ``[N, F]`` features of the same N regions on images with the one and the other kernel. Which
-        rows belong together makes no difference to ComBat.
+        ``[N, F]`` features of the same N regions on images with the two kernels. ComBat does not
+        use which rows belong together.
     covariate
-        ``[N]`` of the regions: something that features depend on and that is to be preserved, such
+        ``[N]`` a property of the regions that features depend on and that must be preserved, such
         as 0 and 1 for two diagnoses.
     empirical_bayes
-        False takes shift and scale of each feature as they are found. That is the better choice
-        where there are many regions, and features that differ as widely as radiomic ones do: what
-        they have in common is then set by the few that change most.
+        False takes the shift and scale of each feature as they are found. That is better if there
+        are many regions, and if features differ as widely as radiomic features do: the few that
+        change most would otherwise set the prior for all.
 
     Returns
     -------
     ndarray
-        ``[N, F]`` the source's, harmonized. A feature that is not finite everywhere in both batches
-        is NaN; one that is constant in a batch, or would be without the covariate, has no scale to
-        adjust and comes back as it was. Neither has a part in what the others get.
+        ``[N, F]`` the harmonized features of the source. A feature that is not finite everywhere in
+        both batches is NaN. A feature that is constant in a batch, or would be without the
+        covariate, has no scale to adjust and is returned unchanged. Neither kind influences the
+        other features.
 
     Raises
     ------
     ValueError
-        If the shapes do not fit, there are fewer than two regions, or the covariate is constant or
-        not finite.
+        If the shapes do not match, there are fewer than two regions, or the covariate is constant
+        or not finite.
 
     Notes
     -----
-    Parametric empirical Bayes. The reference batch gives mean and variance of each feature, as in
-    ``ComBat(ref.batch=...)`` of the R package sva and in neuroCombat: the variance is divided by N,
-    those that the priors come from by N - 1. Few regions and many features therefore leave mean and
-    variance a little off the target's.
+    Parametric empirical Bayes. The reference batch gives the mean and variance of each feature, as
+    in ``ComBat(ref.batch=...)`` of the R package sva and in neuroCombat. This variance is divided
+    by N, the variances behind the priors by N - 1. So with few regions the harmonized mean and
+    variance differ a little from the target's.
     """
     design = _design(source, target, covariate)
     finite = np.isfinite(source).all(axis=0) & np.isfinite(target).all(axis=0)
     harmonized = np.full(source.shape, np.nan)
-    estimate = _shrink if empirical_bayes else _as_found
+    estimate = _shrink if empirical_bayes else _estimate_directly
     harmonized[:, finite] = _combat(source[:, finite], target[:, finite], design, estimate)
     return harmonized
 
@@ -86,7 +87,7 @@ def combat(
 def _combat(
     source: Array, target: Array, design: Array, estimate: Callable[[Array], tuple[Array, Array]]
 ) -> Array:
-    """Do it for finite features."""
+    """Harmonize features that are all finite."""
     regions = len(source)
     both = np.concatenate([source, target])
     coefficients = np.linalg.lstsq(design, both)[0]
@@ -95,7 +96,7 @@ def _combat(
     parts = (source, target, residuals[:regions], residuals[regions:])
     varies = np.all([np.ptp(part, axis=0) > rounding for part in parts], axis=0)
 
-    expected = (design[:regions, 1:] @ coefficients[1:])[:, varies]  # had the target measured it
+    expected = (design[:regions, 1:] @ coefficients[1:])[:, varies]  # if measured on the target
     scale = residuals[regions:, varies].std(axis=0)
     standard = (source[:, varies] - expected) / scale
     shift, variance = estimate(standard)
@@ -104,17 +105,18 @@ def _combat(
     return harmonized
 
 
-def _as_found(standard: Array) -> tuple[Array, Array]:
+def _estimate_directly(standard: Array) -> tuple[Array, Array]:
+    """Return the shift and variance of each feature as they are found."""
     return standard.mean(axis=0), standard.var(axis=0, ddof=1)
 
 
 def _shrink(standard: Array) -> tuple[Array, Array]:
-    """Estimate shift and variance of each feature, drawn to what the features have in common.
+    """Estimate the shift and variance of each feature with empirical Bayes.
 
-    The prior of the shifts is normal, that of the variances inverse gamma; both have the moments
-    that are found over the features (Johnson et al. 2007, section 3.2). ``posterior`` below is the
-    mean of an inverse gamma with fraction and division by the priors' variance cleared, so that
-    features with one and the same variance are no special case.
+    The prior of the shifts is normal, that of the variances inverse gamma. Both have the moments
+    that are found over the features (Johnson et al. 2007, section 3.2). The new variance is the
+    mean of an inverse gamma distribution. It is written without a division by the variance of the
+    prior, so that features which all have the same variance are no special case.
     """
     regions = len(standard)
     shift_found, variance_found = standard.mean(axis=0), standard.var(axis=0, ddof=1)
@@ -139,19 +141,19 @@ def _shrink(standard: Array) -> tuple[Array, Array]:
 
 
 def _moments(found: Array) -> tuple[float, float]:
-    """Return mean and variance over the features; a single one has nothing to be drawn to."""
+    """Return mean and variance over the features; the variance of a single feature is 0."""
     if len(found) < 2:
         return (float(found.sum()), 0.0)
     return float(found.mean()), float(found.var(ddof=1))
 
 
 def _design(source: Array, target: Array, covariate: Array | None) -> Array:
-    """Return ``[2N, 2 or 3]``: is it of the source, 1, and the covariate."""
+    """Return the design matrix ``[2N, 2 or 3]``: 1 for the source, 1, and the covariate."""
     if source.ndim != 2 or source.shape != target.shape:
         raise ValueError(f"source {source.shape} and target {target.shape} are not two [N, F]")
     regions = len(source)
     if regions < 2:
-        raise ValueError(f"{regions} region(s): a variance takes two or more")
+        raise ValueError(f"{regions} region(s): a variance needs two or more")
     columns = [np.repeat([1.0, 0.0], regions), np.ones(2 * regions)]
     if covariate is not None:
         if covariate.shape != (regions,):

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import math
+from typing import Final
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from rgan_sdk.hu import HUWindow
+
+QUALITY_RANGE: Final = HUWindow(-1024, 1000)
+"""HU range of image quality in evaluations; its width is the data range (paper, section 3.1)."""
 
 _RADIUS = 5
 _SIGMA = 1.5
@@ -34,7 +38,7 @@ def psnr(image: NDArray[np.float32], target: NDArray[np.float32], window: HUWind
 
 
 def ssim(image: NDArray[np.float32], target: NDArray[np.float32], window: HUWindow) -> float:
-    """Structural similarity, mean over the image; both are clipped to the window.
+    """Structural similarity, as the mean over the image; both images are clipped to the window.
 
     Parameters
     ----------
@@ -45,8 +49,8 @@ def ssim(image: NDArray[np.float32], target: NDArray[np.float32], window: HUWind
 
     Notes
     -----
-    Wang et al. 2004: Gaussian weights of 11x11 pixels with sigma 1.5, K1 = 0.01,
-    K2 = 0.03, only where the weights lie inside the image.
+    Wang et al. 2004: Gaussian weights of 11x11 pixels with sigma 1.5, K1 = 0.01 and K2 = 0.03.
+    Only places where all weights lie inside the image count.
     """
     x, y = _clip(image, window), _clip(target, window)
     c1, c2 = (0.01 * window.width) ** 2, (0.03 * window.width) ** 2
@@ -57,6 +61,14 @@ def ssim(image: NDArray[np.float32], target: NDArray[np.float32], window: HUWind
     numerator = (2 * mean_x * mean_y + c1) * (2 * covariance + c2)
     denominator = (mean_x**2 + mean_y**2 + c1) * (variance_x + variance_y + c2)
     return float(np.mean(numerator / denominator))
+
+
+def mean_absolute_error(
+    image: NDArray[np.float32], target: NDArray[np.float32], window: HUWindow
+) -> float:
+    """Mean absolute error in HU; both images are clipped to the window."""
+    limits = window.lower, window.upper
+    return float(np.abs(np.clip(image, *limits) - np.clip(target, *limits)).mean(dtype=np.float64))
 
 
 def _clip(image: NDArray[np.float32], window: HUWindow) -> NDArray[np.float64]:

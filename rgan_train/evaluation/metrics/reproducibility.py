@@ -1,4 +1,4 @@
-"""Which features survive a change of kernel: concordance with the target, and how many pass.
+"""Which features survive a change of kernel: their concordance with the target, and how many pass.
 
 Paper, section 3.1: a feature is reproducible if Lin's concordance coefficient of its values on the
 harmonized and on the target images is above 0.85.
@@ -12,13 +12,16 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from rgan_train.evaluation.metrics import concordance
+from rgan_train.evaluation.metrics.bootstrap import bootstrap_ccc, bootstrap_interval
+from rgan_train.evaluation.metrics.concordance import ccc
+from rgan_train.evaluation.metrics.intraclass import icc, icc_interval
+from rgan_train.evaluation.metrics.moments import MIN_REGIONS
 from rgan_train.evaluation.results import (
     INPUT,
     TARGET,
     THRESHOLDS,
     Agreement,
-    Count,
+    FeatureCount,
     FeatureTable,
     filter_and_class,
 )
@@ -29,23 +32,24 @@ NO_INTERVAL: Final = (float("nan"), float("nan"))
 
 
 def compare_all(table: FeatureTable) -> list[Agreement]:
-    """Compare each variant with the target, in each group of at least three regions.
+    """Compare each variant with the target, in each group that has three regions or more.
 
     Returns
     -------
     list of Agreement
-        Groups in the order of the table; ``input`` is the first of each.
+        By group, in the order of the table; in each group ``input`` comes first.
     """
     methods = sorted((name for name in table.values if name != TARGET), key=lambda n: n != INPUT)
-    groups = [g for g in table.groups if len(table.rows(g)) >= concordance.MIN_REGIONS]
+    groups = [g for g in table.groups if len(table.rows(g)) >= MIN_REGIONS]
     return [compare(table, group, method) for group in groups for method in methods]
 
 
 def compare(table: FeatureTable, group: str, method: str) -> Agreement:
     """Compare one variant with the target over the regions of one group.
 
-    Confidence limits of CCC and of counts are from 1,000 bootstrap samples of slices, not of
-    regions: regions of one slice are not independent. With one slice there are none.
+    The confidence limits of the CCC and of the counts come from 1,000 bootstrap samples of slices,
+    not of regions, because regions of one slice are not independent. With a single slice there are
+    no limits.
     """
     rows = table.rows(group)
     rois = [table.rois[row] for row in rows]
@@ -53,20 +57,20 @@ def compare(table: FeatureTable, group: str, method: str) -> Agreement:
     slices = np.array([roi.slice_number for roi in rois])
     repeats = np.array([roi.repeat for roi in rois])
     defined = is_defined(reference)
-    ccc = concordance.ccc(reference, other)
+    values = ccc(reference, other)
     samples = _resample(reference, other, slices)
     return Agreement(
         group=group,
         method=method,
         regions=len(rows),
         slices=len(np.unique(slices)),
-        ccc=ccc,
-        ccc_interval=concordance.bootstrap_interval(samples, LEVEL),
-        icc=concordance.icc(reference, other),
-        icc_interval=concordance.icc_interval(reference, other, LEVEL),
+        ccc=values,
+        ccc_interval=bootstrap_interval(samples, LEVEL),
+        icc=icc(reference, other),
+        icc_interval=icc_interval(reference, other, LEVEL),
         counts={
-            threshold: Count(
-                features=_count(ccc, defined, threshold),
+            threshold: FeatureCount(
+                features=_count(values, defined, threshold),
                 total=int(defined.sum()),
                 interval=_count_interval(samples, defined, threshold),
                 repeats=_count_repeats(reference, other, repeats, defined, threshold),
@@ -77,7 +81,7 @@ def compare(table: FeatureTable, group: str, method: str) -> Agreement:
 
 
 def is_defined(reference: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Tell which features of the target can be reproduced: finite, and not the same everywhere."""
+    """Tell which features can be reproduced: finite on the target, and not the same everywhere."""
     finite = np.all(np.isfinite(reference), axis=0)
     varies: NDArray[np.bool_] = np.ptp(np.where(finite, reference, 0), axis=0) > 0
     return varies
@@ -86,7 +90,7 @@ def is_defined(reference: NDArray[np.float64]) -> NDArray[np.bool_]:
 def count_by_class(
     agreement: Agreement, names: Sequence[str], threshold: float
 ) -> Mapping[tuple[str, str], tuple[int, int]]:
-    """Count features above a threshold, and those with a CCC at all, by filter and class."""
+    """Count, by filter and class, the features above a threshold and those that have a CCC."""
     counts: dict[tuple[str, str], tuple[int, int]] = {}
     for name, value in zip(names, agreement.ccc, strict=True):
         key = filter_and_class(name)
@@ -102,26 +106,24 @@ def _count_repeats(
     defined: NDArray[np.bool_],
     threshold: float,
 ) -> tuple[int, ...]:
-    """Count in each repeat of random regions alone, where there is more than one."""
+    """Count in each repeat of random regions by itself; empty if there is only one repeat."""
     chosen = [repeats == repeat for repeat in np.unique(repeats)]
-    if len(chosen) == 1 or min(rows.sum() for rows in chosen) < concordance.MIN_REGIONS:
+    if len(chosen) == 1 or min(rows.sum() for rows in chosen) < MIN_REGIONS:
         return ()
-    return tuple(
-        _count(concordance.ccc(reference[rows], other[rows]), defined, threshold) for rows in chosen
-    )
+    return tuple(_count(ccc(reference[rows], other[rows]), defined, threshold) for rows in chosen)
 
 
 def _resample(
     reference: NDArray[np.float64], other: NDArray[np.float64], slices: NDArray[np.int64]
 ) -> NDArray[np.float64]:
-    """Return CCC of bootstrap samples, ``[replicates, F]``; NaN with a single slice."""
+    """Return the CCC of bootstrap samples, ``[replicates, F]``; NaN with a single slice."""
     if len(np.unique(slices)) < 2:
         return np.full((1, reference.shape[1]), np.nan)
-    return concordance.bootstrap_ccc(reference, other, slices, replicates=REPLICATES)
+    return bootstrap_ccc(reference, other, slices, replicates=REPLICATES)
 
 
-def _count(ccc: NDArray[np.float64], defined: NDArray[np.bool_], threshold: float) -> int:
-    return int(np.count_nonzero(ccc[defined] > threshold))
+def _count(values: NDArray[np.float64], defined: NDArray[np.bool_], threshold: float) -> int:
+    return int(np.count_nonzero(values[defined] > threshold))
 
 
 def _count_interval(

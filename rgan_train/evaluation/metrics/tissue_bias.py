@@ -1,6 +1,6 @@
-"""Mean error by tissue: does a method keep the HU scale, apart from sharpness and noise.
+"""Mean error by tissue: whether a method keeps the HU scale, apart from sharpness and noise.
 
-The ranges are apart: what lies between them is mostly pixels with two tissues in them.
+There are gaps between the HU ranges. Most pixels in a gap hold two tissues.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ TISSUES: Final = {
     "bone": HUWindow(300.0, 800.0),
     "dense bone": HUWindow(800.0, 3071.0),
 }
-"""Narrower than the ranges of the paper's random regions: from -100 to 250 HU, for one, there are
-both fat and muscle, and an error of one may hide that of the other."""
+"""Narrower than the ranges of the paper's random regions. From -100 to 250 HU, for example, there
+is both fat and muscle, and an error in one may hide an error in the other."""
 
 MEAN_OF: Final = 7
 ALL_OF: Final = 3
@@ -30,10 +30,10 @@ MIN_PIXELS: Final = 1000
 
 
 def tissue_bias(slices: NDArray[np.float32], target: NDArray[np.float32]) -> dict[str, float]:
-    """Measure mean differences to the target, in the tissues that the target shows.
+    """Measure the mean difference from the target in each tissue.
 
-    A pixel counts for a tissue if the means of 7x7 pixels around it and around its eight
-    neighbours are in the tissue's range, on the target.
+    A pixel belongs to a tissue if, on the target, the means of 7x7 pixels around it and around its
+    eight neighbours all lie in the tissue's range.
 
     Parameters
     ----------
@@ -43,8 +43,8 @@ def tissue_bias(slices: NDArray[np.float32], target: NDArray[np.float32]) -> dic
     Returns
     -------
     dict of str to float
-        Mean of slices minus target in HU, by the names in ``TISSUES``; NaN for a tissue of which
-        the target has fewer than 1,000 pixels, in which noise and the shape of borders decide.
+        Mean of slices minus target in HU, by the names in ``TISSUES``. NaN for a tissue that has
+        fewer than 1,000 pixels on the target: noise and the shape of borders would decide.
 
     Raises
     ------
@@ -53,18 +53,18 @@ def tissue_bias(slices: NDArray[np.float32], target: NDArray[np.float32]) -> dic
 
     Notes
     -----
-    Single pixels of a noisy target do not tell tissue. A pixel of fat that noise lifts to 0 HU
-    would count as soft tissue, where an image without that noise would then be 100 HU too low:
-    regression to the mean, and no bias. A mean of 49 pixels has little of the noise of one. What
-    remains, at noise of 40 HU, is 2 HU at most, and less where image and target share their
+    Single pixels of a noisy target do not tell which tissue they are. A pixel of fat that noise
+    lifts to 0 HU would count as soft tissue, and an image without that noise would seem 100 HU too
+    low there. That is regression to the mean and no bias. The mean of 49 pixels has little noise:
+    with noise of 40 HU an error of at most 2 HU remains, and less if image and target share their
     noise.
 
-    The neighbours keep out borders: between two tissues there are all values between theirs, and
-    it is sharpness that decides on those. Bone is little more than border, so there sharpness
-    counts as well.
+    The neighbours keep borders out. At a border all values between those of the two tissues occur,
+    and sharpness decides which. Bone is little more than border, so its bias also depends on
+    sharpness.
 
-    Many files hold nothing below -1024 HU, which cuts the noise of a sharp kernel in air: its
-    mean there is then one or two HU higher than that of a soft one.
+    Many files hold nothing below -1024 HU. This cuts off noise in air, so the mean of a sharp
+    kernel is one or two HU higher there than the mean of a soft one.
     """
     if slices.shape != target.shape:
         raise ValueError(f"slices {slices.shape} and target {target.shape} differ in shape")
@@ -78,7 +78,7 @@ def tissue_bias(slices: NDArray[np.float32], target: NDArray[np.float32]) -> dic
 
 
 def _means_around(hu: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Return the lowest and the highest local mean at each pixel and its neighbours."""
+    """Return the lowest and the highest local mean over each pixel and its eight neighbours."""
     from scipy.ndimage import maximum_filter, minimum_filter, uniform_filter
 
     means = uniform_filter(hu, MEAN_OF, mode="nearest")

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rgan_sdk.kernels.noise_power import BANDS
-from rgan_train.evaluation.report.tables import groups_of, sample_of
+from rgan_train.evaluation.report.texts import describe_sample
 from rgan_train.evaluation.results import (
     COMBAT,
     INPUT,
@@ -45,7 +45,7 @@ IMAGE_BYTES: Final = 11_000_000
 
 def chart_data(evaluation: Evaluation) -> dict[str, Any]:
     """Return what the charts show: JSON data without NaN."""
-    groups = groups_of(evaluation)
+    groups = evaluation.compared_groups
     return {
         "patients": evaluation.patients,
         "thresholds": THRESHOLDS,
@@ -53,7 +53,7 @@ def chart_data(evaluation: Evaluation) -> dict[str, Any]:
         "combat": COMBAT,
         "variants": variants_of(evaluation),
         "best": best_method(evaluation),
-        "groups": [{"name": name, "sample": sample_of(evaluation, name)} for name in groups],
+        "groups": [{"name": name, "sample": describe_sample(evaluation, name)} for name in groups],
         "counts": [_by_method(evaluation, group, _count) for group in groups],
         "distributions": [_by_method(evaluation, group, _distribution) for group in groups],
         "heat": _heat_maps(evaluation, groups),
@@ -78,7 +78,7 @@ def variants_of(evaluation: Evaluation) -> list[str]:
 def best_method(evaluation: Evaluation, groups: Sequence[str] | None = None) -> str:
     """Return the model with the most reproducible features, over some groups or all of them."""
     models = [method for method in evaluation.methods if method != INPUT] or [INPUT]
-    groups = groups_of(evaluation) if groups is None else groups
+    groups = evaluation.compared_groups if groups is None else groups
     return max(
         models,
         key=lambda method: sum(
@@ -196,26 +196,26 @@ def _viewer(evaluation: Evaluation) -> dict[str, Any]:
 
 def _slice(evaluation: Evaluation, number: int) -> dict[str, Any]:
     """Encode a slice: the target in HU, and what each variant differs from it by."""
-    target = _rounded(evaluation.images[TARGET][number])
+    target = _round_hu(evaluation.images[TARGET][number])
     return {
         "number": number,
         "rows": target.shape[0],
         "columns": target.shape[1],
-        "target": _encoded(target),
+        "target": _encode(target),
         "differences": {
-            method: _encoded(_rounded(evaluation.images[method][number]) - target)
+            method: _encode(_round_hu(evaluation.images[method][number]) - target)
             for method in evaluation.methods
         },
         "outlines": _outlines(evaluation, number),
     }
 
 
-def _rounded(hu: NDArray[np.float32]) -> NDArray[np.int16]:
+def _round_hu(hu: NDArray[np.float32]) -> NDArray[np.int16]:
     # Half the range, so that differences fit as well.
     return np.rint(np.clip(hu, -16384, 16383)).astype(np.int16)
 
 
-def _encoded(hu: NDArray[np.int16]) -> str:
+def _encode(hu: NDArray[np.int16]) -> str:
     return base64.b64encode(zlib.compress(hu.astype("<i2").tobytes(), 9)).decode("ascii")
 
 

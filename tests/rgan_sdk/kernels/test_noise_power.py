@@ -7,11 +7,13 @@ from rgan_sdk.errors import MeasurementError
 from rgan_sdk.kernels.noise_power import (
     noise_power_distance,
     noise_power_ratio,
-    radial_noise_power,
+    noise_power_spectrum,
     soft_tissue_blocks,
 )
 
 SIGMA = 20.0
+UNIT = (1.0, 1.0)
+"""A pixel spacing that makes power per mm^2 that per pixel."""
 
 
 @pytest.fixture(scope="module")
@@ -29,10 +31,38 @@ def blurred(slices):
 
 
 def test_white_noise_is_flat_and_its_power_is_its_variance(white):
-    power = radial_noise_power(white, white)
+    power = noise_power_spectrum(white, white, UNIT).power
     assert power.shape == (10,)
     np.testing.assert_allclose(power[1:], SIGMA**2, rtol=0.05)
     assert 0.6 * SIGMA**2 < power[0] < SIGMA**2  # the plane takes a part of it
+
+
+@pytest.mark.parametrize("spacing", [(0.7, 0.7), (0.5, 0.8)])
+def test_white_noise_has_its_variance_times_the_area_of_a_pixel(white, spacing):
+    frequency, power = noise_power_spectrum(white, white, spacing)
+    np.testing.assert_allclose(power[1:], SIGMA**2 * spacing[0] * spacing[1], rtol=0.05)
+    nyquist = 5 / max(spacing)  # lp/cm
+    np.testing.assert_allclose(frequency, np.linspace(nyquist / 20, nyquist * 19 / 20, 10))
+
+
+@pytest.mark.parametrize("axis", [1, 2])
+@pytest.mark.parametrize("spacing", [(0.7, 0.7), (0.5, 0.8), (0.9, 0.6)])
+def test_a_sine_is_found_at_its_line_pairs_per_cm(axis, spacing):
+    lp_per_cm = 0.45 * 5 / max(spacing)  # in the middle of the fifth band
+    distance_cm = np.arange(128) * spacing[axis - 1] / 10
+    sine = 10 * np.sin(2 * np.pi * lp_per_cm * distance_cm).astype(np.float32)
+    slices = np.broadcast_to(sine[:, np.newaxis] if axis == 1 else sine, (1, 128, 128))
+    frequency, power = noise_power_spectrum(slices, slices, spacing)
+    assert frequency[np.argmax(power)] == pytest.approx(lp_per_cm)
+
+
+def test_the_spectrum_adds_up_to_the_variance():
+    noise = blurred(np.random.default_rng(5).normal(0, SIGMA, (6, 256, 256))).astype(np.float32)
+    frequency, power = noise_power_spectrum(noise, noise, (0.6, 0.6))
+    width = (frequency[1] - frequency[0]) / 10  # cycles/mm
+    variance = np.sum(2 * np.pi * frequency / 10 * power * width)
+    # Beyond the Nyquist frequency, in the corners, the filter leaves next to nothing.
+    assert variance == pytest.approx(noise.var(), rel=0.05)
 
 
 def test_a_filter_changes_power_by_its_squared_transfer_function(white):
@@ -50,7 +80,7 @@ def test_a_filter_changes_power_by_its_squared_transfer_function(white):
 def test_a_sine_is_found_in_its_band():
     x = np.arange(128)
     sine = (10 * np.sin(2 * np.pi * 0.22 * x) * np.ones((1, 128, 1))).astype(np.float32)
-    power = radial_noise_power(sine, sine)
+    power = noise_power_spectrum(sine, sine, UNIT).power
     assert np.argmax(power) == 4
     # The Hann window spreads it to the neighbouring bands, and no further.
     assert power[4] > 100 * np.delete(power, [0, 3, 4, 5]).max()
@@ -59,8 +89,9 @@ def test_a_sine_is_found_in_its_band():
 def test_a_plane_does_not_count(white):
     y, x = np.mgrid[0:256, 0:256] / 256
     shading = (40 * x - 30 * y + 25).astype(np.float32)
-    expected = radial_noise_power(white, white)
-    np.testing.assert_allclose(radial_noise_power(white + shading, white), expected, rtol=1e-3)
+    expected = noise_power_spectrum(white, white, UNIT).power
+    power = noise_power_spectrum(white + shading, white, UNIT).power
+    np.testing.assert_allclose(power, expected, rtol=1e-3)
 
 
 def test_equal_images_have_no_distance(white):

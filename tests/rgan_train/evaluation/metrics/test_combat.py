@@ -212,7 +212,7 @@ def test_inputs_are_left_alone():
     [
         (SOURCE, TARGET[:, :3], None, "are not two"),
         (SOURCE[0], TARGET[0], None, "are not two"),
-        (SOURCE[:1], TARGET[:1], None, "a variance takes two"),
+        (SOURCE[:1], TARGET[:1], None, "a variance needs two"),
         (SOURCE, TARGET, DIAGNOSIS[:5], "for 6 regions"),
         (SOURCE, TARGET, np.ones(6), "explains nothing"),
         (SOURCE, TARGET, np.array([0, 1, np.nan, 1, 1, 0]), "explains nothing"),

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from rgan_train.evaluation.metrics import concordance
+from rgan_train.evaluation.metrics.concordance import ccc
 from rgan_train.evaluation.metrics.reproducibility import (
     compare,
     compare_all,
@@ -36,22 +36,22 @@ def make_table(noise, *, slices=8, per_slice=10, constant=False):
 def test_features_above_the_threshold_are_counted():
     table = make_table([0.01, 0.1, 0.3, 3])
     found = compare(table, "[0, 1] HU", "method")
-    ccc = concordance.ccc(table.values["target"], table.values["method"])
-    assert np.array_equal(found.ccc, ccc)
-    assert [ccc[2] > 0.85, ccc[3] > 0.85] == [True, False]
+    expected = ccc(table.values["target"], table.values["method"])
+    assert np.array_equal(found.ccc, expected)
+    assert [expected[2] > 0.85, expected[3] > 0.85] == [True, False]
     count = found.counts[0.85]
     assert (count.features, count.total, count.share) == (3, 4, 0.75)
     assert (found.regions, found.slices) == (80, 8)
     low, high = count.interval
     assert low <= 3 <= high
-    assert found.counts[0.90].features == np.count_nonzero(ccc > 0.9)
+    assert found.counts[0.90].features == np.count_nonzero(expected > 0.9)
 
 
 def test_each_repeat_is_counted_alone():
     table = make_table([0.01, 0.1, 0.3, 3])
     found = compare(table, "[0, 1] HU", "method").counts[0.85]
     rows = np.array([roi.repeat == 4 for roi in table.rois])
-    alone = concordance.ccc(table.values["target"][rows], table.values["method"][rows])
+    alone = ccc(table.values["target"][rows], table.values["method"][rows])
     assert len(found.repeats) == 10
     assert found.repeats[4] == np.count_nonzero(alone > 0.85)
 

@@ -12,7 +12,7 @@ import pytest
 from support.evaluations import NAMES, RANGE, SHAPE, make_evaluation
 from support.requirements import require_tool
 
-from rgan_train.evaluation.report.page import write_report
+from rgan_train.evaluation.report.write import write_report
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 OPTIONS = ("--headless", "--remote-debugging-pipe", "--disable-gpu", "--no-first-run")

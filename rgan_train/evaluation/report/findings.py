@@ -1,0 +1,180 @@
+"""What a report says first: whether harmonization helps, and what limits the conclusions."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Final, NamedTuple
+
+from rgan_train.evaluation.metrics.reproducibility import count_by_class
+from rgan_train.evaluation.report.charts import THRESHOLD, best_method
+from rgan_train.evaluation.report.table import Table
+from rgan_train.evaluation.report.texts import (
+    describe_sample,
+    describe_slices,
+    format_count,
+    join_with_and,
+    pluralize,
+)
+from rgan_train.evaluation.results import INPUT, Agreement, Evaluation, FeatureCount
+
+FEW_REGIONS: Final = 100
+FEW_SLICES: Final = 20
+"""With fewer slices, percentile limits of the bootstrap are too narrow."""
+
+
+class Finding(NamedTuple):
+    """A finding.
+
+    Attributes
+    ----------
+    about
+        A group of regions, or image quality.
+    sample
+        How much it comes from.
+    text
+        Sentences; lines are kept.
+    """
+
+    about: str
+    sample: str
+    text: str
+
+
+def summarize(evaluation: Evaluation) -> str:
+    """Say in which groups of regions a model is better than the input."""
+    groups = evaluation.compared_groups
+    if not groups:
+        return "No group has the three regions that a comparison needs."
+    if list(evaluation.methods) == [INPUT]:
+        return "There is no model: this is how the input agrees with the target."
+    if all(agreement.slices == 1 for agreement in evaluation.agreements):
+        return "One slice cannot say: there are no intervals, so no difference is beyond doubt."
+    helped = [group for group in groups if _helps(evaluation, group)]
+    other = [group for group in groups if group not in helped]
+    verdict = (
+        f"Harmonization helps in {len(helped)} of {pluralize(len(groups), 'group')} of regions: "
+        "there a model reproduces more features than the input, and their intervals are apart."
+        if helped
+        else "In no group of regions is a model better than the input beyond doubt: either it "
+        "reproduces no more features, or the intervals overlap."
+    )
+    return f"{verdict} No such gain in {join_with_and(other)}." if helped and other else verdict
+
+
+def _helps(evaluation: Evaluation, group: str) -> bool:
+    counts = _counts(evaluation, group)
+    return _is_above(counts[best_method(evaluation, [group])], counts[INPUT])
+
+
+def list_findings(evaluation: Evaluation, quality: Table) -> list[Finding]:
+    """Say of what, from how much, who is best, who is level, and who is worse than the input."""
+    features = [
+        Finding(group, describe_sample(evaluation, group), _group_finding(evaluation, group))
+        for group in evaluation.compared_groups
+    ]
+    return [
+        *features,
+        Finding("Image quality", describe_slices(evaluation), _quality_finding(quality)),
+    ]
+
+
+def _counts(evaluation: Evaluation, group: str) -> dict[str, FeatureCount]:
+    return {
+        method: evaluation.agreement(group, method).counts[THRESHOLD]
+        for method in evaluation.methods
+    }
+
+
+def _is_above(one: FeatureCount, other: FeatureCount) -> bool:
+    """Tell whether an interval lies above another; never so where there are none."""
+    return one.interval[0] > other.interval[1]
+
+
+def _with_counts(counts: Mapping[str, FeatureCount], methods: Sequence[str]) -> str:
+    return join_with_and([f"{method} {format_count(counts[method])}" for method in methods])
+
+
+def _group_finding(evaluation: Evaluation, group: str) -> str:
+    counts = _counts(evaluation, group)
+    best = best_method(evaluation, [group])
+    models = [method for method in counts if method not in (INPUT, best)]
+    level = [m for m in models if not _is_above(counts[best], counts[m])]
+    worse = [m for m in counts if counts[m].features < counts[INPUT].features]
+    reproduced = f"{format_count(counts[best])} of {counts[best].total:,} features"
+    if best == INPUT:
+        return f"The input reproduces {reproduced}."
+    sentences = [f"{best} reproduces {reproduced}, the input {format_count(counts[INPUT])}."]
+    if math.isnan(counts[best].interval[0]):
+        sentences.append("One slice gives no intervals, so no difference is beyond doubt.")
+    else:
+        if not _is_above(counts[best], counts[INPUT]):
+            sentences.append("Their intervals overlap: no clear gain.")
+        if level:
+            sentences.append(f"Intervals overlap with {_with_counts(counts, level)}.")
+        elif models:
+            sentences.append("Its interval is above that of every other model.")
+    if worse:
+        sentences.append(f"Fewer than the input: {_with_counts(counts, worse)}.")
+    sentences.append(_class_finding(evaluation.agreement(group, best), evaluation.table.names))
+    return " ".join(filter(None, sentences))
+
+
+def _class_finding(agreement: Agreement, names: Sequence[str]) -> str:
+    """Say which feature class a model reproduces best, and which worst."""
+    totals: dict[str, tuple[int, int]] = {}
+    for (_, name), (above, total) in count_by_class(agreement, names, THRESHOLD).items():
+        earlier = totals.get(name, (0, 0))
+        totals[name] = earlier[0] + above, earlier[1] + total
+    shares = {name: above / total for name, (above, total) in totals.items() if total}
+    if not shares:
+        return ""
+    most, least = max(shares, key=shares.__getitem__), min(shares, key=shares.__getitem__)
+    if shares[most] == shares[least]:
+        return ""
+    return (
+        f"{agreement.method} does best on {most} ({shares[most]:.0%} of its features) and worst on "
+        f"{least} ({shares[least]:.0%})."
+    )
+
+
+def _quality_finding(table: Table) -> str:
+    """Say which method is best by each measure, a line for each."""
+    row = table.methods.index(INPUT)
+    lines = []
+    for column in table.columns:
+        best = join_with_and([table.methods[number] for number in sorted(column.best)])
+        ranked = zip(table.methods, column.badness, strict=True)
+        worse = [method for method, bad in ranked if bad > column.badness[row]]
+        lines.append(
+            f"Best {column.label}: {best}, {column.texts[min(column.best)]}; input "
+            f"{column.texts[row]}."
+            + (f" Worse than the input: {join_with_and(worse)}." if worse else "")
+        )
+    return "\n".join(lines)
+
+
+def list_warnings(evaluation: Evaluation) -> list[str]:
+    """Say what limits the conclusions."""
+    slices = len(evaluation.pixel_spacings)
+    compared = evaluation.compared_groups
+    regions = {group: len(evaluation.table.rows(group)) for group in evaluation.table.groups}
+    few = [f"{group} ({regions[group]})" for group in compared if regions[group] < FEW_REGIONS]
+    left_out = [group for group in regions if group not in compared]
+    warnings = [
+        "Regions of one slice are not independent. Intervals are from resampled slices; those "
+        "of ICC and the limits of agreement count regions as independent, and are too narrow."
+    ]
+    if evaluation.patients == 1:
+        warnings.append(
+            "One patient: nothing here says how a method does on another patient or scanner."
+        )
+    if slices < FEW_SLICES:
+        warnings.append(
+            f"{pluralize(slices, 'slice')}: with fewer than {FEW_SLICES}, intervals are too narrow."
+        )
+    if few:
+        warnings.append(f"Fewer than {FEW_REGIONS} regions: {join_with_and(few)}.")
+    if left_out:
+        warnings.append(f"Fewer than three regions, so not compared: {join_with_and(left_out)}.")
+    return [*warnings, *evaluation.notes]

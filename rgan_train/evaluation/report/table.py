@@ -1,0 +1,155 @@
+"""A table of a report, and how it is written as Markdown and as LaTeX."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of a table.
+
+    Attributes
+    ----------
+    over
+        Heading that it shares with its neighbours; empty where there is none.
+    label
+        Its own heading.
+    texts
+        What is shown, a cell for each method.
+    values
+        What to sort by; NaN where there is nothing.
+    badness
+        What to rank by, as far as the value is shown: less is better, NaN where there is nothing.
+    """
+
+    over: str
+    label: str
+    texts: Sequence[str]
+    values: Sequence[float]
+    badness: Sequence[float]
+
+    @property
+    def best(self) -> frozenset[int]:
+        """Rows with the best value."""
+        least = min((bad for bad in self.badness if not math.isnan(bad)), default=math.nan)
+        return frozenset(row for row, bad in enumerate(self.badness) if bad == least)
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table with a row for each method.
+
+    Attributes
+    ----------
+    name
+        For links and labels.
+    """
+
+    name: str
+    caption: str
+    methods: Sequence[str]
+    columns: Sequence[Column]
+
+    @property
+    def heading_spans(self) -> dict[str, int]:
+        """Number of columns below each shared heading; empty if no column has one."""
+        spans = Counter(column.over for column in self.columns)
+        return dict(spans) if any(spans) else {}
+
+
+def to_markdown(table: Table) -> str:
+    """Write a table in GitHub's Markdown, with its caption above."""
+    headings = [", ".join(filter(None, (c.over, c.label))) for c in table.columns]
+    lines = [["method", *headings], ["---"] + ["---:"] * len(table.columns)]
+    lines[0] = [_markdown(heading) for heading in lines[0]]
+    for row, method in enumerate(table.methods):
+        cells = [_markdown(column.texts[row]) for column in table.columns]
+        lines.append(
+            [
+                _markdown(method),
+                *(
+                    f"**{cell}**" if row in column.best else cell
+                    for cell, column in zip(cells, table.columns, strict=True)
+                ),
+            ]
+        )
+    body = "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    return f"{_markdown(table.caption)}\n\n{body}\n"
+
+
+def to_latex(table: Table) -> str:
+    """Write a table in LaTeX with booktabs, with its caption.
+
+    Columns that share a heading are written below each other: side by side they would be wider
+    than a page.
+    """
+    stacked = any(column.over for column in table.columns)
+    headings = dict.fromkeys(c.over if stacked else c.label for c in table.columns)
+    kinds = dict.fromkeys(c.label if stacked else "" for c in table.columns)
+    cells = {(c.over, c.label) if stacked else (c.label, ""): c for c in table.columns}
+    lines = []
+    for row, method in enumerate(table.methods):
+        for number, kind in enumerate(kinds):
+            line = [_latex("" if number else method)] + [_latex(kind)] * stacked
+            line += [_latex_cell(cells.get((heading, kind)), row) for heading in headings]
+            lines.append(" & ".join(line) + r" \\")
+    first = ["Method"] + [""] * stacked + [_latex(heading) for heading in headings]
+    return "\n".join(
+        [
+            r"\begin{table}",
+            rf"\caption{{{_latex(table.caption)}}}",
+            rf"\label{{tab:{table.name}}}",
+            r"\centering\footnotesize",
+            rf"\begin{{tabular}}{{l{'l' * stacked}{'r' * len(headings)}}}",
+            r"\toprule",
+            " & ".join(first) + r" \\",
+            r"\midrule",
+            *lines,
+            r"\bottomrule",
+            r"\end{tabular}",
+            r"\end{table}",
+            "",
+        ]
+    )
+
+
+def _latex_cell(column: Column | None, row: int) -> str:
+    if column is None:
+        return ""
+    text = _latex(column.texts[row])
+    return rf"\textbf{{{text}}}" if row in column.best else text
+
+
+_MARKDOWN: Final = str.maketrans({mark: f"\\{mark}" for mark in r"\`*_[]<>|~$"})
+_LATEX: Final = str.maketrans(
+    {
+        **{mark: f"\\{mark}" for mark in "&%$#_{}"},
+        "\\": r"\textbackslash{}",
+        "^": r"\textasciicircum{}",
+        "~": r"\textasciitilde{}",
+        "<": r"\textless{}",
+        ">": r"\textgreater{}",
+        "|": r"\textbar{}",
+        "[": "{[}",  # or it would be taken for an option of the line break before it
+        "]": "{]}",
+        "±": r"$\pm$",
+        "−": "$-$",
+        "–": "--",
+        "×": r"$\times$",
+        "σ": r"$\sigma$",
+        "∞": r"$\infty$",
+    }
+)
+
+
+def _markdown(text: str) -> str:
+    return text.translate(_MARKDOWN)
+
+
+def _latex(text: str) -> str:
+    return text.translate(_LATEX)

@@ -1,0 +1,152 @@
+"""The report of an evaluation: a page that opens from disk, and its results for other programs."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import gzip
+import io
+import json
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from rgan_sdk.errors import OutputError
+from rgan_train.evaluation.report.page import render_page
+from rgan_train.evaluation.report.table import to_latex, to_markdown
+from rgan_train.evaluation.report.tables import make_tables
+from rgan_train.evaluation.results import Evaluation, filter_and_class
+
+SCHEMA: Final = 1
+
+AGREEMENT_COLUMNS: Final = (
+    "group",
+    "method",
+    "feature",
+    "filter",
+    "class",
+    "ccc",
+    "ccc_low",
+    "ccc_high",
+    "icc",
+    "icc_low",
+    "icc_high",
+)
+REGION_COLUMNS: Final = ("group", "repeat", "slice", "pixels", "variant")
+
+
+def write_report(evaluation: Evaluation, folder: Path) -> Path:
+    """Write ``report.html``, and beside it the figures for other programs.
+
+    These are ``results.json`` (counts, image quality, notes, provenance), ``agreement.csv`` (each
+    group, method and feature), ``features.csv.gz`` (each region and variant), and the tables as
+    ``tables.md`` and ``tables.tex``.
+
+    Parameters
+    ----------
+    folder
+        Made where it is absent; files of an earlier report are replaced.
+
+    Returns
+    -------
+    Path
+        Of ``report.html``: one file that needs nothing else, and no network.
+
+    Raises
+    ------
+    OutputError
+        If something cannot be written.
+    """
+    tables = make_tables(evaluation)
+    texts = {
+        "results.json": json.dumps(results_data(evaluation), indent=2, allow_nan=False) + "\n",
+        "tables.md": "\n".join(map(to_markdown, tables)),
+        "tables.tex": "% Needs \\usepackage{booktabs}.\n" + "\n".join(map(to_latex, tables)),
+        "report.html": render_page(evaluation, tables),
+    }
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        _write_csv(folder / "agreement.csv", _agreement_rows(evaluation))
+        _write_csv(folder / "features.csv.gz", _feature_rows(evaluation))
+        for name, text in texts.items():
+            (folder / name).write_text(text, encoding="utf-8")
+    except OSError as exc:
+        raise OutputError(f"{folder}: the report cannot be written ({exc.strerror})") from exc
+    return folder / "report.html"
+
+
+def _write_csv(path: Path, rows: Iterable[Sequence[Any]]) -> None:
+    with path.open("wb") as file:
+        packed = gzip.GzipFile("", "wb", 6, file, mtime=0) if path.suffix == ".gz" else file
+        with io.TextIOWrapper(packed, encoding="utf-8", newline="") as text:
+            csv.writer(text).writerows(rows)
+
+
+def results_data(evaluation: Evaluation) -> dict[str, Any]:
+    """Return all but images and the features themselves as JSON data.
+
+    Numbers that are undefined or infinite are None.
+    """
+    found = {
+        "schema": SCHEMA,
+        "source_kernel": evaluation.source_kernel,
+        "target_kernel": evaluation.target_kernel,
+        "patients": evaluation.patients,
+        "manufacturers": evaluation.manufacturers,
+        "slices": len(evaluation.pixel_spacings),
+        "features": len(evaluation.table.names),
+        "methods": evaluation.methods,
+        "agreement": [
+            {
+                "group": agreement.group,
+                "method": agreement.method,
+                "regions": agreement.regions,
+                "slices": agreement.slices,
+                "reproducible": agreement.counts,
+            }
+            for agreement in evaluation.agreements
+        ],
+        "quality": evaluation.quality,
+        "notes": evaluation.notes,
+        "provenance": evaluation.provenance,
+    }
+    plain: dict[str, Any] = _plain(found)
+    return plain
+
+
+def _plain(value: Any) -> Any:
+    """Turn dataclasses and arrays into what JSON has."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        value = dataclasses.asdict(value)
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, np.ndarray):
+        value = value.tolist()
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _agreement_rows(evaluation: Evaluation) -> Iterator[Sequence[Any]]:
+    yield AGREEMENT_COLUMNS
+    for found in evaluation.agreements:
+        numbers = np.column_stack([found.ccc, found.ccc_interval, found.icc, found.icc_interval])
+        for name, row in zip(evaluation.table.names, numbers.tolist(), strict=True):
+            yield (found.group, found.method, name, *filter_and_class(name), *_or_empty(row))
+
+
+def _feature_rows(evaluation: Evaluation) -> Iterator[Sequence[Any]]:
+    yield (*REGION_COLUMNS, *evaluation.table.names)
+    for variant in evaluation.images:
+        values = evaluation.table.values[variant].tolist()
+        for roi, row in zip(evaluation.table.rois, values, strict=True):
+            region = roi.group, roi.repeat, roi.slice_number, roi.pixels, variant
+            yield (*region, *_or_empty(row))
+
+
+def _or_empty(row: Sequence[float]) -> list[float | str]:
+    """Return numbers, which ``csv`` writes with all their digits; NaN is an empty cell."""
+    return ["" if math.isnan(value) else value for value in row]
