@@ -159,14 +159,16 @@ auto header_field() {
 void define_head(nb::module_& module) {
   using Header = rgan::SliceHeader;
   nb::class_<rgan::Head>(module, "Head", "What the head of a file says; see rgan/slice_header.hpp.")
-      .def_prop_ro("problem", [](const rgan::Head& head) { return problem(head.verdict); },
-                   "Why the file is handed back; None where the rest can be used.")
-      .def_prop_ro("stamp",
-                   [](const rgan::Head& head) {
-                     const rgan::Stamp& stamp = head.stamp;
-                     return StampFields{stamp.size, stamp.modified_ns, stamp.inode};
-                   },
-                   "Size, nanoseconds of the last change, and inode.")
+      .def_prop_ro(
+          "problem", [](const rgan::Head& head) { return problem(head.verdict); },
+          "Why the file is handed back; None where the rest can be used.")
+      .def_prop_ro(
+          "stamp",
+          [](const rgan::Head& head) {
+            const rgan::Stamp& stamp = head.stamp;
+            return StampFields{stamp.size, stamp.modified_ns, stamp.inode};
+          },
+          "Size, nanoseconds of the last change, and inode.")
       .def_prop_ro("sop_class_uid", header_field<&Header::sop_class_uid>())
       .def_prop_ro("sop_instance_uid", header_field<&Header::sop_instance_uid>())
       .def_prop_ro("study_instance_uid", header_field<&Header::study_instance_uid>())
@@ -189,18 +191,19 @@ void define_head(nb::module_& module) {
 
 template <typename Stored>
 void define_complete(nb::class_<rgan::SourceSlice>& source) {
-  source.def("complete", &complete<Stored>, "cells"_a.noconvert(), "hu"_a.noconvert(),
-             "Take the pixel cells [H, W] that an encoded frame was decoded to, and fill hu [H, W]\n"
-             "float32. There may be a problem after it as before.");
+  source.def(
+      "complete", &complete<Stored>, "cells"_a.noconvert(), "hu"_a.noconvert(),
+      "Take the pixel cells [H, W] that an encoded frame was decoded to, and fill hu [H, W]\n"
+      "float32. There may be a problem after it as before.");
 }
 
 void define_source(nb::module_& module) {
   nb::class_<rgan::SourceSlice> source(
       module, "SourceSlice", "A slice that was read, less its pixels; see rgan/batch.hpp.");
   source
-      .def_prop_ro("problem",
-                   [](const rgan::SourceSlice& slice) { return problem(slice.verdict); },
-                   "Why the file is handed back; None where its place in the batch is filled.")
+      .def_prop_ro(
+          "problem", [](const rgan::SourceSlice& slice) { return problem(slice.verdict); },
+          "Why the file is handed back; None where its place in the batch is filled.")
       .def_prop_ro("is_encoded", &rgan::SourceSlice::is_encoded,
                    "Whether all is there but the pixels, whose frame takes a decoder.");
   define_complete<std::uint8_t>(source);
@@ -211,9 +214,9 @@ void define_source(nb::module_& module) {
 
 void define_written(nb::module_& module) {
   nb::class_<rgan::Written>(module, "Written", "What became of one file to be written.")
-      .def_prop_ro("problem",
-                   [](const rgan::Written& written) { return problem(written.verdict); },
-                   "Why the file was not written; None where it was.")
+      .def_prop_ro(
+          "problem", [](const rgan::Written& written) { return problem(written.verdict); },
+          "Why the file was not written; None where it was.")
       .def_prop_ro("handed_back", &is_handed_back,
                    "Whether the slice itself is the reason, not the disk or the memory.")
       .def_ro("clips", &rgan::Written::clips, "Pixels that could not be stored as computed.");
@@ -231,10 +234,11 @@ void define_dicom(nb::module_& module) {
   nb::class_<rgan::SplicePlan>(module, "SplicePlan",
                                "How the headers of a series become derived ones; see "
                                "rgan/splice.hpp.")
-      .def("__init__", &make_plan, "first"_a, "elements"_a, "removed"_a, "read"_a,
-           "representations"_a,
-           "Elements and tags are those of a data set in Explicit VR Little Endian; `read` are the\n"
-           "tags that the elements depend on, and which every slice must share with the first.");
+      .def(
+          "__init__", &make_plan, "first"_a, "elements"_a, "removed"_a, "read"_a,
+          "representations"_a,
+          "Elements and tags are those of a data set in Explicit VR Little Endian; `read` are the\n"
+          "tags that the elements depend on, and which every slice must share with the first.");
   module.def("scan", &scan, "paths"_a, "pool"_a, "Read the heads of files, in parallel.");
   module.def("read_batch", &read_batch, "files"_a, "out"_a.noconvert(), "pool"_a,
              "Fill out [N, H, W] float32 with the HU of files, each a path and the stamp that it "

@@ -70,8 +70,8 @@ std::vector<std::pair<float, float>> extremes(Stack<const float> hu) {
 
 template <typename Stored>
 void define(nb::module_& module) {
-  module.def("stored_to_hu", &stored_to_hu<Stored>, nb::arg("stored").noconvert(),
-             nb::arg("slope"), nb::arg("intercept"), nb::arg("out").noconvert(),
+  module.def("stored_to_hu", &stored_to_hu<Stored>, nb::arg("stored").noconvert(), nb::arg("slope"),
+             nb::arg("intercept"), nb::arg("out").noconvert(),
              "Fill out [H, W] float32 with float32(double(stored) * slope + intercept).");
   module.def("hu_to_stored", &hu_to_stored<Stored>, nb::arg("hu").noconvert(), nb::arg("slope"),
              nb::arg("intercept"), nb::arg("minimum"), nb::arg("maximum"),

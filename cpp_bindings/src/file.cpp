@@ -32,7 +32,8 @@ Verdict File::open(const std::string& path) noexcept {
   struct stat status{};
   if (::fstat(descriptor_, &status) != 0) return {Problem::cannot_open, 0, errno};
   if (!S_ISREG(status.st_mode)) return {Problem::not_regular};
-  stamp_ = {status.st_size, std::int64_t{status.st_mtim.tv_sec} * 1'000'000'000 + status.st_mtim.tv_nsec,
+  stamp_ = {status.st_size,
+            std::int64_t{status.st_mtim.tv_sec} * 1'000'000'000 + status.st_mtim.tv_nsec,
             status.st_ino};
   return {size() > kMaxFileBytes ? Problem::too_large : Problem::none};
 }

@@ -63,8 +63,7 @@ std::size_t convert_and_keep(const std::uint8_t* data, const PixelHeader& header
     std::memcpy(cells.data(), data + offset, count * sizeof(Stored));
     stored = cells;
     for (std::size_t i = 0; i < count; ++i) stored[i] = trimmed(stored[i], unused);
-    padded += settle_padding(cells.data(), stored.data(), count, *header.padding,
-                             format.minimum());
+    padded += settle_padding(cells.data(), stored.data(), count, *header.padding, format.minimum());
     std::memcpy(kept + offset, cells.data(), count * sizeof(Stored));
     stored_to_hu(stored.data(), count, header.rescale, hu + start);
   }

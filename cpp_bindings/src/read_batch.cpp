@@ -46,7 +46,8 @@ void read_slice(const ReadJob& job, int rows, int columns, float* hu, SourceSlic
     slice.verdict = rest;
     return;
   }
-  slice.head.assign(bytes.begin(), bytes.begin() + static_cast<std::ptrdiff_t>(slice.header.pixel_data.start));
+  slice.head.assign(bytes.begin(),
+                    bytes.begin() + static_cast<std::ptrdiff_t>(slice.header.pixel_data.start));
 }
 
 }  // namespace

@@ -38,7 +38,8 @@ constexpr std::int32_t ordered(std::int32_t bits) noexcept {
 }
 
 constexpr auto kInfinity = std::bit_cast<std::int32_t>(std::numeric_limits<float>::infinity());
-constexpr auto kMinusInfinity = std::bit_cast<std::int32_t>(-std::numeric_limits<float>::infinity());
+constexpr auto kMinusInfinity =
+    std::bit_cast<std::int32_t>(-std::numeric_limits<float>::infinity());
 
 // Whether multiplying by 1 / slope gives the same bits as dividing by the slope.
 bool is_power_of_two(double slope) noexcept {
@@ -66,71 +67,70 @@ template <bool kDivides, typename Stored>
 
 }  // namespace
 
-#define RGAN_DEFINE(Stored)                                                                     \
-  RGAN_VECTORIZED static void to_hu_in_float(const Stored* cells, std::size_t count, int unused,\
-                                             float slope, float intercept, float* hu) noexcept {\
-    for (std::size_t i = 0; i < count; ++i) {                                                   \
-      hu[i] = static_cast<float>(trimmed(cells[i], unused)) * slope + intercept;                \
-    }                                                                                           \
-  }                                                                                             \
-                                                                                                \
-  RGAN_VECTORIZED static void to_hu_in_double(const Stored* cells, std::size_t count, int unused,\
-                                              Rescale rescale, float* hu) noexcept {            \
-    for (std::size_t i = 0; i < count; ++i) {                                                   \
-      const double value = static_cast<double>(trimmed(cells[i], unused));                      \
-      hu[i] = static_cast<float>(value * rescale.slope + rescale.intercept);                    \
-    }                                                                                           \
-  }                                                                                             \
-                                                                                                \
-  RGAN_VECTORIZED static std::size_t to_stored(const float* hu, std::size_t count,              \
-                                               Rescale rescale, StoredRange range,              \
-                                               Stored* stored) noexcept {                       \
-    return round_and_clamp<true>(hu, count, rescale, range, stored);                            \
-  }                                                                                             \
-                                                                                                \
-  RGAN_VECTORIZED static std::size_t to_stored_exactly(const float* hu, std::size_t count,      \
-                                                       Rescale rescale, StoredRange range,      \
-                                                       Stored* stored) noexcept {               \
-    return round_and_clamp<false>(hu, count, rescale, range, stored);                           \
-  }                                                                                             \
-                                                                                                \
-  RGAN_VECTORIZED static std::size_t shift_to_stored(const float* hu, std::size_t count,        \
-                                                     int intercept, StoredRange range,          \
-                                                     Stored* stored) noexcept {                 \
-    const float lowest = static_cast<float>(range.minimum + intercept);                         \
-    const float highest = static_cast<float>(range.maximum + intercept);                        \
-    std::uint32_t inside = 0;                                                                   \
-    for (std::size_t i = 0; i < count; ++i) {                                                   \
-      /* Not-a-number is not inside either, and becomes the lowest. */                          \
-      const float rounded = std::nearbyint(hu[i]);                                              \
-      const float above = rounded > lowest ? rounded : lowest;                                  \
-      const float bounded = above < highest ? above : highest;                                  \
-      inside += bounded == rounded ? 1 : 0;                                                     \
-      stored[i] = static_cast<Stored>(static_cast<int>(bounded) - intercept);                   \
-    }                                                                                           \
-    return count - inside;                                                                      \
-  }                                                                                             \
-                                                                                                \
-  template <>                                                                                   \
-  void cells_to_hu<Stored>(const Stored* cells, std::size_t count, int unused, Rescale rescale, \
-                           float* hu) noexcept {                                                \
-    if (is_exact_in_float(rescale)) {                                                           \
-      to_hu_in_float(cells, count, unused, static_cast<float>(rescale.slope),                   \
-                     static_cast<float>(rescale.intercept), hu);                                \
-    } else {                                                                                    \
-      to_hu_in_double(cells, count, unused, rescale, hu);                                       \
-    }                                                                                           \
-  }                                                                                             \
-                                                                                                \
-  template <>                                                                                   \
-  std::size_t hu_to_stored<Stored>(const float* hu, std::size_t count, Rescale rescale,         \
-                                   StoredRange range, Stored* stored) noexcept {                \
-    if (is_a_shift_by_an_even_number(rescale)) {                                                \
-      return shift_to_stored(hu, count, static_cast<int>(rescale.intercept), range, stored);    \
-    }                                                                                           \
-    return is_power_of_two(rescale.slope)                                                       \
-               ? to_stored_exactly(hu, count, rescale, range, stored)                           \
-               : to_stored(hu, count, rescale, range, stored);                                  \
+#define RGAN_DEFINE(Stored)                                                                       \
+  RGAN_VECTORIZED static void to_hu_in_float(const Stored* cells, std::size_t count, int unused,  \
+                                             float slope, float intercept, float* hu) noexcept {  \
+    for (std::size_t i = 0; i < count; ++i) {                                                     \
+      hu[i] = static_cast<float>(trimmed(cells[i], unused)) * slope + intercept;                  \
+    }                                                                                             \
+  }                                                                                               \
+                                                                                                  \
+  RGAN_VECTORIZED static void to_hu_in_double(const Stored* cells, std::size_t count, int unused, \
+                                              Rescale rescale, float* hu) noexcept {              \
+    for (std::size_t i = 0; i < count; ++i) {                                                     \
+      const double value = static_cast<double>(trimmed(cells[i], unused));                        \
+      hu[i] = static_cast<float>(value * rescale.slope + rescale.intercept);                      \
+    }                                                                                             \
+  }                                                                                               \
+                                                                                                  \
+  RGAN_VECTORIZED static std::size_t to_stored(const float* hu, std::size_t count,                \
+                                               Rescale rescale, StoredRange range,                \
+                                               Stored* stored) noexcept {                         \
+    return round_and_clamp<true>(hu, count, rescale, range, stored);                              \
+  }                                                                                               \
+                                                                                                  \
+  RGAN_VECTORIZED static std::size_t to_stored_exactly(const float* hu, std::size_t count,        \
+                                                       Rescale rescale, StoredRange range,        \
+                                                       Stored* stored) noexcept {                 \
+    return round_and_clamp<false>(hu, count, rescale, range, stored);                             \
+  }                                                                                               \
+                                                                                                  \
+  RGAN_VECTORIZED static std::size_t shift_to_stored(const float* hu, std::size_t count,          \
+                                                     int intercept, StoredRange range,            \
+                                                     Stored* stored) noexcept {                   \
+    const float lowest = static_cast<float>(range.minimum + intercept);                           \
+    const float highest = static_cast<float>(range.maximum + intercept);                          \
+    std::uint32_t inside = 0;                                                                     \
+    for (std::size_t i = 0; i < count; ++i) {                                                     \
+      /* Not-a-number is not inside either, and becomes the lowest. */                            \
+      const float rounded = std::nearbyint(hu[i]);                                                \
+      const float above = rounded > lowest ? rounded : lowest;                                    \
+      const float bounded = above < highest ? above : highest;                                    \
+      inside += bounded == rounded ? 1 : 0;                                                       \
+      stored[i] = static_cast<Stored>(static_cast<int>(bounded) - intercept);                     \
+    }                                                                                             \
+    return count - inside;                                                                        \
+  }                                                                                               \
+                                                                                                  \
+  template <>                                                                                     \
+  void cells_to_hu<Stored>(const Stored* cells, std::size_t count, int unused, Rescale rescale,   \
+                           float* hu) noexcept {                                                  \
+    if (is_exact_in_float(rescale)) {                                                             \
+      to_hu_in_float(cells, count, unused, static_cast<float>(rescale.slope),                     \
+                     static_cast<float>(rescale.intercept), hu);                                  \
+    } else {                                                                                      \
+      to_hu_in_double(cells, count, unused, rescale, hu);                                         \
+    }                                                                                             \
+  }                                                                                               \
+                                                                                                  \
+  template <>                                                                                     \
+  std::size_t hu_to_stored<Stored>(const float* hu, std::size_t count, Rescale rescale,           \
+                                   StoredRange range, Stored* stored) noexcept {                  \
+    if (is_a_shift_by_an_even_number(rescale)) {                                                  \
+      return shift_to_stored(hu, count, static_cast<int>(rescale.intercept), range, stored);      \
+    }                                                                                             \
+    return is_power_of_two(rescale.slope) ? to_stored_exactly(hu, count, rescale, range, stored)  \
+                                          : to_stored(hu, count, rescale, range, stored);         \
   }
 
 RGAN_VECTORIZED Extremes find_extremes(const float* hu, std::size_t count) noexcept {

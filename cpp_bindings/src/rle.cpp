@@ -61,8 +61,8 @@ Verdict decode_rle(Bytes fragment, int cell_size, std::span<std::uint8_t> cells)
   if (fragment.size() < kHeader || load32(fragment.data()) != planes) return kMalformed;
   for (std::size_t plane = 0; plane < planes; ++plane) {
     const std::size_t start = load32(fragment.data() + 4 + 4 * plane);
-    const std::size_t end = plane + 1 == planes ? fragment.size()
-                                                : load32(fragment.data() + 8 + 4 * plane);
+    const std::size_t end =
+        plane + 1 == planes ? fragment.size() : load32(fragment.data() + 8 + 4 * plane);
     if (start < kHeader || start > end || end > fragment.size()) return kMalformed;
     // The first segment holds the most significant bytes.
     const std::size_t first = planes - 1 - plane;

@@ -25,7 +25,8 @@ void append_tag(std::vector<std::uint8_t>& out, std::uint32_t tag) {
   append16(out, tag & 0xffff);
 }
 
-// No private elements, no retired group lengths (PS3.5 7.2), none of the file's or a command's groups.
+// No private elements, no retired group lengths (PS3.5 7.2), none of the file's or a command's
+// groups.
 bool belongs_into_a_data_set(std::uint32_t tag) noexcept {
   const std::uint32_t group = tag >> 16;
   return group >= 0x0008 && group % 2 == 0 && (tag & 0xffff) != 0;
@@ -87,7 +88,8 @@ Verdict Copier::representation(const Element& element, std::uint16_t& name) cons
   name = element.vr;
   if (name == 0) {
     const auto& known = plan_.representations;
-    const auto found = std::ranges::lower_bound(known, element.tag, {}, &SplicePlan::Representation::tag);
+    const auto found =
+        std::ranges::lower_bound(known, element.tag, {}, &SplicePlan::Representation::tag);
     if (found == known.end() || found->tag != element.tag) {
       return {Problem::header_differs, element.tag};
     }
@@ -237,7 +239,8 @@ std::vector<SplicePlan::Dependency> find_dependencies(Bytes file, const PixelHea
   TopLevel elements(file, source);
   Element element;
   while (elements.next(element)) {
-    const auto wanted = std::ranges::lower_bound(found, element.tag, {}, &SplicePlan::Dependency::tag);
+    const auto wanted =
+        std::ranges::lower_bound(found, element.tag, {}, &SplicePlan::Dependency::tag);
     if (wanted == found.end() || wanted->tag != element.tag) continue;
     const Bytes value = elements.value(element);
     wanted->value.emplace(value.begin(), value.end());

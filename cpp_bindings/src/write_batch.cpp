@@ -37,8 +37,7 @@ void append_pixel_data_header(std::vector<std::uint8_t>& out, const PixelFormat&
 class NewFile {
  public:
   explicit NewFile(const std::string& path) noexcept : path_(path) {
-    descriptor_ =
-        ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666);
+    descriptor_ = ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666);
     failed_ = descriptor_ < 0;
     created_ = !failed_;
   }
@@ -59,8 +58,7 @@ class NewFile {
       const std::size_t in_first = std::min(done, first.size());
       const std::size_t in_second = done - in_first;
       parts[0] = {const_cast<std::uint8_t*>(first.data()) + in_first, first.size() - in_first};
-      parts[1] = {const_cast<std::uint8_t*>(second.data()) + in_second,
-                  second.size() - in_second};
+      parts[1] = {const_cast<std::uint8_t*>(second.data()) + in_second, second.size() - in_second};
       const ssize_t written = ::writev(descriptor_, parts.data(), 2);
       if (written < 0 && errno == EINTR) continue;
       if (written < 0) return false;

@@ -33,8 +33,7 @@ void use_pixels(rgan::Bytes file, const rgan::PixelHeader& header) {
   std::vector<std::uint8_t> kept;
   std::vector<std::uint8_t> scratch;
   rgan::PixelNotes notes;
-  const rgan::Verdict verdict =
-      rgan::decode_pixels(file, header, hu.data(), kept, scratch, notes);
+  const rgan::Verdict verdict = rgan::decode_pixels(file, header, hu.data(), kept, scratch, notes);
   if (verdict.problem == rgan::Problem::transfer_syntax) {
     const std::vector<std::uint8_t> cells(header.format.bytes(), file.back());
     if (!rgan::convert_cells(cells.data(), header, hu.data(), kept)) return;

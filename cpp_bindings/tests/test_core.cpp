@@ -27,7 +27,8 @@ rgan::Verdict parse(const Vector& file) {
 void test_rescale_is_exact() {
   for (const rgan::Rescale rescale : {rgan::Rescale{1, -1024}, {0.5, 3}, {-2, 7}, {0.1, -3.3}}) {
     std::vector<std::int16_t> stored(65536);
-    for (int i = 0; i < 65536; ++i) stored[static_cast<std::size_t>(i)] = static_cast<std::int16_t>(i - 32768);
+    for (int i = 0; i < 65536; ++i)
+      stored[static_cast<std::size_t>(i)] = static_cast<std::int16_t>(i - 32768);
     std::vector<float> hu(stored.size());
     rgan::stored_to_hu(stored.data(), stored.size(), rescale, hu.data());
     bool all_equal = true;
@@ -46,7 +47,8 @@ void test_rescale_is_exact() {
 
 // What hu_to_stored promises, one value at a time and in double precision.
 std::uint16_t to_stored(float hu, rgan::Rescale rescale, rgan::StoredRange range, bool& clamped) {
-  const double value = std::nearbyint((static_cast<double>(hu) - rescale.intercept) / rescale.slope);
+  const double value =
+      std::nearbyint((static_cast<double>(hu) - rescale.intercept) / rescale.slope);
   clamped = !(value >= range.minimum && value <= range.maximum);
   if (!clamped) return static_cast<std::uint16_t>(value);
   return static_cast<std::uint16_t>(value > range.maximum ? range.maximum : range.minimum);
@@ -54,12 +56,13 @@ std::uint16_t to_stored(float hu, rgan::Rescale rescale, rgan::StoredRange range
 
 void test_rounding_is_half_to_even_in_every_way() {
   std::vector<float> hu = {std::numeric_limits<float>::quiet_NaN(), 1e30F, -1e30F, 2e9F, -2e9F,
-                           std::numeric_limits<float>::infinity(), -0.5F, 0.5F, 1.5F, -1024.5F};
+                           std::numeric_limits<float>::infinity(),  -0.5F, 0.5F,   1.5F, -1024.5F};
   for (int i = -12000; i < 12000; ++i) {
     const float half = static_cast<float>(i) * 0.5F;
     hu.insert(hu.end(), {half, std::nextafter(half, 1e9F), std::nextafter(half, -1e9F)});
   }
-  for (const rgan::Rescale rescale : {rgan::Rescale{1, -1024}, {1, -1023}, {1, 0.5}, {1, 1e7}, {2, -1024}, {0.3, 7}, {-1, 0}}) {
+  for (const rgan::Rescale rescale :
+       {rgan::Rescale{1, -1024}, {1, -1023}, {1, 0.5}, {1, 1e7}, {2, -1024}, {0.3, 7}, {-1, 0}}) {
     for (const rgan::StoredRange range : {rgan::StoredRange{0, 4095}, {0, 65535}}) {
       std::vector<std::uint16_t> stored(hu.size());
       const std::size_t count =
@@ -96,7 +99,8 @@ void test_every_shorter_file_is_handed_back() {
   const Vector file = bytes::slice();
   bool all_refused = true;
   for (std::size_t size = 0; size < file.size(); ++size) {
-    all_refused = all_refused && !parse(Vector(file.begin(), file.begin() + static_cast<std::ptrdiff_t>(size)));
+    all_refused = all_refused &&
+                  !parse(Vector(file.begin(), file.begin() + static_cast<std::ptrdiff_t>(size)));
   }
   CHECK(all_refused);
 }
@@ -116,7 +120,8 @@ void test_nesting_is_bounded() {
       bytes::put(extra, 0, 4);
     }
     const rgan::Verdict verdict = parse(bytes::slice(extra));
-    CHECK(verdict.problem == (depth <= rgan::kMaxNesting ? rgan::Problem::none : rgan::Problem::nested_too_deeply));
+    CHECK(verdict.problem ==
+          (depth <= rgan::kMaxNesting ? rgan::Problem::none : rgan::Problem::nested_too_deeply));
   }
 }
 
@@ -174,12 +179,12 @@ void test_rle() {
   CHECK(rgan::decode_rle(rle_frame(high, low), 2, cells));
   CHECK((cells == std::vector<std::uint8_t>{10, 1, 11, 1, 7, 1, 7, 1}));
   const std::vector<Vector> broken = {
-      {},                   // nothing
-      {1, 10, 11},          // too few
-      {1, 10},              // a literal run beyond the end
-      {255},                // a replicated byte that is not there
-      {252, 7},             // one too many
-      {253, 7, 0, 0},       // more than a byte behind
+      {},              // nothing
+      {1, 10, 11},     // too few
+      {1, 10},         // a literal run beyond the end
+      {255},           // a replicated byte that is not there
+      {252, 7},        // one too many
+      {253, 7, 0, 0},  // more than a byte behind
   };
   for (const Vector& segment : broken) CHECK(!rgan::decode_rle(rle_frame(high, segment), 2, cells));
   CHECK(rgan::decode_rle(rle_frame(high, {253, 7, 0}), 2, cells));
@@ -204,7 +209,8 @@ void test_splicing() {
   plan.dependencies = rgan::find_dependencies(file, header, {0x00281053, 0x00080070});
   std::vector<std::uint8_t> out;
   CHECK(rgan::splice_header(file, header, plan, {}, out));
-  Vector wanted(file.begin() + static_cast<std::ptrdiff_t>(header.data_set), file.begin() + static_cast<std::ptrdiff_t>(header.pixel_data.start));
+  Vector wanted(file.begin() + static_cast<std::ptrdiff_t>(header.data_set),
+                file.begin() + static_cast<std::ptrdiff_t>(header.pixel_data.start));
   CHECK(out.size() == wanted.size() + description.size() - (8 + 8) - (8 + 8));
   plan.dependencies[0].value = Vector{'x'};
   CHECK(rgan::splice_header(file, header, plan, {}, out).problem == rgan::Problem::header_differs);

@@ -38,9 +38,9 @@ std::vector<SourceSlice> read_batch(const std::vector<ReadJob>& jobs, int rows, 
 void complete(SourceSlice& slice, const std::uint8_t* cells, float* hu);
 
 struct WriteJob {
-  std::string path;                        // must not exist; is removed again after an error
-  std::vector<std::uint8_t> file_meta;     // preamble, DICM and file meta information
-  std::vector<EncodedElement> elements;    // of this slice alone, by ascending tag
+  std::string path;                      // must not exist; is removed again after an error
+  std::vector<std::uint8_t> file_meta;   // preamble, DICM and file meta information
+  std::vector<EncodedElement> elements;  // of this slice alone, by ascending tag
 };
 
 struct Written {
@@ -48,8 +48,8 @@ struct Written {
   std::size_t clips = 0;  // pixels that could not be stored as computed
 };
 
-// Write the derived object of each source with its `hu`, `[N, rows, columns]`. Durable files are on the disk
-// when this returns; their folder is not yet.
+// Write the derived object of each source with its `hu`, `[N, rows, columns]`. Durable files are on
+// the disk when this returns; their folder is not yet.
 std::vector<Written> write_batch(const std::vector<const SourceSlice*>& sources, const float* hu,
                                  const SplicePlan& plan, const std::vector<WriteJob>& jobs,
                                  bool durable, ThreadPool& pool);

@@ -25,8 +25,8 @@ inline std::uint16_t load16(const std::uint8_t* bytes) noexcept {
 }
 
 inline std::uint32_t load32(const std::uint8_t* bytes) noexcept {
-  return static_cast<std::uint32_t>(load16(bytes)) |
-         static_cast<std::uint32_t>(load16(bytes + 2)) << 16;
+  return static_cast<std::uint32_t>(load16(bytes)) | static_cast<std::uint32_t>(load16(bytes + 2))
+                                                         << 16;
 }
 
 // A value representation as its two characters, `vr("CS")`; 0 for none (implicit VR).
@@ -47,10 +47,10 @@ inline constexpr std::uint32_t pixel_data = 0x7fe00010;
 
 struct Element {
   std::uint32_t tag = 0;
-  std::uint16_t vr = 0;       // 0 in implicit VR
-  std::uint32_t length = 0;   // kUndefinedLength: items follow, up to a delimiter
-  std::size_t start = 0;      // of the element in the span
-  std::size_t value = 0;      // of its value
+  std::uint16_t vr = 0;      // 0 in implicit VR
+  std::uint32_t length = 0;  // kUndefinedLength: items follow, up to a delimiter
+  std::size_t start = 0;     // of the element in the span
+  std::size_t value = 0;     // of its value
 
   bool is_private() const noexcept { return (tag >> 16 & 1) != 0; }
 };

@@ -9,27 +9,27 @@ namespace rgan {
 
 enum class Problem : std::uint8_t {
   none,
-  cannot_open,       // the system's error number is in Verdict::error
-  not_regular,       // a link, folder, FIFO, socket or device
-  too_large,         // no CT slice has that many bytes
+  cannot_open,  // the system's error number is in Verdict::error
+  not_regular,  // a link, folder, FIFO, socket or device
+  too_large,    // no CT slice has that many bytes
   no_memory,
-  changed,           // the file got shorter while it was read
-  no_preamble,       // no DICM after 128 bytes
-  transfer_syntax,   // absent, or not one that is read natively
-  malformed,         // not the encoding that the transfer syntax promises
-  truncated,         // a length goes beyond the end of the file
-  unordered,         // tags that do not ascend: one may occur twice
+  changed,          // the file got shorter while it was read
+  no_preamble,      // no DICM after 128 bytes
+  transfer_syntax,  // absent, or not one that is read natively
+  malformed,        // not the encoding that the transfer syntax promises
+  truncated,        // a length goes beyond the end of the file
+  unordered,        // tags that do not ascend: one may occur twice
   nested_too_deeply,
   too_many_elements,
-  missing,           // an attribute that a CT slice needs
-  unusual_value,     // a value that needs more than plain ASCII digits to understand
-  pixel_format,      // not 1 to 16 bits in one sample of one frame, right-aligned
-  pixel_data,        // not as long as rows, columns and bits say
-  compressed_data,   // an RLE frame that is not well formed
-  size_differs,      // other rows or columns than the batch
-  header_differs,    // an element that the derived header depends on is not that of the plan
-  not_finite,        // NaN or infinity among the HU to be written
-  cannot_write,      // the system's error number is in Verdict::error
+  missing,          // an attribute that a CT slice needs
+  unusual_value,    // a value that needs more than plain ASCII digits to understand
+  pixel_format,     // not 1 to 16 bits in one sample of one frame, right-aligned
+  pixel_data,       // not as long as rows, columns and bits say
+  compressed_data,  // an RLE frame that is not well formed
+  size_differs,     // other rows or columns than the batch
+  header_differs,   // an element that the derived header depends on is not that of the plan
+  not_finite,       // NaN or infinity among the HU to be written
+  cannot_write,     // the system's error number is in Verdict::error
 };
 
 struct Verdict {

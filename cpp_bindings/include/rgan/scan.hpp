@@ -14,7 +14,7 @@ namespace rgan {
 struct Head {
   Verdict verdict;
   Stamp stamp;
-  SliceHeader header;               // empty where the verdict is a problem
+  SliceHeader header;  // empty where the verdict is a problem
   std::vector<std::uint8_t> bytes;
 };
 

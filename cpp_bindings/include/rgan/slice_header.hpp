@@ -57,7 +57,7 @@ struct PixelHeader {
   PixelFormat format;
   Rescale rescale{1, 0};
   std::optional<Padding> padding;
-  std::size_t data_set = 0;      // where the data set begins, after the file meta information
+  std::size_t data_set = 0;  // where the data set begins, after the file meta information
   Element pixel_data;
 };
 
