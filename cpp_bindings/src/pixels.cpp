@@ -62,7 +62,7 @@ std::size_t convert_and_keep(const std::uint8_t* data, const PixelHeader& header
     const std::size_t offset = start * sizeof(Stored);
     std::memcpy(cells.data(), data + offset, count * sizeof(Stored));
     stored = cells;
-    for (std::size_t i = 0; i < count; ++i) stored[i] = trimmed(stored[i], unused);
+    for (std::size_t i = 0; i < count; ++i) stored[i] = drop_unused_bits(stored[i], unused);
     padded += settle_padding(cells.data(), stored.data(), count, *header.padding, format.minimum());
     std::memcpy(kept + offset, cells.data(), count * sizeof(Stored));
     stored_to_hu(stored.data(), count, header.rescale, hu + start);
