@@ -59,8 +59,13 @@ lint: lint-cpp ## Check style, types and layers only
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-lint-cpp: $(VENV)/.dev ## Check the style of the C++ code only
+lint-cpp: $(VENV)/.dev ## Check the C++ code with clang-format and clang-tidy only
 	$(BIN)/clang-format --dry-run --Werror $(CPP_FILES)
+	$(CMAKE) -S cpp_bindings -B build/lint -DCMAKE_EXPORT_COMPILE_COMMANDS=ON -DRGAN_TESTS=ON \
+	  -DRGAN_FUZZ=ON -DPython_EXECUTABLE=$(abspath $(BIN)/python) \
+	  -Dnanobind_DIR=$$($(BIN)/python -m nanobind --cmake_dir)
+	$(BIN)/run-clang-tidy.py -quiet -p build/lint -clang-tidy-binary $(BIN)/clang-tidy \
+	  'cpp_bindings/(src|python|tests)/'
 
 format: $(VENV)/.dev ## Format the code
 	$(BIN)/ruff check --fix
