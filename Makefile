@@ -4,16 +4,19 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 CMAKE = $(BIN)/cmake -G Ninja -DCMAKE_MAKE_PROGRAM=$(abspath $(BIN)/ninja)
+CPP_FILES = $(sort $(shell find cpp_bindings -name '*.cpp' -o -name '*.hpp'))
+CHECKS := eval-deps lint test-cpp test-cpp-sanitized
 CLANG ?= clang++
 PIP := $(BIN)/python -m pip install --quiet --constraint constraints.txt
 ARCHIVES ?= archives
 DEMO := demo
 FUZZ_SECONDS ?= 600
 
-.PHONY: help demo test test-all test-cpp eval-deps fuzz lint format data stubs clean
+.PHONY: help demo test test-all test-cpp test-cpp-sanitized eval-deps fuzz lint lint-cpp format \
+  data stubs clean
 
 help: ## Show this help
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: $(VENV)/.sdk ## Install, and harmonize a synthetic CT series with a packaged model
 	rm -rf $(DEMO)
@@ -21,21 +24,28 @@ demo: $(VENV)/.sdk ## Install, and harmonize a synthetic CT series with a packag
 	$(BIN)/rgan-harmonize run $(DEMO)/sample-ct $(DEMO)/harmonized --model b40f-to-b70f \
 	  --preview --report $(DEMO)/report.json
 
-test: $(VENV)/.dev eval-deps lint test-cpp ## Install, lint, check types and layers, and run the tests
+test: $(CHECKS) ## Install, lint, and run the tests
 	$(BIN)/python -m pytest -m "not slow"
 
-test-all: $(VENV)/.dev eval-deps lint test-cpp ## The same with the tests that take minutes
+test-all: $(CHECKS) ## The same with the tests that take minutes
 	$(BIN)/python -m pytest
 
-test-cpp: $(VENV)/.dev ## Build and run the tests of the C++ core only
+test-cpp: $(VENV)/.dev ## Run the tests of the C++ core only
 	$(CMAKE) -S cpp_bindings -B build/cpp -DCMAKE_BUILD_TYPE=Release -DRGAN_PYTHON=OFF -DRGAN_TESTS=ON
 	$(BIN)/cmake --build build/cpp
 	$(BIN)/ctest --test-dir build/cpp --output-on-failure
 
+test-cpp-sanitized: $(VENV)/.dev ## Run them with AddressSanitizer and UndefinedBehaviorSanitizer
+	$(CMAKE) -S cpp_bindings -B build/cpp-sanitized -DCMAKE_BUILD_TYPE=Debug -DRGAN_PYTHON=OFF \
+	  -DRGAN_TESTS=ON -DRGAN_SANITIZE=ON
+	$(BIN)/cmake --build build/cpp-sanitized
+	$(BIN)/ctest --test-dir build/cpp-sanitized --output-on-failure
+
 eval-deps: $(VENV)/.eval ## Install pyradiomics, which takes Python 3.11 and a build of its own
 
 fuzz: $(VENV)/.dev ## Fuzz the DICOM parser for FUZZ_SECONDS; needs Clang with its sanitizers
-	CXX=$(CLANG) $(CMAKE) -S cpp_bindings -B build/fuzz -DRGAN_PYTHON=OFF -DRGAN_FUZZ=ON
+	CXX=$(CLANG) $(CMAKE) -S cpp_bindings -B build/fuzz -DCMAKE_BUILD_TYPE=RelWithDebInfo \
+	  -DRGAN_PYTHON=OFF -DRGAN_SANITIZE=ON -DRGAN_FUZZ=ON
 	$(BIN)/cmake --build build/fuzz --target fuzz_slice
 	mkdir -p build/fuzz/corpus
 	$(BIN)/python cpp_bindings/tests/make_corpus.py build/fuzz/corpus
@@ -43,15 +53,24 @@ fuzz: $(VENV)/.dev ## Fuzz the DICOM parser for FUZZ_SECONDS; needs Clang with i
 	  -rss_limit_mb=1024 -verbosity=0 -print_final_stats=1 -artifact_prefix=build/fuzz/ \
 	  build/fuzz/corpus
 
-lint: $(VENV)/.dev ## Check style, types and layers only
+lint: lint-cpp ## Check style, types and layers only
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+lint-cpp: $(VENV)/.dev ## Check the C++ code with clang-format and clang-tidy only
+	$(BIN)/clang-format --dry-run --Werror $(CPP_FILES)
+	$(CMAKE) -S cpp_bindings -B build/lint -DCMAKE_EXPORT_COMPILE_COMMANDS=ON -DRGAN_TESTS=ON \
+	  -DRGAN_FUZZ=ON -DPython_EXECUTABLE=$(abspath $(BIN)/python) \
+	  -Dnanobind_DIR=$$($(BIN)/python -m nanobind --cmake_dir)
+	$(BIN)/run-clang-tidy.py -quiet -p build/lint -clang-tidy-binary $(BIN)/clang-tidy \
+	  'cpp_bindings/(src|python|tests)/'
+
 format: $(VENV)/.dev ## Format the code
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
+	$(BIN)/clang-format -i $(CPP_FILES)
 
 stubs: $(VENV)/.dev ## Write the type stubs of the native module anew
 	$(BIN)/python -m nanobind.stubgen -m rgan_sdk._core -o rgan_sdk/_core.pyi

@@ -34,18 +34,20 @@ def hu_to_stored(hu: Annotated[NDArray[numpy.float32], dict(shape=(None, None), 
 @overload
 def hu_to_stored(hu: Annotated[NDArray[numpy.float32], dict(shape=(None, None), order='C', device='cpu', writable=False)], slope: float, intercept: float, minimum: int, maximum: int, out: Annotated[NDArray[numpy.int16], dict(shape=(None, None), order='C', device='cpu')]) -> int:
     """
-    Fill out [H, W] with HU rounded half to even in stored values, clamped to
-    [minimum, maximum]; return how many values were clamped.
+    Fill out [H, W] with the stored values of hu [H, W] float32, rounded half to even and
+    clamped to [minimum, maximum]. Return how many values were clamped.
     """
 
 def extremes(hu: Annotated[NDArray[numpy.float32], dict(shape=(None, None, None), order='C', device='cpu', writable=False)]) -> list[tuple[float, float]]:
     """
-    Return the smallest and the largest value of each slice of hu [N, H, W] float32;
-    both are NaN unless all are finite.
+    Return the smallest and the largest value of each slice of hu [N, H, W] float32.
+    Both are NaN if a value of the slice is not finite.
     """
 
 class ThreadPool:
-    """Threads that share out a batch."""
+    """
+    Threads that share the work of a call. Calls from several threads wait for each other.
+    """
 
     def __init__(self, threads: int) -> None: ...
 
@@ -53,15 +55,19 @@ class ThreadPool:
     def threads(self) -> int: ...
 
 class Head:
-    """What the head of a file says; see rgan/slice_header.hpp."""
+    """The header of one file; see rgan/slice_header.hpp."""
 
     @property
     def problem(self) -> str | None:
-        """Why the file is handed back; None where the rest can be used."""
+        """
+        Why the file is left to pydicom, or None. If there is a problem, only stamp can be used.
+        """
 
     @property
     def stamp(self) -> tuple[int, int, int]:
-        """Size, nanoseconds of the last change, and inode."""
+        """
+        The file's size in bytes, time of its last change in ns since 1970, and inode.
+        """
 
     @property
     def sop_class_uid(self) -> str: ...
@@ -115,17 +121,19 @@ class Head:
     def columns(self) -> int: ...
 
 class SourceSlice:
-    """A slice that was read, less its pixels; see rgan/batch.hpp."""
+    """A slice that was read, without its pixels; see rgan/batch.hpp."""
 
     @property
     def problem(self) -> str | None:
         """
-        Why the file is handed back; None where its place in the batch is filled.
+        Why the file is left to pydicom, or None if the slice's place in the batch is filled.
         """
 
     @property
     def is_encoded(self) -> bool:
-        """Whether all is there but the pixels, whose frame takes a decoder."""
+        """
+        Whether everything was read but the pixels, because the frame needs a decoder.
+        """
 
     @overload
     def complete(self, cells: Annotated[NDArray[numpy.uint8], dict(shape=(None, None), order='C', device='cpu', writable=False)], hu: Annotated[NDArray[numpy.float32], dict(shape=(None, None), order='C', device='cpu')]) -> None: ...
@@ -140,44 +148,50 @@ class SourceSlice:
     def complete(self, cells: Annotated[NDArray[numpy.int16], dict(shape=(None, None), order='C', device='cpu', writable=False)], hu: Annotated[NDArray[numpy.float32], dict(shape=(None, None), order='C', device='cpu')]) -> None:
         """
         Take the pixel cells [H, W] that an encoded frame was decoded to, and fill hu [H, W]
-        float32. There may be a problem after it as before.
+        float32. Afterwards, problem says whether that worked.
         """
 
-class Written:
-    """What became of one file to be written."""
+class WriteResult:
+    """What became of one file that was to be written."""
 
     @property
     def problem(self) -> str | None:
-        """Why the file was not written; None where it was."""
+        """Why the file was not written, or None if it was."""
 
     @property
     def handed_back(self) -> bool:
-        """Whether the slice itself is the reason, not the disk or the memory."""
+        """
+        Whether the slice is the reason, and not the disk or the memory: pydicom may write it.
+        """
 
     @property
     def clips(self) -> int:
-        """Pixels that could not be stored as computed."""
+        """How many pixels could not be stored as computed."""
 
-class SplicePlan:
-    """How the headers of a series become derived ones; see rgan/splice.hpp."""
+class HeaderTemplate:
+    """
+    What all derived headers of a series have in common; see rgan/splice.hpp.
+    """
 
-    def __init__(self, first: SourceSlice, elements: Sequence[tuple[int, bytes]], removed: Sequence[int], read: Sequence[int], representations: Sequence[tuple[int, str]]) -> None:
+    def __init__(self, first: SourceSlice, elements: Sequence[tuple[int, bytes]], removed: Sequence[int], dependencies: Sequence[int], representations: Sequence[tuple[int, str]]) -> None:
         """
-        Elements and tags are those of a data set in Explicit VR Little Endian; `read` are the
-        tags that the elements depend on, and which every slice must share with the first.
+        Elements are (tag, element in Explicit VR Little Endian), in the order of their tags;
+        they are added to each slice, or replace its own, and removed tags are dropped. The
+        elements depend on the tags in dependencies: each slice must have the same values there
+        as first. Representations are (tag, VR) of a source in implicit VR.
         """
 
 def scan(paths: Sequence[bytes], pool: ThreadPool) -> list[Head]:
-    """Read the heads of files, in parallel."""
+    """Read the headers of files in parallel."""
 
 def read_batch(files: Sequence[tuple[bytes, tuple[int, int, int] | None]], out: Annotated[NDArray[numpy.float32], dict(shape=(None, None, None), order='C', device='cpu')], pool: ThreadPool) -> list[SourceSlice]:
     """
-    Fill out [N, H, W] float32 with the HU of files, each a path and the stamp that it must
-    have, or None. A file with a problem leaves its place undefined.
+    Fill out [N, H, W] float32 with the HU of files. Each file is a path and the stamp
+    that it must have, or None. A file with a problem leaves its slice undefined.
     """
 
-def write_batch(sources: Sequence[SourceSlice], hu: Annotated[NDArray[numpy.float32], dict(shape=(None, None, None), order='C', device='cpu', writable=False)], plan: SplicePlan, files: Sequence[tuple[bytes, bytes, Sequence[tuple[int, bytes]]]], durable: bool, pool: ThreadPool) -> list[Written]:
+def write_batch(sources: Sequence[SourceSlice], hu: Annotated[NDArray[numpy.float32], dict(shape=(None, None, None), order='C', device='cpu', writable=False)], template: HeaderTemplate, files: Sequence[tuple[bytes, bytes, Sequence[tuple[int, bytes]]]], durable: bool, pool: ThreadPool) -> list[WriteResult]:
     """
-    Write the derived objects of sources with hu [N, H, W] float32; each file is a path,
-    its file meta information and its own elements.
+    Write the derived objects of sources with hu [N, H, W] float32. Each file is a path,
+    its file meta information, and the elements of this slice alone.
     """

@@ -1,4 +1,4 @@
-// rgan_sdk._core: files of CT slices, many at a time.
+// rgan_sdk._core: the files of CT slices, many at a time.
 
 #include <nanobind/nanobind.h>
 #include <nanobind/ndarray.h>
@@ -11,8 +11,13 @@
 #include <nanobind/stl/vector.h>
 
 #include <algorithm>
+#include <cstdint>
+#include <optional>
+#include <string>
 #include <tuple>
 #include <type_traits>
+#include <utility>
+#include <vector>
 
 #include "bindings.hpp"
 #include "rgan/batch.hpp"
@@ -23,15 +28,12 @@ using namespace nb::literals;
 
 namespace {
 
-template <typename Value>
-using Batch = nb::ndarray<Value, nb::numpy, nb::ndim<3>, nb::c_contig, nb::device::cpu>;
-
 using StampFields = std::tuple<std::int64_t, std::int64_t, std::uint64_t>;
 using Elements = std::vector<std::pair<std::uint32_t, nb::bytes>>;
 
-std::optional<std::string> problem(const rgan::Verdict& verdict) {
-  if (verdict) return std::nullopt;
-  return rgan::describe(verdict);
+std::optional<std::string> describe_problem(const rgan::Status& status) {
+  if (status) return std::nullopt;
+  return rgan::describe(status);
 }
 
 std::string to_string(const nb::bytes& bytes) { return {bytes.c_str(), bytes.size()}; }
@@ -44,7 +46,8 @@ std::vector<std::uint8_t> to_vector(const nb::bytes& bytes) {
 std::vector<rgan::EncodedElement> to_elements(const Elements& elements) {
   std::vector<rgan::EncodedElement> result;
   result.reserve(elements.size());
-  for (const auto& [tag, bytes] : elements) result.push_back({tag, to_vector(bytes)});
+  for (const auto& [tag, bytes] : elements)
+    result.push_back({.tag = tag, .bytes = to_vector(bytes)});
   if (!std::ranges::is_sorted(result, {}, &rgan::EncodedElement::tag)) {
     throw nb::value_error("elements must be in the order of their tags");
   }
@@ -60,13 +63,13 @@ std::vector<rgan::Head> scan(const std::vector<nb::bytes>& paths, rgan::ThreadPo
 }
 
 std::vector<rgan::SourceSlice> read_batch(
-    const std::vector<std::pair<nb::bytes, std::optional<StampFields>>>& files, Batch<float> out,
-    rgan::ThreadPool& pool) {
+    const std::vector<std::pair<nb::bytes, std::optional<StampFields>>>& files,
+    const Stack<float>& out, rgan::ThreadPool& pool) {
   if (out.shape(0) < files.size()) throw nb::value_error("out has fewer slices than files");
   std::vector<rgan::ReadJob> jobs;
   jobs.reserve(files.size());
   for (const auto& [path, stamp] : files) {
-    rgan::ReadJob job{to_string(path), {}};
+    rgan::ReadJob job{.path = to_string(path), .stamp = {}};
     if (stamp) std::tie(job.stamp.size, job.stamp.modified_ns, job.stamp.inode) = *stamp;
     jobs.push_back(std::move(job));
   }
@@ -76,35 +79,33 @@ std::vector<rgan::SourceSlice> read_batch(
   return rgan::read_batch(jobs, rows, columns, out.data(), pool);
 }
 
-template <typename Value>
-using Image = nb::ndarray<Value, nb::numpy, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
-
 template <typename Stored>
-void complete(rgan::SourceSlice& slice, const Image<const Stored>& cells, Image<float> hu) {
+void complete(rgan::SourceSlice& slice, const Slice<const Stored>& cells, const Slice<float>& hu) {
   const rgan::PixelFormat& format = slice.header.format;
-  const auto is_slice = [&](const auto& array) {
+  const auto has_size = [&](const auto& array) {
     return array.shape(0) == static_cast<std::size_t>(format.rows) &&
            array.shape(1) == static_cast<std::size_t>(format.columns);
   };
-  const bool is_of_type = format.is_signed == std::is_signed_v<Stored> &&
-                          format.bits_allocated == 8 * static_cast<int>(sizeof(Stored));
-  if (!slice.is_encoded() || !is_slice(cells) || !is_slice(hu) || !is_of_type) {
-    throw nb::value_error("the slice must be encoded, and the arrays of its size and format");
+  const bool has_cell_type = format.is_signed == std::is_signed_v<Stored> &&
+                             format.bits_allocated == 8 * static_cast<int>(sizeof(Stored));
+  if (!slice.is_encoded() || !has_size(cells) || !has_size(hu) || !has_cell_type) {
+    throw nb::value_error(
+        "the slice must be encoded, and the arrays must have its size and format");
   }
   const nb::gil_scoped_release release;
-  rgan::complete(slice, reinterpret_cast<const std::uint8_t*>(cells.data()), hu.data());
+  rgan::complete_slice(slice, reinterpret_cast<const std::uint8_t*>(cells.data()), hu.data());
 }
 
-// Whether a slower writer may do better, or only has to say what is wrong.
-bool is_handed_back(const rgan::Written& written) {
-  const rgan::Problem problem = written.verdict.problem;
-  return !written.verdict && problem != rgan::Problem::cannot_write &&
+// Whether the slice is the reason. Then the writer that goes through pydicom may do better.
+bool is_handed_back(const rgan::WriteResult& result) {
+  const rgan::Problem problem = result.status.problem;
+  return !result.status && problem != rgan::Problem::cannot_write &&
          problem != rgan::Problem::no_memory;
 }
 
-std::vector<rgan::Written> write_batch(
-    const std::vector<const rgan::SourceSlice*>& sources, Batch<const float> hu,
-    const rgan::SplicePlan& plan,
+std::vector<rgan::WriteResult> write_batch(
+    const std::vector<const rgan::SourceSlice*>& sources, const Stack<const float>& hu,
+    const rgan::HeaderTemplate& header_template,
     const std::vector<std::tuple<nb::bytes, nb::bytes, Elements>>& files, bool durable,
     rgan::ThreadPool& pool) {
   if (sources.size() != files.size() || hu.shape(0) < files.size()) {
@@ -112,7 +113,7 @@ std::vector<rgan::Written> write_batch(
   }
   for (const rgan::SourceSlice* source : sources) {
     const rgan::PixelFormat& format = source->header.format;
-    if (!source->verdict || static_cast<std::size_t>(format.rows) != hu.shape(1) ||
+    if (!source->status || static_cast<std::size_t>(format.rows) != hu.shape(1) ||
         static_cast<std::size_t>(format.columns) != hu.shape(2)) {
       throw nb::value_error("each source must have been read, and have the shape of its HU");
     }
@@ -120,35 +121,40 @@ std::vector<rgan::Written> write_batch(
   std::vector<rgan::WriteJob> jobs;
   jobs.reserve(files.size());
   for (const auto& [path, file_meta, elements] : files) {
-    jobs.push_back({to_string(path), to_vector(file_meta), to_elements(elements)});
+    jobs.push_back({.path = to_string(path),
+                    .file_meta = to_vector(file_meta),
+                    .elements = to_elements(elements)});
   }
   const nb::gil_scoped_release release;
-  return rgan::write_batch(sources, hu.data(), plan, jobs, durable, pool);
+  return rgan::write_batch(sources, hu.data(), header_template, jobs, durable, pool);
 }
 
-std::vector<rgan::SplicePlan::Representation> to_representations(
+std::vector<rgan::HeaderTemplate::Representation> to_representations(
     const std::vector<std::pair<std::uint32_t, std::string>>& named) {
-  std::vector<rgan::SplicePlan::Representation> result;
+  std::vector<rgan::HeaderTemplate::Representation> result;
   result.reserve(named.size());
   for (const auto& [tag, name] : named) {
-    if (name.size() != 2) throw nb::value_error("a value representation has two letters");
-    result.push_back({tag, rgan::vr({name[0], name[1], '\0'})});
+    if (name.size() != 2) throw nb::value_error("a value representation must have two letters");
+    result.push_back({.tag = tag, .vr = rgan::vr(name)});
   }
   return result;
 }
 
-void make_plan(rgan::SplicePlan* self, const rgan::SourceSlice& first, const Elements& elements,
-               std::vector<std::uint32_t> removed, const std::vector<std::uint32_t>& read,
-               const std::vector<std::pair<std::uint32_t, std::string>>& representations) {
-  if (!first.verdict) throw nb::value_error("the first slice must have been read");
-  rgan::SplicePlan plan;
-  plan.elements = to_elements(elements);
-  plan.removed = std::move(removed);
-  plan.dependencies = rgan::find_dependencies(first.head, first.header, read);
-  plan.representations = to_representations(representations);
-  std::ranges::sort(plan.removed);
-  std::ranges::sort(plan.representations, {}, &rgan::SplicePlan::Representation::tag);
-  new (self) rgan::SplicePlan(std::move(plan));
+void make_template(rgan::HeaderTemplate* self, const rgan::SourceSlice& first,
+                   const Elements& elements, std::vector<std::uint32_t> removed,
+                   std::vector<std::uint32_t> dependencies,
+                   const std::vector<std::pair<std::uint32_t, std::string>>& representations) {
+  if (!first.status) throw nb::value_error("the first slice must have been read");
+  rgan::HeaderTemplate header_template;
+  header_template.elements = to_elements(elements);
+  header_template.removed = std::move(removed);
+  header_template.dependencies =
+      rgan::find_dependencies(first.head, first.header, std::move(dependencies));
+  header_template.representations = to_representations(representations);
+  std::ranges::sort(header_template.removed);
+  std::ranges::sort(header_template.representations, {},
+                    &rgan::HeaderTemplate::Representation::tag);
+  new (self) rgan::HeaderTemplate(std::move(header_template));
 }
 
 template <auto Member>
@@ -156,17 +162,20 @@ auto header_field() {
   return [](const rgan::Head& head) { return head.header.*Member; };
 }
 
-void define_head(nb::module_& module) {
+void define_head(const nb::module_& module) {
   using Header = rgan::SliceHeader;
-  nb::class_<rgan::Head>(module, "Head", "What the head of a file says; see rgan/slice_header.hpp.")
-      .def_prop_ro("problem", [](const rgan::Head& head) { return problem(head.verdict); },
-                   "Why the file is handed back; None where the rest can be used.")
-      .def_prop_ro("stamp",
-                   [](const rgan::Head& head) {
-                     const rgan::Stamp& stamp = head.stamp;
-                     return StampFields{stamp.size, stamp.modified_ns, stamp.inode};
-                   },
-                   "Size, nanoseconds of the last change, and inode.")
+  nb::class_<rgan::Head>(module, "Head", "The header of one file; see rgan/slice_header.hpp.")
+      .def_prop_ro(
+          "problem", [](const rgan::Head& head) { return describe_problem(head.status); },
+          "Why the file is left to pydicom, or None. If there is a problem, only stamp can be "
+          "used.")
+      .def_prop_ro(
+          "stamp",
+          [](const rgan::Head& head) {
+            const rgan::Stamp& stamp = head.stamp;
+            return StampFields{stamp.size, stamp.modified_ns, stamp.inode};
+          },
+          "The file's size in bytes, time of its last change in ns since 1970, and inode.")
       .def_prop_ro("sop_class_uid", header_field<&Header::sop_class_uid>())
       .def_prop_ro("sop_instance_uid", header_field<&Header::sop_instance_uid>())
       .def_prop_ro("study_instance_uid", header_field<&Header::study_instance_uid>())
@@ -189,58 +198,74 @@ void define_head(nb::module_& module) {
 
 template <typename Stored>
 void define_complete(nb::class_<rgan::SourceSlice>& source) {
-  source.def("complete", &complete<Stored>, "cells"_a.noconvert(), "hu"_a.noconvert(),
-             "Take the pixel cells [H, W] that an encoded frame was decoded to, and fill hu [H, W]\n"
-             "float32. There may be a problem after it as before.");
+  source.def(
+      "complete", &complete<Stored>, "cells"_a.noconvert(), "hu"_a.noconvert(),
+      "Take the pixel cells [H, W] that an encoded frame was decoded to, and fill hu [H, W]\n"
+      "float32. Afterwards, problem says whether that worked.");
 }
 
-void define_source(nb::module_& module) {
+void define_source(const nb::module_& module) {
   nb::class_<rgan::SourceSlice> source(
-      module, "SourceSlice", "A slice that was read, less its pixels; see rgan/batch.hpp.");
+      module, "SourceSlice", "A slice that was read, without its pixels; see rgan/batch.hpp.");
   source
-      .def_prop_ro("problem",
-                   [](const rgan::SourceSlice& slice) { return problem(slice.verdict); },
-                   "Why the file is handed back; None where its place in the batch is filled.")
-      .def_prop_ro("is_encoded", &rgan::SourceSlice::is_encoded,
-                   "Whether all is there but the pixels, whose frame takes a decoder.");
+      .def_prop_ro(
+          "problem", [](const rgan::SourceSlice& slice) { return describe_problem(slice.status); },
+          "Why the file is left to pydicom, or None if the slice's place in the batch is filled.")
+      .def_prop_ro(
+          "is_encoded", &rgan::SourceSlice::is_encoded,
+          "Whether everything was read but the pixels, because the frame needs a decoder.");
   define_complete<std::uint8_t>(source);
   define_complete<std::int8_t>(source);
   define_complete<std::uint16_t>(source);
   define_complete<std::int16_t>(source);
 }
 
-void define_written(nb::module_& module) {
-  nb::class_<rgan::Written>(module, "Written", "What became of one file to be written.")
-      .def_prop_ro("problem",
-                   [](const rgan::Written& written) { return problem(written.verdict); },
-                   "Why the file was not written; None where it was.")
-      .def_prop_ro("handed_back", &is_handed_back,
-                   "Whether the slice itself is the reason, not the disk or the memory.")
-      .def_ro("clips", &rgan::Written::clips, "Pixels that could not be stored as computed.");
+void define_write_result(const nb::module_& module) {
+  nb::class_<rgan::WriteResult>(module, "WriteResult",
+                                "What became of one file that was to be written.")
+      .def_prop_ro(
+          "problem",
+          [](const rgan::WriteResult& result) { return describe_problem(result.status); },
+          "Why the file was not written, or None if it was.")
+      .def_prop_ro(
+          "handed_back", &is_handed_back,
+          "Whether the slice is the reason, and not the disk or the memory: pydicom may write it.")
+      .def_ro("clips", &rgan::WriteResult::clips,
+              "How many pixels could not be stored as computed.");
+}
+
+void define_header_template(const nb::module_& module) {
+  nb::class_<rgan::HeaderTemplate>(
+      module, "HeaderTemplate",
+      "What all derived headers of a series have in common; see rgan/splice.hpp.")
+      .def("__init__", &make_template, "first"_a, "elements"_a, "removed"_a, "dependencies"_a,
+           "representations"_a,
+           "Elements are (tag, element in Explicit VR Little Endian), in the order of their tags;\n"
+           "they are added to each slice, or replace its own, and removed tags are dropped. The\n"
+           "elements depend on the tags in dependencies: each slice must have the same values "
+           "there\n"
+           "as first. Representations are (tag, VR) of a source in implicit VR.");
 }
 
 }  // namespace
 
 void define_dicom(nb::module_& module) {
-  nb::class_<rgan::ThreadPool>(module, "ThreadPool", "Threads that share out a batch.")
+  nb::class_<rgan::ThreadPool>(
+      module, "ThreadPool",
+      "Threads that share the work of a call. Calls from several threads wait for each other.")
       .def(nb::init<int>(), "threads"_a)
       .def_prop_ro("threads", &rgan::ThreadPool::threads);
   define_head(module);
   define_source(module);
-  define_written(module);
-  nb::class_<rgan::SplicePlan>(module, "SplicePlan",
-                               "How the headers of a series become derived ones; see "
-                               "rgan/splice.hpp.")
-      .def("__init__", &make_plan, "first"_a, "elements"_a, "removed"_a, "read"_a,
-           "representations"_a,
-           "Elements and tags are those of a data set in Explicit VR Little Endian; `read` are the\n"
-           "tags that the elements depend on, and which every slice must share with the first.");
-  module.def("scan", &scan, "paths"_a, "pool"_a, "Read the heads of files, in parallel.");
+  define_write_result(module);
+  define_header_template(module);
+  module.def("scan", &scan, "paths"_a, "pool"_a, "Read the headers of files in parallel.");
   module.def("read_batch", &read_batch, "files"_a, "out"_a.noconvert(), "pool"_a,
-             "Fill out [N, H, W] float32 with the HU of files, each a path and the stamp that it "
-             "must\nhave, or None. A file with a problem leaves its place undefined.");
-  module.def("write_batch", &write_batch, "sources"_a, "hu"_a.noconvert(), "plan"_a, "files"_a,
-             "durable"_a, "pool"_a,
-             "Write the derived objects of sources with hu [N, H, W] float32; each file is a path,"
-             "\nits file meta information and its own elements.");
+             "Fill out [N, H, W] float32 with the HU of files. Each file is a path and the stamp\n"
+             "that it must have, or None. A file with a problem leaves its slice undefined.");
+  module.def(
+      "write_batch", &write_batch, "sources"_a, "hu"_a.noconvert(), "template"_a, "files"_a,
+      "durable"_a, "pool"_a,
+      "Write the derived objects of sources with hu [N, H, W] float32. Each file is a path,\n"
+      "its file meta information, and the elements of this slice alone.");
 }

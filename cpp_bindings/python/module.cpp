@@ -1,4 +1,4 @@
-// rgan_sdk._core: the native core for Python.
+// rgan_sdk._core: the native core for Python. This part converts arrays in memory.
 
 #include <nanobind/nanobind.h>
 #include <nanobind/ndarray.h>
@@ -6,7 +6,10 @@
 #include <nanobind/stl/vector.h>
 
 #include <cmath>
+#include <cstdint>
 #include <limits>
+#include <utility>
+#include <vector>
 
 #include "bindings.hpp"
 #include "rgan/rescale.hpp"
@@ -15,12 +18,6 @@ namespace nb = nanobind;
 
 namespace {
 
-template <typename Value>
-using Slice = nb::ndarray<Value, nb::numpy, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
-
-template <typename Value>
-using Stack = nb::ndarray<Value, nb::numpy, nb::ndim<3>, nb::c_contig, nb::device::cpu>;
-
 template <typename Left, typename Right>
 void require_same_shape(const Left& left, const Right& right) {
   if (left.shape(0) != right.shape(0) || left.shape(1) != right.shape(1)) {
@@ -28,41 +25,43 @@ void require_same_shape(const Left& left, const Right& right) {
   }
 }
 
-rgan::Rescale checked(double slope, double intercept) {
+rgan::Rescale make_rescale(double slope, double intercept) {
   if (!std::isfinite(slope) || slope == 0.0 || !std::isfinite(intercept)) {
-    throw nb::value_error("rescale slope must be finite and not zero, intercept finite");
+    throw nb::value_error("the slope must be finite and not zero, the intercept finite");
   }
-  return {slope, intercept};
+  return {.slope = slope, .intercept = intercept};
 }
 
 template <typename Stored>
-void stored_to_hu(Slice<const Stored> stored, double slope, double intercept, Slice<float> out) {
+void stored_to_hu(const Slice<const Stored>& stored, double slope, double intercept,
+                  const Slice<float>& out) {
   require_same_shape(stored, out);
-  const rgan::Rescale rescale = checked(slope, intercept);
+  const rgan::Rescale rescale = make_rescale(slope, intercept);
   const nb::gil_scoped_release release;
   rgan::stored_to_hu(stored.data(), stored.size(), rescale, out.data());
 }
 
 template <typename Stored>
-std::size_t hu_to_stored(Slice<const float> hu, double slope, double intercept,
-                         std::int64_t minimum, std::int64_t maximum, Slice<Stored> out) {
+std::size_t hu_to_stored(const Slice<const float>& hu, double slope, double intercept,
+                         std::int64_t minimum, std::int64_t maximum, const Slice<Stored>& out) {
   require_same_shape(hu, out);
-  const rgan::Rescale rescale = checked(slope, intercept);
+  const rgan::Rescale rescale = make_rescale(slope, intercept);
   if (minimum > maximum || minimum < std::numeric_limits<Stored>::min() ||
       maximum > std::numeric_limits<Stored>::max()) {
-    throw nb::value_error("minimum and maximum must be ordered and fit the output's type");
+    throw nb::value_error("minimum and maximum must be in order and fit the type of out");
   }
-  const rgan::StoredRange range{static_cast<double>(minimum), static_cast<double>(maximum)};
+  const rgan::StoredRange range{.minimum = static_cast<double>(minimum),
+                                .maximum = static_cast<double>(maximum)};
   const nb::gil_scoped_release release;
   return rgan::hu_to_stored(hu.data(), hu.size(), rescale, range, out.data());
 }
 
-std::vector<std::pair<float, float>> extremes(Stack<const float> hu) {
+std::vector<std::pair<float, float>> extremes(const Stack<const float>& hu) {
   std::vector<std::pair<float, float>> result(hu.shape(0));
   const std::size_t size = hu.shape(1) * hu.shape(2);
   const nb::gil_scoped_release release;
   for (std::size_t i = 0; i < result.size(); ++i) {
-    const rgan::Extremes found = rgan::find_extremes(hu.data() + i * size, size);
+    const rgan::Extremes found = rgan::find_extremes(hu.data() + (i * size), size);
     result[i] = {found.lowest, found.highest};
   }
   return result;
@@ -70,27 +69,27 @@ std::vector<std::pair<float, float>> extremes(Stack<const float> hu) {
 
 template <typename Stored>
 void define(nb::module_& module) {
-  module.def("stored_to_hu", &stored_to_hu<Stored>, nb::arg("stored").noconvert(),
-             nb::arg("slope"), nb::arg("intercept"), nb::arg("out").noconvert(),
+  module.def("stored_to_hu", &stored_to_hu<Stored>, nb::arg("stored").noconvert(), nb::arg("slope"),
+             nb::arg("intercept"), nb::arg("out").noconvert(),
              "Fill out [H, W] float32 with float32(double(stored) * slope + intercept).");
-  module.def("hu_to_stored", &hu_to_stored<Stored>, nb::arg("hu").noconvert(), nb::arg("slope"),
-             nb::arg("intercept"), nb::arg("minimum"), nb::arg("maximum"),
-             nb::arg("out").noconvert(),
-             "Fill out [H, W] with HU rounded half to even in stored values, clamped to\n"
-             "[minimum, maximum]; return how many values were clamped.");
+  module.def(
+      "hu_to_stored", &hu_to_stored<Stored>, nb::arg("hu").noconvert(), nb::arg("slope"),
+      nb::arg("intercept"), nb::arg("minimum"), nb::arg("maximum"), nb::arg("out").noconvert(),
+      "Fill out [H, W] with the stored values of hu [H, W] float32, rounded half to even and\n"
+      "clamped to [minimum, maximum]. Return how many values were clamped.");
 }
 
 }  // namespace
 
 NB_MODULE(_core, module) {
   module.doc() = "Native core of rgan_sdk. Every function releases the GIL.";
-  nb::set_leak_warnings(false);  // of what is alive when a user interrupts
+  nb::set_leak_warnings(false);  // an interrupt may leave objects alive
   define<std::uint8_t>(module);
   define<std::int8_t>(module);
   define<std::uint16_t>(module);
   define<std::int16_t>(module);
   module.def("extremes", &extremes, nb::arg("hu").noconvert(),
-             "Return the smallest and the largest value of each slice of hu [N, H, W] float32;\n"
-             "both are NaN unless all are finite.");
+             "Return the smallest and the largest value of each slice of hu [N, H, W] float32.\n"
+             "Both are NaN if a value of the slice is not finite.");
   define_dicom(module);
 }

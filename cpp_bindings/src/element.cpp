@@ -15,7 +15,7 @@ constexpr std::array kLongForm = {vr("OB"), vr("OD"), vr("OF"), vr("OL"), vr("OV
                                   vr("UR"), vr("UT"), vr("UV")};
 
 std::uint32_t load_tag(const std::uint8_t* bytes) noexcept {
-  return static_cast<std::uint32_t>(load16(bytes)) << 16 | load16(bytes + 2);
+  return (static_cast<std::uint32_t>(load16(bytes)) << 16) | load16(bytes + 2);
 }
 
 }  // namespace
@@ -28,93 +28,91 @@ bool is_known_vr(std::uint16_t name) noexcept {
   return has_long_form(name) || std::ranges::find(kShortForm, name) != kShortForm.end();
 }
 
-bool Walker::is_at_item_end() const noexcept {
-  return shows(8) && load_tag(bytes_.data() + at_) == tags::item_end;
+bool ElementReader::is_at_item_end() const noexcept {
+  return can_read(8) && load_tag(bytes_.data() + offset_) == tags::item_end;
 }
 
-Verdict Walker::header(Element& element) noexcept {
+Status ElementReader::read_header(Element& element) noexcept {
   element = {};
-  element.start = at_;
-  if (!shows(8)) return {Problem::truncated};
-  const std::uint8_t* bytes = bytes_.data() + at_;
+  element.start = offset_;
+  if (!can_read(8)) return Problem::truncated;
+  const std::uint8_t* bytes = bytes_.data() + offset_;
   element.tag = load_tag(bytes);
   if (--elements_left_ < 0) return {Problem::too_many_elements, element.tag};
   if (element.tag >> 16 == 0xfffe) return {Problem::malformed, element.tag};
   if (!explicit_vr_) {
     element.length = load32(bytes + 4);
-    at_ += 8;
+    offset_ += 8;
   } else {
     element.vr = load16(bytes + 4);
     if (has_long_form(element.vr)) {
-      if (!shows(12)) return {Problem::truncated, element.tag};
+      if (!can_read(12)) return {Problem::truncated, element.tag};
       if (load16(bytes + 6) != 0) return {Problem::malformed, element.tag};
       element.length = load32(bytes + 8);
-      at_ += 12;
+      offset_ += 12;
     } else if (is_known_vr(element.vr)) {
       element.length = load16(bytes + 6);
-      at_ += 8;
+      offset_ += 8;
     } else {
       return {Problem::malformed, element.tag};
     }
   }
-  element.value = at_;
+  element.value = offset_;
   if (element.length == kUndefinedLength) {
     const bool holds_items = element.vr == 0 || element.vr == vr("SQ") ||
                              (element.tag == tags::pixel_data && element.vr == vr("OB"));
     return {holds_items ? Problem::none : Problem::malformed, element.tag};
   }
-  if (!has(element.length)) return {Problem::truncated, element.tag};
+  if (!is_in_file(element.length)) return {Problem::truncated, element.tag};
   return {};
 }
 
-Verdict Walker::item(std::uint32_t& tag, std::uint32_t& length) noexcept {
-  if (!shows(8)) return {Problem::truncated};
-  tag = load_tag(bytes_.data() + at_);
-  length = load32(bytes_.data() + at_ + 4);
-  if (--elements_left_ < 0) return {Problem::too_many_elements, tag};
-  at_ += 8;
-  if (tag == tags::item) {
-    const bool inside = length == kUndefinedLength || has(length);
-    return {inside ? Problem::none : Problem::truncated, tag};
+Status ElementReader::read_item(Item& item) noexcept {
+  if (!can_read(8)) return Problem::truncated;
+  item.tag = load_tag(bytes_.data() + offset_);
+  item.length = load32(bytes_.data() + offset_ + 4);
+  if (--elements_left_ < 0) return {Problem::too_many_elements, item.tag};
+  offset_ += 8;
+  if (item.tag == tags::item) {
+    const bool fits = item.length == kUndefinedLength || is_in_file(item.length);
+    return {fits ? Problem::none : Problem::truncated, item.tag};
   }
-  const bool is_delimiter = tag == tags::item_end || tag == tags::sequence_end;
-  return {is_delimiter && length == 0 ? Problem::none : Problem::malformed, tag};
+  const bool is_delimiter = item.tag == tags::item_end || item.tag == tags::sequence_end;
+  return {is_delimiter && item.length == 0 ? Problem::none : Problem::malformed, item.tag};
 }
 
-Verdict Walker::skip(const Element& element) noexcept { return skip(element, 0); }
+Status ElementReader::skip_value(const Element& element) noexcept { return skip_value(element, 0); }
 
-Verdict Walker::skip(const Element& element, int depth) noexcept {
+Status ElementReader::skip_value(const Element& element, int depth) noexcept {
   if (element.length == kUndefinedLength) return skip_items(element.tag, depth + 1);
-  at_ += element.length;
+  offset_ += element.length;
   return {};
 }
 
-Verdict Walker::skip_items(std::uint32_t sequence, int depth) noexcept {
+Status ElementReader::skip_items(std::uint32_t sequence, int depth) noexcept {
   if (depth > kMaxNesting) return {Problem::nested_too_deeply, sequence};
   while (true) {
-    std::uint32_t tag = 0;
-    std::uint32_t length = 0;
-    if (const Verdict verdict = item(tag, length); !verdict) return verdict;
-    if (tag == tags::sequence_end) return {};
-    if (tag != tags::item) return {Problem::malformed, sequence};
-    if (length != kUndefinedLength) {
-      at_ += length;
-    } else if (const Verdict verdict = skip_elements(depth); !verdict) {
-      return verdict;
+    Item item;
+    if (const Status status = read_item(item); !status) return status;
+    if (item.tag == tags::sequence_end) return {};
+    if (item.tag != tags::item) return {Problem::malformed, sequence};
+    if (item.length != kUndefinedLength) {
+      offset_ += item.length;
+    } else if (const Status status = skip_elements(depth); !status) {
+      return status;
     }
   }
 }
 
-Verdict Walker::skip_elements(int depth) noexcept {
+Status ElementReader::skip_elements(int depth) noexcept {
   while (true) {
     if (is_at_item_end()) {
-      std::uint32_t tag = 0;
-      std::uint32_t length = 0;
-      return item(tag, length);
+      Item delimiter;
+      return read_item(delimiter);
     }
     Element element;
-    if (const Verdict verdict = header(element); !verdict) return verdict;
-    if (const Verdict verdict = skip(element, depth); !verdict) return verdict;
+    if (const Status status = read_header(element); !status) return status;
+    if (const Status status = skip_value(element, depth); !status) return status;
   }
 }
 

@@ -23,21 +23,23 @@ File::~File() {
   if (descriptor_ >= 0) ::close(descriptor_);
 }
 
-Verdict File::open(const std::string& path) noexcept {
-  // Non-blocking and not through links: the path may have changed since it was listed.
+Status File::open(const std::string& path) noexcept {
+  // Without blocking and without following links: the path may have changed since it was listed.
   descriptor_ = ::open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
   if (descriptor_ < 0) {
     return {errno == ELOOP ? Problem::not_regular : Problem::cannot_open, 0, errno};
   }
   struct stat status{};
   if (::fstat(descriptor_, &status) != 0) return {Problem::cannot_open, 0, errno};
-  if (!S_ISREG(status.st_mode)) return {Problem::not_regular};
-  stamp_ = {status.st_size, std::int64_t{status.st_mtim.tv_sec} * 1'000'000'000 + status.st_mtim.tv_nsec,
-            status.st_ino};
-  return {size() > kMaxFileBytes ? Problem::too_large : Problem::none};
+  if (!S_ISREG(status.st_mode)) return Problem::not_regular;
+  stamp_ = {
+      .size = status.st_size,
+      .modified_ns = (std::int64_t{status.st_mtim.tv_sec} * 1'000'000'000) + status.st_mtim.tv_nsec,
+      .inode = status.st_ino};
+  return size() > kMaxFileBytes ? Problem::too_large : Problem::none;
 }
 
-Verdict File::read(std::size_t count, Buffer& buffer, Bytes& bytes) {
+Status File::read(std::size_t count, Buffer& buffer, Bytes& bytes) const {
   count = std::min(count, size());
   std::uint8_t* data = buffer.reserve(count);
   std::size_t done = 0;
@@ -45,7 +47,7 @@ Verdict File::read(std::size_t count, Buffer& buffer, Bytes& bytes) {
     const ssize_t got = ::pread(descriptor_, data + done, count - done, static_cast<off_t>(done));
     if (got < 0 && errno == EINTR) continue;
     if (got < 0) return {Problem::cannot_open, 0, errno};
-    if (got == 0) return {Problem::changed};
+    if (got == 0) return Problem::changed;
     done += static_cast<std::size_t>(got);
   }
   bytes = {data, count};

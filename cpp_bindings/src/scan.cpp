@@ -5,30 +5,34 @@
 namespace rgan {
 namespace {
 
-constexpr std::size_t kHeadBytes = std::size_t{16} << 10;
-constexpr std::size_t kLongerBy = 16;
+constexpr std::size_t kFirstRead = std::size_t{16} << 10;  // bytes; most headers are shorter
+constexpr std::size_t kGrowth = 16;
+
+// Parse as much of a file as its header takes, starting with little.
+Status parse_head(const File& file, Buffer& buffer, Bytes& bytes, SliceHeader& header) {
+  for (std::size_t count = kFirstRead;; count *= kGrowth) {
+    if (const Status status = file.read(count, buffer, bytes); !status) return status;
+    const Status status = parse_slice_header(bytes, file.size(), header);
+    if (status.problem != Problem::truncated || bytes.size() == file.size()) return status;
+  }
+}
 
 void read_head(const std::string& path, Head& head) {
   thread_local Buffer buffer;
   File file;
-  head.verdict = file.open(path);
-  if (!head.verdict) return;
+  head.status = file.open(path);
+  if (!head.status) return;
   head.stamp = file.stamp();
-  for (std::size_t count = kHeadBytes;; count *= kLongerBy) {
-    Bytes bytes;
-    head.verdict = file.read(count, buffer, bytes);
-    if (!head.verdict) return;
-    head.verdict = parse_slice_header(bytes, file.size(), head.header);
-    if (head.verdict.problem == Problem::truncated && bytes.size() < file.size()) continue;
-    if (head.verdict && head.header.syntax == TransferSyntax::encoded) {
-      head.verdict = {Problem::transfer_syntax};  // whether there is a decoder, others must say
-    }
-    if (!head.verdict) return;
-    // Only now are they copied: the texts must point into what stays.
-    head.bytes.assign(bytes.begin(), bytes.begin() + head.header.pixel_data.value);
-    head.verdict = parse_slice_header(head.bytes, file.size(), head.header);
-    return;
+  Bytes bytes;
+  head.status = parse_head(file, buffer, bytes, head.header);
+  if (head.status && head.header.syntax == TransferSyntax::encoded) {
+    head.status = Problem::transfer_syntax;  // the caller knows whether there is a decoder
   }
+  if (!head.status) return;
+  // Parsed again, so that the texts point into the copy and not into the buffer.
+  const Bytes kept = bytes.first(head.header.pixel_data.value);
+  head.bytes.assign(kept.begin(), kept.end());
+  head.status = parse_slice_header(head.bytes, file.size(), head.header);
 }
 
 }  // namespace
@@ -39,10 +43,10 @@ std::vector<Head> scan(const std::vector<std::string>& paths, ThreadPool& pool) 
     try {
       read_head(paths[i], heads[i]);
     } catch (const std::bad_alloc&) {
-      heads[i].verdict = {Problem::no_memory};
+      heads[i].status = Problem::no_memory;
     }
-    // Its texts may point into what another file is read into next.
-    if (!heads[i].verdict) heads[i].header = {};
+    // The texts of a header that failed may still point into the buffer.
+    if (!heads[i].status) heads[i].header = {};
   });
   return heads;
 }

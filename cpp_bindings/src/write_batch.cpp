@@ -7,60 +7,48 @@
 #include <cerrno>
 #include <new>
 
+#include "append.hpp"
 #include "rgan/batch.hpp"
 #include "rgan/pixels.hpp"
 
 namespace rgan {
 namespace {
 
-void append_pixel_data_header(std::vector<std::uint8_t>& out, const PixelFormat& format) {
-  const std::size_t length = format.bytes() + format.bytes() % 2;
-  const char* name = format.bits_allocated == 8 ? "OB" : "OW";
-  const std::array<std::uint8_t, 12> header = {
-      0xe0,
-      0x7f,
-      0x10,
-      0x00,
-      static_cast<std::uint8_t>(name[0]),
-      static_cast<std::uint8_t>(name[1]),
-      0,
-      0,
-      static_cast<std::uint8_t>(length),
-      static_cast<std::uint8_t>(length >> 8),
-      static_cast<std::uint8_t>(length >> 16),
-      static_cast<std::uint8_t>(length >> 24),
-  };
-  out.insert(out.end(), header.begin(), header.end());
+// writev takes pointers that are not const, but only reads what they point to.
+iovec to_iovec(Bytes bytes) noexcept {
+  return {.iov_base = const_cast<std::uint8_t*>(bytes.data()), .iov_len = bytes.size()};
 }
 
-// A new file that is removed again unless it is kept.
+// A new file, removed again by the destructor unless it is kept. `path` must outlive it.
 class NewFile {
  public:
-  explicit NewFile(const std::string& path) noexcept : path_(path) {
-    descriptor_ =
-        ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666);
-    failed_ = descriptor_ < 0;
-    created_ = !failed_;
-  }
+  explicit NewFile(const std::string& path) noexcept
+      : path_(path),
+        descriptor_(
+            ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666)),
+        is_open_(descriptor_ >= 0),
+        is_temporary_(is_open_) {}
   NewFile(const NewFile&) = delete;
   NewFile& operator=(const NewFile&) = delete;
+  NewFile(NewFile&&) = delete;
+  NewFile& operator=(NewFile&&) = delete;
   ~NewFile() {
     if (descriptor_ >= 0) ::close(descriptor_);
-    if (created_) ::unlink(path_.c_str());
+    if (is_temporary_) ::unlink(path_.c_str());
   }
 
-  bool is_open() const noexcept { return !failed_; }
+  // What failed is in errno if this, or one of the calls below, returns false.
+  [[nodiscard]] bool is_open() const noexcept { return is_open_; }
 
-  bool write(Bytes first, Bytes second) noexcept {
+  [[nodiscard]] bool write(Bytes first, Bytes second) const noexcept {
     std::array<iovec, 2> parts{};
     std::size_t done = 0;
     const std::size_t total = first.size() + second.size();
     while (done < total) {
       const std::size_t in_first = std::min(done, first.size());
       const std::size_t in_second = done - in_first;
-      parts[0] = {const_cast<std::uint8_t*>(first.data()) + in_first, first.size() - in_first};
-      parts[1] = {const_cast<std::uint8_t*>(second.data()) + in_second,
-                  second.size() - in_second};
+      parts[0] = to_iovec(first.subspan(in_first));
+      parts[1] = to_iovec(second.subspan(in_second));
       const ssize_t written = ::writev(descriptor_, parts.data(), 2);
       if (written < 0 && errno == EINTR) continue;
       if (written < 0) return false;
@@ -69,57 +57,59 @@ class NewFile {
     return true;
   }
 
-  bool sync() noexcept { return ::fsync(descriptor_) == 0; }
+  [[nodiscard]] bool sync() const noexcept { return ::fsync(descriptor_) == 0; }
 
-  // Close it for good; some file systems report a full disk only now.
-  bool keep() noexcept {
+  // Close the file for good. Some file systems report only now that the disk is full.
+  [[nodiscard]] bool keep() noexcept {
     const int descriptor = descriptor_;
     descriptor_ = -1;
     if (::close(descriptor) != 0) return false;
-    created_ = false;
+    is_temporary_ = false;
     return true;
   }
 
  private:
   const std::string& path_;
-  int descriptor_ = -1;
-  bool failed_ = false;
-  bool created_ = false;
+  int descriptor_;
+  bool is_open_;
+  bool is_temporary_;
 };
 
-void write_slice(const SourceSlice& source, const float* hu, const SplicePlan& plan,
-                 const WriteJob& job, bool durable, Written& written) {
+void write_slice(const SourceSlice& source, const float* hu, const HeaderTemplate& header_template,
+                 const WriteJob& job, bool durable, WriteResult& result) {
   thread_local Buffer buffer;
   thread_local std::vector<std::uint8_t> head;
   const PixelFormat& format = source.header.format;
   head.assign(job.file_meta.begin(), job.file_meta.end());
-  written.verdict = splice_header(source.head, source.header, plan, job.elements, head);
-  if (!written.verdict) return;
-  append_pixel_data_header(head, format);
-  const std::size_t size = format.bytes() + format.bytes() % 2;
-  std::uint8_t* stored = buffer.reserve(size);
-  stored[size - 1] = 0;
-  written.verdict = encode_pixels(hu, source.header, source.kept, stored, written.clips);
-  if (!written.verdict) return;
+  result.status = splice_header(source.head, source.header, header_template, job.elements, head);
+  if (!result.status) return;
+  const std::size_t size = format.bytes() + (format.bytes() % 2);  // values have an even length
+  append_long_header(head, tags::pixel_data, vr(format.bits_allocated == 8 ? "OB" : "OW"),
+                     static_cast<std::uint32_t>(size));
+  std::uint8_t* cells = buffer.reserve(size);
+  cells[size - 1] = 0;
+  result.status = encode_pixels(hu, source.header, source.stored, cells, result.clips);
+  if (!result.status) return;
   NewFile file(job.path);
-  const bool done = file.is_open() && file.write(head, {stored, size}) &&
-                    (!durable || file.sync()) && file.keep();
-  if (!done) written.verdict = {Problem::cannot_write, 0, errno};
+  const bool done =
+      file.is_open() && file.write(head, {cells, size}) && (!durable || file.sync()) && file.keep();
+  if (!done) result.status = {Problem::cannot_write, 0, errno};
 }
 
 }  // namespace
 
-std::vector<Written> write_batch(const std::vector<const SourceSlice*>& sources, const float* hu,
-                                 const SplicePlan& plan, const std::vector<WriteJob>& jobs,
-                                 bool durable, ThreadPool& pool) {
-  std::vector<Written> results(jobs.size());
+std::vector<WriteResult> write_batch(const std::vector<const SourceSlice*>& sources,
+                                     const float* hu, const HeaderTemplate& header_template,
+                                     const std::vector<WriteJob>& jobs, bool durable,
+                                     ThreadPool& pool) {
+  std::vector<WriteResult> results(jobs.size());
   if (sources.empty()) return results;
-  const std::size_t size = sources.front()->header.format.pixels();
+  const std::size_t pixels = sources.front()->header.format.pixels();
   pool.run(jobs.size(), [&](std::size_t i) noexcept {
     try {
-      write_slice(*sources[i], hu + i * size, plan, jobs[i], durable, results[i]);
+      write_slice(*sources[i], hu + (i * pixels), header_template, jobs[i], durable, results[i]);
     } catch (const std::bad_alloc&) {
-      results[i].verdict = {Problem::no_memory};
+      results[i].status = Problem::no_memory;
     }
   });
   return results;

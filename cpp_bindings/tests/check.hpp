@@ -1,18 +1,16 @@
-// The least that a test needs: CHECK says where it failed, and the program exits with 1.
+// The least that a test needs: `check` says where a condition failed, and counts the failures.
 #pragma once
 
 #include <cstdio>
-
-namespace check {
+#include <source_location>
 
 inline int failures = 0;
 
-inline void that(bool condition, const char* text, const char* file, int line) {
-  if (condition) return;
-  std::fprintf(stderr, "%s:%d: %s\n", file, line, text);
+template <typename Condition>
+void check(const Condition& condition,
+           const std::source_location& here = std::source_location::current()) {
+  if (static_cast<bool>(condition)) return;
+  std::fprintf(stderr, "%s:%u: this check failed\n", here.file_name(),
+               static_cast<unsigned>(here.line()));
   ++failures;
 }
-
-}  // namespace check
-
-#define CHECK(condition) check::that(static_cast<bool>(condition), #condition, __FILE__, __LINE__)

@@ -1,6 +1,7 @@
-// Whole files, many at a time: to Hounsfield units, and from them to derived objects.
+// Whole files, many at a time: read into Hounsfield units, and written as derived objects.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -8,50 +9,58 @@
 #include "rgan/file.hpp"
 #include "rgan/slice_header.hpp"
 #include "rgan/splice.hpp"
+#include "rgan/status.hpp"
 #include "rgan/thread_pool.hpp"
 
 namespace rgan {
 
-// One slice as it was read: what a derived object needs of it, without its pixels.
+// A slice that was read: what a derived object needs of it, without its pixels. It owns all its
+// data.
 struct SourceSlice {
-  Verdict verdict;  // a problem: nothing else here, nor its place in the batch, means anything
+  Status status;  // if this is a problem, neither the rest nor the slice's HU mean anything
   PixelHeader header;
-  std::vector<std::uint8_t> head;  // the file up to its pixel data
-  std::vector<std::uint8_t> kept;  // stored values, where any pixel is padding; else empty
+  std::vector<std::uint8_t> head;    // the file up to its pixel data
+  std::vector<std::uint8_t> stored;  // stored values if any pixel is padding, else empty
 
-  // Whether all is there but the pixels, whose frame takes a decoder that is not here.
-  bool is_encoded() const noexcept {
-    return verdict.problem == Problem::transfer_syntax && !head.empty();
+  // Whether everything was read but the pixels, because the frame needs a decoder from outside.
+  [[nodiscard]] bool is_encoded() const noexcept {
+    return status.problem == Problem::transfer_syntax && !head.empty();
   }
 };
 
 struct ReadJob {
   std::string path;
-  Stamp stamp;  // what the file must still be; a size of 0 takes it as it is
+  Stamp stamp;  // what the file must still be; any file will do if the size is 0
 };
 
-// Fill `hu`, `[N, rows, columns]` float, and return one slice for each job.
-std::vector<SourceSlice> read_batch(const std::vector<ReadJob>& jobs, int rows, int columns,
-                                    float* hu, ThreadPool& pool);
+// Read one slice for each job. `hu`, `[N, rows, columns]` float, belongs to the caller and is
+// filled in the order of the jobs; a slice with a problem leaves its place undefined. May throw
+// std::bad_alloc before it begins.
+[[nodiscard]] std::vector<SourceSlice> read_batch(const std::vector<ReadJob>& jobs, int rows,
+                                                  int columns, float* hu, ThreadPool& pool);
 
-// Give an encoded slice the cells that its frame was decoded to, and fill its `hu`.
-void complete(SourceSlice& slice, const std::uint8_t* cells, float* hu);
+// Give an encoded slice the cells that its frame was decoded to, and fill `hu`, `[rows, columns]`
+// float. The slice's status says whether that worked.
+void complete_slice(SourceSlice& slice, const std::uint8_t* cells, float* hu) noexcept;
 
 struct WriteJob {
-  std::string path;                        // must not exist; is removed again after an error
-  std::vector<std::uint8_t> file_meta;     // preamble, DICM and file meta information
-  std::vector<EncodedElement> elements;    // of this slice alone, by ascending tag
+  std::string path;                      // must not exist yet; is removed again after an error
+  std::vector<std::uint8_t> file_meta;   // preamble, DICM and file meta information
+  std::vector<EncodedElement> elements;  // of this slice alone, in the order of their tags
 };
 
-struct Written {
-  Verdict verdict;
+struct WriteResult {
+  Status status;
   std::size_t clips = 0;  // pixels that could not be stored as computed
 };
 
-// Write the derived object of each source with its `hu`, `[N, rows, columns]`. Durable files are on the disk
-// when this returns; their folder is not yet.
-std::vector<Written> write_batch(const std::vector<const SourceSlice*>& sources, const float* hu,
-                                 const SplicePlan& plan, const std::vector<WriteJob>& jobs,
-                                 bool durable, ThreadPool& pool);
+// Write the derived object of each source with its `hu`, `[N, rows, columns]` float; the sources
+// and jobs are as many. If `durable`, files are on the disk when this returns, but the entries in
+// their folder may not be yet. May throw std::bad_alloc before it begins.
+[[nodiscard]] std::vector<WriteResult> write_batch(const std::vector<const SourceSlice*>& sources,
+                                                   const float* hu,
+                                                   const HeaderTemplate& header_template,
+                                                   const std::vector<WriteJob>& jobs, bool durable,
+                                                   ThreadPool& pool);
 
 }  // namespace rgan

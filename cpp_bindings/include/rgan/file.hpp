@@ -1,4 +1,5 @@
-// Files with care: regular ones only, never through a link, never longer than they are.
+// Reading files with care: only regular ones, never through a symbolic link, and never more bytes
+// than the file had when it was opened.
 #pragma once
 
 #include <cstddef>
@@ -7,13 +8,13 @@
 #include <string>
 
 #include "rgan/element.hpp"
-#include "rgan/problem.hpp"
+#include "rgan/status.hpp"
 
 namespace rgan {
 
 inline constexpr std::size_t kMaxFileBytes = std::size_t{1} << 29;
 
-// What tells whether a file is still the one that was found.
+// Shows whether a file is still the one that was found.
 struct Stamp {
   std::int64_t size = 0;
   std::int64_t modified_ns = 0;  // since 1970
@@ -22,30 +23,37 @@ struct Stamp {
   bool operator==(const Stamp&) const = default;
 };
 
-// Memory that is used again and again; what it held is lost when it grows.
+// Memory that is reused from call to call. It grows and never shrinks.
 class Buffer {
  public:
-  std::uint8_t* reserve(std::size_t size);  // may throw std::bad_alloc
+  // Return `size` bytes that the buffer owns, valid until the next call. Their content is
+  // undefined. May throw std::bad_alloc.
+  [[nodiscard]] std::uint8_t* reserve(std::size_t size);
 
  private:
   std::unique_ptr<std::uint8_t[]> data_;
   std::size_t size_ = 0;
 };
 
-// An open file. Errors are verdicts: `cannot_open`, `not_regular`, `too_large`.
+// An open file, closed again by the destructor. Use it in one thread at a time.
 class File {
  public:
   File() = default;
   ~File();
   File(const File&) = delete;
   File& operator=(const File&) = delete;
+  File(File&&) = delete;
+  File& operator=(File&&) = delete;
 
-  Verdict open(const std::string& path) noexcept;
-  const Stamp& stamp() const noexcept { return stamp_; }
-  std::size_t size() const noexcept { return static_cast<std::size_t>(stamp_.size); }
+  // Open a file, once for each object. The problem is `cannot_open`, `not_regular` or `too_large`.
+  Status open(const std::string& path) noexcept;
 
-  // Read the first `count` bytes, or as many as the file has. May throw std::bad_alloc.
-  Verdict read(std::size_t count, Buffer& buffer, Bytes& bytes);
+  [[nodiscard]] const Stamp& stamp() const noexcept { return stamp_; }
+  [[nodiscard]] std::size_t size() const noexcept { return static_cast<std::size_t>(stamp_.size); }
+
+  // Read the first `count` bytes, or all if the file has fewer. `bytes` then points into `buffer`.
+  // The problem is `cannot_open` or `changed`. May throw std::bad_alloc.
+  Status read(std::size_t count, Buffer& buffer, Bytes& bytes) const;
 
  private:
   int descriptor_ = -1;

@@ -1,42 +1,51 @@
-// Pixel data to Hounsfield units and back, a slice at a time.
+// Pixel data to Hounsfield units and back, one slice at a time.
+//
+// A cell is what the pixel data holds for one pixel, 8 or 16 bits; its stored value is what
+// BitsStored leaves of it. Functions are thread-safe as long as no two calls share an output.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <vector>
 
 #include "rgan/element.hpp"
-#include "rgan/problem.hpp"
 #include "rgan/slice_header.hpp"
+#include "rgan/status.hpp"
 
 namespace rgan {
 
-// What the way from cells to HU has found out about a slice.
-struct PixelNotes {
-  std::size_t padded = 0;  // pixels that are padding
-  std::size_t behind = 0;  // where the data set goes on after the pixel data
+// What was learned while the pixels of a slice were decoded.
+struct DecodeResult {
+  std::size_t padded = 0;  // how many pixels are padding
+  std::size_t end = 0;     // the offset in the file where the data set goes on
 };
 
-// Fill `hu` with the slice's Hounsfield units. Bits above BitsStored are dropped, or filled with the
-// sign. Padding that does not fit BitsStored counts as the lowest stored value.
+// Fill `hu`, `[rows, columns]` float, with the Hounsfield units of a slice. Bits above BitsStored
+// are cleared, or filled with the sign. Padding that does not fit BitsStored counts as the lowest
+// stored value.
 //
-// `kept` is resized to the stored values, with padding as the file has it, where any pixel is
-// padding; else it is left empty. `scratch` is for compressed data and may be reused. An encoded frame
-// is handed back, once it is clear where the data set goes on. May throw std::bad_alloc.
-Verdict decode_pixels(Bytes file, const PixelHeader& header, float* hu,
-                      std::vector<std::uint8_t>& kept, std::vector<std::uint8_t>& scratch,
-                      PixelNotes& notes);
+// If any pixel is padding, `stored` becomes the stored values, with padding as it is in the file;
+// else it becomes empty. `scratch` is memory for decompression that may be reused.
+//
+// If the frame needs a decoder from outside, the problem is `transfer_syntax`, and `result.end` is
+// valid. May throw std::bad_alloc.
+Status decode_pixels(Bytes file, const PixelHeader& header, float* hu,
+                     std::vector<std::uint8_t>& stored, std::vector<std::uint8_t>& scratch,
+                     DecodeResult& result);
 
-// The same of cells that another decoder has made of the frame; hands back a slice whose padding does
-// not fit BitsStored, as the decoder may have cut it off. May throw std::bad_alloc.
-Verdict convert_cells(const std::uint8_t* cells, const PixelHeader& header, float* hu,
-                      std::vector<std::uint8_t>& kept);
+// The same for cells that another decoder made of the frame. Padding that does not fit BitsStored
+// is a problem, because the decoder may have cut it off. May throw std::bad_alloc.
+Status convert_cells(const std::uint8_t* cells, const PixelHeader& header, float* hu,
+                     std::vector<std::uint8_t>& stored);
 
-// Turn HU into stored values, `format.bytes()` of them, little endian: rounded half to even, clamped,
-// padding put back, and no computed pixel equal to a padding value. `kept` as decode_pixels left it;
-// `stored` is aligned for 16 bits, and left half done where a pixel is not finite.
-// `clips` counts the pixels that could not be stored as computed.
-Verdict encode_pixels(const float* hu, const PixelHeader& header,
-                      const std::vector<std::uint8_t>& kept, std::uint8_t* stored,
-                      std::size_t& clips) noexcept;
+// Turn HU into little endian cells: rounded half to even, clamped to what the format holds, the
+// padding of the source put back, and no computed pixel equal to a padding value.
+//
+// `source_stored` is what decode_pixels left in `stored`. `cells` has room for `format.bytes()`
+// bytes and is aligned for 16 bits; if a pixel is not finite, only a part of it is filled. `clips`
+// counts the pixels that could not be stored as computed.
+Status encode_pixels(const float* hu, const PixelHeader& header,
+                     const std::vector<std::uint8_t>& source_stored, std::uint8_t* cells,
+                     std::size_t& clips) noexcept;
 
 }  // namespace rgan

@@ -1,25 +1,38 @@
-// The headers of many files, in parallel.
+// The headers of many files, read in parallel.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
 #include "rgan/file.hpp"
 #include "rgan/slice_header.hpp"
+#include "rgan/status.hpp"
 #include "rgan/thread_pool.hpp"
 
 namespace rgan {
 
-// One file's header with the bytes that its texts point into.
+// The header of one file, together with the bytes that its texts point into.
+//
+// A head cannot be copied, since the texts of the copy would point into the original. It can be
+// moved: a std::vector keeps its buffer when it is moved (a short std::string would not). A head
+// that was moved from must only be destroyed or assigned to.
 struct Head {
-  Verdict verdict;
+  Head() = default;
+  ~Head() = default;
+  Head(const Head&) = delete;
+  Head& operator=(const Head&) = delete;
+  Head(Head&&) noexcept = default;
+  Head& operator=(Head&&) noexcept = default;
+
+  Status status;
   Stamp stamp;
-  SliceHeader header;               // empty where the verdict is a problem
-  std::vector<std::uint8_t> bytes;
+  SliceHeader header;               // empty if there is a problem
+  std::vector<std::uint8_t> bytes;  // the file up to the value of its pixel data
 };
 
-// Read the heads of files: one open and, as a rule, one read each. A problem with a file is its
-// verdict, and the others go on.
-std::vector<Head> scan(const std::vector<std::string>& paths, ThreadPool& pool);
+// Read the heads of files. Each takes one open and, as a rule, one read. A problem with one file
+// is that head's status, and the others go on. May throw std::bad_alloc before it begins.
+[[nodiscard]] std::vector<Head> scan(const std::vector<std::string>& paths, ThreadPool& pool);
 
 }  // namespace rgan

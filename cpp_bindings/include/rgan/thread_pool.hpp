@@ -1,4 +1,4 @@
-// Threads that share out a counted piece of work.
+// A pool of threads that share the work of one call.
 #pragma once
 
 #include <atomic>
@@ -11,27 +11,31 @@
 
 namespace rgan {
 
-// The calling thread works, too: a pool of one starts no thread. `run` may be called from any
-// thread; callers wait for each other.
+// The thread that calls `run` works too, so a pool of one starts no thread. Any thread may call
+// `run`; calls wait for each other. The destructor ends and joins the threads, and must not run
+// during a call.
 class ThreadPool {
  public:
+  // Fewer than one thread counts as one. May throw std::system_error.
   explicit ThreadPool(int threads);
   ~ThreadPool();
   ThreadPool(const ThreadPool&) = delete;
   ThreadPool& operator=(const ThreadPool&) = delete;
+  ThreadPool(ThreadPool&&) = delete;
+  ThreadPool& operator=(ThreadPool&&) = delete;
 
-  int threads() const noexcept { return static_cast<int>(workers_.size()) + 1; }
+  [[nodiscard]] int threads() const noexcept { return static_cast<int>(workers_.size()) + 1; }
 
-  // Call `work(i)` for each i below `count`, in no order; return when all are done. `work` must
-  // not throw.
+  // Call `work(i)` once for each i below `count`, in any order and from several threads, and
+  // return when all calls are done. `work` must not throw, and must not call `run` of this pool.
   void run(std::size_t count, const std::function<void(std::size_t)>& work);
 
  private:
   void serve() noexcept;
   void take_all(const std::function<void(std::size_t)>& work) noexcept;
 
-  std::mutex callers_;
-  std::mutex mutex_;
+  std::mutex callers_;  // held during a call of `run`
+  std::mutex mutex_;    // guards what follows, but for the atomic
   std::condition_variable changed_;
   const std::function<void(std::size_t)>* work_ = nullptr;
   std::size_t count_ = 0;

@@ -87,7 +87,7 @@ class SeriesWriter:
         series = self._headers(files[first], source)
         jobs = [series.job(files[i].sop_instance_uid, self._folder) for i in native]
         results = _core.write_batch(
-            list(native.values()), chosen, series.plan, jobs, self._durable, self._pool
+            list(native.values()), chosen, series.template, jobs, self._durable, self._pool
         )
         for written in results:
             if written.problem is not None and not written.handed_back:

@@ -56,7 +56,7 @@ class SplicedSeries:
 
     Attributes
     ----------
-    plan
+    template
         For ``_core.write_batch``.
     """
 
@@ -67,11 +67,11 @@ class SplicedSeries:
             written = [derived[keyword] for keyword in WRITTEN if keyword in derived]
             character_set = derived.get("SpecificCharacterSet") or "iso8859"
             elements = [(int(e.tag), _encode(e, character_set=character_set)) for e in written]
-            self.plan = _core.SplicePlan(
+            self.template = _core.HeaderTemplate(
                 native,
                 elements=sorted(elements),
                 removed=[_tag(keyword) for keyword in REMOVED],
-                read=[_tag(keyword) for keyword in READ_FROM_SOURCE],
+                dependencies=[_tag(keyword) for keyword in READ_FROM_SOURCE],
                 representations=_value_representations(first),
             )
             self._file_meta = _FileMeta(derived)

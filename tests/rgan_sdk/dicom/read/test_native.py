@@ -42,7 +42,7 @@ def write_both_ways(paths, folder, derivation=DERIVATION):
     series = SplicedSeries(sources[0].dataset, natives[0], derivation)
     uids = [str(source.dataset.SOPInstanceUID) for source in sources]
     jobs = [series.job(sop_uid, folder) for sop_uid in uids]
-    results = _core.write_batch(natives, hu + noise, series.plan, jobs, False, POOL)
+    results = _core.write_batch(natives, hu + noise, series.template, jobs, False, POOL)
     for source, sop_uid, image, written in zip(sources, uids, hu + noise, results, strict=True):
         if written.problem is not None:
             assert written.handed_back
@@ -204,7 +204,7 @@ def test_an_encoded_slice_takes_only_its_own_cells(tmp_path):
     assert native.is_encoded
     hu = np.empty((32, 32), np.float32)
     for cells in (np.zeros((32, 31), np.uint16), np.zeros((32, 32), np.int16)):
-        with pytest.raises(ValueError, match="of its size and format"):
+        with pytest.raises(ValueError, match="its size and format"):
             native.complete(cells, hu)
     native.complete(np.zeros((32, 32), np.uint16), hu)
     assert not native.is_encoded
@@ -231,7 +231,7 @@ def test_what_is_not_finite_is_not_written(tmp_path):
         image = hu.copy()
         image[3, 4] = bad
         job = series.job("1.2.3", tmp_path)
-        (written,) = _core.write_batch([native], image[None], series.plan, [job], True, POOL)
+        (written,) = _core.write_batch([native], image[None], series.template, [job], True, POOL)
         assert written.problem == "NaN or infinite values"
     assert list(tmp_path.iterdir()) == [path]
 
@@ -241,12 +241,12 @@ def test_what_cannot_be_written_leaves_nothing(tmp_path):
     native, hu = read(path, 16, 16)
     series = SplicedSeries(read_dataset(path), native, DERIVATION)
     job = series.job("1.2.3", tmp_path / "absent")
-    (written,) = _core.write_batch([native], hu[None], series.plan, [job], False, POOL)
+    (written,) = _core.write_batch([native], hu[None], series.template, [job], False, POOL)
     assert written.problem == "cannot be written: No such file or directory"
     assert not written.handed_back
     job = series.job("1.2.3", tmp_path)
     for expected in (None, "cannot be written: File exists"):
-        (written,) = _core.write_batch([native], hu[None], series.plan, [job], False, POOL)
+        (written,) = _core.write_batch([native], hu[None], series.template, [job], False, POOL)
         assert written.problem == expected
     assert len(list(tmp_path.iterdir())) == 2
 
@@ -281,8 +281,8 @@ def test_wrong_arrays_are_refused(tmp_path):
     with pytest.raises(ValueError, match="fewer slices"):
         _core.read_batch([(os.fsencode(path), None)] * 2, hu[None], POOL)
     with pytest.raises(ValueError, match="one source and one slice"):
-        _core.write_batch([native], hu[None], series.plan, [], False, POOL)
+        _core.write_batch([native], hu[None], series.template, [], False, POOL)
     job = series.job("1.2.3", tmp_path)
     with pytest.raises(ValueError, match="shape of its HU"):
-        _core.write_batch([native], hu[None, :8].copy(), series.plan, [job], False, POOL)
+        _core.write_batch([native], hu[None, :8].copy(), series.template, [job], False, POOL)
     assert read(path, 16, 15)[0].problem == "rows or columns differ from the batch"

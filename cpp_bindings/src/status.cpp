@@ -1,4 +1,4 @@
-#include "rgan/problem.hpp"
+#include "rgan/status.hpp"
 
 #include <array>
 #include <cstdio>
@@ -7,7 +7,7 @@
 namespace rgan {
 namespace {
 
-const char* phrase(Problem problem) noexcept {
+const char* to_phrase(Problem problem) noexcept {
   switch (problem) {
     case Problem::none:
       return "none";
@@ -59,17 +59,17 @@ const char* phrase(Problem problem) noexcept {
 
 }  // namespace
 
-std::string describe(const Verdict& verdict) {
-  std::string text = phrase(verdict.problem);
-  if (verdict.tag != 0) {
+std::string describe(const Status& status) {
+  std::string text = to_phrase(status.problem);
+  if (status.tag != 0) {
     std::array<char, 16> tag{};
-    std::snprintf(tag.data(), tag.size(), " (%04x,%04x)", static_cast<unsigned>(verdict.tag >> 16),
-                  static_cast<unsigned>(verdict.tag & 0xffff));
+    std::snprintf(tag.data(), tag.size(), " (%04x,%04x)", static_cast<unsigned>(status.tag >> 16),
+                  static_cast<unsigned>(status.tag & 0xffff));
     text += tag.data();
   }
-  if (verdict.error != 0) {
+  if (status.error != 0) {
     text += ": ";
-    text += std::strerror(verdict.error);
+    text += std::strerror(status.error);
   }
   return text;
 }
