@@ -30,7 +30,7 @@ def run_benchmark(
     slices
         How many slices the synthetic series has, each 512x512.
     observer
-        Is told of the progress.
+        Is informed of the progress.
 
     Returns
     -------

@@ -256,7 +256,7 @@ def _check_types(graph: onnx.GraphProto) -> None:
             if kinds.get(name, onnx.TensorProto.FLOAT) not in allowed.get(node.op_type, floats):
                 raise ModelFormatError(
                     f"weights {name!r} are {onnx.TensorProto.DataType.Name(kinds[name])}, expected "
-                    "FLOAT or FLOAT16; export the model anew with `rgan-train export`"
+                    "FLOAT or FLOAT16; export the model again with `rgan-train export`"
                 )
         if node.op_type == "Cast" and _cast_to(node) not in floats:
             raise ModelFormatError("operator Cast may change to FLOAT and FLOAT16 only")

@@ -89,7 +89,7 @@ def quantize(
     limit
         How much 99.9 % of the pixels may deviate from the float32 model, in HU.
     on_step
-        Is told of the progress.
+        Called after each step.
 
     Raises
     ------

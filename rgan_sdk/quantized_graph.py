@@ -254,5 +254,5 @@ def _replace(field: Any, items: list[Any]) -> None:
 def _missing_float32(name: str) -> ModelFormatError:
     return ModelFormatError(
         f"{name!r} was quantized before it was stored, so the float32 model is not in the file; "
-        "make the int8 model anew with `rgan-harmonize quantize`"
+        "make the int8 model again with `rgan-harmonize quantize`"
     )
