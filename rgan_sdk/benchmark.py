@@ -1,4 +1,4 @@
-"""How fast a model runs on this machine, from disk to disk, and which stage sets the pace."""
+"""Measure how fast a model runs on this machine, and which stage is the bottleneck."""
 
 from __future__ import annotations
 
@@ -22,21 +22,24 @@ def run_benchmark(
     slices: int = 32,
     observer: Observer | None = None,
 ) -> dict[str, Any]:
-    """Harmonize a folder into a temporary one, and measure.
+    """Harmonize a folder into a temporary folder, and measure the time.
 
     Parameters
     ----------
     source
-        Folder of CT series, whatever their kernels; None makes a synthetic series.
+        A folder of CT series with any kernels; None takes a synthetic series.
     slices
-        Of the synthetic series, 512x512.
+        How many slices the synthetic series has, each 512x512.
+    observer
+        Is informed of the progress.
 
     Returns
     -------
     dict
-        ``slices`` and ``seconds`` of the whole run, ``slices_per_second`` of each stage on its own
-        and of the run (``end_to_end``), and the ``bottleneck``. A stage's rate is the slices
-        divided by its busy time, which overlaps with that of the others.
+        ``slices`` and ``seconds`` of the whole run; ``slices_per_second`` of each stage and of the
+        whole run (``end_to_end``); the ``bottleneck``; ``model``, ``engine`` and ``environment``
+        as in the report of a run. The rate of a stage is the number of slices divided by the time
+        that it was busy. Stages overlap in time.
 
     Raises
     ------

@@ -1,7 +1,7 @@
-"""The model card: what a model is made for, and what it may be trusted with.
+"""The model card: what a model is made for, and how well it does that.
 
-The card is JSON and travels inside the model file. ``docs/model-format.md`` specifies
-it; ``model_card.schema.json`` beside this file is the same in JSON Schema.
+The card is JSON inside the model file. ``docs/model-format.md`` specifies it, and
+``model_card.schema.json`` beside this file is the same specification as JSON Schema.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ BOUND_FACTOR = 2.0
 
 @dataclass(frozen=True)
 class TrainingData:
-    """A data set that the model was trained on."""
+    """A data set that a model was trained on."""
 
     name: str
     licence: str
@@ -32,7 +32,19 @@ class TrainingData:
 
 @dataclass(frozen=True)
 class Quality:
-    """One measured figure: a metric of the input and of the output against the target."""
+    """One measurement: a metric of the input and of the output against the target.
+
+    Attributes
+    ----------
+    data
+        What was measured on.
+    slices
+        How many slices.
+    metric
+        Name and unit.
+    input, output
+        The metric before and after harmonization.
+    """
 
     data: str
     slices: int
@@ -43,9 +55,14 @@ class Quality:
 
 @dataclass(frozen=True)
 class ErrorBound:
-    """The largest deviation in HU from the float32 model that a precision may have.
+    """How much the output in a lower precision may deviate from the float32 model, in HU.
 
-    ``p999`` bounds 99.9 % of the pixels.
+    Attributes
+    ----------
+    max
+        Bound for the largest absolute deviation.
+    p999
+        Bound for the 99.9th percentile of the absolute deviations.
     """
 
     max: float
@@ -53,27 +70,31 @@ class ErrorBound:
 
     @classmethod
     def from_measured(cls, max: float, p999: float) -> ErrorBound:  # noqa: A002 - as the fields
-        """Return a bound for a deviation measured here: twice it, in hundredths of a HU.
+        """Return twice a measured deviation as a bound, rounded up to 0.01 HU.
 
-        Other runtimes and other slices deviate by other amounts.
+        The margin is for other runtimes and other slices, which deviate by other amounts.
         """
         return cls(*(math.ceil(BOUND_FACTOR * hu * 100) / 100 for hu in (max, p999)))
 
 
 @dataclass(frozen=True)
 class ModelCard:
-    """A model's description of itself.
+    """A model's description of itself. ``docs/model-format.md`` explains each field.
 
     Attributes
     ----------
     window
-        HU that the network sees; pixels outside stay as they are.
+        The HU that the network sees. Pixels outside keep their value.
     handover
-        HU over which the output blends into the input at both ends of the window.
-    source_kernels, target_kernel
-        DICOM ConvolutionKernel (0018,1210) that it takes, and that it imitates.
+        Width in HU of the zone, at both ends of the window, where output blends into input.
+    source_kernels
+        Values of ConvolutionKernel (0018,1210) that the model takes.
+    target_kernel
+        The ConvolutionKernel that it imitates.
     multiple
-        Height and width of the input must be multiples of this.
+        Height and width of the input must be multiples of this number.
+    error_bounds
+        By precision: ``fp16``, ``bf16`` or ``int8``.
     """
 
     name: str
@@ -91,7 +112,13 @@ class ModelCard:
     software: str
 
     def to_json(self) -> str:
-        """Return the card as JSON text, checked against the schema."""
+        """Return the card as JSON text.
+
+        Raises
+        ------
+        ModelFormatError
+            If the card breaks the schema.
+        """
         fields = asdict(self)
         fields["window"]["handover"] = fields.pop("handover")
         text = json.dumps(
@@ -107,9 +134,9 @@ class ModelCard:
         Raises
         ------
         ModelFormatError
-            If the text is no JSON or breaks the schema; unknown keys do.
+            If the text is not JSON or breaks the schema. Unknown keys break it.
         """
-        fields = _validated(text)
+        fields = _parse_fields(text)
         window = fields.pop("window")
         handover = window.pop("handover")
         if window["upper"] - window["lower"] < 2 * handover:
@@ -121,7 +148,7 @@ class ModelCard:
         return cls(
             window=HUWindow(**window),
             handover=handover,
-            # JSON Schema takes 8.0 for an integer.
+            # JSON Schema accepts 8.0 as an integer.
             multiple=int(fields.pop("multiple")),
             source_kernels=tuple(fields.pop("source_kernels")),
             manufacturers=tuple(fields.pop("manufacturers")),
@@ -132,13 +159,13 @@ class ModelCard:
         )
 
     def accepts_kernel(self, convolution_kernel: str | None) -> bool:
-        """Whether the card names this kernel: whole string, case-insensitive."""
+        """Return whether the card names this kernel: the whole string, regardless of case."""
         if convolution_kernel is None:
             return False
         return convolution_kernel.casefold() in {k.casefold() for k in self.source_kernels}
 
 
-def _validated(text: str) -> dict[str, Any]:
+def _parse_fields(text: str) -> dict[str, Any]:
     import jsonschema
 
     try:

@@ -1,4 +1,4 @@
-"""Look at the installation: what is there, what works, and how to fix the rest."""
+"""Examine the installation: what is there, what works, and how to fix the rest."""
 
 from __future__ import annotations
 
@@ -28,14 +28,18 @@ CPU_FEATURES = {"avx512_bf16": "bf16", "amx_bf16": "bf16 (AMX)", "avx512_vnni": 
 
 @dataclass(frozen=True)
 class Check:
-    """One line of the doctor's findings.
+    """The result of one check.
 
     Attributes
     ----------
+    name
+        What was checked.
     ok
-        None where the thing is optional and absent.
+        Whether it works; None if it is optional and absent.
+    detail
+        What was found.
     fix
-        The command that would change it; empty where nothing is to be done.
+        The command that would fix it; empty if there is nothing to fix.
     """
 
     name: str
@@ -45,7 +49,7 @@ class Check:
 
 
 def examine() -> Iterator[Check]:
-    """Run one check after the other; none raises."""
+    """Yield the results of all checks, one after the other. No check raises an error."""
     version = metadata.version("rgan-sdk")
     yield Check("rgan-sdk", True, f"{version}, Python {platform.python_version()}")
     yield _run_check("native core", _native_core)
@@ -67,12 +71,12 @@ def examine() -> Iterator[Check]:
     yield _training()
 
 
-def _run_check(name: str, examine_one: Callable[[], Check]) -> Check:
+def _run_check(name: str, check: Callable[[], Check]) -> Check:
     try:
-        return examine_one()
+        return check()
     except RganError as exc:
         return Check(name, False, str(exc))
-    except Exception as exc:  # whatever is wrong with an installation, say so
+    except Exception as exc:  # a broken installation may raise anything
         return Check(name, False, f"{type(exc).__name__}: {exc}")
 
 
@@ -80,8 +84,10 @@ def _native_core() -> Check:
     stored = np.arange(-1024, 3072, dtype=np.int16).reshape(64, 64)
     back = np.empty_like(stored)
     hu_to_stored(stored_to_hu(stored, 1.0, -1024.0), 1.0, -1024.0, -1024, 3071, back)
-    same = bool((stored == back).all())
-    return Check("native core", same, "HU round trip is exact" if same else "HU round trip differs")
+    is_same = bool((stored == back).all())
+    return Check(
+        "native core", is_same, "HU round trip is exact" if is_same else "HU round trip differs"
+    )
 
 
 def _cpu() -> Check:
@@ -108,7 +114,7 @@ def _gpu() -> Check:
 
 
 def _cuda_libraries() -> Check:
-    """Name the packages that bring CUDA and cuDNN; they are needed with a GPU only."""
+    """Name the packages that contain CUDA and cuDNN. They are needed only with a GPU."""
     wanted = ("nvidia-cuda-runtime", "nvidia-cublas", "nvidia-cudnn-cu13", "nvidia-cudnn-cu12")
     found = [f"{name} {version}" for name in wanted if (version := _installed(name))]
     fix = "with an NVIDIA GPU: pip uninstall -y onnxruntime; pip install 'rgan-sdk[gpu]'"
@@ -145,12 +151,12 @@ def _openvino() -> Check:
 def _why_not(engine: str, device: str) -> str:
     try:
         return str(engine_module(engine).why_not(device))
-    except Exception as exc:  # a broken runtime is no engine; its own line tells more
+    except Exception as exc:  # a broken runtime; another check reports it
         return f"{type(exc).__name__}: {exc}"
 
 
 def _engine(model: str, name: str, engine: str, device: str) -> Check:
-    """Harmonize synthetic slices with an engine, and with float32 on the CPU."""
+    """Compare an engine with float32 on the CPU, on synthetic slices."""
     with create_engine(HarmonizationModel.open(model), engine, device) as opened:
         if is_reference(opened):
             return Check(name, True, f"{opened.version}, what the others are compared with")
@@ -168,14 +174,16 @@ def _auto(model: str) -> Check:
 
 
 def _model(name: str) -> Check:
-    """Harmonize one slice of noise on the CPU; pixels outside the window must not change."""
+    """Harmonize one slice of noise on the CPU. Pixels outside the window must not change."""
     hu = np.random.default_rng(0).normal(0, 50, (128, 128)).astype(np.float32)
     hu[:8] = -3024
     with Harmonizer.load(name, engine="onnxruntime", device="cpu") as harmonizer:
         out = harmonizer(hu)
-    same = bool((out[:8] == hu[:8]).all())
+    is_same = bool((out[:8] == hu[:8]).all())
     return Check(
-        f"model {name}", same, "self-test passed" if same else "changed pixels outside its window"
+        f"model {name}",
+        is_same,
+        "self-test passed" if is_same else "changed pixels outside its window",
     )
 
 

@@ -1,4 +1,4 @@
-"""Hounsfield units: the window a model works in, and stored values to HU and back."""
+"""Hounsfield units: HU windows, and the conversion between stored values and HU."""
 
 from __future__ import annotations
 
@@ -14,7 +14,12 @@ from rgan_sdk.errors import ConfigurationError
 
 @dataclass(frozen=True)
 class HUWindow:
-    """A closed interval of Hounsfield units. Not a DICOM display window.
+    """A closed interval of Hounsfield units. It is not a DICOM display window.
+
+    Attributes
+    ----------
+    lower, upper
+        The ends of the interval in HU.
 
     Raises
     ------
@@ -48,9 +53,14 @@ def stored_to_hu(
     stored
         ``[H, W]``, uint8, int8, uint16 or int16, C-contiguous.
     rescale_slope, rescale_intercept
-        DICOM PS3.3 C.11.1.1.2, HU per stored unit and HU.
+        RescaleSlope in HU per stored unit, RescaleIntercept in HU (PS3.3 C.11.1.1.2).
     out
-        ``[H, W]`` float32 buffer to fill; a new one is made where it is None.
+        ``[H, W]`` float32, C-contiguous, to be filled; None makes a new array.
+
+    Returns
+    -------
+    ndarray
+        ``out``, or the new array.
     """
     if out is None:
         out = np.empty(stored.shape, np.float32)
@@ -72,15 +82,17 @@ def hu_to_stored(
     ----------
     hu
         ``[H, W]`` float32, finite.
+    rescale_slope, rescale_intercept
+        As in ``stored_to_hu``.
     minimum, maximum
-        What the pixel format can hold, in stored values.
+        The range of stored values that the pixel format can hold.
     out
-        ``[H, W]``, uint8, int8, uint16 or int16, filled.
+        ``[H, W]``, uint8, int8, uint16 or int16, C-contiguous, to be filled.
 
     Returns
     -------
     int
-        How many values had to be clamped.
+        How many values were clamped.
     """
     return _core.hu_to_stored(
         np.ascontiguousarray(hu), rescale_slope, rescale_intercept, minimum, maximum, out

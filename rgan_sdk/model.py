@@ -1,7 +1,7 @@
-"""A harmonization model: one self-describing ONNX file, verified before anything runs it.
+"""A harmonization model: one self-describing ONNX file, verified before it is run.
 
-The bytes are read once; the checks, the hash and the engines all see the same bytes,
-so a file that changes on disk afterwards changes nothing.
+The file is read once. The checks, the hash and the engines all use the same bytes, so it does not
+matter if the file changes afterwards.
 """
 
 from __future__ import annotations
@@ -26,14 +26,11 @@ if TYPE_CHECKING:
 INPUT_NAME = "hu"
 OUTPUT_NAME = "harmonized_hu"
 OPSET = 20
-OPERATORS = frozenset(
-    (
-        *("Add", "Div", "Mul", "Sub", "Clip", "Cast"),
-        *("Conv", "Relu", "LeakyRelu", "Pad", "MaxPool", "AveragePool", "Resize", "Concat"),
-        *("Constant", "QuantizeLinear", "DequantizeLinear"),
-    )
-)
-"""What a graph may consist of: no shape arithmetic, nothing on integers."""
+_ARITHMETIC = ("Add", "Div", "Mul", "Sub", "Clip", "Cast", "Constant")
+_LAYERS = ("Conv", "Relu", "LeakyRelu", "Pad", "MaxPool", "AveragePool", "Resize", "Concat")
+_QUANTIZATION = ("QuantizeLinear", "DequantizeLinear")
+OPERATORS = frozenset((*_ARITHMETIC, *_LAYERS, *_QUANTIZATION))
+"""The operators that a graph may hold: no shape arithmetic, no arithmetic on integers."""
 MAX_IR_VERSION = 10
 MAX_BYTES = 1 << 30
 
@@ -44,16 +41,18 @@ class HarmonizationModel:
 
     Attributes
     ----------
+    card
+        The model card.
     content
-        The ONNX file's bytes.
+        The bytes of the ONNX file.
     sha256
         Of ``content``, hexadecimal.
     source
-        The path or packaged name it was opened from.
+        The path or the packaged name that was opened.
     parameters
-        Number of weights in the graph.
+        Number of values in the graph's initializers.
     precision
-        What the graph computes in: ``fp32``, ``fp16`` or ``int8``.
+        The precision that the graph computes in: ``fp32``, ``fp16`` or ``int8``.
     """
 
     card: ModelCard
@@ -70,17 +69,17 @@ class HarmonizationModel:
         Parameters
         ----------
         source
-            A path, or a name of ``packaged_models()``.
+            A path, or a name in ``packaged_models()``.
         sha256
-            What the file's hash must be; packaged models are always compared with the
-            manifest they were released with.
+            The expected SHA-256 of the file, hexadecimal; None accepts any. Packaged models are
+            always compared with the manifest of the release.
 
         Raises
         ------
         ModelNotFoundError
-            If there is neither such a file nor such a packaged model.
+            If there is no such file and no such packaged model, or the file cannot be read.
         ModelFormatError
-            If the file is not a harmonization model, or not the expected one.
+            If the file is not a harmonization model, or has another hash.
         """
         packaged = packaged_models()
         expected = [] if sha256 is None else [sha256.lower()]
@@ -103,12 +102,24 @@ class HarmonizationModel:
 
 
 def write_model(content: bytes, path: Path) -> HarmonizationModel:
-    """Write a model file whole or not at all, after opening it as a user would.
+    """Write a model file atomically, and verify it before it gets its name.
+
+    Parameters
+    ----------
+    content
+        The bytes of the ONNX file.
+    path
+        Its folder is created where needed. An existing file is replaced.
+
+    Returns
+    -------
+    HarmonizationModel
+        The model, opened from the file.
 
     Raises
     ------
     ModelFormatError
-        If the content is no harmonization model.
+        If the content is not a harmonization model.
     OutputError
         If the file cannot be written.
     """
@@ -123,7 +134,7 @@ def write_model(content: bytes, path: Path) -> HarmonizationModel:
 
 
 def packaged_models() -> dict[str, str]:
-    """Return the models that come with the package: name to sha256."""
+    """Return the models that come with the package, as a dict of name to SHA-256."""
     manifest = files("rgan_sdk").joinpath("models", "manifest.json")
     models: dict[str, str] = json.loads(manifest.read_text())
     return models
@@ -147,7 +158,7 @@ def _read(path: Path) -> bytes:
 
 
 def _verify(content: bytes) -> tuple[ModelCard, int, str]:
-    """Check the graph of ``docs/model-format.md``; return card, parameter count and precision."""
+    """Check a file against ``docs/model-format.md``; return card, parameters and precision."""
     model = _parse(content)
     graph = model.graph
     cards = [prop.value for prop in model.metadata_props if prop.key == CARD_KEY]
@@ -230,7 +241,7 @@ def _check_nodes(graph: onnx.GraphProto) -> None:
 
 
 def _check_types(graph: onnx.GraphProto) -> None:
-    """Refuse all but floats: only ``Pad`` counts in integers, and only int8 files round to them."""
+    """Refuse integers, except for the sizes of ``Pad`` and for quantization."""
     import onnx
 
     floats = {onnx.TensorProto.FLOAT, onnx.TensorProto.FLOAT16}
@@ -245,14 +256,14 @@ def _check_types(graph: onnx.GraphProto) -> None:
             if kinds.get(name, onnx.TensorProto.FLOAT) not in allowed.get(node.op_type, floats):
                 raise ModelFormatError(
                     f"weights {name!r} are {onnx.TensorProto.DataType.Name(kinds[name])}, expected "
-                    "FLOAT or FLOAT16; export the model anew with `rgan-train export`"
+                    "FLOAT or FLOAT16; export the model again with `rgan-train export`"
                 )
         if node.op_type == "Cast" and _cast_to(node) not in floats:
             raise ModelFormatError("operator Cast may change to FLOAT and FLOAT16 only")
 
 
 def _constants(graph: onnx.GraphProto) -> Iterator[onnx.TensorProto]:
-    """Return all tensors of the file, by the names that nodes know them by."""
+    """Yield all constant tensors, under the names by which nodes refer to them."""
     import onnx
 
     yield from graph.initializer
@@ -281,7 +292,7 @@ def _precision(graph: onnx.GraphProto) -> str:
 
 
 def _refuse_external_data(message: Message) -> None:
-    """Walk the whole file: wherever a tensor may stand, it must hold its data itself."""
+    """Refuse external data in any tensor of the file, wherever it is."""
     import onnx
 
     if isinstance(message, onnx.TensorProto) and (

@@ -1,7 +1,7 @@
-"""Synthetic CT slices: a thorax as a scanner with some kernel would show it.
+"""Synthetic CT slices of a thorax, reconstructed with a given convolution kernel.
 
-For trying things on without a patient's data, and for checking that an engine computes what
-the model in float32 does. The same pixels for the same arguments.
+They serve for trials without patient data, and for the self-test of engines. The same arguments
+give the same pixels.
 """
 
 from __future__ import annotations
@@ -26,16 +26,26 @@ Image = NDArray[np.float64]
 def synthetic_slices(
     convolution_kernel: str, count: int, *, size: int = 512, seed: int = 0
 ) -> Iterator[NDArray[np.float32]]:
-    """Make the slices of a scan, ``[size, size]`` HU, from feet to head.
+    """Yield the slices of a scan from feet to head.
 
-    Slices that differ in nothing but the kernel are of one scan.
+    The kernel changes only the reconstruction: the same ``count``, ``size`` and ``seed`` give the
+    same anatomy.
 
     Parameters
     ----------
     convolution_kernel
-        Its number sets the sharpness, as with Siemens' names: B70f is sharper than B40f.
+        Its number sets the sharpness, as in the names that Siemens uses: B70f is sharper than B40f.
     count
-        At 5 mm distance, within 380 mm field of view.
+        How many slices, 5 mm apart.
+    size
+        Rows and columns. The field of view is 380 mm.
+    seed
+        Of the noise and of the lung nodules.
+
+    Yields
+    ------
+    ndarray
+        ``[size, size]`` float32 HU.
     """
     random = np.random.default_rng(seed)
     nodules = random.uniform(-1, 1, (14, 3))
@@ -46,7 +56,7 @@ def synthetic_slices(
 
 
 class _Canvas:
-    """A slice in HU; x in mm to the patient's left, y to the back, 0 in the middle."""
+    """A slice in HU. x (to the patient's left) and y (to the back) are in mm from the middle."""
 
     def __init__(self, size: int, z: float) -> None:
         self.z = z
@@ -83,7 +93,7 @@ class _Canvas:
 
 
 def _thorax(size: int, z: float, nodules: Image) -> Image:
-    """Return HU ``[size, size]`` before the scanner has blurred them."""
+    """Return the anatomy at height ``z``, ``[size, size]`` HU without blur and noise."""
     canvas = _Canvas(size, z)
     canvas.ellipse(0, 150, 165, 20, TABLE)
     canvas.ellipse(0, 150, 162, 17, FOAM)
@@ -116,7 +126,7 @@ def _ribs(canvas: _Canvas) -> None:
 
 
 def _vessels(canvas: _Canvas, lung: NDArray[np.bool_], side: int) -> None:
-    """Draw vessels that leave the hilum and get thinner towards the pleura."""
+    """Draw vessels that run from the hilum to the pleura and get thinner."""
     for branch in range(9):
         direction = np.pi / 10 * (branch - 4) + canvas.z / 120
         for step in range(1, 16):
@@ -134,16 +144,16 @@ def _spine(canvas: _Canvas) -> None:
 
 
 def _cutoff(convolution_kernel: str) -> float:
-    """Return the frequency, in cycles per pixel, at which a kernel has fallen to 1/e."""
+    """Return the frequency where a kernel's MTF has fallen to 1/e, in cycles per pixel."""
     number = re.search(r"[1-9]\d", convolution_kernel)
     return 0.007 * int(number[0]) if number else 0.28
 
 
 def _scan(hu: Image, cutoff: float, random: np.random.Generator) -> NDArray[np.float32]:
-    """Blur a slice and add noise as a reconstruction with a kernel does.
+    """Blur a slice and add noise, as reconstruction with a kernel does.
 
-    Noise of filtered back projection has a power spectrum that rises with the frequency
-    (the ramp filter) until the kernel cuts it off; the kernel blurs the image the same.
+    The noise power of filtered back projection rises with frequency because of the ramp filter,
+    until the kernel cuts it off. The image gets the blur of the same kernel.
     """
     rows, columns = hu.shape
     frequency = np.hypot(np.fft.fftfreq(rows)[:, np.newaxis], np.fft.rfftfreq(columns))
@@ -151,6 +161,6 @@ def _scan(hu: Image, cutoff: float, random: np.random.Generator) -> NDArray[np.f
     white = np.fft.rfft2(random.standard_normal(hu.shape))
     noise = np.fft.irfft2(white * np.sqrt(frequency) * kernel, s=hu.shape)
     image = np.fft.irfft2(np.fft.rfft2(hu) * kernel, s=hu.shape)
-    # Less noise where hardly anything attenuates.
+    # Noise is lower where little attenuates.
     strength = NOISE_HU * np.clip((image + 1400) / 1400, 0.3, 1.0)
     return np.asarray(image + strength * noise / noise.std(), np.float32)

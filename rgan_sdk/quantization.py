@@ -1,8 +1,8 @@
-"""An int8 model from a float32 one, calibrated on slices. Arrays in, bytes out; knows no DICOM.
+"""Make an int8 model from a float32 model, calibrated on slices. It takes arrays, not DICOM files.
 
-Each tensor gets the range that it has on the slices and on those of the engines' self-test. Where
-the result is too far from the float32 model on all of them, the layers that do most harm by
-themselves stay in float32, one after the other.
+The range of each tensor is measured on the given slices and on those of the engines' self-test. If
+the int8 model then deviates too much from the float32 model, the layers with the largest errors
+stay in float32, one after the other.
 """
 
 from __future__ import annotations
@@ -32,32 +32,35 @@ from rgan_sdk.quantized_graph import (
 from rgan_sdk.slices import pad_to_multiple, spread_indices
 
 LIMIT_HU: Final = 10.0
-"""How far 99.9 % of the pixels may be from the float32 model; the card allows no more."""
+"""How much 99.9 % of the pixels may deviate from the float32 model; no card allows more."""
 
 RANKING_SLICES: Final = 4
 LOWEST, HIGHEST = "ReduceMin", "ReduceMax"
 
-Images = Sequence[NDArray[np.float32]]
+Slices = Sequence[NDArray[np.float32]]
+"""Slices ``[H, W]`` in HU, possibly of several sizes."""
+
 OnStep = Callable[[str, int, int], None]
-"""Called with what is being done, how many steps of it are done, and of how many."""
+"""Called with the name of a task, how many of its steps are done, and how many there are."""
 
 
 @dataclass(frozen=True)
 class QuantizedModel:
-    """An int8 model, and how far it is from the float32 model.
+    """An int8 model, and how much it deviates from the float32 model.
 
     Attributes
     ----------
     content
-        The ONNX file's bytes; its card states ``error_bounds["int8"]``.
+        The bytes of the ONNX file. Its card states ``error_bounds["int8"]``.
     deviation
-        On the calibration slices and those of the self-test, with ONNX Runtime on this CPU.
+        Measured on the calibration slices and on those of the self-test, with ONNX Runtime on this
+        CPU.
     bound
-        What the card allows.
+        The bound that the card states.
     in_int8
         The layers that run in int8, by the names of their weights.
     in_float32
-        The other ones, and why.
+        The other layers, each with the reason.
     """
 
     content: bytes
@@ -69,7 +72,7 @@ class QuantizedModel:
 
 def quantize(
     model: HarmonizationModel,
-    slices: Images,
+    slices: Slices,
     *,
     limit: float = LIMIT_HU,
     on_step: OnStep = lambda what, done, total: None,
@@ -81,18 +84,21 @@ def quantize(
     model
         A float32 model.
     slices
-        ``[H, W]`` float32 HU, such as the model will be used on. None of them gets into the file.
+        ``[H, W]`` float32 HU, similar to those that the model will be used on. The file will hold
+        nothing of them but the ranges of tensors.
     limit
-        In HU: 99.9 % of the pixels must be this close to the float32 model.
+        How much 99.9 % of the pixels may deviate from the float32 model, in HU.
+    on_step
+        Called after each step.
 
     Raises
     ------
     ConfigurationError
         If the model is not in float32, or there are no slices.
     ModelError
-        If it has no layers to run in int8.
+        If no layer of the model can run in int8.
     AccuracyError
-        If not even one layer in int8 keeps the limit.
+        If the limit is exceeded even with one layer in int8.
     EngineUnavailableError
         If ONNX Runtime is not installed.
     """
@@ -112,7 +118,7 @@ def quantize(
     measured = ErrorBound.from_measured(deviation.max, deviation.p999)
     bound = ErrorBound(measured.max, min(measured.p999, LIMIT_HU))
     return QuantizedModel(
-        content=_with_bound(trial.graph(chosen), model, bound).SerializeToString(),
+        content=_state_bound(trial.graph(chosen), model, bound).SerializeToString(),
         deviation=deviation,
         bound=bound,
         in_int8=tuple(chosen),
@@ -123,11 +129,11 @@ def quantize(
 def _choose(
     trial: _Trial, candidates: Collection[str], limit: float
 ) -> tuple[list[str], Deviation, dict[str, float]]:
-    """Leave the worst layers out until the limit is kept; also return how bad each is."""
+    """Leave out the worst layers until the limit is kept; also return the error of each layer."""
     chosen = list(candidates)
     harm: dict[str, float] = {}
     while True:
-        # A few slices show that the limit is broken; only all of them show that it is kept.
+        # A few slices can show that the limit is exceeded. Only all slices show that it is kept.
         if not harm or trial.deviation(chosen, RANKING_SLICES).p999 <= limit:
             deviation = trial.deviation(chosen)
             if deviation.p999 <= limit:
@@ -143,31 +149,31 @@ def _choose(
 
 
 class _Trial:
-    """Tries sets of layers in int8 on the same slices."""
+    """Measures models with various layers in int8 on the same slices."""
 
     def __init__(
         self,
         model: HarmonizationModel,
-        slices: Images,
+        slices: Slices,
         candidates: Collection[str],
         on_step: OnStep,
     ) -> None:
         self._model = model
         self._float32 = onnx.load_model_from_string(model.content)
-        # With the extremes in these, ranges also hold at metal that no slice shows.
+        # These hold metal and padding, so the ranges suit metal that is in no other slice.
         self._images = [*slices, *(hu[0, 0] for hu in self_test_slices(model, SLICES))]
         self._on_step = on_step
         self._expected = self._run(model, self._images, "float32")
         self._ranges = self._calibrate(candidates)
 
     def graph(self, layers: Collection[str]) -> onnx.ModelProto:
-        """Return the model with some layers in int8."""
+        """Return the graph with the given layers in int8."""
         return insert_quantization(self._float32, layers, self._ranges)
 
     def deviation(
         self, layers: Collection[str], count: int | None = None, what: str = ""
     ) -> Deviation:
-        """Measure on all slices, or on so many from all over."""
+        """Measure the deviation on ``count`` slices spread over all, or on all of them."""
         images = self._images
         numbers = spread_indices(len(images), count or len(images))
         what = what or f"int8 in {len(layers)} layers"
@@ -184,7 +190,7 @@ class _Trial:
         return Deviation.from_errors(error)
 
     def rank(self, candidates: Collection[str]) -> dict[str, float]:
-        """Return the error of each layer alone in int8, p99.9 in HU."""
+        """Return the error with each layer alone in int8: the 99.9th percentile in HU."""
         errors = {}
         for number, name in enumerate(candidates, start=1):
             what = f"layer {number} of {len(candidates)} alone"
@@ -192,7 +198,7 @@ class _Trial:
         return errors
 
     def _run(
-        self, model: HarmonizationModel, images: Images, what: str
+        self, model: HarmonizationModel, images: Slices, what: str
     ) -> list[NDArray[np.float32]]:
         outputs = []
         with Harmonizer(OnnxRuntimeEngine(model, "cpu")) as harmonizer:
@@ -202,7 +208,7 @@ class _Trial:
         return outputs
 
     def _calibrate(self, candidates: Collection[str]) -> dict[str, Range]:
-        """Return the lowest and highest value that each tensor has on the slices."""
+        """Return the lowest and the highest value of each tensor on the slices."""
         tensors = list(quantized_tensors(self._float32, candidates))
         graph = _extremes_graph(self._float32, tensors).SerializeToString()
         extremes = list(run_graph(graph, self._padded_slices()))
@@ -237,7 +243,7 @@ def _extremes_graph(model: onnx.ModelProto, tensors: list[str]) -> onnx.ModelPro
     return extremes
 
 
-def _with_bound(
+def _state_bound(
     graph: onnx.ModelProto, model: HarmonizationModel, bound: ErrorBound
 ) -> onnx.ModelProto:
     card = replace(model.card, error_bounds={**model.card.error_bounds, "int8": bound})

@@ -75,7 +75,7 @@ Vector = tuple[float, ...]
 
 @dataclass(frozen=True)
 class SliceHeader:
-    """The header of a CT slice that can be harmonized as far as the header tells.
+    """The header of a CT slice. As far as the header shows, the slice can be harmonized.
 
     Attributes
     ----------
@@ -160,7 +160,7 @@ def require_eligible(dataset: Dataset) -> None:
     """
     sop_class = dataset.get("SOPClassUID") or dataset.file_meta.get("MediaStorageSOPClassUID")
     if not sop_class:
-        raise UnreadableFileError("SOPClassUID is missing: no telling what the file holds")
+        raise UnreadableFileError("SOPClassUID is missing: what the file holds is unknown")
     if sop_class == MediaStorageDirectoryStorage:
         raise IneligibleError("DICOMDIR")
     if sop_class in (EnhancedCTImageStorage, LegacyConvertedEnhancedCTImageStorage):

@@ -157,11 +157,11 @@ class Engine(ABC):
         if any(math.isnan(lowest) for lowest, _ in after):
             raise InferenceError(
                 f"{self.name} on {self.device}: the output holds NaN or infinite values; "
-                "nothing of this batch can be used"
+                "this batch cannot be used"
             )
         for (low, high), (new_low, new_high) in zip(before, after, strict=True):
             if new_low == new_high and low != high:
-                raise InferenceError("the engine made a constant slice of one that is not")
+                raise InferenceError("the output slice is constant, but its input is not")
 
     def _check_input(self, hu: NDArray[np.float32]) -> None:
         multiple = self.model.card.multiple

@@ -31,7 +31,7 @@ BOTH_INSTALLED = (
 )
 WITHOUT_CUDA = (
     "this ONNX Runtime was built without CUDA; pip uninstall -y onnxruntime, then pip install "
-    "'rgan-sdk[gpu]', or ask for --device cpu"
+    "'rgan-sdk[gpu]', or use --device cpu"
 )
 OUT_OF_MEMORY = re.compile(
     "out of memory|failed to allocate memory|ALLOC_FAILED|bad_alloc", re.IGNORECASE
@@ -154,7 +154,7 @@ class OnnxRuntimeEngine(Engine):
             raise EngineUnavailableError(
                 f"ONNX Runtime fell back from {wanted} to {session.get_providers()[0]}: CUDA or "
                 "cuDNN libraries are missing or of another version; pip install 'rgan-sdk[gpu]', "
-                "or ask for --device cpu"
+                "or use --device cpu"
             )
         return session
 

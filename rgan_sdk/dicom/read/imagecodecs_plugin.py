@@ -83,12 +83,12 @@ def _decode_frame(src: bytes, runner: DecodeRunner) -> bytes:
     syntax = runner.transfer_syntax
     header = read_frame_header(src)
     if (header.rows, header.columns, header.components) != (runner.rows, runner.columns, 1):
-        raise ValueError("the frame has not the size of the slice")
+        raise ValueError("the frame and the slice differ in size")
     if header.precision > runner.bits_allocated:
         raise ValueError("the frame has more bits than are allocated")
     is_signed = runner.pixel_representation == 1
     if syntax == JPEGLosslessSV1 and is_signed and header.precision < runner.bits_stored:
-        # Nothing tells where the sign bit is. For the other syntaxes pydicom finds out.
+        # The position of the sign bit is unknown here. For other syntaxes pydicom knows it.
         raise ValueError("the frame is signed and has fewer bits than are stored")
     decode = getattr(imagecodecs, f"{_CODECS[syntax].lower()}_decode")
     cells = decode(header.image)

@@ -202,8 +202,8 @@ def decode(dataset: Dataset, pixel_format: PixelFormat) -> NDArray[Any]:
         )
     except RuntimeError as error:  # every decoder failed
         raise UnreadableFileError(
-            f"PixelData cannot be decoded: damaged, or not the {syntax.name} that the header "
-            "promises; export the file again"
+            f"PixelData cannot be decoded: damaged, or not {syntax.name} as the header says; "
+            "export the file again"
         ) from error
     if cells.shape != (pixel_format.rows, pixel_format.columns):
         raise UnreadableFileError(f"PixelData decodes to shape {cells.shape}")
@@ -236,8 +236,8 @@ def padding_range(dataset: Dataset, pixel_format: PixelFormat) -> tuple[int, int
     syntax = transfer_syntax(dataset)
     if not fits and syntax.is_encapsulated and syntax != RLELossless:
         raise InvalidSeriesError(
-            f"PixelPaddingValue {ends[0]} does not fit BitsStored {pixel_format.bits_stored}, and"
-            f" {syntax.name} cannot tell such pixels from image; convert an uncompressed original"
+            f"PixelPaddingValue {ends[0]} does not fit BitsStored {pixel_format.bits_stored}; with "
+            f"{syntax.name}, padding may then look like image; convert an uncompressed original"
         )
     return low, high
 

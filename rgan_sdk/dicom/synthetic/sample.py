@@ -60,7 +60,7 @@ def write_sample_series(
         if any(folder.iterdir()):
             raise OutputError(f"{folder} is not empty; choose an empty or a new folder")
     except OSError as error:
-        raise OutputError(f"{folder} cannot be made: {error.strerror}") from error
+        raise OutputError(f"{folder} cannot be created: {error.strerror}") from error
     identity = (convolution_kernel, str(slices), str(size), str(seed))
     paths = []
     for index, hu in enumerate(synthetic_slices(convolution_kernel, slices, size=size, seed=seed)):

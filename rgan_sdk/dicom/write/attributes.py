@@ -1,4 +1,4 @@
-"""Which attributes of a derived header are written anew, moved or removed.
+"""Which attributes of a derived header are replaced, moved or removed.
 
 All other attributes stay as the source has them. ``docs/dicom-conformance.md`` gives the reasons.
 """

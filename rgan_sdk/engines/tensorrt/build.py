@@ -176,10 +176,10 @@ def create(kind: Any, logger: Any) -> Any:
     try:
         return kind(logger)
     except TypeError as exc:  # the bindings raise it where TensorRT returns a null pointer
-        told = "; ".join(logger.errors[-2:]) or str(exc)
+        reasons = "; ".join(logger.errors[-2:]) or str(exc)
         raise EngineUnavailableError(
-            f"TensorRT does not work with this GPU and driver ({told}); update the driver, or use "
-            "--engine onnxruntime"
+            f"TensorRT does not work with this GPU and driver ({reasons}); update the driver, or "
+            "use --engine onnxruntime"
         ) from exc
 
 
@@ -188,13 +188,13 @@ def _parse(trt: Any, content: bytes, network: Any, logger: Any) -> None:
     if parser.parse(content):
         return
     errors = [parser.get_error(index) for index in range(parser.num_errors)]
-    told = [
+    reasons = [
         f"node {error.node_name() or error.node()} ({error.node_operator() or 'no operator'}): "
         f"{error.desc()}"
         for error in errors
     ]
     raise EngineUnavailableError(
-        f"TensorRT {trt.__version__} cannot parse this model: {'; '.join(told[:3])}; use "
+        f"TensorRT {trt.__version__} cannot parse this model: {'; '.join(reasons[:3])}; use "
         "--engine onnxruntime"
     )
 

@@ -247,7 +247,7 @@ def import_tensorrt() -> Any:
         raise EngineUnavailableError(f"TensorRT is not installed ({exc}); {INSTALL}") from exc
     except Exception as exc:  # a broken installation raises OSError and others
         raise EngineUnavailableError(
-            f"TensorRT cannot be loaded ({exc}); install it anew: pip uninstall -y tensorrt, then "
+            f"TensorRT cannot be loaded ({exc}); reinstall it: pip uninstall -y tensorrt, then "
             f"{INSTALL}"
         ) from exc
     found = getattr(trt, "__version__", "without a version")

@@ -220,10 +220,10 @@ class Session:
         return thing
 
     def _failure(self) -> InferenceError:
-        told = "; ".join(self._logger.errors[-2:]) or "no reason was given"
-        if OUT_OF_MEMORY.search(told):
-            return DeviceMemoryError(f"the GPU has not enough memory for TensorRT: {told}")
-        return InferenceError(f"TensorRT failed: {told}")
+        reasons = "; ".join(self._logger.errors[-2:]) or "no reason was given"
+        if OUT_OF_MEMORY.search(reasons):
+            return DeviceMemoryError(f"the GPU has not enough memory for TensorRT: {reasons}")
+        return InferenceError(f"TensorRT failed: {reasons}")
 
 
 class _Workspace:

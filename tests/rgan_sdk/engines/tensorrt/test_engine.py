@@ -138,7 +138,7 @@ def test_libraries_that_are_missing(monkeypatch, tmp_path):
     (tmp_path / "tensorrt.py").write_text("raise OSError('libnvinfer.so.11: cannot open')")
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.delitem(sys.modules, "tensorrt", raising=False)
-    with pytest.raises(EngineUnavailableError, match=r"libnvinfer\.so\.11.*install it anew"):
+    with pytest.raises(EngineUnavailableError, match=r"libnvinfer\.so\.11.*reinstall it"):
         tensorrt.import_tensorrt()
 
 
