@@ -1,4 +1,4 @@
-"""int8 models: what stands in the graph, and how far they are from the float32 model."""
+"""int8 models: what their graphs hold, and how much they deviate from the float32 model."""
 
 import sys
 from dataclasses import replace

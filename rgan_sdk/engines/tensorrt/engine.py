@@ -17,14 +17,9 @@ from rgan_sdk.engines import cuda
 from rgan_sdk.engines.base import Engine
 from rgan_sdk.engines.memory import slices_that_fit
 from rgan_sdk.engines.tensorrt import plans
-from rgan_sdk.engines.tensorrt.build import (
-    SLICES,
-    BuildProgress,
-    OptimizationProfile,
-    build_plan,
-    ignore_progress,
-    make_profile,
-)
+from rgan_sdk.engines.tensorrt.build import build_plan
+from rgan_sdk.engines.tensorrt.profile import SLICES, OptimizationProfile, make_profile
+from rgan_sdk.engines.tensorrt.progress import BuildProgress, ignore_progress
 from rgan_sdk.engines.tensorrt.session import Session
 from rgan_sdk.errors import DeviceMemoryError, EngineUnavailableError, InferenceError, RganError
 from rgan_sdk.model import HarmonizationModel
