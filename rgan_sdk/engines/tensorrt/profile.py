@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import Final
 
-SLICES: Final = 8
+CHUNK_SLICES: Final = 8
 """How many slices of 512x512 a plan computes at once. More take more memory and are no faster."""
 SIZE: Final = 512
 STEP: Final = 256
@@ -57,7 +57,7 @@ def make_profile(multiple: int, height: int = SIZE, width: int = SIZE) -> Optimi
         _round_up(SIZE, fine) if size <= SIZE else _round_up(size, coarse)
         for size in (height, width)
     )
-    slices = max(1, SLICES * SIZE * SIZE // (rows * columns))
+    slices = max(1, CHUNK_SLICES * SIZE * SIZE // (rows * columns))
     largest = (slices, rows, columns)
     return OptimizationProfile((1, multiple, multiple), largest, largest)
 
