@@ -21,7 +21,7 @@ from rgan_sdk.harmonizer import Harmonizer
 from rgan_sdk.hu import hu_to_stored, stored_to_hu
 from rgan_sdk.model import HarmonizationModel, packaged_models
 
-SELF_TEST_SLICES = 5
+DOCTOR_SLICES = 5
 
 CPU_FEATURES = {"avx512_bf16": "bf16", "amx_bf16": "bf16 (AMX)", "avx512_vnni": "int8 (VNNI)"}
 
@@ -160,10 +160,10 @@ def _engine(model: str, name: str, engine: str, device: str) -> Check:
     with create_engine(HarmonizationModel.open(model), engine, device) as opened:
         if is_reference(opened):
             return Check(name, True, f"{opened.version}, what the others are compared with")
-        deviation = measure(opened, SELF_TEST_SLICES)
+        deviation = measure(opened, DOCTOR_SLICES)
         check_deviation(opened, deviation)
         return Check(
-            name, True, f"{opened.version}, {SELF_TEST_SLICES} slices of {model}: {deviation}"
+            name, True, f"{opened.version}, {DOCTOR_SLICES} slices of {model}: {deviation}"
         )
 
 

@@ -17,7 +17,7 @@ import onnx
 from numpy.typing import NDArray
 
 from rgan_sdk.card import CARD_KEY, ErrorBound
-from rgan_sdk.engines.acceptance import SLICES, self_test_slices
+from rgan_sdk.engines.acceptance import SELF_TEST_SLICES, self_test_slices
 from rgan_sdk.engines.base import Deviation
 from rgan_sdk.engines.onnxruntime import OnnxRuntimeEngine, run_graph
 from rgan_sdk.errors import AccuracyError, ConfigurationError, ModelError
@@ -161,7 +161,7 @@ class _Trial:
         self._model = model
         self._float32 = onnx.load_model_from_string(model.content)
         # These hold metal and padding, so the ranges suit metal that is in no other slice.
-        self._images = [*slices, *(hu[0, 0] for hu in self_test_slices(model, SLICES))]
+        self._images = [*slices, *(hu[0, 0] for hu in self_test_slices(model, SELF_TEST_SLICES))]
         self._on_step = on_step
         self._expected = self._run(model, self._images, "float32")
         self._ranges = self._calibrate(candidates)

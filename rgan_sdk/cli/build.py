@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from rgan_sdk.engines.tensorrt.build import BuildProgress
+    from rgan_sdk.engines.tensorrt.progress import BuildProgress
 
 EPILOG = """\b
 Examples:

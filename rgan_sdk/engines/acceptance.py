@@ -30,7 +30,7 @@ from rgan_sdk.phantom import synthetic_slices
 
 log = logging.getLogger(__name__)
 
-SLICES = 2
+SELF_TEST_SLICES = 2
 SIZE = 512
 PADDING_HU, METAL_HU = -3024.0, 3071.0
 
@@ -140,7 +140,7 @@ def _code() -> str:
     return hashlib.sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()
 
 
-def measure(engine: Engine, slices: int = SLICES) -> Deviation:
+def measure(engine: Engine, slices: int = SELF_TEST_SLICES) -> Deviation:
     """Compare an engine with ONNX Runtime in float32 on synthetic slices.
 
     The engine gets them in one batch, in random order and as large as its default batch size. Then

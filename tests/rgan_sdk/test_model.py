@@ -1,4 +1,4 @@
-"""Opening models: what is a model, and the many things that are none."""
+"""Opening models: valid files, and the many kinds that are refused."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""int8 models: what stands in the graph, and how far they are from the float32 model."""
+"""int8 models: what their graphs hold, and how much they deviate from the float32 model."""
 
 import sys
 from dataclasses import replace
@@ -14,7 +14,7 @@ from support.requirements import require_data
 from rgan_sdk.card import BOUND_FACTOR
 from rgan_sdk.dicom.inventory import find_series
 from rgan_sdk.dicom.read.pydicom_reader import read_slice
-from rgan_sdk.engines.acceptance import SLICES, accept, self_test_slices
+from rgan_sdk.engines.acceptance import SELF_TEST_SLICES, accept, self_test_slices
 from rgan_sdk.engines.onnxruntime import OnnxRuntimeEngine
 from rgan_sdk.errors import (
     AccuracyError,
@@ -180,7 +180,7 @@ def test_the_card_states_the_deviation_with_room_to_spare(tmp_path):
     lowered = opened(tmp_path, onnx.load_model_from_string(result.content))
     assert lowered.precision == "int8"
     assert lowered.card == replace(model.card, error_bounds={"int8": result.bound})
-    images = [*calibration, *(hu[0, 0] for hu in self_test_slices(model, SLICES))]
+    images = [*calibration, *(hu[0, 0] for hu in self_test_slices(model, SELF_TEST_SLICES))]
     errors = np.concatenate([np.abs(run(lowered, hu) - run(model, hu)).ravel() for hu in images])
     assert result.deviation.max == errors.max() > 0
     assert result.deviation.p999 == np.percentile(errors, 99.9)

@@ -7,82 +7,22 @@ RTX in the place of TensorRT.
 
 from __future__ import annotations
 
-import math
 import re
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Any, Final, NamedTuple
+from typing import Any, NamedTuple
 
+from rgan_sdk.engines.tensorrt.profile import OptimizationProfile
+from rgan_sdk.engines.tensorrt.progress import BuildProgress, ignore_progress, make_monitor
 from rgan_sdk.errors import EngineUnavailableError
 from rgan_sdk.model import INPUT_NAME
-
-SLICES: Final = 8
-"""How many slices of 512x512 a plan computes at once. More take more memory and are no faster."""
-SIZE: Final = 512
-STEP: Final = 256
-"""Sizes above ``SIZE`` are rounded up to multiples of this, so that few plans are needed."""
 
 OUT_OF_MEMORY = re.compile(
     r"out ?of ?memory|bad_alloc|insufficient (device |GPU )?memory|requested size was \d+",
     re.IGNORECASE,
 )
-
-Shape = tuple[int, int, int]
-BuildProgress = Callable[[str, float], None]
-"""Called with TensorRT's name of a build phase, and with the share of it that is done, 0 to 1."""
-
-
-@dataclass(frozen=True)
-class OptimizationProfile:
-    """The range of input shapes ``(batch, height, width)`` of a plan.
-
-    Attributes
-    ----------
-    smallest, largest
-        The ends of the range.
-    typical
-        The shape that kernels are tuned for.
-    """
-
-    smallest: Shape
-    typical: Shape
-    largest: Shape
-
-    def covers(self, height: int, width: int) -> bool:
-        """Return whether slices of a size are within the range."""
-        return all(
-            low <= size <= high
-            for low, size, high in zip(
-                self.smallest[1:], (height, width), self.largest[1:], strict=True
-            )
-        )
-
-
-def make_profile(multiple: int, height: int = SIZE, width: int = SIZE) -> OptimizationProfile:
-    """Return the profile for slices of a size. All sizes up to 512x512 share one profile.
-
-    Parameters
-    ----------
-    multiple
-        The model card's ``multiple``.
-    height, width
-        Of the slices.
-    """
-    fine, coarse = multiple, math.lcm(STEP, multiple)
-    rows, columns = (
-        _round_up(SIZE, fine) if size <= SIZE else _round_up(size, coarse)
-        for size in (height, width)
-    )
-    slices = max(1, SLICES * SIZE * SIZE // (rows * columns))
-    largest = (slices, rows, columns)
-    return OptimizationProfile((1, multiple, multiple), largest, largest)
-
-
-def ignore_progress(phase: str, share: float) -> None:
-    """Ignore the progress of a build."""
 
 
 class BuiltPlan(NamedTuple):
@@ -134,7 +74,7 @@ def build_plan(
         measured = config.create_timing_cache(b"")
         config.set_timing_cache(measured, False)
     with _hold_interrupts() as interrupted:
-        monitor = config.progress_monitor = _make_monitor(trt, progress, interrupted)
+        monitor = config.progress_monitor = make_monitor(trt, progress, interrupted)
         plan = builder.build_serialized_network(network, config)
     if monitor.error is not None:
         raise monitor.error
@@ -244,91 +184,3 @@ def _hold_interrupts() -> Iterator[threading.Event]:
             signal.signal(number, signal.default_int_handler)
     if interrupted.is_set():
         raise KeyboardInterrupt
-
-
-def _make_monitor(trt: Any, progress: BuildProgress, interrupted: threading.Event) -> Any:
-    class Monitor(trt.IProgressMonitor):  # type: ignore[misc]
-        def __init__(self) -> None:
-            trt.IProgressMonitor.__init__(self)
-            self.error: Exception | None = None
-            self._phases = Phases()
-
-        def phase_start(self, phase: str, parent: str | None, steps: int) -> None:
-            self._report(self._phases.start, phase, parent, steps)
-
-        def step_complete(self, phase: str, step: int) -> bool:
-            self._report(self._phases.step, phase, step)
-            return not self._is_ending()
-
-        def phase_finish(self, phase: str) -> None:
-            self._report(self._phases.finish, phase)
-
-        def _is_ending(self) -> bool:
-            return self.error is not None or interrupted.is_set()
-
-        def _report(self, change: Callable[..., tuple[str, float]], *arguments: Any) -> None:
-            where = change(*arguments)
-            if self._is_ending():  # TensorRT also finishes phases that it breaks off
-                return
-            try:
-                progress(*where)
-            except Exception as exc:  # must not propagate through TensorRT
-                self.error = exc
-
-    return Monitor()
-
-
-class Phases:
-    """The progress of nested phases.
-
-    Each method returns the name of the outermost phase and the share of it that is done. That share
-    never falls, although phases overlap in time.
-    """
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._running: dict[str, _Phase] = {}
-
-    def start(self, name: str, parent: str | None, steps: int) -> tuple[str, float]:
-        """Begin a phase with a number of steps, inside one step of its parent."""
-        with self._lock:
-            self._running[name] = _Phase(self._running.get(parent or ""), steps, name)
-            return self._running[name].outermost()
-
-    def step(self, name: str, step: int) -> tuple[str, float]:
-        """End a step. Steps are counted from 0."""
-        with self._lock:
-            phase = self._running[name]
-            phase.reach((step + 1) / phase.steps)
-            return phase.outermost()
-
-    def finish(self, name: str) -> tuple[str, float]:
-        """End a phase."""
-        with self._lock:
-            phase = self._running.pop(name)
-            phase.reach(1.0)
-            return phase.outermost()
-
-
-@dataclass
-class _Phase:
-    parent: _Phase | None
-    steps: int
-    name: str
-    done: float = 0.0
-    shown: float = 0.0
-
-    def reach(self, share: float) -> None:
-        self.done = max(self.done, share)
-        self.shown = max(self.shown, share)
-
-    def outermost(self) -> tuple[str, float]:
-        if self.parent is None:
-            return self.name, self.shown
-        parent = self.parent
-        parent.shown = max(parent.shown, min(1.0, parent.done + self.shown / parent.steps))
-        return parent.outermost()
-
-
-def _round_up(size: int, multiple: int) -> int:
-    return size + -size % multiple

@@ -17,14 +17,9 @@ from rgan_sdk.engines import cuda
 from rgan_sdk.engines.base import Engine
 from rgan_sdk.engines.memory import slices_that_fit
 from rgan_sdk.engines.tensorrt import plans
-from rgan_sdk.engines.tensorrt.build import (
-    SLICES,
-    BuildProgress,
-    OptimizationProfile,
-    build_plan,
-    ignore_progress,
-    make_profile,
-)
+from rgan_sdk.engines.tensorrt.build import build_plan
+from rgan_sdk.engines.tensorrt.profile import CHUNK_SLICES, OptimizationProfile, make_profile
+from rgan_sdk.engines.tensorrt.progress import BuildProgress, ignore_progress
 from rgan_sdk.engines.tensorrt.session import Session
 from rgan_sdk.errors import DeviceMemoryError, EngineUnavailableError, InferenceError, RganError
 from rgan_sdk.model import HarmonizationModel
@@ -67,8 +62,8 @@ class TensorRTEngine(Engine):
     """Runs the model with TensorRT.
 
     The plan comes from the cache; otherwise it is built, which takes minutes. It computes chunks of
-    up to ``SLICES`` slices of 512x512, so one plan serves batches of any size. Larger slices need
-    another plan.
+    up to ``CHUNK_SLICES`` slices of 512x512, so one plan serves batches of any size. Larger slices
+    need another plan.
 
     Parameters
     ----------
@@ -117,7 +112,7 @@ class TensorRTEngine(Engine):
     @property
     def default_batch_size(self) -> int:  # noqa: D102 - see Engine
         fit = slices_that_fit(self.model.content, cuda.free_memory(self._gpu.index))
-        return CHUNKS * SLICES if fit >= SLICES else fit
+        return CHUNKS * CHUNK_SLICES if fit >= CHUNK_SLICES else fit
 
     def _infer(self, hu: NDArray[np.float32]) -> NDArray[np.float32]:
         session = self._session_for(*hu.shape[2:])

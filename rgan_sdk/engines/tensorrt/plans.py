@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from rgan_sdk.cache import cache_folder, read_own, write_own
-from rgan_sdk.engines.tensorrt.build import OptimizationProfile
+from rgan_sdk.engines.tensorrt.profile import OptimizationProfile
 
 FORMAT = "rgan-sdk 1"
 

@@ -16,7 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rgan_sdk.engines import cuda
-from rgan_sdk.engines.tensorrt.build import OUT_OF_MEMORY, OptimizationProfile, create, make_logger
+from rgan_sdk.engines.tensorrt.build import OUT_OF_MEMORY, create, make_logger
+from rgan_sdk.engines.tensorrt.profile import OptimizationProfile
 from rgan_sdk.errors import DeviceMemoryError, InferenceError
 from rgan_sdk.model import INPUT_NAME, OUTPUT_NAME
 

@@ -1,4 +1,4 @@
-"""Files that real tools fell over: each must end as a skipped or failed file, at once."""
+"""Files that made real tools crash: each must be skipped or fail, and quickly."""
 
 import random
 import struct

@@ -1,4 +1,4 @@
-"""An engine is accepted only where its pixels are those of the float32 model."""
+"""An engine is accepted only if its output is close to that of the float32 model."""
 
 from dataclasses import replace
 

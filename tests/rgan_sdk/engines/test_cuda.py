@@ -1,4 +1,4 @@
-"""What CUDA says of this machine, and what is made of what a driver might say elsewhere."""
+"""CUDA on this machine, and what follows from the answers of other drivers."""
 
 import sys
 from types import SimpleNamespace
@@ -19,7 +19,7 @@ NAMES = (b"NVIDIA H100 80GB HBM3", b"NVIDIA L4")
 
 @pytest.fixture
 def machine(monkeypatch):
-    """Have CUDA answer as on a machine with some driver and so many devices."""
+    """Make CUDA answer as on a machine with a given driver and number of devices."""
 
     def pretend(driver=13050, count=2, status=SUCCESS):
         answers = {
@@ -94,7 +94,7 @@ def test_a_device_that_is_not_there_names_those_that_are(machine):
 
 @pytest.mark.parametrize(("driver", "reason"), [(True, "pip install"), (False, "no NVIDIA driver")])
 def test_without_the_bindings(monkeypatch, driver, reason):
-    """Who has no NVIDIA driver is not told to install packages for it."""
+    """A user without an NVIDIA driver is not advised to install packages for it."""
     monkeypatch.setattr(cuda, "_finds_driver", lambda: driver)
     monkeypatch.setitem(sys.modules, "cuda.bindings", None)
     assert reason in cuda.why_no_device()

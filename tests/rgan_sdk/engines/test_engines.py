@@ -111,7 +111,7 @@ def test_an_unknown_engine_lists_the_valid_ones(model):
 @pytest.mark.parametrize("name", ["openvino", "onnxruntime"])
 @pytest.mark.parametrize("error", [ImportError("libgomp.so.1"), OSError("bad file")])
 def test_a_broken_runtime_is_told_and_passed_over(model, monkeypatch, name, error):
-    """What is installed and can't be loaded must neither end ``auto`` nor be called absent."""
+    """A runtime that is installed but broken must not end ``auto``, nor be reported as absent."""
 
     class Broken(MetaPathFinder):
         def find_spec(self, wanted, path, target=None):
@@ -162,7 +162,7 @@ def test_both_runtimes_at_once_are_refused(model, monkeypatch, empty_cache):
 
 
 class ScriptedEngine(Engine):
-    """Returns what the test wants."""
+    """Returns what the test demands."""
 
     name = "scripted"
     version = "1"

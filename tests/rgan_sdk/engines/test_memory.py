@@ -1,4 +1,4 @@
-"""How many slices fit the memory."""
+"""How many slices fit into the memory of a device."""
 
 import numpy as np
 from onnx import TensorProto, helper, numpy_helper

@@ -50,7 +50,7 @@ def test_inner_convolutions_are_lowered_and_the_edges_are_not(model):
 
 
 def test_types_change_back_and_forth_as_seldom_as_can_be(model):
-    """Between two inner convolutions nothing is widened: that would cost the gain."""
+    """Nothing between two inner convolutions becomes float32 again: that would cost the gain."""
     for node in lowered(model).get_ordered_ops():
         if node.get_type_name() == "Convert" and node.get_output_element_type(0) == (
             openvino.Type.f32

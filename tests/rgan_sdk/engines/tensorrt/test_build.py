@@ -1,4 +1,4 @@
-"""TensorRT's parser and builder take our graphs. No GPU: TensorRT for RTX stands in for TensorRT.
+"""TensorRT parses and builds our graphs. TensorRT for RTX, which needs no GPU, stands in for it.
 
 That a plan can be built says nothing of what it computes; that is tested where there is a GPU.
 """
@@ -13,7 +13,9 @@ from support.models import make_model, write_model
 from support.requirements import require_module
 
 from rgan_sdk.engines.tensorrt import build as tensorrt_build
-from rgan_sdk.engines.tensorrt.build import OptimizationProfile, Phases, build_plan, make_profile
+from rgan_sdk.engines.tensorrt.build import build_plan
+from rgan_sdk.engines.tensorrt.profile import OptimizationProfile, make_profile
+from rgan_sdk.engines.tensorrt.progress import Phases
 from rgan_sdk.errors import EngineUnavailableError
 from rgan_sdk.hu import HUWindow
 from rgan_sdk.model import HarmonizationModel, packaged_models
@@ -165,7 +167,8 @@ def test_a_bar_that_breaks_ends_the_build():
 INTERRUPTED = """
 import os, signal, sys
 import tensorrt_rtx as trt
-from rgan_sdk.engines.tensorrt.build import build_plan, make_profile
+from rgan_sdk.engines.tensorrt.build import build_plan
+from rgan_sdk.engines.tensorrt.profile import make_profile
 
 number = int(sys.argv[2])
 signal.signal(number, signal.default_int_handler)
@@ -186,10 +189,10 @@ except KeyboardInterrupt:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_interrupts_end_the_build(number, tmp_path):
-    """`run` takes a request to end for Ctrl-C; both are what raises KeyboardInterrupt.
+    """`run` treats SIGTERM like Ctrl-C: both raise KeyboardInterrupt.
 
-    In a process of its own, as for a user: among all that other tests load, a signal during a
-    build ended the whole test run with a segmentation fault, now and then.
+    The build runs in a process of its own, as it does for a user. In the process of the tests,
+    with all that other tests load, the signal sometimes caused a segmentation fault.
     """
     model = write_model(tmp_path / "m.onnx")
     command = [sys.executable, "-c", INTERRUPTED, str(model), str(int(number))]

@@ -17,8 +17,8 @@ from rgan_sdk.cli import main
 from rgan_sdk.engines import create_engine, cuda
 from rgan_sdk.engines.tensorrt import engine as tensorrt
 from rgan_sdk.engines.tensorrt import plans
-from rgan_sdk.engines.tensorrt.build import make_profile
 from rgan_sdk.engines.tensorrt.engine import TensorRTEngine, load_or_build_plan
+from rgan_sdk.engines.tensorrt.profile import make_profile
 from rgan_sdk.engines.tensorrt.session import split_batch
 from rgan_sdk.errors import DeviceMemoryError, EngineUnavailableError, InferenceError
 from rgan_sdk.model import HarmonizationModel
@@ -49,7 +49,7 @@ def rtx():
 
 @pytest.fixture
 def driver(monkeypatch):
-    """Have CUDA answer as a driver would that supports some version of CUDA."""
+    """Make CUDA answer like a driver that supports a given version of CUDA."""
     require_module("cuda", "make test")
     runtime = import_module("cuda.bindings.runtime")
     success = runtime.cudaError_t.cudaSuccess
@@ -211,7 +211,7 @@ def test_a_plan_that_does_not_load_is_built_anew_once(rtx, driver, model, monkey
 
 @pytest.mark.usefixtures("installed")
 def test_a_size_without_a_plan_fails_alone(driver, model, monkeypatch):
-    """What follows a slice that no plan can be had for is computed again."""
+    """Slices after one for which no plan can be built are computed as before."""
     driver(13000)
 
     class Session:
@@ -275,7 +275,7 @@ def refuse_to_load(*_, **__):
 
 @pytest.mark.usefixtures("installed")
 def test_build_leaves_the_plan_that_the_engine_will_want(rtx, driver, model, monkeypatch):
-    """What comes after it, the self-test, needs a GPU and is left out."""
+    """The self-test that follows the build needs a GPU, so it fails here."""
     driver(13000)
     monkeypatch.setattr(tensorrt, "Session", refuse_to_load)
     result = CliRunner().invoke(main, ["build", model.source])
@@ -345,7 +345,7 @@ def test_larger_slices_get_a_plan_of_their_own(gpu_model, cache):
 
 @pytest.mark.gpu
 def test_memory_comes_back(gpu_model, hu):
-    TensorRTEngine(gpu_model, "cuda").close()  # what CUDA itself keeps is there from now on
+    TensorRTEngine(gpu_model, "cuda").close()  # allocates what CUDA itself keeps
     free = cuda.free_memory(0)
     for _ in range(5):
         with TensorRTEngine(gpu_model, "cuda") as engine:

@@ -1,4 +1,4 @@
-"""A plan comes back only as it was stored, for what it was stored for, by whom it was stored."""
+"""A plan is loaded only unchanged, for its own key, and by the user who stored it."""
 
 import hashlib
 import os
@@ -8,8 +8,8 @@ from dataclasses import replace
 import pytest
 
 from rgan_sdk.engines.tensorrt import plans
-from rgan_sdk.engines.tensorrt.build import make_profile
 from rgan_sdk.engines.tensorrt.plans import PlanKey, TimingsKey
+from rgan_sdk.engines.tensorrt.profile import make_profile
 from rgan_sdk.errors import ConfigurationError
 
 CARD = {"gpu": "NVIDIA H100", "compute_capability": "9.0", "multiprocessors": 132}
@@ -88,7 +88,7 @@ def test_a_swapped_hash_is_found():
     path.write_bytes(
         forged.replace(*(hashlib.sha256(b).hexdigest().encode() for b in (PLAN, foreign)))
     )
-    assert plans.load(KEY) == foreign  # a hash proves no origin: that is what the next test is for
+    assert plans.load(KEY) == foreign  # a hash does not prove the origin; see the next test
 
 
 @pytest.mark.parametrize("mode", [0o620, 0o602, 0o666])
