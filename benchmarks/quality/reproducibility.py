@@ -27,7 +27,7 @@ from cells import Cell
 from methods import PLAN, WORK, compute_missing, list_pairs, plan_cells
 from rich.progress import Progress
 
-from rgan_train.evaluation.evaluate import Options, evaluate
+from rgan_train.evaluation.evaluate import EvaluationOptions, evaluate
 from rgan_train.evaluation.regions.given_regions import read_box_regions
 from rgan_train.evaluation.report.table import to_markdown
 from rgan_train.evaluation.report.tables import make_tables
@@ -85,7 +85,7 @@ def evaluate_direction(pair: str, folder: Path, cells: list[Cell], jobs: int) ->
             dataset,
             models,
             REPORTS / "features",
-            options=Options(workers=jobs),
+            options=EvaluationOptions(workers=jobs),
             given=given,
             progress=show,
         )

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from rgan_train.evaluation.figures.slice_pair import SlicePair
+    from rgan_train.evaluation.figures.case_slices import CaseSlices
 
 EXAMPLE = """\b
 Example:
@@ -88,13 +88,13 @@ def command(
     require_plotting()
 
     from rgan_sdk.hu import HUWindow
+    from rgan_train.evaluation.figures.case_slices import read_case_slices
     from rgan_train.evaluation.figures.case_study import CaseStudy, draw_case_study
     from rgan_train.evaluation.figures.save import save_figure
-    from rgan_train.evaluation.figures.slice_pair import read_slice_pair
     from rgan_train.evaluation.regions.boxes import Box, find_box
 
     display = HUWindow(*window)
-    pair = read_slice_pair(source, target, number)
+    pair = read_case_slices(source, target, number)
     if box_path is not None:
         box = find_box(box_path, pair.sop_instance_uids)
     elif roi is not None:
@@ -111,7 +111,7 @@ def command(
     click.echo(f"{output}: slice {number}, {box}")
 
 
-def _add_harmonized(images: dict[str, NDArray[np.float32]], text: str, pair: SlicePair) -> None:
+def _add_harmonized(images: dict[str, NDArray[np.float32]], text: str, pair: CaseSlices) -> None:
     """Harmonize the source with the model of one ``--model``, under its name."""
     from rgan_sdk.errors import ConfigurationError
     from rgan_sdk.harmonizer import Harmonizer

@@ -16,7 +16,7 @@ from rgan_train.cli.extra import require_evaluation
 from rgan_train.cli.options import assignments_option, config_option, given_file
 
 if TYPE_CHECKING:
-    from rgan_train.evaluation.evaluate import Progress
+    from rgan_train.evaluation.evaluate import EvaluationProgress
     from rgan_train.evaluation.results import Evaluation
 
 EXAMPLES = """\b
@@ -105,7 +105,7 @@ def command(
     require_evaluation()
 
     from rgan_train.config import Config, override_from_text, read_toml
-    from rgan_train.evaluation.evaluate import Options, evaluate
+    from rgan_train.evaluation.evaluate import EvaluationOptions, evaluate
     from rgan_train.evaluation.regions.given_regions import read_box_regions, read_mask_regions
     from rgan_train.evaluation.report.write import write_report
     from rgan_train.pairs.csv import read_pairs
@@ -122,7 +122,7 @@ def command(
             dataset,
             _named(models),
             output / "features",
-            options=Options(parameters, regions, workers),
+            options=EvaluationOptions(parameters, regions, workers),
             given=given,
             notes=notes,
             progress=progress,
@@ -148,7 +148,7 @@ def _named(models: tuple[str, ...]) -> dict[str, str]:
 
 
 @contextmanager
-def _show_progress() -> Iterator[Progress]:
+def _show_progress() -> Iterator[EvaluationProgress]:
     """Give a function that shows how far an evaluation is."""
     from rich.console import Console
     from rich.progress import (

@@ -1,25 +1,23 @@
-"""From paired slices and models to what the models do: the whole of one evaluation.
+"""One whole evaluation: from a data set and models to results.
 
-Regions are chosen on the target and used for all. Features, image quality, noise and edges are
-those of the harmonized slices against the target's.
+Regions are chosen on the target and used for all methods. Features, image quality, noise and edges
+of the harmonized slices are compared with those of the target.
 """
 
 from __future__ import annotations
 
 import math
 import platform
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from rgan_sdk.errors import ConfigurationError, MeasurementError
-from rgan_sdk.kernels.edge_response import edge_rise
-from rgan_sdk.kernels.noise_power import noise_power_ratio
+from rgan_sdk.errors import ConfigurationError
 from rgan_train.evaluation.features.cache import SliceRegions, extract_all
 from rgan_train.evaluation.features.extractor import (
     ABSENT_BANDS,
@@ -28,15 +26,9 @@ from rgan_train.evaluation.features.extractor import (
     region_problem,
 )
 from rgan_train.evaluation.metrics.combat import combat
-from rgan_train.evaluation.metrics.image_quality import (
-    QUALITY_RANGE,
-    mean_absolute_error,
-    psnr,
-    ssim,
-)
 from rgan_train.evaluation.metrics.moments import MIN_REGIONS
 from rgan_train.evaluation.metrics.reproducibility import compare_all
-from rgan_train.evaluation.metrics.tissue_bias import tissue_bias
+from rgan_train.evaluation.quality import measure_quality
 from rgan_train.evaluation.regions.body import body_mask
 from rgan_train.evaluation.regions.rois import HU_RANGES, Roi, random_rois, whole_slices
 from rgan_train.evaluation.results import (
@@ -46,35 +38,39 @@ from rgan_train.evaluation.results import (
     TARGET,
     Evaluation,
     FeatureTable,
-    Quality,
-    Spread,
+    ImageQuality,
 )
-from rgan_train.evaluation.stacks import PairedStack, harmonize, read_test_stack
+from rgan_train.evaluation.stacks import TestStack, harmonize_stack, read_test_stack
 from rgan_train.pairs.dataset import Dataset
 
 REPEATS: Final = 5
-SPARE: Final = 1.2
-"""How many more random regions are asked for: not every slice has bone."""
+SURPLUS: Final = 1.2
+"""Factor by which more random regions are drawn than needed: not every slice has bone."""
 
-Images = Mapping[str, NDArray[np.float32]]
-Progress = Callable[[str, int, int], None]
-"""Told what is done, how much of it, and of how many."""
+VariantStacks = Mapping[str, NDArray[np.float32]]
+"""``[N, H, W]`` HU of the target, the input and each model, by name."""
 
-Found = TypeVar("Found")
+EvaluationProgress = Callable[[str, int, int], None]
+"""Called with the name of a step, how many of its parts are done, and how many there are."""
 
 
 @dataclass(frozen=True)
-class Options:
+class EvaluationOptions:
     """How to evaluate.
 
     Attributes
     ----------
     parameters
-        Parameter file of pyradiomics; None takes the default features.
+        Parameter file of pyradiomics; None for the default features.
     regions
-        Random regions in each HU range, at least, over all repeats.
+        Smallest number of random regions in each HU range, over all repeats.
     workers
-        Processes that compute features.
+        Number of processes that compute features.
+
+    Raises
+    ------
+    ConfigurationError
+        If regions or workers are less than 1.
     """
 
     parameters: Path | None = None
@@ -91,56 +87,58 @@ def evaluate(
     models: Mapping[str, str | Path],
     cache: Path,
     *,
-    options: Options | None = None,
+    options: EvaluationOptions | None = None,
     given: Sequence[Roi] = (),
     notes: Sequence[str] = (),
-    progress: Progress = lambda what, done, total: None,
+    progress: EvaluationProgress = lambda step, done, total: None,
 ) -> Evaluation:
     """Evaluate models on the test slices of a data set.
 
     Parameters
     ----------
     models
-        ONNX files or packaged models by the names they are shown with.
+        ONNX files or names of packaged models, by the names to show them with.
     cache
-        Folder for features; what is there is not computed again.
+        Folder for computed features; those that are there are not computed again.
     given
-        Regions beside whole slices and random ones, numbered by test slice.
+        More regions, beside whole slices and random regions, numbered by test slice.
     notes
-        What a reader of the report has to know beside what is found here.
+        Remarks for the reader of the report.
+    progress
+        Called after each part of each step.
 
     Raises
     ------
     ConfigurationError
-        If a model is for other kernels, or has a name that is taken.
+        If a model is for other kernels, or is called ``target`` or ``input``.
     TrainingError
         If there are no test slices.
     """
-    options = options or Options()
+    options = options or EvaluationOptions()
     if taken := {TARGET, INPUT} & set(models):
         raise ConfigurationError(f"a model cannot be called {taken.pop()!r}; use NAME=FILE")
     extractor = FeatureExtractor(options.parameters)
-    paired = read_test_stack(dataset)
-    images, records = _images(paired, models, dataset.source_kernel, progress)
-    rois, missing = choose_regions(paired.target_hu, given, options.regions)
-    table = with_combat(_table(images, rois, paired, extractor, cache, options, progress))
+    stack = read_test_stack(dataset)
+    images, records = _harmonize_all(stack, models, dataset.source_kernel, progress)
+    rois, missing = choose_regions(stack.target_hu, given, options.regions)
+    table = with_combat(_compute_table(images, rois, stack, extractor, cache, options, progress))
     return Evaluation(
         source_kernel=dataset.source_kernel,
         target_kernel=dataset.target_kernel,
         patients=len(dataset.patients),
         manufacturers=dataset.manufacturers,
         methods=[name for name in images if name != TARGET],
-        images={name: list(stack) for name, stack in images.items()},
-        pixel_spacings=[item.pixel_spacing for item in paired.items],
+        images={name: list(hu) for name, hu in images.items()},
+        pixel_spacings=[item.pixel_spacing for item in stack.items],
         table=table,
         agreements=compare_all(table),
-        quality=_qualities(images, paired, progress),
+        quality=_measure_qualities(images, stack, progress),
         notes=[*notes, *missing],
         provenance={
             "data_sha256": dataset.sha256(),
             "series": list(dataset.series_uids),
             "models": records,
-            "features": _describe(extractor),
+            "features": _describe_features(extractor),
             "versions": _versions(),
         },
     )
@@ -149,14 +147,25 @@ def evaluate(
 def choose_regions(
     target_hu: NDArray[np.float32], given: Sequence[Roi], regions: int
 ) -> tuple[list[Roi], list[str]]:
-    """Choose whole slices and random regions in the patient, and drop what has no texture.
+    """Choose whole slices and random regions in the patient, and drop regions without texture.
+
+    Parameters
+    ----------
+    target_hu
+        ``[N, H, W]`` HU.
+    given
+        More regions.
+    regions
+        Smallest number of random regions in each HU range.
 
     Returns
     -------
-    list of Roi, list of str
-        The regions, and what a reader has to know of those that are missing.
+    rois : list of Roi
+        All regions.
+    notes : list of str
+        What the reader of the report must know about missing regions.
     """
-    per_slice = math.ceil(regions * SPARE / (REPEATS * len(target_hu)))
+    per_slice = math.ceil(regions * SURPLUS / (REPEATS * len(target_hu)))
     rois, notes = whole_slices(target_hu.shape), []
     patient = body_mask(target_hu)
     for hu_range in HU_RANGES:
@@ -166,7 +175,7 @@ def choose_regions(
         if len(found) < regions:
             notes.append(
                 f"[{hu_range.lower:g}, {hu_range.upper:g}] HU: {len(found)} regions instead of "
-                f"{regions}; the slices hold no more that are apart"
+                f"{regions}; the slices have no room for more"
             )
         rois += found
     for roi in given:
@@ -177,33 +186,37 @@ def choose_regions(
     return rois, notes
 
 
-def _images(
-    paired: PairedStack, models: Mapping[str, str | Path], source_kernel: str, progress: Progress
-) -> tuple[Images, dict[str, Any]]:
-    images = {TARGET: paired.target_hu, INPUT: paired.source_hu}
+def _harmonize_all(
+    stack: TestStack,
+    models: Mapping[str, str | Path],
+    source_kernel: str,
+    progress: EvaluationProgress,
+) -> tuple[VariantStacks, dict[str, Any]]:
+    """Return the slices of all variants, and a record of each model."""
+    images = {TARGET: stack.target_hu, INPUT: stack.source_hu}
     records = {}
-    count = _counter("harmonizing", len(models) * len(paired.items), progress)
+    count = _counter("harmonizing", len(models) * len(stack.items), progress)
     for name, model in models.items():
-        images[name], records[name] = harmonize(model, paired, source_kernel, count)
+        images[name], records[name] = harmonize_stack(model, stack, source_kernel, count)
     return images, records
 
 
-def _table(
-    images: Images,
+def _compute_table(
+    images: VariantStacks,
     rois: Sequence[Roi],
-    paired: PairedStack,
+    stack: TestStack,
     extractor: FeatureExtractor,
     cache: Path,
-    options: Options,
-    progress: Progress,
+    options: EvaluationOptions,
+    progress: EvaluationProgress,
 ) -> FeatureTable:
     """Compute the features of all regions on all variants."""
     on_slice = [
         [row for row, roi in enumerate(rois) if roi.slice_number == number]
-        for number in range(len(paired.items))
+        for number in range(len(stack.items))
     ]
     tasks = [
-        SliceRegions(hu, paired.pixel_spacing, tuple(rois[row].mask for row in rows))
+        SliceRegions(hu, stack.pixel_spacing, tuple(rois[row].mask for row in rows))
         for variant in images.values()
         for hu, rows in zip(variant, on_slice, strict=True)
     ]
@@ -226,18 +239,18 @@ def _table(
 
 
 def with_combat(table: FeatureTable) -> FeatureTable:
-    """Add each method's features after ComBat, of each group of regions apart.
+    """Add the features of each method after ComBat, which is applied to each group of regions.
 
-    ComBat sees the target's features of the very regions that it is judged by; a model does not.
-    With empirical Bayes, its usual form, it is there for the input alone.
+    ComBat sees the target's features of the same regions that it is judged by; a model does not.
+    Its usual form, with empirical Bayes, is added for the input only.
     """
     methods = [name for name in table.values if name != TARGET]
-    added = {name + COMBAT: _combined(table, name, empirical_bayes=False) for name in methods}
-    added[INPUT + COMBAT_SHRUNK] = _combined(table, INPUT, empirical_bayes=True)
+    added = {name + COMBAT: _apply_combat(table, name, empirical_bayes=False) for name in methods}
+    added[INPUT + COMBAT_SHRUNK] = _apply_combat(table, INPUT, empirical_bayes=True)
     return FeatureTable(table.rois, table.names, {**table.values, **added})
 
 
-def _combined(table: FeatureTable, name: str, *, empirical_bayes: bool) -> NDArray[np.float64]:
+def _apply_combat(table: FeatureTable, name: str, *, empirical_bayes: bool) -> NDArray[np.float64]:
     values = np.full_like(table.values[name], np.nan)
     for group in table.groups:
         rows = table.rows(group)
@@ -247,58 +260,31 @@ def _combined(table: FeatureTable, name: str, *, empirical_bayes: bool) -> NDArr
     return values
 
 
-def _qualities(images: Images, paired: PairedStack, progress: Progress) -> dict[str, Quality]:
+def _measure_qualities(
+    images: VariantStacks, stack: TestStack, progress: EvaluationProgress
+) -> dict[str, ImageQuality]:
     others = [name for name in images if name != TARGET]
     count = _counter("image quality", len(others), progress)
     qualities = {}
     for name in others:
-        qualities[name] = measure_quality(images[name], paired.target_hu, paired.pixel_spacing)
+        qualities[name] = measure_quality(images[name], stack.target_hu, stack.pixel_spacing)
         count()
     return qualities
 
 
-def measure_quality(
-    images: NDArray[np.float32], target: NDArray[np.float32], pixel_spacing: tuple[float, float]
-) -> Quality:
-    """Measure ``[N, H, W]`` HU against the target's."""
-    pairs = list(zip(images, target, strict=True))
-    return Quality(
-        psnr_db=_spread(psnr(*pair, QUALITY_RANGE) for pair in pairs),
-        ssim=_spread(ssim(*pair, QUALITY_RANGE) for pair in pairs),
-        mae_hu=_spread(mean_absolute_error(*pair, QUALITY_RANGE) for pair in pairs),
-        noise_power=_where_possible(lambda: noise_power_ratio(images, target)),
-        edge_rise_mm=_where_possible(lambda: edge_rise(images, target, pixel_spacing)),
-        bias_hu=tissue_bias(images, target),
-    )
-
-
-def _where_possible(measure: Callable[[], Found]) -> Found | None:
-    """Measure, or return None where the slices have no place for it."""
-    try:
-        return measure()
-    except MeasurementError:
-        return None
-
-
-def _spread(values: Iterable[float]) -> Spread:
-    array = np.array(list(values))
-    has_spread = len(array) > 1 and np.isfinite(array).all()
-    sd = float(array.std(ddof=1)) if has_spread else math.nan
-    return Spread(float(array.mean()), sd, len(array))
-
-
-def _counter(what: str, total: int, progress: Progress) -> Callable[[], None]:
+def _counter(step: str, total: int, progress: EvaluationProgress) -> Callable[[], None]:
+    """Return a function that reports one more part of a step as done, each time it is called."""
     done = 0
 
     def count() -> None:
         nonlocal done
         done += 1
-        progress(what, done, total)
+        progress(step, done, total)
 
     return count
 
 
-def _describe(extractor: FeatureExtractor) -> dict[str, Any]:
+def _describe_features(extractor: FeatureExtractor) -> dict[str, Any]:
     return {
         **extractor.description,
         "sha256": extractor.sha256,

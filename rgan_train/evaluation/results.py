@@ -1,4 +1,4 @@
-"""What an evaluation found: plain data, between those who measure and those who show it."""
+"""The results of an evaluation: plain data, passed from the measurements to the report."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from rgan_train.evaluation.regions.rois import Roi
 TARGET: Final = "target"
 INPUT: Final = "input"
 COMBAT: Final = " + ComBat"
-"""Is in the name of a method whose features were harmonized as a table, too."""
+"""Ends the name of a method whose features were also harmonized with ComBat."""
 COMBAT_SHRUNK: Final = f"{COMBAT}, empirical Bayes"
 THRESHOLDS: Final = (0.85, 0.90)
-"""CCC above which a feature counts as reproducible: the paper's, and a stricter one."""
+"""A feature is reproducible above this CCC: the threshold of the paper, and a stricter one."""
 
 
 @dataclass(frozen=True)
@@ -28,12 +28,12 @@ class FeatureTable:
     Attributes
     ----------
     rois
-        Of the R rows, in order.
+        Region of each of the R rows.
     names
-        Of the F columns, ``FILTER_CLASS_FEATURE``.
+        Name of each of the F columns, ``FILTER_CLASS_FEATURE``.
     values
-        ``[R, F]`` float64 of ``target``, ``input`` and each method, and of each with ComBat; NaN
-        where undefined.
+        ``[R, F]`` float64 by variant: ``target``, ``input``, each model, and each of them but the
+        target with ComBat. NaN where a feature is undefined.
     """
 
     rois: Sequence[Roi]
@@ -42,32 +42,37 @@ class FeatureTable:
 
     @property
     def groups(self) -> list[str]:
-        """Groups of regions, in the order of their first one."""
+        """Groups of regions, in the order in which they first occur."""
         return list(dict.fromkeys(roi.group for roi in self.rois))
 
     def rows(self, group: str) -> NDArray[np.int64]:
-        """Return the numbers of the rows of a group."""
+        """Return the row numbers of a group."""
         return np.flatnonzero([roi.group == group for roi in self.rois])
 
 
 def filter_and_class(name: str) -> tuple[str, str]:
-    """Split a feature's name: ``log-sigma-1-0-mm-3D_glcm_Contrast`` is of that filter and GLCM."""
+    """Return filter and class from the name of a feature.
+
+    ``log-sigma-1-0-mm-3D_glcm_Contrast`` gives ``log-sigma-1-0-mm-3D`` and ``glcm``.
+    """
     image, feature_class, _ = name.split("_", 2)
     return image, feature_class
 
 
 @dataclass(frozen=True)
-class Count:
-    """How many features of a group are reproducible.
+class FeatureCount:
+    """How many features are reproducible in a group of regions.
 
     Attributes
     ----------
-    features, total
-        Those above the threshold, of those that are defined on the target.
+    features
+        Number of features above the threshold.
+    total
+        Number of features that are defined on the target.
     interval
-        95 %, from resampled slices; NaN with fewer than two slices.
+        95 % confidence interval from resampled slices; NaN with fewer than two slices.
     repeats
-        The same in each repeat of random regions alone.
+        Number of features above the threshold in each repeat of random regions by itself.
     """
 
     features: int
@@ -77,22 +82,25 @@ class Count:
 
     @property
     def share(self) -> float:
-        """Of all features, 0 to 1."""
+        """Reproducible part of all features, 0 to 1; NaN if there are none."""
         return self.features / self.total if self.total else float("nan")
 
 
 @dataclass(frozen=True)
 class Agreement:
-    """How well features agree with those on the target, over the regions of one group.
+    """How well the features of one method agree with the target's, over one group of regions.
 
     Attributes
     ----------
+    regions, slices
+        Number of regions, and of the slices that they lie on.
     ccc, icc
-        ``[F]``, Lin's concordance and ICC(A,1); NaN where undefined.
+        ``[F]`` Lin's concordance and ICC(A,1); NaN where undefined.
     ccc_interval, icc_interval
-        ``[F, 2]``, 95 %: of CCC from resampled slices, of ICC by the F distribution.
+        ``[F, 2]`` 95 % confidence limits: of the CCC from resampled slices, of the ICC from the F
+        distribution.
     counts
-        By threshold of CCC.
+        Reproducible features by threshold of the CCC.
     """
 
     group: str
@@ -103,12 +111,12 @@ class Agreement:
     ccc_interval: NDArray[np.float64]
     icc: NDArray[np.float64]
     icc_interval: NDArray[np.float64]
-    counts: Mapping[float, Count]
+    counts: Mapping[float, FeatureCount]
 
 
 @dataclass(frozen=True)
 class Spread:
-    """A figure over the slices: mean, standard deviation, and how many they are."""
+    """Mean and standard deviation of a measure over slices, and the number of slices."""
 
     mean: float
     sd: float
@@ -116,19 +124,21 @@ class Spread:
 
 
 @dataclass(frozen=True)
-class Quality:
+class ImageQuality:
     """Image quality of one method against the target.
 
     Attributes
     ----------
     psnr_db, ssim, mae_hu
-        Over the slices; HU clipped to [-1024, 1000].
+        Over the slices, with HU clipped to ``image_quality.QUALITY_RANGE``.
     noise_power
-        ``[10]`` power over the target's by spatial frequency; None where no tissue is even enough.
+        ``[10]`` noise power divided by the target's, by spatial frequency; None if no soft tissue
+        is even enough.
     edge_rise_mm
-        Distance from 10 to 90 % at edges, and the target's; None where there are no edges.
+        Distance from 10 to 90 % at edges, of the method and of the target; None if there are no
+        edges.
     bias_hu
-        Mean of method minus target where the target is in a range, by the range's name.
+        Mean of method minus target in HU, by tissue.
     """
 
     psnr_db: Spread
@@ -141,22 +151,27 @@ class Quality:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """One evaluation, complete.
+    """All results of one evaluation.
 
     Attributes
     ----------
+    patients
+        Number of patients.
     methods
-        Names, ``input`` first. Features have those with ``COMBAT`` beside them; images don't.
+        Names of the methods, ``input`` first. The variants with ``COMBAT`` have features but no
+        images, and are not among them.
     images
-        Of each variant, ``target`` among them, ``[H, W]`` HU of each slice.
+        ``[H, W]`` HU of each slice, by method and for ``target``.
     pixel_spacings
-        Of each slice, mm between rows and between columns.
+        Mm between rows and mm between columns, of each slice.
     agreements
-        Of each group and method.
+        One for each group and method, and for each method with ComBat.
+    quality
+        Image quality by method.
     notes
-        What a reader has to know: regions left out and why, ranges with few regions.
+        Remarks for the reader: regions that were left out and why, HU ranges with few regions.
     provenance
-        Hashes, versions, the command: JSON data.
+        Hashes, versions, and the command, as JSON data.
     """
 
     source_kernel: str
@@ -168,7 +183,7 @@ class Evaluation:
     pixel_spacings: Sequence[tuple[float, float]]
     table: FeatureTable
     agreements: Sequence[Agreement]
-    quality: Mapping[str, Quality]
+    quality: Mapping[str, ImageQuality]
     notes: Sequence[str] = ()
     provenance: Mapping[str, Any] = field(default_factory=dict)
 
@@ -178,14 +193,20 @@ class Evaluation:
         return list(dict.fromkeys(agreement.group for agreement in self.agreements))
 
     def with_provenance(self, **facts: Any) -> Evaluation:
-        """Return a copy that records more of where it comes from."""
+        """Return a copy with more facts about where it comes from."""
         return dataclasses.replace(self, provenance={**facts, **self.provenance})
 
     def with_methods(self, methods: Sequence[str]) -> Evaluation:
-        """Return a copy with some methods only."""
+        """Return a copy that has only the given methods."""
         agreements = [a for a in self.agreements if a.method.partition(COMBAT)[0] in methods]
         return dataclasses.replace(self, methods=methods, agreements=agreements)
 
     def agreement(self, group: str, method: str) -> Agreement:
-        """Return the agreement of one group and method."""
+        """Return the agreement of one group and method.
+
+        Raises
+        ------
+        StopIteration
+            If there is none.
+        """
         return next(a for a in self.agreements if (a.group, a.method) == (group, method))

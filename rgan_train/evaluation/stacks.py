@@ -1,4 +1,4 @@
-"""The slices of an evaluation, in memory, and what models make of them."""
+"""The test slices of an evaluation in memory, and what a model makes of them."""
 
 from __future__ import annotations
 
@@ -16,11 +16,13 @@ from rgan_train.pairs.dataset import Dataset, PairedSlice
 
 
 @dataclass(frozen=True)
-class PairedStack:
-    """Slices with both kernels.
+class TestStack:
+    """The test slices with both kernels.
 
     Attributes
     ----------
+    items
+        Where each slice comes from.
     source_hu, target_hu
         ``[N, H, W]`` float32 HU.
     """
@@ -31,11 +33,11 @@ class PairedStack:
 
     @property
     def pixel_spacing(self) -> tuple[float, float]:
-        """Mm between rows, mm between columns; the same in all slices."""
+        """Mm between rows, mm between columns; equal in all slices."""
         return self.items[0].pixel_spacing
 
 
-def read_test_stack(dataset: Dataset) -> PairedStack:
+def read_test_stack(dataset: Dataset) -> TestStack:
     """Read the test slices of a data set.
 
     Raises
@@ -45,7 +47,7 @@ def read_test_stack(dataset: Dataset) -> PairedStack:
     ConfigurationError
         If their matrix sizes or pixel spacings differ.
     DicomError
-        If one cannot be read.
+        If a slice cannot be read.
     """
     from rgan_sdk.dicom.read.pydicom_reader import read_slice
 
@@ -54,33 +56,44 @@ def read_test_stack(dataset: Dataset) -> PairedStack:
         raise TrainingError("the split leaves no slices to test on; check [data] split")
     grids = sorted({(item.rows, item.columns, *item.pixel_spacing) for item in items})
     if len(grids) > 1:
-        shown = " and ".join(
+        grids_text = " and ".join(
             f"{rows}x{columns} of {spacing:g} mm" for rows, columns, spacing, _ in grids[:2]
         )
-        raise ConfigurationError(f"the test slices have different grids ({shown}); list them apart")
+        raise ConfigurationError(
+            f"the test slices have different grids ({grids_text}); evaluate them separately"
+        )
     source, target = (
         np.stack([read_slice(getattr(item, side)).hu for item in items])
         for side in ("source", "target")
     )
-    return PairedStack(items, source, target)
+    return TestStack(items, source, target)
 
 
-def harmonize(
-    model: str | Path, stack: PairedStack, source_kernel: str, on_done: Callable[[], None]
+def harmonize_stack(
+    model: str | Path, stack: TestStack, source_kernel: str, on_done: Callable[[], None]
 ) -> tuple[NDArray[np.float32], dict[str, Any]]:
     """Apply a model to the source slices.
 
+    Parameters
+    ----------
+    model
+        ONNX file or name of a packaged model.
+    on_done
+        Called after each slice.
+
     Returns
     -------
-    ndarray, dict
-        ``[N, H, W]`` HU, and which model and engine it was, for the record.
+    images : ndarray
+        ``[N, H, W]`` HU.
+    record : dict
+        Name, version and SHA-256 of the model, and the engine that was used.
 
     Raises
     ------
     ConfigurationError
         If the model is for other kernels.
     ModelError, EngineError
-        If it cannot be used.
+        If the model cannot be used.
     """
     with Harmonizer.load(model) as harmonizer:
         card = harmonizer.model.card

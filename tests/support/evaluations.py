@@ -11,7 +11,7 @@ from rgan_train.evaluation.results import (
     TARGET,
     Evaluation,
     FeatureTable,
-    Quality,
+    ImageQuality,
     Spread,
 )
 
@@ -76,9 +76,9 @@ def _make_table(noise: dict[str, float], rng: np.random.Generator) -> FeatureTab
     return FeatureTable(rois, NAMES, values)
 
 
-def _make_quality(sigma: float) -> Quality:
+def _make_quality(sigma: float) -> ImageQuality:
     slices = SHAPE[0]
-    return Quality(
+    return ImageQuality(
         psnr_db=Spread(45 - 5 * sigma, 0.25, slices),
         ssim=Spread(1 - sigma / 50, 0.001, slices),
         mae_hu=Spread(5 + 9 * sigma, 0.5, slices),

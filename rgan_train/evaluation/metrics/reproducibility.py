@@ -21,7 +21,7 @@ from rgan_train.evaluation.results import (
     TARGET,
     THRESHOLDS,
     Agreement,
-    Count,
+    FeatureCount,
     FeatureTable,
     filter_and_class,
 )
@@ -69,7 +69,7 @@ def compare(table: FeatureTable, group: str, method: str) -> Agreement:
         icc=icc(reference, other),
         icc_interval=icc_interval(reference, other, LEVEL),
         counts={
-            threshold: Count(
+            threshold: FeatureCount(
                 features=_count(values, defined, threshold),
                 total=int(defined.sum()),
                 interval=_count_interval(samples, defined, threshold),

@@ -16,7 +16,7 @@ from rgan_train.evaluation.report.texts import (
     join_with_and,
     pluralize,
 )
-from rgan_train.evaluation.results import INPUT, Agreement, Count, Evaluation
+from rgan_train.evaluation.results import INPUT, Agreement, Evaluation, FeatureCount
 
 FEW_REGIONS: Final = 100
 FEW_SLICES: Final = 20
@@ -79,19 +79,19 @@ def list_findings(evaluation: Evaluation, quality: Table) -> list[Finding]:
     ]
 
 
-def _counts(evaluation: Evaluation, group: str) -> dict[str, Count]:
+def _counts(evaluation: Evaluation, group: str) -> dict[str, FeatureCount]:
     return {
         method: evaluation.agreement(group, method).counts[THRESHOLD]
         for method in evaluation.methods
     }
 
 
-def _is_above(one: Count, other: Count) -> bool:
+def _is_above(one: FeatureCount, other: FeatureCount) -> bool:
     """Tell whether an interval lies above another; never so where there are none."""
     return one.interval[0] > other.interval[1]
 
 
-def _with_counts(counts: Mapping[str, Count], methods: Sequence[str]) -> str:
+def _with_counts(counts: Mapping[str, FeatureCount], methods: Sequence[str]) -> str:
     return join_with_and([f"{method} {format_count(counts[method])}" for method in methods])
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from rgan_train.evaluation.results import Count, Evaluation, Spread
+from rgan_train.evaluation.results import Evaluation, FeatureCount, Spread
 
 
 def pluralize(number: int, noun: str) -> str:
@@ -47,7 +47,7 @@ def format_spread(spread: Spread, digits: int) -> str:
     return mean if math.isnan(spread.sd) else f"{mean} ± {format_number(spread.sd, digits)}"
 
 
-def format_count(count: Count) -> str:
+def format_count(count: FeatureCount) -> str:
     """Return a count with its interval: ``1,240 (1,180 to 1,290)``."""
     low, high = count.interval
     interval = "" if math.isnan(low) else f" ({format_number(low)} to {format_number(high)})"

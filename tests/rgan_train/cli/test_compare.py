@@ -132,7 +132,7 @@ def test_a_series_that_cannot_be_used(pair, model, tmp_path):
 def test_it_needs_no_torch():
     code = (
         "import sys, rgan_train.cli.compare, rgan_train.cli.windows\n"
-        "from rgan_train.evaluation.figures import case_study, save, slice_pair, window_log\n"
+        "from rgan_train.evaluation.figures import case_study, save, case_slices, window_log\n"
         "from rgan_train.evaluation.figures import window_plot\n"
         "from rgan_train.evaluation.regions import boxes\n"
         "assert not {'torch', 'matplotlib', 'pydicom'} & set(sys.modules)"

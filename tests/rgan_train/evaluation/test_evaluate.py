@@ -11,7 +11,7 @@ from support.training import list_pairs, write_pair_of_scans
 from rgan_sdk.errors import ConfigurationError, TrainingError
 from rgan_train.config import DataConfig
 from rgan_train.evaluation import evaluate as module
-from rgan_train.evaluation.evaluate import Options, choose_regions, evaluate, with_combat
+from rgan_train.evaluation.evaluate import EvaluationOptions, choose_regions, evaluate, with_combat
 from rgan_train.evaluation.regions.rois import Roi
 from rgan_train.evaluation.results import FeatureTable
 from rgan_train.pairs.csv import read_pairs
@@ -38,7 +38,7 @@ def options(tmp_path_factory):
         "imageType: {Original: {}, Gradient: {}}\n"
         "featureClass: {firstorder: [Mean, Variance, Entropy], glcm: [Contrast, Correlation]}\n"
     )
-    return Options(parameters, regions=10)
+    return EvaluationOptions(parameters, regions=10)
 
 
 @pytest.fixture(scope="module")
@@ -72,10 +72,10 @@ def test_an_evaluation(dataset, model, tmp_path, options):
 
 
 def test_a_perfect_model_reproduces_all(dataset, model, tmp_path, options, monkeypatch):
-    def perfect(model, paired, source_kernel, on_done):
-        return paired.target_hu.copy(), {}
+    def perfect(model, stack, source_kernel, on_done):
+        return stack.target_hu.copy(), {}
 
-    monkeypatch.setattr(module, "harmonize", perfect)
+    monkeypatch.setattr(module, "harmonize_stack", perfect)
     found = run(dataset, model, tmp_path, options)
     for group in found.table.groups:
         for threshold, count in found.agreement(group, "blur").counts.items():
@@ -92,21 +92,21 @@ def test_the_same_bits_again(dataset, model, tmp_path, options):
 
 
 def test_regions_are_chosen_on_the_target_and_in_the_patient(dataset, options):
-    paired = module.read_test_stack(dataset)
-    rois, _ = choose_regions(paired.target_hu, (), options.regions)
+    stack = module.read_test_stack(dataset)
+    rois, _ = choose_regions(stack.target_hu, (), options.regions)
     soft = [roi for roi in rois if roi.group == "[-100, 250] HU"]
     assert len(soft) >= 10
     for roi in soft:
-        values = paired.target_hu[roi.slice_number][roi.mask]
+        values = stack.target_hu[roi.slice_number][roi.mask]
         assert -100 <= values.min() <= values.max() <= 250
 
 
 def test_a_region_without_texture_is_named_and_left_out(dataset):
-    paired = module.read_test_stack(dataset)
-    point = np.zeros(paired.target_hu.shape[1:], np.bool_)
+    stack = module.read_test_stack(dataset)
+    point = np.zeros(stack.target_hu.shape[1:], np.bool_)
     point[48, 48] = True
     given = [Roi("tumour", 0, point), Roi("tumour", 1, ~point), Roi("tumour", 2, point & ~point)]
-    rois, notes = choose_regions(paired.target_hu, given, 10)
+    rois, notes = choose_regions(stack.target_hu, given, 10)
     assert [roi.slice_number for roi in rois if roi.group == "tumour"] == [1]
     assert any(note.startswith("tumour, slice 0: left out, 1 pixel") for note in notes)
     assert "tumour, slice 2: left out, empty" in notes

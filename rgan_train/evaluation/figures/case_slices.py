@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class SlicePair:
+class CaseSlices:
     """The same slice with two kernels.
 
     Attributes
@@ -33,7 +33,7 @@ class SlicePair:
     sop_instance_uids: tuple[str, str]
 
 
-def read_slice_pair(source: Path, target: Path, number: int) -> SlicePair:
+def read_case_slices(source: Path, target: Path, number: int) -> CaseSlices:
     """Read one slice of two folders that hold one series each.
 
     Parameters
@@ -59,7 +59,7 @@ def read_slice_pair(source: Path, target: Path, number: int) -> SlicePair:
     files = a.slices[number], b.slices[number]
     source_hu, target_hu = (read_slice(file.path, file.stamp).hu for file in files)
     uids = files[0].sop_instance_uid, files[1].sop_instance_uid
-    return SlicePair(source_hu, target_hu, kernel_of(a), kernel_of(b), uids)
+    return CaseSlices(source_hu, target_hu, kernel_of(a), kernel_of(b), uids)
 
 
 def _not_one_scan(a: Series, b: Series) -> str | None:
