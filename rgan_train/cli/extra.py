@@ -8,7 +8,7 @@ from rgan_sdk.errors import ConfigurationError
 
 PACKAGES = ("torch", "lightning_fabric", "safetensors", "tensorboard", "onnxscript")
 PLOTTING = "matplotlib"
-EVALUATION = ("jinja2", "matplotlib", "scipy")
+EVALUATION = ("defusedxml", "jinja2", "matplotlib", "scipy")
 
 
 def require_train_extra() -> None:

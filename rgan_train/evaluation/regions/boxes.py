@@ -1,6 +1,6 @@
-"""Boxes that mark a finding in a slice: XML in the style of Pascal VOC.
+"""Boxes around findings in a slice, from XML in the style of Pascal VOC.
 
-Collections such as Lung-PET-CT-Dx have one file for each slice, named by SOPInstanceUID.
+Collections such as Lung-PET-CT-Dx have one file for each slice, named by its SOPInstanceUID.
 """
 
 from __future__ import annotations
@@ -8,10 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, NoReturn
-from xml.etree import ElementTree
+from typing import TYPE_CHECKING, Final
 
 from rgan_sdk.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from xml.etree.ElementTree import Element
 
 MAX_BYTES: Final = 1 << 20
 CORNERS: Final = ("xmin", "ymin", "xmax", "ymax")
@@ -24,7 +26,7 @@ class Box:
     Raises
     ------
     ConfigurationError
-        If it is empty or begins outside the image.
+        If the box is empty or begins outside the image.
     """
 
     left: int
@@ -41,18 +43,18 @@ class Box:
 
     @classmethod
     def center_of(cls, rows: int, columns: int) -> Box:
-        """Return the quarter of an image around its centre."""
+        """Return the box around an image's centre that has half its width and height."""
         left, top = columns // 4, rows // 4
         return cls(left, top, left + max(1, columns // 2), top + max(1, rows // 2))
 
     @property
     def width(self) -> int:
-        """In pixels."""
+        """Number of columns."""
         return self.right - self.left
 
     @property
     def height(self) -> int:
-        """In pixels."""
+        """Number of columns."""
         return self.bottom - self.top
 
     @property
@@ -61,7 +63,7 @@ class Box:
         return slice(self.top, self.bottom), slice(self.left, self.right)
 
     def check_inside(self, rows: int, columns: int) -> None:
-        """Raise ConfigurationError unless the box lies inside an image."""
+        """Raise ConfigurationError if the box does not lie inside an image."""
         if self.right > columns or self.bottom > rows:
             raise ConfigurationError(
                 f"{self} does not lie inside the slice of {columns}x{rows} pixels"
@@ -69,21 +71,22 @@ class Box:
 
 
 def union(boxes: Iterable[Box]) -> Box:
-    """Return the smallest box around some boxes, at least one."""
+    """Return the smallest box around one or more boxes."""
     corners = [(box.left, box.top, box.right, box.bottom) for box in boxes]
     left, top, right, bottom = zip(*corners, strict=True)
     return Box(min(left), min(top), max(right), max(bottom))
 
 
 def find_box(path: Path, sop_instance_uids: Iterable[str]) -> Box:
-    """Return the box around all that is marked in a slice.
+    """Return the box around everything that is marked in a slice.
 
     Parameters
     ----------
     path
         A file, or a folder with files named by SOPInstanceUID.
     sop_instance_uids
-        Of the slice, with each kernel; their marks differ a little and count together.
+        SOPInstanceUIDs of the slice, one for each kernel. The boxes of their files differ a little
+        and are joined.
 
     Raises
     ------
@@ -96,39 +99,38 @@ def find_box(path: Path, sop_instance_uids: Iterable[str]) -> Box:
     files = [file for file in (path / f"{uid}.xml" for uid in uids) if file.exists()]
     if not files:
         names = " or ".join(f"{uid}.xml" for uid in uids)
-        raise ConfigurationError(f"{path}: has no {names}; take another slice, or a file")
+        raise ConfigurationError(f"{path}: has no {names}; choose another slice, or give a file")
     return union(box for file in files for box in read_boxes(file))
 
 
 def read_boxes(path: Path) -> tuple[Box, ...]:
     """Read the boxes of one file.
 
-    ``xmin`` and ``ymin`` are taken as counted from 0, ``xmax`` and ``ymax`` as just outside;
-    programs that write this format differ by one pixel.
+    ``xmin`` and ``ymin`` are counted from 0, and ``xmax`` and ``ymax`` lie just outside. Programs
+    that write this format differ by one pixel.
 
     Raises
     ------
     ConfigurationError
-        If the file is not such XML, has a document type (and so could define entities), or
-        marks nothing.
+        If the file cannot be read or is larger than 1 MiB, is not XML, has a document type, which
+        could define entities, or has no box.
     """
-    parser = ElementTree.XMLParser(target=_Builder())  # noqa: S314 - no document type, no entities
+    from defusedxml import DTDForbidden, ElementTree
+
     try:
-        parser.feed(_content(path))
-        root = parser.close()
+        root = ElementTree.fromstring(_content(path), forbid_dtd=True)
         found = tuple(_box(element) for element in root.iter("bndbox"))
-    except ElementTree.ParseError as exc:
-        raise ConfigurationError(f"{path}: is not XML ({exc})") from exc
     except ConfigurationError as exc:
         raise ConfigurationError(f"{path}: {exc}") from exc
+    except DTDForbidden as exc:
+        raise ConfigurationError(
+            f"{path}: has a document type ({exc.name}), which is refused"
+        ) from exc
+    except (ElementTree.ParseError, LookupError, ValueError) as exc:  # the last two: encodings
+        raise ConfigurationError(f"{path}: is not XML ({exc})") from exc
     if not found:
-        raise ConfigurationError(f"{path}: marks nothing, it has no element bndbox")
+        raise ConfigurationError(f"{path}: marks nothing: it has no element bndbox")
     return found
-
-
-class _Builder(ElementTree.TreeBuilder):
-    def doctype(self, name: str, pubid: str | None, system: str | None) -> NoReturn:
-        raise ConfigurationError(f"has a document type ({name}), which is refused")
 
 
 def _content(path: Path) -> bytes:
@@ -138,14 +140,14 @@ def _content(path: Path) -> bytes:
     except OSError as exc:
         raise ConfigurationError(f"cannot be read ({exc.strerror})") from exc
     if len(content) > MAX_BYTES:
-        raise ConfigurationError(f"is larger than {MAX_BYTES >> 20} MiB: no file of boxes")
+        raise ConfigurationError(f"is larger than {MAX_BYTES >> 20} MiB, so it is no file of boxes")
     return content
 
 
-def _box(element: ElementTree.Element) -> Box:
+def _box(element: Element) -> Box:
     corners = {name: element.findtext(name, "").strip() for name in CORNERS}
     try:
         values = [round(float(corner)) for corner in corners.values()]
     except (ValueError, OverflowError) as exc:
-        raise ConfigurationError(f"a box has corners {corners}, expected numbers") from exc
+        raise ConfigurationError(f"a box has the corners {corners}, expected numbers") from exc
     return Box(*values)

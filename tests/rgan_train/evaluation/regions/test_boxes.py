@@ -68,6 +68,8 @@ def test_in_a_folder_the_files_of_both_instances_count(tmp_path):
         ("<annotation/>", "marks nothing"),
         ("<a><bndbox><xmin>1</xmin></bndbox></a>", "expected numbers"),
         ("<a>&b;</a>", "is not XML"),
+        ('<?xml version="1.0" encoding="none"?><a/>', "is not XML"),
+        ('<?xml version="1.0" encoding="utf-7"?><a/>', "is not XML"),
         ('<!DOCTYPE a SYSTEM "file:///etc/hostname"><a/>', "document type"),
         (BOMB, "document type"),
         (" " * ((1 << 20) + 1), "larger than 1 MiB"),
