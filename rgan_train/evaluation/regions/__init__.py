@@ -1,1 +1,1 @@
-"""Regions in which features are computed: random, boxes, or masks."""
+"""Regions in which features are computed: random regions, boxes, and masks."""

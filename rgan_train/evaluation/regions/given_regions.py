@@ -16,24 +16,34 @@ from rgan_train.pairs.find import Pair, open_pairs
 def read_mask_regions(
     paths: Sequence[Path], pairs: Sequence[Pair], dataset: Dataset
 ) -> tuple[list[Roi], list[str]]:
-    """Read masks, and take from them what lies on test slices.
+    """Read masks, and return the regions on the test slices.
+
+    Parameters
+    ----------
+    paths
+        Mask files; see ``read_masks``.
+    pairs
+        All pairs that are listed.
 
     Returns
     -------
-    list of Roi, list of str
-        The regions, and what is missing from them.
+    rois : list of Roi
+        The regions.
+    notes : list of str
+        What is missing.
 
     Raises
     ------
     ConfigurationError
-        If there is more than one pair, or a mask does not fit it.
+        If the data set has more than one pair, a mask is not on the pair's grid, or no mask
+        reaches a test slice.
     """
     if not paths:
         return [], []
     used = [pair for pair in pairs if {pair.series_a, pair.series_b} & set(dataset.series_uids)]
     if len(used) != 1:
         raise ConfigurationError(
-            f"masks belong to one pair, and {len(used)} are listed; evaluate that pair alone"
+            f"masks belong to one pair, but {len(used)} are listed; evaluate that pair alone"
         )
     series = open_pairs(used)[0][0]
     places = {round(file.position, 2): number for number, file in enumerate(series.slices)}
@@ -53,12 +63,17 @@ def read_mask_regions(
 
 
 def read_box_regions(folder: Path, dataset: Dataset) -> list[Roi]:
-    """Read the boxes of the test slices that have one, as regions named ``box``.
+    """Read the boxes of the test slices, as regions of the group ``box``.
+
+    Parameters
+    ----------
+    folder
+        With files named by SOPInstanceUID; see ``find_box``. Slices without a file have no region.
 
     Raises
     ------
     ConfigurationError
-        If no test slice has one.
+        If no test slice has a file.
     """
     boxes = {
         number: find_box(folder, (item.source_uid, item.target_uid))
@@ -68,7 +83,7 @@ def read_box_regions(folder: Path, dataset: Dataset) -> list[Roi]:
     if not boxes:
         raise ConfigurationError(
             f"{folder}: has no SOPInstanceUID.xml of a test slice; choose other test slices with "
-            "--set data.test_slices=... and so on"
+            "--set data.test_slices=..."
         )
     first = dataset.test[0]
     return box_rois(boxes, (len(dataset.test), first.rows, first.columns), "box")

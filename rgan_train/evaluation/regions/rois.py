@@ -14,23 +14,24 @@ from rgan_sdk.hu import HUWindow
 from rgan_train.evaluation.regions.boxes import Box
 
 HU_RANGES: Final = (HUWindow(-800, -300), HUWindow(-100, 250), HUWindow(300, 800))
-"""Those of the paper, section 3: lung, soft tissue, bone."""
+"""Lung, soft tissue and bone, as in section 3 of the paper."""
 
 
 @dataclass(frozen=True)
 class Roi:
-    """Some pixels of one slice.
+    """A region of interest on one slice.
 
     Attributes
     ----------
     group
-        What it is counted with: ``whole slice``, ``[-800, -300] HU``, a structure's name.
+        Regions of one group are evaluated together: ``whole slice``, ``[-800, -300] HU``, or the
+        name of a structure.
     slice_number
-        Index into the stack of slices.
+        Index of its slice in the stack.
     mask
-        ``[H, W]``, whether a pixel belongs to it. Not to be changed.
+        ``[H, W]`` bool. Do not change it.
     repeat
-        Of random regions, which seed drew it: 0, 1, ...
+        Index of the seed that drew a random region; 0 for other regions.
     """
 
     group: str
@@ -40,12 +41,12 @@ class Roi:
 
     @property
     def pixels(self) -> int:
-        """How many pixels it has."""
+        """Number of pixels."""
         return int(np.count_nonzero(self.mask))
 
 
 def whole_slices(shape: tuple[int, int, int]) -> list[Roi]:
-    """Return a region for each slice of a stack ``[N, H, W]`` that holds all of it."""
+    """Return, for each slice of a stack ``[N, H, W]``, a region with all its pixels."""
     number, rows, columns = shape
     everything = np.ones((rows, columns), np.bool_)
     return [Roi("whole slice", index, everything) for index in range(number)]
@@ -61,35 +62,34 @@ def random_rois(
     minimum: int = 100,
     within: NDArray[np.bool_] | None = None,
 ) -> list[Roi]:
-    """Draw regions of one range of HU from the target (paper, section 3).
+    """Draw random regions of one HU range from the target (paper, section 3).
 
-    The paper says that regions in three ranges of HU were selected at random, and no more. Here
-    a square is drawn, and the region is what the target has of the range in it. All squares
-    with enough such pixels are found and are equally likely, so there is a region wherever there
-    is room for one. Squares that one seed draws on one slice do not overlap.
+    The paper only says that regions in three HU ranges were selected at random. Here a square is
+    drawn, and the region is all its pixels whose target value is in the range. All squares with
+    enough such pixels are equally likely. Squares that one seed draws on one slice do not overlap.
 
     Parameters
     ----------
     target_hu
-        ``[N, H, W]`` HU. The target's and no other, so that all methods have the same regions.
+        ``[N, H, W]`` HU. Always the target, so that all methods have the same regions.
     hu_range
-        Both ends belong to it.
+        Both ends are included.
     seeds
-        Not negative. Each draws anew, from every slice for itself: the regions of a slice depend
-        on its index, and not on what other slices there are.
+        Not negative. Each seed draws from every slice. The regions of a slice depend on its index
+        but not on the other slices.
     per_slice
-        How many regions a seed draws from a slice. It draws fewer where no square is left.
+        Number of regions that a seed draws from a slice; fewer if no square is left.
     size
-        Pixels along an edge of the square.
+        Side of the square in pixels.
     minimum
-        Pixels that a region has at least.
+        Smallest number of pixels in a region.
     within
-        ``[N, H, W]``: where regions may be, such as in the patient; None: anywhere.
+        ``[N, H, W]`` where regions may be, such as in the patient; None for anywhere.
 
     Returns
     -------
     list of Roi
-        By slice, then by seed; the group is named ``[-800, -300] HU``.
+        By slice, then by seed. The group is named like ``[-800, -300] HU``.
 
     Raises
     ------
@@ -98,8 +98,8 @@ def random_rois(
     """
     if not 1 <= minimum <= size**2:
         raise ConfigurationError(
-            f"a region of at least {minimum} pixels in a square of {size}x{size} pixels; give a "
-            f"minimum from 1 to {size**2}"
+            f"a square of {size}x{size} pixels cannot hold a region of at least {minimum} pixels; "
+            f"give a minimum from 1 to {size**2}"
         )
     group = f"[{hu_range.lower:g}, {hu_range.upper:g}] HU"
     rois = []
@@ -123,11 +123,11 @@ def box_rois(boxes: Mapping[int, Box], shape: tuple[int, int, int], group: str) 
     Parameters
     ----------
     boxes
-        By index into the stack of slices.
+        Boxes by the index of their slice in the stack.
     shape
         ``[N, H, W]`` of the stack.
     group
-        What they are counted with.
+        Group of all these regions.
 
     Raises
     ------
@@ -147,7 +147,7 @@ def box_rois(boxes: Mapping[int, Box], shape: tuple[int, int, int], group: str) 
 
 
 def _square_sums(mask: NDArray[np.bool_], size: int) -> NDArray[np.int64]:
-    """Count the pixels in every square, by its first row and column."""
+    """Return the number of pixels in each square, by the square's first row and column."""
     total = np.zeros(np.add(mask.shape, 1), np.int64)
     total[1:, 1:] = mask.cumsum(axis=0).cumsum(axis=1)
     rows = total[size:] - total[:-size]
@@ -157,7 +157,7 @@ def _square_sums(mask: NDArray[np.bool_], size: int) -> NDArray[np.int64]:
 def _draw(
     allowed: NDArray[np.bool_], size: int, count: int, rng: np.random.Generator
 ) -> Iterator[tuple[slice, slice]]:
-    """Draw squares that do not overlap."""
+    """Yield rows and columns of random squares that do not overlap."""
     free = allowed.copy()
     for _ in range(count):
         corners = np.flatnonzero(free)

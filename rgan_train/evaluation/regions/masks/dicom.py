@@ -18,7 +18,7 @@ from rgan_train.evaluation.regions.masks.grid import SeriesGrid
 from rgan_train.evaluation.regions.masks.rtstruct import read_structures
 from rgan_train.evaluation.regions.masks.seg import read_segments
 
-_LABEL_MAP_SEGMENTATION_STORAGE: Final = "1.2.840.10008.5.1.4.1.1.66.7"  # not in pydicom 3.0
+_LABEL_MAP_SEGMENTATION_STORAGE: Final = "1.2.840.10008.5.1.4.1.1.66.7"  # pydicom 3.0 lacks it
 
 
 def read_dicom_masks(path: Path, grid: SeriesGrid) -> list[tuple[str, NDArray[np.bool_]]]:
@@ -32,9 +32,9 @@ def read_dicom_masks(path: Path, grid: SeriesGrid) -> list[tuple[str, NDArray[np
     Raises
     ------
     ConfigurationError
-        If the file holds no masks, or they have another grid.
+        If the file holds no masks, or masks on another grid.
     DicomError
-        If it is not DICOM, or malformed.
+        If the file is not DICOM, or malformed.
     """
     with opened(path.resolve()) as file:
         dataset = dcmread(file, force=True)
@@ -42,6 +42,6 @@ def read_dicom_masks(path: Path, grid: SeriesGrid) -> list[tuple[str, NDArray[np
         if sop_class == RTStructureSetStorage:
             return read_structures(dataset, grid)
         if sop_class in (SegmentationStorage, _LABEL_MAP_SEGMENTATION_STORAGE):
-            # All frames at once: pydicom 3.0 can't find a frame of bits that begins within a byte.
+            # All frames at once: pydicom 3.0 cannot find a frame of bits that begins inside a byte.
             return read_segments(dataset, pixel_array(dataset, raw=True), grid)
     raise ConfigurationError("is DICOM, but neither a Segmentation nor an RT Structure Set")

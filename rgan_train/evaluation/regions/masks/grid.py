@@ -1,4 +1,4 @@
-"""Where the pixels of a series lie, and whether those of a mask lie there too."""
+"""The grid of a series in the patient, and whether a mask lies on it."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from rgan_sdk.errors import ConfigurationError
 from rgan_train.pairs.find import POSITION_TOLERANCE
 
 TOLERANCE: Final = 0.25
-"""Parts of a pixel, and of the distance between slices, by which a mask may lie off the series.
+"""How far a mask may lie off the series, in pixels and in distances between slices.
 
-Rounding on the way through file formats moves a pixel by less: two decimals of a millimetre by
-0.01 of a pixel, the matrix of NIfTI-1 by 0.0001. At 0.5 it would be as near to its neighbour.
+Rounding in file formats moves pixels by less: two decimals of a millimetre by about 0.01 pixels,
+the matrix of NIfTI-1 by 0.0001 pixels. At 0.5 a pixel would be as near to its neighbour.
 """
 
 
 @dataclass(frozen=True)
 class Plane:
-    """Where one slice of a mask lies; the attributes are those of a ``Series``."""
+    """Where one slice of a mask lies; the attributes have the meaning they have in ``Series``."""
 
     rows: int
     columns: int
@@ -35,7 +35,7 @@ class Plane:
 
     @property
     def corners(self) -> NDArray[np.float64]:
-        """``[3, 3]`` mm: the first pixel's centre, the first row's last, the first column's."""
+        """Centres of the first pixel, and of the last in its row and column; ``[3, 3]`` mm."""
         along_row, along_column = np.reshape(self.orientation, (2, 3))
         between_rows, between_columns = self.pixel_spacing
         row = along_row * between_columns * (self.columns - 1)
@@ -51,7 +51,7 @@ class SeriesGrid:
     shape
         Slices, rows, columns.
     axes
-        ``[3, 3]`` directions of a row, of a column, and of the slice normal.
+        ``[3, 3]`` unit vectors along a row, along a column, and along the slice normal.
     """
 
     def __init__(self, series: Series) -> None:
@@ -60,7 +60,7 @@ class SeriesGrid:
         self.axes = np.array(
             [*np.reshape(series.orientation, (2, 3)), slice_normal(series.orientation)]
         )
-        # DICOM's directions are rounded, so they are not exactly orthogonal.
+        # ImageOrientationPatient is rounded, so the axes are not exactly orthogonal.
         self._to_pixels = np.linalg.inv(self.axes)[:, :2] / series.pixel_spacing[::-1]
         self._origins = np.array([file.origin for file in series.slices])
         self._positions = np.array([file.position for file in series.slices])
@@ -68,47 +68,47 @@ class SeriesGrid:
         self._slice_tolerance = TOLERANCE * _slice_distance(series)
 
     def require_frame_of_reference(self, uid: str) -> None:
-        """Raise ConfigurationError if the mask is of another frame of reference.
+        """Raise ConfigurationError if the mask has another frame of reference.
 
-        One of the two may be unknown, an empty text.
+        An empty UID is unknown, and nothing is raised.
         """
         own = self._series.frame_of_reference_uid
         if uid and own and uid != own:
             raise ConfigurationError(
-                f"FrameOfReferenceUID is {uid}, that of the series is {own}: positions of the two "
+                f"FrameOfReferenceUID is {uid}, that of the series is {own}: their positions "
                 "cannot be compared; give the mask that was made for this scan, or register it"
             )
 
     def slice_of(self, plane: Plane, sop_instance_uids: Iterable[str] = ()) -> int:
-        """Return the number of the slice that has the pixels of a plane.
+        """Return the number of the slice whose pixels lie where those of a plane lie.
 
         Parameters
         ----------
         sop_instance_uids
-            Of the images that the plane says it was made from.
+            Images that the plane was made from, if it names any.
 
         Raises
         ------
         ConfigurationError
-            If the series has no such slice, or several and no telling which.
+            If the series has no such slice, or several slices and the images do not say which.
         """
         series = self._series
         if (plane.rows, plane.columns) != self.shape[1:]:
             own = f"{series.columns}x{series.rows}"
-            raise _different("matrix", f"{plane.columns}x{plane.rows}", f"{own} pixels")
+            raise _mismatch("matrix", f"{plane.columns}x{plane.rows}", f"{own} pixels")
         extent = max(plane.rows, plane.columns) - 1
         turned = np.abs(np.subtract(plane.orientation, series.orientation)).max() * extent
         if turned > TOLERANCE:
-            raise _different("orientation", _shown(plane.orientation), _shown(series.orientation))
+            raise _mismatch("orientation", _format(plane.orientation), _format(series.orientation))
         scaled = np.abs(np.divide(plane.pixel_spacing, series.pixel_spacing) - 1).max() * extent
         if scaled > TOLERANCE:
-            own = _shown(series.pixel_spacing)
-            raise _different("pixel spacing", _shown(plane.pixel_spacing), f"{own} mm")
+            own = _format(series.pixel_spacing)
+            raise _mismatch("pixel spacing", _format(plane.pixel_spacing), f"{own} mm")
         number = self.slice_through(plane.corners, sop_instance_uids)
         offset = np.abs(self.pixels(plane.corners, number) - self._corner_pixels).max()
         if offset > TOLERANCE:
-            own = _shown(series.slices[number].origin)
-            raise _different("position of the first pixel", _shown(plane.origin), f"{own} mm")
+            own = _format(series.slices[number].origin)
+            raise _mismatch("position of the first pixel", _format(plane.origin), f"{own} mm")
         return number
 
     def slice_through(
@@ -116,10 +116,7 @@ class SeriesGrid:
     ) -> int:
         """Return the number of the slice on which all points ``[P, 3]`` (mm) lie.
 
-        Raises
-        ------
-        ConfigurationError
-            As ``slice_of`` does.
+        Parameters and errors: see ``slice_of``.
         """
         heights = points @ self.axes[2]
         offsets = np.abs(self._positions[:, np.newaxis] - heights).max(axis=1)
@@ -135,13 +132,13 @@ class SeriesGrid:
         if named and not named & near:
             raise ConfigurationError(
                 f"refers to slice {min(named)} of the series but lies on slice {min(near)}, at "
-                f"{_span(heights)} mm; one of the two is wrong, so write the mask again"
+                f"{_span(heights)} mm; one of the two is wrong, so export the mask again"
             )
         near = named & near or near
         if len(near) > 1:
             raise ConfigurationError(
                 f"the series has {len(near)} slices at {_span(heights)} mm, and the mask does not "
-                "tell which is meant; give a series with one phase"
+                "say which is meant; give a series with one phase"
             )
         return near.pop()
 
@@ -157,14 +154,14 @@ class SeriesGrid:
 
 
 def _slice_distance(series: Series) -> float:
-    """Return the smallest distance of two slices in mm, of one slice its thickness."""
+    """Return the smallest distance between slices in mm; for a single slice its thickness."""
     gaps = [b.position - a.position for a, b in pairwise(series.slices)]
     return min(
         (gap for gap in gaps if gap > POSITION_TOLERANCE), default=series.slice_thickness or 1.0
     )
 
 
-def _different(what: str, mask: str, series: str) -> ConfigurationError:
+def _mismatch(what: str, mask: str, series: str) -> ConfigurationError:
     return ConfigurationError(
         f"{what} is {mask}, that of the series is {series}; resample the mask to the CT with "
         "nearest neighbours"
@@ -176,6 +173,6 @@ def _span(heights: NDArray[np.float64]) -> str:
     return low if low == high else f"{low} to {high}"
 
 
-def _shown(numbers: Iterable[float]) -> str:
-    """Return numbers for use in a message."""
+def _format(numbers: Iterable[float]) -> str:
+    """Return numbers as a message shows them."""
     return "\\".join(f"{number:.6g}" for number in numbers)

@@ -1,4 +1,4 @@
-"""Label maps, NIfTI or NRRD: the value of a voxel says which structure it belongs to."""
+"""Label maps in NIfTI or NRRD: the value of a voxel says which structure it belongs to."""
 
 from __future__ import annotations
 
@@ -14,32 +14,32 @@ from rgan_train.evaluation.regions.masks.grid import Plane, SeriesGrid
 
 ENDINGS: Final = (".nii", ".nii.gz", ".nrrd", ".nhdr")
 MAX_LABELS: Final = 1000
-"""More different values than this are those of an image, given by mistake."""
+"""A file with more different values is an image that was given by mistake."""
 
 
 def read_labels(path: Path, grid: SeriesGrid) -> Iterator[tuple[str, NDArray[np.bool_]]]:
     """Read the structures of a label map, in the order of their values.
 
-    The map may be stored along the axes of the series in any order and direction; its geometry
-    tells. It may have fewer slices than the series: outside there is nothing.
+    The axes of the map may have any order and direction; its geometry says how they lie in the
+    series. The map may have fewer slices than the series; the others have no voxels.
 
     Parameters
     ----------
     path
-        Read by SimpleITK. A segmentation of 3D Slicer (``.seg.nrrd``) may have several layers,
-        and names in its header.
+        Read by SimpleITK. A segmentation of 3D Slicer (``.seg.nrrd``) may have several layers, and
+        names in its header.
 
     Yields
     ------
     name
-        That of the header, else ``label 3``.
+        The name in the header, otherwise ``label 3``.
     voxels
-        ``[N, H, W]`` on the grid of the series.
+        ``[N, H, W]`` bool on the grid of the series.
 
     Raises
     ------
     ConfigurationError
-        If the file cannot be read, is no label map, or has another grid.
+        If the file cannot be read, is not a label map, or has another grid.
     """
     image = _read(path)
     names = _names(image)
@@ -51,7 +51,7 @@ def read_labels(path: Path, grid: SeriesGrid) -> Iterator[tuple[str, NDArray[np.
         )
     for layer, labels in enumerate(_layers(image, grid)):
         named = {value for known, value in names if known == layer}
-        for value in sorted(named.union(_used(labels))):
+        for value in sorted(named.union(_structure_values(labels))):
             yield names.get((layer, value), f"label {value}"), labels == value
 
 
@@ -61,9 +61,11 @@ def _read(path: Path) -> Any:
     try:
         image: Any = SimpleITK.ReadImage(str(path))
     except RuntimeError as exc:
-        raise ConfigurationError("SimpleITK cannot read it: is it missing or damaged?") from exc
+        raise ConfigurationError(
+            "SimpleITK cannot read the file; it may be missing or damaged"
+        ) from exc
     if image.GetDimension() != 3:
-        raise ConfigurationError(f"has {image.GetDimension()} dimensions, a label map has 3")
+        raise ConfigurationError(f"has {image.GetDimension()} dimensions, but a label map has 3")
     return image
 
 
@@ -79,22 +81,22 @@ def _names(image: Any) -> dict[tuple[int, int], str]:
     return names
 
 
-def _used(labels: NDArray[Any]) -> set[int]:
-    """Return the values that stand for structures."""
+def _structure_values(labels: NDArray[Any]) -> set[int]:
+    """Return the values that stand for structures: all but 0."""
     values = np.unique(labels)
     if not (np.isfinite(values).all() and np.array_equal(values, np.trunc(values))):
-        raise ConfigurationError("holds fractions: it is an image, and no label map")
+        raise ConfigurationError("holds fractions, so it is an image and not a label map")
     if values[0] < 0 or len(values) > MAX_LABELS:
         raise ConfigurationError(
-            f"holds {len(values)} values from {values[0]} to {values[-1]}: it is an image, and no "
-            "label map"
+            f"holds {len(values)} values from {values[0]} to {values[-1]}, so it is an "
+            "image and not a label map"
         )
     return {int(value) for value in values if value != 0}
 
 
 def _layers(image: Any, grid: SeriesGrid) -> Iterator[NDArray[Any]]:
     """Return the values of each layer on the grid of the series, ``[N, H, W]``."""
-    voxels, origin, steps = _oriented(image, grid)
+    voxels, origin, steps = _align_axes(image, grid)
     numbers = _slice_numbers(voxels.shape, origin, steps, grid)
     for layer in range(voxels.shape[3]):
         labels = np.zeros(grid.shape, voxels.dtype)
@@ -102,10 +104,10 @@ def _layers(image: Any, grid: SeriesGrid) -> Iterator[NDArray[Any]]:
         yield labels
 
 
-def _oriented(
+def _align_axes(
     image: Any, grid: SeriesGrid
 ) -> tuple[NDArray[Any], NDArray[np.float64], NDArray[np.float64]]:
-    """Turn an image so that its axes run as those of the series do.
+    """Reorder and flip the axes of an image so that they run like those of the series.
 
     Returns
     -------
@@ -114,7 +116,7 @@ def _oriented(
     origin
         ``[3]`` mm, of the first voxel's centre.
     steps
-        ``[3, 3]`` mm, from column to column, from row to row, from slice to slice.
+        ``[3, 3]`` mm, vectors from column to column, from row to row, from slice to slice.
     """
     import SimpleITK
 
@@ -124,7 +126,9 @@ def _oriented(
     steps = np.reshape(image.GetDirection(), (3, 3)).T * np.reshape(image.GetSpacing(), (3, 1))
     cosines = grid.axes @ np.reshape(image.GetDirection(), (3, 3))
     order = np.abs(cosines).argmax(axis=1)
-    if len(set(order.tolist())) == 3:  # else turned by some 45 degrees, which is found out later
+    if (
+        len(set(order.tolist())) == 3
+    ):  # otherwise it is rotated by about 45 degrees and refused later
         voxels, steps, cosines = voxels.transpose(*order, 3), steps[order], cosines[:, order]
     for axis in np.flatnonzero(np.diag(cosines) < 0).tolist():
         voxels = np.flip(voxels, axis)
@@ -139,7 +143,7 @@ def _slice_numbers(
     steps: NDArray[np.float64],
     grid: SeriesGrid,
 ) -> slice:
-    """Find the slices of the series on which those of the map lie."""
+    """Return which slices of the series the slices of the map lie on."""
     slices, rows, columns = shape[:3]
     column_step, row_step, slice_step = steps
     between_rows, between_columns = np.linalg.norm(row_step), np.linalg.norm(column_step)

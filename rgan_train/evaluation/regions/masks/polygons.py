@@ -1,4 +1,4 @@
-"""Polygons to pixels."""
+"""Turn polygons into pixels."""
 
 from __future__ import annotations
 
@@ -13,25 +13,31 @@ _DECIMALS = 4
 def fill_polygons(
     polygons: Iterable[NDArray[np.float64]], shape: tuple[int, int]
 ) -> NDArray[np.bool_]:
-    """Return the pixels whose centres lie inside an odd number of times.
+    """Return the pixels whose centres lie inside an odd number of polygons.
 
-    So a polygon within another is a hole, and a polygon that is led to its hole and back along
-    the same line (a keyhole) has one. Of a border that goes through centres, a pixel belongs to
-    what is right of it or below: polygons side by side share no pixel and leave none out.
+    A polygon inside another is therefore a hole. So is the inside of a keyhole: a polygon that runs
+    to its hole and back along the same line. If a border goes through the centre of a pixel, the
+    pixel belongs to the area on its right or below. So polygons that are side by side share no
+    pixel and leave none out.
 
     Parameters
     ----------
     polygons
-        ``[P, 2]`` column and row of the corners, closed by an edge from the last to the first.
-        They may go beyond the image.
+        ``[P, 2]`` column and row of the corners. An edge from the last to the first corner closes
+        the polygon. Corners may lie outside the image.
     shape
         Rows and columns.
 
+    Returns
+    -------
+    ndarray
+        ``[H, W]`` bool.
+
     Notes
     -----
-    Even-odd scan conversion (Foley et al., Computer Graphics, 2nd ed., 3.6): where an edge
-    crosses a row, all pixels to the right of it change sides. Corners are rounded to 0.0001
-    pixels, so that errors of floating point do not fray a border that goes through centres.
+    Even-odd scan conversion (Foley et al., Computer Graphics, 2nd ed., 3.6): where an edge crosses
+    a row, all pixels on its right change sides. Corners are rounded to 0.0001 pixels. Otherwise
+    rounding errors would fray a border that goes through the centres of pixels.
     """
     rows, columns = shape
     changes = np.zeros((rows, columns + 1), np.int64)

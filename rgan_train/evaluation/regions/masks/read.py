@@ -1,4 +1,4 @@
-"""Masks of structures on the grid of a series, from the formats that research uses."""
+"""Masks of structures on the grid of a series, from all formats."""
 
 from __future__ import annotations
 
@@ -20,12 +20,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Mask:
-    """A structure.
+    """The pixels of one structure.
 
     Attributes
     ----------
+    name
+        Name of the structure.
     voxels
-        ``[N, H, W]``, whether a pixel belongs to it, in the order of ``Series.slices``.
+        ``[N, H, W]`` bool, in the order of ``Series.slices``.
     """
 
     name: str
@@ -35,47 +37,47 @@ class Mask:
 def read_masks(path: Path, series: Series) -> list[Mask]:
     """Read the structures of a file: a label map (NIfTI, NRRD), DICOM SEG or RTSTRUCT.
 
-    Label maps are known by the file's ending, DICOM by its content. Masks are matched to the
-    slices by where they lie in the patient, whatever order they are stored in, and are never
-    resampled.
+    Label maps are recognised by the ending of the file name, DICOM by its content. Masks are
+    assigned to slices by their position in the patient, whatever order they are stored in. They
+    are never resampled.
 
     Returns
     -------
     list of Mask
-        With distinct names, at least one with pixels; see ``empty_names`` for the others. Each
-        has a byte for every pixel of the series.
+        Names are distinct. At least one mask has pixels; ``empty_names`` returns those that have
+        none. Each mask takes one byte for every pixel of the series.
 
     Raises
     ------
     ConfigurationError
-        If the file cannot be read or marks nothing, or if its grid is not that of the series:
-        another matrix, pixel spacing, orientation, or a slice that is not in the series. They
-        may differ by a quarter of a pixel, and of the distance between slices.
+        If the file cannot be read or marks nothing, or if its grid is not that of the series: it
+        has another matrix, pixel spacing or orientation, or a slice that the series does not have.
+        Deviations up to a quarter of a pixel, and of the distance between slices, are accepted.
     """
     found = _read(path, series)
     if not any(voxels.any() for _, voxels in found):
         names = f" ({', '.join(name for name, _ in found)})" if found else ""
         raise ConfigurationError(f"{path}: marks no pixel of the series{names}; give another mask")
-    return list(_distinct(found))
+    return list(_number_repeated_names(found))
 
 
 def empty_names(masks: Iterable[Mask]) -> list[str]:
-    """Return the names of structures without a pixel, which no region comes from."""
+    """Return the names of structures without pixels, which give no regions."""
     return [mask.name for mask in masks if not mask.voxels.any()]
 
 
 def mask_rois(masks: Iterable[Mask], slices: Sequence[int]) -> list[Roi]:
-    """Return a region for each structure and each slice that has pixels of it.
+    """Return a region for each structure and each slice on which it has pixels.
 
     Parameters
     ----------
     slices
-        Numbers of those slices of the series that the stack holds, in its order.
+        Which slices of the series the stack holds, in the order of the stack.
 
     Returns
     -------
     list of Roi
-        By structure, then by slice; the group is the structure's name.
+        By structure, then by slice. The group is the name of the structure.
     """
     return [
         Roi(mask.name, index, mask.voxels[number])
@@ -104,8 +106,8 @@ def _read(path: Path, series: Series) -> list[tuple[str, NDArray[np.bool_]]]:
         raise ConfigurationError(f"{path}: {exc}") from exc
 
 
-def _distinct(found: Iterable[tuple[str, NDArray[np.bool_]]]) -> Iterator[Mask]:
-    """Give a number to names that come again."""
+def _number_repeated_names(found: Iterable[tuple[str, NDArray[np.bool_]]]) -> Iterator[Mask]:
+    """Yield masks with distinct names: a number is appended to a name that occurs again."""
     seen: Counter[str] = Counter()
     for name, voxels in found:
         seen[name] += 1

@@ -1,4 +1,4 @@
-"""RT Structure Set (PS3.3 A.19): contours, each on one slice, that go around structures."""
+"""RT Structure Set (PS3.3 A.19): contours around structures, each on one slice."""
 
 from __future__ import annotations
 
@@ -18,21 +18,26 @@ if TYPE_CHECKING:
     from pydicom import Dataset
 
 CLOSED: Final = ("CLOSED_PLANAR", "CLOSEDPLANAR_XOR")
-"""The ContourGeometricTypes that enclose an area; others are points and lines."""
+"""ContourGeometricType of contours that enclose an area; the others are points and lines."""
 
 
 def read_structures(dataset: Dataset, grid: SeriesGrid) -> list[tuple[str, NDArray[np.bool_]]]:
-    """Return the structures, ``[N, H, W]`` on the grid of the series, in the file's order.
+    """Return the structures in the order of the file.
 
-    A pixel belongs to a structure if its centre lies within. A contour within another contour
-    of the same structure is a hole. A structure of points or lines has no pixels.
+    A pixel belongs to a structure if its centre lies inside. A contour inside another contour of
+    the same structure is a hole. A structure of points or lines has no pixels.
+
+    Returns
+    -------
+    list of (name, voxels)
+        ROIName, and ``[N, H, W]`` bool on the grid of the series.
 
     Raises
     ------
     ConfigurationError
-        If a contour does not lie on a slice of the series, or is of another frame of reference.
+        If a contour does not lie on a slice of the series, or has another frame of reference.
     InvalidSeriesError
-        If something is missing.
+        If an attribute is missing.
     """
     contours = {
         values.integer(item, "ReferencedROINumber"): item.get("ContourSequence") or ()
@@ -69,7 +74,7 @@ def _points(name: str, contour: Dataset) -> NDArray[np.float64]:
     if not coordinates.size or coordinates.size % 3:
         raise ConfigurationError(
             f"a contour of {name} has {coordinates.size} coordinates, not three for each point; "
-            "write the structure set again"
+            "export the structure set again"
         )
     return coordinates.reshape(-1, 3)
 

@@ -1,4 +1,4 @@
-"""DICOM Segmentation (PS3.3 A.51): frames, each of one slice, that say where segments are."""
+"""DICOM Segmentation (PS3.3 A.51): frames, each of which marks segments on one slice."""
 
 from __future__ import annotations
 
@@ -19,24 +19,29 @@ if TYPE_CHECKING:
 def read_segments(
     dataset: Dataset, stored: NDArray[Any], grid: SeriesGrid
 ) -> list[tuple[str, NDArray[np.bool_]]]:
-    """Return the segments, ``[N, H, W]`` on the grid of the series, in the file's order.
+    """Return the segments in the order of the file.
 
-    A frame goes to the slice that it lies on (Plane Position). Where several slices lie there,
-    the image that it was derived from (Derivation Image) tells which. The background of a label
-    map, which is the segment numbered 0 or Pixel Padding Value, is left out.
+    A frame belongs to the slice at its position (Plane Position). If several slices lie there, the
+    image that the frame was derived from (Derivation Image) decides. The background of a label
+    map, segment number 0 or Pixel Padding Value, is left out.
 
     Parameters
     ----------
     stored
-        ``[F, H, W]`` values of the frames, or ``[H, W]`` of one. What is FRACTIONAL counts from
-        one half on.
+        ``[F, H, W]`` values of the frames, or ``[H, W]`` of a single frame. In a FRACTIONAL
+        segmentation, pixels of one half or more belong to the segment.
+
+    Returns
+    -------
+    list of (name, voxels)
+        SegmentLabel, and ``[N, H, W]`` bool on the grid of the series.
 
     Raises
     ------
     ConfigurationError
-        If a frame does not lie on a slice of the series, or says not where it lies.
+        If a frame does not lie on a slice of the series, or has no position.
     InvalidSeriesError
-        If something is missing.
+        If an attribute is missing.
     """
     grid.require_frame_of_reference(values.text(dataset, "FrameOfReferenceUID"))
     background = {0, dataset.get("PixelPaddingValue", 0)}
@@ -57,7 +62,7 @@ def read_segments(
 def _segments(
     groups: Dataset, dataset: Dataset, frame: NDArray[Any]
 ) -> Iterator[tuple[int, NDArray[np.bool_]]]:
-    """Tell the segments of a frame, by number (PS3.3 C.8.20.2.3)."""
+    """Yield number and pixels of each segment of a frame (PS3.3 C.8.20.2.3)."""
     match dataset.SegmentationType:
         case "LABELMAP":
             for number in np.unique(frame).tolist():
@@ -88,12 +93,12 @@ def _plane(groups: Dataset, dataset: Dataset) -> Plane:
 
 
 def _group(groups: Dataset, dataset: Dataset, keyword: str) -> Dataset:
-    """Return a functional group of a frame, its own or the one that all share."""
+    """Return a functional group of a frame: its own, or the one that all frames share."""
     shared = dataset.get("SharedFunctionalGroupsSequence") or [{}]
     found = groups.get(keyword) or shared[0].get(keyword)
     if not found:
         raise ConfigurationError(
-            f"a frame has no {keyword}, so there is no telling where it lies in the patient"
+            f"a frame has no {keyword}, so its place in the patient is unknown"
         )
     item: Dataset = found[0]
     return item

@@ -254,10 +254,10 @@ def test_directions_that_are_not_quite_orthogonal(tmp_path):
     ("values", "reason"),
     [
         (labels() * 0.3, "holds fractions"),
-        (labels() - 1000.0, r"holds 4 values from -1000.0 to -997.0: it is an image"),
+        (labels() - 1000.0, r"holds 4 values from -1000.0 to -997.0, so it is an image"),
         (np.zeros((SLICES, ROWS, COLUMNS), np.uint8), "marks no pixel of the series; give another"),
         (np.full((SLICES, ROWS, COLUMNS), np.nan, np.float32), "holds fractions"),
-        (np.zeros((ROWS, COLUMNS), np.uint8), "has 2 dimensions, a label map has 3"),
+        (np.zeros((ROWS, COLUMNS), np.uint8), "has 2 dimensions, but a label map has 3"),
     ],
 )
 def test_what_is_no_label_map(axial, tmp_path, values, reason):
@@ -283,8 +283,8 @@ def test_several_values_for_a_voxel(axial, tmp_path):
 @pytest.mark.parametrize(
     ("name", "content", "reason"),
     [
-        ("a.nii.gz", b"\x1f\x8bnonsense", "SimpleITK cannot read it"),
-        ("a.nrrd", b"", "SimpleITK cannot read it"),
+        ("a.nii.gz", b"\x1f\x8bnonsense", "SimpleITK cannot read the file"),
+        ("a.nrrd", b"", "SimpleITK cannot read the file"),
         ("a.mha", b"ObjectType = Image" * 20, r"not DICOM; a mask is a label map \(.nii, .nii.gz"),
         ("a.dcm", b"", "empty file; a mask is a label map"),
         ("a", b"\0" * 128 + b"DICM" + b"\2\0\0\0UL\4\0\1", "malformed|truncated"),
