@@ -241,12 +241,12 @@ def test_what_is_left_out_is_counted(table):
         (
             HEADER,
             "CANARY,a,target,1,2\nCANARY,a,source,1,2\nCANARY,a,target,1,2\n",
-            "row 3: is of the case of row 1, with the same variant",
+            "row 3: has the case of row 1, with the same variant",
         ),
         (
             HEADER,
             "CANARY,a,target,1,2\nCANARY,b,source,1,2\n",
-            "row 2: is of the case of row 1, with another label",
+            "row 2: has the case of row 1, with another label",
         ),
         (HEADER, "CANARY,a,target,1,2\nn2,b,source,1,2\n", r"has 0 value\(s\) in the 0 case"),
         (HEADER, "CANARY,a,target,1,2\nCANARY,a,source,1,2\n", r"has 1 value\(s\) in the 1 case"),
@@ -258,7 +258,7 @@ def test_what_is_left_out_is_counted(table):
         (
             HEADER,
             "".join(f"{label},{label},{v},,2\n" for label in "ab" for v in ("source", "target")),
-            "no feature has a finite value in every row and varies",
+            "no feature varies and has a finite value in every row",
         ),
     ],
 )
