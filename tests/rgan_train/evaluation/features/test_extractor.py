@@ -306,7 +306,10 @@ def test_names(default):
         "original",
         *[f"log-sigma-{sigma}-0-mm-3D" for sigma in range(1, 7)],
         *[f"wavelet-{band}" for band in ("LH", "HL", "HH", "LL")],
-        *["square", "squareroot", "logarithm", "gradient"],
+        "square",
+        "squareroot",
+        "logarithm",
+        "gradient",
     ]
     counts = {"firstorder": 18, "glcm": 24, "glrlm": 16, "glszm": 16, "gldm": 14, "ngtdm": 5}
     expected = [

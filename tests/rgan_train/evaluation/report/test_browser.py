@@ -29,8 +29,15 @@ class Page:
         # The browser reads from descriptor 3 and writes to 4.
         self._process = subprocess.Popen(
             [
-                *("bash", "-c", f'exec "$@" 3<&{commands} 4>&{answers}', "bash"),
-                *(browser, *OPTIONS, *sandbox, f"--user-data-dir={profile}", "about:blank"),
+                "bash",
+                "-c",
+                f'exec "$@" 3<&{commands} 4>&{answers}',
+                "bash",
+                browser,
+                *OPTIONS,
+                *sandbox,
+                f"--user-data-dir={profile}",
+                "about:blank",
             ],
             pass_fds=(commands, answers),
             stderr=subprocess.DEVNULL,

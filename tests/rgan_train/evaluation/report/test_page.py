@@ -176,7 +176,7 @@ def test_one_slice_has_no_intervals(evaluation, tmp_path):
     write_report(replace(evaluation, table=table, agreements=compare_all(table)), tmp_path)
     assert "nan" not in (tmp_path / "tables.md").read_text()
     html = (tmp_path / "report.html").read_text()
-    assert "One slice cannot say" in html
+    assert "One slice is not enough" in html
     assert "overlap" not in html.partition("<script")[0].partition("Keep in mind")[0]
     json.loads((tmp_path / "results.json").read_text(), parse_constant=refuse)
 
