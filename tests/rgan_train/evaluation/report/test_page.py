@@ -1,4 +1,4 @@
-"""What a report holds, without a browser: files for people and for programs."""
+"""The files of a report, without a browser."""
 
 import csv
 import gzip
@@ -114,7 +114,7 @@ def test_odd_names_are_escaped(folder):
     lines = [x for x in markdown.splitlines() if x.startswith("| a")]
     heads = [x for x in markdown.splitlines() if x.startswith("| method")]
     for line, head in zip(lines, heads, strict=True):
-        assert len(unescaped(line)) == len(unescaped(head))
+        assert len(split_cells(line)) == len(split_cells(head))
     latex = (folder / "tables.tex").read_text()
     assert r"5\%" in latex
     assert r"\&" in latex
@@ -124,8 +124,8 @@ def test_odd_names_are_escaped(folder):
     assert ODD in unescape(html)
 
 
-def unescaped(line):
-    """Split a line of a Markdown table at bars that are not escaped."""
+def split_cells(line):
+    """Split a line of a Markdown table at the bars that are not escaped."""
     return line.replace(r"\|", "").split("|")
 
 

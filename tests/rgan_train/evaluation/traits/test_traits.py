@@ -45,7 +45,7 @@ def simulated_cohort(cases=12, features=40, differing=10, effect=4.0, noise=3.0,
 
 
 def completely_separated(features, separated, cases=4):
-    """Two groups that some features separate completely, and others not at all."""
+    """Two groups that some features separate completely and the others not at all."""
     values = np.tile(np.arange(2.0 * cases), (features, 1))
     values[separated:] = np.r_[0 : 2 * cases : 2, 1 : 2 * cases : 2]
     in_second = np.repeat([False, True], cases)
@@ -311,7 +311,7 @@ def panels(analysis):
 
 
 def test_heat_maps_have_one_order():
-    """What is alike in the target lies together, in the same place in each variant."""
+    """Features that are similar on the target are neighbours, in the same order in each variant."""
     cohort = simulated_cohort(features=6)
     rng = np.random.default_rng(1)
     mixed = rng.permutation(24)
