@@ -3,20 +3,21 @@
     python benchmarks/features/extraction.py --scans .data/pair_lungdx_A0002_siemens/B70f \
         --json benchmarks/results/feature-extraction.json
 
-The paper's set-up on the test slices 22 to 29: random regions in its three ranges of HU, five
-seeds, three regions for each slice, range and seed; all features of all default filters. A round
-takes one slice. The extractor computes all of its regions; plain pyradiomics, once as it is
-(`execute` for each region) and once with the slice filtered once (`computeFeatures` for each
-region), computes some that are drawn at random, the same for both. They take turns in random
-order. Reported is the CPU time of each for one region, and its ratio to ours in the same round:
-the median of the rounds, smallest and largest. Correctness columns: the largest relative difference
-from plain pyradiomics, of how many values, and how many differ by more than 1e-9.
+Slices and regions are as in the paper: test slices 22 to 29, random regions in the three HU ranges,
+five seeds, three regions for each slice, range and seed, and all features of all default filters.
+Each round takes one slice. The extractor computes all its regions. Plain pyradiomics computes some
+of them, drawn at random: once as it is (`execute` for each region), and once with the slice
+filtered once (`computeFeatures` for each region). The three take turns in random order.
 
-Then the same with one region to a slice, and with one that is the whole slice, less a pixel in the
-corner: plain pyradiomics takes no mask without background.
+The result is the CPU time for one region, and its ratio to ours in the same round: median, smallest
+and largest over the rounds. The correctness columns are the largest relative difference from plain
+pyradiomics, the number of values, and how many differ by more than 1e-9.
 
-One thread: OMP_NUM_THREADS and ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS are set to 1 below, before
-anything is imported that reads them. Needs pyradiomics: make eval-deps.
+The same is done with one region on a slice, and with a region that is the whole slice without a
+pixel in the corner, as plain pyradiomics accepts no mask without background.
+
+There is one thread: OMP_NUM_THREADS and ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS are set to 1 below,
+before anything is imported that reads them. Needs pyradiomics: make eval-deps.
 """
 
 from __future__ import annotations
@@ -56,7 +57,7 @@ OURS, PLAIN, SHARED = "rgan-train", "pyradiomics", "pyradiomics, slice filtered 
 
 @dataclass(frozen=True)
 class Task:
-    """One slice, its regions, and the numbers of those that pyradiomics computes."""
+    """One slice, its regions, and which of them pyradiomics computes."""
 
     hu: np.ndarray
     spacing: tuple[float, float]
@@ -117,7 +118,7 @@ def whole_slice(hu: np.ndarray, spacing: tuple[float, float]) -> Task:
 def compare(
     regions: str, tasks: list[Task], names: list[str], rng: np.random.Generator
 ) -> list[dict]:
-    """Let all compute each task in turn; return a row of each, ours first."""
+    """Let each way compute each task; return a row for each way, ours first."""
     extractor = FeatureExtractor()
     columns = extractor.names  # computed once, at the first use
     ways: dict[str, Callable[[Task], tuple[float, np.ndarray]]] = {
@@ -141,7 +142,7 @@ def compare(
 
 
 def by_ours(extractor: FeatureExtractor, task: Task) -> tuple[float, np.ndarray]:
-    """Return CPU seconds for one region, and the values of those drawn."""
+    """Return CPU seconds for one region, and the values of the drawn regions."""
     start = time.process_time()
     values = extractor.extract(task.hu, task.spacing, task.masks)
     return (time.process_time() - start) / len(task.masks), values[task.drawn]
@@ -160,7 +161,7 @@ def by_pyradiomics(columns: tuple[str, ...], task: Task) -> tuple[float, np.ndar
 
 
 def by_pyradiomics_filtered_once(columns: tuple[str, ...], task: Task) -> tuple[float, np.ndarray]:
-    """Share the filters' time among all regions of the slice, as it would be if all were wanted."""
+    """Return the same with the time of the filters shared by all regions of the slice."""
     pyradiomics = plain()
     start = time.process_time()
     image = as_image(task.hu, task.spacing)
@@ -227,7 +228,7 @@ def differences(values: np.ndarray, expected: np.ndarray) -> dict:
 
 
 def environment() -> dict[str, str]:
-    """Return the versions that a figure may depend on."""
+    """Return the versions that the results may depend on."""
     names = ("rgan-sdk", "numpy", "SimpleITK", "pyradiomics", "PyWavelets")
     return {
         **{name: metadata.version(name) for name in names},

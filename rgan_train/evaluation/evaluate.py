@@ -6,13 +6,12 @@ of the harmonized slices are compared with those of the target.
 
 from __future__ import annotations
 
-import math
 import platform
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,14 +22,13 @@ from rgan_train.evaluation.features.extractor import (
     ABSENT_BANDS,
     IBSI_DEVIATIONS,
     FeatureExtractor,
-    region_problem,
 )
 from rgan_train.evaluation.metrics.combat import combat
 from rgan_train.evaluation.metrics.moments import MIN_REGIONS
 from rgan_train.evaluation.metrics.reproducibility import compare_all
 from rgan_train.evaluation.quality import measure_quality
-from rgan_train.evaluation.regions.body import body_mask
-from rgan_train.evaluation.regions.rois import HU_RANGES, Roi, random_rois, whole_slices
+from rgan_train.evaluation.regions.choice import choose_regions
+from rgan_train.evaluation.regions.rois import Roi
 from rgan_train.evaluation.results import (
     COMBAT,
     COMBAT_SHRUNK,
@@ -42,10 +40,6 @@ from rgan_train.evaluation.results import (
 )
 from rgan_train.evaluation.stacks import TestStack, harmonize_stack, read_test_stack
 from rgan_train.pairs.dataset import Dataset
-
-REPEATS: Final = 5
-SURPLUS: Final = 1.2
-"""Factor by which more random regions are drawn than needed: not every slice has bone."""
 
 VariantStacks = Mapping[str, NDArray[np.float32]]
 """``[N, H, W]`` HU of the target, the input and each model, by name."""
@@ -142,48 +136,6 @@ def evaluate(
             "versions": _versions(),
         },
     )
-
-
-def choose_regions(
-    target_hu: NDArray[np.float32], given: Sequence[Roi], regions: int
-) -> tuple[list[Roi], list[str]]:
-    """Choose whole slices and random regions in the patient, and drop regions without texture.
-
-    Parameters
-    ----------
-    target_hu
-        ``[N, H, W]`` HU.
-    given
-        More regions.
-    regions
-        Smallest number of random regions in each HU range.
-
-    Returns
-    -------
-    rois : list of Roi
-        All regions.
-    notes : list of str
-        What the reader of the report must know about missing regions.
-    """
-    per_slice = math.ceil(regions * SURPLUS / (REPEATS * len(target_hu)))
-    rois, notes = whole_slices(target_hu.shape), []
-    patient = body_mask(target_hu)
-    for hu_range in HU_RANGES:
-        found = random_rois(
-            target_hu, hu_range, seeds=range(REPEATS), per_slice=per_slice, within=patient
-        )
-        if len(found) < regions:
-            notes.append(
-                f"[{hu_range.lower:g}, {hu_range.upper:g}] HU: {len(found)} regions instead of "
-                f"{regions}; the slices have no room for more"
-            )
-        rois += found
-    for roi in given:
-        if problem := region_problem(roi.mask):
-            notes.append(f"{roi.group}, slice {roi.slice_number}: left out, {problem}")
-        else:
-            rois.append(roi)
-    return rois, notes
 
 
 def _harmonize_all(

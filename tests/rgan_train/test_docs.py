@@ -45,5 +45,5 @@ def test_evaluation_from_python(pairs_csv, tmp_path):
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    assert done.stdout.startswith("Count(features=")
+    assert done.stdout.startswith("FeatureCount(features=")
     assert (tmp_path / "report" / "report.html").exists()

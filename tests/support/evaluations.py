@@ -25,7 +25,7 @@ NAMES = tuple(
 
 
 def make_evaluation(models: Sequence[str] = ("good", "fair"), patients: int = 1) -> Evaluation:
-    """Return an evaluation with two groups that are compared, and one that is too small.
+    """Return an evaluation with two groups to compare, and one group that is too small.
 
     Models come from the best to the worst, all better than the input. ``NAMES[5]`` is undefined
     in one region.

@@ -1,1 +1,1 @@
-"""Radiomic features of regions, by pyradiomics, many regions at a time."""
+"""Radiomic features by pyradiomics, for many regions at a time."""

@@ -1,8 +1,8 @@
-"""Features of many slices: in several processes, each slice once, kept on disk.
+"""Compute the features of many slices in several processes, and keep them on disk.
 
-A slice's features are a file named by a hash of all that they depend on: pixels, spacing, masks,
-feature set and program. What is there is not computed again, be it after Ctrl-C or for another
-report.
+The features of a slice are a file. Its name is a hash of everything they depend on: pixels,
+spacing, masks, feature set and program. A file that exists is not computed again, neither after
+Ctrl-C nor for another report.
 """
 
 from __future__ import annotations
@@ -26,23 +26,23 @@ from rgan_sdk.files import atomic_write
 from rgan_train.evaluation.features.extractor import FeatureExtractor
 
 PROGRAM_VERSION: Final = 2
-"""Of features.py and feature_stacks.py: raised when they give other values."""
+"""Version of ``extractor`` and ``stacks``; raised when they give other values."""
 
 SINGLE_THREADED: Final = ("OMP_NUM_THREADS", "ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS")
 
 
 @dataclass(frozen=True)
 class SliceRegions:
-    """Some regions of one slice.
+    """Regions of one slice.
 
     Attributes
     ----------
     hu
         ``[H, W]`` HU.
     pixel_spacing
-        mm between rows, mm between columns.
+        Mm between rows, mm between columns.
     masks
-        ``[H, W]`` each.
+        ``[H, W]`` bool, one for each region.
     """
 
     hu: NDArray[np.float32]
@@ -51,7 +51,7 @@ class SliceRegions:
 
     @cached_property
     def digest(self) -> bytes:
-        """Hash of all of it."""
+        """SHA-256 of slice, spacing and masks."""
         content = hashlib.sha256(repr((self.hu.shape, self.pixel_spacing)).encode())
         content.update(np.ascontiguousarray(self.hu, np.float32).tobytes())
         for mask in self.masks:
@@ -68,23 +68,27 @@ def extract_all(
     workers: int = 1,
     on_done: Callable[[], None] = lambda: None,
 ) -> list[NDArray[np.float64]]:
-    """Compute the features of the regions of some slices, or find them in the cache.
+    """Compute the features of the regions of many slices, or take them from the cache.
 
     Parameters
     ----------
-    extractor, parameters
-        The feature set, and the file that it is from; each process reads it again.
+    tasks
+        Slices with their regions.
+    extractor
+        The feature set.
     cache
-        Folder; made where it is absent.
+        Folder; created if it does not exist.
+    parameters
+        File that ``extractor`` was made from; each process reads it again.
     workers
-        Processes. 1 computes in this one.
+        Number of processes; 1 computes in this process.
     on_done
-        Called when a slice is done.
+        Called after each slice.
 
     Returns
     -------
     list of ndarray
-        ``[regions, features]`` of each task, in order.
+        ``[regions, features]`` float64 of each task, in order.
 
     Raises
     ------
@@ -94,7 +98,7 @@ def extract_all(
     try:
         cache.mkdir(parents=True, exist_ok=True)
     except OSError as exc:
-        raise OutputError(f"{cache}: cannot be made ({exc.strerror})") from exc
+        raise OutputError(f"{cache}: cannot be created ({exc.strerror})") from exc
     paths = [cache / f"{_key(task, extractor)}.npy" for task in tasks]
     missing = {path: task for path, task in zip(paths, tasks, strict=True) if not path.exists()}
     for _ in range(len(tasks) - len(missing)):
@@ -127,10 +131,10 @@ def _extract_in_processes(
     workers: int,
     on_done: Callable[[], None],
 ) -> None:
-    # Not forked: a thread of a library may hold a lock at that moment.
+    # Not forked, because a thread of a library may hold a lock at that moment.
     pool = ProcessPoolExecutor(workers, get_context("spawn"), _start_process, (parameters,))
     try:
-        with _single_threaded():  # processes start with the first task
+        with _one_thread_each():  # the first task starts the processes
             futures = [pool.submit(_extract, path, task) for path, task in missing.items()]
         for future in as_completed(futures):
             future.result()
@@ -140,8 +144,8 @@ def _extract_in_processes(
 
 
 @contextmanager
-def _single_threaded() -> Iterator[None]:
-    """Let processes that start meanwhile have one thread each: they are many enough."""
+def _one_thread_each() -> Iterator[None]:
+    """Give one thread each to processes that start meanwhile, as there are many of them."""
     before = {name: os.environ.get(name) for name in SINGLE_THREADED}
     os.environ |= dict.fromkeys(SINGLE_THREADED, "1")
     try:

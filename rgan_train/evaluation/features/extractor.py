@@ -1,9 +1,9 @@
 """Radiomic features of regions in CT slices, by pyradiomics (van Griethuysen et al. 2017).
 
-A slice is filtered once, whole, and the filtered images serve all its regions and feature classes:
-to cut a region out first would change what filters see at its borders. All is two-dimensional, as
-in the paper (section 3.1). The values are those of pyradiomics itself on the same slice and mask;
-``docs/results/features.md`` has how much faster this is.
+A slice is filtered once as a whole, and the filtered images serve all its regions and feature
+classes. Cutting a region out first would change what the filters see at its border. Everything is
+two-dimensional, as in the paper (section 3.1). The values are those that pyradiomics itself gives
+for the same slice and mask; ``docs/results/features.md`` says how much faster this is.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ DEFAULT_FILTERS: Final[dict[str, dict[str, Any]]] = {
     "Logarithm": {},
     "Gradient": {},
 }
-"""Fifteen images: with 93 features each 1,395, as many as 8 wavelet bands, 6 LoG and the original
-give in three dimensions. A single slice has only four bands."""
+"""Fifteen images of 93 features each: 1,395 features. That is as many as 8 wavelet bands, 6 LoG and
+the original give in three dimensions; a single slice has only four bands."""
 
 ABSENT_BANDS: Final = ("wavelet-LLH", "wavelet-LHH", "wavelet-HLH", "wavelet-HHH")
 """Bands of the three-dimensional wavelet (along x, y, z) that are zero on a single slice."""
@@ -43,16 +43,16 @@ IBSI_DEVIATIONS: Final = (
     "LoG: scaled by sigma squared, and a recursive approximation of the Gaussian",
     "resampling, where it is asked for: the grid begins at the corner of the image, values are not "
     "rounded, and masks take the nearest neighbour",
-    "filters: not compared with IBSI's second part; square, square root, logarithm and gradient "
-    "are not in it",
+    "filters: not compared with the second part of IBSI, which has no square, square root, "
+    "logarithm and gradient",
 )
 """Where pyradiomics is known to differ from the Image Biomarker Standardisation Initiative."""
 
-# Settings that make pyradiomics change image or mask for each region, before any filter.
+# With these settings pyradiomics changes image or mask for each region before it filters.
 _ONE_BY_ONE: Final = ("resampledPixelSpacing", "preCrop", "resegmentRange", "weightingNorm")
 _INSTALL: Final = (
-    "pyradiomics is not installed; `make eval-deps` installs it. It does not build by itself: "
-    "pip install 'setuptools<81' wheel versioneer cython numpy, then "
+    "pyradiomics is not installed; `make eval-deps` installs it. It does not build on its own; by "
+    "hand: pip install 'setuptools<81' wheel versioneer cython numpy, then "
     "pip install --no-build-isolation pyradiomics==3.0.1, on Python 3.11"
 )
 
@@ -63,8 +63,8 @@ class FeatureExtractor:
     Parameters
     ----------
     parameters
-        Parameter file of pyradiomics, YAML or JSON; None takes first order, GLCM, GLRLM, GLSZM,
-        GLDM and NGTDM of ``DEFAULT_FILTERS``, with bins of 25 HU.
+        Parameter file of pyradiomics, YAML or JSON. None for first order, GLCM, GLRLM, GLSZM, GLDM
+        and NGTDM on ``DEFAULT_FILTERS``, with bins of 25 HU.
 
     Raises
     ------
@@ -75,7 +75,7 @@ class FeatureExtractor:
     def __init__(self, parameters: Path | None = None) -> None:
         self._extractor = _make_extractor(parameters)
         settings = self._extractor.settings
-        # A slice has two axes already; pyradiomics would leave one of them out.
+        # A slice has only two axes; with force2D pyradiomics would leave out one of them.
         settings |= {"force2D": False, "additionalInfo": False, "label": 1}
         self._wanted = {
             name: _feature_names(name, self._extractor.enabledFeatures[name])
@@ -84,11 +84,11 @@ class FeatureExtractor:
         }
         self._extractor.enabledFeatures = {k: list(v) for k, v in self._wanted.items()}
         if not self._wanted:
-            raise ConfigurationError(f"{parameters}: names no feature class but shape")
+            raise ConfigurationError(f"{parameters}: names no feature class other than shape")
 
     @property
     def description(self) -> dict[str, Any]:
-        """All that the values depend on beside image and mask, for the record."""
+        """Everything that the values depend on, except image and mask; JSON data."""
         import radiomics
 
         return {
@@ -100,20 +100,20 @@ class FeatureExtractor:
 
     @cached_property
     def sha256(self) -> str:
-        """Hash of ``description``."""
+        """SHA-256 of ``description``, hexadecimal."""
         return hashlib.sha256(json.dumps(self.description, sort_keys=True).encode()).hexdigest()
 
     @cached_property
     def names(self) -> tuple[str, ...]:
         """Names of the features, ``FILTER_CLASS_FEATURE``, in the order of the columns."""
         noise = np.random.default_rng(0).normal(0, 100, (64, 64)).astype(np.float32)
-        filters = [name for name, *_ in self._filtered(_as_image(noise, (1.0, 1.0)))]
+        filters = [name for name, *_ in self._filter(_as_image(noise, (1.0, 1.0)))]
         classes = [f"{name}_{one}" for name, features in self._wanted.items() for one in features]
         return tuple(f"{image}_{feature}" for image in filters for feature in classes)
 
     @property
     def shape_names(self) -> tuple[str, ...]:
-        """Features of a mask alone: no image changes them, and so they are never counted."""
+        """Names of the shape features, which no image changes and which are never counted."""
         return tuple(f"original_shape2D_{name}" for name in _feature_names("shape2D", None))
 
     def extract(
@@ -122,54 +122,55 @@ class FeatureExtractor:
         pixel_spacing: tuple[float, float],
         masks: Sequence[NDArray[np.bool_]],
     ) -> NDArray[np.float64]:
-        """Compute the features of some regions of one slice.
+        """Compute the features of the regions of one slice.
 
         Parameters
         ----------
         hu
             ``[H, W]`` HU.
         pixel_spacing
-            mm between rows, mm between columns.
+            Mm between rows, mm between columns.
         masks
-            Each ``[H, W]``; none of them with a ``region_problem``.
+            ``[H, W]`` bool, one for each region, without a ``region_problem``.
 
         Returns
         -------
         ndarray
-            ``[regions, names]``; NaN where a feature is undefined or a filter does not apply.
+            ``[regions, names]`` float64; NaN where a feature is undefined or a filter does not
+            apply.
 
         Raises
         ------
         ConfigurationError
-            If HU are not finite, or a mask has another shape.
+            If a HU value is not finite, or a mask has another shape or a ``region_problem``.
         """
         _check(hu, masks)
         image = _as_image(hu, pixel_spacing)
         columns = {name: column for column, name in enumerate(self.names)}
         values = np.full((len(masks), len(columns)), np.nan)
-        found = self._by_sharing if self._shares_filters else self._one_by_one
+        compute = self._compute_together if self._can_share_filters else self._compute_one_by_one
         with np.errstate(divide="ignore", invalid="ignore"):
-            for number, name, value in found(image, masks):
+            for number, name, value in compute(image, masks):
                 if name in columns:
                     values[number, columns[name]] = value
         return values
 
     @property
-    def _shares_filters(self) -> bool:
+    def _can_share_filters(self) -> bool:
         of_all = self._extractor.settings
         of_filters = self._extractor.enabledImagetypes.values()
         return not any(one.get(name) for one in (of_all, *of_filters) for name in _ONE_BY_ONE)
 
-    def _by_sharing(
+    def _compute_together(
         self, image: Any, masks: Sequence[NDArray[np.bool_]]
     ) -> Iterator[tuple[int, str, float]]:
         import SimpleITK as sitk  # noqa: N813 - as its documentation does
 
         boxes = [_bounding_box(mask) for mask in masks]
-        for filter_name, filtered, settings in self._filtered(image):
+        for filter_name, filtered, settings in self._filter(image):
             hu = sitk.GetArrayViewFromImage(filtered)
             if not np.isfinite(hu).all():
-                continue  # square and logarithm divide by the slice's largest |HU|
+                continue  # some filters divide by the largest |HU|, which may be 0
             regions = [
                 Region(np.ascontiguousarray(hu[box]), np.ascontiguousarray(mask[box]))
                 for mask, box in zip(masks, boxes, strict=True)
@@ -180,11 +181,11 @@ class FeatureExtractor:
             for number, region in enumerate(regions):
                 values = found.get(number)
                 if values is None:
-                    values = self._computed_alone(region, image.GetSpacing(), settings)
+                    values = self._compute_alone(region, image.GetSpacing(), settings)
                 for name, value in values.items():
                     yield number, f"{filter_name}_{name}", float(value)
 
-    def _filtered(self, image: Any) -> Iterator[tuple[str, Any, dict[str, Any]]]:
+    def _filter(self, image: Any) -> Iterator[tuple[str, Any, dict[str, Any]]]:
         from radiomics import imageoperations
 
         if self._extractor.settings.get("normalize"):
@@ -196,7 +197,7 @@ class FeatureExtractor:
             ):
                 yield name, filtered, settings
 
-    def _computed_alone(
+    def _compute_alone(
         self, region: Region, spacing: tuple[float, float], settings: Mapping[str, Any]
     ) -> dict[str, Any]:
         image = _as_image(region.image, spacing[::-1])
@@ -205,7 +206,7 @@ class FeatureExtractor:
             values = self._extractor.computeFeatures(image, mask, "alone", **settings)
         return {name.removeprefix("alone_"): value for name, value in values.items()}
 
-    def _one_by_one(
+    def _compute_one_by_one(
         self, image: Any, masks: Sequence[NDArray[np.bool_]]
     ) -> Iterator[tuple[int, str, float]]:
         for number, mask in enumerate(masks):
@@ -216,16 +217,16 @@ class FeatureExtractor:
             except (AssertionError, ValueError) as error:
                 raise ConfigurationError(
                     f"pyradiomics refuses a region of {int(mask.sum())} pixels ({error}); "
-                    "mind the settings of the parameter file"
+                    "check the settings in the parameter file"
                 ) from error
             for name, value in values.items():
                 yield number, name, float(value)
 
 
 def _with_background(mask: NDArray[np.bool_]) -> NDArray[np.uint8]:
-    """Return a label map.
+    """Return a label map with background, which pyradiomics requires.
 
-    pyradiomics takes none without background: a whole slice loses a pixel in the corner.
+    A region that is the whole slice loses the pixel in the corner.
     """
     labels = mask.astype(np.uint8)
     if mask.all():
@@ -234,7 +235,7 @@ def _with_background(mask: NDArray[np.bool_]) -> NDArray[np.uint8]:
 
 
 def region_problem(mask: NDArray[np.bool_]) -> str | None:
-    """Say why a region has no features, or None: texture needs neighbours in two directions."""
+    """Return why a region has no features, or None: texture needs neighbours in two directions."""
     if not mask.any():
         return "empty"
     box = _bounding_box(mask)
@@ -253,7 +254,7 @@ def _bounding_box(mask: NDArray[np.bool_]) -> tuple[slice, slice]:
 
 def _check(hu: NDArray[np.float32], masks: Sequence[NDArray[np.bool_]]) -> None:
     if not np.isfinite(hu).all():
-        raise ConfigurationError("the slice holds NaN or infinite values; it has no features")
+        raise ConfigurationError("the slice holds NaN or infinite values, so it has no features")
     for mask in masks:
         if mask.shape != hu.shape:
             raise ConfigurationError(
@@ -294,7 +295,7 @@ def _make_extractor(parameters: Path | None) -> Any:
 
 
 def _feature_names(class_name: str, enabled: Sequence[str] | None) -> tuple[str, ...]:
-    """Return the features of a class that are enabled; those pyradiomics has given up are not."""
+    """Return the enabled features of a class, without those that pyradiomics has deprecated."""
     from radiomics import getFeatureClasses
 
     if enabled:

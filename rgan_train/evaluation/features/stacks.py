@@ -1,9 +1,9 @@
 """Radiomic features of many regions at once, by the formulas of pyradiomics.
 
-pyradiomics can compute a feature for each voxel of an image, and for that its formulas take stacks
+pyradiomics can compute a feature for each voxel of an image. For that, its formulas accept stacks
 of texture matrices. Here a stack holds the matrices of several regions instead. So matrices and
-formulas are pyradiomics' own; only what it does once for each region and class, most of its time,
-is done once for all of them. Four formulas are written anew, as they took half of what was left.
+formulas are those of pyradiomics. What it does once for each region and class, which is most of its
+time, is done once for all regions. Four formulas are rewritten, as they took half of the rest.
 """
 
 from __future__ import annotations
@@ -18,24 +18,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 STACK_CELLS: Final = 40_000
-"""Regions times grey levels squared in one stack: it should stay in the processor's cache."""
+"""Most cells in a stack, regions times grey levels squared: it should fit the processor's cache."""
 
-UNEQUAL: Final = 16
-"""Regions in one stack may differ in size by this factor."""
+SIZE_RATIO: Final = 16
+"""The largest region in a stack has at most this many times the pixels of the smallest."""
 
 FIRST_LEVEL: Final = 1
 
 
 @dataclass(frozen=True)
 class Region:
-    """A region of one filtered image, cut out.
+    """A region that is cut out of one filtered image.
 
     Attributes
     ----------
     image
-        ``[H, W]`` intensities around the region.
+        ``[H, W]`` intensities of the bounding box.
     mask
-        ``[H, W]``, whether a pixel belongs to it.
+        ``[H, W]`` bool.
     """
 
     image: NDArray[Any]
@@ -44,7 +44,7 @@ class Region:
 
 @dataclass(frozen=True)
 class _Matrices:
-    """What the features of one region are computed from."""
+    """The intensities and texture matrices that the features of one region are computed from."""
 
     values: NDArray[np.float64]  # [P]
     levels: int
@@ -69,23 +69,23 @@ def compute_features(
     pixel_spacing: tuple[float, float],
     settings: Mapping[str, Any],
 ) -> dict[int, dict[str, float]]:
-    """Compute features of regions of one filtered image.
+    """Compute features of the regions of one filtered image.
 
     Parameters
     ----------
     wanted
-        Names of features by pyradiomics' names of their classes, without shape.
+        Names of features by the class names of pyradiomics; shape is not supported.
     pixel_spacing
-        mm, x and y.
+        Mm between columns, mm between rows: x and y as in pyradiomics.
     settings
-        Of pyradiomics: ``binWidth`` or ``binCount``, ``distances``, ``symmetricalGLCM``,
+        Settings of pyradiomics: ``binWidth`` or ``binCount``, ``distances``, ``symmetricalGLCM``,
         ``gldm_a``, ``voxelArrayShift``.
 
     Returns
     -------
     dict
-        By the number of the region, its features by ``CLASS_NAME``. Regions that need a special
-        case are left out: flat ones, and those without neighbours in some direction.
+        By index of the region, its features by ``CLASS_NAME``. Regions that need a special case
+        are left out: flat ones, and those that have no neighbours in some direction.
     """
     made = {number: _matrices(region, settings) for number, region in enumerate(regions)}
     usual = {number: matrices for number, matrices in made.items() if matrices.is_usual}
@@ -96,7 +96,7 @@ def compute_features(
             for name, features in wanted.items():
                 formulas = _FORMULAS[name](stack, pixel_spacing, settings)
                 for feature in features:
-                    with suppress(DeprecationWarning):  # a name that pyradiomics has no value for
+                    with suppress(DeprecationWarning):  # pyradiomics has no value for this name
                         values = _evaluate(formulas, feature)
                         for number, value in zip(numbers, values, strict=True):
                             result[number][f"{name}_{feature}"] = float(value)
@@ -109,17 +109,18 @@ def _evaluate(formulas: Any, feature: str) -> NDArray[np.float64]:
 
 
 def _stacks(matrices: Mapping[int, _Matrices]) -> Iterator[list[int]]:
-    """Group regions with about as many grey levels; unused ones are rows of zeros.
+    """Group regions with similar numbers of grey levels; unused levels become rows of zeros.
 
-    Zones are as large as regions, so a whole slice does not share a stack with a small region. Nor
-    do narrow regions, which have fewer directions where ``distances`` go beyond 1.
+    A zone can be as large as its region, so a whole slice does not share a stack with a small
+    region. Narrow regions can have fewer directions if ``distances`` go beyond 1; they have stacks
+    of their own.
     """
     stack: list[int] = []
     directions = {number: one.glcm.shape[2] for number, one in matrices.items()}
     for number in sorted(matrices, key=lambda key: (directions[key], matrices[key].levels)):
         pixels = [len(matrices[each].values) for each in (*stack, number)]
         is_full = len(pixels) * matrices[number].levels ** 2 > STACK_CELLS
-        is_unequal = max(pixels) > UNEQUAL * min(pixels)
+        is_unequal = max(pixels) > SIZE_RATIO * min(pixels)
         if stack and (is_full or is_unequal or directions[number] != directions[stack[0]]):
             yield stack
             stack = []
@@ -137,7 +138,7 @@ def _matrices(region: Region, settings: Mapping[str, Any]) -> _Matrices:
     image = np.zeros(region.mask.shape, np.int64)
     image[region.mask] = binned
     distances = np.array(settings.get("distances", [1]))
-    plane = (False, 0)  # no axis is left out: the image has two
+    plane = (False, 0)  # the image has two axes, and none is left out
     common = image, region.mask
     return _Matrices(
         values=values.astype(np.float64),
@@ -156,14 +157,14 @@ def _matrices(region: Region, settings: Mapping[str, Any]) -> _Matrices:
 def _bin(values: NDArray[Any], settings: Mapping[str, Any]) -> NDArray[np.int64]:
     from radiomics.imageoperations import getBinEdges
 
-    # The edges depend on nothing but the smallest and the largest value.
+    # The edges depend only on the smallest and the largest value.
     edges = getBinEdges(np.array([values.min(), values.max()]), **settings)
     binned: NDArray[np.int64] = np.digitize(values, edges)
     return binned
 
 
-def _padded(arrays: Sequence[NDArray[Any]], fill: float = 0) -> NDArray[np.float64]:
-    """Stack arrays of different sizes."""
+def _stack_padded(arrays: Sequence[NDArray[Any]], fill: float = 0) -> NDArray[np.float64]:
+    """Stack arrays of different sizes, padded at their ends."""
     shape = np.max([array.shape for array in arrays], axis=0)
     stack = np.full((len(arrays), *shape), fill, np.float64)
     for place, array in zip(stack, arrays, strict=True):
@@ -172,7 +173,7 @@ def _padded(arrays: Sequence[NDArray[Any]], fill: float = 0) -> NDArray[np.float
 
 
 def _formulas(cls: Any, stack: Sequence[_Matrices]) -> Any:
-    """Return an object of a feature class, without the image it would have been made from."""
+    """Return an object of a feature class, made without the image that it usually needs."""
     formulas = cls.__new__(cls)
     formulas.logger = logging.getLogger("radiomics")
     levels = max(matrices.levels for matrices in stack)
@@ -191,8 +192,8 @@ def _first_order(
     formulas = _formulas(RadiomicsFirstOrder, stack)
     formulas.pixelSpacing = pixel_spacing
     formulas.voxelArrayShift = settings.get("voxelArrayShift", 0)
-    formulas.targetVoxelArray = _padded([matrices.values for matrices in stack], np.nan)
-    counts = _padded([matrices.counts for matrices in stack])
+    formulas.targetVoxelArray = _stack_padded([matrices.values for matrices in stack], np.nan)
+    counts = _stack_padded([matrices.counts for matrices in stack])
     formulas.coefficients["p_i"] = counts / counts.sum(axis=1, keepdims=True)
     formulas._moment = _moment
     # NumPy is slow at percentiles among NaN.
@@ -211,7 +212,7 @@ def _moment(values: NDArray[np.float64], order: int) -> NDArray[np.float64]:
 
 
 def _power(base: NDArray[np.float64], order: int) -> NDArray[np.float64]:
-    """Return the second, third or fourth power; NumPy's own is twenty times slower."""
+    """Return the second, third or fourth power; ``**`` is twenty times slower."""
     square = base * base
     return {2: square, 3: square * base, 4: square * square}[order]
 
@@ -223,12 +224,12 @@ def _glcm(
 
     formulas = _formulas(RadiomicsGLCM, stack)
     formulas.symmetricalGLCM = settings.get("symmetricalGLCM", True)
-    pairs = _padded([matrices.glcm for matrices in stack])
+    pairs = _stack_padded([matrices.glcm for matrices in stack])
     if formulas.symmetricalGLCM:
         pairs = pairs + pairs.transpose(0, 2, 1, 3)
     formulas.P_glcm = pairs / pairs.sum(axis=(1, 2), keepdims=True)
     formulas._calculateCoefficients()
-    # Two features are normalised by the levels of each region.
+    # Two features are normalised by the number of grey levels of each region.
     formulas.coefficients["Ng"] = np.array([m.levels for m in stack])[:, np.newaxis, np.newaxis]
     formulas.getMCCFeatureValue = lambda: _maximal_correlation(formulas)
     formulas.getClusterShadeFeatureValue = lambda: _cluster(formulas, 3)
@@ -247,9 +248,10 @@ def _cluster(formulas: Any, order: int) -> NDArray[np.float64]:
 
 
 def _maximal_correlation(formulas: Any) -> NDArray[np.float64]:
-    """Return MCC: the root of the second largest eigenvalue of Q, mean over the directions.
+    """Return MCC: the root of the second largest eigenvalue of Q, averaged over the directions.
 
-    A symmetric matrix with the same eigenvalues takes a third of the time.
+    Here Q is replaced by a symmetric matrix with the same eigenvalues, which takes a third of the
+    time.
     """
     known = formulas.coefficients
     pairs, px, py = (
@@ -259,7 +261,7 @@ def _maximal_correlation(formulas: Any) -> NDArray[np.float64]:
     inverse = np.divide(1, root, out=np.zeros_like(root), where=root > 0)
     q = (pairs * root / (px * py + known["eps"])) @ (pairs * inverse).transpose(0, 1, 3, 2)
     eigenvalues = np.linalg.eigvalsh((q + q.transpose(0, 1, 3, 2)) / 2)
-    # None of them is negative, but rounding may make one of zero so.
+    # Eigenvalues are not negative, but rounding can make a zero negative.
     mean: NDArray[np.float64] = np.sqrt(np.maximum(eigenvalues[:, :, -2], 0)).mean(axis=1)
     return mean
 
@@ -270,7 +272,7 @@ def _glrlm(
     from radiomics.glrlm import RadiomicsGLRLM
 
     formulas = _formulas(RadiomicsGLRLM, stack)
-    formulas.P_glrlm = _padded([matrices.glrlm for matrices in stack])
+    formulas.P_glrlm = _stack_padded([matrices.glrlm for matrices in stack])
     formulas.coefficients["Nr"] = formulas.P_glrlm.sum(axis=(1, 2))
     formulas._calculateCoefficients()
     return formulas
@@ -282,7 +284,7 @@ def _glszm(
     from radiomics.glszm import RadiomicsGLSZM
 
     formulas = _formulas(RadiomicsGLSZM, stack)
-    formulas.P_glszm = _padded([matrices.glszm for matrices in stack])
+    formulas.P_glszm = _stack_padded([matrices.glszm for matrices in stack])
     formulas._calculateCoefficients()
     return formulas
 
@@ -293,7 +295,7 @@ def _gldm(
     from radiomics.gldm import RadiomicsGLDM
 
     formulas = _formulas(RadiomicsGLDM, stack)
-    formulas.P_gldm = _padded([matrices.gldm for matrices in stack])
+    formulas.P_gldm = _stack_padded([matrices.gldm for matrices in stack])
     formulas.coefficients |= {
         "Nz": formulas.P_gldm.sum(axis=(1, 2)),
         "pd": formulas.P_gldm.sum(axis=1),
@@ -310,7 +312,7 @@ def _ngtdm(
     from radiomics.ngtdm import RadiomicsNGTDM
 
     formulas = _formulas(RadiomicsNGTDM, stack)
-    formulas.P_ngtdm = _padded([matrices.ngtdm for matrices in stack])
+    formulas.P_ngtdm = _stack_padded([matrices.ngtdm for matrices in stack])
     formulas._calculateCoefficients()
     return formulas
 
@@ -324,4 +326,4 @@ _FORMULAS: Final[dict[str, Callable[..., Any]]] = {
     "ngtdm": _ngtdm,
 }
 CLASSES: Final = tuple(_FORMULAS)
-"""Feature classes of pyradiomics that can be computed so: all but shape."""
+"""Feature classes of pyradiomics that can be computed in stacks: all but shape."""

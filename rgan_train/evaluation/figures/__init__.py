@@ -1,1 +1,1 @@
-"""Figures: window schedules, class activation maps, case studies."""
+"""Figures: window schedules, class activation maps and case studies."""

@@ -1,4 +1,4 @@
-"""Class activation over a slice (paper, figure 5b)."""
+"""The class activation map on a slice (paper, figure 5b)."""
 
 from __future__ import annotations
 
@@ -24,18 +24,20 @@ def draw_cam(
     display: HUWindow,
     title: str,
 ) -> Figure:
-    """Draw a harmonized slice, the class activation over it, and its error.
+    """Draw a harmonized slice, the class activation map on it, and its error.
 
     Parameters
     ----------
     harmonized, target
         ``[H, W]`` HU.
     cam
-        ``[H, W]`` in [0, 1]; 1 where the discriminator found most that the slice is no target.
+        ``[H, W]`` in [0, 1]; 1 where the discriminator has the strongest evidence against a target.
     th_fail
-        Pixels above it are hot, and outlined.
+        Pixels above this are hot; the colour bar has a line here.
     display
-        HU from black to white.
+        HU range from black to white.
+    title
+        Text above the figure.
     """
     from matplotlib.cm import ScalarMappable
     from matplotlib.figure import Figure

@@ -1,4 +1,4 @@
-"""One slice of two paired series, as arrays."""
+"""The slice of a case study with both kernels."""
 
 from __future__ import annotations
 
@@ -18,12 +18,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class CaseSlices:
-    """The same slice with two kernels.
+    """One slice with the source and the target kernel.
 
     Attributes
     ----------
     source_hu, target_hu
         ``[H, W]`` float32 HU.
+    sop_instance_uids
+        SOPInstanceUIDs of source and target.
     """
 
     source_hu: NDArray[np.float32]
@@ -34,19 +36,23 @@ class CaseSlices:
 
 
 def read_case_slices(source: Path, target: Path, number: int) -> CaseSlices:
-    """Read one slice of two folders that hold one series each.
+    """Read one slice from two folders that hold one series each.
 
     Parameters
     ----------
+    source, target
+        Folders.
     number
-        Counted from 0 by ascending position.
+        Index of the slice by ascending position, from 0.
 
     Raises
     ------
     TrainingError
-        If a folder does not hold exactly one CT series, or the two are no pair.
+        If a folder does not hold exactly one CT series, or the two series are no pair.
     ConfigurationError
-        If there is no slice of that number.
+        If there is no such slice.
+    DicomError
+        If a slice cannot be read.
     """
     from rgan_sdk.dicom.read.pydicom_reader import read_slice
 

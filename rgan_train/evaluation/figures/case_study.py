@@ -1,4 +1,4 @@
-"""The case-study figure: one slice, before, harmonized and as it should be (paper, figure 3)."""
+"""The case-study figure: one slice of source, models and target side by side (paper, figure 3)."""
 
 from __future__ import annotations
 
@@ -27,18 +27,20 @@ ROWS = ("slice", "region", "region minus target")
 
 @dataclass(frozen=True)
 class CaseStudy:
-    """What the figure shows.
+    """What a case-study figure shows.
 
     Attributes
     ----------
     images
-        ``[H, W]`` HU by the heading of the column: the source, then one per method.
+        ``[H, W]`` HU by heading of the column: first the source, then each model.
     target
-        ``[H, W]`` HU, and its heading.
+        Heading of the target, and its ``[H, W]`` HU.
     box
         The region to magnify.
     display
-        HU from black to white.
+        HU range from black to white.
+    caption
+        Text below the figure.
     """
 
     images: Mapping[str, NDArray[np.float32]]
@@ -49,10 +51,11 @@ class CaseStudy:
 
 
 def draw_case_study(study: CaseStudy) -> Figure:
-    """Draw source, methods and target side by side.
+    """Draw source, models and target side by side.
 
-    The rows are the slice with the region outlined, the region magnified, and the region's
-    difference to the target; the PSNR of both stands below each column.
+    The first row shows the slices with the region outlined, the second the region magnified, and
+    the third its difference from the target. Below each column stands the PSNR of the slice and of
+    the region.
     """
     from matplotlib.figure import Figure
     from matplotlib.layout_engine import ConstrainedLayoutEngine
@@ -76,7 +79,7 @@ def draw_case_study(study: CaseStudy) -> Figure:
         error = (hu - target)[study.box.part]
         drawn = _show(axes, error, HUWindow(-limit, limit), "RdBu_r")
         axes.set_xlabel(_quality(hu, target, study.box), fontsize=8.5)
-    # The target's own difference is nil: its place holds the scale.
+    # The target has no difference from itself, so its place holds the colour scale.
     grid[2, -1].set_axis_off()
     scale = grid[2, -1].inset_axes((0.08, 0.08, 0.07, 0.84))
     figure.colorbar(drawn, cax=scale, ticks=[-limit, 0, limit], label="HU")
@@ -87,7 +90,7 @@ def draw_case_study(study: CaseStudy) -> Figure:
 
 
 def difference_limit(study: CaseStudy) -> float:
-    """Return the end of the difference's scale in HU: a round number that 99 % keep within."""
+    """Return the end of the difference scale in HU: a round number that 99 % do not exceed."""
     errors = [np.abs(hu - study.target[1])[study.box.part] for hu in study.images.values()]
     highest = max(1.0, float(np.percentile(errors, 99)))
     decade: float = 10 ** math.floor(math.log10(highest))

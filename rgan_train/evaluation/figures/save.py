@@ -1,4 +1,4 @@
-"""Writing figures. matplotlib is in the extra ``[eval]`` and imported where it is used."""
+"""Write figures. matplotlib belongs to the extra ``[eval]`` and is imported where it is used."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ DPI = 200
 
 
 def save_figure(figure: Figure, path: Path) -> None:
-    """Write a figure in the format that the file's name ends in.
+    """Write a figure in the format that the ending of the file name says.
 
     Raises
     ------
     OutputError
-        If the file cannot be written, or its format is none that matplotlib knows.
+        If the file cannot be written, or matplotlib does not know the format.
     """
     try:
         figure.savefig(path, dpi=DPI)

@@ -1,4 +1,4 @@
-"""Reading ``windows.jsonl``: which HU a run trained on, epoch by epoch."""
+"""Read ``windows.jsonl``: the HU window that a run trained on in each epoch."""
 
 from __future__ import annotations
 
@@ -16,18 +16,19 @@ PHASES = ("growing", "selection", "whole")
 
 @dataclass(frozen=True)
 class EpochWindow:
-    """One epoch of a run.
+    """The window of one epoch.
 
     Attributes
     ----------
     phase
         One of ``PHASES``.
     window
-        What the epoch trained on.
+        HU window that the epoch trained on.
     accuracy
-        On the validation slices: in that window while it grows, else in the whole HU range.
+        Accuracy on the validation slices: in the window while it grows, later in the whole HU
+        range.
     reason
-        Why the window changes after the epoch; empty where it stays.
+        Why the window changes after the epoch; empty if it stays.
     """
 
     epoch: int
@@ -38,9 +39,7 @@ class EpochWindow:
 
 
 def read_windows(path: Path) -> tuple[EpochWindow, ...]:
-    """Read the log of a run's windows.
-
-    Keys that are not needed here are ignored.
+    """Read the window log of a run; unknown keys are ignored.
 
     Raises
     ------
@@ -51,13 +50,13 @@ def read_windows(path: Path) -> tuple[EpochWindow, ...]:
         lines = path.read_text(encoding="utf-8").splitlines()
     except FileNotFoundError as exc:
         raise TrainingError(
-            f"{path.parent}: has no {path.name}; it is no training run, or one without a window "
+            f"{path.parent}: has no {path.name}; it is no training run, or a run without a window "
             'schedule (curriculum.schedule = "none")'
         ) from exc
     except (OSError, UnicodeDecodeError) as exc:
         raise TrainingError(f"{path}: cannot be read ({exc})") from exc
     if not lines:
-        raise TrainingError(f"{path}: is empty; no epoch of the run is finished")
+        raise TrainingError(f"{path}: is empty, as no epoch of the run is finished")
     epochs = tuple(_read_line(path, number, line) for number, line in enumerate(lines, start=1))
     for expected, found in enumerate(epochs, start=epochs[0].epoch):
         if found.epoch != expected:
@@ -80,7 +79,7 @@ def _epoch_window(record: dict[str, Any]) -> EpochWindow:
     if not isinstance(record, dict):
         raise TypeError(f"expected an object, got {record!r}")
     if record["phase"] not in PHASES:
-        raise ValueError(f"phase {record['phase']!r} is none of {', '.join(PHASES)}")
+        raise ValueError(f"phase {record['phase']!r} is not one of {', '.join(PHASES)}")
     lower, upper = map(_number, record["window"])
     return EpochWindow(
         epoch=int(record["epoch"]),
@@ -93,5 +92,5 @@ def _epoch_window(record: dict[str, Any]) -> EpochWindow:
 
 def _number(value: Any) -> float:
     if not isinstance(value, int | float) or not math.isfinite(value):
-        raise ValueError(f"{value!r} is no finite number")
+        raise ValueError(f"{value!r} is not a finite number")
     return float(value)

@@ -1,4 +1,4 @@
-"""The picture of a window schedule: HU against the epoch (paper, figure 5a)."""
+"""The figure of a window schedule: HU against epoch (paper, figure 5a)."""
 
 from __future__ import annotations
 
@@ -29,14 +29,23 @@ REASONS = {
     "hot pixel": ("range of HU under hot pixels", "D"),
     "": ("another reason", "o"),
 }
-"""What a reason is recognised by, what the legend says, and the marker; first match wins."""
+"""By a word that a reason contains: label in the legend, and marker. The first match counts."""
 
 
 def draw_windows(epochs: Sequence[EpochWindow], title: str, th_acc: float) -> Figure:
     """Draw the window of each epoch as a band, and the accuracy below it.
 
-    The phases are shaded, and a marker on the accuracy tells why the window changes after
-    the epoch. A dashed line is ``th_acc``, the accuracy that ends a growing stage.
+    Phases are shaded. A marker on the accuracy says why the window changes after the epoch. The
+    dashed line is ``th_acc``, the accuracy that ends a growing stage.
+
+    Parameters
+    ----------
+    epochs
+        At least one, in order.
+    title
+        Text above the figure.
+    th_acc
+        Accuracy threshold.
     """
     from matplotlib.figure import Figure
 
@@ -106,7 +115,7 @@ def _draw_accuracy(axes: Axes, epochs: Sequence[EpochWindow]) -> None:
 
 
 def _draw_threshold(axes: Axes, epochs: Sequence[EpochWindow], th_acc: float) -> None:
-    """Draw the threshold where it counts: while the window grows."""
+    """Draw the threshold over the epochs it applies to: while the window grows."""
     growing = [item.epoch for item in epochs if item.phase == "growing"]
     if growing:
         start, end = growing[0] - 0.5, growing[-1] + 0.5
@@ -128,7 +137,7 @@ def _kind(reason: str) -> str | None:
 
 
 def _shade_phases(panels: tuple[Axes, Axes], epochs: Sequence[EpochWindow]) -> None:
-    """Shade each stretch of one phase, and name it at the top of the first panel."""
+    """Shade each run of epochs of one phase, and name the phase at the top of the first panel."""
     for phase, stretch in groupby(epochs, key=lambda item: item.phase):
         numbers = [item.epoch for item in stretch]
         start, end = numbers[0] - 0.5, numbers[-1] + 0.5

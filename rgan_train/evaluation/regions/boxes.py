@@ -54,7 +54,7 @@ class Box:
 
     @property
     def height(self) -> int:
-        """Number of columns."""
+        """Number of rows."""
         return self.bottom - self.top
 
     @property

@@ -1,4 +1,4 @@
-"""What the charts and the viewer of a report are drawn from: JSON data for ``report.js``."""
+"""The data that ``report.js`` draws the charts and the viewer from."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rgan_sdk.kernels.noise_power import BANDS
+from rgan_train.evaluation.metrics.image_quality import QUALITY_RANGE
 from rgan_train.evaluation.report.texts import describe_sample
 from rgan_train.evaluation.results import (
     COMBAT,
@@ -24,7 +25,7 @@ from rgan_train.evaluation.results import (
 
 THRESHOLD: Final = THRESHOLDS[0]
 FENCES: Final = (0.05, 0.25, 0.5, 0.75, 0.95)
-"""Quantiles of a box and its whiskers."""
+"""Quantiles that a box and its whiskers show."""
 
 KNOWN_FEATURES: Final = (
     "original_firstorder_Mean",
@@ -37,18 +38,19 @@ KNOWN_FEATURES: Final = (
     "original_gldm_DependenceEntropy",
     "original_ngtdm_Coarseness",
 )
-"""Those that many radiomics papers report."""
+"""Features that many radiomics papers report."""
 
 IMAGE_BYTES: Final = 11_000_000
-"""Of slices that a report holds, encoded; the first one is always there."""
+"""Most encoded bytes of slices in a report, which holds at least one slice."""
 
 
 def chart_data(evaluation: Evaluation) -> dict[str, Any]:
-    """Return what the charts show: JSON data without NaN."""
+    """Return what the charts show, as JSON data without NaN."""
     groups = evaluation.compared_groups
     return {
         "patients": evaluation.patients,
         "thresholds": THRESHOLDS,
+        "qualityRange": [int(QUALITY_RANGE.lower), int(QUALITY_RANGE.upper)],
         "methods": list(evaluation.methods),
         "combat": COMBAT,
         "variants": variants_of(evaluation),
@@ -69,14 +71,14 @@ def chart_data(evaluation: Evaluation) -> dict[str, Any]:
 
 
 def variants_of(evaluation: Evaluation) -> list[str]:
-    """Return the methods, and then each with ComBat, where that was possible."""
+    """Return the methods, followed by each with ComBat if it was applied."""
     combined = [method + COMBAT for method in evaluation.methods]
     there = {agreement.method for agreement in evaluation.agreements}
     return [*evaluation.methods, *(name for name in combined if name in there)]
 
 
 def best_method(evaluation: Evaluation, groups: Sequence[str] | None = None) -> str:
-    """Return the model with the most reproducible features, over some groups or all of them."""
+    """Return the model with the most reproducible features over the given groups, or over all."""
     models = [method for method in evaluation.methods if method != INPUT] or [INPUT]
     groups = evaluation.compared_groups if groups is None else groups
     return max(
@@ -88,7 +90,7 @@ def best_method(evaluation: Evaluation, groups: Sequence[str] | None = None) -> 
 
 
 def feature_columns(names: Sequence[str]) -> dict[tuple[str, str], list[int]]:
-    """Return the columns of each filter and feature class."""
+    """Return the column numbers of each filter and feature class."""
     columns: dict[tuple[str, str], list[int]] = {}
     for column, name in enumerate(names):
         columns.setdefault(filter_and_class(name), []).append(column)
@@ -112,7 +114,7 @@ def _distribution(agreement: Agreement) -> list[float]:
 
 
 def _heat_maps(evaluation: Evaluation, groups: Sequence[str]) -> dict[str, Any]:
-    """Return the median CCC of each filter (row) and class (column), and how many are above."""
+    """Return, by filter (row) and class (column), the median CCC and how many are above."""
     columns = feature_columns(evaluation.table.names)
     filters = list(dict.fromkeys(image for image, _ in columns))
     classes = list(dict.fromkeys(name for _, name in columns))
@@ -139,7 +141,7 @@ def _cell(ccc: NDArray[np.float64]) -> list[float] | None:
 
 
 def _bland_altman(evaluation: Evaluation, groups: Sequence[str]) -> dict[str, Any]:
-    """Return the values of a few features, and which regions are of which group."""
+    """Return the values of a few features, and the rows of each group."""
     table = evaluation.table
     features = _chosen_features(evaluation, groups)
     columns = [table.names.index(name) for name in features]
@@ -154,7 +156,7 @@ def _bland_altman(evaluation: Evaluation, groups: Sequence[str]) -> dict[str, An
 
 
 def _chosen_features(evaluation: Evaluation, groups: Sequence[str]) -> dict[str, str]:
-    """Return features to look at closely, and why: known ones, the best and the worst."""
+    """Return features to show in detail, with a note: known ones, the best and the worst."""
     names = evaluation.table.names
     chosen = {name: "" for name in KNOWN_FEATURES if name in names}
     if not groups:
@@ -180,7 +182,7 @@ def _noise(evaluation: Evaluation) -> dict[str, Any]:
 
 
 def _viewer(evaluation: Evaluation) -> dict[str, Any]:
-    """Return some slices: first, middle and last, as far as the file does not grow too large."""
+    """Return the middle, first and last slice, as many as the size of the file allows."""
     total = len(evaluation.images[TARGET])
     slices: list[dict[str, Any]] = []
     used = 0
@@ -195,7 +197,7 @@ def _viewer(evaluation: Evaluation) -> dict[str, Any]:
 
 
 def _slice(evaluation: Evaluation, number: int) -> dict[str, Any]:
-    """Encode a slice: the target in HU, and what each variant differs from it by."""
+    """Encode a slice: the target in HU, and the difference of each method from it."""
     target = _round_hu(evaluation.images[TARGET][number])
     return {
         "number": number,
@@ -211,7 +213,7 @@ def _slice(evaluation: Evaluation, number: int) -> dict[str, Any]:
 
 
 def _round_hu(hu: NDArray[np.float32]) -> NDArray[np.int16]:
-    # Half the range, so that differences fit as well.
+    # Half the range of int16, so that differences fit too.
     return np.rint(np.clip(hu, -16384, 16383)).astype(np.int16)
 
 
@@ -220,7 +222,7 @@ def _encode(hu: NDArray[np.int16]) -> str:
 
 
 def _outlines(evaluation: Evaluation, number: int) -> dict[str, str]:
-    """Return the outlines of a slice's regions by group, but of those that are all of it."""
+    """Return the outlines of a slice's regions by group, without whole slices."""
     masks: dict[str, list[NDArray[np.bool_]]] = {}
     for roi in evaluation.table.rois:
         if roi.slice_number == number and not roi.mask.all():
@@ -229,10 +231,10 @@ def _outlines(evaluation: Evaluation, number: int) -> dict[str, str]:
 
 
 def outline(mask: NDArray[np.bool_]) -> str:
-    """Return the edges of a mask's pixels as an SVG path; ``[H, W]``, pixels are 1 wide."""
+    """Return the outline of a mask ``[H, W]`` as an SVG path in units of pixels."""
     padded = np.pad(mask, 1)
-    across = (padded[1:] != padded[:-1])[:, 1:-1]  # [H + 1, W]: an edge above each pixel
-    down = (padded[:, 1:] != padded[:, :-1])[1:-1]  # [H, W + 1]: an edge left of it
+    across = (padded[1:] != padded[:-1])[:, 1:-1]  # [H + 1, W]: edges above pixels
+    down = (padded[:, 1:] != padded[:, :-1])[1:-1]  # [H, W + 1]: edges left of pixels
     rows = [f"M{x} {y}h{length}" for y, x, length in _runs(across)]
     columns = [f"M{x} {y}v{length}" for x, y, length in _runs(down.T)]
     return "".join(rows + columns)
@@ -246,7 +248,7 @@ def _runs(edges: NDArray[np.bool_]) -> NDArray[np.int64]:
 
 
 def _finite(values: Any, digits: int | None = None) -> list[float | None]:
-    """Return numbers as JSON can hold them, None for those that are not finite."""
+    """Return numbers that JSON can hold: None for those that are not finite."""
     array = np.asarray(values, np.float64).tolist()
     short = (lambda value: float(f"{value:.{digits}g}")) if digits else float
     return [short(value) if np.isfinite(value) else None for value in array]

@@ -24,16 +24,16 @@ FEW_SLICES: Final = 20
 
 
 class Finding(NamedTuple):
-    """A finding.
+    """What was found for one group of regions, or for image quality.
 
     Attributes
     ----------
     about
-        A group of regions, or image quality.
+        Name of the group, or ``Image quality``.
     sample
-        How much it comes from.
+        How many regions, slices and patients the finding comes from.
     text
-        Sentences; lines are kept.
+        Sentences; line breaks are kept.
     """
 
     about: str
@@ -42,24 +42,28 @@ class Finding(NamedTuple):
 
 
 def summarize(evaluation: Evaluation) -> str:
-    """Say in which groups of regions a model is better than the input."""
+    """Return in which groups of regions a model is better than the input."""
     groups = evaluation.compared_groups
     if not groups:
         return "No group has the three regions that a comparison needs."
     if list(evaluation.methods) == [INPUT]:
         return "There is no model: this is how the input agrees with the target."
     if all(agreement.slices == 1 for agreement in evaluation.agreements):
-        return "One slice cannot say: there are no intervals, so no difference is beyond doubt."
+        return "One slice is not enough: it gives no intervals, so no difference is certain."
     helped = [group for group in groups if _helps(evaluation, group)]
     other = [group for group in groups if group not in helped]
     verdict = (
         f"Harmonization helps in {len(helped)} of {pluralize(len(groups), 'group')} of regions: "
-        "there a model reproduces more features than the input, and their intervals are apart."
+        "a model reproduces more features than the input, and the intervals do not overlap."
         if helped
-        else "In no group of regions is a model better than the input beyond doubt: either it "
-        "reproduces no more features, or the intervals overlap."
+        else "No model is clearly better than the input in any group of regions: it reproduces no "
+        "more features, or the intervals overlap."
     )
-    return f"{verdict} No such gain in {join_with_and(other)}." if helped and other else verdict
+    return (
+        f"{verdict} There is no clear gain in {join_with_and(other)}."
+        if helped and other
+        else verdict
+    )
 
 
 def _helps(evaluation: Evaluation, group: str) -> bool:
@@ -68,7 +72,7 @@ def _helps(evaluation: Evaluation, group: str) -> bool:
 
 
 def list_findings(evaluation: Evaluation, quality: Table) -> list[Finding]:
-    """Say of what, from how much, who is best, who is level, and who is worse than the input."""
+    """Return, for each group and for image quality, which methods are best, level and worse."""
     features = [
         Finding(group, describe_sample(evaluation, group), _group_finding(evaluation, group))
         for group in evaluation.compared_groups
@@ -87,7 +91,7 @@ def _counts(evaluation: Evaluation, group: str) -> dict[str, FeatureCount]:
 
 
 def _is_above(one: FeatureCount, other: FeatureCount) -> bool:
-    """Tell whether an interval lies above another; never so where there are none."""
+    """Return whether an interval lies above another; False if there are no intervals."""
     return one.interval[0] > other.interval[1]
 
 
@@ -106,14 +110,14 @@ def _group_finding(evaluation: Evaluation, group: str) -> str:
         return f"The input reproduces {reproduced}."
     sentences = [f"{best} reproduces {reproduced}, the input {format_count(counts[INPUT])}."]
     if math.isnan(counts[best].interval[0]):
-        sentences.append("One slice gives no intervals, so no difference is beyond doubt.")
+        sentences.append("One slice gives no intervals, so no difference is certain.")
     else:
         if not _is_above(counts[best], counts[INPUT]):
             sentences.append("Their intervals overlap: no clear gain.")
         if level:
-            sentences.append(f"Intervals overlap with {_with_counts(counts, level)}.")
+            sentences.append(f"Its interval overlaps with that of {_with_counts(counts, level)}.")
         elif models:
-            sentences.append("Its interval is above that of every other model.")
+            sentences.append("Its interval is above those of all other models.")
     if worse:
         sentences.append(f"Fewer than the input: {_with_counts(counts, worse)}.")
     sentences.append(_class_finding(evaluation.agreement(group, best), evaluation.table.names))
@@ -121,7 +125,7 @@ def _group_finding(evaluation: Evaluation, group: str) -> str:
 
 
 def _class_finding(agreement: Agreement, names: Sequence[str]) -> str:
-    """Say which feature class a model reproduces best, and which worst."""
+    """Return which feature class a model reproduces best, and which worst."""
     totals: dict[str, tuple[int, int]] = {}
     for (_, name), (above, total) in count_by_class(agreement, names, THRESHOLD).items():
         earlier = totals.get(name, (0, 0))
@@ -139,35 +143,37 @@ def _class_finding(agreement: Agreement, names: Sequence[str]) -> str:
 
 
 def _quality_finding(table: Table) -> str:
-    """Say which method is best by each measure, a line for each."""
+    """Return which method is best by each measure, one line for each measure."""
     row = table.methods.index(INPUT)
     lines = []
     for column in table.columns:
-        best = join_with_and([table.methods[number] for number in sorted(column.best)])
+        best = [table.methods[number] for number in sorted(column.best)]
         ranked = zip(table.methods, column.badness, strict=True)
         worse = [method for method, bad in ranked if bad > column.badness[row]]
+        label = column.label[0].upper() + column.label[1:]
+        verb = "is" if len(best) == 1 else "are"
         lines.append(
-            f"Best {column.label}: {best}, {column.texts[min(column.best)]}; input "
-            f"{column.texts[row]}."
+            f"{label}: {join_with_and(best)} {verb} best with {column.texts[min(column.best)]}; "
+            f"the input has {column.texts[row]}."
             + (f" Worse than the input: {join_with_and(worse)}." if worse else "")
         )
     return "\n".join(lines)
 
 
 def list_warnings(evaluation: Evaluation) -> list[str]:
-    """Say what limits the conclusions."""
+    """Return what limits the conclusions."""
     slices = len(evaluation.pixel_spacings)
     compared = evaluation.compared_groups
     regions = {group: len(evaluation.table.rows(group)) for group in evaluation.table.groups}
     few = [f"{group} ({regions[group]})" for group in compared if regions[group] < FEW_REGIONS]
     left_out = [group for group in regions if group not in compared]
     warnings = [
-        "Regions of one slice are not independent. Intervals are from resampled slices; those "
-        "of ICC and the limits of agreement count regions as independent, and are too narrow."
+        "Regions of one slice are not independent. Intervals come from resampled slices. Those of "
+        "ICC and the limits of agreement take regions as independent, and are too narrow."
     ]
     if evaluation.patients == 1:
         warnings.append(
-            "One patient: nothing here says how a method does on another patient or scanner."
+            "One patient: nothing here says how a method performs on other patients or scanners."
         )
     if slices < FEW_SLICES:
         warnings.append(

@@ -18,12 +18,12 @@ from rgan_train.evaluation.results import Evaluation
 
 
 def render_page(evaluation: Evaluation, tables: Sequence[Table]) -> str:
-    """Return ``report.html``.
+    """Return the HTML of ``report.html``.
 
     Parameters
     ----------
     tables
-        Those of ``make_tables``: features first, then image quality and bias.
+        The tables of ``make_tables``: features first, then image quality and bias.
     """
     *features, quality, bias = tables
     script = _read_template("report.js")
@@ -79,7 +79,7 @@ def _read_template(name: str) -> str:
 
 
 def _keep_unbroken(text: str) -> str:
-    """Let a cell break before an opening bracket, and nowhere else."""
+    """Return text that breaks before an opening bracket, and nowhere else."""
     return text.replace(" ", "\N{NO-BREAK SPACE}").replace("\N{NO-BREAK SPACE}(", " (")
 
 

@@ -1,4 +1,4 @@
-"""A table of a report, and how it is written as Markdown and as LaTeX."""
+"""A table of a report, and how to write it as Markdown and LaTeX."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ class Column:
     Attributes
     ----------
     over
-        Heading that it shares with its neighbours; empty where there is none.
+        Heading that it shares with its neighbours; empty if it shares none.
     label
         Its own heading.
     texts
-        What is shown, a cell for each method.
+        Text of the cell of each method.
     values
-        What to sort by; NaN where there is nothing.
+        Values to sort by, one for each method; NaN if there is none.
     badness
-        What to rank by, as far as the value is shown: less is better, NaN where there is nothing.
+        Values to rank by, rounded like the texts: smaller is better; NaN if there is none.
     """
 
     over: str
@@ -35,7 +35,7 @@ class Column:
 
     @property
     def best(self) -> frozenset[int]:
-        """Rows with the best value."""
+        """Row numbers of the best values."""
         least = min((bad for bad in self.badness if not math.isnan(bad)), default=math.nan)
         return frozenset(row for row, bad in enumerate(self.badness) if bad == least)
 
@@ -47,7 +47,11 @@ class Table:
     Attributes
     ----------
     name
-        For links and labels.
+        Name for links and labels.
+    caption
+        Text above the table.
+    methods
+        Name of each row.
     """
 
     name: str
@@ -63,7 +67,7 @@ class Table:
 
 
 def to_markdown(table: Table) -> str:
-    """Write a table in GitHub's Markdown, with its caption above."""
+    """Return a table in GitHub's Markdown, with its caption above."""
     headings = [", ".join(filter(None, (c.over, c.label))) for c in table.columns]
     lines = [["method", *headings], ["---"] + ["---:"] * len(table.columns)]
     lines[0] = [_markdown(heading) for heading in lines[0]]
@@ -83,10 +87,9 @@ def to_markdown(table: Table) -> str:
 
 
 def to_latex(table: Table) -> str:
-    """Write a table in LaTeX with booktabs, with its caption.
+    """Return a table in LaTeX, with its caption; it needs the package booktabs.
 
-    Columns that share a heading are written below each other: side by side they would be wider
-    than a page.
+    Columns that share a heading are stacked: side by side they would be wider than a page.
     """
     stacked = any(column.over for column in table.columns)
     headings = dict.fromkeys(c.over if stacked else c.label for c in table.columns)
@@ -135,7 +138,7 @@ _LATEX: Final = str.maketrans(
         "<": r"\textless{}",
         ">": r"\textgreater{}",
         "|": r"\textbar{}",
-        "[": "{[}",  # or it would be taken for an option of the line break before it
+        "[": "{[}",  # without braces it would be an option of the line break before it
         "]": "{]}",
         "±": r"$\pm$",
         "−": "$-$",

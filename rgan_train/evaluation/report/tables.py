@@ -35,7 +35,11 @@ BEST: Final = "Best of each column in bold."
 def make_tables(evaluation: Evaluation) -> list[Table]:
     """Return the tables of an evaluation.
 
-    Features, one for each threshold and one beside ComBat where that was applied; quality; bias.
+    Returns
+    -------
+    list of Table
+        Reproducible features, one table for each threshold; the comparison with ComBat, if it was
+        applied; image quality; bias.
     """
     features = [_feature_table(evaluation, threshold) for threshold in THRESHOLDS]
     if any(COMBAT in agreement.method for agreement in evaluation.agreements):
@@ -57,10 +61,14 @@ def _feature_table(evaluation: Evaluation, threshold: float) -> Table:
         texts = [format_count(count) for count in counts]
         features = [float(count.features) for count in counts]
         columns.append(_column(over, "all regions", texts, features, 0, _largest))
-    drawn = f" Random regions were drawn {repeats} times: mean ± SD over the repeats, then all."
+    drawn = (
+        f" Random regions were drawn {repeats} times: first the mean ± SD over the repeats, then "
+        "all regions together."
+    )
     caption = (
-        f"Reproducible features: concordance (CCC) with the target above {threshold:.2f}, of those "
-        "that are defined on the target; in brackets the 95 % interval, from resampled slices."
+        "Reproducible features: how many have a concordance (CCC) with the target above "
+        f"{threshold:.2f}, of those that are defined on the target; in brackets the 95 % interval "
+        "from resampled slices."
         f"{drawn if repeats else ''} {' '.join(samples)} {BEST}"
     )
     return Table(f"features-{threshold * 100:.0f}", caption, evaluation.methods, columns)
@@ -83,11 +91,12 @@ def _combat_table(evaluation: Evaluation) -> Table:
             columns.append(_column(f"{group}, of {total:,}", label, texts, features, 0, _largest))
         shrunk.append(f"{group}: {counts[INPUT + COMBAT_SHRUNK].features}")
     caption = (
-        f"Beside ComBat: features with a CCC above {threshold:.2f}. ComBat gives each feature the "
-        "mean and the spread that it has on the target. It sees the target's features of the very "
-        "regions that it is judged by, which no model does, and changes tables, not images. In "
-        f"its usual form, with empirical Bayes, the input has {'; '.join(shrunk)}: there the few "
-        "features whose variance differs a millionfold between kernels set the prior of all. "
+        f"Comparison with ComBat: features with a CCC above {threshold:.2f}. ComBat gives each "
+        "feature the mean and the spread that it has on the target. It sees the target's features "
+        "of the same regions that it is judged by, which no model does, and it changes tables, not "
+        f"images. In its usual form, with empirical Bayes, the input has {'; '.join(shrunk)}: the "
+        "few features whose variance differs a millionfold between kernels then set the prior for "
+        "all. "
         f"{BEST}"
     )
     return Table("combat", caption, methods, columns)
@@ -116,8 +125,8 @@ def _quality_table(evaluation: Evaluation) -> Table:
         "PSNR, SSIM and mean absolute error: values clipped to "
         f"[{format_number(peak.lower)}, {peak.upper:.0f}] HU, data range {peak.width:.0f} HU; "
         "SSIM with Gaussian weights of 11×11 pixels, σ = 1.5, K1 = 0.01, K2 = 0.03. "
-        "Noise power distance: root mean square over ten radial bands of 10 log10 of the noise "
-        f"power to the target's. Edge rise: 10 to 90 % of an edge's height. {BEST}"
+        "Noise power distance: root mean square, over ten radial bands, of 10 log10 of the noise "
+        f"power divided by the target's. Edge rise: 10 to 90 % of an edge's height. {BEST}"
     )
     return Table("quality", caption, evaluation.methods, _drop_unmeasured(columns))
 
@@ -148,7 +157,7 @@ def _noise_distance(ratio: NDArray[np.float64] | None) -> float:
 
 
 def _drop_unmeasured(columns: Sequence[Column]) -> list[Column]:
-    """Leave out what could not be measured: some slices have no edges, or no such tissue."""
+    """Leave out columns without a value: slices may have no edges, or none of a tissue."""
     return [column for column in columns if column.best]
 
 

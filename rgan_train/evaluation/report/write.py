@@ -39,26 +39,26 @@ REGION_COLUMNS: Final = ("group", "repeat", "slice", "pixels", "variant")
 
 
 def write_report(evaluation: Evaluation, folder: Path) -> Path:
-    """Write ``report.html``, and beside it the figures for other programs.
+    """Write ``report.html``, and beside it the results for other programs.
 
-    These are ``results.json`` (counts, image quality, notes, provenance), ``agreement.csv`` (each
-    group, method and feature), ``features.csv.gz`` (each region and variant), and the tables as
-    ``tables.md`` and ``tables.tex``.
+    These are ``results.json`` (counts, image quality, notes, provenance), ``agreement.csv`` (a row
+    for each group, method and feature), ``features.csv.gz`` (a row for each region and variant),
+    and the tables as ``tables.md`` and ``tables.tex``.
 
     Parameters
     ----------
     folder
-        Made where it is absent; files of an earlier report are replaced.
+        Created if it does not exist. Files of an earlier report are replaced.
 
     Returns
     -------
     Path
-        Of ``report.html``: one file that needs nothing else, and no network.
+        Path of ``report.html``, which needs no other file and no network.
 
     Raises
     ------
     OutputError
-        If something cannot be written.
+        If a file cannot be written.
     """
     tables = make_tables(evaluation)
     texts = {
@@ -86,7 +86,7 @@ def _write_csv(path: Path, rows: Iterable[Sequence[Any]]) -> None:
 
 
 def results_data(evaluation: Evaluation) -> dict[str, Any]:
-    """Return all but images and the features themselves as JSON data.
+    """Return everything but images and features as JSON data.
 
     Numbers that are undefined or infinite are None.
     """
@@ -118,7 +118,7 @@ def results_data(evaluation: Evaluation) -> dict[str, Any]:
 
 
 def _plain(value: Any) -> Any:
-    """Turn dataclasses and arrays into what JSON has."""
+    """Turn dataclasses and arrays into JSON data."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         value = dataclasses.asdict(value)
     if isinstance(value, Mapping):
@@ -148,5 +148,5 @@ def _feature_rows(evaluation: Evaluation) -> Iterator[Sequence[Any]]:
 
 
 def _or_empty(row: Sequence[float]) -> list[float | str]:
-    """Return numbers, which ``csv`` writes with all their digits; NaN is an empty cell."""
+    """Return an empty cell for NaN; ``csv`` writes the other numbers with all their digits."""
     return ["" if math.isnan(value) else value for value in row]

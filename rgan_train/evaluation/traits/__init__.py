@@ -1,1 +1,1 @@
-"""Features that tell two groups of cases apart."""
+"""Features that separate two groups of cases."""

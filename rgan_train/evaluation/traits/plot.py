@@ -1,4 +1,4 @@
-"""The heat map of traits: cases against features, each variant of the images beside the others."""
+"""The heat maps of traits: cases against features, one map for each variant of the images."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 MOST_NAMED: Final = 40
-"""Features whose names can be read in the figure."""
+"""With more features, their names could not be read in the figure."""
 
 LIMIT: Final = 2.5
 """End of the colour scale, in standard deviations."""
 
 CLASS_COLORS: Final = ("#e69f00", "#56b4e9", "#009e73", "#f0e442", "#0072b2", "#d55e00", "#cc79a7")
-"""Okabe and Ito (2008): told apart by the colour-blind too."""
+"""Okabe and Ito (2008): colour-blind readers can tell them apart."""
 
 OTHER_COLOR: Final = "0.75"
 
@@ -31,14 +31,14 @@ OTHER_COLOR: Final = "0.75"
 def draw_traits(analysis: Analysis) -> Figure:
     """Draw the z-scores of all features as heat maps, the variants side by side.
 
-    Columns are cases by group, rows are features, both in the same order everywhere; the features
-    are clustered by the target. Bars to the right mark those that separate the groups.
+    Columns are cases, sorted by group. Rows are features, clustered by the target. Both have the
+    same order in all maps. Bars on the right mark the features that separate the groups.
     """
     from matplotlib.figure import Figure
 
     cohort = analysis.cohort
     cases = np.argsort(cohort.in_second, kind="stable")
-    rows = _clustered(standardize(cohort.values[TARGET]))
+    rows = _cluster_order(standardize(cohort.values[TARGET]))
     sides = 4.9 if len(rows) <= MOST_NAMED else 2.3
     figure = Figure(figsize=(sides + 2.2 * len(cohort.values), 7.2), layout="constrained")
     panels = figure.subplots(1, len(cohort.values), squeeze=False)[0]
@@ -60,20 +60,20 @@ def draw_traits(analysis: Analysis) -> Figure:
 
 
 def standardize(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return z-scores over the cases, ``[N, F]``: each variant by its own mean and deviation.
+    """Return z-scores over the cases, ``[N, F]``, by the variant's own mean and deviation.
 
-    So a variant is seen as a study that has no other images. That all cases of the source are
-    shifted together does not show: it makes no difference to what separates the groups.
+    So each variant is shown as in a study that has no other images. A shift of all cases together
+    does not show, as it does not change what separates the groups.
     """
     deviation = np.where(np.ptp(values, axis=0) > 0, values.std(axis=0), 1.0)
     scores: NDArray[np.float64] = (values - values.mean(axis=0)) / deviation
     return scores
 
 
-def _clustered(scores: NDArray[np.float64]) -> NDArray[np.int64]:
-    """Return the order of features that has alike ones together: average linkage.
+def _cluster_order(scores: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Return an order of the features in which similar ones are neighbours (average linkage).
 
-    Euclidean distances of z-scores are in the order of one minus the correlation.
+    Euclidean distances of z-scores rank pairs of features as one minus their correlation does.
     """
     from scipy.cluster.hierarchy import leaves_list, linkage
 
@@ -93,7 +93,7 @@ def _title(analysis: Analysis, variant: str) -> str:
 
 
 def _name_groups(axes: Axes, cohort: Cohort) -> None:
-    """Write the groups below a heat map and draw a line between them."""
+    """Write the names of the groups below a heat map, and draw a line between the groups."""
     first, second = cohort.sizes
     places = ((first - 1) / 2, first + (second - 1) / 2)
     names = [f"{name}\n({size})" for name, size in zip(cohort.groups, cohort.sizes, strict=True)]
@@ -104,7 +104,7 @@ def _name_groups(axes: Axes, cohort: Cohort) -> None:
 
 
 def _mark(axes: Axes, separates: NDArray[np.bool_]) -> None:
-    """Draw a bar beside each row that separates the groups, wide enough to be seen."""
+    """Draw a bar beside each row that separates the groups."""
     strip = axes.inset_axes((1.015, 0, 0.05, 1), sharey=axes)
     rows = np.flatnonzero(separates)
     strip.barh(rows, 1, height=1, color="black", edgecolor="black", linewidth=0.5)
@@ -113,7 +113,7 @@ def _mark(axes: Axes, separates: NDArray[np.bool_]) -> None:
 
 
 def _name_features(figure: Figure, axes: Axes, names: Sequence[str]) -> None:
-    """Colour the rows by feature class, with a legend; write their names if they are few."""
+    """Colour the rows by feature class, with a legend; also write their names if there are few."""
     from matplotlib.colors import to_rgb
     from matplotlib.patches import Patch
 

@@ -1,4 +1,4 @@
-"""What a comparison of traits leaves behind: a figure, and all statistics as CSV and JSON."""
+"""Write a comparison of traits: a figure, and all statistics as CSV and JSON."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from rgan_train.evaluation.traits.traits import RESEARCH_ONLY, Analysis
 def write_traits(analysis: Analysis, folder: Path) -> Path:
     """Write ``traits.csv`` (each feature), ``traits.json`` (the counts) and ``traits.png``.
 
-    They name no case.
+    The files do not name any case.
 
     Returns
     -------

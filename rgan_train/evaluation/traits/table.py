@@ -1,4 +1,4 @@
-"""The table that a comparison of traits starts from: a row for each case and variant."""
+"""The feature table of a comparison of traits: a row for each case and variant."""
 
 from __future__ import annotations
 
@@ -25,20 +25,20 @@ def read_cohort(path: Path) -> Cohort:
     Parameters
     ----------
     path
-        CSV with the columns ``case``, ``label`` (two values) and ``variant`` (one is ``target``),
-        and a feature in each other column; a row for each case and variant. An empty cell is a
-        missing value.
+        CSV with a row for each case and variant. It has the columns ``case``, ``label`` (two
+        values) and ``variant`` (one is ``target``), and a feature in each other column. An empty
+        cell is a missing value.
 
     Returns
     -------
     Cohort
-        Without the cases that lack a variant, the features that are not finite everywhere in what
-        remains, and those that are constant in every variant.
+        Without cases that lack a variant. Of the remaining rows, features that are not finite
+        everywhere or constant in every variant are also left out.
 
     Raises
     ------
     ConfigurationError
-        If the file cannot be read or is no such table, or nothing remains.
+        If the file cannot be read, is no such table, or nothing remains.
     """
     features, rows = _read_rows(path)
     variants = list(dict.fromkeys(row.variant for row in rows))
@@ -62,7 +62,7 @@ def read_cohort(path: Path) -> Cohort:
     kept = finite & varies
     if not kept.any():
         raise ConfigurationError(
-            f"{path}: no feature has a finite value in every row and varies; leave out the rows "
+            f"{path}: no feature varies and has a finite value in every row; leave out the rows "
             "that lack values"
         )
     return Cohort(
@@ -121,13 +121,13 @@ def _parse(path: Path, number: int, header: Sequence[str], line: Sequence[str]) 
             values.append(float(cell) if cell else math.nan)
         except ValueError as exc:
             raise ConfigurationError(
-                f"{where}: {name} is not a number; take out columns that are no features"
+                f"{where}: {name} is not a number; remove columns that are not features"
             ) from exc
     return _Row(number, case, label, variant, values)
 
 
 def _by_case(path: Path, rows: Sequence[_Row]) -> dict[str, dict[str, _Row]]:
-    """Return the rows of each case by variant; messages name rows, as a case may be a person."""
+    """Return the rows of each case by variant. Messages name rows, as a case may name a person."""
     cases: dict[str, dict[str, _Row]] = {}
     for row in rows:
         case = cases.setdefault(row.case, {})
@@ -135,7 +135,7 @@ def _by_case(path: Path, rows: Sequence[_Row]) -> dict[str, dict[str, _Row]]:
             if other.variant == row.variant or other.label != row.label:
                 what = "the same variant" if other.variant == row.variant else "another label"
                 raise ConfigurationError(
-                    f"{path}, row {row.number}: is of the case of row {other.number}, with {what}"
+                    f"{path}, row {row.number}: has the case of row {other.number}, with {what}"
                 )
         case[row.variant] = row
     return cases

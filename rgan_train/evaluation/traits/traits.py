@@ -1,9 +1,10 @@
-"""Image traits of two groups: which features tell them apart before and after harmonization.
+"""Image traits of two groups: which features separate them before and after harmonization.
 
-The check of the paper's figure 4: do features differ between, say, benign and malignant nodules on
-the source's images, the harmonized ones and the target's. There it was three cases against three,
-too few for any test; here it is a Mann-Whitney U test of each feature with the false discovery rate
-of Benjamini and Hochberg (J R Stat Soc B 1995), and the target's answer is the one to be found.
+This is the question of the paper's figure 4: do features differ between, for example, benign and
+malignant nodules, on the images of the source, the harmonized images, and those of the target. The
+paper had three cases against three, which is too few for any test. Here each feature has a
+Mann-Whitney U test, with the false discovery rate of Benjamini and Hochberg (J R Stat Soc B 1995).
+The result on the target's images is the one that harmonized images should reproduce.
 """
 
 from __future__ import annotations
@@ -24,10 +25,10 @@ RESEARCH_ONLY: Final = (
     "and is no clinical claim."
 )
 LEAST_CASES: Final = 4
-"""Of each group: with three against three p is 0.1 or more, whatever the features are."""
+"""Smallest size of a group: with three cases against three, p is always 0.1 or more."""
 
 MOST_ARRANGEMENTS: Final = 1000
-"""Of cases in two groups: up to so many are gone through for features with equal values."""
+"""If a feature has equal values, the test tries all arrangements of the cases up to this number."""
 
 
 @dataclass(frozen=True)
@@ -39,13 +40,13 @@ class Cohort:
     groups
         The two labels in alphabetical order.
     in_second
-        ``[N]``: is the case of the second group.
+        ``[N]`` bool: whether a case is in the second group.
     features
         Names of the F columns.
     values
-        ``[N, F]`` by variant, in the order of the table but the target last; all finite.
+        ``[N, F]`` by variant, all finite; in the order of the table, but with the target last.
     excluded
-        How many cases and features were left out, by reason.
+        Number of cases and features that were left out, by reason.
     """
 
     groups: tuple[str, str]
@@ -56,24 +57,26 @@ class Cohort:
 
     @property
     def sizes(self) -> tuple[int, int]:
-        """Cases of each group."""
+        """Number of cases in each group."""
         second = int(self.in_second.sum())
         return len(self.in_second) - second, second
 
 
 @dataclass(frozen=True)
 class Separation:
-    """How features of one variant differ between the groups, all ``[F]``.
+    """How the features of one variant differ between the groups; all arrays are ``[F]``.
 
     Attributes
     ----------
-    p, q
-        Of the two-sided Mann-Whitney U test, and adjusted for the false discovery rate.
+    p
+        p-values of the two-sided Mann-Whitney U test.
+    q
+        p-values adjusted for the false discovery rate.
     auc
-        Chance that a case of the second group has the larger value, ties as half. The rank-biserial
-        correlation is ``2 * auc - 1``.
+        Probability that a case of the second group has the larger value; ties count half. The
+        rank-biserial correlation is ``2 * auc - 1``.
     separates
-        Is q at most the rate that is allowed.
+        Whether q does not exceed the allowed rate.
     """
 
     p: NDArray[np.float64]
@@ -84,16 +87,18 @@ class Separation:
 
 @dataclass(frozen=True)
 class Overlap:
-    """Features that separate the groups in one variant, against the target's.
+    """How many features separate the groups in one variant, compared with the target.
 
     Attributes
     ----------
     separating
-        In this variant.
-    found, missed
-        Of the target's, those that separate here too and in the same direction, and the others.
+        Features that separate the groups in this variant.
+    found
+        Features that separate them in the target, and here in the same direction.
+    missed
+        The other features that separate them in the target.
     false
-        Those that separate here and do not, or the other way round, in the target.
+        Features that separate them here, but in the target not, or in the other direction.
     """
 
     separating: int
@@ -103,19 +108,21 @@ class Overlap:
 
     @property
     def sensitivity(self) -> float | None:
-        """Found of the target's, 0 to 1; None if the target has none."""
+        """Found part of the target's features, 0 to 1; None if the target has none."""
         wanted = self.found + self.missed
         return self.found / wanted if wanted else None
 
 
 @dataclass(frozen=True)
 class Analysis:
-    """What was found in a cohort.
+    """The results of a cohort.
 
     Attributes
     ----------
+    fdr
+        Allowed false discovery rate.
     smallest_p
-        What the test gives where the groups do not overlap at all.
+        p of a feature whose values do not overlap between the groups.
     separations, overlaps
         By variant, in the order of the cohort.
     """
@@ -128,9 +135,9 @@ class Analysis:
 
     @property
     def least_separating(self) -> int:
-        """How many features have to separate the groups completely before one of them counts.
+        """How many features must separate the groups completely before any of them counts.
 
-        Benjamini and Hochberg allow k of F features p up to ``k / F * fdr``.
+        Benjamini and Hochberg allow k of F features a p up to ``k / F * fdr``.
         """
         return math.ceil(self.smallest_p * len(self.cohort.features) / self.fdr)
 
@@ -141,20 +148,21 @@ def analyse(cohort: Cohort, fdr: float = 0.05) -> Analysis:
     Parameters
     ----------
     fdr
-        False discovery rate that is allowed, of the features of one variant.
+        Allowed false discovery rate among the features of one variant.
 
     Raises
     ------
     ConfigurationError
-        If there are fewer than four cases in a group, or so few that no feature could separate.
+        If a group has fewer than four cases, or the groups are so small that no feature could
+        separate them.
     """
     first, second = cohort.sizes
     smallest = _smallest_p(first, second)
     if min(first, second) < LEAST_CASES or smallest > fdr:
         raise ConfigurationError(
             f"{first} {cohort.groups[0]} and {second} {cohort.groups[1]} case(s) are too few: the "
-            f"smallest p that the test can give is {smallest:.2g}, and the rate that is allowed "
-            f"{fdr:g}; take more cases, {LEAST_CASES} of each at least"
+            f"smallest p that the test can give is {smallest:.2g}, and the allowed rate is "
+            f"{fdr:g}; take more cases, at least {LEAST_CASES} of each"
         )
     separations = {
         variant: separate(values[~cohort.in_second], values[cohort.in_second], fdr)
@@ -175,14 +183,14 @@ def separate(
     first, second
         ``[N1, F]`` and ``[N2, F]``, finite.
     fdr
-        False discovery rate that is allowed.
+        Allowed false discovery rate.
 
     Notes
     -----
-    p is exact where a group has up to 8 cases and the feature no equal values, else that of the
-    normal approximation with the correction for ties. With equal values and few cases this would be
-    too small (three against three could give 0.047 instead of 0.1), so up to ``MOST_ARRANGEMENTS``
-    arrangements of the cases are gone through.
+    p is exact if a group has up to 8 cases and the feature has no equal values. Otherwise it is
+    that of the normal approximation with the correction for ties. With equal values and few cases
+    that would be too small: three against three could give 0.047 instead of 0.1. So with up to
+    ``MOST_ARRANGEMENTS`` arrangements of the cases, all of them are tried.
     """
     from scipy.stats import PermutationMethod, false_discovery_control, mannwhitneyu
 
@@ -202,7 +210,7 @@ def separate(
 
 
 def _smallest_p(first: int, second: int) -> float:
-    """Return the p of two groups of these sizes that do not overlap."""
+    """Return p for two groups of these sizes whose values do not overlap."""
     from scipy.stats import mannwhitneyu
 
     return float(mannwhitneyu(np.arange(first), np.arange(first, first + second)).pvalue)

@@ -16,7 +16,7 @@ from rgan_sdk.kernels.edge_response import edge_points, edge_profile, edge_rise
 SPACING = (0.7, 0.7)
 SHAPE = (240, 240)
 RISE = 2 * norm.ppf(0.9)
-"""Of an edge blurred by a Gaussian, in standard deviations: 2.563."""
+"""Edge rise after a Gaussian blur, in standard deviations: 2.563."""
 
 
 def depth(spacing=SPACING, shape=SHAPE, radius=60.0):
@@ -39,7 +39,7 @@ def edges(distance, sigma, slices=2, dark=-1000.0, bright=0.0):
     return np.repeat(hu[np.newaxis].astype(np.float32), slices, axis=0)
 
 
-def noisy(slices, sd, seed):
+def add_noise(slices, sd, seed):
     noise = np.random.default_rng(seed).normal(0, sd, slices.shape)
     return (slices + noise).astype(np.float32)
 
@@ -74,24 +74,24 @@ def test_the_profile_is_the_edge_spread_function():
     profile = edge_profile(edges(depth(), 1.2), target, SPACING)
     assert profile.points == len(edge_points(target, SPACING).slices)
     np.testing.assert_allclose(profile.distance_mm, np.linspace(-6, 6, 121))
-    # It is centred to half a step of 0.1 mm, and a plateau begins 3 mm away.
+    # It is centred within half a step of 0.1 mm, and a plateau begins 3 mm away.
     np.testing.assert_allclose(profile.target, ndtr(profile.distance_mm / 0.8), atol=0.04)
     np.testing.assert_allclose(profile.image, ndtr(profile.distance_mm / 1.2), atol=0.04)
 
 
 def test_the_first_crossings_count_whatever_overshoots():
-    # A Gaussian edge less a part of its second derivative, as a sharp kernel has it.
-    def sharpened(z):
+    # A Gaussian edge minus a part of its second derivative, like that of a sharp kernel.
+    def sharp_edge(z):
         return ndtr(z) + 0.6 * z * norm.pdf(z)
 
     sigma = 0.9
-    hu = (-1000 + 1000 * sharpened(depth() / sigma)).astype(np.float32)
+    hu = (-1000 + 1000 * sharp_edge(depth() / sigma)).astype(np.float32)
     image = np.stack([hu, hu]) + 100  # clear of the padding, below -1024
     profile = edge_profile(image, edges(depth(), sigma) + 100, SPACING)
     assert profile.image.max() > 1.05
     assert profile.image.min() < -0.05
     expected = sigma * (
-        brentq(lambda z: sharpened(z) - 0.9, 0, 1) - brentq(lambda z: sharpened(z) - 0.1, -1, 0)
+        brentq(lambda z: sharp_edge(z) - 0.9, 0, 1) - brentq(lambda z: sharp_edge(z) - 0.1, -1, 0)
     )
     rise, _ = edge_rise(image, edges(depth(), sigma) + 100, SPACING)
     assert rise == pytest.approx(expected, rel=0.03)
@@ -109,7 +109,7 @@ def test_a_second_crossing_further_out_does_not_count():
 
 
 def test_equal_images_have_equal_rises():
-    target = noisy(edges(depth(), 0.8), 30, 0)
+    target = add_noise(edges(depth(), 0.8), 30, 0)
     image, own = edge_rise(target.copy(), target, SPACING)
     assert image == own
 
@@ -117,13 +117,15 @@ def test_equal_images_have_equal_rises():
 @pytest.mark.parametrize("sigma", [0.7, 1.1])
 def test_noise_changes_little(sigma):
     clean = edges(depth(), sigma, slices=6)
-    rises = edge_rise(noisy(clean, 20, 1), noisy(clean, 20, 2), SPACING)
+    rises = edge_rise(add_noise(clean, 20, 1), add_noise(clean, 20, 2), SPACING)
     assert rises == pytest.approx((RISE * sigma,) * 2, rel=0.03)
 
 
 def test_the_choice_of_steep_points_does_not_favour_the_target():
     clean = edges(depth(), 0.9, slices=6)
-    rises = [edge_rise(noisy(clean, 40, n), noisy(clean, 40, 9 + n), SPACING) for n in range(3)]
+    rises = [
+        edge_rise(add_noise(clean, 40, n), add_noise(clean, 40, 9 + n), SPACING) for n in range(3)
+    ]
     image, target = np.mean(rises, axis=0)
     assert target == pytest.approx(image, rel=0.04)
 
@@ -176,7 +178,7 @@ def ring(width):
     return np.minimum(depth(), width - depth())
 
 
-def rimmed(distance):
+def add_rim(distance):
     """A bright layer on the bright side, as thin as the skin or the shell of a rib."""
     layer = 700 * np.exp(-(((distance - 1.5) / 0.9) ** 2))
     return (edges(distance, 0.8) + layer).astype(np.float32)
@@ -189,11 +191,11 @@ def rimmed(distance):
         pytest.param(edges(depth(), 0.8, bright=-700), id="a step of 300 HU"),
         pytest.param(edges(depth(), 3.0), id="too blurred"),
         pytest.param(edges(ring(4), 0.8), id="a second edge near"),
-        pytest.param(rimmed(depth()), id="a rim"),
+        pytest.param(add_rim(depth()), id="a rim"),
         pytest.param(edges(depth(radius=8), 0.8), id="too curved"),
         pytest.param(edges(half_plane(0) - 77, 0.8), id="at the border of the image"),
         pytest.param(edges(depth(), 0.2, dark=-3024, bright=-1000), id="padding"),
-        pytest.param(noisy(np.full((2, *SHAPE), -900, np.float32), 60, 3), id="noise"),
+        pytest.param(add_noise(np.full((2, *SHAPE), -900, np.float32), 60, 3), id="noise"),
         pytest.param(np.zeros((1, 8, 8), np.float32), id="tiny"),
     ],
 )

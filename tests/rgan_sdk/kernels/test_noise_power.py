@@ -13,7 +13,7 @@ from rgan_sdk.kernels.noise_power import (
 
 SIGMA = 20.0
 UNIT = (1.0, 1.0)
-"""A pixel spacing that makes power per mm^2 that per pixel."""
+"""With this pixel spacing, HU^2 mm^2 is HU^2 per (cycle/pixel)^2."""
 
 
 @pytest.fixture(scope="module")
@@ -23,7 +23,7 @@ def white():
     return noise.astype(np.float32)
 
 
-def blurred(slices):
+def blur(slices):
     """Average a pixel with its four neighbours."""
     return (
         sum(np.roll(slices, shift, axis) for shift in (-1, 1) for axis in (1, 2)) / 8 + slices / 2
@@ -57,7 +57,7 @@ def test_a_sine_is_found_at_its_line_pairs_per_cm(axis, spacing):
 
 
 def test_the_spectrum_adds_up_to_the_variance():
-    noise = blurred(np.random.default_rng(5).normal(0, SIGMA, (6, 256, 256))).astype(np.float32)
+    noise = blur(np.random.default_rng(5).normal(0, SIGMA, (6, 256, 256))).astype(np.float32)
     frequency, power = noise_power_spectrum(noise, noise, (0.6, 0.6))
     width = (frequency[1] - frequency[0]) / 10  # cycles/mm
     variance = np.sum(2 * np.pi * frequency / 10 * power * width)
@@ -74,7 +74,7 @@ def test_a_filter_changes_power_by_its_squared_transfer_function(white):
         np.mean(transfer[(radius > low) & (radius <= low + 0.05)] ** 2)
         for low in np.arange(10) * 0.05
     ]
-    np.testing.assert_allclose(noise_power_ratio(blurred(white), white), expected, rtol=0.05)
+    np.testing.assert_allclose(noise_power_ratio(blur(white), white), expected, rtol=0.05)
 
 
 def test_a_sine_is_found_in_its_band():
@@ -105,9 +105,9 @@ def test_twice_or_half_the_power_is_three_decibels_away(white, factor):
 
 
 def test_the_distance_is_over_bands_and_counts_both_directions(white):
-    ratio = noise_power_ratio(blurred(white), white)
+    ratio = noise_power_ratio(blur(white), white)
     expected = np.sqrt(np.mean((10 * np.log10(ratio)) ** 2))
-    assert noise_power_distance(blurred(white), white) == pytest.approx(expected)
+    assert noise_power_distance(blur(white), white) == pytest.approx(expected)
 
 
 def test_blocks_lie_in_soft_tissue():

@@ -11,7 +11,8 @@ from support.training import list_pairs, write_pair_of_scans
 from rgan_sdk.errors import ConfigurationError, TrainingError
 from rgan_train.config import DataConfig
 from rgan_train.evaluation import evaluate as module
-from rgan_train.evaluation.evaluate import EvaluationOptions, choose_regions, evaluate, with_combat
+from rgan_train.evaluation.evaluate import EvaluationOptions, evaluate, with_combat
+from rgan_train.evaluation.regions.choice import choose_regions
 from rgan_train.evaluation.regions.rois import Roi
 from rgan_train.evaluation.results import FeatureTable
 from rgan_train.pairs.csv import read_pairs

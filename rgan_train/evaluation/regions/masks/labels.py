@@ -126,9 +126,8 @@ def _align_axes(
     steps = np.reshape(image.GetDirection(), (3, 3)).T * np.reshape(image.GetSpacing(), (3, 1))
     cosines = grid.axes @ np.reshape(image.GetDirection(), (3, 3))
     order = np.abs(cosines).argmax(axis=1)
-    if (
-        len(set(order.tolist())) == 3
-    ):  # otherwise it is rotated by about 45 degrees and refused later
+    # Otherwise the map is rotated by about 45 degrees, and is refused later.
+    if len(set(order.tolist())) == 3:
         voxels, steps, cosines = voxels.transpose(*order, 3), steps[order], cosines[:, order]
     for axis in np.flatnonzero(np.diag(cosines) < 0).tolist():
         voxels = np.flip(voxels, axis)

@@ -16,7 +16,7 @@ const make = (name, attributes = {}, ...children) =>
 const draw = (name, attributes = {}, ...children) =>
   fill(document.createElementNS("http://www.w3.org/2000/svg", name), attributes, children);
 
-/** A labelled choice; options are [value, text]. */
+/** A select with a label; options are [value, text]. */
 function choice(label, options, selected, onChange) {
   const select = make("select", {}, ...options.map(([value, text]) => new Option(text, value)));
   select.value = selected;
@@ -38,11 +38,11 @@ function checkboxes(label, names, checked, colors, onChange) {
   return make("fieldset", {}, make("legend", {}, label), ...boxes);
 }
 
-const numbered = (items) => items.map((item, number) => [number, item]);
+const withIndex = (items) => items.map((item, number) => [number, item]);
 
 // --- Numbers --------------------------------------------------------------------------------
 
-function shown(value, digits = 3) {
+function formatNumber(value, digits = 3) {
   const size = Math.abs(value);
   const text =
     size !== 0 && (size >= 1e6 || size < 1e-3)
@@ -102,19 +102,19 @@ for (const table of document.querySelectorAll(".sortable")) {
 
 const SERIES = 6;
 const models = data.methods.filter((method) => method !== "input");
-const alone = (variant) => (variant.endsWith(data.combat) ? variant.slice(0, -data.combat.length) : variant);
+const withoutComBat = (variant) => (variant.endsWith(data.combat) ? variant.slice(0, -data.combat.length) : variant);
 const color = (variant) =>
-  alone(variant) === "input" ? "var(--quiet)" : `var(--series-${models.indexOf(alone(variant)) % SERIES})`;
+  withoutComBat(variant) === "input" ? "var(--quiet)" : `var(--series-${models.indexOf(withoutComBat(variant)) % SERIES})`;
 const dash = (method) =>
   method === "input" ? "2 3" : ["none", "7 3", "3 2"][Math.floor(models.indexOf(method) / SERIES) % 3];
 
-/** What depends on the width of the page; drawn at the end, and when it changes. */
+/** Functions that draw what depends on the width of the page: called at the end, and when it changes. */
 const drawings = [];
 const redraw = () => drawings.forEach((drawing) => drawing());
-let waiting;
+let resizeTimer;
 addEventListener("resize", () => {
-  clearTimeout(waiting);
-  waiting = setTimeout(redraw, 150);
+  clearTimeout(resizeTimer);
+  resizeTimer = setTimeout(redraw, 150);
 });
 
 function canvas(box, height, label) {
@@ -124,7 +124,7 @@ function canvas(box, height, label) {
   return [svg, width];
 }
 
-function xAxis(svg, x, values, [top, bottom], label, format = shown) {
+function xAxis(svg, x, values, [top, bottom], label, format = formatNumber) {
   for (const value of values) {
     svg.append(
       draw("line", { class: "grid", x1: x(value), x2: x(value), y1: top, y2: bottom }),
@@ -135,7 +135,7 @@ function xAxis(svg, x, values, [top, bottom], label, format = shown) {
   svg.append(draw("text", { x: middle, y: bottom + 33, "text-anchor": "middle" }, label));
 }
 
-function yAxis(svg, y, values, [left, right], label, format = shown) {
+function yAxis(svg, y, values, [left, right], label, format = formatNumber) {
   for (const value of values) {
     svg.append(
       draw("line", { class: "grid", x1: left, x2: right, y1: y(value), y2: y(value) }),
@@ -145,7 +145,7 @@ function yAxis(svg, y, values, [left, right], label, format = shown) {
   svg.append(draw("text", { x: 4, y: 12 }, label));
 }
 
-/** A row for each method; `mark` draws it at a height and returns what to say of it. */
+/** A chart with a row for each method; `mark` draws its mark at a height and returns a description. */
 function rowChart(box, label, domain, guides, mark, methods = data.methods) {
   const bottom = 8 + 25 * methods.length;
   const [svg, width] = canvas(box, bottom + 40, label);
@@ -199,7 +199,7 @@ groupPanels("distributions", (box, number) => {
       draw("rect", { x: x(first), y: y - 7, width: x(third) - x(first), height: 14, fill: color(method), stroke: "var(--card)" }),
       draw("line", { x1: x(median), x2: x(median), y1: y - 7, y2: y + 7, stroke: "var(--card)", "stroke-width": 2.5 }),
     );
-    return `median ${shown(median)}, quartiles ${shown(first)} and ${shown(third)}`;
+    return `median ${formatNumber(median)}, quartiles ${formatNumber(first)} and ${formatNumber(third)}`;
   });
 });
 
@@ -210,14 +210,14 @@ drawings.push(() => {
   const rises = measured.map((method) => data.edges[method][0]);
   rowChart(byId("edges"), "edge rise, mm", extent([target, ...rises]), [target], (group, method, x, y) => {
     group.append(whisker(x, y, target, data.edges[method][0], method), dot(x, y, data.edges[method][0], method));
-    return `${shown(data.edges[method][0])} mm`;
+    return `${formatNumber(data.edges[method][0])} mm`;
   }, measured);
 });
 
 drawings.push(() => {
   const { frequencies, ratios } = data.noise;
   const measured = Object.keys(ratios);
-  if (!measured.length) return byId("noise").replaceChildren("No block of the slices is even soft tissue.");
+  if (!measured.length) return byId("noise").replaceChildren("No block of soft tissue is even enough to measure noise.");
   const logs = measured.flatMap((method) => ratios[method]).filter((ratio) => ratio > 0).map(Math.log10);
   const domain = extent([0, ...logs]);
   const box = make("div");
@@ -246,7 +246,7 @@ drawings.push(() => {
 
 const HEAT = [[0, [179, 84, 8]], [threshold, [250, 246, 238]], [1, [33, 102, 172]]];
 
-/** From orange over white at the threshold to blue. */
+/** A color from orange to blue, with white at the threshold. */
 function heatColor(ccc) {
   const value = Math.max(0, Math.min(1, ccc));
   const [low, high] = value < threshold ? HEAT.slice(0, 2) : HEAT.slice(1);
@@ -281,7 +281,7 @@ function heatMap(method) {
 
 function showHeatMaps() {
   byId("heat").replaceChildren(...heat.methods.map(heatMap));
-  byId("heat-detail").textContent = "Median CCC of the features in each cell; point at one to see how many are above.";
+  byId("heat-detail").textContent = "Each cell shows the median CCC of its features; point at a cell to see how many are above the threshold.";
 }
 
 const groupNames = data.groups.map(({ name }) => name);
@@ -289,7 +289,7 @@ const heat = { group: 0, methods: ["input", data.best] };
 if (data.groups.length) {
   const methods = data.variants.map((name) => [name, name]);
   byId("heat-controls").append(
-    choice("Regions", numbered(groupNames), 0, (group) => { heat.group = group; showHeatMaps(); }),
+    choice("Regions", withIndex(groupNames), 0, (group) => { heat.group = group; showHeatMaps(); }),
     ...heat.methods.map((method, side) => choice(["Left", "Right"][side], methods, method, (chosen) => {
       heat.methods[side] = chosen;
       showHeatMaps();
@@ -324,7 +324,7 @@ function showBlandAltman() {
   const xDomain = extent(found.flatMap(({ points }) => points.map(([mean]) => mean)));
   const yDomain = extent(found.flatMap(({ points, lines }) => [0, ...lines, ...points.map(([, d]) => d)]));
   const panels = found.map(({ method, points, lines }) => {
-    const [low, mean, high] = lines.map((line) => shown(line));
+    const [low, mean, high] = lines.map((line) => formatNumber(line));
     const text = `n = ${points.length} regions; mean difference ${mean}, limits ${low} to ${high}`;
     const box = make("div");
     return { box, method, points, lines, text, panel: make("div", {}, make("h4", {}, `${method} `, make("small", {}, text)), box) };
@@ -352,19 +352,20 @@ const single = { feature: 0, group: 0, methods: new Set(["input", data.best]) };
 if (data.groups.length && data.blandAltman.features.length) {
   const features = data.blandAltman.features.map(({ name, note }) => (note ? `${name} (${note})` : name));
   byId("bland-altman-controls").append(
-    choice("Feature", numbered(features), 0, (feature) => { single.feature = feature; showBlandAltman(); }),
-    choice("Regions", numbered(groupNames), 0, (group) => { single.group = group; showBlandAltman(); }),
+    choice("Feature", withIndex(features), 0, (feature) => { single.feature = feature; showBlandAltman(); }),
+    choice("Regions", withIndex(groupNames), 0, (group) => { single.group = group; showBlandAltman(); }),
     checkboxes("Methods", data.variants, single.methods, data.variants.map(color), showBlandAltman));
   drawings.push(showBlandAltman);
 }
 
 // --- Viewer ---------------------------------------------------------------------------------
 
+const [lowest, highest] = data.qualityRange;
 const WINDOWS = {
   "lung (−600/1500)": [-1350, 150],
   "soft tissue (40/400)": [-160, 240],
   "bone (450/1500)": [-300, 1200],
-  "whole (−1024 to 1000)": [-1024, 1000],
+  [`whole (${lowest} to ${highest})`.replace("-", "−")]: [lowest, highest],
 };
 const BELOW = [74, 168, 255];
 const ABOVE = [255, 166, 43];
@@ -380,14 +381,14 @@ async function inflate(text) {
   return new Int16Array(await new Response(stream).arrayBuffer());
 }
 
-const inflated = new Map();
+const pixelCache = new Map();
 function pixels(slice, variant) {
   const key = `${slice.number} ${variant}`;
-  if (!inflated.has(key)) inflated.set(key, inflate(variant === "target" ? slice.target : slice.differences[variant]));
-  return inflated.get(key);
+  if (!pixelCache.has(key)) pixelCache.set(key, inflate(variant === "target" ? slice.target : slice.differences[variant]));
+  return pixelCache.get(key);
 }
 
-/** An image of values, each of which `paint` writes as red, green and blue. */
+/** Make an image of values; `paint` writes a value as red, green and blue. */
 function raster(slice, values, paint) {
   const image = new ImageData(slice.columns, slice.rows);
   image.data.fill(255);
@@ -407,7 +408,7 @@ const diverging = (limit) => (pixels, i, difference) => {
   for (let channel = 0; channel < 3; channel += 1) pixels[i + channel] = end[channel] * part;
 };
 
-/** One image on the page with its magnifier. */
+/** An image on the page with its magnifier. */
 class View {
   constructor() {
     this.canvas = make("canvas");
@@ -451,7 +452,7 @@ class View {
     this.detail.textContent = label;
     if (!at) return;
     const [x, y] = [Math.floor(at.x), Math.floor(at.y)];
-    this.detail.textContent = `${label}: ${shown(values[y * raster.width + x], 5)} HU at ${x}, ${y}`;
+    this.detail.textContent = `${label}: ${formatNumber(values[y * raster.width + x], 5)} HU at ${x}, ${y}`;
     lens.style.left = `${(at.x / raster.width) * 100}%`;
     lens.style.top = `${(at.y / raster.height) * 100}%`;
     lens.width = lens.height = lens.clientWidth * devicePixelRatio;
@@ -475,7 +476,7 @@ class View {
 
 const currentSlice = () => data.viewer.slices[viewer.slice];
 
-/** A variant of the slice, and its difference to the target. */
+/** A variant of the slice, and its difference from the target. */
 class Pane {
   constructor(number) {
     this.number = number;
@@ -531,7 +532,7 @@ const panes = [0, 1, 2].map((number) => new Pane(number));
 
 function showPanes() {
   byId("error-scale").replaceChildren(...[-1, 0, 1].map((side) => {
-    const mark = make("span", {}, shown(side * viewer.limit) + (side > 0 ? " HU" : ""));
+    const mark = make("span", {}, formatNumber(side * viewer.limit) + (side > 0 ? " HU" : ""));
     mark.style.left = `${50 + 50 * side}%`;
     return mark;
   }));
@@ -559,12 +560,12 @@ const change = (name) => (value) => {
   byId("viewer").append(...panes.map((pane) => pane.element));
   byId("viewer-note").textContent =
     `This file holds ${slices.length} of ${total} slices, numbered from 0. Point at an image, or move with the ` +
-    "arrow keys, to magnify all of them in the same place.";
+    "arrow keys, to magnify all images at the same place.";
   if ("DecompressionStream" in window) {
     showPanes();
     drawings.push(() => panes.forEach((pane) => pane.views.forEach((view) => view.paint())));
   } else {
-    byId("viewer").replaceChildren("Images need a browser of 2023 or later.");
+    byId("viewer").replaceChildren("To show images, the browser must be of 2023 or later.");
   }
 }
 

@@ -1,4 +1,4 @@
-"""Features of many slices: processes, files, and what is not computed again."""
+"""Features of many slices: in processes, in files, and not computed twice."""
 
 import os
 

@@ -1,4 +1,4 @@
-"""Features of many regions at once against plain pyradiomics, region by region."""
+"""Features of many regions at once, compared with plain pyradiomics for each region."""
 
 import json
 import sys
@@ -23,11 +23,11 @@ SPACING = (0.7, 0.9)
 ORIGINAL = "imageType: {Original: {}}\n"
 FEW = "imageType: {Original: {}, LoG: {sigma: [1.0]}, Wavelet: {}}\n"
 
-# Zero but for rounding in regions of a few pixels; MCC is the root of such a value.
+# Zero except for rounding in regions of a few pixels; MCC is the root of such a value.
 ROUNDING = {"glcm_ClusterShade": 1e-10, "firstorder_Skewness": 1e-12, "glcm_MCC": 1e-8}
 
 
-# What pyradiomics and scikit-image say of regions without neighbours, and of HU.
+# Warnings of pyradiomics and scikit-image on regions without neighbours, and on HU.
 pytestmark = [
     pytest.mark.filterwarnings("ignore:Mean of empty slice:RuntimeWarning"),
     pytest.mark.filterwarnings("ignore:Applying `local_binary_pattern`:UserWarning"),
@@ -61,14 +61,14 @@ def smooth(noise, width):
 
 
 def draw_image(seed, shape=(64, 64)):
-    """Tissue with noise; both are some 20 times stronger on the right than on the left."""
+    """Tissue with noise; both are about 20 times stronger on the right than on the left."""
     rng = np.random.default_rng(seed)
     texture = 90 * smooth(rng.normal(size=shape), 3) + rng.normal(0, 30, shape)
     return (texture * np.geomspace(0.2, 4, shape[1]) - 150).astype(np.float32)
 
 
 def draw_masks(seed, shape=(64, 64), count=4):
-    """Irregular regions with holes, in several parts, that touch the border; they overlap."""
+    """Irregular regions with holes and several parts; they touch the border and overlap."""
     rng = np.random.default_rng(1000 + seed)
     masks = []
     while len(masks) < count:
@@ -81,7 +81,7 @@ def draw_masks(seed, shape=(64, 64), count=4):
 
 
 def plain(hu, masks, names, parameters=None):
-    """Compute features by pyradiomics alone; NaN where it has none of this name."""
+    """Compute features by pyradiomics alone; NaN if it has no feature of this name."""
     if parameters:
         extractor = RadiomicsFeatureExtractor(str(parameters), additionalInfo=False)
     else:
@@ -102,7 +102,7 @@ def as_image(array):
 
 
 def assert_equal(values, expected, names, rounding=None):
-    """Compare to 1e-9 relative; ``rounding``: to an absolute difference, by feature."""
+    """Compare within 1e-9 relative; ``rounding`` has absolute tolerances by feature."""
     absolute = [(rounding or {}).get(name.split("_", 1)[1], 0) for name in names]
     same = np.isclose(values, expected, rtol=1e-9, atol=absolute, equal_nan=True)
     wrong = [
@@ -306,7 +306,10 @@ def test_names(default):
         "original",
         *[f"log-sigma-{sigma}-0-mm-3D" for sigma in range(1, 7)],
         *[f"wavelet-{band}" for band in ("LH", "HL", "HH", "LL")],
-        *["square", "squareroot", "logarithm", "gradient"],
+        "square",
+        "squareroot",
+        "logarithm",
+        "gradient",
     ]
     counts = {"firstorder": 18, "glcm": 24, "glrlm": 16, "glszm": 16, "gldm": 14, "ngtdm": 5}
     expected = [
@@ -449,7 +452,7 @@ def test_features_that_pyradiomics_has_given_up(parameters):
 
 
 def test_a_mask_has_one_label(parameters, special_image):
-    """The file's label means other masks."""
+    """The label in the file is about other masks."""
     extractor = FeatureExtractor(parameters(ORIGINAL + "setting: {label: 2}\n"))
     masks = [SPECIAL["one value"], SPECIAL["two rows"]]
     check(extractor, special_image, masks, parameters(ORIGINAL), ROUNDING)
@@ -474,7 +477,7 @@ def test_settings_that_fit_no_region(parameters, settings, reason):
 
 
 def test_a_whole_slice_computed_one_by_one(parameters):
-    """Pyradiomics takes no mask without background, so it does without a pixel in the corner."""
+    """Pyradiomics accepts no mask without background, so one pixel in the corner is left out."""
     extractor = FeatureExtractor(parameters("setting: {weightingNorm: euclidean}\n"))
     whole = np.ones((64, 64), bool)
     less = whole.copy()

@@ -3,12 +3,12 @@
 The reference values are those for "dig. phantom" in the table that follows each feature's
 definition in chapter 3 of the reference manual (Zwanenburg, Leger, Vallières, Löck; arXiv
 1612.07003; the study itself: Zwanenburg et al., Radiology 295:328, 2020). They have three
-significant digits and no tolerance, so values must agree when they are rounded to as many.
+significant digits and no tolerance, so our values must agree when rounded to three digits.
 
-3-D: by pyradiomics alone, of the whole phantom; textures that have a matrix for each direction are
-the manual's "3D, averaged". 2-D: by ``FeatureExtractor``, of each slice; the mean of the four is
-the manual's "2D", or "2D, averaged". All without filters, and with bins 1 wide, which leave the
-phantom's grey levels 1, 3, 4 and 6 as they are.
+3-D values are computed by pyradiomics alone from the whole phantom; textures with a matrix for each
+direction are "3D, averaged" in the manual. 2-D values are computed by ``FeatureExtractor`` from
+each slice; the mean of the four slices is "2D" or "2D, averaged" in the manual. There are no
+filters, and bins are 1 wide, which keeps the phantom's grey levels 1, 3, 4 and 6.
 """
 
 import numpy as np
@@ -164,7 +164,7 @@ def in_2d(phantom, tmp_path_factory):
     return dict(zip(extractor.names, np.mean(values, axis=0), strict=True))
 
 
-def rounded(value):
+def round_to_three_digits(value):
     return float(f"{value:.3g}")
 
 
@@ -178,11 +178,11 @@ def test_the_phantom(phantom):
 
 @pytest.mark.parametrize("name", FIRST_ORDER)
 def test_first_order(in_3d, name):
-    assert rounded(in_3d[f"original_firstorder_{name}"]) == FIRST_ORDER[name]
+    assert round_to_three_digits(in_3d[f"original_firstorder_{name}"]) == FIRST_ORDER[name]
 
 
 def test_kurtosis_is_not_excess_kurtosis(in_3d):
-    assert rounded(in_3d["original_firstorder_Kurtosis"] - 3) == EXCESS_KURTOSIS
+    assert round_to_three_digits(in_3d["original_firstorder_Kurtosis"] - 3) == EXCESS_KURTOSIS
 
 
 def test_total_energy_is_energy_times_the_voxels_volume(in_3d):
@@ -192,16 +192,16 @@ def test_total_energy_is_energy_times_the_voxels_volume(in_3d):
 
 @pytest.mark.parametrize(("kind", "name"), FEATURES)
 def test_texture_in_3d(in_3d, kind, name):
-    assert rounded(in_3d[f"original_{kind}_{name}"]) == TEXTURE[kind][name][1]
+    assert round_to_three_digits(in_3d[f"original_{kind}_{name}"]) == TEXTURE[kind][name][1]
 
 
 @pytest.mark.parametrize(("kind", "name"), FEATURES)
 def test_texture_in_2d(in_2d, kind, name):
-    assert rounded(in_2d[f"original_{kind}_{name}"]) == TEXTURE[kind][name][0]
+    assert round_to_three_digits(in_2d[f"original_{kind}_{name}"]) == TEXTURE[kind][name][0]
 
 
 def test_all_features_have_been_compared(in_2d):
-    """But two that IBSI does not have."""
+    """All but two, which IBSI does not have."""
     compared = [f"{kind}_{name}" for kind, name in FEATURES]
     compared += [f"firstorder_{name}" for name in (*FIRST_ORDER, "Kurtosis")]
     without = {name.removeprefix("original_") for name in in_2d} - set(compared)

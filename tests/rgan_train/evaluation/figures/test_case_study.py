@@ -86,7 +86,7 @@ def test_an_image_equal_to_the_target(study):
 
 def test_what_is_written_is_not_blank_and_nothing_is_cut_off(study, tmp_path):
     path = tmp_path / "figure.png"
-    # A name that matplotlib would take for broken mathematics, and two lines long.
+    # matplotlib would take this name for broken mathematics; it also needs two lines.
     images = {"$broken [$ and longer than a column": study.images["source"]}
     figure = draw_case_study(replace(study, images=images))
     save_figure(figure, path)

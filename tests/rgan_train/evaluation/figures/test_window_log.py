@@ -34,12 +34,12 @@ def test_no_epoch_yet(tmp_path):
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        ({"phase": "shrinking"}, "phase 'shrinking' is none of growing, selection, whole"),
+        ({"phase": "shrinking"}, "phase 'shrinking' is not one of growing, selection, whole"),
         ({"window": [-1024]}, "not enough values"),
         ({"window": [200, -1024]}, "is empty"),
         ({"window": None}, "not iterable"),
-        ({"accuracy": None}, "None is no finite number"),
-        ({"accuracy": float("nan")}, "nan is no finite number"),
+        ({"accuracy": None}, "None is not a finite number"),
+        ({"accuracy": float("nan")}, "nan is not a finite number"),
         ({"epoch": "one"}, "invalid literal"),
     ],
 )

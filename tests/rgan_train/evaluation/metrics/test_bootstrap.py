@@ -10,8 +10,8 @@ from rgan_train.evaluation.metrics.concordance import ccc, ccc_interval
 pytestmark = pytest.mark.filterwarnings("error")
 
 
-def clustered(slices=25, regions=12, features=4):
-    """Return features whose error is one for a slice, more than for a region."""
+def make_clusters(slices=25, regions=12, features=4):
+    """Return features whose error is mostly the same in all regions of a slice."""
     rng = np.random.default_rng(0)
     labels = np.repeat(np.arange(slices), regions)
     reference = rng.normal(size=(len(labels), features))
@@ -19,8 +19,8 @@ def clustered(slices=25, regions=12, features=4):
     return reference, reference + error + rng.normal(0, 0.1, reference.shape), labels
 
 
-def uneven():
-    """Return hard features on four slices of unequal size, whose regions are mixed."""
+def make_uneven():
+    """Return difficult features on four slices of unequal size, with regions in random order."""
     rng = np.random.default_rng(1)
     labels = rng.permutation(np.repeat([70, -2, 9, 10], [3, 8, 1, 20]))
     reference = rng.normal(size=(len(labels), 6))
@@ -43,12 +43,12 @@ def slow_bootstrap(pair, labels, replicates, seed):
         np.concatenate([np.tile(part, times) for part, times in zip(rows, count, strict=True)])
         for count in counts
     ]
-    # Each sample three times: the same moments, and never less than the three regions ccc takes.
+    # Each sample three times: the moments stay, and there are at least the 3 regions ccc needs.
     return np.array([ccc(*pair[:, np.tile(sample, 3)]) for sample in chosen])
 
 
 def test_the_bootstrap_is_that_of_samples_built_one_by_one():
-    pair, labels = uneven()
+    pair, labels = make_uneven()
     samples = bootstrap_ccc(*pair, labels, replicates=500, seed=3)
     expected = slow_bootstrap(pair, labels, 500, seed=3)
     assert 0 < np.isnan(expected[:, 4]).sum() < 50  # slice 70 only
@@ -67,7 +67,7 @@ def test_a_sample_that_is_constant_is_nan_in_spite_of_rounding():
 
 
 def test_one_feature_has_one_axis_less():
-    (reference, other), labels = uneven()
+    (reference, other), labels = make_uneven()
     samples = bootstrap_ccc(reference, other, labels, replicates=20)
     single = bootstrap_ccc(reference[:, 0], other[:, 0], labels, replicates=20)
     np.testing.assert_allclose(single, samples[:, 0], rtol=1e-12)
@@ -75,7 +75,7 @@ def test_one_feature_has_one_axis_less():
 
 
 def test_samples_depend_on_the_seed_and_the_slices_only():
-    (reference, other), labels = uneven()
+    (reference, other), labels = make_uneven()
     samples = bootstrap_ccc(reference, other, labels)
     assert samples.shape == (1000, 6)
     again = bootstrap_ccc(reference[:, :2], other[:, :2], labels)
@@ -84,7 +84,7 @@ def test_samples_depend_on_the_seed_and_the_slices_only():
 
 
 def test_to_resample_slices_is_wider_than_to_resample_regions():
-    reference, other, labels = clustered()
+    reference, other, labels = make_clusters()
     by_slice, by_region = (
         np.ptp(bootstrap_interval(bootstrap_ccc(reference, other, unit)), axis=1)
         for unit in (labels, np.arange(len(labels)))
@@ -103,7 +103,7 @@ def test_of_independent_regions_the_bootstrap_has_the_asymptotic_limits():
 
 
 def test_one_slice_is_refused():
-    reference, other, labels = clustered(slices=1)
+    reference, other, labels = make_clusters(slices=1)
     with pytest.raises(ConfigurationError, match="says nothing about other slices"):
         bootstrap_ccc(reference, other, labels)
 

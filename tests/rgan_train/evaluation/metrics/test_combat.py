@@ -53,7 +53,7 @@ NEUROCOMBAT_DIAGNOSIS = np.array(
 
 
 def batches(regions, features, seed=0):
-    """Two batches whose features have the same distribution but for a shift and a scale."""
+    """Two batches whose features have the same distribution except for a shift and a scale."""
     rng = np.random.default_rng(seed)
     mean, sd = rng.normal(0, 50, features), rng.uniform(0.5, 5, features)
     shift, scale = rng.normal(0, 3, features), rng.uniform(0.5, 2, features)
@@ -66,7 +66,7 @@ def batches(regions, features, seed=0):
     ("covariate", "expected"), [(None, NEUROCOMBAT), (DIAGNOSIS, NEUROCOMBAT_DIAGNOSIS)]
 )
 def test_against_neurocombat(covariate, expected):
-    # neuroCombat stops at a relative change of 1e-4, here it is 1e-9.
+    # neuroCombat stops at a relative change of 1e-4, we stop at 1e-9.
     np.testing.assert_allclose(combat(SOURCE, TARGET, covariate), expected, atol=2e-3)
 
 
@@ -99,7 +99,7 @@ def test_a_known_shift_and_scale_is_taken_off(factor):
     mean, sd = target.mean(axis=0), target.std(axis=0)
     source = mean + sd * 4 + factor * (target - mean)
     harmonized = combat(source, target)
-    # What remains is N in the one variance and N - 1 in the other.
+    # The rest is the divisor: N in one variance, N - 1 in the other.
     np.testing.assert_allclose(harmonized, mean + (target - mean) * np.sqrt(79 / 80))
 
 

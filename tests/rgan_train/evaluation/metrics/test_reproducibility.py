@@ -18,7 +18,7 @@ MASK = np.ones((4, 4), np.bool_)
 
 
 def make_table(noise, *, slices=8, per_slice=10, constant=False):
-    """Features of which ``noise`` says how far off the method's are; the target's have SD 1."""
+    """Features with SD 1 on the target; ``noise`` is the SD of the method's errors by feature."""
     rng = np.random.default_rng(0)
     rois = [
         Roi("[0, 1] HU", number, MASK, repeat)

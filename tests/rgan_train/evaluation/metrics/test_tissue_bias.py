@@ -122,7 +122,7 @@ def test_exchanging_two_kernels_turns_the_sign():
         for kernel in ("B40f", "B70f")
     )
     bias, exchanged = tissue_bias(soft, sharp), tissue_bias(sharp, soft)
-    # Regression to the mean would have the same sign both ways.
+    # Regression to the mean would have the same sign in both directions.
     for name in ("air", "lung", "fat", "soft tissue"):
         assert bias[name] == pytest.approx(-exchanged[name], abs=0.3)
         assert abs(bias[name]) < 4

@@ -1,4 +1,4 @@
-"""Where the patient is."""
+"""Find the patient."""
 
 import numpy as np
 import pytest

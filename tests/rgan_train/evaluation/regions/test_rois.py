@@ -89,7 +89,7 @@ def test_a_place_is_found_wherever_there_is_one(seed, density, minimum, shape):
     counts = sliding_window_view(in_range, (4, 4)).sum(axis=(2, 3))
     assert bool(rois) == (counts >= minimum).any()
     assert all(roi.pixels >= minimum for roi in rois)
-    # Nor was one left out: no square full of the range is untouched.
+    # And none was left out: no square full of the range remains.
     free = in_range & ~np.any([roi.mask for roi in rois], axis=0) if rois else in_range
     assert sliding_window_view(free, (4, 4)).sum(axis=(2, 3)).max() < 16
 
@@ -97,7 +97,7 @@ def test_a_place_is_found_wherever_there_is_one(seed, density, minimum, shape):
 def test_all_places_are_equally_likely():
     target = flat(size=40, hu=-1000)
     target[0, :32, :32] = 0
-    # At the block, and one pixel below or to the right of it, where 32 pixels are lost.
+    # At the block, or one pixel below or to the right of it, which loses 32 pixels.
     rois = random_rois(target, SOFT, seeds=range(900), per_slice=1, minimum=992)
     drawn = [1024 - roi.pixels for roi in rois]
     assert sorted(set(drawn)) == [0, 32]

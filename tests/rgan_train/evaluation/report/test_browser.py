@@ -20,7 +20,7 @@ SECONDS = 30
 
 
 class Page:
-    """One page of a browser, told what to do and asked what it shows."""
+    """One page of a browser under remote control."""
 
     def __init__(self, browser, profile):
         commands, self._commands = os.pipe()
@@ -29,8 +29,15 @@ class Page:
         # The browser reads from descriptor 3 and writes to 4.
         self._process = subprocess.Popen(
             [
-                *("bash", "-c", f'exec "$@" 3<&{commands} 4>&{answers}', "bash"),
-                *(browser, *OPTIONS, *sandbox, f"--user-data-dir={profile}", "about:blank"),
+                "bash",
+                "-c",
+                f'exec "$@" 3<&{commands} 4>&{answers}',
+                "bash",
+                browser,
+                *OPTIONS,
+                *sandbox,
+                f"--user-data-dir={profile}",
+                "about:blank",
             ],
             pass_fds=(commands, answers),
             stderr=subprocess.DEVNULL,
@@ -73,7 +80,7 @@ class Page:
         self.wait_for("document.readyState === 'complete'")
 
     def run(self, script):
-        """Return the value of an expression, or of what it promises."""
+        """Return the value of an expression; promises are awaited."""
         options = {"returnByValue": True, "awaitPromise": True}
         result = self.call("Runtime.evaluate", expression=script, **options)
         assert "exceptionDetails" not in result, result["exceptionDetails"]
@@ -90,7 +97,7 @@ class Page:
             self.call("Input.dispatchKeyEvent", type=kind, key=key, code=key, text=text)
 
     def choose(self, selector, value):
-        """Choose in a select as a person does."""
+        """Choose an option of a select, with the event that a click causes."""
         self.run(
             f"(() => {{ const box = document.querySelector({selector!r}); box.value = {value!r};"
             "box.dispatchEvent(new Event('change')); })()"
@@ -255,7 +262,7 @@ def test_it_fits_the_screen_and_can_be_read(page, width, scheme):
 
 
 def contrast(page, selector):
-    """Return the contrast ratio of WCAG 2 between a text and what is behind it."""
+    """Return the contrast ratio of WCAG 2 between a text and its background."""
     colors = page.run(
         f"(() => {{ let element = document.querySelector({selector!r});"
         "const text = getComputedStyle(element).color; let behind;"

@@ -1,4 +1,4 @@
-"""What a report holds, without a browser: files for people and for programs."""
+"""The files of a report, without a browser."""
 
 import csv
 import gzip
@@ -114,7 +114,7 @@ def test_odd_names_are_escaped(folder):
     lines = [x for x in markdown.splitlines() if x.startswith("| a")]
     heads = [x for x in markdown.splitlines() if x.startswith("| method")]
     for line, head in zip(lines, heads, strict=True):
-        assert len(unescaped(line)) == len(unescaped(head))
+        assert len(split_cells(line)) == len(split_cells(head))
     latex = (folder / "tables.tex").read_text()
     assert r"5\%" in latex
     assert r"\&" in latex
@@ -124,8 +124,8 @@ def test_odd_names_are_escaped(folder):
     assert ODD in unescape(html)
 
 
-def unescaped(line):
-    """Split a line of a Markdown table at bars that are not escaped."""
+def split_cells(line):
+    """Split a line of a Markdown table at the bars that are not escaped."""
     return line.replace(r"\|", "").split("|")
 
 
@@ -176,7 +176,7 @@ def test_one_slice_has_no_intervals(evaluation, tmp_path):
     write_report(replace(evaluation, table=table, agreements=compare_all(table)), tmp_path)
     assert "nan" not in (tmp_path / "tables.md").read_text()
     html = (tmp_path / "report.html").read_text()
-    assert "One slice cannot say" in html
+    assert "One slice is not enough" in html
     assert "overlap" not in html.partition("<script")[0].partition("Keep in mind")[0]
     json.loads((tmp_path / "results.json").read_text(), parse_constant=refuse)
 

@@ -45,7 +45,7 @@ def simulated_cohort(cases=12, features=40, differing=10, effect=4.0, noise=3.0,
 
 
 def completely_separated(features, separated, cases=4):
-    """Two groups that some features separate completely, and others not at all."""
+    """Two groups that some features separate completely and the others not at all."""
     values = np.tile(np.arange(2.0 * cases), (features, 1))
     values[separated:] = np.r_[0 : 2 * cases : 2, 1 : 2 * cases : 2]
     in_second = np.repeat([False, True], cases)
@@ -241,12 +241,12 @@ def test_what_is_left_out_is_counted(table):
         (
             HEADER,
             "CANARY,a,target,1,2\nCANARY,a,source,1,2\nCANARY,a,target,1,2\n",
-            "row 3: is of the case of row 1, with the same variant",
+            "row 3: has the case of row 1, with the same variant",
         ),
         (
             HEADER,
             "CANARY,a,target,1,2\nCANARY,b,source,1,2\n",
-            "row 2: is of the case of row 1, with another label",
+            "row 2: has the case of row 1, with another label",
         ),
         (HEADER, "CANARY,a,target,1,2\nn2,b,source,1,2\n", r"has 0 value\(s\) in the 0 case"),
         (HEADER, "CANARY,a,target,1,2\nCANARY,a,source,1,2\n", r"has 1 value\(s\) in the 1 case"),
@@ -258,7 +258,7 @@ def test_what_is_left_out_is_counted(table):
         (
             HEADER,
             "".join(f"{label},{label},{v},,2\n" for label in "ab" for v in ("source", "target")),
-            "no feature has a finite value in every row and varies",
+            "no feature varies and has a finite value in every row",
         ),
     ],
 )
@@ -311,7 +311,7 @@ def panels(analysis):
 
 
 def test_heat_maps_have_one_order():
-    """What is alike in the target lies together, in the same place in each variant."""
+    """Features that are similar on the target are neighbours, in the same order in each variant."""
     cohort = simulated_cohort(features=6)
     rng = np.random.default_rng(1)
     mixed = rng.permutation(24)

@@ -27,7 +27,7 @@ PITCH = (SPACING[1], SPACING[0], DISTANCE)  # mm along x, y and z of the file
 
 
 def write_scan(folder, orientation=AXIAL, numbers=range(SLICES), **attributes):
-    """Write the slices of a series in an order of files that says nothing."""
+    """Write the slices of a series to files in an arbitrary order."""
     for name, number in enumerate(sorted(numbers, key=lambda number: number % 3)):
         origin = ORIGIN + number * DISTANCE * np.array(slice_normal(orientation))
         own = {
@@ -148,8 +148,8 @@ def test_rounded_geometry_is_the_same_grid(series, tmp_path):
     assert len(read_masks(write(tmp_path / "a.nrrd", image), series)) == 3
 
 
-def moved(image, *, shift=(0, 0, 0), spacing=PITCH):
-    """Change where an image lies, in mm along its own axes."""
+def move(image, *, shift=(0, 0, 0), spacing=PITCH):
+    """Move an image by mm along its own axes."""
     directions = np.reshape(image.GetDirection(), (3, 3))
     image.SetOrigin((image.GetOrigin() + directions @ shift).tolist())
     image.SetSpacing(spacing)
@@ -172,7 +172,7 @@ def moved(image, *, shift=(0, 0, 0), spacing=PITCH):
     ],
 )
 def test_another_grid(series, tmp_path, change, reason):
-    path = write(tmp_path / "a.nrrd", moved(image_on(series, labels()), **change))
+    path = write(tmp_path / "a.nrrd", move(image_on(series, labels()), **change))
     with pytest.raises(ConfigurationError, match=reason) as refused:
         read_masks(path, series)
     assert str(refused.value).startswith(f"{path}: ")
@@ -192,7 +192,7 @@ def test_another_grid(series, tmp_path, change, reason):
     ],
 )
 def test_the_tolerance_is_a_quarter_of_a_voxel(series, tmp_path, change, fits):
-    path = write(tmp_path / "a.nrrd", moved(image_on(series, labels()), **change))
+    path = write(tmp_path / "a.nrrd", move(image_on(series, labels()), **change))
     if fits:
         assert len(read_masks(path, series)) == 3
     else:
@@ -216,7 +216,7 @@ def test_another_orientation(axial, tmp_path, degrees):
 
 
 def test_every_second_slice_is_another_grid(axial, tmp_path):
-    path = write(tmp_path / "a.nrrd", moved(image_on(axial, labels()[:3]), spacing=(0.9, 0.7, 5)))
+    path = write(tmp_path / "a.nrrd", move(image_on(axial, labels()[:3]), spacing=(0.9, 0.7, 5)))
     with pytest.raises(
         ConfigurationError, match="slices are 5 mm apart, farther than those of the"
     ):
@@ -236,7 +236,7 @@ def test_a_series_of_one_slice(tmp_path):
     image = image_on(series, labels()[:1])
     assert len(read_masks(write(tmp_path / "a.nii", image), series)) == 3
     with pytest.raises(ConfigurationError, match="has no slice"):
-        read_masks(write(tmp_path / "a.nii", moved(image, shift=(0, 0, 1.1))), series)
+        read_masks(write(tmp_path / "a.nii", move(image, shift=(0, 0, 1.1))), series)
 
 
 def test_directions_that_are_not_quite_orthogonal(tmp_path):
@@ -327,7 +327,7 @@ def test_regions_of_the_slices_that_the_stack_holds():
 
 
 def example_series():
-    """Read the headers of a scan whose UIDs were taken away, as if it had some."""
+    """Read the headers of a scan whose UIDs were removed, and give it UIDs."""
     folder = require_data("totalsegmentator_example")
     headers = []
     for path in (folder / "example_ct_dicom").iterdir():

@@ -32,7 +32,7 @@ def test_pixel_centres_inside_a_polygon_as_others_find_them(seed, corners, size)
     rng = np.random.default_rng(seed)
     angles = np.sort(rng.uniform(0, 2 * np.pi, corners))
     radii = rng.uniform(0.2, 1, corners) * size
-    # Stars do not cross themselves, so even-odd and all other rules agree. They leave the image.
+    # Stars do not cross themselves, so all rules agree. Some lie partly outside the image.
     polygon = rng.uniform(0, 20, 2) + np.stack([np.cos(angles), np.sin(angles)], 1) * radii[:, None]
     inside = fill_polygons([polygon], SHAPE)
     np.testing.assert_array_equal(inside, polygon2mask(SHAPE, polygon[:, ::-1]))
@@ -50,7 +50,7 @@ def test_a_contour_within_a_contour_is_a_hole():
 
 def test_a_keyhole_is_a_hole():
     outer, inner = rectangle(1, 1, 25, 15), rectangle(4.5, 4.5, 9.5, 9.5)
-    # In along a line from corner to corner, around, and back the same way.
+    # The line runs in from corner to corner, around the hole, and back the same way.
     keyhole = np.concatenate([outer, outer[:1], inner[::-1], inner[-1:], outer[:1]])
     np.testing.assert_array_equal(
         fill_polygons([keyhole], SHAPE), fill_polygons([outer, inner], SHAPE)
@@ -66,7 +66,7 @@ def test_two_contours_apart():
 @given(st.integers(0, 2**32))
 def test_neighbours_share_no_pixel_and_leave_none_out(seed):
     rng = np.random.default_rng(seed)
-    # On whole numbers, so that borders go through centres.
+    # Whole numbers, so that borders go through the centres of pixels.
     border = np.stack([rng.integers(8, 20, 10), np.linspace(0, 18, 10)], axis=1)
     left = np.concatenate([border, [(2, 18), (2, 0)]])
     right = np.concatenate([border, [(28, 18), (28, 0)]])

@@ -48,7 +48,7 @@ def contour(points, kind="CLOSED_PLANAR", image=None):
 
 
 def write(path, structures, frame_of_reference=FRAME_OF_REFERENCE):
-    """Write a structure set; the contours stand in another order than the names."""
+    """Write a structure set whose contours have another order than the names."""
     dataset = Dataset()
     dataset.SOPClassUID = RTStructureSetStorage
     dataset.SOPInstanceUID = uid(7)
@@ -220,7 +220,7 @@ def test_the_image_tells_apart_slices_at_one_position(tmp_path):
 
 
 def test_images_of_another_series_do_not_matter(series, tmp_path):
-    """A structure set drawn on one kernel is good for the other."""
+    """A structure set that was drawn on one kernel fits the other."""
     path = write(tmp_path / "a.dcm", [("a", [box(1, 1, 1, 4, 4, image=uid(8, 8))])])
     np.testing.assert_array_equal(read_masks(path, series)[0].voxels, blocks((1, 1, 1, 4, 4)))
 

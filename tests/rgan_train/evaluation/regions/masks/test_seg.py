@@ -33,7 +33,7 @@ def scan(tmp_path_factory):
 
 
 def segmentation(images, pixels, kind="BINARY", names=("Liver", "Lesion"), **options):
-    """Let highdicom make a segmentation of images, in their order."""
+    """Make a segmentation of images, in their order, with highdicom."""
     algorithm = AlgorithmIdentificationSequence("a", codes.DCM.ArtificialIntelligence, "1")
     segments = [
         SegmentDescription(
@@ -71,7 +71,7 @@ def write(path, dataset):
 
 
 def overlapping(seed=0):
-    """Return two segments, ``[N, H, W, 2]``; the first slice has nothing of the second."""
+    """Return two segments, ``[N, H, W, 2]``; the second has no pixels on the first slice."""
     pixels = np.random.default_rng(seed).random((SLICES, ROWS, COLUMNS, 2)) < 0.4
     pixels[0, ..., 1] = False
     return pixels.astype(np.uint8)
@@ -261,7 +261,7 @@ def test_more_frames_than_places_for_them(scan, tmp_path):
 
 
 def real_series(name, tmp_path):
-    """Copy the images of an example of dcmqi; they say of their HU that they are unspecified."""
+    """Copy the images of an example of dcmqi, and set their unspecified RescaleType to HU."""
     folder = require_data("odd_and_malformed") / "QIICR+dcmqi"
     for path in folder.glob(f"data__segmentations__{name}__image__*.dcm"):
         dataset: Dataset = dcmread(path)
