@@ -1,4 +1,4 @@
-# Everything here works on a fresh machine with Python 3.11, a C++ compiler and PyPI.
+# Everything here works on a fresh Linux machine with Python 3.11, a C++ compiler and PyPI.
 
 PYTHON ?= python3
 VENV := .venv
@@ -27,7 +27,7 @@ demo: $(VENV)/.sdk ## Install, and harmonize a synthetic CT series with a packag
 test: $(CHECKS) ## Install, lint, and run the tests
 	$(BIN)/python -m pytest -m "not slow"
 
-test-all: $(CHECKS) ## The same with the tests that take minutes
+test-all: $(CHECKS) ## The same, with the tests that take minutes
 	$(BIN)/python -m pytest
 
 test-cpp: $(VENV)/.dev ## Run the tests of the C++ core only
@@ -41,7 +41,7 @@ test-cpp-sanitized: $(VENV)/.dev ## Run them with AddressSanitizer and Undefined
 	$(BIN)/cmake --build build/cpp-sanitized
 	$(BIN)/ctest --test-dir build/cpp-sanitized --output-on-failure
 
-eval-deps: $(VENV)/.eval ## Install pyradiomics, which takes Python 3.11 and a build of its own
+eval-deps: $(VENV)/.eval ## Install pyradiomics, which needs Python 3.11 and is built from source
 
 fuzz: $(VENV)/.dev ## Fuzz the DICOM parser for FUZZ_SECONDS; needs Clang with its sanitizers
 	CXX=$(CLANG) $(CMAKE) -S cpp_bindings -B build/fuzz -DCMAKE_BUILD_TYPE=RelWithDebInfo \
@@ -72,7 +72,7 @@ format: $(VENV)/.dev ## Format the code
 	$(BIN)/ruff format
 	$(BIN)/clang-format -i $(CPP_FILES)
 
-stubs: $(VENV)/.dev ## Write the type stubs of the native module anew
+stubs: $(VENV)/.dev ## Regenerate the type stubs of the native module
 	$(BIN)/python -m nanobind.stubgen -m rgan_sdk._core -o rgan_sdk/_core.pyi
 
 data: ## Unpack the real scans: make data ARCHIVES=folder (see docs/data.md)
@@ -90,7 +90,7 @@ $(VENV)/.sdk: $(VENV)/.pip pyproject.toml $(shell find cpp_bindings -type f)
 	$(PIP) --editable ".[cpu]"
 	touch $@
 
-# Its source builds only where what it needs is there already; there are no wheels.
+# There are no wheels of pyradiomics, and its source builds only after these are installed.
 $(VENV)/.eval: $(VENV)/.dev
 	$(PIP) cython setuptools versioneer wheel
 	$(PIP) --no-build-isolation pyradiomics==3.0.1

@@ -71,7 +71,7 @@ std::string_view view_value(Bytes bytes, const Element& element) noexcept {
   return {reinterpret_cast<const char*>(bytes.data()) + element.value, element.length};
 }
 
-bool parse_syntax(std::string_view uid, TransferSyntax& syntax) noexcept {
+[[nodiscard]] bool parse_syntax(std::string_view uid, TransferSyntax& syntax) noexcept {
   if (uid == "1.2.840.10008.1.2.1") {
     syntax = TransferSyntax::explicit_little_endian;
   } else if (uid == "1.2.840.10008.1.2") {
@@ -86,7 +86,7 @@ bool parse_syntax(std::string_view uid, TransferSyntax& syntax) noexcept {
   return true;
 }
 
-bool parse_number(std::string_view text, double& number) noexcept {
+[[nodiscard]] bool parse_number(std::string_view text, double& number) noexcept {
   text = trim(text);
   if (!text.empty() && text.front() == '+') {
     text.remove_prefix(1);

@@ -6,9 +6,10 @@ namespace {
 constexpr std::size_t kHeader = 64;
 constexpr Status kMalformed{Problem::compressed_data, tags::pixel_data};
 
-// Decode one segment into every `stride`-th byte of `cells`, from `first` on.
-bool decode_segment(Bytes segment, std::size_t first, std::size_t stride,
-                    std::span<std::uint8_t> cells) noexcept {
+// Decode one segment into every `stride`-th byte of `cells`, from `first` on. Return whether it is
+// well formed.
+[[nodiscard]] bool decode_segment(Bytes segment, std::size_t first, std::size_t stride,
+                                  std::span<std::uint8_t> cells) noexcept {
   std::size_t in = 0;
   std::size_t out = first;
   const std::size_t end = cells.size();

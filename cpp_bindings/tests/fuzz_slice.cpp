@@ -18,14 +18,15 @@ namespace {
 constexpr std::size_t kMaxPixels = std::size_t{1} << 20;  // more pixels test nothing new
 
 rgan::HeaderTemplate make_template() {
-  rgan::HeaderTemplate common;
-  common.elements.push_back({0x0008103e, {0x08, 0x00, 0x3e, 0x10, 'L', 'O', 0, 0}});
-  common.removed = {0x00280106, 0x00280107};
+  rgan::HeaderTemplate header_template;
+  header_template.elements.push_back({0x0008103e, {0x08, 0x00, 0x3e, 0x10, 'L', 'O', 0, 0}});
+  header_template.removed = {0x00280106, 0x00280107};
   // Some tags have a VR, and some of these are sequences, as a source in implicit VR needs them.
   for (std::uint32_t tag = 0x00080000; tag < 0x00290000; tag += 7) {
-    common.representations.push_back({tag, tag % 5 == 0 ? rgan::vr("SQ") : rgan::vr("LO")});
+    header_template.representations.push_back(
+        {tag, tag % 5 == 0 ? rgan::vr("SQ") : rgan::vr("LO")});
   }
-  return common;
+  return header_template;
 }
 
 void use_pixels(rgan::Bytes file, const rgan::PixelHeader& header) {
@@ -61,8 +62,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   std::ignore = rgan::parse_slice_header(file, size, header);
   use_pixels(file, pixels);
   std::vector<std::uint8_t> out;
-  static rgan::HeaderTemplate common = make_template();
-  common.dependencies = rgan::find_dependencies(file, pixels, {0x00080008, 0x00281053, 0x0040a170});
-  std::ignore = rgan::splice_header(file, pixels, common, {}, out);
+  static rgan::HeaderTemplate header_template = make_template();
+  header_template.dependencies =
+      rgan::find_dependencies(file, pixels, {0x00080008, 0x00281053, 0x0040a170});
+  std::ignore = rgan::splice_header(file, pixels, header_template, {}, out);
   return 0;
 }

@@ -13,7 +13,7 @@ from support.variants import write_variant
 ENCODED = (JPEGLosslessSV1, JPEGLSLossless, JPEG2000Lossless, HTJ2KLossless)
 
 if __name__ == "__main__":
-    warnings.filterwarnings("ignore")  # of pydicom, on odd values
+    warnings.filterwarnings("ignore")  # pydicom warns of odd values
     folder = Path(sys.argv[1])
     for number in range(300):
         write_variant(folder / f"{number}.dcm", number)

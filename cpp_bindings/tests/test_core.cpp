@@ -235,19 +235,19 @@ void test_splicing() {
   const Vector file = bytes::slice(extra);
   rgan::PixelHeader header;
   check(rgan::parse_pixel_header(file, file.size(), header));
-  rgan::HeaderTemplate common;
+  rgan::HeaderTemplate header_template;
   Vector description;
   bytes::element(description, 0x0008103e, "LO", "new ");
-  common.elements.push_back({0x0008103e, description});
-  common.removed = {0x00200032};
-  common.dependencies = rgan::find_dependencies(file, header, {0x00281053, 0x00080070});
+  header_template.elements.push_back({0x0008103e, description});
+  header_template.removed = {0x00200032};
+  header_template.dependencies = rgan::find_dependencies(file, header, {0x00281053, 0x00080070});
   std::vector<std::uint8_t> out;
-  check(rgan::splice_header(file, header, common, {}, out));
+  check(rgan::splice_header(file, header, header_template, {}, out));
   Vector wanted(file.begin() + static_cast<std::ptrdiff_t>(header.data_set),
                 file.begin() + static_cast<std::ptrdiff_t>(header.pixel_data.start));
   check(out.size() == wanted.size() + description.size() - (8 + 8) - (8 + 8));
-  common.dependencies[0].value = Vector{'x'};
-  check(rgan::splice_header(file, header, common, {}, out).problem ==
+  header_template.dependencies[0].value = Vector{'x'};
+  check(rgan::splice_header(file, header, header_template, {}, out).problem ==
         rgan::Problem::header_differs);
 }
 

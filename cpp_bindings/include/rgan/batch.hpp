@@ -54,9 +54,9 @@ struct WriteResult {
   std::size_t clips = 0;  // pixels that could not be stored as computed
 };
 
-// Write the derived object of each source with its `hu`, `[N, rows, columns]` float; the sources
-// and jobs are as many. If `durable`, files are on the disk when this returns, but the entries in
-// their folder may not be yet. May throw std::bad_alloc before it begins.
+// Write the derived object of each source with its `hu`, `[N, rows, columns]` float. There is
+// one source for each job. If `durable`, files are on the disk when this returns, but the entries
+// in their folder may not be yet. May throw std::bad_alloc before it begins.
 [[nodiscard]] std::vector<WriteResult> write_batch(const std::vector<const SourceSlice*>& sources,
                                                    const float* hu,
                                                    const HeaderTemplate& header_template,
