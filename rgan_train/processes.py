@@ -14,10 +14,10 @@ from lightning_fabric.plugins import MixedPrecision
 
 from rgan_sdk.errors import ConfigurationError, TrainingError
 
-Precision = Literal["auto", "32-true", "bf16-mixed", "16-mixed"]
+TrainingPrecision = Literal["auto", "32-true", "bf16-mixed", "16-mixed"]
 
 
-def make_fabric(devices: int, precision: Precision) -> Fabric:
+def make_fabric(devices: int, precision: TrainingPrecision) -> Fabric:
     """Return a Fabric for the devices asked for; not yet launched.
 
     Parameters
@@ -64,7 +64,7 @@ class _Float32Inputs(MixedPrecision):
     """Mixed precision that leaves a network's inputs as they are.
 
     By itself it would round the slice to bfloat16 before the first layer, which is in
-    float32 for good reason (``rgan_train.networks.blocks.in_float32``).
+    float32 for good reason (``rgan_train.networks.blocks.compute_in_float32``).
     """
 
     def convert_input(self, data: Any) -> Any:
@@ -89,7 +89,7 @@ def combine(fabric: Fabric, how: Literal["max", "mean", "sum"], *values: float) 
     return [float(value) for value in combined]
 
 
-def in_main_process(fabric: Fabric, action: Callable[[], object]) -> None:
+def run_in_main_process(fabric: Fabric, action: Callable[[], object]) -> None:
     """Do something in the main process while the others wait; if it fails, all stop.
 
     Raises
@@ -110,7 +110,7 @@ def in_main_process(fabric: Fabric, action: Callable[[], object]) -> None:
         raise TrainingError("the main process failed; its message says why")
 
 
-def leave_the_others(fabric: Fabric) -> None:
+def leave_process_group(fabric: Fabric) -> None:
     """End what the processes of a finished run have together.
 
     Left to the interpreter's end, its threads may abort a process whose work is done.

@@ -9,10 +9,10 @@ import click
 
 from rgan_train.cli.extra import require_plotting, require_train_extra
 from rgan_train.cli.options import (
-    checkpoint_choice,
-    display_window,
-    figure_output,
-    run_folder,
+    checkpoint_option,
+    display_window_option,
+    figure_option,
+    run_argument,
 )
 
 EXAMPLE = """\b
@@ -21,16 +21,16 @@ Example:
 
 
 @click.command(epilog=EXAMPLE)
-@run_folder
-@figure_output("RUN/cam.png")
+@run_argument
+@figure_option("RUN/cam.png")
 @click.option(
     "--slice",
     "number",
     type=click.IntRange(min=0),
     help="Number among the validation slices, from 0.  [default: the middle one]",
 )
-@checkpoint_choice("last")
-@display_window
+@checkpoint_option("last")
+@display_window_option
 def command(
     run: Path,
     output: Path | None,
@@ -50,7 +50,7 @@ def command(
     from rgan_train.cam import judge_slice
     from rgan_train.evaluation.figures.cam import draw_cam
     from rgan_train.evaluation.figures.save import save_figure
-    from rgan_train.training.run_folder import RunFolder
+    from rgan_train.training import RunFolder
 
     folder = RunFolder(run)
     config = folder.config()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from rgan_train.cli.extra import require_plotting
-from rgan_train.cli.options import display_window, whole_numbers
+from rgan_train.cli.options import display_window_option, parse_whole_numbers
 
 if TYPE_CHECKING:
     import numpy as np
@@ -46,7 +46,7 @@ _FOLDER = click.Path(path_type=Path, exists=True, file_okay=False)
 @click.option(
     "--roi",
     metavar="X,Y,WIDTH,HEIGHT",
-    callback=whole_numbers,
+    callback=parse_whole_numbers,
     help="The region to magnify, in pixels from the top left.  [default: the centre quarter]",
 )
 @click.option(
@@ -56,7 +56,7 @@ _FOLDER = click.Path(path_type=Path, exists=True, file_okay=False)
     type=click.Path(path_type=Path, exists=True),
     help="Take the region from Pascal VOC XML: a file, or a folder of SOPInstanceUID.xml.",
 )
-@display_window
+@display_window_option
 @click.option("--caption", default="", help="Text below the figure: data, licence, citation.")
 @click.option(
     "-o",

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import click
 
 from rgan_train.cli.extra import require_evaluation
-from rgan_train.cli.options import assignments_option, config_option, given_file
+from rgan_train.cli.options import EXISTING_FILE, assignments_option, config_option
 
 if TYPE_CHECKING:
     from rgan_train.evaluation.evaluate import Progress
@@ -32,7 +32,7 @@ the column `split` are tested whole."""
 
 
 @click.command(epilog=EXAMPLES)
-@click.argument("pairs", metavar="PAIRS.csv", type=given_file)
+@click.argument("pairs", metavar="PAIRS.csv", type=EXISTING_FILE)
 @click.option(
     "--model",
     "models",
@@ -54,14 +54,14 @@ the column `split` are tested whole."""
 @click.option(
     "--parameters",
     metavar="F.yaml",
-    type=given_file,
+    type=EXISTING_FILE,
     help="Parameter file of pyradiomics.  [default: 1,395 features]",
 )
 @click.option(
     "--masks",
     metavar="FILE",
     multiple=True,
-    type=given_file,
+    type=EXISTING_FILE,
     help="Label map (NIfTI, NRRD), DICOM SEG or RTSTRUCT on the grid of the one pair listed.",
 )
 @click.option(

@@ -10,15 +10,15 @@ import click
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
-run_folder = click.argument(
+run_argument = click.argument(
     "run", metavar="RUN", type=click.Path(path_type=Path, exists=True, file_okay=False)
 )
 
 
-given_file = click.Path(path_type=Path, exists=True, dir_okay=False)
+EXISTING_FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
 
 config_option = click.option(
-    "--config", "config_file", metavar="F.toml", type=given_file, help="Configuration."
+    "--config", "config_file", metavar="F.toml", type=EXISTING_FILE, help="Configuration."
 )
 
 
@@ -33,7 +33,7 @@ def assignments_option(example: str = "") -> Decorator:
     )
 
 
-def new_run_folder(contents: str) -> Decorator:
+def run_option(contents: str) -> Decorator:
     """Return the option that names the folder of a run to start or to go on with."""
     return click.option(
         "-o",
@@ -49,7 +49,7 @@ def new_run_folder(contents: str) -> Decorator:
 resume_option = click.option("--resume", is_flag=True, help="Go on with the run in RUN.")
 
 
-def checkpoint_choice(default: Literal["best", "last"]) -> Decorator:
+def checkpoint_option(default: Literal["best", "last"]) -> Decorator:
     """Return the option that chooses one of a run's checkpoints."""
     return click.option(
         "--checkpoint",
@@ -60,7 +60,7 @@ def checkpoint_choice(default: Literal["best", "last"]) -> Decorator:
     )
 
 
-def figure_output(default: str) -> Decorator:
+def figure_option(default: str) -> Decorator:
     """Return the option that names a run's picture; the command fills in the default."""
     return click.option(
         "-o",
@@ -71,7 +71,7 @@ def figure_output(default: str) -> Decorator:
     )
 
 
-def whole_numbers(
+def parse_whole_numbers(
     context: click.Context, parameter: click.Parameter, text: str | None
 ) -> tuple[int, ...] | None:
     """Parse numbers between commas, as many as the option's metavar names."""
@@ -87,11 +87,11 @@ def whole_numbers(
     return numbers
 
 
-display_window = click.option(
+display_window_option = click.option(
     "--window",
     metavar="LOWER,UPPER",
     default="-800,800",
     show_default=True,
-    callback=whole_numbers,
+    callback=parse_whole_numbers,
     help="HU from black to white.",
 )

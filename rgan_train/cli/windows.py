@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from rgan_train.cli.extra import require_plotting
-from rgan_train.cli.options import figure_output, run_folder
+from rgan_train.cli.options import figure_option, run_argument
 
 if TYPE_CHECKING:
     from rgan_train.config import Config
@@ -19,8 +19,8 @@ Example:
 
 
 @click.command(epilog=EXAMPLE)
-@run_folder
-@figure_output("RUN/windows.png")
+@run_argument
+@figure_option("RUN/windows.png")
 def command(run: Path, output: Path | None) -> None:
     """Draw the HU window that a run trained on against the epoch.
 
@@ -47,9 +47,9 @@ def command(run: Path, output: Path | None) -> None:
 
 def _config(run: Path) -> Config:
     from rgan_sdk.errors import TrainingError
-    from rgan_train.config import from_json
+    from rgan_train.config import config_from_json
 
     try:
-        return from_json((run / "config.json").read_text(encoding="utf-8"))
+        return config_from_json((run / "config.json").read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as exc:
         raise TrainingError(f"{run}: holds no training run (no readable config.json)") from exc

@@ -15,16 +15,16 @@ from rgan_train.config.methods import MethodName, require
 from rgan_train.config.schema import Config
 
 
-def from_json(text: str) -> Config:
+def config_from_json(text: str) -> Config:
     """Read what ``Config.to_json`` wrote."""
     try:
         tables = json.loads(text)
     except ValueError as exc:
         raise ConfigurationError(f"the configuration is not valid JSON ({exc})") from exc
-    return from_tables(tables)
+    return config_from_tables(tables)
 
 
-def recommended(method: MethodName | None) -> Config:
+def recommended_config(method: MethodName | None) -> Config:
     """Return the settings that were chosen for a method; the paper's where none is named."""
     if method is None:
         return Config()
@@ -54,7 +54,7 @@ def read_toml(path: Path, start: Config | None = None) -> Config:
         raise ConfigurationError(f"{path}: {exc}") from exc
 
 
-def from_tables(tables: Any) -> Config:
+def config_from_tables(tables: Any) -> Config:
     """Build a configuration from ``{table: {key: value}}``."""
     return override(Config(), tables)
 

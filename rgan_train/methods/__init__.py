@@ -25,7 +25,7 @@ METHODS: dict[MethodName, type[Method]] = {
     "histogram": Histogram,
 }
 
-LOOP = ("method", "data", "training", "curriculum")
+LOOP_TABLES = ("method", "data", "training", "curriculum")
 """Tables of the configuration that the training loop reads, whatever the method."""
 
 
@@ -37,7 +37,7 @@ def check_settings(config: Config) -> None:
     ConfigurationError
         If a value differs from its default and the method does not read it.
     """
-    read = (*LOOP, *METHODS[config.method.name].settings)
+    read = (*LOOP_TABLES, *METHODS[config.method.name].settings)
     for name in differences(config, Config()):
         if not any(f"{name}.".startswith(f"{part}.") for part in read):
             raise ConfigurationError(

@@ -13,7 +13,7 @@ from rgan_sdk.errors import ConfigurationError, TrainingError
 from rgan_train.config import Config, OptimizerConfig
 from rgan_train.networks.base import HarmonizationNetwork
 from rgan_train.networks.discriminator import Discriminator
-from rgan_train.networks.losses import rate_factor
+from rgan_train.networks.losses import learning_rate_factor
 from rgan_train.networks.weights import (
     Tensors,
     load_optimizer_state,
@@ -52,8 +52,10 @@ class Method:
         self.G, self.D = generator, discriminator
         rates = config.optimizer
         self.optimizers: dict[str, torch.optim.Adam] = {}
-        self._wrapped_g, self._step_g = self._set_up("g", self.G, rates.learning_rate)
-        self._wrapped_d, self._step_d = self._set_up("d", self.D, rates.discriminator_learning_rate)
+        self._wrapped_g, self._optimizer_g = self._set_up("g", self.G, rates.learning_rate)
+        self._wrapped_d, self._optimizer_d = self._set_up(
+            "d", self.D, rates.discriminator_learning_rate
+        )
 
     @staticmethod
     def build_network(config: Config) -> HarmonizationNetwork:
@@ -100,7 +102,7 @@ class Method:
     def set_rates(self, progress: float) -> float:
         """Set all learning rates for ``progress`` in [0, 1]; return the generator's."""
         rates = self.config.optimizer
-        factor = rate_factor(progress, rates.schedule)
+        factor = learning_rate_factor(progress, rates.schedule)
         starts = {"g": rates.learning_rate, "d": rates.discriminator_learning_rate}
         for name, optimizer in self.optimizers.items():
             for group in optimizer.param_groups:
@@ -136,9 +138,9 @@ class Method:
 
     def train_generator(self, loss: Tensor) -> None:
         """Take one optimizer step of the generator."""
-        self._step_g.zero_grad()
+        self._optimizer_g.zero_grad()
         self.fabric.backward(loss)
-        self._step_g.step()
+        self._optimizer_g.step()
 
     def _module(self, name: str) -> nn.Module:
         module = self.G if name == "g" else self.D

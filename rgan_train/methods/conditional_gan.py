@@ -43,7 +43,7 @@ class ConditionalGAN(Method):
         D_real, D_fake, G_GAN = real_a.new_zeros(3)
         if self.config.loss.adversarial_weight > 0:
             D_real, D_fake = self.train_discriminator(real_a, fake_b.detach(), real_b)
-            G_GAN = self.judge(real_a, fake_b)
+            G_GAN = self.generator_adversarial_loss(real_a, fake_b)
         G_L1 = (fake_b - real_b).abs().mean()
         loss = self.config.loss
         self.train_generator(loss.adversarial_weight * G_GAN + loss.l1_weight * G_L1)
@@ -59,18 +59,18 @@ class ConditionalGAN(Method):
         judged_real, judged_fake = logits.chunk(2)
         D_real = adversarial_loss(judged_real, True, kind)
         D_fake = adversarial_loss(judged_fake, False, kind)
-        self._step_d.zero_grad()
+        self._optimizer_d.zero_grad()
         self.fabric.backward(0.5 * (D_real + D_fake))
-        self._step_d.step()
+        self._optimizer_d.step()
         return D_real, D_fake
 
-    def judge(self, real_a: Tensor, fake_b: Tensor) -> Tensor:
+    def generator_adversarial_loss(self, real_a: Tensor, fake_b: Tensor) -> Tensor:
         """Return the generator's adversarial loss, without gradients for the discriminator.
 
         The bare discriminator is called: its wrapper would wait for gradients that
         never come.
         """
-        with self.D.frozen(), self.fabric.autocast():
+        with self.D.freeze_weights(), self.fabric.autocast():
             return adversarial_loss(self.D(real_a, fake_b), True, self.config.loss.adversarial)
 
 

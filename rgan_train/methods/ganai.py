@@ -62,7 +62,10 @@ class GANai(ConditionalGAN):
         else:
             fake_b = self._wrapped_g(real_a)
             D_real, D_fake = real_a.new_zeros(2)
-            G_GAN, G_L1 = self.judge(real_a, fake_b), (fake_b - real_b).abs().mean()
+            G_GAN, G_L1 = (
+                self.generator_adversarial_loss(real_a, fake_b),
+                (fake_b - real_b).abs().mean(),
+            )
             loss = self.config.loss
             self.train_generator(loss.adversarial_weight * G_GAN + loss.l1_weight * G_L1)
         accuracy = self._accuracy(real_a, fake_b.detach(), real_b)

@@ -27,7 +27,7 @@ from rgan_sdk.hu import HUWindow
 from rgan_train.config import Config, LinearConfig
 from rgan_train.methods.base import Method
 from rgan_train.networks.base import HarmonizationNetwork
-from rgan_train.networks.blocks import in_float32
+from rgan_train.networks.blocks import compute_in_float32
 from rgan_train.pairs.samples import PairedSample
 
 BLOCK = 128
@@ -60,7 +60,7 @@ class LinearFilter(HarmonizationNetwork):
     def predict(self, normalized: Tensor) -> Tensor:
         """Return the difference to the input, ``[N, 1, H, W]`` in window units."""
         padded = functional.pad(normalized, (self.margin,) * 4, mode="replicate")
-        return in_float32(self._correlate, padded)
+        return compute_in_float32(self._correlate, padded)
 
     def _correlate(self, padded: Tensor) -> Tensor:
         """Apply the kernel where all of it lies inside.

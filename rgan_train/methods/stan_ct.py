@@ -29,8 +29,12 @@ class StanCT(ConditionalGAN):
     """A U-Net whose candidate resembles the target in latent code and features."""
 
     losses: ClassVar[tuple[str, ...]] = (
-        *("G_GAN", "G_L1", "G_latent", "G_feature"),
-        *("D_real", "D_fake"),
+        "G_GAN",
+        "G_L1",
+        "G_latent",
+        "G_feature",
+        "D_real",
+        "D_fake",
     )
     settings = (*ConditionalGAN.settings, "generator.widths", "generator.output", "stan_ct")
     G: UNet
@@ -77,7 +81,7 @@ class StanCT(ConditionalGAN):
         self, real_a: Tensor, fake_b: Tensor, real_b: Tensor
     ) -> tuple[Tensor, Tensor]:
         """Return the adversarial loss, and the distance of the discriminator's features."""
-        with self.D.frozen():
+        with self.D.freeze_weights():
             fake_logits, fake_features = self.D.judge(real_a, fake_b)
             _, real_features = self.D.judge(real_a, real_b)
             distances = [

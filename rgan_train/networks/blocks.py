@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 
-def in_float32(convolve: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
+def compute_in_float32(convolve: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
     """Call a convolution of the slice itself in float32, also in mixed precision.
 
     Half the window has bfloat16 values 8 HU apart; what a convolution kernel changes
@@ -26,7 +26,7 @@ class InputConv(nn.Conv2d):
 
     def forward(self, input: Tensor) -> Tensor:  # noqa: A002 - torch's name
         """Take ``[N, C, H, W]`` to ``[N, out_channels, H, W]``."""
-        return in_float32(super().forward, input)
+        return compute_in_float32(super().forward, input)
 
 
 class ConvReLU(nn.Sequential):

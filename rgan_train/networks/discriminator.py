@@ -75,7 +75,7 @@ class Discriminator(nn.Module):
         return logits, features
 
     @contextmanager
-    def frozen(self) -> Iterator[None]:
+    def freeze_weights(self) -> Iterator[None]:
         """Let gradients pass through to the candidate and not into the weights."""
         self.requires_grad_(False)
         try:

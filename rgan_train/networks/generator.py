@@ -82,7 +82,7 @@ class Generator(HarmonizationNetwork):
 
     def notes(self) -> tuple[str, ...]:
         """Say how far the pretrained encoder's weights go, where they end early."""
-        missing = self.encoder.trained_from_scratch()
+        missing = self.encoder.convolutions_from_scratch()
         names = list(self.encoder.convolutions())
         if not missing or len(missing) == len(names):
             return ()

@@ -31,7 +31,7 @@ def adversarial_loss(logits: Tensor, is_target: bool, kind: Literal["bce", "lsga
     return functional.mse_loss(logits, wanted)
 
 
-def rate_factor(progress: float, schedule: Literal["constant", "cosine"]) -> float:
+def learning_rate_factor(progress: float, schedule: Literal["constant", "cosine"]) -> float:
     """Return the share of the learning rate in force at ``progress`` in [0, 1]."""
     if schedule == "constant":
         return 1.0

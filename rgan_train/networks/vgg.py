@@ -83,7 +83,7 @@ class VGGEncoder(nn.Module):
         layers = [layer for layer in self.modules() if isinstance(layer, nn.Conv2d)]
         return dict(zip(convolution_names(), layers, strict=False))
 
-    def trained_from_scratch(self) -> tuple[str, ...]:
+    def convolutions_from_scratch(self) -> tuple[str, ...]:
         """Names of the convolutions that have no pretrained weights."""
         return tuple(
             name for name, layer in self.convolutions().items() if layer.weight.requires_grad

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class PairedSlice:
+class PairedFiles:
     """Two files that show the same slice."""
 
     source: Path
@@ -39,9 +39,9 @@ class Dataset:
     The test slices are listed so that a run can record them; training never opens them.
     """
 
-    train: tuple[PairedSlice, ...]
-    validation: tuple[PairedSlice, ...]
-    test: tuple[PairedSlice, ...]
+    train: tuple[PairedFiles, ...]
+    validation: tuple[PairedFiles, ...]
+    test: tuple[PairedFiles, ...]
     source_kernel: str
     target_kernel: str
     patients: tuple[str, ...]
@@ -126,11 +126,11 @@ def choose_direction(pairs: Sequence[Pair], config: DataConfig) -> tuple[str, st
     )
 
 
-def _paired_slices(pair: Pair, a: Series, b: Series, source_kernel: str) -> list[PairedSlice]:
+def _paired_slices(pair: Pair, a: Series, b: Series, source_kernel: str) -> list[PairedFiles]:
     if pair.kernel_a.casefold() != source_kernel.casefold():
         a, b = b, a
     return [
-        PairedSlice(
+        PairedFiles(
             source.path,
             target.path,
             source.sop_instance_uid,
@@ -146,8 +146,8 @@ def _paired_slices(pair: Pair, a: Series, b: Series, source_kernel: str) -> list
 
 
 def _select(
-    slices: Sequence[Sequence[PairedSlice]], splits: Sequence[Split], part: str
-) -> tuple[PairedSlice, ...]:
+    slices: Sequence[Sequence[PairedFiles]], splits: Sequence[Split], part: str
+) -> tuple[PairedFiles, ...]:
     return tuple(
         items[number]
         for items, split in zip(slices, splits, strict=True)
@@ -155,7 +155,7 @@ def _select(
     )
 
 
-def _check_parts(parts: dict[str, tuple[PairedSlice, ...]], needed: Sequence[str]) -> None:
+def _check_parts(parts: dict[str, tuple[PairedFiles, ...]], needed: Sequence[str]) -> None:
     for part in needed:
         if not parts[part]:
             raise TrainingError(f"the split leaves no slices for {part}; check [data] split")

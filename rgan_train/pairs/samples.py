@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rgan_sdk.errors import TrainingError
-from rgan_train.pairs.dataset import PairedSlice
+from rgan_train.pairs.dataset import PairedFiles
 
 
 class PairedSample(NamedTuple):
@@ -40,11 +40,11 @@ class SliceReader:
         self.cached_bytes = 0
         self._cache: OrderedDict[Path, NDArray[np.float32]] = OrderedDict()
 
-    def read(self, item: PairedSlice) -> PairedSample:
+    def read(self, item: PairedFiles) -> PairedSample:
         """Return both images of a slice, ``[H, W]``."""
         return PairedSample(self._read(item.source, item), self._read(item.target, item))
 
-    def _read(self, path: Path, item: PairedSlice) -> NDArray[np.float32]:
+    def _read(self, path: Path, item: PairedFiles) -> NDArray[np.float32]:
         if path in self._cache:
             self._cache.move_to_end(path)
             return self._cache[path]
@@ -59,7 +59,7 @@ class SliceReader:
 class WholeSlices(Sequence[PairedSample]):
     """Whole slices as a sequence; each is read when it is asked for."""
 
-    def __init__(self, slices: Sequence[PairedSlice], reader: SliceReader) -> None:
+    def __init__(self, slices: Sequence[PairedFiles], reader: SliceReader) -> None:
         self._slices, self._reader = slices, reader
 
     def __len__(self) -> int:

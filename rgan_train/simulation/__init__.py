@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from rgan_train.simulation.kernel import simulate, slice_seed
+from rgan_train.simulation.kernel import simulate_slice, slice_seed
 from rgan_train.simulation.series import KernelChange, open_series, simulate_series
 
 __all__ = [
     "KernelChange",
     "open_series",
-    "simulate",
     "simulate_series",
+    "simulate_slice",
     "slice_seed",
 ]

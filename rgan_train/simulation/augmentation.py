@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from rgan_sdk.errors import ConfigurationError
 from rgan_sdk.kernels.mtf import KernelMTF, assumed_mtf
 from rgan_train.config import Config
-from rgan_train.simulation.kernel import simulate
+from rgan_train.simulation.kernel import simulate_slice
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class KernelJitter:
         """Return the crop ``[H, W]`` in HU as a nearby kernel would have given it."""
         factor = 1 + self.share * rng.uniform(-1, 1)
         target = KernelMTF(self.source.f50 * factor, self.source.f10 * factor)
-        return simulate(hu, pixel_spacing, self.source, target, int(rng.integers(2**32)))
+        return simulate_slice(hu, pixel_spacing, self.source, target, int(rng.integers(2**32)))
 
 
 def kernel_jitter(config: Config) -> KernelJitter | None:

@@ -33,7 +33,7 @@ Image = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
 
-def simulate(
+def simulate_slice(
     hu: NDArray[np.float32],
     spacing: tuple[float, float],
     source: KernelMTF,
@@ -74,7 +74,7 @@ def simulate(
     result = _filter(wide, gain(frequency, source, target))
     missing = missing_noise(frequency, source, target)
     if missing.any():
-        result += _added_noise(wide, spacing, source, missing, seed)
+        result += _make_noise(wide, spacing, source, missing, seed)
     inside = tuple(slice(m, m + size) for m, size in zip(margins, hu.shape, strict=True))
     return np.where(outside, hu, result[inside].astype(np.float32))
 
@@ -125,7 +125,7 @@ def noise_level(image: Image, spacing: tuple[float, float], source: KernelMTF) -
     return level * (1.4826 / math.sqrt(share))
 
 
-def _added_noise(
+def _make_noise(
     image: Image, spacing: tuple[float, float], source: KernelMTF, missing: Image, seed: int
 ) -> Image:
     """Return noise with the missing spectrum, as strong as the source's noise makes it."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from rgan_sdk.errors import ConfigurationError, InvalidSeriesError, OutputError
 from rgan_sdk.kernels.mtf import KernelMTF
-from rgan_train.simulation.kernel import simulate, slice_seed
+from rgan_train.simulation.kernel import simulate_slice, slice_seed
 
 if TYPE_CHECKING:
     import numpy as np
@@ -118,7 +118,7 @@ def simulate_series(
 
     def change_slice(file: SliceFile, slice_: SourceSlice) -> NDArray[np.float32]:
         seed = slice_seed(change.seed, file.sop_instance_uid)
-        hu = simulate(
+        hu = simulate_slice(
             slice_.hu, (rows, columns), change.source, change.target, seed, slice_.padding
         )
         on_slice()

@@ -77,7 +77,7 @@ class Selection:
 
 
 @dataclass(frozen=True)
-class Place:
+class CurriculumState:
     """Where a curriculum stands: its window, and the epochs that were trained in it."""
 
     phase: Phase
@@ -110,21 +110,21 @@ class Curriculum:
         self.config, self.hu_range = config, hu_range
         self._growing = FixedGrowing(hu_range, config.step)
         if config.schedule.startswith("growing"):
-            self.place = self._at_stage(1)
+            self.state = self._at_stage(1)
         elif config.schedule == "selection":
-            self.place = self._at("selection", hu_range)
+            self.state = self._at("selection", hu_range)
         else:
-            self.place = self._at("whole", hu_range)
+            self.state = self._at("whole", hu_range)
 
     @property
     def window(self) -> HUWindow:
         """The HU that the network is trained on now."""
-        return self.place.window
+        return self.state.window
 
     @property
     def is_growing(self) -> bool:
         """Whether accuracy decides on the next window."""
-        return self.place.phase == "growing"
+        return self.state.phase == "growing"
 
     def advance(self, accuracy: float, select: Callable[[], Selection]) -> dict[str, Any]:
         """Finish an epoch: decide on the next window.
@@ -141,16 +141,16 @@ class Curriculum:
         dict
             What ``windows.jsonl`` says of the epoch, but for its number.
         """
-        before = self.place
+        before = self.state
         selection = None
         if self.is_growing:
             reason = self._end_of_stage(accuracy)
             if not reason:
-                self.place = dataclasses.replace(before, epochs=before.epochs + 1)
+                self.state = dataclasses.replace(before, epochs=before.epochs + 1)
             elif before.stage < self._growing.stages:
-                self.place = self._at_stage(before.stage + 1)
+                self.state = self._at_stage(before.stage + 1)
             elif self.config.schedule == "growing":
-                self.place = self._at("whole", self.hu_range)
+                self.state = self._at("whole", self.hu_range)
             else:
                 selection = select()
                 reason = f"{reason}; {self._select(selection)}"
@@ -164,37 +164,37 @@ class Curriculum:
             "stage": before.stage,
             "window": [before.lower, before.upper],
             "accuracy": round(accuracy, 6),
-            "next_window": [self.place.lower, self.place.upper],
+            "next_window": [self.state.lower, self.state.upper],
             "reason": reason,
             "cam": selection.statistics if selection else None,
         }
 
     def state_dict(self) -> dict[str, Any]:
         """Return where it stands, as JSON values."""
-        return dataclasses.asdict(self.place)
+        return dataclasses.asdict(self.state)
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Put back what ``state_dict`` returned."""
-        self.place = Place(**state)
+        self.state = CurriculumState(**state)
 
     def _end_of_stage(self, accuracy: float) -> str:
         """Say why the stage ends; empty where it goes on."""
         if accuracy > self.config.th_acc:
             return f"accuracy {accuracy:.4f} passed th_acc = {self.config.th_acc}"
-        if self.place.epochs + 1 >= self.config.th_eta:
+        if self.state.epochs + 1 >= self.config.th_eta:
             return f"th_eta = {self.config.th_eta} epochs in this stage"
         return ""
 
     def _select(self, selection: Selection) -> str:
         window = selection.window(self.hu_range, self.config.min_width)
-        self.place = self._at("selection", window or self.hu_range)
+        self.state = self._at("selection", window or self.hu_range)
         if window is None:
             return "no hot pixel of a HU that occurs twice: the whole range"
         return f"HU under hot pixels from {selection.lower:.0f} to {selection.upper:.0f}"
 
-    def _at_stage(self, stage: int) -> Place:
+    def _at_stage(self, stage: int) -> CurriculumState:
         window = self._growing.window_at(stage)
-        return Place("growing", stage, window.lower, window.upper)
+        return CurriculumState("growing", stage, window.lower, window.upper)
 
-    def _at(self, phase: Phase, window: HUWindow) -> Place:
-        return Place(phase, 0, window.lower, window.upper)
+    def _at(self, phase: Phase, window: HUWindow) -> CurriculumState:
+        return CurriculumState(phase, 0, window.lower, window.upper)

@@ -31,16 +31,16 @@ from torch import Tensor
 
 from rgan_sdk.errors import OutputError, TrainingError
 from rgan_sdk.files import atomic_write, file_sha256, sync
-from rgan_train.config import Config, differences, from_json
+from rgan_train.config import Config, config_from_json, differences
 from rgan_train.networks.weights import Tensors, load_tensors, save_tensors
 
 FORMAT = 2
-MAY_CHANGE = frozenset({"training.epochs", "training.max_minutes"})
+CHANGEABLE = frozenset({"training.epochs", "training.max_minutes"})
 _TEMPORARY = ".unfinished-"
 
 
 @dataclass(frozen=True)
-class State:
+class RunState:
     """Where a run stands.
 
     Attributes
@@ -106,7 +106,7 @@ class RunFolder:
         """Return the configuration that the run was started with."""
         if not self.exists():
             raise TrainingError(f"{self.path}: holds no training run (no config.json)")
-        return from_json((self.path / "config.json").read_text(encoding="utf-8"))
+        return config_from_json((self.path / "config.json").read_text(encoding="utf-8"))
 
     def provenance(self) -> dict[str, Any]:
         """Return what was recorded of the run's data and software."""
@@ -122,7 +122,7 @@ class RunFolder:
 
         More epochs or minutes are fine, and are recorded.
         """
-        changed = [name for name in differences(self.config(), config) if name not in MAY_CHANGE]
+        changed = [name for name in differences(self.config(), config) if name not in CHANGEABLE]
         if changed:
             raise TrainingError(
                 f"{self.path}: the run was started with another {', '.join(changed)}; resume it "
@@ -161,7 +161,7 @@ class RunFolder:
             )
         return load_tensors(self._encoder) if found else {}
 
-    def save(self, state: State, tensors: Tensors) -> Path:
+    def save(self, state: RunState, tensors: Tensors) -> Path:
         """Write a checkpoint, then delete those that are neither the last nor the best."""
         final = self._checkpoints / state.name
         temporary = self._checkpoints / f"{_TEMPORARY}{state.name}"
@@ -184,7 +184,7 @@ class RunFolder:
             raise OutputError(f"{final}: the checkpoint cannot be written ({exc})") from exc
         return final
 
-    def state(self, which: Literal["last", "best"]) -> State | None:
+    def state(self, which: Literal["last", "best"]) -> RunState | None:
         """Return the state of the last or the best checkpoint; None where there is none."""
         names = self._names()
         if not names:
@@ -194,7 +194,7 @@ class RunFolder:
             return last
         return self._read_state(last.best) if last.best else None
 
-    def load(self, state: State, device: torch.device | str = "cpu") -> Tensors:
+    def load(self, state: RunState, device: torch.device | str = "cpu") -> Tensors:
         """Return the tensors of a checkpoint, by file and name."""
         folder = self._checkpoints / state.name
         return {path.stem: load_tensors(path, device) for path in folder.glob("*.safetensors")}
@@ -210,13 +210,13 @@ class RunFolder:
     def _names(self) -> list[str]:
         return sorted(path.name for path in self._checkpoints.glob("epoch-*"))
 
-    def _read_state(self, name: str) -> State:
+    def _read_state(self, name: str) -> RunState:
         path = self._checkpoints / name / "state.json"
         try:
             values = json.loads(path.read_text(encoding="utf-8"))
             if values.pop("format") != FORMAT:
                 raise ValueError("made by another version of this software")
-            return State(**values)
+            return RunState(**values)
         except (OSError, ValueError, KeyError, TypeError) as exc:
             raise TrainingError(f"{path}: not a readable checkpoint ({exc})") from exc
 

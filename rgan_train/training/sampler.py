@@ -15,7 +15,7 @@ import numpy as np
 
 from rgan_sdk.errors import ConfigurationError
 from rgan_train.config import TrainingConfig
-from rgan_train.pairs.dataset import PairedSlice
+from rgan_train.pairs.dataset import PairedFiles
 from rgan_train.pairs.samples import PairedSample, SliceReader
 from rgan_train.simulation.augmentation import KernelJitter
 
@@ -32,25 +32,25 @@ class Sampler:
         What the network needs height and width to be a multiple of.
     height, width
         Of a crop.
-    world
+    world_size
         Number of processes; each draws its own slices.
     jitter
         Augmentation of the source's crops.
     """
 
-    slices: tuple[PairedSlice, ...]
+    slices: tuple[PairedFiles, ...]
     reader: SliceReader
     config: TrainingConfig
     multiple: int
     height: int
     width: int
-    world: int = 1
+    world_size: int = 1
     jitter: KernelJitter | None = None
 
     @property
     def steps_per_epoch(self) -> int:
         """Steps of all processes together that make an epoch."""
-        batch = self.config.batch_size * self.world
+        batch = self.config.batch_size * self.world_size
         return self.config.steps_per_epoch or -(-len(self.slices) // batch)
 
     def draw(self, epoch: int, step: int, rank: int) -> PairedSample:
@@ -59,7 +59,7 @@ class Sampler:
         Within an epoch the slices come in random order, each as often as the others.
         """
         rng = np.random.default_rng((_CROP, self.config.seed, epoch, step, rank))
-        first = (step * self.world + rank) * self.config.batch_size
+        first = (step * self.world_size + rank) * self.config.batch_size
         crops = [
             self._crop(self._slice_at(epoch, first + index), rng)
             for index in range(self.config.batch_size)
@@ -82,12 +82,12 @@ class Sampler:
                     pending = pool.submit(self.draw, epoch, step + 1, rank)
                 yield batch
 
-    def _slice_at(self, epoch: int, number: int) -> PairedSlice:
+    def _slice_at(self, epoch: int, number: int) -> PairedFiles:
         cycle, index = divmod(number, len(self.slices))
         rng = np.random.default_rng((_ORDER, self.config.seed, epoch, cycle))
         return self.slices[int(rng.permutation(len(self.slices))[index])]
 
-    def _crop(self, item: PairedSlice, rng: np.random.Generator) -> PairedSample:
+    def _crop(self, item: PairedFiles, rng: np.random.Generator) -> PairedSample:
         top = int(rng.integers(item.rows - self.height + 1))
         left = int(rng.integers(item.columns - self.width + 1))
         flip_rows, flip_columns = rng.integers(2, size=2) * int(self.config.flips)
@@ -105,7 +105,7 @@ class Sampler:
         return PairedSample(*crops)
 
 
-class Waiting:
+class TimedBatches:
     """Passes batches on, and adds up how long they were waited for.
 
     Attributes
@@ -129,11 +129,11 @@ class Waiting:
 
 
 def make_sampler(
-    slices: tuple[PairedSlice, ...],
+    slices: tuple[PairedFiles, ...],
     reader: SliceReader,
     config: TrainingConfig,
     multiple: int,
-    world: int = 1,
+    world_size: int = 1,
     jitter: KernelJitter | None = None,
 ) -> Sampler:
     """Make a sampler of ``config.crop`` squares, or of slices as whole as they can be.
@@ -158,4 +158,4 @@ def make_sampler(
         )
     height = config.crop or rows // multiple * multiple
     width = config.crop or columns // multiple * multiple
-    return Sampler(slices, reader, config, multiple, height, width, world, jitter)
+    return Sampler(slices, reader, config, multiple, height, width, world_size, jitter)

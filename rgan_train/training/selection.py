@@ -78,7 +78,7 @@ def _judge(
     """Return the candidates in HU and their class activation maps, ``[N, H, W]``."""
     assert method.D is not None
     real_a = normalize(torch.from_numpy(subset.source_hu).to(fabric.device), window)
-    with method.D.frozen():
+    with method.D.freeze_weights():
         fake_b = method.G(real_a)
         cam = non_standard_cam(method.D, trim(real_a, fake_b.shape[-2:]), fake_b)
     fake_hu = fake_b[:, 0] * window.width + window.lower

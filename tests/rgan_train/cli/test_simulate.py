@@ -11,7 +11,7 @@ from support.training import open_dataset, tiny_config, train, write_scan
 from rgan_sdk.dicom.inventory import find_series
 from rgan_sdk.dicom.read.pydicom_reader import read_slice
 from rgan_sdk.kernels.mtf import ASSUMED
-from rgan_train.simulation.kernel import simulate
+from rgan_train.simulation.kernel import simulate_slice
 
 TO_B70F = ("--target-kernel", "B70f")
 
@@ -164,6 +164,6 @@ def test_a_real_scan_comes_closer_to_the_other_kernel():
     series = {item.convolution_kernel: item for item in find_series(scan).series}
     soft, sharp = (read_slice(series[name].slices[9].path).hu for name in ("B40f", "B70f"))
     spacing = series["B40f"].pixel_spacing
-    simulated = simulate(sharp, spacing, ASSUMED["B70f"], ASSUMED["B40f"], 0)
+    simulated = simulate_slice(sharp, spacing, ASSUMED["B70f"], ASSUMED["B40f"], 0)
     error, before = (np.mean((hu.astype(float) - soft) ** 2) for hu in (simulated, sharp))
     assert 10 * np.log10(before / error) > 10  # dB of PSNR; 14 where this was written

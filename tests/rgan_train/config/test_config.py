@@ -3,9 +3,9 @@ import pytest
 from rgan_sdk.errors import ConfigurationError
 from rgan_train.config import (
     Config,
+    config_from_json,
+    config_from_tables,
     differences,
-    from_json,
-    from_tables,
     override_from_text,
     read_toml,
 )
@@ -26,7 +26,7 @@ def test_json_round_trip():
     config = override_from_text(
         Config(), ["generator.widths=[4, 8]", "data.source_kernel=B 40", "training.flips=true"]
     )
-    assert from_json(config.to_json()) == config
+    assert config_from_json(config.to_json()) == config
     assert config != Config()
 
 
@@ -85,6 +85,6 @@ def test_later_assignments_win():
 
 
 def test_differences_name_the_field():
-    other = from_tables({"training": {"crop": 64}, "loss": {"adversarial": "lsgan"}})
+    other = config_from_tables({"training": {"crop": 64}, "loss": {"adversarial": "lsgan"}})
     assert differences(Config(), other) == ["loss.adversarial", "training.crop"]
     assert differences(other, other) == []

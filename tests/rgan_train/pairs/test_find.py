@@ -123,7 +123,7 @@ def test_csv_round_trip_with_relative_folders(tmp_path):
     inside, outside = tmp_path / "pairs.csv", tmp_path / "lists" / "pairs.csv"
     write_pairs(pairs, inside)
     write_pairs(pairs, outside)
-    assert read_pairs(inside) == read_pairs(outside) == list(pairs)
+    assert read_pairs(inside).pairs == read_pairs(outside).pairs == tuple(pairs)
     assert str(tmp_path) not in inside.read_text()
     assert str(tmp_path) in outside.read_text()
 

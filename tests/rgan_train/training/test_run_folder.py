@@ -14,7 +14,7 @@ from rgan_train.networks.weights import (
     optimizer_state,
     trainable_state,
 )
-from rgan_train.training.run_folder import RunFolder, State
+from rgan_train.training.run_folder import RunFolder, RunState
 
 
 def tensors(value):
@@ -34,51 +34,51 @@ def names(folder):
 
 def test_the_last_and_the_best_are_kept(folder):
     for epoch in range(1, 5):
-        folder.save(State(epoch=epoch, best="epoch-0002", best_psnr=40.0), tensors(epoch))
+        folder.save(RunState(epoch=epoch, best="epoch-0002", best_psnr=40.0), tensors(epoch))
     assert names(folder) == ["epoch-0002", "epoch-0004"]
     assert folder.state("best").epoch == 2
     assert folder.load(folder.state("last"))["generator"]["weight"].tolist() == [4.0, 4.0]
 
 
 def test_a_checkpoint_within_an_epoch_comes_after_the_epoch_before(folder):
-    folder.save(State(epoch=1), tensors(1))
-    folder.save(State(epoch=1, step=7), tensors(2))
-    assert folder.state("last") == State(epoch=1, step=7)
-    folder.save(State(epoch=2), tensors(3))
+    folder.save(RunState(epoch=1), tensors(1))
+    folder.save(RunState(epoch=1, step=7), tensors(2))
+    assert folder.state("last") == RunState(epoch=1, step=7)
+    folder.save(RunState(epoch=2), tensors(3))
     assert names(folder) == ["epoch-0002"]
 
 
 def test_what_was_cut_short_is_not_there(folder, monkeypatch):
-    folder.save(State(epoch=1), tensors(1))
+    folder.save(RunState(epoch=1), tensors(1))
 
     def fail(*paths):
         raise KeyboardInterrupt
 
     monkeypatch.setattr("rgan_train.training.run_folder.sync", fail)
     with pytest.raises(KeyboardInterrupt):
-        folder.save(State(epoch=2), tensors(2))
+        folder.save(RunState(epoch=2), tensors(2))
     monkeypatch.undo()
-    assert folder.state("last") == State(epoch=1)
-    folder.save(State(epoch=2), tensors(2))
-    assert folder.state("last") == State(epoch=2)
+    assert folder.state("last") == RunState(epoch=1)
+    folder.save(RunState(epoch=2), tensors(2))
+    assert folder.state("last") == RunState(epoch=2)
 
 
 def test_nothing_is_pickled(folder):
-    path = folder.save(State(epoch=1), tensors(1))
+    path = folder.save(RunState(epoch=1), tensors(1))
     assert sorted(file.name for file in path.iterdir()) == ["generator.safetensors", "state.json"]
     assert json.loads((path / "state.json").read_text())["format"] == 2
 
 
 @pytest.mark.parametrize("content", ["{", '{"format": 99}', '{"format": 1, "epochs": 1}'])
 def test_unreadable_states(folder, content):
-    path = folder.save(State(epoch=1), tensors(1))
+    path = folder.save(RunState(epoch=1), tensors(1))
     (path / "state.json").write_text(content)
     with pytest.raises(TrainingError, match="not a readable checkpoint"):
         folder.state("last")
 
 
 def test_damaged_tensors(folder):
-    path = folder.save(State(epoch=1), tensors(1))
+    path = folder.save(RunState(epoch=1), tensors(1))
     (path / "generator.safetensors").write_bytes(b"no tensors")
     with pytest.raises(TrainingError, match="the file is damaged"):
         folder.load(folder.state("last"))

@@ -15,19 +15,19 @@ def dataset(scans):
     return open_dataset(scans)
 
 
-def sampler_of(dataset, *assignments, world=1):
+def sampler_of(dataset, *assignments, world_size=1):
     config = tiny_config(*assignments).training
-    return make_sampler(dataset.train, SliceReader(100), config, multiple=2, world=world)
+    return make_sampler(dataset.train, SliceReader(100), config, multiple=2, world_size=world_size)
 
 
 def test_batches_are_a_pure_function_of_seed_epoch_step_and_rank(dataset):
-    draws = [sampler_of(dataset, world=2).draw(1, 2, 1) for _ in range(2)]
+    draws = [sampler_of(dataset, world_size=2).draw(1, 2, 1) for _ in range(2)]
     assert np.array_equal(draws[0].source_hu, draws[1].source_hu)
     others = [(0, 2, 1), (1, 1, 1), (1, 2, 0)]
     for other in others:
-        drawn = sampler_of(dataset, world=2).draw(*other)
+        drawn = sampler_of(dataset, world_size=2).draw(*other)
         assert not np.array_equal(drawn.source_hu, draws[0].source_hu)
-    reseeded = sampler_of(dataset, "training.seed=1", world=2).draw(1, 2, 1)
+    reseeded = sampler_of(dataset, "training.seed=1", world_size=2).draw(1, 2, 1)
     assert not np.array_equal(reseeded.source_hu, draws[0].source_hu)
 
 
@@ -63,7 +63,11 @@ def test_flips_mirror_what_would_be_drawn_without(dataset):
 
 def test_each_slice_comes_equally_often(dataset):
     sampler = sampler_of(
-        dataset, "training.crop=0", "training.batch_size=1", "training.steps_per_epoch=0", world=2
+        dataset,
+        "training.crop=0",
+        "training.batch_size=1",
+        "training.steps_per_epoch=0",
+        world_size=2,
     )
     count = len(dataset.train)
     assert sampler.steps_per_epoch == -(-count // 2)

@@ -17,7 +17,7 @@ from rgan_sdk.engines.tensorrt.build import Phases, Profile, build_plan, profile
 from rgan_sdk.errors import EngineUnavailableError
 from rgan_sdk.hu import HUWindow
 from rgan_sdk.model import HarmonizationModel, packaged_models
-from rgan_train.config import override_from_text, recommended
+from rgan_train.config import override_from_text, recommended_config
 from rgan_train.export.onnx_graph import to_onnx
 from rgan_train.methods import METHODS
 from rgan_train.networks.graph import HarmonizationGraph
@@ -44,7 +44,7 @@ NETWORKS = {
 
 def graph_of(case):
     name = case.partition(",")[0]
-    config = override_from_text(recommended(name), NETWORKS[case])
+    config = override_from_text(recommended_config(name), NETWORKS[case])
     return HarmonizationGraph(METHODS[name].build_network(config).eval(), HUWindow(-1032, 1008))
 
 
