@@ -1,4 +1,4 @@
-"""``rgan-train cam``: where a run's discriminator sees that a slice was harmonized."""
+"""``rgan-train cam``: where a run's discriminator recognizes a harmonized slice."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ Example:
     "--slice",
     "number",
     type=click.IntRange(min=0),
-    help="Number among the validation slices, from 0.  [default: the middle one]",
+    help="Number of the validation slice, from 0.  [default: the middle one]",
 )
 @checkpoint_option("last")
 @display_window_option
@@ -38,10 +38,10 @@ def command(
     checkpoint: Literal["best", "last"],
     window: tuple[int, ...],
 ) -> None:
-    """Show where a run's discriminator sees that a slice is harmonized.
+    """Show where a run's discriminator recognizes a harmonized slice.
 
-    Draws a validation slice, the class activation map (Grad-CAM) over it, and its
-    difference to the target. Dynamic selection trains on the HU under the hot pixels.
+    Draws a validation slice, the class activation map (Grad-CAM) over it, and the
+    difference to the target. Dynamic selection trains on the HU of the hot pixels.
     """
     require_train_extra()
     require_plotting()

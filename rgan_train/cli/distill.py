@@ -38,10 +38,11 @@ def command(
     assignments: tuple[str, ...],
     resume: bool,
 ) -> None:
-    """Train a small student on what MODEL, a file or a packaged name, makes of PAIRS.csv.
+    """Train a small student on the output of MODEL, the teacher, for the pairs of PAIRS.csv.
 
-    The student has the teacher's kernels and HU range. Where --config and --set say nothing
-    else it is a compact network that suits a CPU. RUN is a run as `fit` makes it.
+    MODEL is a file or the name of a packaged model. The student has the teacher's kernels
+    and HU range. By default it is a compact network for the CPU; --config and --set change
+    its settings. RUN is a run as `fit` makes it.
     """
     require_train_extra()
 

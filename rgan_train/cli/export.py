@@ -28,8 +28,8 @@ Example:
 @checkpoint_option("best")
 @click.option("--name", help="The model's name.  [default: SOURCE-to-TARGET, after the kernels]")
 @click.option("--version", default="1.0.0", show_default=True, help="The model's version.")
-@click.option("--data-name", help="What it was trained on, for the model card.")
-@click.option("--data-licence", help="The training data's licence.")
+@click.option("--data-name", help="Name of the training data, for the model card.")
+@click.option("--data-licence", help="Licence of the training data.")
 @click.option("--data-citation", help="How to cite the training data.")
 def command(
     run: Path,
@@ -41,11 +41,11 @@ def command(
     data_licence: str | None,
     data_citation: str | None,
 ) -> None:
-    """Write the model of a training run as one ONNX file, and once more in fp16.
+    """Write the model of a training run as two ONNX files, in fp32 and in fp16.
 
-    The files hold everything from HU to HU and a model card. Both are run with ONNX
-    Runtime and compared with PyTorch in HU on the run's validation slices; a deviation
-    beyond 0.05 HU (fp32) or 5 HU (fp16) is an error.
+    Each file holds the whole computation from HU to HU and a model card. Both are run with
+    ONNX Runtime on the run's validation slices and compared with PyTorch. A deviation of
+    more than 0.05 HU (fp32) or 5 HU (fp16) is an error.
     """
     require_train_extra()
 

@@ -36,7 +36,7 @@ Examples:
 @click.option(
     "--method",
     type=click.Choice(get_args(MethodName)),
-    help="Start from the settings that were chosen for a method.  [default: the paper's]",
+    help="Start from the settings recommended for a method.  [default: the paper's]",
 )
 @config_option
 @assignments_option()
@@ -46,13 +46,13 @@ Examples:
     type=click.IntRange(min=1),
     default=1,
     show_default=True,
-    help="GPUs, or processes where there is no GPU.",
+    help="Number of GPUs, or of processes if there is no GPU.",
 )
 @click.option(
     "--vgg-weights",
     metavar="F",
     type=EXISTING_FILE,
-    help="Weights of the pretrained encoder; vgg19 is downloaded without it.",
+    help="Weights of the pretrained encoder; without this option vgg19 is downloaded.",
 )
 def command(
     pairs: Path,
@@ -66,8 +66,8 @@ def command(
 ) -> None:
     """Train a model on the pairs of PAIRS.csv.
 
-    Ctrl-C finishes the current step, saves a checkpoint and exits with status 130;
-    --resume goes on from there with the configuration of the run.
+    Ctrl-C finishes the current step, saves a checkpoint and exits with status 130.
+    --resume continues from there with the configuration of the run.
     """
     require_train_extra()
 

@@ -18,7 +18,7 @@ run_argument = click.argument(
 EXISTING_FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
 
 config_option = click.option(
-    "--config", "config_file", metavar="F.toml", type=EXISTING_FILE, help="Configuration."
+    "--config", "config_file", metavar="F.toml", type=EXISTING_FILE, help="Configuration file."
 )
 
 
@@ -34,7 +34,7 @@ def assignments_option(example: str = "") -> Decorator:
 
 
 def run_option(contents: str) -> Decorator:
-    """Return the option that names the folder of a run to start or to go on with."""
+    """Return the option for the folder of a run to start or to resume."""
     return click.option(
         "-o",
         "--output",
@@ -46,35 +46,35 @@ def run_option(contents: str) -> Decorator:
     )
 
 
-resume_option = click.option("--resume", is_flag=True, help="Go on with the run in RUN.")
+resume_option = click.option("--resume", is_flag=True, help="Continue the run in RUN.")
 
 
 def checkpoint_option(default: Literal["best", "last"]) -> Decorator:
-    """Return the option that chooses one of a run's checkpoints."""
+    """Return the option for one of a run's checkpoints."""
     return click.option(
         "--checkpoint",
         type=click.Choice(["best", "last"]),
         default=default,
         show_default=True,
-        help="By validation PSNR, or the most recent.",
+        help="The best by validation PSNR, or the most recent.",
     )
 
 
 def figure_option(default: str) -> Decorator:
-    """Return the option that names a run's picture; the command fills in the default."""
+    """Return the option for a figure of a run; the command fills in the default."""
     return click.option(
         "-o",
         "--output",
         metavar="FIG.png",
         type=click.Path(path_type=Path, dir_okay=False),
-        help=f"The picture.  [default: {default}]",
+        help=f"The figure to write.  [default: {default}]",
     )
 
 
 def parse_whole_numbers(
     context: click.Context, parameter: click.Parameter, text: str | None
 ) -> tuple[int, ...] | None:
-    """Parse numbers between commas, as many as the option's metavar names."""
+    """Parse comma-separated whole numbers, as many as the option's metavar has."""
     if text is None:
         return None
     names = str(parameter.metavar)
@@ -83,7 +83,7 @@ def parse_whole_numbers(
     except ValueError:
         numbers = ()
     if len(numbers) != len(names.split(",")):
-        raise click.BadParameter(f"{text!r} is not of the form {names} in whole numbers")
+        raise click.BadParameter(f"{text!r} is not of the form {names} with whole numbers")
     return numbers
 
 
@@ -93,5 +93,5 @@ display_window_option = click.option(
     default="-800,800",
     show_default=True,
     callback=parse_whole_numbers,
-    help="HU from black to white.",
+    help="HU shown as black and as white.",
 )

@@ -1,4 +1,4 @@
-"""Every setting of a training run, and how settings are read."""
+"""All settings of a training run, and how they are read."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The methods that can be trained, compared and exported, each behind ``base.Method``."""
+"""The methods that can be trained, compared and exported; each is a ``base.Method``."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ METHODS: dict[MethodName, type[Method]] = {
 }
 
 LOOP_TABLES = ("method", "data", "training", "curriculum")
-"""Tables of the configuration that the training loop reads, whatever the method."""
+"""Tables of the configuration that the training loop reads for every method."""
 
 
 def check_settings(config: Config) -> None:
-    """Refuse settings that the method would silently ignore.
+    """Refuse settings that the method would ignore.
 
     Raises
     ------
@@ -42,5 +42,5 @@ def check_settings(config: Config) -> None:
         if not any(f"{name}.".startswith(f"{part}.") for part in read):
             raise ConfigurationError(
                 f"{name}: the method {config.method.name} does not read it; leave it out, or "
-                "name the method that it is meant for with method.name"
+                "choose the method that it is meant for with method.name"
             )

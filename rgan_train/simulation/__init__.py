@@ -1,4 +1,4 @@
-"""What another kernel would roughly have made of a slice or series."""
+"""Simulate roughly what a slice or a series would be with another kernel."""
 
 from __future__ import annotations
 

@@ -84,4 +84,4 @@ def test_a_gan_without_adversarial_loss(pairs_csv, tmp_path, name):
     command = ("fit", pairs_csv, "-o", tmp_path / "run", "--method", name, *DIRECTION)
     refused = train(*command, "--set", "loss.adversarial_weight=0")
     assert refused.exit_code == 1
-    assert f"{name} is nothing without its discriminator" in refused.stderr
+    assert f"{name} needs its discriminator" in refused.stderr

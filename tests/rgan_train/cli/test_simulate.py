@@ -108,7 +108,7 @@ def test_it_adds_no_dicom_error(series, tmp_path):
         (TO_B70F[:1], 2, "requires an argument"),
         ((*TO_B70F, "--source-mtf", "7"), 2, "not two numbers"),
         ((*TO_B70F, "--source-mtf", "7,5"), 2, "below the second"),
-        (("--target-kernel", "b40F"), 1, "has kernel B40f itself"),
+        (("--target-kernel", "b40F"), 1, "the series itself has kernel B40f"),
         (("--target-kernel", "LUNG"), 1, "give --target-mtf F50,F10"),
         (("--target-kernel", "A\\B", "--target-mtf", "3,5"), 1, "1 to 16 ASCII characters"),
     ],

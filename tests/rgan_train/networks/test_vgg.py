@@ -399,5 +399,5 @@ def test_archives_without_a_right_preparation(tmp_path, change):
     _, weights = archive(COMPACT)
     path = tmp_path / "vgg.npz"
     write_arrays(path, **{**weights, **change})
-    with pytest.raises(WeightsError, match=r"conv0 is no 1x1 layer|not that for RGB"):
+    with pytest.raises(WeightsError, match=r"conv0 is not a 1x1 layer|not that for RGB"):
         load_pretrained(VGGEncoder(COMPACT_CHANNELS), "vgg19-compact", path)

@@ -58,7 +58,7 @@ def test_folders_may_overlap(tmp_path, order):
 def test_different_copies_of_a_slice_are_an_error(tmp_path):
     for folder, size in (("a", 16), ("b", 16)):
         write_scan(tmp_path / folder, "B40f", slices=2, size=size, SeriesDescription=folder)
-    with pytest.raises(TrainingError, match=r"series .* cannot be put together: .* occurs twice"):
+    with pytest.raises(TrainingError, match=r"series .* cannot be joined: .* occurs twice"):
         find_pairs([tmp_path / "a", tmp_path / "b"])
 
 
@@ -176,7 +176,7 @@ def test_a_series_that_changed(tmp_path):
     write_scan(
         tmp_path / "1-B70f", "B70f", series=2, slices=2, size=16, FrameOfReferenceUID="1.2.3"
     )
-    with pytest.raises(TrainingError, match="not a pair any more: different frames"):
+    with pytest.raises(TrainingError, match="no longer a pair: different frames"):
         open_pairs(pairs)
 
 

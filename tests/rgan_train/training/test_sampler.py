@@ -107,5 +107,5 @@ def test_nan_in_a_slice(dataset, monkeypatch):
         hu = np.full((64, 64), np.nan, np.float32)
 
     monkeypatch.setattr(dicom_reader, "read_slice", lambda path: Slice)
-    with pytest.raises(TrainingError, match=r"00\.dcm: holds NaN"):
+    with pytest.raises(TrainingError, match=r"00\.dcm: has NaN"):
         SliceReader(1).read(dataset.train[0])
