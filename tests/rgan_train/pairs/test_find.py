@@ -6,7 +6,6 @@ from support.training import KERNELS, write_pair_of_scans, write_scan
 
 from rgan_sdk.errors import TrainingError
 from rgan_train.config import DataConfig
-from rgan_train.pairs.csv import COLUMNS, read_pairs, write_pairs
 from rgan_train.pairs.dataset import load_dataset
 from rgan_train.pairs.find import find_pairs, open_pairs
 
@@ -115,51 +114,6 @@ def test_other_studies_and_equal_kernels_are_not_mentioned(tmp_path):
 def test_a_folder_that_is_not_there(tmp_path):
     with pytest.raises(TrainingError, match="nowhere"):
         find_pairs([tmp_path / "nowhere"])
-
-
-def test_csv_round_trip_with_relative_folders(tmp_path):
-    write_pair_of_scans(tmp_path, slices=2, size=16)
-    pairs = find_pairs([tmp_path]).pairs
-    inside, outside = tmp_path / "pairs.csv", tmp_path / "lists" / "pairs.csv"
-    write_pairs(pairs, inside)
-    write_pairs(pairs, outside)
-    assert read_pairs(inside).pairs == read_pairs(outside).pairs == tuple(pairs)
-    assert str(tmp_path) not in inside.read_text()
-    assert str(tmp_path) in outside.read_text()
-
-
-def test_missing_columns_are_named(tmp_path):
-    path = tmp_path / "pairs.csv"
-    path.write_text("patient,kernel_a,kernel_b\nx,A,B\n")
-    with pytest.raises(TrainingError, match=r"columns manufacturer, slices.* are missing"):
-        read_pairs(path)
-
-
-@pytest.mark.parametrize(
-    ("column", "value", "message"),
-    [
-        ("kernel_a", "", "row 1: kernel_a is empty"),
-        ("series_b", " ", "row 1: series_b is empty"),
-        ("slices", "many", "row 1: slices is 'many', not a number"),
-    ],
-)
-def test_bad_rows_are_named(tmp_path, pairs_csv, column, value, message):
-    header, row = pairs_csv.read_text().splitlines()
-    values = row.split(",")
-    values[COLUMNS.index(column)] = value
-    path = tmp_path / "pairs.csv"
-    path.write_text(f"{header}\n{','.join(values)}\n")
-    with pytest.raises(TrainingError, match=message):
-        read_pairs(path)
-
-
-def test_no_rows_and_no_file(tmp_path, pairs_csv):
-    path = tmp_path / "pairs.csv"
-    with pytest.raises(TrainingError, match="not a readable list"):
-        read_pairs(path)
-    path.write_text(pairs_csv.read_text().splitlines()[0] + "\n")
-    with pytest.raises(TrainingError, match="lists no pair"):
-        read_pairs(path)
 
 
 def test_a_series_that_is_gone(tmp_path):

@@ -6,14 +6,6 @@ from safetensors.torch import save_file
 
 from rgan_sdk.errors import TrainingError
 from rgan_train.config import Config
-from rgan_train.networks.weights import (
-    frozen_state,
-    load_frozen_state,
-    load_optimizer_state,
-    load_trainable_state,
-    optimizer_state,
-    trainable_state,
-)
 from rgan_train.training.run_folder import RunFolder, RunState
 
 
@@ -107,52 +99,3 @@ def test_an_encoder_that_is_not_the_run_s_own(folder):
     file.unlink()
     with pytest.raises(TrainingError, match="a file of the run is missing"):
         folder.encoder()
-
-
-def test_optimizer_round_trip():
-    def steps(count, module, optimizer):
-        for _ in range(count):
-            optimizer.zero_grad()
-            module(torch.ones(1, 3)).square().sum().backward()
-            optimizer.step()
-
-    torch.manual_seed(0)
-    first = torch.nn.Linear(3, 2)
-    optimizer = torch.optim.Adam(first.parameters(), lr=0.1)
-    steps(2, first, optimizer)
-    second = torch.nn.Linear(3, 2)
-    load_trainable_state(second, trainable_state(first))
-    other = torch.optim.Adam(second.parameters(), lr=0.1)
-    saved = {name: value.clone() for name, value in optimizer_state(optimizer, first).items()}
-    load_optimizer_state(other, second, saved)
-    steps(2, first, optimizer)
-    steps(2, second, other)
-    assert torch.equal(first.weight, second.weight)
-
-
-def test_weights_of_another_network():
-    linear = torch.nn.Linear(3, 2)
-    linear.bias.requires_grad_(False)
-    assert set(frozen_state(linear)) == {"bias"}
-    with pytest.raises(TrainingError, match="another network"):
-        load_trainable_state(linear, {"weight": torch.zeros(2, 4)})
-
-
-def test_exactly_what_was_frozen_is_copied_and_frozen():
-    saved = torch.nn.Linear(3, 2)
-    saved.bias.requires_grad_(False)
-    other = torch.nn.Linear(3, 2)
-    other.weight.requires_grad_(False)
-    before = other.weight.clone()
-    load_frozen_state(other, frozen_state(saved))
-    assert torch.equal(other.bias, saved.bias)
-    assert torch.equal(other.weight, before)
-    assert set(frozen_state(other)) == {"bias"}
-
-
-@pytest.mark.parametrize("tensors", [{"other": torch.zeros(2)}, {"bias": torch.zeros(3)}])
-def test_frozen_weights_of_another_network(tensors):
-    linear = torch.nn.Linear(3, 2)
-    with pytest.raises(TrainingError, match="another network"):
-        load_frozen_state(linear, tensors)
-    assert not frozen_state(linear)

@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 from support.training import open_dataset, tiny_config
 
-from rgan_sdk.dicom.read import pydicom_reader as dicom_reader
-from rgan_sdk.errors import ConfigurationError, TrainingError
+from rgan_sdk.errors import ConfigurationError
 from rgan_train.pairs.samples import SliceReader
 from rgan_train.training.sampler import make_sampler
 
@@ -90,22 +89,3 @@ def test_batches_go_on_at_any_step(dataset):
 def test_crops_that_do_not_fit(dataset, crop):
     with pytest.raises(ConfigurationError, match=f"training.crop = {crop}.*at most 64"):
         sampler_of(dataset, f"training.crop={crop}")
-
-
-def test_memory_is_bounded(dataset):
-    reader = SliceReader(cache_mb=0)
-    reader.read(dataset.train[0])
-    assert reader.cached_bytes == 0
-    reader = SliceReader(cache_mb=1)
-    for item in dataset.train:
-        reader.read(item)
-    assert reader.cached_bytes == 2 * len(dataset.train) * 64 * 64 * 4
-
-
-def test_nan_in_a_slice(dataset, monkeypatch):
-    class Slice:
-        hu = np.full((64, 64), np.nan, np.float32)
-
-    monkeypatch.setattr(dicom_reader, "read_slice", lambda path: Slice)
-    with pytest.raises(TrainingError, match=r"00\.dcm: has NaN"):
-        SliceReader(1).read(dataset.train[0])

@@ -11,17 +11,6 @@ from rgan_train.config import (
 )
 
 
-def test_the_defaults_are_the_paper():
-    config = Config()
-    assert config.optimizer.learning_rate == 1e-4
-    assert config.optimizer.beta1 == 0.5
-    assert config.training.epochs == 30
-    assert config.training.crop == 0
-    assert config.data.window == (-1024.0, 1000.0)
-    assert (config.generator.encoder, config.generator.output) == ("vgg19", "direct")
-    assert config.generator.stem_channels == 0
-
-
 def test_json_round_trip():
     config = override_from_text(
         Config(), ["generator.widths=[4, 8]", "data.source_kernel=B 40", "training.flips=true"]
