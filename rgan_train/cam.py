@@ -1,4 +1,4 @@
-"""What the discriminator of a finished run makes of one harmonized slice."""
+"""Where the discriminator of a finished run recognizes a slice as harmonized."""
 
 from __future__ import annotations
 
@@ -9,16 +9,13 @@ import torch
 from numpy.typing import NDArray
 
 from rgan_sdk.errors import ConfigurationError, TrainingError
-from rgan_train.export.export import load_graph
+from rgan_train.export import load_graph, open_validation_slices
 from rgan_train.methods import METHODS
 from rgan_train.networks.gradcam import non_standard_cam
 from rgan_train.networks.graph import harmonize_slice
 from rgan_train.networks.weights import load_trainable_state
 from rgan_train.networks.window import network_window, normalize
-from rgan_train.pairs.csv import read_pairs
-from rgan_train.pairs.dataset import load_dataset
-from rgan_train.pairs.samples import SliceReader
-from rgan_train.training.run_folder import RunFolder
+from rgan_train.training import RunFolder
 
 
 class JudgedSlice(NamedTuple):
@@ -31,45 +28,49 @@ class JudgedSlice(NamedTuple):
 
 
 def judge_slice(
-    run: RunFolder, number: int | None, checkpoint: Literal["best", "last"]
+    folder: RunFolder, number: int | None, checkpoint: Literal["best", "last"]
 ) -> JudgedSlice:
-    """Harmonize a validation slice and ask the run's discriminator where it sees that.
+    """Harmonize a validation slice, and map where the discriminator recognizes that.
 
     Parameters
     ----------
+    folder
+        Of the run.
     number
-        Of the validation slices, from 0; None takes the one in the middle.
+        Number of the slice among the validation slices, from 0; None: the middle one.
+    checkpoint
+        The one with the best validation PSNR, or the most recent one.
 
     Raises
     ------
     TrainingError
-        If the run has no discriminator or no checkpoint, or its slices are gone.
+        If the run has no discriminator or no checkpoint, or its slices are missing.
     ConfigurationError
         If there is no such slice.
     """
-    config = run.config()
+    config = folder.config()
     discriminator = METHODS[config.method.name].build_discriminator(config)
     if discriminator is None or config.loss.adversarial_weight == 0:
         raise TrainingError(
-            f"{run.path}: the method {config.method.name} trained no discriminator, whose "
-            "judgement could be shown"
+            f"{folder.path}: the method {config.method.name} trained no discriminator, so there "
+            "is no class activation map to show"
         )
-    graph = load_graph(run, config, checkpoint)
-    state = run.state(checkpoint)
+    graph = load_graph(folder, config, checkpoint)
+    state = folder.state(checkpoint)
     assert state is not None
-    load_trainable_state(discriminator, run.load(state)["discriminator"])
-    slices = load_dataset(read_pairs(run.pairs_csv), config.data).validation
+    load_trainable_state(discriminator, folder.load(state)["discriminator"])
+    slices = open_validation_slices(folder, config)
     number = len(slices) // 2 if number is None else number
     if number >= len(slices):
         raise ConfigurationError(
             f"--slice {number}: the run has {len(slices)} validation slices, counted from 0"
         )
-    source, target = SliceReader(config.data.cache_mb).read(slices[number])
+    source, target = slices[number]
     harmonized = harmonize_slice(graph, source)
     window = network_window(config.data.hu_range)
     real_a, fake_b = (
         normalize(torch.from_numpy(hu)[None, None], window) for hu in (source, harmonized)
     )
-    with torch.no_grad(), discriminator.frozen():
+    with torch.no_grad(), discriminator.freeze_weights():
         cam = non_standard_cam(discriminator, real_a, fake_b)[0].numpy()
     return JudgedSlice(source, harmonized, target, cam)

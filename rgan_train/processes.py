@@ -1,4 +1,4 @@
-"""Devices and processes of a run: which, how they agree, and how Ctrl-C stops them."""
+"""Devices and processes of a run: choose them, combine their values, stop them with Ctrl-C."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ from lightning_fabric.plugins import MixedPrecision
 
 from rgan_sdk.errors import ConfigurationError, TrainingError
 
-Precision = Literal["auto", "32-true", "bf16-mixed", "16-mixed"]
+TrainingPrecision = Literal["auto", "32-true", "bf16-mixed", "16-mixed"]
 
 
-def make_fabric(devices: int, precision: Precision) -> Fabric:
-    """Return a Fabric for the devices asked for; not yet launched.
+def make_fabric(devices: int, precision: TrainingPrecision) -> Fabric:
+    """Return a Fabric for some devices; it is not launched yet.
 
     Parameters
     ----------
     devices
-        GPUs where there are any, else processes on the CPU. Under ``torchrun`` its own
-        numbers count.
+        Number of GPUs, or of processes on the CPU if there is no GPU. Under ``torchrun``
+        its own numbers are used.
     precision
-        ``auto`` takes what the device is made for.
+        ``auto`` takes the fastest precision that the device supports natively.
 
     Raises
     ------
     ConfigurationError
-        If there are fewer devices than asked for, or they lack the precision.
+        If there are fewer GPUs, or they do not support the precision.
     """
     nodes = 1
     if torch.distributed.is_torchelastic_launched():
@@ -63,8 +63,8 @@ def make_fabric(devices: int, precision: Precision) -> Fabric:
 class _Float32Inputs(MixedPrecision):
     """Mixed precision that leaves a network's inputs as they are.
 
-    By itself it would round the slice to bfloat16 before the first layer, which is in
-    float32 for good reason (``rgan_train.networks.blocks.in_float32``).
+    By default Fabric would round the slice to bfloat16 before the first layer, which needs
+    float32 (``rgan_train.networks.blocks.compute_in_float32``).
     """
 
     def convert_input(self, data: Any) -> Any:
@@ -75,12 +75,12 @@ class _Float32Inputs(MixedPrecision):
 def _native_precision(on_gpu: bool) -> Literal["32-true", "bf16-mixed", "16-mixed"]:
     if not on_gpu:
         return "32-true"
-    # Not is_bf16_supported() alone: it is true where bf16 is only emulated.
+    # is_bf16_supported() is also true where bf16 is only emulated.
     return "bf16-mixed" if torch.cuda.get_device_capability() >= (8, 0) else "16-mixed"
 
 
 def combine(fabric: Fabric, how: Literal["max", "mean", "sum"], *values: float) -> list[float]:
-    """Combine each value over all processes, so that all of them decide alike."""
+    """Combine each value over all processes, so that all of them take the same decision."""
     if fabric.world_size == 1:
         return list(values)
     ours = torch.tensor(values, dtype=torch.float64, device=fabric.device)
@@ -89,13 +89,14 @@ def combine(fabric: Fabric, how: Literal["max", "mean", "sum"], *values: float) 
     return [float(value) for value in combined]
 
 
-def in_main_process(fabric: Fabric, action: Callable[[], object]) -> None:
+def run_in_main_process(fabric: Fabric, action: Callable[[], object]) -> None:
     """Do something in the main process while the others wait; if it fails, all stop.
 
     Raises
     ------
     TrainingError
-        In the other processes, if the action failed. The main one raises its error.
+        In the other processes, if the action failed. The main process raises the error of
+        the action itself.
     """
     error = None
     if fabric.is_global_zero:
@@ -110,10 +111,11 @@ def in_main_process(fabric: Fabric, action: Callable[[], object]) -> None:
         raise TrainingError("the main process failed; its message says why")
 
 
-def leave_the_others(fabric: Fabric) -> None:
-    """End what the processes of a finished run have together.
+def leave_process_group(fabric: Fabric) -> None:
+    """Destroy the process group of a finished run.
 
-    Left to the interpreter's end, its threads may abort a process whose work is done.
+    If this is left to the end of the interpreter, threads of the group may abort a process
+    that has finished its work.
     """
     if fabric.world_size > 1:
         fabric.barrier()
@@ -121,7 +123,13 @@ def leave_the_others(fabric: Fabric) -> None:
 
 
 class Interrupt:
-    """Turns Ctrl-C into a request to stop after the current step."""
+    """Turns Ctrl-C into a request to stop after the current step.
+
+    Attributes
+    ----------
+    requested
+        Whether the user has pressed Ctrl-C.
+    """
 
     def __init__(self) -> None:
         self.requested = False

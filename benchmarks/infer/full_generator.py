@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from rgan_sdk.card import CARD_KEY
 from rgan_sdk.hu import HUWindow
 from rgan_sdk.model import HarmonizationModel
-from rgan_train.config import recommended
+from rgan_train.config import recommended_config
 from rgan_train.export.onnx_graph import to_onnx
 from rgan_train.methods.radiomicgan import build_generator
 from rgan_train.networks.graph import HarmonizationGraph, harmonize_slice
@@ -24,7 +24,7 @@ CHANGE_HU = 30.0
 def make_graph(hu: NDArray[np.float32]) -> HarmonizationGraph:
     """Return the generator of ``radiomicgan.toml``, scaled so that it changes a slice visibly."""
     torch.manual_seed(0)
-    generator = build_generator(recommended("radiomicgan").generator).eval()
+    generator = build_generator(recommended_config("radiomicgan").generator).eval()
     last = generator.head[-1]
     torch.nn.init.normal_(last.weight, std=0.01)
     graph = HarmonizationGraph(generator, HUWindow(-1032.0, 1008.0)).requires_grad_(False)

@@ -28,7 +28,7 @@ from rgan_sdk.errors import ConfigurationError, TrainingError
 from rgan_sdk.harmonizer import Harmonizer
 from rgan_sdk.hu import HUWindow
 from rgan_sdk.kernels.noise_power import noise_power_distance, noise_power_ratio
-from rgan_train.config import Config, from_tables, override_from_text, read_toml
+from rgan_train.config import Config, config_from_tables, override_from_text, read_toml
 from rgan_train.evaluation.metrics.image_quality import psnr, ssim
 from rgan_train.export.export import load_graph
 from rgan_train.pairs.csv import read_pairs
@@ -90,7 +90,7 @@ class Cell:
             return False
         made = json.loads(path.read_text())
         try:
-            same = from_tables(made["configuration"]) == self.config()
+            same = config_from_tables(made["configuration"]) == self.config()
         except ConfigurationError:
             return False
         return same and made["method_version"] == METHOD_VERSION

@@ -16,7 +16,7 @@ from methods import WORK, list_pairs
 
 from rgan_train.config import DataConfig
 from rgan_train.pairs.csv import read_pairs
-from rgan_train.pairs.dataset import Dataset, PairedSlice, load_dataset
+from rgan_train.pairs.dataset import Dataset, PairedFiles, load_dataset
 from rgan_train.pairs.samples import SliceReader
 
 BLOCK = 128
@@ -53,7 +53,7 @@ def unexplained(dataset: Dataset, inputs: list[int]) -> float:
     return left / total
 
 
-def fit(items: tuple[PairedSlice, ...], inputs: list[int]) -> np.ndarray:
+def fit(items: tuple[PairedFiles, ...], inputs: list[int]) -> np.ndarray:
     """Return the radial transfer functions from some of three slices to the difference."""
     count = len(inputs)
     power = np.zeros((BLOCK, BLOCK, count, count))
@@ -67,7 +67,7 @@ def fit(items: tuple[PairedSlice, ...], inputs: list[int]) -> np.ndarray:
     return np.linalg.solve(power + ridge * np.eye(count), cross[..., None])[..., 0]
 
 
-def spectra(items: tuple[PairedSlice, ...]) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+def spectra(items: tuple[PairedFiles, ...]) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Yield of each slice ``[B, 128, 128, 3]`` (above, itself, below) and its difference."""
     samples = [SliceReader(4096).read(item) for item in items]
     sources, targets = (np.clip(np.stack(hu), -1024.0, 1000.0) for hu in zip(*samples, strict=True))

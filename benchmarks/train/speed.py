@@ -18,9 +18,9 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from rgan_train.config import override_from_text, recommended
+from rgan_train.config import override_from_text, recommended_config
 from rgan_train.methods.radiomicgan import RadiomicGAN
-from rgan_train.processes import Precision, make_fabric
+from rgan_train.processes import TrainingPrecision, make_fabric
 
 MODES = {
     "float32": ("32-true", torch.contiguous_format, False),
@@ -78,11 +78,13 @@ def crops() -> tuple[torch.Tensor, torch.Tensor]:
 
 
 def stepper(
-    precision: Precision, memory_format: torch.memory_format, compiled: bool
+    precision: TrainingPrecision, memory_format: torch.memory_format, compiled: bool
 ) -> RadiomicGAN:
     """Return a new method in one mode; all have the same weights."""
     torch.manual_seed(0)
-    config = override_from_text(recommended("radiomicgan"), ["generator.encoder=vgg19-compact"])
+    config = override_from_text(
+        recommended_config("radiomicgan"), ["generator.encoder=vgg19-compact"]
+    )
     network = RadiomicGAN.build_network(config)
     for parameter in network.encoder.parameters():
         parameter.requires_grad_(False)

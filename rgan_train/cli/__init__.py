@@ -10,15 +10,15 @@ from rgan_sdk.cli.lazy import LazyGroup
 
 COMMANDS = {
     "pair": "Find series of one scan with different kernels.",
-    "simulate": "Make from one series what another kernel would roughly have given.",
+    "simulate": "Simulate roughly the series that another kernel would have given.",
     "fit": "Train a model on listed pairs.",
-    "distill": "Train a small, fast model on what a large one makes of listed pairs.",
+    "distill": "Train a small, fast model on the output of a large one.",
     "export": "Write a trained model as ONNX, fp32 and fp16.",
     "windows": "Draw the HU window that a run trained on, epoch by epoch.",
-    "cam": "Show where the discriminator sees that a slice is harmonized.",
-    "evaluate": "Measure what models do to radiomic features and image quality.",
-    "traits": "Find the features that tell two groups of cases apart.",
-    "compare": "Draw one slice harmonized by several models beside its target.",
+    "cam": "Show where the discriminator recognizes a harmonized slice.",
+    "evaluate": "Measure the effect of models on radiomic features and image quality.",
+    "traits": "Find the features that separate two groups of cases.",
+    "compare": "Draw one slice, harmonized by several models, beside its target.",
 }
 
 EPILOG = """\b

@@ -1,4 +1,4 @@
-"""``rgan-train cam``: where a run's discriminator sees that a slice was harmonized."""
+"""``rgan-train cam``: where a run's discriminator recognizes a harmonized slice."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ import click
 
 from rgan_train.cli.extra import require_plotting, require_train_extra
 from rgan_train.cli.options import (
-    checkpoint_choice,
-    display_window,
-    figure_output,
-    run_folder,
+    checkpoint_option,
+    display_window_option,
+    figure_option,
+    run_argument,
 )
 
 EXAMPLE = """\b
@@ -21,16 +21,16 @@ Example:
 
 
 @click.command(epilog=EXAMPLE)
-@run_folder
-@figure_output("RUN/cam.png")
+@run_argument
+@figure_option("RUN/cam.png")
 @click.option(
     "--slice",
     "number",
     type=click.IntRange(min=0),
-    help="Number among the validation slices, from 0.  [default: the middle one]",
+    help="Number of the validation slice, from 0.  [default: the middle one]",
 )
-@checkpoint_choice("last")
-@display_window
+@checkpoint_option("last")
+@display_window_option
 def command(
     run: Path,
     output: Path | None,
@@ -38,10 +38,10 @@ def command(
     checkpoint: Literal["best", "last"],
     window: tuple[int, ...],
 ) -> None:
-    """Show where a run's discriminator sees that a slice is harmonized.
+    """Show where a run's discriminator recognizes a harmonized slice.
 
-    Draws a validation slice, the class activation map (Grad-CAM) over it, and its
-    difference to the target. Dynamic selection trains on the HU under the hot pixels.
+    Draws a validation slice, the class activation map (Grad-CAM) over it, and the
+    difference to the target. Dynamic selection trains on the HU of the hot pixels.
     """
     require_train_extra()
     require_plotting()
@@ -50,7 +50,7 @@ def command(
     from rgan_train.cam import judge_slice
     from rgan_train.evaluation.figures.cam import draw_cam
     from rgan_train.evaluation.figures.save import save_figure
-    from rgan_train.training.run_folder import RunFolder
+    from rgan_train.training import RunFolder
 
     folder = RunFolder(run)
     config = folder.config()

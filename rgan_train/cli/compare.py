@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from rgan_train.cli.extra import require_plotting
-from rgan_train.cli.options import display_window, whole_numbers
+from rgan_train.cli.options import display_window_option, parse_whole_numbers
 
 if TYPE_CHECKING:
     import numpy as np
@@ -33,7 +33,7 @@ _FOLDER = click.Path(path_type=Path, exists=True, file_okay=False)
     metavar="[NAME=]FILE",
     multiple=True,
     required=True,
-    help="An ONNX file or packaged model, and what to call it; may be repeated.",
+    help="An ONNX file or packaged model, and a name for it; may be repeated.",
 )
 @click.option(
     "--slice",
@@ -41,22 +41,22 @@ _FOLDER = click.Path(path_type=Path, exists=True, file_okay=False)
     metavar="N",
     type=click.IntRange(min=0),
     required=True,
-    help="Which slice, counted from 0 by ascending position.",
+    help="Number of the slice, from 0, by ascending position.",
 )
 @click.option(
     "--roi",
     metavar="X,Y,WIDTH,HEIGHT",
-    callback=whole_numbers,
-    help="The region to magnify, in pixels from the top left.  [default: the centre quarter]",
+    callback=parse_whole_numbers,
+    help="Region to magnify, in pixels from the top left.  [default: the centre quarter]",
 )
 @click.option(
     "--box",
     "box_path",
     metavar="FILE.xml",
     type=click.Path(path_type=Path, exists=True),
-    help="Take the region from Pascal VOC XML: a file, or a folder of SOPInstanceUID.xml.",
+    help="Read the region from Pascal VOC XML: a file, or a folder of SOPInstanceUID.xml.",
 )
-@display_window
+@display_window_option
 @click.option("--caption", default="", help="Text below the figure: data, licence, citation.")
 @click.option(
     "-o",
@@ -77,11 +77,12 @@ def command(
     caption: str,
     output: Path,
 ) -> None:
-    """Draw one slice harmonized by several models beside its target.
+    """Draw one slice, harmonized by several models, beside its target.
 
-    SOURCE and TARGET are folders with one series each, of one scan with two kernels. The
-    figure has a column for the source, each model and the target: the slice, a region
-    magnified, and its difference to the target, with the PSNR of both.
+    SOURCE and TARGET are folders with one series each: one scan with two kernels. The
+    figure has a column for the source, for each model and for the target. Each column
+    shows the slice, a magnified region, and the region's difference to the target, with
+    the PSNR of slice and region.
     """
     if roi is not None and box_path is not None:
         raise click.UsageError("give --roi or --box, not both")
@@ -112,7 +113,7 @@ def command(
 
 
 def _add_harmonized(images: dict[str, NDArray[np.float32]], text: str, pair: CaseSlices) -> None:
-    """Harmonize the source with the model of one ``--model``, under its name."""
+    """Harmonize the source with one ``--model``, and add the image under its name."""
     from rgan_sdk.errors import ConfigurationError
     from rgan_sdk.harmonizer import Harmonizer
 
@@ -121,7 +122,7 @@ def _add_harmonized(images: dict[str, NDArray[np.float32]], text: str, pair: Cas
         card = harmonizer.model.card
         if not card.accepts_kernel(pair.source_kernel):
             raise ConfigurationError(
-                f"{path}: is for {', '.join(card.source_kernels)}, and the source is "
+                f"{path}: is made for {', '.join(card.source_kernels)}, but the source has kernel "
                 f"{pair.source_kernel}"
             )
         name = name or card.name

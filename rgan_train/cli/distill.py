@@ -9,11 +9,11 @@ import click
 
 from rgan_train.cli.extra import require_train_extra
 from rgan_train.cli.options import (
+    EXISTING_FILE,
     assignments_option,
     config_option,
-    given_file,
-    new_run_folder,
     resume_option,
+    run_option,
 )
 
 EXAMPLES = """\b
@@ -25,8 +25,8 @@ Examples:
 
 @click.command(epilog=EXAMPLES)
 @click.argument("model", metavar="MODEL")
-@click.argument("pairs", metavar="PAIRS.csv", type=given_file)
-@new_run_folder("the teacher's outputs, and what `fit` writes")
+@click.argument("pairs", metavar="PAIRS.csv", type=EXISTING_FILE)
+@run_option("the teacher's outputs, and what `fit` writes")
 @config_option
 @assignments_option()
 @resume_option
@@ -38,44 +38,39 @@ def command(
     assignments: tuple[str, ...],
     resume: bool,
 ) -> None:
-    """Train a small student on what MODEL, a file or a packaged name, makes of PAIRS.csv.
+    """Train a small student on the output of MODEL, the teacher, for the pairs of PAIRS.csv.
 
-    The student has the teacher's kernels and HU range. Where --config and --set say nothing
-    else it is a compact network that suits a CPU. RUN is a run as `fit` makes it.
+    MODEL is a file or the name of a packaged model. The student has the teacher's kernels
+    and HU range. By default it is a compact network for the CPU; --config and --set change
+    its settings. RUN is a run as `fit` makes it.
     """
     require_train_extra()
 
     from rgan_sdk.model import HarmonizationModel
-    from rgan_train.cli.fit import conclude
+    from rgan_train.cli.fit import echo_outcome
     from rgan_train.cli.progress import show_progress
-    from rgan_train.config import override, override_from_text, read_toml
-    from rgan_train.pairs.csv import read_pairs
-    from rgan_train.pairs.dataset import load_dataset
-    from rgan_train.training.distillation import TaughtRun, check_student, student_settings, teach
-    from rgan_train.training.trainer import Job, fit
+    from rgan_train.config import override_from_text, read_toml
+    from rgan_train.pairs import read_pairs
+    from rgan_train.training import Job, fit
+    from rgan_train.training.distillation import StudentFolder, check_student, student_config, teach
 
     teacher = HarmonizationModel.open(model)
-    folder = TaughtRun(run, teacher)
-    config = folder.config() if resume and not config_file else student_settings(teacher.card)
+    folder = StudentFolder(run, teacher)
+    config = folder.config() if resume and not config_file else student_config(teacher.card)
     if config_file is not None:
         config = read_toml(config_file, config)
     config = override_from_text(config, assignments)
     listed = read_pairs(pairs)
     check_student(config, teacher.card, listed)
-    dataset = load_dataset(listed, config.data)
-    direction = {
-        "source_kernel": dataset.source_kernel,
-        "target_kernel": dataset.target_kernel,
-    }
-    config = override(config, {"data": direction})
+    job = Job.from_pairs(config, listed, folder, resume=resume)
     with click.progressbar(length=0, label="teacher", file=sys.stderr) as bar:
 
         def show(done: int, total: int) -> None:
             bar.length = total
             bar.update(done - bar.pos)
 
-        job, score = teach(Job(config, dataset, pairs, folder, resume), folder, show)
+        job, score = teach(job, folder, show)
     click.echo(f"teacher {teacher.card.name}: validation PSNR {score:.2f} dB")
     with show_progress() as report:
         outcome = fit(job, report)
-    conclude(outcome, run)
+    echo_outcome(outcome, run)

@@ -1,4 +1,4 @@
-"""``rgan-train evaluate``: what models do to radiomic features."""
+"""``rgan-train evaluate``: the effect of models on radiomic features."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import click
 
 from rgan_train.cli.extra import require_evaluation
-from rgan_train.cli.options import assignments_option, config_option, given_file
+from rgan_train.cli.options import EXISTING_FILE, assignments_option, config_option
 
 if TYPE_CHECKING:
     from rgan_train.evaluation.evaluate import EvaluationProgress
@@ -27,19 +27,19 @@ Examples:
   rgan-train evaluate pairs.csv --model mine.onnx --masks tumour.nii.gz \\
       --parameters pyradiomics.yaml -o report
 
-Test slices are those that `fit` leaves alone with the same --config and --set; pairs with `test` in
-the column `split` are tested whole."""
+The test slices are those that `fit` does not use with the same --config and --set. Pairs with
+`test` in the column `split` are tested completely."""
 
 
 @click.command(epilog=EXAMPLES)
-@click.argument("pairs", metavar="PAIRS.csv", type=given_file)
+@click.argument("pairs", metavar="PAIRS.csv", type=EXISTING_FILE)
 @click.option(
     "--model",
     "models",
     metavar="[NAME=]FILE",
     multiple=True,
     required=True,
-    help="An ONNX file or packaged model, and what to call it; may be repeated.",
+    help="An ONNX file or packaged model, and a name for it; may be repeated.",
 )
 @click.option(
     "-o",
@@ -47,21 +47,21 @@ the column `split` are tested whole."""
     metavar="REPORT",
     required=True,
     type=click.Path(path_type=Path, file_okay=False),
-    help="Folder for report.html, tables, and the features that are computed already.",
+    help="Folder for report.html, tables, and computed features.",
 )
 @config_option
 @assignments_option(", such as the direction")
 @click.option(
     "--parameters",
     metavar="F.yaml",
-    type=given_file,
+    type=EXISTING_FILE,
     help="Parameter file of pyradiomics.  [default: 1,395 features]",
 )
 @click.option(
     "--masks",
     metavar="FILE",
     multiple=True,
-    type=given_file,
+    type=EXISTING_FILE,
     help="Label map (NIfTI, NRRD), DICOM SEG or RTSTRUCT on the grid of the one pair listed.",
 )
 @click.option(
@@ -75,7 +75,7 @@ the column `split` are tested whole."""
     type=click.IntRange(min=1),
     default=100,
     show_default=True,
-    help="Random regions in each HU range, at least.",
+    help="Smallest number of random regions in each HU range.",
 )
 @click.option(
     "--workers",
@@ -95,12 +95,12 @@ def command(
     regions: int,
     workers: int,
 ) -> None:
-    """Measure what models do to radiomic features and image quality.
+    """Measure the effect of models on radiomic features and image quality.
 
-    Features of whole slices, of random regions in three HU ranges and of given ones are compared
-    with those of the target: which are reproducible, and for which model. Writes report.html,
-    which opens from disk, with CSV, JSON, Markdown and LaTeX beside it. Ctrl-C loses nothing: the
-    same command goes on.
+    Compares the features of whole slices, of random regions in three HU ranges and of given
+    regions with those of the target: which features are reproducible, and with which model?
+    Writes report.html, which opens in a browser from disk, and tables as CSV, JSON, Markdown
+    and LaTeX. After Ctrl-C the same command continues where it stopped.
     """
     require_evaluation()
 
@@ -120,7 +120,7 @@ def command(
     with _show_progress() as progress:
         evaluation = evaluate(
             dataset,
-            _named(models),
+            _files_by_name(models),
             output / "features",
             options=EvaluationOptions(parameters, regions, workers),
             given=given,
@@ -133,8 +133,8 @@ def command(
     click.echo(f"{page}: open it in a browser")
 
 
-def _named(models: tuple[str, ...]) -> dict[str, str]:
-    """Return the files of ``--model`` by the names to show them with."""
+def _files_by_name(models: tuple[str, ...]) -> dict[str, str]:
+    """Return the files of all ``--model`` options by the names to show them with."""
     from rgan_sdk.errors import ConfigurationError
 
     named: dict[str, str] = {}
@@ -149,7 +149,7 @@ def _named(models: tuple[str, ...]) -> dict[str, str]:
 
 @contextmanager
 def _show_progress() -> Iterator[EvaluationProgress]:
-    """Give a function that shows how far an evaluation is."""
+    """Yield a function that shows the progress of an evaluation."""
     from rich.console import Console
     from rich.progress import (
         BarColumn,
@@ -178,7 +178,7 @@ def _show_progress() -> Iterator[EvaluationProgress]:
 
 
 def _summarize(evaluation: Evaluation) -> None:
-    """Say how many features are reproducible."""
+    """Print how many features are reproducible."""
     from rgan_train.evaluation.results import THRESHOLDS
 
     for agreement in evaluation.agreements:

@@ -8,7 +8,7 @@ from typing import Literal
 import click
 
 from rgan_train.cli.extra import require_train_extra
-from rgan_train.cli.options import checkpoint_choice, run_folder
+from rgan_train.cli.options import checkpoint_option, run_argument
 
 EXAMPLE = """\b
 Example:
@@ -16,7 +16,7 @@ Example:
 
 
 @click.command(epilog=EXAMPLE)
-@run_folder
+@run_argument
 @click.option(
     "-o",
     "--output",
@@ -25,11 +25,11 @@ Example:
     type=click.Path(path_type=Path, dir_okay=False),
     help="The fp32 file; the fp16 one is written beside it as MODEL.fp16.onnx.",
 )
-@checkpoint_choice("best")
+@checkpoint_option("best")
 @click.option("--name", help="The model's name.  [default: SOURCE-to-TARGET, after the kernels]")
 @click.option("--version", default="1.0.0", show_default=True, help="The model's version.")
-@click.option("--data-name", help="What it was trained on, for the model card.")
-@click.option("--data-licence", help="The training data's licence.")
+@click.option("--data-name", help="Name of the training data, for the model card.")
+@click.option("--data-licence", help="Licence of the training data.")
 @click.option("--data-citation", help="How to cite the training data.")
 def command(
     run: Path,
@@ -41,17 +41,17 @@ def command(
     data_licence: str | None,
     data_citation: str | None,
 ) -> None:
-    """Write the model of a training run as one ONNX file, and once more in fp16.
+    """Write the model of a training run as two ONNX files, in fp32 and in fp16.
 
-    The files hold everything from HU to HU and a model card. Both are run with ONNX
-    Runtime and compared with PyTorch in HU on the run's validation slices; a deviation
-    beyond 0.05 HU (fp32) or 5 HU (fp16) is an error.
+    Each file holds the whole computation from HU to HU and a model card. Both are run with
+    ONNX Runtime on the run's validation slices and compared with PyTorch. A deviation of
+    more than 0.05 HU (fp32) or 5 HU (fp16) is an error.
     """
     require_train_extra()
 
     from rgan_train.config import override
-    from rgan_train.export.export import export_run
-    from rgan_train.training.run_folder import RunFolder
+    from rgan_train.export import export_run
+    from rgan_train.training import RunFolder
 
     given = {"name": data_name, "licence": data_licence, "citation": data_citation}
     changes = {key: value for key, value in given.items() if value is not None}
@@ -59,11 +59,9 @@ def command(
     config = override(folder.config(), {"data": changes})
     exported = export_run(folder, output, config, checkpoint=checkpoint, name=name, version=version)
     for precision, file in exported.files.items():
-        parity = file.parity
         click.echo(
             f"{file.path}: {precision}, {file.size / 1e6:.2f} MB, deviation from PyTorch "
-            f"max {parity.max:.4f}, p99.9 {parity.p999:.4f}, mean {parity.mean:.5f} HU\n"
-            f"  sha256 {file.sha256}"
+            f"{file.deviation}\n  sha256 {file.sha256}"
         )
     for figure in exported.card.quality:
         click.echo(

@@ -1,4 +1,4 @@
-"""A clear word where the packages of an extra are not installed."""
+"""Clear messages for extras that are not installed."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from importlib.util import find_spec
 
 from rgan_sdk.errors import ConfigurationError
 
-PACKAGES = ("torch", "lightning_fabric", "safetensors", "tensorboard", "onnxscript")
+TRAINING = ("torch", "lightning_fabric", "safetensors", "tensorboard", "onnxscript")
 PLOTTING = "matplotlib"
 EVALUATION = ("defusedxml", "jinja2", "matplotlib", "scipy")
 
 
 def require_train_extra() -> None:
     """Raise ConfigurationError unless the extra ``[train]`` is installed."""
-    missing = [name for name in PACKAGES if find_spec(name) is None]
+    missing = [name for name in TRAINING if find_spec(name) is None]
     if missing:
         raise ConfigurationError(
             f"training needs packages that are not installed ({', '.join(missing)}): "

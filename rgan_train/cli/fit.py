@@ -11,16 +11,16 @@ from rgan_sdk.cli.lazy import INTERRUPTED
 from rgan_sdk.errors import ConfigurationError
 from rgan_train.cli.extra import require_train_extra
 from rgan_train.cli.options import (
+    EXISTING_FILE,
     assignments_option,
     config_option,
-    given_file,
-    new_run_folder,
     resume_option,
+    run_option,
 )
 from rgan_train.config import MethodName
 
 if TYPE_CHECKING:
-    from rgan_train.training.trainer import Outcome
+    from rgan_train.training import Outcome
 
 EXAMPLES = """\b
 Examples:
@@ -31,12 +31,12 @@ Examples:
 
 
 @click.command(epilog=EXAMPLES)
-@click.argument("pairs", metavar="PAIRS.csv", type=given_file)
-@new_run_folder("checkpoints, logs, configuration")
+@click.argument("pairs", metavar="PAIRS.csv", type=EXISTING_FILE)
+@run_option("checkpoints, logs, configuration")
 @click.option(
     "--method",
     type=click.Choice(get_args(MethodName)),
-    help="Start from the settings that were chosen for a method.  [default: the paper's]",
+    help="Start from the settings recommended for a method.  [default: the paper's]",
 )
 @config_option
 @assignments_option()
@@ -46,13 +46,13 @@ Examples:
     type=click.IntRange(min=1),
     default=1,
     show_default=True,
-    help="GPUs, or processes where there is no GPU.",
+    help="Number of GPUs, or of processes if there is no GPU.",
 )
 @click.option(
     "--vgg-weights",
     metavar="F",
-    type=given_file,
-    help="Weights of the pretrained encoder; vgg19 is downloaded without it.",
+    type=EXISTING_FILE,
+    help="Weights of the pretrained encoder; without this option vgg19 is downloaded.",
 )
 def command(
     pairs: Path,
@@ -66,22 +66,20 @@ def command(
 ) -> None:
     """Train a model on the pairs of PAIRS.csv.
 
-    Ctrl-C finishes the current step, saves a checkpoint and exits with status 130;
-    --resume goes on from there with the configuration of the run.
+    Ctrl-C finishes the current step, saves a checkpoint and exits with status 130.
+    --resume continues from there with the configuration of the run.
     """
     require_train_extra()
 
     from rgan_train.cli.progress import show_progress
-    from rgan_train.config import override, override_from_text, read_toml, recommended
+    from rgan_train.config import override_from_text, read_toml, recommended_config
     from rgan_train.methods import check_settings
-    from rgan_train.pairs.csv import read_pairs
-    from rgan_train.pairs.dataset import load_dataset
-    from rgan_train.training.run_folder import RunFolder
-    from rgan_train.training.trainer import Job, fit
+    from rgan_train.pairs import read_pairs
+    from rgan_train.training import Job, RunFolder, fit
 
     folder = RunFolder(run)
     same_command = method is not None or config_file is not None
-    start = folder.config() if resume and not same_command else recommended(method)
+    start = folder.config() if resume and not same_command else recommended_config(method)
     if config_file is not None:
         start = read_toml(config_file, start)
     config = override_from_text(start, assignments)
@@ -91,24 +89,26 @@ def command(
         )
     if not resume:
         check_settings(config)
-    dataset = load_dataset(read_pairs(pairs), config.data)
-    direction = {
-        "source_kernel": dataset.source_kernel,
-        "target_kernel": dataset.target_kernel,
-    }
-    config = override(config, {"data": direction})
+    job = Job.from_pairs(
+        config,
+        read_pairs(pairs),
+        folder,
+        resume=resume,
+        devices=devices,
+        vgg_weights=vgg_weights,
+    )
     with show_progress() as report:
-        outcome = fit(Job(config, dataset, pairs, folder, resume, devices, vgg_weights), report)
+        outcome = fit(job, report)
     if outcome.is_main:
-        conclude(outcome, run)
+        echo_outcome(outcome, run)
 
 
-def conclude(outcome: Outcome, run: Path) -> None:
-    """Say how a run ended, and what comes next."""
+def echo_outcome(outcome: Outcome, run: Path) -> None:
+    """Print how a run ended and what to do next."""
     state = outcome.state
     if outcome.status == "interrupted":
         click.echo(
-            f"interrupted; {state.name} is saved. Go on with the same command and --resume",
+            f"interrupted; {state.name} is saved. Continue with the same command and --resume",
             err=True,
         )
         raise click.exceptions.Exit(INTERRUPTED)

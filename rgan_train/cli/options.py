@@ -10,15 +10,15 @@ import click
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
-run_folder = click.argument(
+run_argument = click.argument(
     "run", metavar="RUN", type=click.Path(path_type=Path, exists=True, file_okay=False)
 )
 
 
-given_file = click.Path(path_type=Path, exists=True, dir_okay=False)
+EXISTING_FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
 
 config_option = click.option(
-    "--config", "config_file", metavar="F.toml", type=given_file, help="Configuration."
+    "--config", "config_file", metavar="F.toml", type=EXISTING_FILE, help="Configuration file."
 )
 
 
@@ -33,8 +33,8 @@ def assignments_option(example: str = "") -> Decorator:
     )
 
 
-def new_run_folder(contents: str) -> Decorator:
-    """Return the option that names the folder of a run to start or to go on with."""
+def run_option(contents: str) -> Decorator:
+    """Return the option for the folder of a run to start or to resume."""
     return click.option(
         "-o",
         "--output",
@@ -46,35 +46,35 @@ def new_run_folder(contents: str) -> Decorator:
     )
 
 
-resume_option = click.option("--resume", is_flag=True, help="Go on with the run in RUN.")
+resume_option = click.option("--resume", is_flag=True, help="Continue the run in RUN.")
 
 
-def checkpoint_choice(default: Literal["best", "last"]) -> Decorator:
-    """Return the option that chooses one of a run's checkpoints."""
+def checkpoint_option(default: Literal["best", "last"]) -> Decorator:
+    """Return the option for one of a run's checkpoints."""
     return click.option(
         "--checkpoint",
         type=click.Choice(["best", "last"]),
         default=default,
         show_default=True,
-        help="By validation PSNR, or the most recent.",
+        help="The best by validation PSNR, or the most recent.",
     )
 
 
-def figure_output(default: str) -> Decorator:
-    """Return the option that names a run's picture; the command fills in the default."""
+def figure_option(default: str) -> Decorator:
+    """Return the option for a figure of a run; the command fills in the default."""
     return click.option(
         "-o",
         "--output",
         metavar="FIG.png",
         type=click.Path(path_type=Path, dir_okay=False),
-        help=f"The picture.  [default: {default}]",
+        help=f"The figure to write.  [default: {default}]",
     )
 
 
-def whole_numbers(
+def parse_whole_numbers(
     context: click.Context, parameter: click.Parameter, text: str | None
 ) -> tuple[int, ...] | None:
-    """Parse numbers between commas, as many as the option's metavar names."""
+    """Parse comma-separated whole numbers, as many as the option's metavar has."""
     if text is None:
         return None
     names = str(parameter.metavar)
@@ -83,15 +83,15 @@ def whole_numbers(
     except ValueError:
         numbers = ()
     if len(numbers) != len(names.split(",")):
-        raise click.BadParameter(f"{text!r} is not of the form {names} in whole numbers")
+        raise click.BadParameter(f"{text!r} is not of the form {names} with whole numbers")
     return numbers
 
 
-display_window = click.option(
+display_window_option = click.option(
     "--window",
     metavar="LOWER,UPPER",
     default="-800,800",
     show_default=True,
-    callback=whole_numbers,
-    help="HU from black to white.",
+    callback=parse_whole_numbers,
+    help="HU shown as black and as white.",
 )

@@ -1,4 +1,4 @@
-"""``rgan-train pair``: list the series that can train a model."""
+"""``rgan-train pair``: list the pairs of series that can train a model."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ Example:
     metavar="PAIRS.csv",
     required=True,
     type=click.Path(path_type=Path, dir_okay=False),
-    help="The list to write.",
+    help="The list of pairs to write.",
 )
 def command(folders: tuple[Path, ...], output: Path) -> None:
     """Find series of one scan with different kernels.
 
     Searches folders of DICOM files for series that show the same slices with different
     convolution kernels, and writes them to a CSV file for `rgan-train fit`. Series that
-    come close are listed with the reason why they are no pair.
+    almost form a pair are listed with the reason why they do not.
     """
     from rich.console import Console
     from rich.text import Text
@@ -45,7 +45,7 @@ def command(folders: tuple[Path, ...], output: Path) -> None:
     pairing = find_pairs(folders)
     console = Console()
     if pairing.near_misses:
-        table = _table("Not paired", "series", "kernels", "reason")
+        table = _make_table("Not paired", "series", "kernels", "reason")
         for miss in pairing.near_misses:
             uids = Text("\n").join(map(as_text, (miss.series_a, miss.series_b)))
             table.add_row(uids, as_text(" / ".join(miss.kernels)), as_text(miss.reason))
@@ -56,7 +56,7 @@ def command(folders: tuple[Path, ...], output: Path) -> None:
             "different ConvolutionKernel and the same frame of reference, matrix, spacing and "
             "positions"
         )
-    table = _table("Pairs", "patient", "manufacturer", "kernels", "slices", "matrix")
+    table = _make_table("Pairs", "patient", "manufacturer", "kernels", "slices", "matrix")
     for pair in pairing.pairs:
         kernels = f"{pair.kernel_a} / {pair.kernel_b}"
         matrix = f"{pair.rows}x{pair.columns}"
@@ -68,7 +68,7 @@ def command(folders: tuple[Path, ...], output: Path) -> None:
     click.echo(as_text(found).plain)
 
 
-def _table(title: str, *headings: str) -> Table:
+def _make_table(title: str, *headings: str) -> Table:
     from rich.table import Table
 
     table = Table(title=title, title_justify="left", box=None, pad_edge=False)

@@ -1,4 +1,4 @@
-"""How training is shown: a progress bar on a terminal, plain lines elsewhere."""
+"""Show training: a progress bar on a terminal, plain lines elsewhere."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from rgan_train.training.reports import EpochReport, Report, StartReport
+from rgan_train.training.events import EpochDone, TrainingEvent, TrainingStarted
 
 
 @contextmanager
-def show_progress() -> Iterator[Callable[[Report], None]]:
-    """Give a function that shows what a training run reports."""
+def show_progress() -> Iterator[Callable[[TrainingEvent], None]]:
+    """Yield a function that shows the events of a training run."""
     console = Console()
     if not console.is_terminal:
         yield _echo
@@ -32,8 +32,8 @@ def show_progress() -> Iterator[Callable[[Report], None]]:
         yield _Bar(bar)
 
 
-def describe_start(start: StartReport) -> str:
-    """Return a line on what the run works with."""
+def describe_start(start: TrainingStarted) -> str:
+    """Return a line on what the run works with, and its notes."""
     line = (
         f"{start.method}: {start.processes} process(es) on {start.device}, "
         f"{start.trained_parameters:,} trained parameters, "
@@ -43,27 +43,27 @@ def describe_start(start: StartReport) -> str:
     return "\n".join((line, *start.notes))
 
 
-def describe_epoch(done: EpochReport) -> str:
+def describe_epoch(done: EpochDone) -> str:
     """Return a line on a finished epoch."""
     record = done.record
     losses = " ".join(f"{name} {record[name]:.4f}" for name in record if name[:2] in ("G_", "D_"))
     return (
-        f"epoch {record['epoch']}: {_window(record)} {losses}  "
+        f"epoch {record['epoch']}: {_format_window(record)} {losses}  "
         f"validation {record['validation_psnr']:.2f} dB, "
         f"{record['validation_mae_hu']:.2f} HU{' (best)' if done.is_best else ''}, "
         f"{record['elapsed_minutes']:.1f} min"
     )
 
 
-def _window(record: dict[str, Any]) -> str:
+def _format_window(record: dict[str, Any]) -> str:
     return "[{:.0f}, {:.0f}] HU".format(*record["window"])
 
 
-def _echo(report: Report) -> None:
-    if isinstance(report, StartReport):
-        click.echo(describe_start(report))
-    elif isinstance(report, EpochReport):
-        click.echo(describe_epoch(report))
+def _echo(event: TrainingEvent) -> None:
+    if isinstance(event, TrainingStarted):
+        click.echo(describe_start(event))
+    elif isinstance(event, EpochDone):
+        click.echo(describe_epoch(event))
 
 
 class _Bar:
@@ -73,18 +73,18 @@ class _Bar:
         self._epochs = self._steps = 0
         self._psnr = ""
 
-    def __call__(self, report: Report) -> None:
-        if isinstance(report, StartReport):
-            self._epochs, self._steps = report.epochs, report.steps_per_epoch
-            self._bar.console.print(describe_start(report))
-            self._show(report.epoch, 0, "")
-        elif isinstance(report, EpochReport):
-            self._bar.console.print(describe_epoch(report))
-            self._psnr = f"  val {report.record['validation_psnr']:.2f} dB"
-            self._show(report.record["epoch"], 0, "")
+    def __call__(self, event: TrainingEvent) -> None:
+        if isinstance(event, TrainingStarted):
+            self._epochs, self._steps = event.epochs, event.steps_per_epoch
+            self._bar.console.print(describe_start(event))
+            self._show(event.epoch, 0, "")
+        elif isinstance(event, EpochDone):
+            self._bar.console.print(describe_epoch(event))
+            self._psnr = f"  val {event.record['validation_psnr']:.2f} dB"
+            self._show(event.record["epoch"], 0, "")
         else:
-            losses = " ".join(f"{name} {value:.3f}" for name, value in report.losses.items())
-            self._show(report.epoch, report.step, losses)
+            losses = " ".join(f"{name} {value:.3f}" for name, value in event.losses.items())
+            self._show(event.epoch, event.step, losses)
 
     def _show(self, epoch: int, step: int, losses: str) -> None:
         self._bar.update(

@@ -1,4 +1,4 @@
-"""``rgan-train simulate``: another kernel's series from one series."""
+"""``rgan-train simulate``: simulate the series of another kernel."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ Example:
 def _parse_mtf(
     context: click.Context, option: click.Parameter, text: str | None
 ) -> KernelMTF | None:
+    """Parse ``F50,F10``."""
     from rgan_sdk.kernels.mtf import KernelMTF
 
     if text is None:
@@ -47,20 +48,20 @@ def _parse_mtf(
     "--source-mtf",
     metavar="F50,F10",
     callback=_parse_mtf,
-    help="Frequencies, lp/cm, at 50 % and 10 % MTF of the series' own kernel.",
+    help="Frequencies in lp/cm at 50 % and 10 % MTF, for the kernel of the series.",
 )
 @click.option(
     "--target-mtf",
     metavar="F50,F10",
     callback=_parse_mtf,
-    help="The same of the target kernel.",
+    help="The same for the target kernel.",
 )
 @click.option(
     "--seed",
     type=click.IntRange(min=0),
     default=0,
     show_default=True,
-    help="Of the noise that a sharper kernel would have.",
+    help="Seed of the noise that is added for a sharper kernel.",
 )
 def command(
     source: Path,
@@ -70,11 +71,12 @@ def command(
     target_mtf: KernelMTF | None,
     seed: int,
 ) -> None:
-    """Make from one CT series what another kernel would roughly have given.
+    """Simulate roughly the series that another kernel would have given.
 
     Changes the modulation transfer function (MTF) of each slice, adds the noise that a
-    sharper kernel would show, and writes a series that is marked as simulated and pairs with
-    SERIES. For kernels B40f and B70f rough MTF values are assumed where none are given.
+    sharper kernel would show, and writes a series to OUT. It is marked as simulated and
+    forms a pair with SERIES. For the kernels B40f and B70f rough MTF values are assumed
+    unless others are given.
     """
     from rgan_sdk.cli.tables import as_text
     from rgan_train.simulation.series import KernelChange, open_series, simulate_series
@@ -82,8 +84,8 @@ def command(
     series = open_series(source)
     kernel = series.convolution_kernel or ""
     change = KernelChange(
-        source_mtf or _assumed(kernel, "--source-mtf"),
-        target_mtf or _assumed(target_kernel, "--target-mtf"),
+        source_mtf or _assume_mtf(kernel, "--source-mtf"),
+        target_mtf or _assume_mtf(target_kernel, "--target-mtf"),
         target_kernel,
         seed,
     )
@@ -99,16 +101,17 @@ def command(
         click.echo(as_text(line).plain)
 
 
-def _assumed(kernel: str, option: str) -> KernelMTF:
+def _assume_mtf(kernel: str, option: str) -> KernelMTF:
+    """Return the assumed MTF of a known kernel, and say so."""
     from rgan_sdk.kernels.mtf import ASSUMED_MTFS, assumed_mtf
 
     mtf = assumed_mtf(kernel)
     if mtf is None:
         raise ConfigurationError(
-            f"no MTF is assumed for kernel {kernel!r}, only for {', '.join(ASSUMED_MTFS)}; give "
-            f"{option} F50,F10"
+            f"the MTF of kernel {kernel!r} is not known, only those of {', '.join(ASSUMED_MTFS)}; "
+            f"give {option} F50,F10"
         )
     click.echo(
-        f"kernel {kernel}: MTF {mtf.f50:g},{mtf.f10:g} lp/cm is assumed; {option} replaces it"
+        f"kernel {kernel}: an MTF of {mtf.f50:g},{mtf.f10:g} lp/cm is assumed; {option} replaces it"
     )
     return mtf

@@ -1,4 +1,4 @@
-"""``rgan-train traits``: which features tell two groups of cases apart, and where."""
+"""``rgan-train traits``: which features separate two groups of cases, on which images."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Examples:
   rgan-train traits features.csv -o traits --fdr 0.1
 
 \b
-The table, with as many features and variants as you like; target is needed:
+The table; any number of features and variants, among them target:
   case,label,variant,original_firstorder_Mean,original_glcm_Contrast
   n01,benign,source,-312.5,20.1
   n01,benign,harmonized,-310.9,34.8
@@ -48,15 +48,15 @@ For research use. Not a medical device."""
     type=click.FloatRange(0, 1, min_open=True, max_open=True),
     default=0.05,
     show_default=True,
-    help="False discovery rate that is allowed.",
+    help="Allowed false discovery rate.",
 )
 def command(features: Path, output: Path, fdr: float) -> None:
-    """Find the features that tell two groups of cases apart, before and after harmonization.
+    """Find the features that separate two groups of cases, before and after harmonization.
 
     FEATURES.csv has a row for each case and each variant of its images. Each feature is tested
-    (Mann-Whitney U, Benjamini-Hochberg) in each variant: how many of those that separate the
-    groups on the target's images do so on the source's and on harmonized ones, and how many that
-    should not. A heat map shows all of them. Cases are not named in what is written.
+    in each variant (Mann-Whitney U, Benjamini-Hochberg). The result says how many features
+    separate the groups on source, harmonized and target images, and how many of them also do
+    on the target images. A heat map shows all features. The output does not name the cases.
     """
     require_evaluation()
 
@@ -71,7 +71,7 @@ def command(features: Path, output: Path, fdr: float) -> None:
 
 
 def _summarize(analysis: Analysis) -> None:
-    """Say how many features separate the groups, and what could keep them from it."""
+    """Print how many features separate the groups, and what limits this number."""
     from rgan_sdk.cli.tables import as_text
     from rgan_train.evaluation.results import TARGET
 

@@ -1,4 +1,4 @@
-"""``rgan-train windows``: the HU window of each epoch as a picture."""
+"""``rgan-train windows``: the HU window of each epoch as a figure."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from rgan_train.cli.extra import require_plotting
-from rgan_train.cli.options import figure_output, run_folder
+from rgan_train.cli.options import figure_option, run_argument
 
 if TYPE_CHECKING:
     from rgan_train.config import Config
@@ -19,13 +19,13 @@ Example:
 
 
 @click.command(epilog=EXAMPLE)
-@run_folder
-@figure_output("RUN/windows.png")
+@run_argument
+@figure_option("RUN/windows.png")
 def command(run: Path, output: Path | None) -> None:
-    """Draw the HU window that a run trained on against the epoch.
+    """Draw the HU window that a run trained on, epoch by epoch.
 
-    Reads RUN/windows.jsonl, which a run with a window schedule writes. The phases of the
-    schedule are shaded; markers tell why a window changed.
+    Reads RUN/windows.jsonl, which a run with a window schedule writes. Shades show the
+    phases of the schedule, and markers show why a window changed.
     """
     require_plotting()
 
@@ -34,7 +34,7 @@ def command(run: Path, output: Path | None) -> None:
     from rgan_train.evaluation.figures.window_plot import draw_windows
 
     epochs = read_windows(run / "windows.jsonl")
-    config = _config(run)
+    config = _read_config(run)
     title = f"Training window, {config.data.source_kernel} to {config.data.target_kernel}"
     path = output or run / "windows.png"
     save_figure(draw_windows(epochs, title, config.curriculum.th_acc), path)
@@ -45,11 +45,12 @@ def command(run: Path, output: Path | None) -> None:
     )
 
 
-def _config(run: Path) -> Config:
+def _read_config(run: Path) -> Config:
+    """Read the configuration of a run; ``RunFolder`` would need torch."""
     from rgan_sdk.errors import TrainingError
-    from rgan_train.config import from_json
+    from rgan_train.config import config_from_json
 
     try:
-        return from_json((run / "config.json").read_text(encoding="utf-8"))
+        return config_from_json((run / "config.json").read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as exc:
         raise TrainingError(f"{run}: holds no training run (no readable config.json)") from exc

@@ -1,15 +1,15 @@
-"""Every setting of a training run, and how settings are read."""
+"""All settings of a training run, and how they are read."""
 
 from __future__ import annotations
 
 from rgan_train.config.load import (
+    config_from_json,
+    config_from_tables,
     differences,
-    from_json,
-    from_tables,
     override,
     override_from_text,
     read_toml,
-    recommended,
+    recommended_config,
 )
 from rgan_train.config.methods import (
     ChoeConfig,
@@ -51,11 +51,11 @@ __all__ = [
     "OptimizerConfig",
     "StanCTConfig",
     "TrainingConfig",
+    "config_from_json",
+    "config_from_tables",
     "differences",
-    "from_json",
-    "from_tables",
     "override",
     "override_from_text",
     "read_toml",
-    "recommended",
+    "recommended_config",
 ]

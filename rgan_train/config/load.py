@@ -1,4 +1,4 @@
-"""Reading a configuration: TOML, JSON and ``table.key=value``, each key and type checked."""
+"""Read a configuration from TOML, JSON or ``table.key=value``; check each key and type."""
 
 from __future__ import annotations
 
@@ -15,34 +15,40 @@ from rgan_train.config.methods import MethodName, require
 from rgan_train.config.schema import Config
 
 
-def from_json(text: str) -> Config:
-    """Read what ``Config.to_json`` wrote."""
+def config_from_json(text: str) -> Config:
+    """Return the configuration that ``Config.to_json`` wrote as text.
+
+    Raises
+    ------
+    ConfigurationError
+        If the text is not JSON, or names an unknown key or an invalid value.
+    """
     try:
         tables = json.loads(text)
     except ValueError as exc:
         raise ConfigurationError(f"the configuration is not valid JSON ({exc})") from exc
-    return from_tables(tables)
+    return config_from_tables(tables)
 
 
-def recommended(method: MethodName | None) -> Config:
-    """Return the settings that were chosen for a method; the paper's where none is named."""
+def recommended_config(method: MethodName | None) -> Config:
+    """Return the settings recommended for a method; the paper's settings for None."""
     if method is None:
         return Config()
     return read_toml(Path(__file__).parents[1] / "methods" / f"{method}.toml")
 
 
 def read_toml(path: Path, start: Config | None = None) -> Config:
-    """Read a TOML file; what it leaves out stays as it is in ``start``.
+    """Read a TOML file.
 
     Parameters
     ----------
     start
-        None: the defaults.
+        The configuration to change; None: the defaults.
 
     Raises
     ------
     ConfigurationError
-        If the file is no TOML, or names an unknown key or a value that makes no sense.
+        If the file is not TOML, or names an unknown key or an invalid value.
     """
     try:
         tables = tomllib.loads(path.read_text(encoding="utf-8"))
@@ -54,31 +60,43 @@ def read_toml(path: Path, start: Config | None = None) -> Config:
         raise ConfigurationError(f"{path}: {exc}") from exc
 
 
-def from_tables(tables: Any) -> Config:
-    """Build a configuration from ``{table: {key: value}}``."""
+def config_from_tables(tables: Any) -> Config:
+    """Return the defaults with the values of ``{table: {key: value}}``."""
     return override(Config(), tables)
 
 
 def override(config: Config, tables: Any) -> Config:
-    """Return a copy with the values of ``{table: {key: value}}``."""
+    """Return a copy with the values of ``{table: {key: value}}``.
+
+    Raises
+    ------
+    ConfigurationError
+        If a table or key is unknown, or a value is invalid.
+    """
     if not isinstance(tables, dict):
         raise ConfigurationError("a configuration consists of tables such as [training]")
     changes = {}
     for table, values in tables.items():
-        section = getattr(config, _known(table, Config, "configuration table"))
+        section = getattr(config, _check_name(table, Config, "configuration table"))
         if not isinstance(values, dict):
             raise ConfigurationError(f"{table} is a table of the configuration, not a value")
         kinds = get_type_hints(type(section))
         converted = {}
         for key, value in values.items():
-            _known(key, type(section), f"key in [{table}]")
+            _check_name(key, type(section), f"key in [{table}]")
             converted[key] = _convert(kinds[key], value, f"{table}.{key}")
         changes[table] = dataclasses.replace(section, **converted)
     return dataclasses.replace(config, **changes)
 
 
 def override_from_text(config: Config, assignments: Sequence[str]) -> Config:
-    """Apply ``table.key=value`` assignments in order (``--set`` on the command line)."""
+    """Return a copy with ``table.key=value`` assignments applied in order (``--set``).
+
+    Raises
+    ------
+    ConfigurationError
+        If an assignment has another form, the key is unknown, or the value is invalid.
+    """
     for assignment in assignments:
         name, equals, text = assignment.partition("=")
         table, dot, key = name.strip().partition(".")
@@ -86,8 +104,8 @@ def override_from_text(config: Config, assignments: Sequence[str]) -> Config:
             raise ConfigurationError(
                 f"--set {assignment!r}: write table.key=value, such as training.epochs=10"
             )
-        section = getattr(config, _known(table, Config, "configuration table"))
-        kind = get_type_hints(type(section))[_known(key, type(section), f"key in [{table}]")]
+        section = getattr(config, _check_name(table, Config, "configuration table"))
+        kind = get_type_hints(type(section))[_check_name(key, type(section), f"key in [{table}]")]
         config = override(config, {table: {key: _parse(kind, text.strip())}})
     return config
 
@@ -103,7 +121,8 @@ def differences(first: Config, second: Config) -> list[str]:
     ]
 
 
-def _known(name: str, owner: type[Any], what: str) -> str:
+def _check_name(name: str, owner: type[Any], what: str) -> str:
+    """Return the name of a field of a dataclass; refuse others."""
     valid = [item.name for item in fields(owner)]
     if name not in valid:
         raise ConfigurationError(f"unknown {what}: {name!r}; valid are {', '.join(valid)}")
@@ -111,6 +130,7 @@ def _known(name: str, owner: type[Any], what: str) -> str:
 
 
 def _parse(kind: Any, text: str) -> Any:
+    """Return a value as TOML would read it; text where the field is text."""
     if kind is str or get_origin(kind) is Literal:
         return text
     try:
@@ -120,6 +140,7 @@ def _parse(kind: Any, text: str) -> Any:
 
 
 def _convert(kind: Any, value: Any, name: str) -> Any:
+    """Return a value of TOML or JSON in the type of its field; refuse other types."""
     if get_origin(kind) is Literal:
         require(value in get_args(kind), name, value, " or ".join(get_args(kind)))
         return value

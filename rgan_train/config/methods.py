@@ -1,4 +1,4 @@
-"""The tables of the configuration that belong to one method or one schedule."""
+"""The tables of the configuration for one method or one schedule."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ MethodName = Literal[
 
 @dataclass(frozen=True)
 class MethodConfig:
-    """What is trained.
+    """The method that is trained.
 
     Attributes
     ----------
     name
-        A module of ``rgan_train.methods``.
+        A key of ``rgan_train.methods.METHODS``.
     """
 
     name: MethodName = "radiomicgan"
@@ -33,20 +33,20 @@ class CurriculumConfig:
     ----------
     schedule
         ``growing`` (the paper's RadiomicGAN^1), ``selection`` (^2), both in turn
-        (RadiomicGAN), or ``none``: the whole HU range throughout.
+        (RadiomicGAN), or ``none``: always the whole HU range.
     step
         HU by which the window grows at its upper end, and its width at the start.
     th_acc, th_eta
-        A growing stage ends when validation accuracy passes ``th_acc``, at the latest
-        after ``th_eta`` epochs. Accuracy is 1 minus the mean absolute error in units of
-        the window.
+        A growing stage ends when the validation accuracy exceeds ``th_acc``, and at the
+        latest after ``th_eta`` epochs. The accuracy is 1 minus the mean absolute error in
+        units of the window.
     th_fail
-        Pixels whose class activation is above it are hot.
+        Pixels with a class activation above this are hot.
     subsets
-        Random subsets of the training data that are judged after each epoch of
-        selection; each is one batch as it is drawn for training.
+        Number of random batches of training data that the discriminator judges after each
+        epoch of selection.
     min_width
-        Of a selected window in HU.
+        Smallest width of a selected window, in HU.
     """
 
     schedule: Literal["none", "growing", "selection", "growing+selection"] = "growing+selection"
@@ -73,7 +73,7 @@ class ChoeConfig:
     Attributes
     ----------
     channels, layers
-        Six convolutions of 64 filters in the source.
+        Filters of each convolution, and number of convolutions. The source has 64 and 6.
     """
 
     channels: int = 64
@@ -86,17 +86,17 @@ class ChoeConfig:
 
 @dataclass(frozen=True)
 class GANaiConfig:
-    """When the alternating training of GANai changes sides.
+    """When GANai switches between training the generator and the discriminator.
 
     Attributes
     ----------
     discriminator_accuracy
-        The discriminator is trained until it judges this share of patches right.
+        The discriminator is trained until it judges this share of patches correctly.
     generator_accuracy
-        The generator is trained until the discriminator judges no more than this share
-        of its patches right.
+        The generator is trained until the discriminator judges at most this share of its
+        patches correctly.
     phase_steps
-        The longest phase.
+        Longest phase, in steps.
     """
 
     discriminator_accuracy: float = 0.8
@@ -112,14 +112,14 @@ class GANaiConfig:
 
 @dataclass(frozen=True)
 class StanCTConfig:
-    """The two losses of STAN-CT.
+    """The weights of the two losses of STAN-CT.
 
     Attributes
     ----------
     latent_weight
-        Of the distance between the encodings of candidate and target.
+        Weight of the distance between the encodings of candidate and target.
     feature_weight
-        Of the distance between the discriminator's features of candidate and target.
+        Weight of the distance between the discriminator's features of both.
     """
 
     latent_weight: float = 1.0
@@ -137,7 +137,8 @@ class CompactConfig:
     Attributes
     ----------
     channels, layers
-        Convolutions at full resolution: one of 5x5 pixels, then of 3x3.
+        Filters of each convolution, and number of convolutions: the first has 5x5 pixels,
+        the others 3x3.
     """
 
     channels: int = 16
@@ -155,11 +156,12 @@ class LinearConfig:
     Attributes
     ----------
     kind
-        ``radial``: a transfer function of the frequency; ``2d``: of its direction, too.
+        ``radial``: the transfer function depends on the frequency; ``2d``: on its direction,
+        too.
     taps
-        Edge of the convolution in pixels, odd.
+        Edge length of the convolution kernel in pixels, odd.
     ridge
-        Regularisation, as a share of the source's mean power.
+        Regularization, as a share of the mean power of the source.
     """
 
     kind: Literal["radial", "2d"] = "radial"
@@ -178,7 +180,7 @@ class HistogramConfig:
     Attributes
     ----------
     segments
-        Straight pieces of the curve over the window.
+        Number of straight segments of the curve over the window.
     """
 
     segments: int = 64
@@ -189,12 +191,12 @@ class HistogramConfig:
 
 @dataclass(frozen=True)
 class DistillationConfig:
-    """What a student of ``rgan-train distill`` learns from.
+    """The training target of a student (``rgan-train distill``).
 
     Attributes
     ----------
     teacher_weight
-        Share of the teacher's output in the target of the training slices; the rest is the
+        Share of the teacher's output in the target of the training slices. The rest is the
         real target.
     """
 
@@ -206,6 +208,6 @@ class DistillationConfig:
 
 
 def require(condition: bool, name: str, value: Any, expected: str) -> None:
-    """Raise ConfigurationError unless ``condition`` holds for the value of a key."""
+    """Raise ConfigurationError unless the condition for the value of a key holds."""
     if not condition:
         raise ConfigurationError(f"{name} = {value!r}: must be {expected}")

@@ -1,7 +1,7 @@
 """The configuration of a training run.
 
-The defaults are the paper's (section 3.1) or, where it leaves a question open, the
-plainest answer. Recommended settings for a given purpose belong in a TOML file.
+The defaults are those of the paper (section 3.1), and the simplest choice where the paper
+says nothing. Recommended settings for a method are in its TOML file.
 """
 
 from __future__ import annotations
@@ -28,21 +28,21 @@ from rgan_train.config.methods import (
 
 @dataclass(frozen=True)
 class DataConfig:
-    """Which images, and which of them for what.
+    """The images, and how they are split.
 
     Attributes
     ----------
     source_kernel, target_kernel
-        The direction; needed because a pair can be used in both.
+        The direction, needed because a pair can be used in both.
     window
-        HU that are harmonized (paper: -1024 to 1000); the network sees 8 HU more at
+        Range of HU that is harmonized (paper: -1024 to 1000). The network sees 8 HU more at
         both ends, where its output blends into the input.
     split
         ``patient``, ``position`` (along the slice normal, with a gap of one slice), or
-        ``auto``: by patient where there are three or more.
+        ``auto``: by patient if there are three or more.
     train_slices, validation_slices, test_slices
-        Explicit ranges such as ``0-10,25-29``, counted by ascending position from 0, in
-        each pair. All three or none; they take precedence over ``split``.
+        Ranges such as ``0-10,25-29``, counted from 0 by ascending position in each pair.
+        Give all three or none; they take precedence over ``split``.
     cache_mb
         Memory for decoded slices, in MB.
     name, licence, citation
@@ -76,17 +76,17 @@ class DataConfig:
 class GeneratorConfig:
     """The generator of ``radiomicgan`` and ``physics+gan``.
 
-    ``ganai`` and ``stan_ct`` take ``widths`` and ``output`` for their U-Net.
+    ``ganai`` and ``stan_ct`` use ``widths`` and ``output`` for their U-Net.
 
     Attributes
     ----------
     encoder
-        ``vgg19`` (paper) and ``vgg19-compact`` are pretrained and frozen; ``none`` has
+        ``vgg19`` (paper) and ``vgg19-compact`` are pretrained and frozen. ``none`` has
         the same form and is trained from scratch.
     widths
-        Channels of the encoder's groups where ``encoder`` is ``none``.
+        Channels of the encoder's groups if ``encoder`` is ``none``.
     stem_channels, stem_layers
-        Trainable convolutions at full resolution beside the encoder; 0 channels: none.
+        Trainable convolutions at full resolution beside the encoder; 0 channels: no stem.
     output
         ``direct`` (paper), or ``residual``: the input plus the network's output.
     """
@@ -111,9 +111,9 @@ class DiscriminatorConfig:
     Attributes
     ----------
     channels
-        Width of its first layer.
+        Channels of the first layer.
     strided_layers
-        Layers that halve the size; 3 judge patches of 70x70 pixels.
+        Layers that halve the size. With 3 of them a patch has 70x70 pixels.
     """
 
     channels: int = 64
@@ -136,9 +136,9 @@ class LossConfig:
     Attributes
     ----------
     l1_weight
-        Of the mean absolute error in units of the window.
+        Weight of the mean absolute error in units of the window.
     adversarial_weight
-        0 trains without the discriminator.
+        Weight of the adversarial loss; 0 trains without the discriminator.
     adversarial
         ``bce``: cross-entropy; ``lsgan``: least squares.
     """
@@ -164,11 +164,11 @@ class OptimizerConfig:
     Attributes
     ----------
     learning_rate, discriminator_learning_rate
-        At the start (paper: 1e-4).
+        Learning rates at the start (paper: 1e-4).
     beta1, beta2
-        Decay of the moments (paper: "momentum 0.5").
+        Decay rates of the moments (paper: "momentum 0.5").
     schedule
-        ``constant`` (paper), or ``cosine``: down to a hundredth at the end.
+        ``constant`` (paper), or ``cosine``: falls to a hundredth at the end.
     """
 
     learning_rate: float = 1e-4
@@ -186,33 +186,34 @@ class OptimizerConfig:
 
 @dataclass(frozen=True)
 class TrainingConfig:
-    """The loop.
+    """The training loop.
 
     Attributes
     ----------
     epochs
-        How many (paper: at most 30).
+        Number of epochs (paper: at most 30).
     steps_per_epoch
-        0: each training slice once.
+        0: as many as it takes to use each training slice once.
     batch_size
-        Per device.
+        Crops per device and step.
     crop
-        Edge of the square crops in pixels; 0: whole slices (paper).
+        Edge length of the square crops in pixels; 0: whole slices (paper).
     flips
-        Mirror crops at random, left-right and up-down.
+        Whether crops are mirrored at random, left-right and up-down.
     kernel_jitter
-        Share by which the source's MTF is stretched or compressed at random, so that the
-        model meets kernels beside its own (``rgan_train.simulation.kernel``); 0: not at all.
+        Largest share by which the source's MTF is stretched or compressed at random, so
+        that the model also sees similar kernels (``rgan_train.simulation.augmentation``);
+        0: no augmentation.
     source_mtf
-        Frequencies of 50 % and 10 % MTF of the source kernel in lp/cm, for that; empty:
-        the assumed ones of a known kernel.
+        Frequencies of 50 % and 10 % MTF of the source kernel in lp/cm, for
+        ``kernel_jitter``; empty: the assumed values of a known kernel.
     seed
-        Of initialisation, order and crops.
+        Of initialization, order and crops.
     precision
-        ``auto`` takes bf16-mixed or 16-mixed on a GPU that has it, 32-true elsewhere.
+        ``auto``: bf16-mixed or 16-mixed on a GPU that supports it, else 32-true.
     max_minutes
-        Stop after this time, validation included; 0: no limit. The learning rate's
-        schedule then follows the clock where that is further on than the epochs.
+        Time limit, including validation; 0: no limit. With a limit the schedule of the
+        learning rate follows the clock or the epochs, whichever is further on.
     """
 
     epochs: int = 30
@@ -245,7 +246,7 @@ class TrainingConfig:
 
 @dataclass(frozen=True)
 class Config:
-    """All of it, one attribute for each TOML table."""
+    """All settings; each attribute is a TOML table."""
 
     method: MethodConfig = field(default_factory=MethodConfig)
     data: DataConfig = field(default_factory=DataConfig)

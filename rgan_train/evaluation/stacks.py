@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from rgan_sdk.errors import ConfigurationError, TrainingError
 from rgan_sdk.harmonizer import Harmonizer
-from rgan_train.pairs.dataset import Dataset, PairedSlice
+from rgan_train.pairs.dataset import Dataset, PairedFiles
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class TestStack:
         ``[N, H, W]`` float32 HU.
     """
 
-    items: Sequence[PairedSlice]
+    items: Sequence[PairedFiles]
     source_hu: NDArray[np.float32]
     target_hu: NDArray[np.float32]
 

@@ -1,12 +1,19 @@
-"""A trained run as an ONNX file whose output is PyTorch's."""
+"""Export a trained run as ONNX files that compute what PyTorch computes."""
 
 from __future__ import annotations
 
-from rgan_train.export.export import Export, Exported, export_run, load_graph
+from rgan_train.export.export import (
+    ExportedFile,
+    ExportResult,
+    export_run,
+    load_graph,
+    open_validation_slices,
+)
 
 __all__ = [
-    "Export",
-    "Exported",
+    "ExportResult",
+    "ExportedFile",
     "export_run",
     "load_graph",
+    "open_validation_slices",
 ]

@@ -1,47 +1,51 @@
-"""Whether an exported model computes what PyTorch computes."""
+"""Check that an exported model computes what PyTorch computes."""
 
 from __future__ import annotations
 
 import tempfile
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import onnx
 from numpy.typing import NDArray
 
+from rgan_sdk.engines.base import Deviation
 from rgan_sdk.errors import TrainingError
 from rgan_sdk.harmonizer import Harmonizer
 
-Images = list[NDArray[np.float32]]
-
 EXTREMES = (-3024.0, 3071.0)
-"""HU below and above all that a scanner writes as image."""
+"""HU below and above everything that a scanner writes as an image."""
 
 
-@dataclass(frozen=True)
-class Parity:
-    """Absolute deviation from PyTorch in HU: largest, 99.9th percentile, mean."""
-
-    max: float
-    p999: float
-    mean: float
-
-
-def check_parity(model: onnx.ModelProto, images: Images, expected: Images, limit: float) -> Parity:
-    """Run a model with ONNX Runtime on the CPU and compare it with what PyTorch gave.
+def check_parity(
+    model: onnx.ModelProto,
+    images: Sequence[NDArray[np.float32]],
+    expected: Sequence[NDArray[np.float32]],
+    limit: float,
+) -> Deviation:
+    """Run a model with ONNX Runtime on the CPU, and compare its output with PyTorch's.
 
     Parameters
     ----------
+    model
+        With its card.
     images, expected
-        ``[H, W]`` HU: inputs, and PyTorch's outputs.
+        ``[H, W]`` HU: the inputs, and PyTorch's outputs.
     limit
-        In HU.
+        Largest absolute difference allowed, in HU.
+
+    Returns
+    -------
+    Deviation
+        Absolute difference to PyTorch over all pixels.
 
     Raises
     ------
     TrainingError
-        If the deviation passes the limit, or pixels outside the window changed.
+        If the difference exceeds the limit, or pixels outside the window changed.
+    EngineUnavailableError
+        If ONNX Runtime is not installed.
     """
     errors = []
     with tempfile.TemporaryDirectory() as folder:
@@ -55,18 +59,17 @@ def check_parity(model: onnx.ModelProto, images: Images, expected: Images, limit
                 if not np.array_equal(out[outside], hu[outside]):
                     raise TrainingError("the exported graph changes pixels outside its HU window")
                 errors.append(np.abs(out.astype(np.float64) - wanted).ravel())
-    error = np.concatenate(errors)
-    parity = Parity(float(error.max()), float(np.percentile(error, 99.9)), float(error.mean()))
-    if not parity.max <= limit:
+    deviation = Deviation.from_errors(np.concatenate(errors))
+    if not deviation.max <= limit:
         raise TrainingError(
-            f"the exported graph deviates from PyTorch by up to {parity.max:.3f} HU, allowed "
-            f"are {limit} HU"
+            f"the exported graph deviates from PyTorch by up to {deviation.max:.3f} HU; "
+            f"{limit} HU are allowed"
         )
-    return parity
+    return deviation
 
 
-def with_extremes(hu: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return a copy with blocks and single pixels of ``EXTREMES``."""
+def add_extremes(hu: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return a copy of ``[H, W]`` HU with blocks and single pixels of ``EXTREMES``."""
     image = hu.copy()
     for index, value in enumerate(EXTREMES):
         image[index * 16 : index * 16 + 8, :16] = value

@@ -1,4 +1,4 @@
-"""The methods that can be trained, compared and exported, each behind ``base.Method``."""
+"""The methods that can be trained, compared and exported; each is a ``base.Method``."""
 
 from __future__ import annotations
 
@@ -25,22 +25,22 @@ METHODS: dict[MethodName, type[Method]] = {
     "histogram": Histogram,
 }
 
-LOOP = ("method", "data", "training", "curriculum")
-"""Tables of the configuration that the training loop reads, whatever the method."""
+LOOP_TABLES = ("method", "data", "training", "curriculum")
+"""Tables of the configuration that the training loop reads for every method."""
 
 
 def check_settings(config: Config) -> None:
-    """Refuse settings that the method would silently ignore.
+    """Refuse settings that the method would ignore.
 
     Raises
     ------
     ConfigurationError
         If a value differs from its default and the method does not read it.
     """
-    read = (*LOOP, *METHODS[config.method.name].settings)
+    read = (*LOOP_TABLES, *METHODS[config.method.name].settings)
     for name in differences(config, Config()):
         if not any(f"{name}.".startswith(f"{part}.") for part in read):
             raise ConfigurationError(
                 f"{name}: the method {config.method.name} does not read it; leave it out, or "
-                "name the method that it is meant for with method.name"
+                "choose the method that it is meant for with method.name"
             )

@@ -1,4 +1,4 @@
-"""The contract of a method: what the training loop drives, and what an export rebuilds."""
+"""The interface of a method, for the training loop and for export."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from rgan_sdk.errors import ConfigurationError, TrainingError
 from rgan_train.config import Config, OptimizerConfig
 from rgan_train.networks.base import HarmonizationNetwork
 from rgan_train.networks.discriminator import Discriminator
-from rgan_train.networks.losses import rate_factor
+from rgan_train.networks.losses import learning_rate_factor
 from rgan_train.networks.weights import (
     Tensors,
     load_optimizer_state,
@@ -24,22 +24,24 @@ from rgan_train.networks.weights import (
 
 
 class Method:
-    """One compared method: its networks, and one training step on them.
+    """One method: its networks, and one training step on them.
 
-    A subclass names its ``losses``, builds its networks, and trains them in ``step``.
-    One that is fitted in closed form does so in its network's ``prepare`` and has no
-    parameters to train; the loop then takes no steps.
+    A subclass names its ``losses``, builds its networks, and trains them in ``step``. A
+    method with a closed form is fitted in the ``prepare`` of its network. It has no parameters
+    to train, and the loop takes no steps.
 
     Parameters
     ----------
     generator, discriminator
-        Moved to the device; frozen parameters stay as they are. The discriminator is
-        None for a method without one.
+        The networks; they are moved to the device, and frozen parameters stay frozen. The
+        discriminator is None for a method without one.
     """
 
     losses: ClassVar[tuple[str, ...]] = ()
+    """Names of the losses that ``step`` returns."""
+
     settings: ClassVar[tuple[str, ...]] = ()
-    """Tables and dotted keys of the configuration that it reads beside the loop's own."""
+    """Tables and dotted keys of the configuration that the method reads itself."""
 
     def __init__(
         self,
@@ -52,8 +54,10 @@ class Method:
         self.G, self.D = generator, discriminator
         rates = config.optimizer
         self.optimizers: dict[str, torch.optim.Adam] = {}
-        self._wrapped_g, self._step_g = self._set_up("g", self.G, rates.learning_rate)
-        self._wrapped_d, self._step_d = self._set_up("d", self.D, rates.discriminator_learning_rate)
+        self._wrapped_g, self._optimizer_g = self._set_up("g", self.G, rates.learning_rate)
+        self._wrapped_d, self._optimizer_d = self._set_up(
+            "d", self.D, rates.discriminator_learning_rate
+        )
 
     @staticmethod
     def build_network(config: Config) -> HarmonizationNetwork:
@@ -62,7 +66,7 @@ class Method:
 
     @staticmethod
     def build_discriminator(config: Config) -> Discriminator | None:
-        """Return the discriminator; None where there is none."""
+        """Return the discriminator with random weights; None for a method without one."""
         return None
 
     @staticmethod
@@ -74,7 +78,7 @@ class Method:
         Raises
         ------
         ConfigurationError
-            If weights are given to a method that has no pretrained part.
+            If weights are given to a method without a pretrained part.
         """
         if vgg_weights is not None:
             raise ConfigurationError(
@@ -84,7 +88,7 @@ class Method:
 
     @property
     def trains(self) -> bool:
-        """Whether there is anything to train in steps."""
+        """Whether the method is trained in steps."""
         return "g" in self.optimizers
 
     def step(self, real_a: Tensor, real_b: Tensor) -> Tensor:
@@ -93,14 +97,14 @@ class Method:
         Returns
         -------
         Tensor
-            The losses named in ``losses``.
+            The losses, in the order of ``losses``.
         """
         raise NotImplementedError
 
     def set_rates(self, progress: float) -> float:
-        """Set all learning rates for ``progress`` in [0, 1]; return the generator's."""
+        """Set all learning rates for a progress in [0, 1]; return the generator's."""
         rates = self.config.optimizer
-        factor = rate_factor(progress, rates.schedule)
+        factor = learning_rate_factor(progress, rates.schedule)
         starts = {"g": rates.learning_rate, "d": rates.discriminator_learning_rate}
         for name, optimizer in self.optimizers.items():
             for group in optimizer.param_groups:
@@ -108,7 +112,7 @@ class Method:
         return rates.learning_rate * factor
 
     def tensors(self) -> Tensors:
-        """Return what a checkpoint holds."""
+        """Return the tensors for a checkpoint."""
         tensors = {"generator": trainable_state(self.G)}
         if self.D is not None:
             tensors["discriminator"] = trainable_state(self.D)
@@ -117,7 +121,13 @@ class Method:
         return tensors
 
     def load(self, tensors: Tensors) -> None:
-        """Put back what ``tensors`` returned."""
+        """Load what ``tensors`` returned.
+
+        Raises
+        ------
+        TrainingError
+            If a file is missing, or belongs to another network.
+        """
         try:
             load_trainable_state(self.G, tensors["generator"])
             if self.D is not None:
@@ -128,25 +138,26 @@ class Method:
             raise TrainingError(f"the checkpoint has no file {exc.args[0]}.safetensors") from exc
 
     def state_dict(self) -> dict[str, Any]:
-        """Return what else a resumed run needs, as JSON values."""
+        """Return further state for a checkpoint, as JSON values."""
         return {}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Put back what ``state_dict`` returned."""
+        """Load what ``state_dict`` returned."""
 
     def train_generator(self, loss: Tensor) -> None:
         """Take one optimizer step of the generator."""
-        self._step_g.zero_grad()
+        self._optimizer_g.zero_grad()
         self.fabric.backward(loss)
-        self._step_g.step()
+        self._optimizer_g.step()
 
     def _module(self, name: str) -> nn.Module:
+        """Return the generator (``g``) or the discriminator (``d``)."""
         module = self.G if name == "g" else self.D
         assert module is not None
         return module
 
     def _set_up(self, name: str, module: nn.Module | None, rate: float) -> tuple[Any, Any]:
-        """Move a network to the device; give it an optimizer if it is trained."""
+        """Move a network to the device; return it and its optimizer, wrapped for all processes."""
         if module is None:
             return None, None
         module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -154,10 +165,12 @@ class Method:
         if not trained:
             module.to(self.fabric.device)
             return module, None
-        self.optimizers[name] = _adam(trained, rate, self.config.optimizer)
-        wrapped, step = self.fabric.setup(module, self.optimizers[name])
-        return wrapped, step
+        self.optimizers[name] = _make_adam(trained, rate, self.config.optimizer)
+        wrapped, optimizer = self.fabric.setup(module, self.optimizers[name])
+        return wrapped, optimizer
 
 
-def _adam(trained: list[nn.Parameter], rate: float, config: OptimizerConfig) -> torch.optim.Adam:
+def _make_adam(
+    trained: list[nn.Parameter], rate: float, config: OptimizerConfig
+) -> torch.optim.Adam:
     return torch.optim.Adam(trained, lr=rate, betas=(config.beta1, config.beta2))

@@ -1,9 +1,9 @@
 """The residual CNN of Choe et al., Radiology 292(2), 2019, trained with an L2 loss.
 
-What the sources fix (Choe et al. 2019, and Lee et al., Korean J Radiol 20(2), 2019, by the
-same group, on which it builds): six convolutions of 64 filters of 3x3 pixels, learned is
-the difference between the two kernels, mean squared error. What we had to choose: ReLU,
-padding by zeros, crops, batch, learning rate and its schedule (``choe.toml``).
+The sources (Choe et al. 2019, and Lee et al., Korean J Radiol 20(2), 2019, by the same group)
+give: six convolutions of 64 filters of 3x3 pixels, which learn the difference between the two
+kernels, and the mean squared error. We had to choose: ReLU, padding with zeros, crops, batch
+size, and the learning rate with its schedule (``choe.toml``).
 """
 
 from __future__ import annotations

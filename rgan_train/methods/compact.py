@@ -1,4 +1,4 @@
-"""A small residual CNN for a CPU, trained with an L1 loss. Ours."""
+"""A small residual CNN for a CPU, trained with an L1 loss. This method is ours."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from rgan_train.networks.compact import CompactCNN
 
 
 class Compact(Method):
-    """A residual CNN of few channels and a mean absolute error."""
+    """A residual CNN with few channels, and the mean absolute error."""
 
     losses: ClassVar[tuple[str, ...]] = ("G_L1",)
     settings: ClassVar[tuple[str, ...]] = ("optimizer", "compact")

@@ -1,10 +1,10 @@
-"""One step of a conditional GAN with L1 (Isola et al. 2017), which several methods share.
+"""A training step of a conditional GAN with L1 (Isola et al. 2017), shared by several methods.
 
-Names follow pix2pix: ``real_a`` is the source, ``real_b`` the target, ``fake_b`` what
-the generator makes of the source; all in units of the HU window.
+Names follow pix2pix: ``real_a`` is the source, ``real_b`` the target, and ``fake_b`` the
+generator's output for the source; all in window units.
 """
 
-# ruff: noqa: N806 - pix2pix's names of losses and networks
+# ruff: noqa: N806 - names of losses and networks as in pix2pix
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class ConditionalGAN(Method):
         D_real, D_fake, G_GAN = real_a.new_zeros(3)
         if self.config.loss.adversarial_weight > 0:
             D_real, D_fake = self.train_discriminator(real_a, fake_b.detach(), real_b)
-            G_GAN = self.judge(real_a, fake_b)
+            G_GAN = self.generator_adversarial_loss(real_a, fake_b)
         G_L1 = (fake_b - real_b).abs().mean()
         loss = self.config.loss
         self.train_generator(loss.adversarial_weight * G_GAN + loss.l1_weight * G_L1)
@@ -54,30 +54,36 @@ class ConditionalGAN(Method):
     ) -> tuple[Tensor, Tensor]:
         """Take one optimizer step of the discriminator; return its losses."""
         kind = self.config.loss.adversarial
-        # Real and fake in one forward pass, so that all processes synchronise once.
+        # One forward pass for real and fake, so that the processes synchronize only once.
         logits = self._wrapped_d(torch.cat([real_a, real_a]), torch.cat([real_b, fake_b]))
         judged_real, judged_fake = logits.chunk(2)
         D_real = adversarial_loss(judged_real, True, kind)
         D_fake = adversarial_loss(judged_fake, False, kind)
-        self._step_d.zero_grad()
+        self._optimizer_d.zero_grad()
         self.fabric.backward(0.5 * (D_real + D_fake))
-        self._step_d.step()
+        self._optimizer_d.step()
         return D_real, D_fake
 
-    def judge(self, real_a: Tensor, fake_b: Tensor) -> Tensor:
+    def generator_adversarial_loss(self, real_a: Tensor, fake_b: Tensor) -> Tensor:
         """Return the generator's adversarial loss, without gradients for the discriminator.
 
-        The bare discriminator is called: its wrapper would wait for gradients that
+        This calls the discriminator without its wrapper, which would wait for gradients that
         never come.
         """
-        with self.D.frozen(), self.fabric.autocast():
+        with self.D.freeze_weights(), self.fabric.autocast():
             return adversarial_loss(self.D(real_a, fake_b), True, self.config.loss.adversarial)
 
 
 def check_adversarial(config: Config) -> None:
-    """Refuse to train a method without the discriminator that it consists of."""
+    """Refuse to train a method without the discriminator that it needs.
+
+    Raises
+    ------
+    ConfigurationError
+        If the weight of the adversarial loss is 0.
+    """
     if config.loss.adversarial_weight == 0:
         raise ConfigurationError(
-            f"loss.adversarial_weight = 0: {config.method.name} is nothing without its "
-            "discriminator; set it above 0"
+            f"loss.adversarial_weight = 0: the method {config.method.name} needs its "
+            "discriminator; set the weight above 0"
         )

@@ -1,14 +1,14 @@
 """GANai (Liang et al., IEEE ICHI 2019): a conditional GAN with alternating training.
 
-What the source fixes: a conditional GAN of a U-Net and a convolutional discriminator on
-patches, and that the two are trained in turn, each until it has reached its goal, then the
-other ("alternative improvement"). What we had to choose: the goals (shares of patches that
-the discriminator judges right) and the longest phase (``[ganai]``), widths, residual output,
-loss weights (``ganai.toml``), and to leave out the ensemble of several generators and
-discriminators that the source picks its final pair from: one pair has the whole budget.
+The source gives: a conditional GAN of a U-Net and a convolutional discriminator on patches.
+The two are trained in turn, each until it has reached its goal ("alternative improvement").
+We had to choose: the goals (shares of patches that the discriminator judges correctly), the
+longest phase (``[ganai]``), widths, residual output and loss weights (``ganai.toml``). We left
+out the ensemble of generators and discriminators from which the source picks its final pair:
+one pair gets the whole budget.
 """
 
-# ruff: noqa: N806 - pix2pix's names of losses and networks
+# ruff: noqa: N806 - names of losses and networks as in pix2pix
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from rgan_train.networks.base import HarmonizationNetwork
 from rgan_train.networks.unet import UNet
 from rgan_train.processes import combine
 
-Phase = Literal["discriminator", "generator"]
+Turn = Literal["discriminator", "generator"]
 
 
 class GANai(ConditionalGAN):
@@ -32,12 +32,12 @@ class GANai(ConditionalGAN):
     Attributes
     ----------
     phase, phase_steps
-        Which network is trained now, and for how many steps already.
+        The network that is trained now, and the steps of its phase so far.
     """
 
     losses: ClassVar[tuple[str, ...]] = ("G_GAN", "G_L1", "D_real", "D_fake", "D_accuracy")
     settings = (*ConditionalGAN.settings, "generator.widths", "generator.output", "ganai")
-    phase: Phase = "discriminator"
+    phase: Turn = "discriminator"
     phase_steps = 0
 
     @staticmethod
@@ -47,7 +47,7 @@ class GANai(ConditionalGAN):
         Raises
         ------
         ConfigurationError
-            If there would be no adversarial loss.
+            If the weight of the adversarial loss is 0.
         """
         check_adversarial(config)
         return UNet(config.generator.widths, config.generator.output)
@@ -62,7 +62,10 @@ class GANai(ConditionalGAN):
         else:
             fake_b = self._wrapped_g(real_a)
             D_real, D_fake = real_a.new_zeros(2)
-            G_GAN, G_L1 = self.judge(real_a, fake_b), (fake_b - real_b).abs().mean()
+            G_GAN, G_L1 = (
+                self.generator_adversarial_loss(real_a, fake_b),
+                (fake_b - real_b).abs().mean(),
+            )
             loss = self.config.loss
             self.train_generator(loss.adversarial_weight * G_GAN + loss.l1_weight * G_L1)
         accuracy = self._accuracy(real_a, fake_b.detach(), real_b)
@@ -72,9 +75,9 @@ class GANai(ConditionalGAN):
 
     @torch.no_grad()
     def _accuracy(self, real_a: Tensor, fake_b: Tensor, real_b: Tensor) -> float:
-        """Return the share of patches that the discriminator judges right.
+        """Return the share of patches that the discriminator judges correctly.
 
-        All patches in its own phase; the generator's patches in the generator's.
+        Counts all patches in the discriminator's phase, else the generator's patches.
         """
         middle = 0.0 if self.config.loss.adversarial == "bce" else 0.5
         with self.fabric.autocast():
@@ -85,6 +88,7 @@ class GANai(ConditionalGAN):
         return accuracy
 
     def _take_turns(self, accuracy: float) -> None:
+        """Switch to the other network if the goal or the longest phase is reached."""
         goals, self.phase_steps = self.config.ganai, self.phase_steps + 1
         reached = (
             accuracy >= goals.discriminator_accuracy
@@ -96,9 +100,9 @@ class GANai(ConditionalGAN):
             self.phase_steps = 0
 
     def state_dict(self) -> dict[str, Any]:
-        """Return whose turn it is."""
+        """Return which network is trained, and for how many steps so far."""
         return {"phase": self.phase, "phase_steps": self.phase_steps}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Put back what ``state_dict`` returned."""
+        """Load what ``state_dict`` returned."""
         self.phase, self.phase_steps = state["phase"], state["phase_steps"]

@@ -1,9 +1,9 @@
 """HU histogram matching, the classical baseline (Gonzalez and Woods, Digital Image Processing).
 
-One monotone look-up curve takes the distribution of HU in all training slices of the source to
-that of the target. It is fitted on the pairs as a whole, not image by image, so that
-what happens to a slice does not depend on what it shows. What we had to choose: a
-curve of equally wide straight pieces over the window (``[histogram]``).
+One monotone look-up curve maps the distribution of HU in all source slices for training to
+that of the target slices. It is fitted on all pairs together and not image by image, so the
+mapping does not depend on the content of a slice. We had to choose a curve of straight
+segments of equal width over the window (``[histogram]``).
 """
 
 from __future__ import annotations
@@ -23,13 +23,14 @@ from rgan_train.networks.base import HarmonizationNetwork
 from rgan_train.pairs.samples import PairedSample
 
 BINS_PER_SEGMENT = 64
+"""Histogram bins per segment of the curve."""
 
 
 class LookUpCurve(HarmonizationNetwork):
     """A piecewise linear curve from HU to HU, as two convolutions of one pixel.
 
-    The first places each pixel in each piece (0 before it, 1 beyond it), the second
-    adds up what the pieces add.
+    The first convolution gives the position of each pixel in each segment (0 before it, 1
+    beyond it). The second adds up the increments of the segments.
     """
 
     scale: Tensor
@@ -58,25 +59,27 @@ class LookUpCurve(HarmonizationNetwork):
 
 
 class Histogram(Method):
-    """A look-up curve, fitted and not trained."""
+    """A look-up curve, which is fitted and not trained in steps."""
 
     settings = ("histogram",)
 
     @staticmethod
     def build_network(config: Config) -> HarmonizationNetwork:
-        """Return a curve that changes nothing yet."""
+        """Return a curve that changes nothing before it is fitted."""
         return LookUpCurve(config.histogram.segments)
 
 
 def match_histograms(
     samples: Iterable[PairedSample], window: HUWindow, knots: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """Return the HU that each knot must become so that the distributions agree.
+    """Return the HU that each knot must be mapped to so that the distributions agree.
 
     Parameters
     ----------
     knots
-        Rising HU; the distributions are compared inside the window.
+        HU in ascending order.
+    window
+        The distributions are compared inside this range.
     """
     edges = np.linspace(window.lower, window.upper, (len(knots) - 1) * BINS_PER_SEGMENT + 1)
     counts = np.zeros((2, len(edges) - 1))
@@ -87,14 +90,14 @@ def match_histograms(
         _distribution(count, edges) for count in counts
     )
     change = np.interp(source_shares, target_shares, target_edges) - source_edges
-    # Between and beyond the HU that occur, what is added goes on in a straight line.
+    # The change is interpolated between HU that occur, and constant beyond them.
     return np.clip(knots + np.interp(knots, source_edges, change), window.lower, window.upper)
 
 
 def _distribution(
     count: NDArray[np.float64], edges: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return HU, and the rising shares of pixels below them."""
+    """Return HU in ascending order, and the share of pixels below each of them."""
     filled = np.flatnonzero(count)
     ends = np.concatenate([filled[:1], filled + 1])
     return edges[ends], np.concatenate([[0.0], np.cumsum(count[filled])]) / count.sum()

@@ -1,15 +1,15 @@
 """The least-squares linear filter, fitted in the frequency domain on the training pairs.
 
-Not from the paper, and reported by no GAN paper on this subject that we know: two
-convolution kernels are two linear filters of the same projections, so one linear filter takes one
-image to the other wherever the source still has signal. For each frequency the filter is
-``sum(conj(X) D) / sum(|X|^2)``, X the source and D the difference to the target, summed over
-overlapping blocks of all training slices with Hann windows (Welch's method: without a
-window the edges of the blocks leak into the high frequencies, which cost 2 to 6 dB). ``2d`` keeps
-it as it is, ``radial`` makes it a function of the distance from the origin.
+This method is not from the paper, and we know no GAN paper on this subject that reports it.
+Two convolution kernels are two linear filters of the same projections. So one linear filter
+maps one image to the other wherever the source still has signal. At each frequency the filter
+is ``sum(conj(X) D) / sum(|X|^2)``, where X is the source and D the difference to the target.
+The sums run over overlapping blocks of all training slices with Hann windows (Welch's method).
+Without a window the edges of the blocks leak into the high frequencies, which costs 2 to 6 dB.
+``2d`` keeps the filter as it is; ``radial`` makes it a function of the distance from the origin.
 
-The filter is a convolution in HU that leaves a constant image alone; it has nothing to
-train in steps.
+The filter is a convolution in HU that does not change a constant image. It is not trained in
+steps.
 """
 
 from __future__ import annotations
@@ -27,18 +27,18 @@ from rgan_sdk.hu import HUWindow
 from rgan_train.config import Config, LinearConfig
 from rgan_train.methods.base import Method
 from rgan_train.networks.base import HarmonizationNetwork
-from rgan_train.networks.blocks import in_float32
+from rgan_train.networks.blocks import compute_in_float32
 from rgan_train.pairs.samples import PairedSample
 
 BLOCK = 128
-"""Edge in pixels of the blocks whose spectra are averaged."""
+"""Edge length in pixels of the blocks whose spectra are averaged."""
 
 Array = NDArray[np.float64]
 Transfer = NDArray[np.float64] | NDArray[np.complex128]
 
 
 class LinearFilter(HarmonizationNetwork):
-    """A convolution of one channel that gives the difference to the input."""
+    """A convolution of one channel whose output is the difference to the input."""
 
     kernel: Tensor
 
@@ -53,20 +53,20 @@ class LinearFilter(HarmonizationNetwork):
         transfer = fit_transfer(samples, window, self.config)
         kernel = to_kernel(transfer, min(self.config.taps, BLOCK - 1))
         margin = (self.config.taps - len(kernel)) // 2
-        # A network's convolution is a correlation: the kernel goes in mirrored.
+        # PyTorch's convolution is a correlation, so the kernel is mirrored.
         mirrored = np.pad(kernel, margin)[::-1, ::-1].copy()
         self.kernel.copy_(torch.from_numpy(mirrored)[None, None])
 
     def predict(self, normalized: Tensor) -> Tensor:
         """Return the difference to the input, ``[N, 1, H, W]`` in window units."""
         padded = functional.pad(normalized, (self.margin,) * 4, mode="replicate")
-        return in_float32(self._correlate, padded)
+        return compute_in_float32(self._correlate, padded)
 
     def _correlate(self, padded: Tensor) -> Tensor:
-        """Apply the kernel where all of it lies inside.
+        """Apply the kernel without padding.
 
-        Through the spectra, some twenty times as fast on a CPU with 63x63 taps; the exported
-        graph has the convolution.
+        This multiplies the spectra, which is about twenty times as fast on a CPU with 63x63
+        taps. The exported graph has the convolution itself.
         """
         if torch.compiler.is_exporting():
             return functional.conv2d(padded, self.kernel)
@@ -78,13 +78,13 @@ class LinearFilter(HarmonizationNetwork):
 
 
 class Linear(Method):
-    """A linear filter, fitted and not trained."""
+    """A linear filter, which is fitted and not trained in steps."""
 
     settings = ("linear",)
 
     @staticmethod
     def build_network(config: Config) -> HarmonizationNetwork:
-        """Return a filter that changes nothing yet."""
+        """Return a filter that changes nothing before it is fitted."""
         return LinearFilter(config.linear)
 
 
@@ -96,13 +96,13 @@ def fit_transfer(
     Returns
     -------
     ndarray
-        ``[BLOCK, BLOCK]``, complex for ``2d``, real for ``radial``; frequencies in the order of
-        ``numpy.fft.fftfreq``.
+        ``[BLOCK, BLOCK]``, complex for ``2d`` and real for ``radial``; frequencies in the
+        order of ``numpy.fft.fftfreq``.
 
     Raises
     ------
     TrainingError
-        If the slices are smaller than a block.
+        If all slices are smaller than a block, or constant.
     """
     cross = np.zeros((BLOCK, BLOCK), np.complex128)
     power = np.zeros((BLOCK, BLOCK))
@@ -112,7 +112,8 @@ def fit_transfer(
         power += np.square(np.abs(x)).sum(0)
     if not power.any():
         raise TrainingError(
-            f"the linear filter needs slices of at least {BLOCK}x{BLOCK} pixels that show something"
+            f"the linear filter needs slices of at least {BLOCK}x{BLOCK} pixels that are not "
+            "constant"
         )
     floor = config.ridge * power.mean()
     if config.kind == "radial":
@@ -124,7 +125,7 @@ def fit_transfer(
 
 
 def to_kernel(transfer: Transfer, taps: int) -> Array:
-    """Return the convolution kernel ``[taps, taps]`` of a transfer function; its sum is 0."""
+    """Return the convolution kernel ``[taps, taps]`` of a transfer function; it sums to 0."""
     centre, margin = len(transfer) // 2, taps // 2
     response = np.fft.fftshift(np.fft.ifft2(transfer).real)
     part = slice(centre - margin, centre + margin + 1)
@@ -134,18 +135,18 @@ def to_kernel(transfer: Transfer, taps: int) -> Array:
 
 
 def _blocks(samples: Iterable[PairedSample], window: HUWindow) -> Iterator[tuple[Array, Array]]:
-    """Yield the blocks of each slice, ``[B, BLOCK, BLOCK]``: source, and difference to target."""
+    """Yield blocks of source and difference, ``[B, BLOCK, BLOCK]``, tapered, slice by slice."""
     taper = np.hanning(BLOCK + 1)[:-1]
     taper, ends = np.outer(taper, taper), (window.lower, window.upper)
     for sample in samples:
         if min(sample.source_hu.shape) < BLOCK:
             continue
         source, target = (np.clip(hu.astype(np.float64), *ends) for hu in sample)
-        yield _cut(source) * taper, _cut(target - source) * taper
+        yield _split_blocks(source) * taper, _split_blocks(target - source) * taper
 
 
-def _cut(image: Array) -> Array:
-    """Return blocks that overlap by half, each less its mean, ``[B, BLOCK, BLOCK]``."""
+def _split_blocks(image: Array) -> Array:
+    """Return half-overlapping blocks ``[B, BLOCK, BLOCK]``, each with its mean subtracted."""
     views = np.lib.stride_tricks.sliding_window_view(image, (BLOCK, BLOCK))
     blocks = views[:: BLOCK // 2, :: BLOCK // 2].reshape(-1, BLOCK, BLOCK)
     centred: Array = blocks - blocks.mean((1, 2), keepdims=True)
@@ -153,7 +154,10 @@ def _cut(image: Array) -> Array:
 
 
 def _radial_sum(spectrum: Array) -> Array:
-    """Replace each value by the sum at its distance from the origin, shared between bins."""
+    """Replace each value by the sum over its distance from the origin.
+
+    A value between two bins of the distance is shared between them.
+    """
     frequency = np.fft.fftfreq(BLOCK) * BLOCK
     distance = np.hypot(frequency[:, None], frequency)
     lower = distance.astype(int)

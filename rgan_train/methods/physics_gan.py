@@ -1,9 +1,10 @@
-"""Physics first: the fitted linear filter, then a RadiomicGAN generator learns the rest.
+"""A fitted linear filter first, then a RadiomicGAN generator for the rest.
 
-Ours. The filter of ``rgan_train.methods.linear`` is the first layer, fitted before the first
-step and frozen; the generator sees the filtered slice and adds what no linear filter can
-know: what clipping at the ends of the stored range did, and noise where the source's kernel
-left none. Its last layer starts at zero, so training starts where the filter ends.
+This method is ours. The filter of ``rgan_train.methods.linear`` is the first layer; it is fitted
+before the first step and then frozen. The generator sees the filtered slice and adds what a
+linear filter cannot: it corrects the clipping at the ends of the stored range, and adds noise
+at frequencies that the source's kernel has suppressed. Its last layer starts at zero, so
+training starts with the output of the filter.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from rgan_train.pairs.samples import PairedSample
 
 
 class FilteredGenerator(HarmonizationNetwork):
-    """A linear filter and a residual generator in a row."""
+    """A linear filter, followed by a residual generator."""
 
     def __init__(self, front: LinearFilter, generator: Generator) -> None:
         super().__init__()
@@ -50,25 +51,25 @@ class FilteredGenerator(HarmonizationNetwork):
         return difference + self.generator.predict(normalized + difference)
 
     def forward(self, normalized: Tensor) -> Tensor:
-        """Return what is trained: the crop less the margin that the filter reaches into."""
+        """Return the harmonized crop without the margin where the filter sees the padding."""
         height, width = self.trained_size(*normalized.shape[-2:])
         harmonized: Tensor = self.generator(trim(self.front(normalized), (height, width)))
         return harmonized
 
     def trained_size(self, height: int, width: int) -> tuple[int, int]:
-        """Return what is left of a crop without the margin that the filter reaches into.
+        """Return the size of a crop without the margin where the filter sees the padding.
 
         Raises
         ------
         ConfigurationError
-            If nothing is left.
+            If nothing of the crop remains.
         """
         margin, multiple = self.front.margin, self.multiple
         inside = [(size - 2 * margin) // multiple * multiple for size in (height, width)]
         if min(inside) <= 0:
             least = -(-2 * margin // multiple) * multiple + multiple
             raise ConfigurationError(
-                f"crops of {height}x{width} are all within reach of a filter of "
+                f"crops of {height}x{width} are too small for a filter of "
                 f"{self.front.config.taps} taps: set training.crop to {least} or more, or "
                 "linear.taps lower"
             )
@@ -76,22 +77,23 @@ class FilteredGenerator(HarmonizationNetwork):
 
 
 class PhysicsGAN(ConditionalGAN):
-    """A linear filter with a RadiomicGAN generator behind it, against a discriminator."""
+    """A linear filter and a RadiomicGAN generator, trained against a discriminator."""
 
     settings = (*RadiomicGAN.settings, "linear")
 
     @staticmethod
     def build_network(config: Config) -> HarmonizationNetwork:
-        """Return the network, its filter not yet fitted, with random weights.
+        """Return the network with random weights, before its filter is fitted.
 
         Raises
         ------
         ConfigurationError
-            If the generator's output is not the residual.
+            If ``generator.output`` is not ``residual``.
         """
         if config.generator.output != "residual":
             raise ConfigurationError(
-                "physics+gan learns what the filter leaves: set generator.output = 'residual'"
+                "physics+gan learns the difference to the filtered slice: set generator.output = "
+                "'residual'"
             )
         return FilteredGenerator(LinearFilter(config.linear), build_generator(config.generator))
 

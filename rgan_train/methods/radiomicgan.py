@@ -1,9 +1,9 @@
 """RadiomicGAN (Selim et al.): the project's own method.
 
-The paper fixes the generator (VGG-19's first four groups, frozen, a trainable filter on
-each skip connection, a U-Net decoder), a fully convolutional discriminator, adversarial
-loss with L1, and Dynamic Window-based Training (``rgan_train.training.curriculum``). Ours are the
-stem at full resolution and the residual output, which the paper's configuration leaves off.
+The paper gives the generator (the first four groups of VGG-19, frozen; a trainable filter on
+each skip connection; a U-Net decoder), a fully convolutional discriminator, an adversarial
+loss with L1, and Dynamic Window-based Training (``rgan_train.training.curriculum``). We added
+the stem at full resolution and the residual output. Both are off in the paper's configuration.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from rgan_train.networks.vgg_weights import load_pretrained
 
 
 class RadiomicGAN(ConditionalGAN):
-    """A frozen VGG-19 encoder, trainable filters and decoder, against a discriminator."""
+    """A frozen VGG-19 encoder with trainable filters and decoder, against a discriminator."""
 
     settings = (*ConditionalGAN.settings, "generator")
 

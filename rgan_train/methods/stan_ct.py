@@ -1,15 +1,15 @@
 """STAN-CT (Selim et al., AMIA 2020): a GAN with a latent-space and a feature-space loss.
 
-What the source fixes: a U-Net generator and a convolutional discriminator on patches; the
-generator's encoder must give candidate and target the same latent code, and the
-discriminator's layers must see the same features in both. What we had to choose: that both
-distances are mean absolute ones, over the last scale of the encoder and all layers of the
-discriminator, each divided by the target's mean magnitude; their weights (``[stan_ct]``), an L1
-loss beside them, widths and residual output (``stan_ct.toml``). With the weights that train
-stably on our pairs the L1 loss is by far the largest.
+The source gives: a U-Net generator and a convolutional discriminator on patches. The encoder
+of the generator must give candidate and target the same latent code, and the layers of the
+discriminator must see the same features in both. We had to choose: both distances are mean
+absolute differences, over the last scale of the encoder and over all layers of the
+discriminator, each divided by the mean magnitude of the target's features. We also chose their
+weights (``[stan_ct]``), an additional L1 loss, widths and residual output (``stan_ct.toml``).
+With the weights that train stably on our pairs the L1 loss is by far the largest.
 """
 
-# ruff: noqa: N806 - pix2pix's names of losses and networks
+# ruff: noqa: N806 - names of losses and networks as in pix2pix
 
 from __future__ import annotations
 
@@ -29,8 +29,12 @@ class StanCT(ConditionalGAN):
     """A U-Net whose candidate resembles the target in latent code and features."""
 
     losses: ClassVar[tuple[str, ...]] = (
-        *("G_GAN", "G_L1", "G_latent", "G_feature"),
-        *("D_real", "D_fake"),
+        "G_GAN",
+        "G_L1",
+        "G_latent",
+        "G_feature",
+        "D_real",
+        "D_fake",
     )
     settings = (*ConditionalGAN.settings, "generator.widths", "generator.output", "stan_ct")
     G: UNet
@@ -42,7 +46,7 @@ class StanCT(ConditionalGAN):
         Raises
         ------
         ConfigurationError
-            If there would be no adversarial loss.
+            If the weight of the adversarial loss is 0.
         """
         check_adversarial(config)
         return UNet(config.generator.widths, config.generator.output)
@@ -65,9 +69,10 @@ class StanCT(ConditionalGAN):
         return torch.stack([G_GAN, G_L1, G_latent, G_feature, D_real, D_fake]).detach()
 
     def _latent_distance(self, fake_b: Tensor, real_b: Tensor) -> Tensor:
-        """Return the distance of the two codes; the target's is a constant.
+        """Return the distance between the two latent codes.
 
-        Else the encoder would make both the same by forgetting everything.
+        The target's code gets no gradients. Otherwise the encoder could make both codes the
+        same by ignoring its input.
         """
         with torch.no_grad():
             wanted = self.G.encode(real_b)[-1]
@@ -76,8 +81,8 @@ class StanCT(ConditionalGAN):
     def _judge_features(
         self, real_a: Tensor, fake_b: Tensor, real_b: Tensor
     ) -> tuple[Tensor, Tensor]:
-        """Return the adversarial loss, and the distance of the discriminator's features."""
-        with self.D.frozen():
+        """Return the adversarial loss, and the distance between the discriminator's features."""
+        with self.D.freeze_weights():
             fake_logits, fake_features = self.D.judge(real_a, fake_b)
             _, real_features = self.D.judge(real_a, real_b)
             distances = [
@@ -88,5 +93,6 @@ class StanCT(ConditionalGAN):
 
 
 def _distance(features: Tensor, wanted: Tensor) -> Tensor:
+    """Return the mean absolute difference, relative to the magnitude of ``wanted``."""
     scale = wanted.float().abs().mean().clamp_min(1e-6)
     return (features.float() - wanted.float()).abs().mean() / scale

@@ -1,4 +1,4 @@
-"""What every network of this package offers, so that one graph exports them all."""
+"""The interface of all networks, so that one graph can export each of them."""
 
 from __future__ import annotations
 
@@ -14,14 +14,16 @@ Output = Literal["residual", "direct"]
 
 
 class HarmonizationNetwork(nn.Module):
-    """Maps a slice of the source kernel to one of the target kernel, in window units.
+    """Maps a slice with the source kernel to one with the target kernel, in window units.
+
+    In window units the lower end of the HU window is 0 and the upper end is 1.
 
     Attributes
     ----------
     multiple
         Height and width must be multiples of this.
     output
-        What ``predict`` returns: the ``residual`` that is added to the input, or the
+        What ``predict`` returns: the ``residual``, which is added to the input, or the
         output itself (``direct``).
     """
 
@@ -29,40 +31,40 @@ class HarmonizationNetwork(nn.Module):
     output: Output = "residual"
 
     def predict(self, normalized: Tensor) -> Tensor:
-        """Take ``[N, 1, H, W]``, the window mapped to [0, 1], to the same shape."""
+        """Return the residual or the output for ``[N, 1, H, W]`` in window units; same shape."""
         raise NotImplementedError
 
     def prepare(self, samples: Sequence[PairedSample], window: HUWindow) -> None:
-        """Fit what is measured once, on the training slices, before the first step.
+        """Fit what is measured once on the training slices, before the first step.
 
         Parameters
         ----------
         samples
             Whole training slices in HU; each is read when it is asked for.
         window
-            HU that the network sees.
+            Range of HU that the network sees.
         """
 
     def trained_size(self, height: int, width: int) -> tuple[int, int]:
-        """Return the part of a crop, in its middle, that is trained on."""
+        """Return height and width of the central part of a crop that is trained on."""
         return height, width
 
     def notes(self) -> tuple[str, ...]:
-        """Return what a user should know of how this network was made."""
+        """Return remarks for the user on how this network was made."""
         return ()
 
     def forward(self, normalized: Tensor) -> Tensor:
-        """Return what is trained: the harmonized crop ``[N, 1, h, w]`` in window units.
+        """Return the harmonized crop ``[N, 1, h, w]`` in window units, for training.
 
-        A network whose output at the edge of a crop depends on what lies beyond it leaves
-        out a margin there; ``trim`` cuts source and target to the same part.
+        At the edge of a crop the output may depend on pixels outside the crop. A network
+        that has this problem leaves out a margin; ``trim`` cuts source and target alike.
         """
         out = self.predict(normalized)
         return normalized + out if self.output == "residual" else out
 
 
 def trim(image: Tensor, size: tuple[int, int]) -> Tensor:
-    """Cut the middle of ``[N, 1, H, W]`` to a height and width."""
+    """Return the central part of ``[N, 1, H, W]`` with a given height and width."""
     height, width = size
     top, left = (image.shape[-2] - height) // 2, (image.shape[-1] - width) // 2
     return image[..., top : top + height, left : left + width]

@@ -9,11 +9,11 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 
-def in_float32(convolve: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
-    """Call a convolution of the slice itself in float32, also in mixed precision.
+def compute_in_float32(convolve: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
+    """Apply a convolution to the slice itself in float32, even in mixed precision.
 
-    Half the window has bfloat16 values 8 HU apart; what a convolution kernel changes
-    would be lost before the first layer.
+    In half of the window neighbouring bfloat16 values are 8 HU apart. The differences
+    between convolution kernels would be lost before the first layer.
     """
     if not torch.is_autocast_enabled(x.device.type):
         return convolve(x)
@@ -22,11 +22,11 @@ def in_float32(convolve: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
 
 
 class InputConv(nn.Conv2d):
-    """A first layer, computed in float32 also in mixed precision."""
+    """A first layer, computed in float32 even in mixed precision."""
 
     def forward(self, input: Tensor) -> Tensor:  # noqa: A002 - torch's name
-        """Take ``[N, C, H, W]`` to ``[N, out_channels, H, W]``."""
-        return in_float32(super().forward, input)
+        """Return ``[N, out_channels, H, W]`` for ``[N, C, H, W]``."""
+        return compute_in_float32(super().forward, input)
 
 
 class ConvReLU(nn.Sequential):
@@ -35,9 +35,9 @@ class ConvReLU(nn.Sequential):
     Parameters
     ----------
     first
-        Whether it sees the slice itself.
+        Whether its input is the slice itself.
     slope
-        Of the ReLU below zero.
+        Slope of the ReLU below zero.
     """
 
     def __init__(
@@ -57,12 +57,12 @@ class ConvReLU(nn.Sequential):
 
 
 class WithDetail(nn.Module):
-    """Adds channels with the slice's fine detail: its differences to local means.
+    """Adds channels with the fine detail of the slice: its differences to local means.
 
-    What a convolution kernel changes is a few thousandths of the window, over some ten
-    pixels. The gain brings it to the size of the slice itself, so that the first layer need
-    not learn to subtract neighbours that are almost equal; the means of several sizes let
-    it see far with few weights.
+    The difference between two convolution kernels is a few thousandths of the window and
+    extends over about ten pixels. The gain scales it to the size of the slice itself, so the
+    first layer need not learn to subtract neighbours that are almost equal. Means of several
+    sizes let it see far with few weights.
     """
 
     sizes = (3, 7, 15)
@@ -70,12 +70,12 @@ class WithDetail(nn.Module):
     channels = 1 + len(sizes)
 
     def forward(self, normalized: Tensor) -> Tensor:
-        """Take ``[N, 1, H, W]`` to ``[N, 4, H, W]``."""
+        """Return ``[N, 4, H, W]`` for ``[N, 1, H, W]``."""
         details = [(normalized - self._mean(normalized, size)) * self.gain for size in self.sizes]
         return torch.cat([normalized, *details], dim=1)
 
     def _mean(self, normalized: Tensor, size: int) -> Tensor:
-        # Along rows, then along columns: the same mean with a fraction of the additions.
+        # Along rows, then along columns: the same mean with far fewer additions.
         for kernel in ((1, size), (size, 1)):
             margin = (kernel[0] // 2, kernel[1] // 2)
             normalized = functional.avg_pool2d(
@@ -95,14 +95,14 @@ class UpBlock(nn.Module):
         self.mix = ConvReLU(out_channels + skip_channels, out_channels, slope=slope)
 
     def forward(self, x: Tensor, skip: Tensor) -> Tensor:
-        """Take ``x [N, C, H, W]`` and ``skip [N, S, 2H, 2W]`` to ``[N, out, 2H, 2W]``."""
+        """Return ``[N, out, 2H, 2W]`` for ``x [N, C, H, W]`` and ``skip [N, S, 2H, 2W]``."""
         enlarged = functional.interpolate(self.reduce(x), scale_factor=2.0, mode="nearest")
         mixed: Tensor = self.mix(torch.cat([enlarged, skip], dim=1))
         return mixed
 
 
 def initialize(module: nn.Module) -> None:
-    """He initialisation for each convolution of ``module`` that is trained."""
+    """Initialize each trained convolution of a module (He et al. 2015)."""
     for layer in module.modules():
         if isinstance(layer, nn.Conv2d) and layer.weight.requires_grad:
             nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")

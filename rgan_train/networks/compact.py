@@ -1,4 +1,4 @@
-"""A small residual CNN that a CPU runs fast."""
+"""A small residual CNN that is fast on a CPU."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ from rgan_train.networks.base import HarmonizationNetwork
 from rgan_train.networks.blocks import ConvReLU, InputConv, initialize
 
 GAIN = 20.0
-"""Of the first filters at the start: brings what they see to the size of the slice itself."""
+"""Gain of the first filters at the start; their output is then as large as the slice itself."""
 
 
 class CompactCNN(HarmonizationNetwork):
-    """One convolution of 5x5 pixels, then of 3x3; the output is the difference to the input.
+    """A 5x5 convolution, then 3x3 convolutions; the output is the difference to the input.
 
-    All of it is at full resolution, where the noise texture is, in which kernels differ. The
-    first filters start as differences between neighbours, since what a kernel changes is a
-    few thousandths of the window.
+    All layers are at full resolution, because kernels differ in the noise texture. The first
+    filters start as differences between neighbours, because two kernels differ by only a few
+    thousandths of the window.
 
     Parameters
     ----------
     channels
-        Of each convolution; sixteen fill a vector register.
+        Channels of each convolution; 16 fill a vector register.
     layers
-        Convolutions in all.
+        Number of convolutions.
     """
 
     def __init__(self, channels: int, layers: int) -> None:

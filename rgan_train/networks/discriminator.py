@@ -21,16 +21,16 @@ class Discriminator(nn.Module):
     Parameters
     ----------
     channels
-        Width of the first layer; each further one doubles it, up to eight times.
+        Channels of the first layer. Each further layer doubles them, up to eight times.
     strided_layers
-        Layers that halve the size. 3 see patches of 70x70 as in pix2pix; fewer see
-        finer texture.
+        Layers that halve the size. With 3 of them a patch has 70x70 pixels as in pix2pix;
+        fewer layers see finer texture.
 
     Notes
     -----
-    The candidate goes in as its difference to the source, in units of
-    ``residual_scale``: what a convolution kernel changes is a few per cent of the
-    window and would drown beside the anatomy.
+    The network sees the candidate as its difference to the source, in units of
+    ``residual_scale``. The difference between two convolution kernels is a few per cent of
+    the window, and the anatomy would hide it.
     """
 
     residual_scale = 0.02
@@ -75,8 +75,8 @@ class Discriminator(nn.Module):
         return logits, features
 
     @contextmanager
-    def frozen(self) -> Iterator[None]:
-        """Let gradients pass through to the candidate and not into the weights."""
+    def freeze_weights(self) -> Iterator[None]:
+        """Let gradients flow to the candidate but not to the weights, inside the block."""
         self.requires_grad_(False)
         try:
             yield
@@ -84,7 +84,7 @@ class Discriminator(nn.Module):
             self.requires_grad_(True)
 
     def check_crop(self, height: int, width: int) -> None:
-        """Refuse crops of which fewer than 2x2 patches would be judged.
+        """Refuse crops with fewer than 2x2 patches.
 
         Raises
         ------

@@ -1,8 +1,8 @@
 """The generator: a VGG encoder, trainable filters, a U-Net decoder and a stem.
 
-Paper, section 2.1 and figure 1. The stem is ours: the frozen encoder was trained to
-name things in photographs and drops the fine noise texture in which kernels differ;
-a few trainable convolutions at full resolution carry it past the encoder.
+Paper, section 2.1 and figure 1. The stem is ours. The frozen encoder was trained to classify
+photographs and drops the fine noise texture in which kernels differ. A few trainable
+convolutions at full resolution carry this texture past the encoder.
 """
 
 from __future__ import annotations
@@ -22,17 +22,18 @@ from rgan_train.networks.window import normalize
 from rgan_train.pairs.samples import PairedSample
 
 CALIBRATION_SLICES = 4
+"""Slices on which the gains of a pretrained encoder are measured."""
 
 
 class Generator(HarmonizationNetwork):
-    """Maps a slice of the source kernel to one of the target kernel, in window units.
+    """Maps a slice with the source kernel to one with the target kernel, in window units.
 
     Parameters
     ----------
     encoder
         Frozen with pretrained weights, or trainable from scratch.
     stem_channels
-        Channels of the full-resolution stem; 0 leaves it out, as in the paper.
+        Channels of the full-resolution stem; 0: no stem, as in the paper.
     stem_layers
         Convolutions of the stem: one 5x5, then 3x3.
     output
@@ -59,7 +60,7 @@ class Generator(HarmonizationNetwork):
             UpBlock(deep, fine, fine)
             for deep, fine in zip(widths[:0:-1], widths[-2::-1], strict=True)
         )
-        self.stem = _stem(stem_channels, stem_layers)
+        self.stem = _make_stem(stem_channels, stem_layers)
         head_channels = max(widths[0] + stem_channels, 32)
         last = nn.Conv2d(head_channels, 1, 3, padding=1)
         self.head = nn.Sequential(ConvReLU(widths[0] + stem_channels, head_channels), last)
@@ -68,21 +69,24 @@ class Generator(HarmonizationNetwork):
         if output == "residual":
             nn.init.zeros_(last.weight)
 
-        # The coarsest features then have two pixels or more, which reflection needs.
+        # Padding by reflection needs two pixels or more in the coarsest features.
         self.multiple = 2 ** len(encoder.channels)
 
     def prepare(self, samples: Sequence[PairedSample], window: HUWindow) -> None:
-        """Measure the gains of a pretrained encoder on training slices from all over."""
+        """Measure the gains of a pretrained encoder on a few training slices."""
         self.calibrate(typical_slices(samples, window, self.multiple))
 
     def calibrate(self, normalized: Tensor) -> None:
-        """Measure the gains of a pretrained encoder; one from scratch has none."""
+        """Measure the gains of a pretrained encoder on ``[N, 1, H, W]`` in window units.
+
+        An encoder that is trained from scratch keeps gains of 1.
+        """
         if not all(parameter.requires_grad for parameter in self.encoder.parameters()):
             self.encoder.calibrate(normalized.to(self.encoder.gain.device))
 
     def notes(self) -> tuple[str, ...]:
-        """Say how far the pretrained encoder's weights go, where they end early."""
-        missing = self.encoder.trained_from_scratch()
+        """Return which layers of the encoder are pretrained, if not all of them are."""
+        missing = self.encoder.convolutions_from_scratch()
         names = list(self.encoder.convolutions())
         if not missing or len(missing) == len(names):
             return ()
@@ -92,7 +96,7 @@ class Generator(HarmonizationNetwork):
         )
 
     def predict(self, normalized: Tensor) -> Tensor:
-        """Take ``[N, 1, H, W]``, the window mapped to [0, 1], to the same shape."""
+        """Return the residual or the output for ``[N, 1, H, W]`` in window units; same shape."""
         features = [
             layer(feature)
             for layer, feature in zip(self.filters, self.encoder(normalized), strict=True)
@@ -107,7 +111,10 @@ class Generator(HarmonizationNetwork):
 
 
 def typical_slices(samples: Sequence[PairedSample], window: HUWindow, multiple: int) -> Tensor:
-    """Return a few source slices from all over, ``[N, 1, H, W]`` in window units."""
+    """Return a few source slices, evenly spread, as ``[N, 1, H, W]`` in window units.
+
+    They are cut to multiples of ``multiple``, and to the size of the smallest of them.
+    """
     chosen = spread_indices(len(samples), CALIBRATION_SLICES)
     images = [samples[index].source_hu for index in chosen]
     rows, columns = (
@@ -118,7 +125,7 @@ def typical_slices(samples: Sequence[PairedSample], window: HUWindow, multiple: 
     return normalize(torch.from_numpy(hu), window)
 
 
-def _stem(channels: int, layers: int) -> nn.Sequential:
+def _make_stem(channels: int, layers: int) -> nn.Sequential:
     if channels == 0:
         return nn.Sequential()
     first = ConvReLU(WithDetail.channels, channels, kernel_size=5, first=True)

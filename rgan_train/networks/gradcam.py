@@ -1,4 +1,4 @@
-"""Grad-CAM (Selvaraju et al. 2017): where in an image a network found its answer."""
+"""Grad-CAM (Selvaraju et al. 2017): which parts of an image led a network to its answer."""
 
 from __future__ import annotations
 
@@ -17,24 +17,24 @@ def grad_cam(layer: nn.Module, score: Callable[[], Tensor]) -> Tensor:
     Parameters
     ----------
     layer
-        Gives ``[N, C, h, w]`` activations.
+        A layer with activations ``[N, C, h, w]``.
     score
         Runs the network once and returns one number per image, ``[N]``.
 
     Returns
     -------
     Tensor
-        ``[N, h, w]``: the positive part of the activations' sum, each channel weighted with the
-        mean over the image of the score's gradient.
+        ``[N, h, w]``: the positive part of the sum of the activations, each channel weighted
+        with the score's gradient averaged over the image.
 
     Notes
     -----
-    The layer's hook is removed whatever ``score`` raises.
+    The layer's hook is removed even if ``score`` raises an error.
     """
     kept: list[Tensor] = []
 
     def keep(module: nn.Module, inputs: object, output: Tensor) -> Tensor:
-        """Let the graph of the gradients begin here, whatever is frozen before."""
+        """Start the autograd graph here, even if earlier layers are frozen."""
         kept.append(output.detach().requires_grad_())
         return kept[-1]
 
@@ -51,7 +51,7 @@ def grad_cam(layer: nn.Module, score: Callable[[], Tensor]) -> Tensor:
 
 
 def non_standard_cam(discriminator: Discriminator, source: Tensor, candidate: Tensor) -> Tensor:
-    """Return where the discriminator saw that a candidate is no target, ``[N, H, W]`` in [0, 1].
+    """Return where the discriminator recognizes a candidate as such, ``[N, H, W]`` in [0, 1].
 
     Parameters
     ----------
@@ -60,10 +60,10 @@ def non_standard_cam(discriminator: Discriminator, source: Tensor, candidate: Te
 
     Notes
     -----
-    The score is minus the mean logit, the layer the last before the logits (paper, section
-    2.2), after its normalisation: before it, instance normalisation makes the gradients
-    sum to zero, and with them Grad-CAM's weights. Each map is enlarged to the image and
-    scaled to [0, 1]; one that is flat is 0 everywhere.
+    The score is minus the mean logit. The layer is the last one before the logits (paper,
+    section 2.2), after its normalization: before it the gradients sum to zero because of the
+    instance normalization, and so would the weights of Grad-CAM. Each map is enlarged to the
+    size of the image and scaled to [0, 1]; a constant map becomes 0.
     """
     cam = grad_cam(
         discriminator.features[-1], lambda: -discriminator(source, candidate).mean((1, 2, 3))

@@ -1,6 +1,6 @@
 """The whole computation of a model: Hounsfield units in, Hounsfield units out.
 
-Validation and export use this one module, so what is validated is what is exported.
+Validation and export both use this module, so what is validated is what is exported.
 """
 
 from __future__ import annotations
@@ -19,20 +19,20 @@ from rgan_train.networks.window import HANDOVER
 
 
 class HarmonizationGraph(nn.Module):
-    """``out = hu + w(hu) * (f(clip(hu)) - clip(hu))``; HU outside the window stay.
+    """``out = hu + w(hu) * (f(clip(hu)) - clip(hu))``; HU outside the window are unchanged.
 
     Parameters
     ----------
     network
-        ``f`` in units of the window. Its weights are shared, not copied.
+        ``f``, in window units. Its weights are shared, not copied.
     window
-        HU that the network sees.
+        Range of HU that the network sees.
 
     Notes
     -----
-    ``w`` rises from 0 at each end of the window to 1 within ``HANDOVER`` HU. A residual
-    network's output is used as the difference it is: adding the input and taking it
-    away again would only cost accuracy.
+    ``w`` rises from 0 at each end of the window to 1 within ``HANDOVER`` HU. The output of a
+    residual network is used directly as the difference; adding and subtracting the input
+    would only cost accuracy.
     """
 
     def __init__(self, network: HarmonizationNetwork, window: HUWindow) -> None:
@@ -43,13 +43,16 @@ class HarmonizationGraph(nn.Module):
         self.network_dtype = torch.float32
 
     def use_float16(self) -> HarmonizationGraph:
-        """Turn to float16 inside the network; everything around it stays float32."""
+        """Convert the network to float16; everything around it stays float32.
+
+        The network is copied first. Returns this graph.
+        """
         self.network = copy.deepcopy(self.network).half()
         self.network_dtype = torch.float16
         return self
 
     def forward(self, hu: Tensor) -> Tensor:
-        """Take ``[N, 1, H, W]`` float32 HU to the same shape and type."""
+        """Return harmonized HU for ``[N, 1, H, W]`` float32 HU; same shape and type."""
         lower, upper = self.window.lower, self.window.upper
         clipped = hu.clamp(lower, upper)
         normalized = (clipped - lower) / self.window.width
@@ -66,7 +69,7 @@ class HarmonizationGraph(nn.Module):
 def harmonize_slice(
     graph: HarmonizationGraph, hu: NDArray[np.float32], device: torch.device | str = "cpu"
 ) -> NDArray[np.float32]:
-    """Harmonize ``[H, W]`` of any size with PyTorch, padded and cropped as the SDK does."""
+    """Harmonize ``[H, W]`` HU of any size with PyTorch; pad and crop as the SDK does."""
     rows, columns = hu.shape
     padded = pad_to_multiple(hu, graph.multiple)[None, None]
     out: NDArray[np.float32] = graph(torch.from_numpy(padded).to(device)).cpu().numpy()

@@ -1,4 +1,4 @@
-"""The losses of the paper (section 2.1, after Isola et al. 2017) and their schedule."""
+"""Adversarial loss (paper, section 2.1, after Isola et al. 2017) and learning rate schedule."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from torch import Tensor
 from torch.nn import functional
 
 FINAL_RATE = 0.01
-"""What the cosine schedule leaves of the learning rate at the end."""
+"""Share of the learning rate at the end of the cosine schedule."""
 
 
 def adversarial_loss(logits: Tensor, is_target: bool, kind: Literal["bce", "lsgan"]) -> Tensor:
-    """How far a discriminator's logits are from the answer wanted.
+    """Return how far a discriminator's logits are from the wanted answer.
 
     Parameters
     ----------
     logits
         ``[N, 1, h, w]``, high where a patch looks like the target.
     is_target
-        The answer wanted for all patches.
+        The wanted answer for all patches.
     kind
         ``bce``: cross-entropy; ``lsgan``: mean squared distance to 0 or 1.
     """
@@ -31,8 +31,8 @@ def adversarial_loss(logits: Tensor, is_target: bool, kind: Literal["bce", "lsga
     return functional.mse_loss(logits, wanted)
 
 
-def rate_factor(progress: float, schedule: Literal["constant", "cosine"]) -> float:
-    """Return the share of the learning rate in force at ``progress`` in [0, 1]."""
+def learning_rate_factor(progress: float, schedule: Literal["constant", "cosine"]) -> float:
+    """Return the share of the initial learning rate at ``progress`` in [0, 1]."""
     if schedule == "constant":
         return 1.0
     cosine = 0.5 * (1 + math.cos(math.pi * min(progress, 1.0)))

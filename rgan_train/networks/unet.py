@@ -1,4 +1,4 @@
-"""A plain U-Net (Ronneberger et al. 2015), all of it trained."""
+"""A plain U-Net (Ronneberger et al. 2015), trained from scratch."""
 
 from __future__ import annotations
 
@@ -9,7 +9,10 @@ from rgan_train.networks.base import HarmonizationNetwork, Output
 from rgan_train.networks.blocks import ConvReLU, UpBlock, initialize
 
 SLOPE = 0.2
-"""Of the activations below zero, as in pix2pix; with plain ReLU a strong discriminator kills it."""
+"""Slope of the activations below zero, as in pix2pix.
+
+With a plain ReLU a strong discriminator drives all activations to zero.
+"""
 
 
 class UNet(HarmonizationNetwork):
@@ -18,9 +21,9 @@ class UNet(HarmonizationNetwork):
     Parameters
     ----------
     widths
-        Channels of each scale, finest first.
+        Channels of each scale, the finest first.
     output
-        ``residual`` or ``direct``.
+        What the network returns: the ``residual``, or the output itself (``direct``).
     """
 
     def __init__(self, widths: tuple[int, ...], output: Output) -> None:
@@ -44,7 +47,7 @@ class UNet(HarmonizationNetwork):
             nn.init.zeros_(self.last.weight)
 
     def encode(self, normalized: Tensor) -> list[Tensor]:
-        """Return the features of each scale, finest first; the last are the latent ones."""
+        """Return the features of each scale, the finest first; the last is the latent code."""
         features: list[Tensor] = []
         x = normalized
         for block in self.encoder:
@@ -53,7 +56,7 @@ class UNet(HarmonizationNetwork):
         return features
 
     def predict(self, normalized: Tensor) -> Tensor:
-        """Take ``[N, 1, H, W]``, the window mapped to [0, 1], to the same shape."""
+        """Return the residual or the output for ``[N, 1, H, W]`` in window units; same shape."""
         *skips, x = self.encode(normalized)
         for block, skip in zip(self.decoder, reversed(skips), strict=True):
             x = block(x, skip)

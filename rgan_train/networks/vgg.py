@@ -21,8 +21,8 @@ class VGGEncoder(nn.Module):
     Parameters
     ----------
     channels
-        Width of the four groups: ``FULL_CHANNELS`` or ``COMPACT_CHANNELS`` for
-        pretrained weights, anything for training from scratch.
+        Channels of the groups: ``FULL_CHANNELS`` or ``COMPACT_CHANNELS`` for pretrained
+        weights, any two to four numbers for training from scratch.
 
     Notes
     -----
@@ -51,13 +51,12 @@ class VGGEncoder(nn.Module):
         self.register_buffer("gain", torch.ones(len(channels)))
 
     def forward(self, normalized: Tensor) -> list[Tensor]:
-        """Return the features of each group before pooling, finest first.
+        """Return the features of each group before pooling, the finest first.
 
         Parameters
         ----------
         normalized
-            ``[N, 1, H, W]``, the window mapped to [0, 1]; H and W divisible by
-            ``2 ** (groups - 1)``.
+            ``[N, 1, H, W]`` in window units; H and W divisible by ``2 ** (groups - 1)``.
         """
         features = []
         x = normalized
@@ -68,40 +67,40 @@ class VGGEncoder(nn.Module):
 
     @torch.no_grad()
     def calibrate(self, normalized: Tensor) -> None:
-        """Fix one gain per group so that its features have unit root mean square.
+        """Set the gain of each group so that its features have a root mean square of 1.
 
-        Pretrained activations differ in scale by orders of magnitude from group to
-        group and from file to file. The gain is measured once, on training slices,
-        and is a constant afterwards: no slice depends on its neighbours in a batch.
+        The scale of pretrained activations differs by orders of magnitude between groups and
+        between weight files. The gain is measured once on training slices and is constant
+        afterwards, so the output for a slice does not depend on the other slices of a batch.
         """
         self.gain.fill_(1.0)
         for index, feature in enumerate(self(normalized)):
             self.gain[index] = feature.square().mean().clamp_min(1e-12).rsqrt()
 
     def convolutions(self) -> dict[str, nn.Conv2d]:
-        """All convolutions in order, ``conv1_1`` to ``conv4_4``."""
+        """Return all convolutions by name in forward order, ``conv1_1`` to ``conv4_4``."""
         layers = [layer for layer in self.modules() if isinstance(layer, nn.Conv2d)]
         return dict(zip(convolution_names(), layers, strict=False))
 
-    def trained_from_scratch(self) -> tuple[str, ...]:
-        """Names of the convolutions that have no pretrained weights."""
+    def convolutions_from_scratch(self) -> tuple[str, ...]:
+        """Return the names of the convolutions without pretrained weights."""
         return tuple(
             name for name, layer in self.convolutions().items() if layer.weight.requires_grad
         )
 
     @torch.no_grad()
     def load_convolutions(self, weights: Mapping[str, Tensor]) -> None:
-        """Load and freeze ``conv1_1.weight`` and so on, as far as they go without a gap.
+        """Load and freeze ``conv1_1.weight`` and so on, up to the last layer that is given.
 
         Parameters
         ----------
         weights
-            By name; conv1_1 with one channel already.
+            By name; conv1_1 has one input channel.
 
         Raises
         ------
         WeightsError
-            If a layer has another shape, or one is missing before one that is there.
+            If a layer has another shape, or is missing while a later one is given.
         """
         missing = ""
         for name, layer in self.convolutions().items():
@@ -114,12 +113,12 @@ class VGGEncoder(nn.Module):
                     "incomplete"
                 )
             for kind in ("weight", "bias"):
-                _copy(weights, f"{name}.{kind}", getattr(layer, kind))
+                _copy_weight(weights, f"{name}.{kind}", getattr(layer, kind))
             layer.requires_grad_(False)
 
 
 def convolution_names() -> list[str]:
-    """``conv1_1`` ... ``conv4_4``, in forward order."""
+    """Return ``conv1_1`` to ``conv4_4``, in forward order."""
     return [
         f"conv{group}_{index}"
         for group, count in enumerate(CONVOLUTIONS_PER_GROUP, start=1)
@@ -127,7 +126,7 @@ def convolution_names() -> list[str]:
     ]
 
 
-def _copy(weights: Mapping[str, Tensor], key: str, parameter: Tensor) -> None:
+def _copy_weight(weights: Mapping[str, Tensor], key: str, parameter: Tensor) -> None:
     if key not in weights:
         raise WeightsError(f"the VGG-19 weights have no {key}; the file is incomplete")
     if weights[key].shape != parameter.shape:

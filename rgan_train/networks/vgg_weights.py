@@ -1,9 +1,9 @@
-"""Reading pretrained VGG-19 weights: torchvision's file, or a NumPy archive.
+"""Read pretrained VGG-19 weights: torchvision's file, or a NumPy archive.
 
-Both were trained on RGB images after a per-channel preparation. A CT slice goes in as three
-equal channels, so the preparation and the first convolution fold into one convolution of
-one channel. The fold is exact because the encoder pads by reflection, never with zeros.
-A file may end before conv4_4; what it has is loaded.
+Both were trained on RGB images after a per-channel preparation. A CT slice is used as three
+equal channels, so the preparation and the first convolution can be folded into one convolution
+of one channel. This is exact, because the encoder pads by reflection and never with zeros.
+A file may end before conv4_4; the layers that it has are loaded.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ from rgan_train.networks.vgg import VGGEncoder, convolution_names
 
 TORCHVISION_URL = "https://download.pytorch.org/models/vgg19-dcbb9e9d.pth"
 TORCHVISION_SHA256 = "dcbb9e9d"
-"""The leading digits; torchvision states no more."""
+"""First digits of the hash; torchvision publishes no more."""
 
 TORCHVISION_LAYERS = (0, 2, 5, 7, 10, 12, 14, 16, 19, 21, 23, 25, 28, 30, 32, 34)
-"""Where torchvision's ``features`` has its convolutions, conv5_4 included."""
+"""Indices of the convolutions in torchvision's ``features``, up to conv5_4."""
 
 IMAGENET_MEAN = torch.tensor([0.485, 0.456, 0.406])
 IMAGENET_STD = torch.tensor([0.229, 0.224, 0.225])
@@ -36,18 +36,19 @@ IMAGENET_STD = torch.tensor([0.229, 0.224, 0.225])
 def load_pretrained(
     encoder: VGGEncoder, kind: Literal["vgg19", "vgg19-compact"], path: Path | None
 ) -> None:
-    """Load an encoder's weights, and freeze what was loaded.
+    """Load pretrained weights into an encoder, and freeze them.
 
     Parameters
     ----------
     path
-        torchvision's ``.pth`` or a NumPy archive, told apart by their content. None
-        downloads torchvision's for ``vgg19``.
+        torchvision's ``.pth`` or a NumPy archive; the content decides. None downloads
+        torchvision's file for ``vgg19``.
 
     Raises
     ------
     WeightsError
-        If the file cannot be read, is no VGG-19, has a gap, or is one of another width.
+        If the file cannot be read, is not a VGG-19, lacks a layer before its last one, or
+        has another number of channels.
     """
     if path is None and kind == "vgg19-compact":
         raise WeightsError(
@@ -65,12 +66,12 @@ def load_pretrained(
 
 
 def download_torchvision() -> Path:
-    """Return torchvision's file in torch's cache, downloaded if it is not there yet.
+    """Return torchvision's file in torch's cache; download it if necessary.
 
     Raises
     ------
     WeightsError
-        If it cannot be downloaded, or is not what its hash says.
+        If it cannot be downloaded, or its hash does not match.
     """
     path = Path(torch.hub.get_dir(), "checkpoints", TORCHVISION_URL.rsplit("/", 1)[1])
     try:
@@ -85,25 +86,25 @@ def download_torchvision() -> Path:
         ) from exc
     if not digest.startswith(TORCHVISION_SHA256):
         raise WeightsError(
-            f"{path}: damaged, its SHA-256 does not begin with {TORCHVISION_SHA256}. Delete it, "
-            "and it is downloaded again"
+            f"{path}: damaged, its SHA-256 does not begin with {TORCHVISION_SHA256}. Delete it; "
+            "it will be downloaded again"
         )
     return path
 
 
 def _read_weights(path: Path) -> dict[str, Tensor]:
-    """Read ``conv1_1.weight`` and so on, as far as the file goes; conv1_1 takes one channel."""
+    """Read ``conv1_1.weight`` and so on, as far as the file goes; conv1_1 has one input channel."""
     tensors = _read_tensors(path)
     if "conv0.weight" in tensors:
         weights = _rename(tensors, [name.replace("_", "") for name in convolution_names()])
         # The archive's 1x1 preparation of RGB in [0, 1].
         matrix, shift = tensors["conv0.weight"], tensors.get("conv0.bias")
         if matrix.shape != (3, 3, 1, 1) or shift is None or shift.shape != (3,):
-            raise WeightsError("conv0 is no 1x1 layer from RGB to three channels")
+            raise WeightsError("conv0 is not a 1x1 layer from RGB to three channels")
         return _fold_input(weights, matrix.sum((1, 2, 3)), shift)
     layers = [f"features.{index}" for index in TORCHVISION_LAYERS]
-    if any(_layer(key) not in layers for key in tensors if key.startswith("features.")):
-        raise WeightsError("its layers are those of another network than VGG-19")
+    if any(_layer_name(key) not in layers for key in tensors if key.startswith("features.")):
+        raise WeightsError("its layers are those of a network other than VGG-19")
     weights = _rename(tensors, layers)
     return _fold_input(weights, 1 / IMAGENET_STD, -IMAGENET_MEAN / IMAGENET_STD)
 
@@ -118,7 +119,7 @@ def _read_tensors(path: Path) -> dict[str, Tensor]:
             content = torch.load(path, map_location="cpu", weights_only=True)
     except OSError as exc:
         raise WeightsError(f"cannot be read ({exc.strerror})") from exc
-    except Exception as exc:  # of many types, and torch's text advises to unpickle any object
+    except Exception as exc:  # many types; torch's own message advises to unpickle any object
         raise WeightsError("neither a NumPy archive nor a PyTorch file of weights alone") from exc
     if not isinstance(content, dict):
         raise WeightsError("holds no weights by name")
@@ -130,7 +131,7 @@ def _read_tensors(path: Path) -> dict[str, Tensor]:
 
 
 def _is_archive(path: Path) -> bool:
-    """Tell a NumPy archive from torchvision's file: both may be zip files."""
+    """Return whether the file is a NumPy archive; torchvision's may be a zip file, too."""
     if not zipfile.is_zipfile(path):
         return False
     with zipfile.ZipFile(path) as archive:
@@ -138,21 +139,21 @@ def _is_archive(path: Path) -> bool:
 
 
 def _rename(tensors: dict[str, Tensor], layers: Sequence[str]) -> dict[str, Tensor]:
-    """Call the file's ``layers``, in forward order, ``conv1_1`` and so on."""
+    """Rename the file's ``layers``, given in forward order, to ``conv1_1`` and so on."""
     names = dict(zip(layers, convolution_names(), strict=False))
     return {
         f"{names[layer]}.{key.rpartition('.')[2]}": value
         for key, value in tensors.items()
-        if (layer := _layer(key)) in names
+        if (layer := _layer_name(key)) in names
     }
 
 
-def _layer(key: str) -> str:
+def _layer_name(key: str) -> str:
     return key.rpartition(".")[0]
 
 
 def _fold_input(weights: dict[str, Tensor], scale: Tensor, shift: Tensor) -> dict[str, Tensor]:
-    """Fold ``scale * gray + shift`` per colour channel into a one-channel conv1_1."""
+    """Fold ``scale * gray + shift`` of each colour channel into conv1_1 with one channel."""
     kernel, bias = weights.get("conv1_1.weight"), weights.get("conv1_1.bias")
     if kernel is None or bias is None:
         raise WeightsError("has no weights of VGG-19's first layer")

@@ -1,4 +1,4 @@
-"""Weights and optimizer states as named tensors, and files of them, never pickled."""
+"""Weights and optimizer states as named tensors, in files without pickle."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from rgan_sdk.errors import TrainingError
 
 Tensors = dict[str, dict[str, Tensor]]
-"""Tensors of a checkpoint, by file and name."""
+"""Tensors of a checkpoint by file and name."""
 
 
 def frozen_state(module: nn.Module) -> dict[str, Tensor]:
@@ -22,12 +22,12 @@ def frozen_state(module: nn.Module) -> dict[str, Tensor]:
 
 
 def load_frozen_state(module: nn.Module, tensors: Mapping[str, Tensor]) -> None:
-    """Put back what ``frozen_state`` returned, and freeze those parameters and no others.
+    """Load what ``frozen_state`` returned; freeze these parameters and no others.
 
     Raises
     ------
     TrainingError
-        If the names or shapes are those of another network.
+        If names or shapes do not match the network.
     """
     parameters = dict(module.named_parameters())
     _copy_into({name: parameters[name].detach() for name in tensors if name in parameters}, tensors)
@@ -42,12 +42,12 @@ def trainable_state(module: nn.Module) -> dict[str, Tensor]:
 
 
 def load_trainable_state(module: nn.Module, tensors: Mapping[str, Tensor]) -> None:
-    """Put back what ``trainable_state`` returned.
+    """Load what ``trainable_state`` returned.
 
     Raises
     ------
     TrainingError
-        If the names or shapes are those of another network.
+        If names or shapes do not match the network.
     """
     _copy_into(trainable_state(module), tensors)
 
@@ -64,14 +64,22 @@ def optimizer_state(optimizer: torch.optim.Optimizer, module: nn.Module) -> dict
 def load_optimizer_state(
     optimizer: torch.optim.Optimizer, module: nn.Module, tensors: Mapping[str, Tensor]
 ) -> None:
-    """Put back what ``optimizer_state`` returned."""
+    """Load what ``optimizer_state`` returned.
+
+    Raises
+    ------
+    TrainingError
+        If a parameter is not one of this network.
+    """
     parameters = dict(module.named_parameters())
     for key, value in tensors.items():
         name, _, kind = key.rpartition("/")
         if name not in parameters:
-            raise TrainingError(f"the checkpoint's optimizer knows {name}, the network does not")
+            raise TrainingError(
+                f"the checkpoint's optimizer has a parameter {name}, the network has not"
+            )
         parameter = parameters[name]
-        # Adam keeps its step counts on the CPU, and its moments laid out like the parameter.
+        # Adam keeps its step counts on the CPU, and its moments in the layout of the parameter.
         kept = value.cpu() if kind == "step" else torch.empty_like(parameter.detach()).copy_(value)
         optimizer.state[parameter][kind] = kept
 
@@ -80,14 +88,14 @@ def _copy_into(own: Mapping[str, Tensor], tensors: Mapping[str, Tensor]) -> None
     shapes = {name: tensor.shape for name, tensor in tensors.items()}
     if shapes != {name: tensor.shape for name, tensor in own.items()}:
         raise TrainingError(
-            "the saved weights are those of another network, or a file of the run is missing"
+            "the saved weights belong to another network, or a file of the run is missing"
         )
     for name, tensor in own.items():
         tensor.copy_(tensors[name])
 
 
 def save_tensors(tensors: Mapping[str, Tensor], path: Path) -> None:
-    """Write tensors to a ``.safetensors`` file, which knows one memory layout only."""
+    """Write tensors to a ``.safetensors`` file, which requires contiguous memory."""
     save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, path)
 
 

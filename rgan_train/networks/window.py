@@ -1,4 +1,4 @@
-"""From a range of HU to what a network sees of it."""
+"""The HU window of a network, and the mapping from HU to window units."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from torch import Tensor
 from rgan_sdk.hu import HUWindow
 
 HANDOVER = 8.0
-"""HU over which a model's output blends into its input at both ends of its window."""
+"""HU over which a model's output blends into its input, at both ends of its window."""
 
 
 def network_window(hu_range: HUWindow) -> HUWindow:
-    """Widen a range by the hand-over, so that all of the range itself is harmonized.
+    """Return the range widened by the hand-over, so that the whole range is harmonized.
 
-    A scanner writes nothing below -1024 HU where 0 is stored for it, and a sharp kernel's
-    noise puts 5 % of a chest slice there. In a window that began at -1024 HU these pixels would
-    stay what they are (docs/decisions/0009-the-window-is-wider-than-the-range.md).
+    Many scanners store nothing below -1024 HU, and with a sharp kernel the noise takes 5 % of
+    the pixels of a chest slice to this value. If the window began at -1024 HU, these pixels
+    would not change (docs/decisions/0009-the-window-is-wider-than-the-range.md).
     """
     return HUWindow(hu_range.lower - HANDOVER, hu_range.upper + HANDOVER)
 

@@ -1,9 +1,9 @@
-"""Paired series: found, listed, split into parts, and read slice by slice."""
+"""Paired series: find, list and split them, and read them slice by slice."""
 
 from __future__ import annotations
 
-from rgan_train.pairs.csv import read_pairs, write_pairs
-from rgan_train.pairs.dataset import Dataset, PairedSlice, choose_direction, load_dataset
+from rgan_train.pairs.csv import PairList, read_pairs, write_pairs
+from rgan_train.pairs.dataset import Dataset, PairedFiles, choose_direction, load_dataset
 from rgan_train.pairs.find import NearMiss, Pair, Pairing, find_pairs
 from rgan_train.pairs.samples import PairedSample, SliceReader, WholeSlices
 
@@ -11,8 +11,9 @@ __all__ = [
     "Dataset",
     "NearMiss",
     "Pair",
+    "PairList",
+    "PairedFiles",
     "PairedSample",
-    "PairedSlice",
     "Pairing",
     "SliceReader",
     "WholeSlices",

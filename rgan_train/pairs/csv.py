@@ -1,25 +1,67 @@
-"""The list of pairs: a CSV file, one row for each pair, to be read and edited by people.
+"""The list of pairs: a CSV file with one row per pair, for people to read and edit.
 
-A row is symmetric: which kernel is the source is decided by the configuration of a
-training run.
+A row is symmetric. The configuration of a training run decides which kernel is the source.
 """
 
 from __future__ import annotations
 
 import csv
 import dataclasses
+import hashlib
+import io
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import overload
 
 from rgan_sdk.errors import OutputError, TrainingError
 from rgan_train.pairs.find import Pair
 
 COLUMNS = tuple(field.name for field in dataclasses.fields(Pair))
 OPTIONAL_COLUMNS = frozenset({"split"})
+FOLDER_COLUMNS = ("folder_a", "folder_b")
+COUNT_COLUMNS = ("slices", "rows", "columns")
+FILLED_COLUMNS = ("patient", "kernel_a", "kernel_b", "series_a", "series_b", *FOLDER_COLUMNS)
+
+
+@dataclass(frozen=True)
+class PairList(Sequence[Pair]):
+    """The pairs of a CSV file.
+
+    Attributes
+    ----------
+    pairs
+        In the order of the rows; folders are absolute.
+    sha256
+        Hash of the file's content, hexadecimal.
+    """
+
+    pairs: tuple[Pair, ...]
+    sha256: str
+
+    def __len__(self) -> int:
+        return len(self.pairs)
+
+    @overload
+    def __getitem__(self, index: int) -> Pair: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> tuple[Pair, ...]: ...
+
+    def __getitem__(self, index: int | slice) -> Pair | tuple[Pair, ...]:
+        return self.pairs[index]
 
 
 def write_pairs(pairs: Sequence[Pair], path: Path) -> None:
-    """Write the list of pairs; folders below the file's own are written relative to it."""
+    """Write a list of pairs.
+
+    A folder below that of the CSV file is written relative to it, others as they are.
+
+    Raises
+    ------
+    OutputError
+        If the file cannot be written.
+    """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("w", newline="", encoding="utf-8") as file:
@@ -27,14 +69,14 @@ def write_pairs(pairs: Sequence[Pair], path: Path) -> None:
             writer.writeheader()
             for pair in pairs:
                 row = dataclasses.asdict(pair)
-                for column in ("folder_a", "folder_b"):
-                    row[column] = _relative(row[column], path.parent)
+                for column in FOLDER_COLUMNS:
+                    row[column] = _shorten(row[column], path.parent)
                 writer.writerow(row)
     except OSError as exc:
         raise OutputError(f"{path}: the list of pairs cannot be written ({exc.strerror})") from exc
 
 
-def read_pairs(path: Path) -> list[Pair]:
+def read_pairs(path: Path) -> PairList:
     """Read a list of pairs.
 
     Raises
@@ -43,10 +85,10 @@ def read_pairs(path: Path) -> list[Pair]:
         If the file cannot be read, lacks a column or a value, or has no rows.
     """
     try:
-        with path.open(newline="", encoding="utf-8") as file:
-            reader = csv.DictReader(file)
-            rows = list(reader)
-            columns = reader.fieldnames or []
+        content = path.read_bytes()
+        reader = csv.DictReader(io.StringIO(content.decode("utf-8"), newline=""))
+        rows = list(reader)
+        columns = reader.fieldnames or []
     except (OSError, UnicodeDecodeError, csv.Error) as exc:
         raise TrainingError(f"{path}: not a readable list of pairs ({exc})") from exc
     missing = [name for name in COLUMNS if name not in columns and name not in OPTIONAL_COLUMNS]
@@ -57,23 +99,27 @@ def read_pairs(path: Path) -> list[Pair]:
         )
     if not rows:
         raise TrainingError(f"{path}: lists no pair")
-    return [_parse(row, f"{path}, row {number}", path.parent) for number, row in enumerate(rows, 1)]
+    pairs = [
+        _parse_row(row, f"{path}, row {number}", path.parent) for number, row in enumerate(rows, 1)
+    ]
+    return PairList(tuple(pairs), hashlib.sha256(content).hexdigest())
 
 
-def _relative(folder: Path, base: Path) -> str:
+def _shorten(folder: Path, base: Path) -> str:
+    """Return a folder relative to ``base`` if it lies below it."""
     base = base.resolve()
     return str(folder.relative_to(base) if folder.is_relative_to(base) else folder)
 
 
-def _parse(row: dict[str, str | None], where: str, base: Path) -> Pair:
+def _parse_row(row: dict[str, str | None], where: str, base: Path) -> Pair:
     text = {name: (row.get(name) or "").strip() for name in COLUMNS}
-    for name in ("patient", "kernel_a", "kernel_b", "series_a", "series_b", "folder_a", "folder_b"):
+    for name in FILLED_COLUMNS:
         if not text[name]:
             raise TrainingError(f"{where}: {name} is empty")
-    numbers = {}
-    for name in ("slices", "rows", "columns"):
+    counts = {}
+    for name in COUNT_COLUMNS:
         if not text[name].isdecimal():
             raise TrainingError(f"{where}: {name} is {text[name]!r}, not a number")
-        numbers[name] = int(text[name])
-    folders = {name: (base / text[name]).resolve() for name in ("folder_a", "folder_b")}
-    return Pair(**{**text, **numbers, **folders})  # type: ignore[arg-type]
+        counts[name] = int(text[name])
+    folders = {name: (base / text[name]).resolve() for name in FOLDER_COLUMNS}
+    return Pair(**{**text, **counts, **folders})  # type: ignore[arg-type]

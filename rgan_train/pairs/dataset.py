@@ -1,4 +1,4 @@
-"""Which slices a run trains on, validates on, and leaves alone."""
+"""The slices of a training run: for training, for validation, and for the test."""
 
 from __future__ import annotations
 
@@ -18,8 +18,22 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class PairedSlice:
-    """Two files that show the same slice."""
+class PairedFiles:
+    """The two files of one slice, one with each kernel.
+
+    Attributes
+    ----------
+    source, target
+        DICOM files; in a distillation run ``target`` may be an ``.npy`` file of HU.
+    source_uid, target_uid
+        SOPInstanceUID of both files.
+    position
+        Along the slice normal, in mm.
+    rows, columns
+        Size in pixels.
+    pixel_spacing
+        In mm: between rows, between columns.
+    """
 
     source: Path
     target: Path
@@ -34,14 +48,25 @@ class PairedSlice:
 
 @dataclass(frozen=True)
 class Dataset:
-    """All slices of a training run by what they are for; patients by their pseudonyms.
+    """All slices of a training run, by the part that they belong to.
 
-    The test slices are listed so that a run can record them; training never opens them.
+    Attributes
+    ----------
+    train, validation, test
+        The slices. A run records which slices are test slices, but never opens them.
+    source_kernel, target_kernel
+        The direction, as the list of pairs spells the kernels.
+    patients
+        Pseudonyms.
+    manufacturers
+        Of the scanners.
+    series_uids
+        SeriesInstanceUID of all series used.
     """
 
-    train: tuple[PairedSlice, ...]
-    validation: tuple[PairedSlice, ...]
-    test: tuple[PairedSlice, ...]
+    train: tuple[PairedFiles, ...]
+    validation: tuple[PairedFiles, ...]
+    test: tuple[PairedFiles, ...]
     source_kernel: str
     target_kernel: str
     patients: tuple[str, ...]
@@ -49,7 +74,7 @@ class Dataset:
     series_uids: tuple[str, ...]
 
     def sha256(self) -> str:
-        """Hash of which instances are in which part."""
+        """Return a hash of which SOP instances are in which part."""
         digest = hashlib.sha256()
         for part in PARTS:
             for item in getattr(self, part):
@@ -60,21 +85,24 @@ class Dataset:
 def load_dataset(
     pairs: Sequence[Pair], config: DataConfig, needed: Sequence[str] = ("train", "validation")
 ) -> Dataset:
-    """Find the listed series on disk and split their slices.
-
-    Only headers are read.
+    """Find the listed series on disk, and split their slices. Only headers are read.
 
     Parameters
     ----------
+    pairs
+        All listed pairs; those of other kernels are ignored.
+    config
+        The direction and the split.
     needed
-        Parts that must not be empty; an evaluation needs ``test`` only.
+        Parts that must not be empty. An evaluation needs ``test`` only.
 
     Raises
     ------
     ConfigurationError
-        If the direction is not given, or no pair has it.
+        If the direction is not clear, or no pair has it.
     TrainingError
-        If a series is gone or no longer a pair, or the split cannot be made or leaks.
+        If a series is missing, two series no longer form a pair, the split cannot be made,
+        or a slice or patient would be in two parts.
     """
     source_kernel, target_kernel = choose_direction(pairs, config)
     wanted = {source_kernel.casefold(), target_kernel.casefold()}
@@ -82,7 +110,7 @@ def load_dataset(
         pair for pair in pairs if {pair.kernel_a.casefold(), pair.kernel_b.casefold()} == wanted
     ]
     slices = [
-        _paired_slices(pair, *series, source_kernel)
+        _pair_files(pair, *series, source_kernel)
         for pair, series in zip(used, open_pairs(used), strict=True)
     ]
     splits = make_splits(
@@ -104,7 +132,13 @@ def load_dataset(
 
 
 def choose_direction(pairs: Sequence[Pair], config: DataConfig) -> tuple[str, str]:
-    """Return the source and target kernel, spelt as in the list of pairs."""
+    """Return the source and target kernel, spelled as in the list of pairs.
+
+    Raises
+    ------
+    ConfigurationError
+        If no direction, or more than one, fits the settings.
+    """
     directions = {
         direction
         for pair in pairs
@@ -126,11 +160,12 @@ def choose_direction(pairs: Sequence[Pair], config: DataConfig) -> tuple[str, st
     )
 
 
-def _paired_slices(pair: Pair, a: Series, b: Series, source_kernel: str) -> list[PairedSlice]:
+def _pair_files(pair: Pair, a: Series, b: Series, source_kernel: str) -> list[PairedFiles]:
+    """Return the slices of a pair in the direction asked for, by ascending position."""
     if pair.kernel_a.casefold() != source_kernel.casefold():
         a, b = b, a
     return [
-        PairedSlice(
+        PairedFiles(
             source.path,
             target.path,
             source.sop_instance_uid,
@@ -146,8 +181,8 @@ def _paired_slices(pair: Pair, a: Series, b: Series, source_kernel: str) -> list
 
 
 def _select(
-    slices: Sequence[Sequence[PairedSlice]], splits: Sequence[Split], part: str
-) -> tuple[PairedSlice, ...]:
+    slices: Sequence[Sequence[PairedFiles]], splits: Sequence[Split], part: str
+) -> tuple[PairedFiles, ...]:
     return tuple(
         items[number]
         for items, split in zip(slices, splits, strict=True)
@@ -155,7 +190,7 @@ def _select(
     )
 
 
-def _check_parts(parts: dict[str, tuple[PairedSlice, ...]], needed: Sequence[str]) -> None:
+def _check_parts(parts: dict[str, tuple[PairedFiles, ...]], needed: Sequence[str]) -> None:
     for part in needed:
         if not parts[part]:
             raise TrainingError(f"the split leaves no slices for {part}; check [data] split")

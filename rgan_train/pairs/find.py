@@ -1,4 +1,4 @@
-"""Finding series of one scan that differ in their convolution kernel."""
+"""Find series of one scan that differ in their convolution kernel."""
 
 from __future__ import annotations
 
@@ -15,24 +15,33 @@ if TYPE_CHECKING:
     from rgan_sdk.dicom.series import Series
 
 POSITION_TOLERANCE = 0.01
-"""Millimetres by which slices of one position may differ in what the header says."""
+"""mm by which the header positions of two slices at the same place may differ."""
 
 SPACING_TOLERANCE = 1e-4
+"""mm by which the pixel spacing of two series may differ."""
+
 ORIENTATION_TOLERANCE = 1e-4
+"""Amount by which the direction cosines of two series may differ."""
 
 
 @dataclass(frozen=True)
 class Pair:
-    """Two series of one scan with different kernels, slice by slice at the same place.
+    """Two series of one scan with different kernels and the same slice positions.
 
     Attributes
     ----------
     patient
-        Pseudonym; holds nothing of the patient's name or number.
+        Pseudonym, which does not contain the patient's name or number.
+    kernel_a, kernel_b
+        ConvolutionKernel of each series.
+    slices, rows, columns
+        Number of slices, and their size in pixels.
+    series_a, series_b
+        SeriesInstanceUID of each series.
     folder_a, folder_b
-        Where the series' files are.
+        Folder of each series' files.
     split
-        ``train``, ``validation`` or ``test`` where the user assigns the pair; else empty.
+        ``train``, ``validation`` or ``test`` if the user assigned the pair, else empty.
     """
 
     patient: str
@@ -53,7 +62,7 @@ class Pair:
 
 @dataclass(frozen=True)
 class NearMiss:
-    """Two series of one study that are no pair, and why."""
+    """Two series of one study that are not a pair, and the reason."""
 
     series_a: str
     series_b: str
@@ -63,7 +72,13 @@ class NearMiss:
 
 @dataclass(frozen=True)
 class Pairing:
-    """What ``find_pairs`` found."""
+    """The result of ``find_pairs``.
+
+    Attributes
+    ----------
+    series
+        Number of CT series found.
+    """
 
     pairs: tuple[Pair, ...]
     near_misses: tuple[NearMiss, ...]
@@ -76,15 +91,15 @@ def find_pairs(folders: Iterable[Path]) -> Pairing:
     Parameters
     ----------
     folders
-        Searched recursively; a folder may hold one series or thousands. They may
-        overlap, and a series may lie in several of them.
+        Searched recursively. A folder may hold one series or thousands. The folders may
+        overlap, and a series may be spread over several of them.
 
     Raises
     ------
     TrainingError
-        If a folder does not exist, or two hold different copies of a slice.
+        If a folder does not exist, or two folders hold different copies of a slice.
     """
-    found = _find_all(folders)
+    found = _find_series_in_all(folders)
     studies: dict[tuple[str, str], list[Series]] = defaultdict(list)
     for series in found:
         studies[series.patient, series.study_instance_uid].append(series)
@@ -92,28 +107,28 @@ def find_pairs(folders: Iterable[Path]) -> Pairing:
     for study in studies.values():
         for a, b in combinations(study, 2):
             kernels = (kernel_of(a), kernel_of(b))
-            reason = difference(a, b)
+            reason = find_difference(a, b)
             if reason is not None:
                 near_misses.append(
                     NearMiss(a.series_instance_uid, b.series_instance_uid, kernels, reason)
                 )
             elif kernels[0] != kernels[1]:
-                pairs.append(_pair(a, b))
+                pairs.append(_make_pair(a, b))
     return Pairing(tuple(pairs), tuple(near_misses), len(found))
 
 
 def kernel_of(series: Series) -> str:
-    """Return the convolution kernel, empty where the header has none."""
+    """Return the ConvolutionKernel, empty if the header has none."""
     return series.convolution_kernel or ""
 
 
-def difference(a: Series, b: Series) -> str | None:
-    """Say in what two series of one study differ so that they cannot be paired.
+def find_difference(a: Series, b: Series) -> str | None:
+    """Return why two series of one study cannot be paired.
 
     Returns
     -------
     str or None
-        None where they differ in nothing but the kernel.
+        None if they can: they differ at most in the kernel.
     """
     if not (kernel_of(a) and kernel_of(b)):
         return "a series has no ConvolutionKernel"
@@ -121,17 +136,17 @@ def difference(a: Series, b: Series) -> str | None:
         return "different frames of reference"
     if (a.rows, a.columns) != (b.rows, b.columns):
         return f"different matrix: {a.rows}x{a.columns} and {b.rows}x{b.columns}"
-    if not _close(a.pixel_spacing, b.pixel_spacing, SPACING_TOLERANCE):
+    if not _are_close(a.pixel_spacing, b.pixel_spacing, SPACING_TOLERANCE):
         return f"different pixel spacing: {a.pixel_spacing} and {b.pixel_spacing} mm"
-    if not _close(a.orientation, b.orientation, ORIENTATION_TOLERANCE):
+    if not _are_close(a.orientation, b.orientation, ORIENTATION_TOLERANCE):
         return "different orientation"
     if len(a.slices) != len(b.slices):
         return f"different number of slices: {len(a.slices)} and {len(b.slices)}"
     for number, (slice_a, slice_b) in enumerate(zip(a.slices, b.slices, strict=True)):
-        if not _close(slice_a.origin, slice_b.origin, POSITION_TOLERANCE):
+        if not _are_close(slice_a.origin, slice_b.origin, POSITION_TOLERANCE):
             return (
-                f"different positions: slice {number} is at {_shown(slice_a.origin)} and "
-                f"{_shown(slice_b.origin)} mm"
+                f"different positions: slice {number} is at {_format_point(slice_a.origin)} and "
+                f"{_format_point(slice_b.origin)} mm"
             )
     for first, second in pairwise(a.slices):
         if second.position - first.position <= POSITION_TOLERANCE:
@@ -140,29 +155,29 @@ def difference(a: Series, b: Series) -> str | None:
 
 
 def open_pairs(pairs: Iterable[Pair]) -> list[tuple[Series, Series]]:
-    """Find the two series of each listed pair on disk, and check that they still are one.
+    """Find the two series of each listed pair on disk, and check that they are still a pair.
 
     Raises
     ------
     TrainingError
-        If a series is gone, or the two no longer agree.
+        If a series is missing, or the two no longer agree.
     """
     folders: dict[Path, tuple[Series, ...]] = {}
     opened = []
     for pair in pairs:
-        a = _find_series(folders, pair.folder_a, pair.series_a, pair)
-        b = _find_series(folders, pair.folder_b, pair.series_b, pair)
-        reason = difference(a, b)
+        a = _find_listed(folders, pair.folder_a, pair.series_a, pair)
+        b = _find_listed(folders, pair.folder_b, pair.series_b, pair)
+        reason = find_difference(a, b)
         if reason is not None:
             raise TrainingError(
-                f"series {pair.series_a} and {pair.series_b} are not a pair any more: {reason}; "
+                f"series {pair.series_a} and {pair.series_b} are no longer a pair: {reason}; "
                 "write the list again with `rgan-train pair`"
             )
         opened.append((a, b))
     return opened
 
 
-def _pair(a: Series, b: Series) -> Pair:
+def _make_pair(a: Series, b: Series) -> Pair:
     return Pair(
         patient=a.patient,
         kernel_a=kernel_of(a),
@@ -180,20 +195,21 @@ def _pair(a: Series, b: Series) -> Pair:
     )
 
 
-def _find_all(folders: Iterable[Path]) -> list[Series]:
-    """Find the series of all folders; slices of one UID count together, wherever they lie."""
+def _find_series_in_all(folders: Iterable[Path]) -> list[Series]:
+    """Find the series of all folders; join a series that is spread over several of them."""
     found: dict[str, dict[Path, list[Series]]] = defaultdict(lambda: defaultdict(list))
     for folder in dict.fromkeys(folders):
-        for series in _series_below(folder):
+        for series in _find_series_below(folder):
             found[series.series_instance_uid][folder].append(series)
     merged: list[Series] = []
     for uid, parts in sorted(found.items()):
         together = [series for part in parts.values() for series in part]
-        merged += together if len(parts) == 1 else _regrouped(uid, together)
+        merged += together if len(parts) == 1 else _regroup(uid, together)
     return merged
 
 
-def _regrouped(uid: str, parts: Iterable[Series]) -> list[Series]:
+def _regroup(uid: str, parts: Iterable[Series]) -> list[Series]:
+    """Group the slices of one UID again, without identical copies."""
     from rgan_sdk.dicom.header import read_header
     from rgan_sdk.dicom.series import group_slices
     from rgan_sdk.dicom.stamp import checksum
@@ -206,12 +222,12 @@ def _regrouped(uid: str, parts: Iterable[Series]) -> list[Series]:
         return group_slices(map(read_header, paths.values()))
     except (DicomError, OSError) as exc:
         raise TrainingError(
-            f"series {uid} lies in several of the folders and cannot be put together: {exc}; "
+            f"series {uid} is spread over several folders and cannot be joined: {exc}; "
             "give only folders that hold the same copy of it"
         ) from exc
 
 
-def _series_below(folder: Path) -> tuple[Series, ...]:
+def _find_series_below(folder: Path) -> tuple[Series, ...]:
     from rgan_sdk.dicom.inventory import find_series
 
     try:
@@ -220,11 +236,12 @@ def _series_below(folder: Path) -> tuple[Series, ...]:
         raise TrainingError(f"{folder}: cannot be searched ({exc.strerror})") from exc
 
 
-def _find_series(
+def _find_listed(
     folders: dict[Path, tuple[Series, ...]], folder: Path, uid: str, pair: Pair
 ) -> Series:
+    """Return a listed series; ``folders`` keeps what was found in each folder."""
     if folder not in folders:
-        folders[folder] = _series_below(folder)
+        folders[folder] = _find_series_below(folder)
     wanted = (uid, pair.rows, pair.columns, pair.slices)
     matching = [
         series
@@ -240,6 +257,7 @@ def _find_series(
 
 
 def _folder_of(series: Series) -> Path:
+    """Return the deepest folder above all files of a series."""
     folders = {item.path.resolve().parent for item in series.slices}
     folder = folders.pop()
     while any(not other.is_relative_to(folder) for other in folders):
@@ -252,9 +270,9 @@ def _folder_of(series: Series) -> Path:
     return folder
 
 
-def _close(first: Sequence[float], second: Sequence[float], tolerance: float) -> bool:
+def _are_close(first: Sequence[float], second: Sequence[float], tolerance: float) -> bool:
     return all(abs(x - y) <= tolerance for x, y in zip(first, second, strict=True))
 
 
-def _shown(point: Sequence[float]) -> str:
+def _format_point(point: Sequence[float]) -> str:
     return "\\".join(f"{value:.3f}" for value in point)

@@ -1,4 +1,4 @@
-"""Reading paired slices within bounded memory."""
+"""Read paired slices, within bounded memory."""
 
 from __future__ import annotations
 
@@ -11,28 +11,28 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rgan_sdk.errors import TrainingError
-from rgan_train.pairs.dataset import PairedSlice
+from rgan_train.pairs.dataset import PairedFiles
 
 
 class PairedSample(NamedTuple):
-    """The same place with two kernels; float32 HU of one shape."""
+    """The images of one slice or one batch with both kernels: float32 HU of the same shape."""
 
     source_hu: NDArray[np.float32]
     target_hu: NDArray[np.float32]
 
 
 class SliceReader:
-    """Reads slices, and keeps the most recently used ones in memory.
+    """Reads slices, and keeps the most recently used images in memory.
 
     Parameters
     ----------
     cache_mb
-        How much to keep, in MB.
+        Memory for the images that are kept, in MB.
 
     Attributes
     ----------
     cached_bytes
-        How much is kept now.
+        Memory in use now.
     """
 
     def __init__(self, cache_mb: int) -> None:
@@ -40,15 +40,24 @@ class SliceReader:
         self.cached_bytes = 0
         self._cache: OrderedDict[Path, NDArray[np.float32]] = OrderedDict()
 
-    def read(self, item: PairedSlice) -> PairedSample:
-        """Return both images of a slice, ``[H, W]``."""
-        return PairedSample(self._read(item.source, item), self._read(item.target, item))
+    def read(self, files: PairedFiles) -> PairedSample:
+        """Return both images of a slice, ``[H, W]``.
 
-    def _read(self, path: Path, item: PairedSlice) -> NDArray[np.float32]:
+        Raises
+        ------
+        TrainingError
+            If a file has another size than expected, or values that are not finite.
+        DicomError
+            If a file cannot be read.
+        """
+        shape = (files.rows, files.columns)
+        return PairedSample(self._read(files.source, shape), self._read(files.target, shape))
+
+    def _read(self, path: Path, shape: tuple[int, int]) -> NDArray[np.float32]:
         if path in self._cache:
             self._cache.move_to_end(path)
             return self._cache[path]
-        hu = _read_hu(path, (item.rows, item.columns))
+        hu = _read_hu(path, shape)
         self._cache[path] = hu
         self.cached_bytes += hu.nbytes
         while self.cached_bytes > self._limit:
@@ -57,9 +66,9 @@ class SliceReader:
 
 
 class WholeSlices(Sequence[PairedSample]):
-    """Whole slices as a sequence; each is read when it is asked for."""
+    """A sequence of whole slices; each is read when it is asked for."""
 
-    def __init__(self, slices: Sequence[PairedSlice], reader: SliceReader) -> None:
+    def __init__(self, slices: Sequence[PairedFiles], reader: SliceReader) -> None:
         self._slices, self._reader = slices, reader
 
     def __len__(self) -> int:
@@ -80,10 +89,10 @@ class WholeSlices(Sequence[PairedSample]):
 def _read_hu(path: Path, shape: tuple[int, int]) -> NDArray[np.float32]:
     from rgan_sdk.dicom.read.pydicom_reader import read_slice
 
-    # What a teacher made of a slice is kept as an array (rgan_train.training.distillation).
+    # A teacher's output is kept as an array (rgan_train.training.distillation).
     hu = np.load(path, allow_pickle=False) if path.suffix == ".npy" else read_slice(path).hu
     if hu.shape != shape:
-        raise TrainingError(f"{path}: {hu.shape} pixels, expected {shape}; did the file change?")
+        raise TrainingError(f"{path}: {hu.shape} pixels, expected {shape}; was the file changed?")
     if not np.isfinite(hu).all():
-        raise TrainingError(f"{path}: holds NaN or infinite values; remove its pair from the list")
+        raise TrainingError(f"{path}: has NaN or infinite values; remove its pair from the list")
     return hu

@@ -1,4 +1,4 @@
-"""Which slices train, which validate, and which stay unseen for the test."""
+"""Split slices into parts for training, validation and test."""
 
 from __future__ import annotations
 
@@ -12,7 +12,10 @@ from rgan_train.config import DataConfig
 
 PARTS = ("train", "validation", "test")
 MIN_SLICES = 10
+"""Slices that a split by position needs."""
+
 MIN_PATIENTS = 3
+"""Patients that a split by patient needs."""
 
 
 @dataclass(frozen=True)
@@ -25,10 +28,9 @@ class Split:
 
 
 def split_positions(count: int) -> Split:
-    """Split one scan along the slice normal: 60 % train, 10 % validate, a gap, test.
+    """Split one scan by position: 60 % for training, 10 % for validation, the rest for the test.
 
-    The gap of one slice stands before the test slices, because neighbours resemble
-    each other.
+    One slice before the test slices is left out, because neighbouring slices are alike.
 
     Raises
     ------
@@ -47,10 +49,15 @@ def split_positions(count: int) -> Split:
 
 
 def split_patients(patients: Sequence[str]) -> dict[str, str]:
-    """Assign each patient to one part: 60 % train, 10 % validate, the rest test.
+    """Assign each patient to one part: 60 % training, 10 % validation, the rest test.
 
-    The order is that of a hash of the pseudonyms, so it depends neither on the order
-    of the files nor on a seed.
+    Patients are sorted by a hash of their pseudonyms, so the result depends neither on the
+    order of the files nor on a seed.
+
+    Raises
+    ------
+    TrainingError
+        If there are fewer than ``MIN_PATIENTS`` patients.
     """
     unique = sorted(set(patients), key=lambda name: hashlib.sha256(name.encode()).digest())
     if len(unique) < MIN_PATIENTS:
@@ -68,33 +75,44 @@ def split_patients(patients: Sequence[str]) -> dict[str, str]:
 def make_splits(
     patients: Sequence[str], counts: Sequence[int], parts: Sequence[str], config: DataConfig
 ) -> list[Split]:
-    """Split all pairs of a training set.
+    """Return the split of each pair of a training set.
 
     Parameters
     ----------
     patients, counts
-        Of each pair: the patient's pseudonym and the number of slices.
+        The patient's pseudonym and the number of slices of each pair.
     parts
-        Of each pair: ``train``, ``validation`` or ``test`` where the list of pairs says
-        so itself, else empty. All pairs or none.
+        The part of each pair if the list of pairs gives it, else empty; for all pairs or
+        for none.
+    config
+        Ranges of slices, or the kind of split.
+
+    Raises
+    ------
+    ConfigurationError
+        If the ranges do not fit the slices.
+    TrainingError
+        If there are too few slices or patients, or ``parts`` is not valid.
     """
     ranges = (config.train_slices, config.validation_slices, config.test_slices)
     if any(parts):
         _check_parts(patients, parts)
-        return [_whole(part, count) for part, count in zip(parts, counts, strict=True)]
+        return [_assign_all(part, count) for part, count in zip(parts, counts, strict=True)]
     if any(ranges):
-        return [_explicit(ranges, count) for count in counts]
+        return [_split_by_ranges(ranges, count) for count in counts]
     by_patient = config.split == "patient" or (
         config.split == "auto" and len(set(patients)) >= MIN_PATIENTS
     )
     if by_patient:
         part_of = split_patients(patients)
-        return [_whole(part_of[name], count) for name, count in zip(patients, counts, strict=True)]
+        return [
+            _assign_all(part_of[name], count) for name, count in zip(patients, counts, strict=True)
+        ]
     return [split_positions(count) for count in counts]
 
 
 def parse_ranges(text: str) -> tuple[int, ...]:
-    """Read ``0-10,25`` as slice numbers, both ends included."""
+    """Return the slice numbers of a text such as ``0-10,25``; both ends are included."""
     numbers: list[int] = []
     for item in filter(None, (part.strip() for part in text.split(","))):
         match = re.fullmatch(r"(\d+)(?:-(\d+))?", item)
@@ -104,7 +122,7 @@ def parse_ranges(text: str) -> tuple[int, ...]:
     return tuple(numbers)
 
 
-def _explicit(ranges: tuple[str, str, str], count: int) -> Split:
+def _split_by_ranges(ranges: tuple[str, str, str], count: int) -> Split:
     split = Split(*(parse_ranges(text) for text in ranges))
     numbers = [*split.train, *split.validation, *split.test]
     repeated = sorted({number for number in numbers if numbers.count(number) > 1})
@@ -114,12 +132,13 @@ def _explicit(ranges: tuple[str, str, str], count: int) -> Split:
         )
     if max(numbers) >= count:
         raise ConfigurationError(
-            f"slice {max(numbers)} is asked for, but a pair has {count} slices (0-{count - 1})"
+            f"slice {max(numbers)} is asked for, but a pair has only slices 0 to {count - 1}"
         )
     return split
 
 
-def _whole(part: str, count: int) -> Split:
+def _assign_all(part: str, count: int) -> Split:
+    """Return a split with all slices of a pair in one part."""
     return Split(**{part: tuple(range(count))})
 
 
@@ -128,7 +147,8 @@ def _check_parts(patients: Sequence[str], parts: Sequence[str]) -> None:
     for patient, part in zip(patients, parts, strict=True):
         if part not in PARTS:
             raise TrainingError(
-                f"column split: {part!r} is none of {', '.join(PARTS)}; fill it in each row or none"
+                f"column split: {part!r} is not one of {', '.join(PARTS)}; fill it in all "
+                "rows, or in none"
             )
         if seen.setdefault(patient, part) != part:
             raise TrainingError(

@@ -1,14 +1,14 @@
-"""What another kernel would roughly have made of a slice or series."""
+"""Simulate roughly what a slice or a series would be with another kernel."""
 
 from __future__ import annotations
 
-from rgan_train.simulation.kernel import simulate, slice_seed
+from rgan_train.simulation.kernel import simulate_slice, slice_seed
 from rgan_train.simulation.series import KernelChange, open_series, simulate_series
 
 __all__ = [
     "KernelChange",
     "open_series",
-    "simulate",
     "simulate_series",
+    "simulate_slice",
     "slice_seed",
 ]

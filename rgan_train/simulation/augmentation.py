@@ -1,4 +1,4 @@
-"""Augmentation: crops as kernels beside the source's own would have given them."""
+"""Augmentation: crops as kernels similar to the source's would have given them."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from numpy.typing import NDArray
 from rgan_sdk.errors import ConfigurationError
 from rgan_sdk.kernels.mtf import KernelMTF, assumed_mtf
 from rgan_train.config import Config
-from rgan_train.simulation.kernel import simulate
+from rgan_train.simulation.kernel import simulate_slice
 
 
 @dataclass(frozen=True)
 class KernelJitter:
-    """Stretches or compresses the MTF of a crop's kernel at random.
+    """Stretches or compresses the MTF of a crop at random.
 
     Attributes
     ----------
     source
-        MTF of the kernel that the crops were made with.
+        MTF of the kernel of the crops.
     share
-        Largest change of its frequencies, as a share of them.
+        Largest relative change of its frequencies.
     """
 
     source: KernelMTF
@@ -34,19 +34,22 @@ class KernelJitter:
         pixel_spacing: tuple[float, float],
         rng: np.random.Generator,
     ) -> NDArray[np.float32]:
-        """Return the crop ``[H, W]`` in HU as a nearby kernel would have given it."""
+        """Return a crop ``[H, W]`` in HU as a similar kernel would have given it.
+
+        ``pixel_spacing`` is in mm: between rows, between columns.
+        """
         factor = 1 + self.share * rng.uniform(-1, 1)
         target = KernelMTF(self.source.f50 * factor, self.source.f10 * factor)
-        return simulate(hu, pixel_spacing, self.source, target, int(rng.integers(2**32)))
+        return simulate_slice(hu, pixel_spacing, self.source, target, int(rng.integers(2**32)))
 
 
 def kernel_jitter(config: Config) -> KernelJitter | None:
-    """Return the configured augmentation; None where there is none.
+    """Return the configured augmentation; None if it is off.
 
     Raises
     ------
     ConfigurationError
-        If nothing says what MTF the source kernel has.
+        If the MTF of the source kernel is neither given nor known.
     """
     share, given = config.training.kernel_jitter, config.training.source_mtf
     if share == 0:

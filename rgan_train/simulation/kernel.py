@@ -1,8 +1,8 @@
-"""What another convolution kernel would roughly have made of a slice.
+"""Simulate roughly what a slice would be with another convolution kernel.
 
-A kernel is described by its modulation transfer function (MTF). One slice is turned into
-that of another kernel by the ratio of the two, in the frequency domain; noise that the
-source cannot supply is added. ``docs/simulation.md`` has formulas, assumptions and limits.
+A kernel is described by its modulation transfer function (MTF). In the frequency domain a
+slice is multiplied by the ratio of both MTFs. Noise that the source does not contain is
+added. ``docs/simulation.md`` has formulas, assumptions and limits.
 """
 
 from __future__ import annotations
@@ -18,22 +18,22 @@ from numpy.typing import NDArray
 from rgan_sdk.kernels.mtf import KernelMTF, frequencies
 
 SIGNAL_FLOOR: Final = 0.1
-"""MTF below which a source counts as having no signal; its inverse is the highest gain."""
+"""MTF below which the source has no usable signal; its inverse is the largest gain."""
 
 MARGIN_MM: Final = 20.0
-"""How far a slice is continued beyond its borders by reflection."""
+"""Margin by which a slice is extended by reflection."""
 
 NOISE_BLOCK_MM: Final = 8.0
-"""Side of the squares in which the noise level is measured."""
+"""Edge length of the squares in which the noise level is measured."""
 
 OUTSIDE_HU: Final = -1500.0
-"""HU below which nothing was measured: air is -1000, fill outside the field of view -2000."""
+"""HU below which a pixel is outside the field of view: air has -1000, the fill value -2000."""
 
 Image = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
 
-def simulate(
+def simulate_slice(
     hu: NDArray[np.float32],
     spacing: tuple[float, float],
     source: KernelMTF,
@@ -41,21 +41,21 @@ def simulate(
     seed: int,
     padding: Mask | None = None,
 ) -> NDArray[np.float32]:
-    """Return the slice that the target kernel would roughly have given.
+    """Return roughly the slice that the target kernel would have given.
 
     Parameters
     ----------
     hu
         ``[H, W]`` Hounsfield units, finite.
     spacing
-        mm between rows, mm between columns (PixelSpacing).
+        PixelSpacing in mm: between rows, between columns.
     source, target
-        What the slice was made with, and what it shall look like.
+        MTF of the slice's own kernel and of the target kernel.
     seed
-        Of the noise that is added; see ``slice_seed``. The same seed gives the same bits.
+        Seed of the added noise; see ``slice_seed``. The same seed gives the same bits.
     padding
-        ``[H, W]`` true where there is no image. Such pixels, and those below OUTSIDE_HU,
-        come out as they are and have no influence.
+        ``[H, W]``, true outside the image. These pixels, and those below OUTSIDE_HU, are
+        not changed and have no influence on others.
 
     Returns
     -------
@@ -74,19 +74,19 @@ def simulate(
     result = _filter(wide, gain(frequency, source, target))
     missing = missing_noise(frequency, source, target)
     if missing.any():
-        result += _added_noise(wide, spacing, source, missing, seed)
+        result += _make_noise(wide, spacing, source, missing, seed)
     inside = tuple(slice(m, m + size) for m, size in zip(margins, hu.shape, strict=True))
     return np.where(outside, hu, result[inside].astype(np.float32))
 
 
 def slice_seed(seed: int, sop_instance_uid: str) -> int:
-    """Return the seed of one slice of a series: each slice has noise of its own."""
+    """Return the seed of one slice, so that each slice of a series has its own noise."""
     digest = hashlib.sha256(f"{seed} {sop_instance_uid}".encode()).digest()
     return int.from_bytes(digest[:8], "big")
 
 
 def gain(frequency: Image, source: KernelMTF, target: KernelMTF) -> Image:
-    """Return by what the spectrum is multiplied: target / source, at most 1 / SIGNAL_FLOOR."""
+    """Return the factor for the spectrum: target / source, at most 1 / SIGNAL_FLOOR."""
     ratio = np.exp(np.minimum(target.log(frequency) - source.log(frequency), 0))
     sharpening = target(frequency) / np.maximum(source(frequency), SIGNAL_FLOOR)
     return np.where(ratio < 1, ratio, np.maximum(sharpening, 1))
@@ -95,25 +95,26 @@ def gain(frequency: Image, source: KernelMTF, target: KernelMTF) -> Image:
 def noise_power(frequency: Image, mtf: Image) -> Image:
     """Return the noise power spectrum of filtered back projection: ramp times MTF squared.
 
-    Its scale is arbitrary, and the same for all kernels of one scan.
+    Its scale is arbitrary, but the same for all kernels of one scan.
     """
     return frequency * mtf**2
 
 
 def missing_noise(frequency: Image, source: KernelMTF, target: KernelMTF) -> Image:
-    """Return the part of the target's noise power that filtering the source does not give."""
+    """Return the part of the target's noise power that the filtered source lacks."""
     filtered = gain(frequency, source, target) * source(frequency)
     wanted = noise_power(frequency, target(frequency))
     missing = wanted - noise_power(frequency, filtered)
-    # What is left where both agree is rounding.
+    # Where both agree only rounding remains.
     return np.where(missing > 1e-9 * wanted.max(), missing, 0)
 
 
 def noise_level(image: Image, spacing: tuple[float, float], source: KernelMTF) -> Image:
-    """Return the standard deviation, HU, of the source's noise around each pixel.
+    """Return the standard deviation in HU of the source's noise around each pixel.
 
-    Measured as the median magnitude in a band around f10, where noise stands out from
-    anatomy, within squares of NOISE_BLOCK_MM; scaled by the known spectrum to all noise.
+    It is measured as the median magnitude in squares of NOISE_BLOCK_MM, in a frequency band
+    around f10, where noise stands out from anatomy. The known spectrum scales it from the
+    band to all frequencies.
     """
     frequency = frequencies(image.shape, spacing)
     mtf = source(frequency)
@@ -125,10 +126,10 @@ def noise_level(image: Image, spacing: tuple[float, float], source: KernelMTF) -
     return level * (1.4826 / math.sqrt(share))
 
 
-def _added_noise(
+def _make_noise(
     image: Image, spacing: tuple[float, float], source: KernelMTF, missing: Image, seed: int
 ) -> Image:
-    """Return noise with the missing spectrum, as strong as the source's noise makes it."""
+    """Return noise with the missing spectrum, scaled to the noise level of the source."""
     white = np.random.default_rng(seed).standard_normal(image.shape)
     frequency = frequencies(image.shape, spacing)
     present = _total(noise_power(frequency, source(frequency)), image.shape) / image.size
@@ -140,13 +141,13 @@ def _filter(image: Image, response: Image) -> Image:
 
 
 def _total(power: Image, shape: tuple[int, ...]) -> float:
-    """Return the sum over the whole spectrum, of which ``rfft2`` has one half."""
+    """Return the sum over the whole spectrum; ``rfft2`` holds one half of it."""
     twice = power[:, 1 : (shape[1] + 1) // 2].sum()
     return float(power.sum() + twice)
 
 
 def _block_medians(image: Image, sides: list[int]) -> Image:
-    """Return the medians of blocks, interpolated linearly between their centres."""
+    """Return the medians of blocks, linearly interpolated between the centres of the blocks."""
     edges = [
         np.linspace(0, size, max(1, size // side) + 1).round().astype(int)
         for size, side in zip(image.shape, sides, strict=True)
@@ -167,7 +168,7 @@ def _block_medians(image: Image, sides: list[int]) -> Image:
 
 
 def _fill(image: Image, outside: Mask) -> Image:
-    """Continue the image to what is outside: the row's nearest pixel, else the nearest row."""
+    """Fill pixels outside the image: the nearest pixel of the row, else the nearest row."""
     columns = np.arange(image.shape[1])
     filled = image.copy()
     known = np.flatnonzero(~outside.all(axis=1))
@@ -178,7 +179,7 @@ def _fill(image: Image, outside: Mask) -> Image:
 
 
 def _nearest(places: NDArray[np.int_], known: NDArray[np.int_]) -> NDArray[np.int_]:
-    """Return for each place the nearest of the known ones, which are sorted."""
+    """Return the nearest known place for each place; ``known`` is sorted."""
     after = np.searchsorted(known, places).clip(max=len(known) - 1)
     before = (after - 1).clip(min=0)
     nearer = np.abs(known[before] - places) < np.abs(known[after] - places)

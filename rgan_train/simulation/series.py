@@ -1,4 +1,4 @@
-"""A whole series as another convolution kernel would roughly have made it."""
+"""Simulate roughly what a whole series would be with another convolution kernel."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from rgan_sdk.errors import ConfigurationError, InvalidSeriesError, OutputError
 from rgan_sdk.kernels.mtf import KernelMTF
-from rgan_train.simulation.kernel import simulate, slice_seed
+from rgan_train.simulation.kernel import simulate_slice, slice_seed
 
 if TYPE_CHECKING:
     import numpy as np
@@ -21,14 +21,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class KernelChange:
-    """What shall be made of what.
+    """A change from one kernel to another.
 
     Attributes
     ----------
+    source, target
+        MTF of both kernels.
     target_kernel
-        Name that the simulated series gets.
+        ConvolutionKernel of the simulated series.
     seed
-        Of the noise that is added.
+        Seed of the added noise.
     """
 
     source: KernelMTF
@@ -49,7 +51,7 @@ def open_series(folder: Path) -> Series:
     Raises
     ------
     InvalidSeriesError
-        If there is none, more than one, or one that cannot be read.
+        If there is no series, more than one, or one that cannot be read.
     """
     from rgan_sdk.dicom.inventory import find_series
 
@@ -75,28 +77,29 @@ def simulate_series(
     change: KernelChange,
     on_slice: Callable[[], None] = lambda: None,
 ) -> int:
-    """Write a series as another kernel would roughly have made it.
+    """Write roughly the series that another kernel would have given.
 
     Parameters
     ----------
     folder
-        New or empty, outside the series' folder; it appears whole or not at all.
+        A new or empty folder, outside the folder of the series. It appears complete or not
+        at all.
     on_slice
         Called after each slice.
 
     Returns
     -------
     int
-        How many pixels had to be clamped to what the files can store.
+        Number of pixels that were clamped to the range of stored values.
 
     Raises
     ------
     ConfigurationError
-        If source and target have the same name: they would be no pair.
+        If both kernels have the same name: the two series would not be a pair.
     InvalidSeriesError
-        If the series names no ConvolutionKernel, or a slice has changed or cannot be used.
+        If the series has no ConvolutionKernel, or a slice has changed or cannot be used.
     OutputError
-        If ``folder`` is not empty, lies in the folder of the series, or cannot be written.
+        If ``folder`` is not empty, lies in the folder of the series, or cannot be written to.
     """
     from rgan_sdk import __version__
     from rgan_sdk.dicom.synthetic.simulated import Simulation, write_simulated_series
@@ -105,12 +108,12 @@ def simulate_series(
     kernel = series.convolution_kernel
     if not kernel:
         raise InvalidSeriesError(
-            f"series {series.series_instance_uid} has no ConvolutionKernel: it and its simulation "
-            "would be no pair; set the attribute"
+            f"series {series.series_instance_uid} has no ConvolutionKernel, so it would not form a "
+            "pair with its simulation; set the attribute"
         )
     if kernel.casefold() == change.target_kernel.casefold():
         raise ConfigurationError(
-            f"the series has kernel {kernel} itself; choose another name for the target kernel"
+            f"the series itself has kernel {kernel}; choose another name for the target kernel"
         )
     if any(folder.resolve().is_relative_to(file.path.resolve().parent) for file in series.slices):
         raise OutputError(f"{folder} lies in the folder of the series; choose one outside")
@@ -118,7 +121,7 @@ def simulate_series(
 
     def change_slice(file: SliceFile, slice_: PydicomSlice) -> NDArray[np.float32]:
         seed = slice_seed(change.seed, file.sop_instance_uid)
-        hu = simulate(
+        hu = simulate_slice(
             slice_.hu, (rows, columns), change.source, change.target, seed, slice_.padding
         )
         on_slice()

@@ -1,9 +1,9 @@
 """Dynamic Window-based Training: which HU the network is trained on (paper, section 2.2).
 
-*Fixed growing*: the window starts narrow at the lower end of the HU range and grows at its upper
-end. *Dynamic selection*: after each epoch the window becomes the range of the HU where the
-discriminator still sees what gives a harmonized image away. Both in turn are the paper's
-RadiomicGAN.
+*Fixed growing*: the window starts narrow at the lower end of the HU range and grows at its
+upper end. *Dynamic selection*: after each epoch the window becomes the range of HU in which the
+discriminator still recognizes a harmonized image. The paper's RadiomicGAN does first the one,
+then the other.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ class FixedGrowing:
     Parameters
     ----------
     hu_range
-        Covered by the last stage.
+        Range of HU that the last stage covers.
     step
-        HU by which the window grows.
+        HU by which the window grows in each stage.
     """
 
     hu_range: HUWindow
@@ -37,13 +37,13 @@ class FixedGrowing:
 
     @property
     def stages(self) -> int:
-        """How many stages there are: eight for [-1024, 1000] in steps of 256 HU."""
+        """Number of stages: eight for [-1024, 1000] in steps of 256 HU."""
         return max(1, math.ceil((self.hu_range.width + 1) / self.step))
 
     def window_at(self, stage: int) -> HUWindow:
         """Return the window of a stage.
 
-        HU are whole numbers here: the first 256 of them from -1024 on end at -769.
+        HU are counted as whole numbers: the first 256 of them go from -1024 to -769.
         """
         upper = self.hu_range.lower + stage * self.step - 1
         return HUWindow(self.hu_range.lower, min(upper, self.hu_range.upper))
@@ -51,15 +51,14 @@ class FixedGrowing:
 
 @dataclass(frozen=True)
 class Selection:
-    """What the discriminator gave away in some random subsets of the training data.
+    """The HU by which the discriminator recognized harmonized images.
 
     Attributes
     ----------
     lower, upper
-        The range of HU under hot pixels; infinite and the wrong way round where there
-        were none.
+        Range of HU under hot pixels; ``inf`` and ``-inf`` if there were none.
     statistics
-        Of the class activation maps, for the log.
+        Statistics of the class activation maps, for the log.
     """
 
     lower: float = math.inf
@@ -67,7 +66,10 @@ class Selection:
     statistics: dict[str, float] = dataclasses.field(default_factory=dict)
 
     def window(self, hu_range: HUWindow, min_width: float) -> HUWindow | None:
-        """Return the selected window inside a range; None where no pixel was hot."""
+        """Return the selected window inside ``hu_range``; None if no pixel was hot.
+
+        A narrow selection is widened to ``min_width`` HU around its middle.
+        """
         if self.lower > self.upper:
             return None
         width = min(max(min_width, self.upper - self.lower), hu_range.width)
@@ -77,8 +79,8 @@ class Selection:
 
 
 @dataclass(frozen=True)
-class Place:
-    """Where a curriculum stands: its window, and the epochs that were trained in it."""
+class CurriculumState:
+    """The progress of a curriculum: phase, stage, window, and finished epochs of the stage."""
 
     phase: Phase
     stage: int
@@ -93,64 +95,64 @@ class Place:
 
 
 class Curriculum:
-    """Decides after each epoch which window the next one has.
+    """Chooses the window of each epoch.
 
     Parameters
     ----------
     hu_range
-        The whole range; what a model is made for.
+        The whole range of HU that the model is made for.
 
     Attributes
     ----------
-    place
-        Where it stands.
+    state
+        The current progress.
     """
 
     def __init__(self, config: CurriculumConfig, hu_range: HUWindow) -> None:
         self.config, self.hu_range = config, hu_range
         self._growing = FixedGrowing(hu_range, config.step)
         if config.schedule.startswith("growing"):
-            self.place = self._at_stage(1)
+            self.state = self._at_stage(1)
         elif config.schedule == "selection":
-            self.place = self._at("selection", hu_range)
+            self.state = self._at("selection", hu_range)
         else:
-            self.place = self._at("whole", hu_range)
+            self.state = self._at("whole", hu_range)
 
     @property
     def window(self) -> HUWindow:
         """The HU that the network is trained on now."""
-        return self.place.window
+        return self.state.window
 
     @property
     def is_growing(self) -> bool:
-        """Whether accuracy decides on the next window."""
-        return self.place.phase == "growing"
+        """Whether the accuracy decides on the next window."""
+        return self.state.phase == "growing"
 
     def advance(self, accuracy: float, select: Callable[[], Selection]) -> dict[str, Any]:
-        """Finish an epoch: decide on the next window.
+        """Finish an epoch, and choose the next window.
 
         Parameters
         ----------
         accuracy
-            On the validation slices; of a growing stage, in its window.
+            Validation accuracy; in a growing stage that inside its window.
         select
             Judges random subsets; called only if the next window depends on it.
 
         Returns
         -------
         dict
-            What ``windows.jsonl`` says of the epoch, but for its number.
+            The epoch's line in ``windows.jsonl``, without the number of the epoch.
         """
-        before = self.place
+        before = self.state
         selection = None
         if self.is_growing:
             reason = self._end_of_stage(accuracy)
             if not reason:
-                self.place = dataclasses.replace(before, epochs=before.epochs + 1)
+                self.state = dataclasses.replace(before, epochs=before.epochs + 1)
             elif before.stage < self._growing.stages:
-                self.place = self._at_stage(before.stage + 1)
+                self.state = self._at_stage(before.stage + 1)
             elif self.config.schedule == "growing":
-                self.place = self._at("whole", self.hu_range)
+                self.state = self._at("whole", self.hu_range)
             else:
                 selection = select()
                 reason = f"{reason}; {self._select(selection)}"
@@ -164,37 +166,38 @@ class Curriculum:
             "stage": before.stage,
             "window": [before.lower, before.upper],
             "accuracy": round(accuracy, 6),
-            "next_window": [self.place.lower, self.place.upper],
+            "next_window": [self.state.lower, self.state.upper],
             "reason": reason,
             "cam": selection.statistics if selection else None,
         }
 
     def state_dict(self) -> dict[str, Any]:
-        """Return where it stands, as JSON values."""
-        return dataclasses.asdict(self.place)
+        """Return the progress as JSON values."""
+        return dataclasses.asdict(self.state)
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Put back what ``state_dict`` returned."""
-        self.place = Place(**state)
+        """Load what ``state_dict`` returned."""
+        self.state = CurriculumState(**state)
 
     def _end_of_stage(self, accuracy: float) -> str:
-        """Say why the stage ends; empty where it goes on."""
+        """Return why the stage ends; empty if it continues."""
         if accuracy > self.config.th_acc:
             return f"accuracy {accuracy:.4f} passed th_acc = {self.config.th_acc}"
-        if self.place.epochs + 1 >= self.config.th_eta:
+        if self.state.epochs + 1 >= self.config.th_eta:
             return f"th_eta = {self.config.th_eta} epochs in this stage"
         return ""
 
     def _select(self, selection: Selection) -> str:
+        """Move to the selected window; return the reason."""
         window = selection.window(self.hu_range, self.config.min_width)
-        self.place = self._at("selection", window or self.hu_range)
+        self.state = self._at("selection", window or self.hu_range)
         if window is None:
             return "no hot pixel of a HU that occurs twice: the whole range"
         return f"HU under hot pixels from {selection.lower:.0f} to {selection.upper:.0f}"
 
-    def _at_stage(self, stage: int) -> Place:
+    def _at_stage(self, stage: int) -> CurriculumState:
         window = self._growing.window_at(stage)
-        return Place("growing", stage, window.lower, window.upper)
+        return CurriculumState("growing", stage, window.lower, window.upper)
 
-    def _at(self, phase: Phase, window: HUWindow) -> Place:
-        return Place(phase, 0, window.lower, window.upper)
+    def _at(self, phase: Phase, window: HUWindow) -> CurriculumState:
+        return CurriculumState(phase, 0, window.lower, window.upper)

@@ -1,8 +1,9 @@
-"""Distillation: a small, fast student learns what a slow teacher makes of the source.
+"""Distillation: a small, fast student learns the output of a slow teacher.
 
-The teacher is any model file. It harmonizes the training slices before the first step, and
-its output, kept in the run's folder, takes the target's place there. The rest is a training
-run as any other: validation, choice of the checkpoint and export see the real target.
+The teacher is any model file. It harmonizes the training slices before the first step. Its
+outputs are kept in the folder of the run and replace the targets of the training slices.
+Everything else is an ordinary training run: validation, the choice of the checkpoint and the
+export use the real targets.
 """
 
 from __future__ import annotations
@@ -24,29 +25,30 @@ from rgan_sdk.files import atomic_write
 from rgan_sdk.harmonizer import Harmonizer
 from rgan_sdk.hu import HUWindow
 from rgan_sdk.model import HarmonizationModel
-from rgan_train.config import Config, DistillationConfig, override, recommended
+from rgan_train.config import Config, DistillationConfig, override, recommended_config
 from rgan_train.evaluation.metrics.image_quality import psnr
 from rgan_train.methods import check_settings
-from rgan_train.pairs.dataset import PairedSlice
-from rgan_train.pairs.find import Pair
-from rgan_train.pairs.samples import SliceReader
+from rgan_train.pairs import Pair, PairedFiles, SliceReader
+from rgan_train.training.job import Job, check_folder
 from rgan_train.training.run_folder import RunFolder
-from rgan_train.training.trainer import Job, check_folder
-
-Progress = Callable[[int, int], None]
-"""Called with the number of slices that are done, and of all."""
 
 
 @dataclass(frozen=True)
-class TaughtRun(RunFolder):
-    """A run whose provenance names its teacher."""
+class StudentFolder(RunFolder):
+    """The folder of a distillation run; its provenance names the teacher.
+
+    Attributes
+    ----------
+    teacher
+        The model that the student learns from.
+    """
 
     teacher: HarmonizationModel
 
     def create(
         self, config: Config, provenance: Mapping[str, Any], encoder: dict[str, Tensor]
     ) -> None:
-        """Start a run here; record the teacher, and the data that its card names."""
+        """Start a run here; also record the teacher and the data that its card names."""
         card = self.teacher.card
         teacher = {
             "name": card.name,
@@ -57,7 +59,7 @@ class TaughtRun(RunFolder):
         super().create(config, {**provenance, "teacher": teacher}, encoder)
 
     def check_resumable(self, config: Config, data_sha256: str) -> None:
-        """Refuse to go on with another configuration, other data or another teacher."""
+        """Refuse to continue with other settings, other data or another teacher."""
         super().check_resumable(config, data_sha256)
         if self.provenance().get("teacher", {}).get("sha256") != self.teacher.sha256:
             raise TrainingError(
@@ -66,24 +68,24 @@ class TaughtRun(RunFolder):
                 "start a new run in another folder"
             )
 
-    def lesson(self, part: str, number: int) -> Path:
-        """Where the teacher's output for a slice is kept."""
+    def teacher_output(self, part: str, number: int) -> Path:
+        """Return the file for the teacher's output for one slice of ``train`` or ``validation``."""
         return self.path / "teacher" / f"{part}-{number:05d}.npy"
 
 
-def student_settings(teacher: ModelCard) -> Config:
-    """Return the compact student's settings with the teacher's kernels and HU range."""
+def student_config(teacher: ModelCard) -> Config:
+    """Return the settings of the compact student, with the teacher's kernels and HU range."""
     (source, *others), handover = teacher.source_kernels, teacher.handover
     data = {
         "source_kernel": "" if others else source,
         "target_kernel": teacher.target_kernel,
         "window": (teacher.window.lower + handover, teacher.window.upper - handover),
     }
-    return override(recommended("compact"), {"data": data})
+    return override(recommended_config("compact"), {"data": data})
 
 
 def check_student(config: Config, teacher: ModelCard, pairs: Sequence[Pair]) -> None:
-    """Refuse a student that this teacher cannot teach on these pairs.
+    """Refuse a student that cannot learn from this teacher on these pairs.
 
     Raises
     ------
@@ -95,13 +97,13 @@ def check_student(config: Config, teacher: ModelCard, pairs: Sequence[Pair]) -> 
     check_settings(replace(config, distillation=DistillationConfig()))
     kernels = f"{' or '.join(teacher.source_kernels)} to {teacher.target_kernel}"
     source, target = config.data.source_kernel, config.data.target_kernel
-    if not _teaches(teacher, source or teacher.source_kernels[0], target):
+    if not _accepts_direction(teacher, source or teacher.source_kernels[0], target):
         raise ConfigurationError(
             f"data.source_kernel = {source!r} and data.target_kernel = {target!r}: the teacher "
             f"{teacher.name} was made for {kernels}; leave both out, or take another teacher"
         )
     sides = [(pair.kernel_a, pair.kernel_b) for pair in pairs]
-    if not any(_teaches(teacher, *side) or _teaches(teacher, *side[::-1]) for side in sides):
+    if not any(_accepts_direction(teacher, *d) for side in sides for d in (side, side[::-1])):
         found = ", ".join(sorted({" / ".join(side) for side in sides}))
         raise TrainingError(
             f"the teacher {teacher.name} was made for {kernels}, and no pair has these kernels: "
@@ -109,16 +111,23 @@ def check_student(config: Config, teacher: ModelCard, pairs: Sequence[Pair]) -> 
         )
 
 
-def teach(job: Job, run: TaughtRun, progress: Progress) -> tuple[Job, float]:
-    """Let the teacher harmonize a job's slices, before the job is run in ``run``.
+def teach(
+    job: Job, folder: StudentFolder, on_progress: Callable[[int, int], None]
+) -> tuple[Job, float]:
+    """Let the teacher harmonize the slices of a job that will run in ``folder``.
 
-    A resumed run finds the teacher's outputs there.
+    A resumed run uses the outputs that are there already.
+
+    Parameters
+    ----------
+    on_progress
+        Called with the number of finished slices and the number of all slices.
 
     Returns
     -------
     job
-        Its training slices have the teacher's output as target, mixed with the real one as
-        ``distillation.teacher_weight`` says.
+        The job to train. The target of its training slices is the teacher's output mixed
+        with the real target, as ``distillation.teacher_weight`` says.
     float
         The teacher's mean PSNR in dB on the validation slices.
 
@@ -127,43 +136,55 @@ def teach(job: Job, run: TaughtRun, progress: Progress) -> tuple[Job, float]:
     TrainingError
         If the folder holds another run.
     OutputError
-        If the outputs cannot be kept there.
+        If the outputs cannot be written.
     EngineError
         If ONNX Runtime is not installed, or the teacher fails.
     """
-    job = replace(job, run=run)
+    job = replace(job, folder=folder)
     check_folder(job)
-    train, validation = (
-        tuple(
-            replace(item, target=run.lesson(part, number))
-            for number, item in enumerate(getattr(job.dataset, part))
-        )
-        for part in ("train", "validation")
-    )
+    train = _replace_targets(job.dataset.train, folder, "train")
+    validation = _replace_targets(job.dataset.validation, folder, "validation")
     weight = job.config.distillation.teacher_weight
     work = [
         *((*pair, weight) for pair in zip(job.dataset.train, train, strict=True)),
         *((*pair, 1.0) for pair in zip(job.dataset.validation, validation, strict=True)),
     ]
-    missing = [step for step in work if not (job.resume and step[1].target.exists())]
-    there = len(work) - len(missing)
-    progress(there, len(work))
-    for done in _harmonize(run.teacher, missing):
-        progress(there + done, len(work))
+    missing = [item for item in work if not (job.resume and item[1].target.exists())]
+    present = len(work) - len(missing)
+    on_progress(present, len(work))
+    for done in _harmonize(folder.teacher, missing):
+        on_progress(present + done, len(work))
     score = _mean_psnr(validation, job.dataset.validation, job.config.data.hu_range)
     return replace(job, dataset=replace(job.dataset, train=train)), score
 
 
+def _replace_targets(
+    slices: Sequence[PairedFiles], folder: StudentFolder, part: str
+) -> tuple[PairedFiles, ...]:
+    """Return the slices with the teacher's output as their target."""
+    return tuple(
+        replace(files, target=folder.teacher_output(part, number))
+        for number, files in enumerate(slices)
+    )
+
+
 def _harmonize(
-    teacher: HarmonizationModel, work: Sequence[tuple[PairedSlice, PairedSlice, float]]
+    teacher: HarmonizationModel, work: Sequence[tuple[PairedFiles, PairedFiles, float]]
 ) -> Iterator[int]:
-    """Write for each slice the target of its taught twin; yield how many are written."""
+    """Write the teacher's outputs, and yield how many are written.
+
+    Parameters
+    ----------
+    work
+        A slice, the same slice with the file to write as its target, and the teacher's
+        weight in it.
+    """
     if not work:
         return
     reader = SliceReader(cache_mb=0)
     with Harmonizer(create_engine(teacher, "onnxruntime", "cpu")) as harmonizer:
-        for done, (item, taught, weight) in enumerate(work, start=1):
-            source, target = reader.read(item)
+        for done, (files, taught, weight) in enumerate(work, start=1):
+            source, target = reader.read(files)
             _save(weight * harmonizer(source) + (1 - weight) * target, taught.target)
             yield done
 
@@ -179,8 +200,9 @@ def _save(hu: NDArray[np.float32], path: Path) -> None:
 
 
 def _mean_psnr(
-    harmonized: Sequence[PairedSlice], real: Sequence[PairedSlice], window: HUWindow
+    harmonized: Sequence[PairedFiles], real: Sequence[PairedFiles], window: HUWindow
 ) -> float:
+    """Return the mean PSNR in dB between the targets of both."""
     reader = SliceReader(cache_mb=0)
     figures = [
         psnr(reader.read(output).target_hu, reader.read(target).target_hu, window)
@@ -189,5 +211,5 @@ def _mean_psnr(
     return float(np.mean(figures))
 
 
-def _teaches(teacher: ModelCard, source: str, target: str) -> bool:
+def _accepts_direction(teacher: ModelCard, source: str, target: str) -> bool:
     return teacher.accepts_kernel(source) and teacher.target_kernel.casefold() == target.casefold()

@@ -1,18 +1,18 @@
-"""A run's folder: configuration, provenance, frozen encoder and checkpoints.
+"""The folder of a run: configuration, provenance, frozen encoder and checkpoints.
 
 ::
 
     RUN/config.json           fixed when the run starts
-    RUN/provenance.json       data, kernels, versions
+    RUN/provenance.json       hashes of the data, kernels, versions
     RUN/pairs.csv             the list of pairs, with absolute folders
-    RUN/encoder.safetensors   the frozen encoder, once
+    RUN/encoder.safetensors   the frozen encoder
     RUN/checkpoints/epoch-0007/
-        state.json            where training stands
+        state.json            progress of the training
         generator.safetensors, discriminator.safetensors,
         optimizer_g.safetensors, optimizer_d.safetensors
 
-Nothing is pickled. A checkpoint is written under a temporary name and renamed, so one
-that has its name is complete.
+Nothing is pickled. A checkpoint is written under a temporary name and then renamed, so a
+checkpoint with its final name is complete.
 """
 
 from __future__ import annotations
@@ -31,28 +31,36 @@ from torch import Tensor
 
 from rgan_sdk.errors import OutputError, TrainingError
 from rgan_sdk.files import atomic_write, file_sha256, sync
-from rgan_train.config import Config, differences, from_json
+from rgan_train.config import Config, config_from_json, differences
 from rgan_train.networks.weights import Tensors, load_tensors, save_tensors
 
 FORMAT = 2
-MAY_CHANGE = frozenset({"training.epochs", "training.max_minutes"})
+"""Version of ``state.json``."""
+
+CHANGEABLE = frozenset({"training.epochs", "training.max_minutes"})
+"""Settings that may change when a run is resumed."""
+
 _TEMPORARY = ".unfinished-"
 
 
 @dataclass(frozen=True)
-class State:
-    """Where a run stands.
+class RunState:
+    """The progress of a run.
 
     Attributes
     ----------
     epoch, step
-        Finished epochs, and finished steps of the one after them.
+        Finished epochs, and finished steps of the next one.
+    elapsed_seconds
+        Training time so far.
     best, best_psnr
-        Name of the checkpoint with the best validation PSNR, and that in dB.
-    averages, scaler
-        Of the unfinished epoch's losses; of the gradient scaler in 16-mixed precision.
+        Name of the checkpoint with the best validation PSNR, and this PSNR in dB.
+    averages
+        Sums of the losses in an unfinished epoch.
+    scaler
+        State of the gradient scaler in 16-mixed precision.
     curriculum, method
-        Where the window schedule and an alternating method stand.
+        State of the window schedule and of the method.
     """
 
     epoch: int = 0
@@ -67,7 +75,7 @@ class State:
 
     @property
     def name(self) -> str:
-        """The folder name of a checkpoint in this state."""
+        """Name of the folder for a checkpoint of this state."""
         name = f"epoch-{self.epoch:04d}"
         return f"{name}-step-{self.step:06d}" if self.step else name
 
@@ -80,22 +88,28 @@ class RunFolder:
 
     @property
     def pairs_csv(self) -> Path:
-        """The run's own copy of the list of pairs."""
+        """The run's copy of the list of pairs."""
         return self.path / "pairs.csv"
 
     def exists(self) -> bool:
-        """Whether a run was started here."""
+        """Return whether a run was started here."""
         return (self.path / "config.json").is_file()
 
     def create(
         self, config: Config, provenance: Mapping[str, Any], encoder: dict[str, Tensor]
     ) -> None:
-        """Start a run here. The configuration is written last, and marks the run as started."""
+        """Start a run here. The configuration is written last; it marks the run as started.
+
+        Raises
+        ------
+        OutputError
+            If a file cannot be written.
+        """
         try:
             (self.path / "checkpoints").mkdir(parents=True, exist_ok=True)
             if encoder:
                 save_tensors(encoder, self._encoder)
-            recorded = {**provenance, "encoder_sha256": _sha256(self._encoder)}
+            recorded = {**provenance, "encoder_sha256": _hash_if_present(self._encoder)}
             text = json.dumps(recorded, indent=2) + "\n"
             (self.path / "provenance.json").write_text(text, encoding="utf-8")
             (self.path / "config.json").write_text(config.to_json(), encoding="utf-8")
@@ -103,13 +117,19 @@ class RunFolder:
             raise OutputError(f"{self.path}: the run cannot be started here ({exc})") from exc
 
     def config(self) -> Config:
-        """Return the configuration that the run was started with."""
+        """Return the configuration of the run.
+
+        Raises
+        ------
+        TrainingError
+            If the folder holds no run.
+        """
         if not self.exists():
             raise TrainingError(f"{self.path}: holds no training run (no config.json)")
-        return from_json((self.path / "config.json").read_text(encoding="utf-8"))
+        return config_from_json((self.path / "config.json").read_text(encoding="utf-8"))
 
     def provenance(self) -> dict[str, Any]:
-        """Return what was recorded of the run's data and software."""
+        """Return what was recorded about the run's data and software."""
         try:
             text = (self.path / "provenance.json").read_text(encoding="utf-8")
             recorded: dict[str, Any] = json.loads(text)
@@ -118,11 +138,16 @@ class RunFolder:
         return recorded
 
     def check_resumable(self, config: Config, data_sha256: str) -> None:
-        """Refuse to go on with another configuration or other data.
+        """Refuse to continue with other settings or other data.
 
-        More epochs or minutes are fine, and are recorded.
+        Only the settings in ``CHANGEABLE`` may differ.
+
+        Raises
+        ------
+        TrainingError
+            If anything else differs, or the folder holds no run.
         """
-        changed = [name for name in differences(self.config(), config) if name not in MAY_CHANGE]
+        changed = [name for name in differences(self.config(), config) if name not in CHANGEABLE]
         if changed:
             raise TrainingError(
                 f"{self.path}: the run was started with another {', '.join(changed)}; resume it "
@@ -135,7 +160,7 @@ class RunFolder:
             )
 
     def update_config(self, config: Config) -> None:
-        """Record new limits of a resumed run."""
+        """Record the new limits of a resumed run."""
         try:
             with atomic_write(self.path / "config.json") as file:
                 file.write_text(config.to_json(), encoding="utf-8")
@@ -143,15 +168,15 @@ class RunFolder:
             raise OutputError(f"{self.path}: cannot record the new limits ({exc})") from exc
 
     def encoder(self) -> dict[str, Tensor]:
-        """Return the frozen weights; empty where all are trained.
+        """Return the frozen weights; empty if all weights are trained.
 
         Raises
         ------
         TrainingError
-            If they are not those that the run was started with.
+            If they are not the weights that the run was started with.
         """
         try:
-            found = _sha256(self._encoder)
+            found = _hash_if_present(self._encoder)
         except OSError as exc:
             raise TrainingError(f"{self._encoder}: cannot be read ({exc.strerror})") from exc
         if found != self.provenance().get("encoder_sha256", found):
@@ -161,8 +186,14 @@ class RunFolder:
             )
         return load_tensors(self._encoder) if found else {}
 
-    def save(self, state: State, tensors: Tensors) -> Path:
-        """Write a checkpoint, then delete those that are neither the last nor the best."""
+    def save(self, state: RunState, tensors: Tensors) -> Path:
+        """Write a checkpoint, then delete all others except the best one.
+
+        Raises
+        ------
+        OutputError
+            If it cannot be written.
+        """
         final = self._checkpoints / state.name
         temporary = self._checkpoints / f"{_TEMPORARY}{state.name}"
         try:
@@ -184,8 +215,8 @@ class RunFolder:
             raise OutputError(f"{final}: the checkpoint cannot be written ({exc})") from exc
         return final
 
-    def state(self, which: Literal["last", "best"]) -> State | None:
-        """Return the state of the last or the best checkpoint; None where there is none."""
+    def state(self, which: Literal["last", "best"]) -> RunState | None:
+        """Return the state of the last or the best checkpoint; None if there is none."""
         names = self._names()
         if not names:
             return None
@@ -194,8 +225,8 @@ class RunFolder:
             return last
         return self._read_state(last.best) if last.best else None
 
-    def load(self, state: State, device: torch.device | str = "cpu") -> Tensors:
-        """Return the tensors of a checkpoint, by file and name."""
+    def load(self, state: RunState, device: torch.device | str = "cpu") -> Tensors:
+        """Return the tensors of a checkpoint by file and name."""
         folder = self._checkpoints / state.name
         return {path.stem: load_tensors(path, device) for path in folder.glob("*.safetensors")}
 
@@ -208,20 +239,21 @@ class RunFolder:
         return self.path / "checkpoints"
 
     def _names(self) -> list[str]:
+        """Return the names of all checkpoints, the oldest first."""
         return sorted(path.name for path in self._checkpoints.glob("epoch-*"))
 
-    def _read_state(self, name: str) -> State:
+    def _read_state(self, name: str) -> RunState:
         path = self._checkpoints / name / "state.json"
         try:
             values = json.loads(path.read_text(encoding="utf-8"))
             if values.pop("format") != FORMAT:
                 raise ValueError("made by another version of this software")
-            return State(**values)
+            return RunState(**values)
         except (OSError, ValueError, KeyError, TypeError) as exc:
             raise TrainingError(f"{path}: not a readable checkpoint ({exc})") from exc
 
     def _delete(self, folder: Path) -> None:
-        """Take the name away first: a folder with a checkpoint's name is complete."""
+        """Delete a checkpoint; rename it first, as one with its final name must be complete."""
         if folder.exists():
             doomed = self._checkpoints / f"{_TEMPORARY}delete-{folder.name}"
             shutil.rmtree(doomed, ignore_errors=True)
@@ -229,6 +261,6 @@ class RunFolder:
             shutil.rmtree(doomed)
 
 
-def _sha256(path: Path) -> str:
-    """Return a file's hash; an empty text where there is no file."""
+def _hash_if_present(path: Path) -> str:
+    """Return the hash of a file; an empty text if there is no file."""
     return file_sha256(path) if path.exists() else ""

@@ -1,4 +1,4 @@
-"""What a run leaves to read: provenance, one line of metrics per epoch, TensorBoard."""
+"""What a run leaves to read: provenance, a line of metrics per epoch, TensorBoard."""
 
 from __future__ import annotations
 
@@ -17,23 +17,26 @@ from torch.utils.tensorboard import SummaryWriter
 
 from rgan_sdk.files import atomic_write, file_sha256
 from rgan_sdk.hu import HUWindow
-from rgan_train.pairs.dataset import Dataset
+from rgan_train.pairs import Dataset, PairList
+from rgan_train.training.validation import HarmonizedSlice
 
 DIFFERENCE_HU = 100.0
-"""Half the range of the difference images: -100 HU is black, +100 HU white."""
+"""In difference images -100 HU is black and +100 HU is white."""
 
 SOFTWARE = ("rgan-sdk", "torch", "lightning-fabric", "numpy", "pydicom", "safetensors")
 
 
-def describe_run(dataset: Dataset, pairs_csv: Path, vgg_weights: Path | None) -> dict[str, Any]:
-    """Return what a run was made from and with; nothing of a patient, no path."""
+def collect_provenance(
+    dataset: Dataset, pairs: PairList, vgg_weights: Path | None
+) -> dict[str, Any]:
+    """Return which data and software a run is made with; no patient data and no paths."""
     uids = "\n".join(dataset.series_uids)
     return {
         "source_kernel": dataset.source_kernel,
         "target_kernel": dataset.target_kernel,
         "manufacturers": list(dataset.manufacturers),
         "slices": {part: len(getattr(dataset, part)) for part in ("train", "validation", "test")},
-        "pairs_sha256": file_sha256(pairs_csv),
+        "pairs_sha256": pairs.sha256,
         "series_uids_sha256": hashlib.sha256(uids.encode()).hexdigest(),
         "data_sha256": dataset.sha256(),
         "vgg_weights_sha256": file_sha256(vgg_weights) if vgg_weights else "",
@@ -44,16 +47,16 @@ def describe_run(dataset: Dataset, pairs_csv: Path, vgg_weights: Path | None) ->
 
 
 class RunLog:
-    """Writes ``metrics.jsonl``, ``windows.jsonl`` and ``tensorboard/`` in a run's folder.
+    """Writes ``metrics.jsonl``, ``windows.jsonl`` and ``tensorboard/``.
 
     Parameters
     ----------
     folder
-        The run's.
+        Folder of the run.
     epoch, step
-        Where the run goes on; lines of later epochs, from before a crash, are dropped.
+        Where the run continues. Lines of later epochs, written before a crash, are removed.
     active
-        False writes nothing: of many processes, one keeps the log.
+        False in all processes but one: they write nothing.
     """
 
     def __init__(self, folder: Path, epoch: int, step: int, active: bool) -> None:
@@ -76,7 +79,7 @@ class RunLog:
             self._board.add_scalar(name, value, step)
 
     def epoch(self, record: dict[str, Any], step: int) -> None:
-        """Record an epoch: one line of JSON, and its numbers for TensorBoard."""
+        """Record an epoch: a line of JSON, and the validation scores for TensorBoard."""
         if not self._active:
             return
         with self._metrics.open("a") as file:
@@ -86,25 +89,19 @@ class RunLog:
         self._board.flush()
 
     def window(self, record: dict[str, Any]) -> None:
-        """Record which window an epoch had, and why the next one has which."""
+        """Record the window of an epoch, the next window, and the reason for the change."""
         if not self._active:
             return
         with self._windows.open("a") as file:
             file.write(json.dumps(record) + "\n")
 
-    def images(
-        self,
-        source: NDArray[np.float32],
-        fake: NDArray[np.float32],
-        target: NDArray[np.float32],
-        window: HUWindow,
-        step: int,
-    ) -> None:
+    def images(self, example: HarmonizedSlice, window: HUWindow, step: int) -> None:
         """Record one slice: source, fake, target, and fake minus target."""
         if not self._active:
             return
-        panels = [_gray(image, window) for image in (source, fake, target)]
-        panels.append(_gray(fake - target, HUWindow(-DIFFERENCE_HU, DIFFERENCE_HU)))
+        panels = [_to_gray(image, window) for image in example]
+        difference = example.harmonized_hu - example.target_hu
+        panels.append(_to_gray(difference, HUWindow(-DIFFERENCE_HU, DIFFERENCE_HU)))
         self._board.add_image(
             "source | fake | target | difference", np.hstack(panels), step, dataformats="HW"
         )
@@ -122,6 +119,7 @@ class RunLog:
             self._board.close()
 
 
-def _gray(image: NDArray[np.float32], window: HUWindow) -> NDArray[np.uint8]:
+def _to_gray(image: NDArray[np.float32], window: HUWindow) -> NDArray[np.uint8]:
+    """Map the window from black to white."""
     scaled = (np.clip(image, window.lower, window.upper) - window.lower) / window.width
     return np.round(scaled * 255).astype(np.uint8)

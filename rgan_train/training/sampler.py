@@ -1,7 +1,7 @@
-"""Drawing batches of crops.
+"""Draw batches of crops.
 
-What is drawn is a pure function of seed, epoch, step and rank, so a resumed run needs
-no state of a random number generator to go on exactly.
+A batch is a pure function of seed, epoch, step and rank. So a resumed run continues exactly,
+and needs no state of a random number generator.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ import numpy as np
 
 from rgan_sdk.errors import ConfigurationError
 from rgan_train.config import TrainingConfig
-from rgan_train.pairs.dataset import PairedSlice
+from rgan_train.pairs.dataset import PairedFiles
 from rgan_train.pairs.samples import PairedSample, SliceReader
 from rgan_train.simulation.augmentation import KernelJitter
 
-_ORDER, _CROP = 0, 1  # purposes of random numbers: the streams must not be the same
+_ORDER, _CROP = 0, 1  # purposes of random numbers, so that their streams differ
 
 
 @dataclass(frozen=True)
@@ -29,37 +29,37 @@ class Sampler:
     Attributes
     ----------
     multiple
-        What the network needs height and width to be a multiple of.
+        Height and width of a crop are multiples of this number.
     height, width
-        Of a crop.
-    world
+        Size of a crop.
+    world_size
         Number of processes; each draws its own slices.
     jitter
-        Augmentation of the source's crops.
+        Augmentation of the source's crops; None: off.
     """
 
-    slices: tuple[PairedSlice, ...]
+    slices: tuple[PairedFiles, ...]
     reader: SliceReader
     config: TrainingConfig
     multiple: int
     height: int
     width: int
-    world: int = 1
+    world_size: int = 1
     jitter: KernelJitter | None = None
 
     @property
     def steps_per_epoch(self) -> int:
-        """Steps of all processes together that make an epoch."""
-        batch = self.config.batch_size * self.world
+        """Steps per epoch; in each of them all processes train on one batch."""
+        batch = self.config.batch_size * self.world_size
         return self.config.steps_per_epoch or -(-len(self.slices) // batch)
 
     def draw(self, epoch: int, step: int, rank: int) -> PairedSample:
-        """Return the batch ``[N, 1, height, width]`` of one process at one step.
+        """Return the batch ``[N, 1, height, width]`` of one process at one step, in HU.
 
-        Within an epoch the slices come in random order, each as often as the others.
+        The slices of an epoch come in random order, and each of them equally often.
         """
         rng = np.random.default_rng((_CROP, self.config.seed, epoch, step, rank))
-        first = (step * self.world + rank) * self.config.batch_size
+        first = (step * self.world_size + rank) * self.config.batch_size
         crops = [
             self._crop(self._slice_at(epoch, first + index), rng)
             for index in range(self.config.batch_size)
@@ -67,13 +67,13 @@ class Sampler:
         return PairedSample(*(np.stack(images)[:, None] for images in zip(*crops, strict=True)))
 
     def subsets(self, epoch: int, count: int, rank: int) -> Iterator[PairedSample]:
-        """Yield random batches beside those that an epoch trains on, not augmented."""
+        """Yield random batches that the epoch does not train on, without augmentation."""
         plain = replace(self, jitter=None)
         for index in range(count):
             yield plain.draw(epoch, self.steps_per_epoch + index, rank)
 
     def batches(self, epoch: int, first_step: int, rank: int) -> Iterator[PairedSample]:
-        """Yield the batches of the rest of an epoch; the next one is read meanwhile."""
+        """Yield the remaining batches of an epoch; the next one is read in the background."""
         with ThreadPoolExecutor(max_workers=1, thread_name_prefix="batches") as pool:
             pending = pool.submit(self.draw, epoch, first_step, rank)
             for step in range(first_step, self.steps_per_epoch):
@@ -82,12 +82,14 @@ class Sampler:
                     pending = pool.submit(self.draw, epoch, step + 1, rank)
                 yield batch
 
-    def _slice_at(self, epoch: int, number: int) -> PairedSlice:
+    def _slice_at(self, epoch: int, number: int) -> PairedFiles:
+        """Return slice ``number`` in the order of an epoch, which may repeat all slices."""
         cycle, index = divmod(number, len(self.slices))
         rng = np.random.default_rng((_ORDER, self.config.seed, epoch, cycle))
         return self.slices[int(rng.permutation(len(self.slices))[index])]
 
-    def _crop(self, item: PairedSlice, rng: np.random.Generator) -> PairedSample:
+    def _crop(self, item: PairedFiles, rng: np.random.Generator) -> PairedSample:
+        """Return a random crop of both images of a slice, ``[height, width]``."""
         top = int(rng.integers(item.rows - self.height + 1))
         left = int(rng.integers(item.columns - self.width + 1))
         flip_rows, flip_columns = rng.integers(2, size=2) * int(self.config.flips)
@@ -105,13 +107,13 @@ class Sampler:
         return PairedSample(*crops)
 
 
-class Waiting:
-    """Passes batches on, and adds up how long they were waited for.
+class TimedBatches:
+    """Iterates over batches, and adds up the time spent waiting for them.
 
     Attributes
     ----------
     seconds
-        So far.
+        Waiting time so far.
     """
 
     def __init__(self, batches: Iterator[PairedSample]) -> None:
@@ -129,25 +131,25 @@ class Waiting:
 
 
 def make_sampler(
-    slices: tuple[PairedSlice, ...],
+    slices: tuple[PairedFiles, ...],
     reader: SliceReader,
     config: TrainingConfig,
     multiple: int,
-    world: int = 1,
+    world_size: int = 1,
     jitter: KernelJitter | None = None,
 ) -> Sampler:
-    """Make a sampler of ``config.crop`` squares, or of slices as whole as they can be.
+    """Return a sampler for square crops of ``config.crop`` pixels, or for whole slices.
 
     Parameters
     ----------
     multiple
-        What the network needs height and width to be a multiple of; up to
-        ``multiple - 1`` rows and columns of a whole slice are left out.
+        Height and width of a crop must be multiples of this number. Up to ``multiple - 1``
+        rows and columns of a whole slice are left out.
 
     Raises
     ------
     ConfigurationError
-        If the crop fits neither the network nor the slices.
+        If the crop does not fit the network or the slices.
     """
     rows = min(item.rows for item in slices)
     columns = min(item.columns for item in slices)
@@ -158,4 +160,4 @@ def make_sampler(
         )
     height = config.crop or rows // multiple * multiple
     width = config.crop or columns // multiple * multiple
-    return Sampler(slices, reader, config, multiple, height, width, world, jitter)
+    return Sampler(slices, reader, config, multiple, height, width, world_size, jitter)

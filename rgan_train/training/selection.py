@@ -1,8 +1,8 @@
-"""Dynamic selection: the HU under which the discriminator tells candidates from targets.
+"""Dynamic selection: the HU by which the discriminator tells candidates from targets.
 
-Paper, section 2.2 and figure 2: random subsets are harmonized, the frozen discriminator
-judges them, Grad-CAM shows where it saw "non-standard", and the HU of the hot pixels are
-listed, less those that occur once in an image.
+Paper, section 2.2 and figure 2: random subsets are harmonized and the frozen discriminator
+judges them. Grad-CAM shows where it saw "non-standard". The HU of these hot pixels are listed,
+without HU that occur only once in an image.
 """
 
 from __future__ import annotations
@@ -32,10 +32,19 @@ def select(
     hu_range: HUWindow,
     th_fail: float,
 ) -> Selection:
-    """Judge random subsets of the training data, and merge what all processes found.
+    """Judge random subsets of the training data, and merge the results of all processes.
 
-    The candidates are made and judged over the whole range, so that the window can also
-    widen again; a discriminator last trained in a narrow window sees them in other units.
+    The candidates are made and judged over the whole range, so that the window can also grow
+    again. A discriminator that was last trained in a narrow window sees them in other units.
+
+    Parameters
+    ----------
+    subsets
+        Batches ``[N, 1, H, W]`` of this process, in HU.
+    hu_range
+        The whole range of HU.
+    th_fail
+        Pixels with a class activation above this are hot.
     """
     lowest, highest = math.inf, -math.inf
     counts = dict.fromkeys(("subsets", "images", "pixels", "hot", "kept", "dropped"), 0.0)
@@ -66,7 +75,10 @@ def select(
 
 
 def repeated_values(hu: NDArray[np.float32]) -> tuple[NDArray[np.float64], int]:
-    """Return the whole HU that occur more than once, rising, and how many pixels do not."""
+    """Return the HU that occur more than once, and the number of pixels with other HU.
+
+    HU are rounded to whole numbers, and returned in ascending order.
+    """
     values, counts = np.unique(np.round(hu), return_counts=True)
     return values[counts > 1].astype(np.float64), int((counts == 1).sum())
 
@@ -75,10 +87,10 @@ def repeated_values(hu: NDArray[np.float32]) -> tuple[NDArray[np.float64], int]:
 def _judge(
     fabric: Fabric, method: Method, subset: PairedSample, window: HUWindow
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Return the candidates in HU and their class activation maps, ``[N, H, W]``."""
+    """Return the candidates in HU and their class activation maps, both ``[N, H, W]``."""
     assert method.D is not None
     real_a = normalize(torch.from_numpy(subset.source_hu).to(fabric.device), window)
-    with method.D.frozen():
+    with method.D.freeze_weights():
         fake_b = method.G(real_a)
         cam = non_standard_cam(method.D, trim(real_a, fake_b.shape[-2:]), fake_b)
     fake_hu = fake_b[:, 0] * window.width + window.lower

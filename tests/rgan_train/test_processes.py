@@ -21,13 +21,14 @@ import json, os
 from pathlib import Path
 import numpy as np, torch
 from safetensors.numpy import save_file
-from rgan_train.training import sampler, trainer
+from rgan_train.training.run import Run
+from rgan_train.training.sampler import Sampler
 from rgan_train.cli import main
 
 torch.set_num_threads(1)
 folder = Path(os.environ["RECORD_TO"])
 drawn = {}
-draw, save = sampler.Sampler.draw, trainer._Run._save
+draw, save = Sampler.draw, Run.save
 
 def recording_draw(self, epoch, step, rank):
     batch = draw(self, epoch, step, rank)
@@ -43,7 +44,7 @@ def recording_save(self, state):
     decided = {"curriculum": self.state.curriculum, "method": self.state.method}
     (folder / f"rank{rank}.json").write_text(json.dumps(decided))
 
-sampler.Sampler.draw, trainer._Run._save = recording_draw, recording_save
+Sampler.draw, Run.save = recording_draw, recording_save
 main()
 """
 
@@ -89,8 +90,11 @@ def test_two_processes_train_one_model(pairs_csv, tmp_path, kind):
     [
         ("curriculum.schedule=growing+selection", "curriculum.step=1100", "training.epochs=4"),
         (
-            *("method.name=ganai", "generator.encoder=vgg19", "generator.stem_channels=0"),
-            *("ganai.phase_steps=2", "training.epochs=2"),
+            "method.name=ganai",
+            "generator.encoder=vgg19",
+            "generator.stem_channels=0",
+            "ganai.phase_steps=2",
+            "training.epochs=2",
         ),
     ],
 )

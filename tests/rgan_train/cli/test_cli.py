@@ -143,7 +143,7 @@ def test_bad_data_and_configuration_exit_with_1(tmp_path):
 
 @pytest.mark.parametrize("command", ["fit", "export"])
 def test_without_the_extra(pairs_csv, tmp_path, monkeypatch, command):
-    monkeypatch.setattr("rgan_train.cli.extra.PACKAGES", ("no_such_torch",))
+    monkeypatch.setattr("rgan_train.cli.extra.TRAINING", ("no_such_torch",))
     source = pairs_csv if command == "fit" else tmp_path
     done = train(command, source, "-o", tmp_path / "out.onnx")
     assert done.exit_code == 1

@@ -91,7 +91,7 @@ def test_a_model_for_another_kernel(pair, tmp_path):
     other = write_model(tmp_path / "other.onnx", make_card(source_kernels=("Br40",)))
     done = compare(pair, tmp_path, "--model", other)
     assert done.exit_code == 1
-    assert "is for Br40, and the source is B40f" in done.stderr
+    assert "is made for Br40, but the source has kernel B40f" in done.stderr
 
 
 def test_two_scans_are_no_pair(pair, model, tmp_path):

@@ -5,7 +5,7 @@ from typing import get_args
 import pytest
 from support.training import train
 
-from rgan_train.config import Config, MethodName, recommended
+from rgan_train.config import Config, MethodName, recommended_config
 from rgan_train.methods import check_settings
 from rgan_train.training.run_folder import RunFolder
 
@@ -14,14 +14,14 @@ DIRECTION = ("--set", "data.source_kernel=B40f", "--set", "data.target_kernel=B7
 
 @pytest.mark.parametrize("name", get_args(MethodName))
 def test_each_method_has_settings(name):
-    config = recommended(name)
+    config = recommended_config(name)
     assert config.method.name == name
     check_settings(config)
     assert "selection" not in config.curriculum.schedule or name == "radiomicgan"
 
 
 def test_without_a_method_it_is_the_paper():
-    assert recommended(None) == Config()
+    assert recommended_config(None) == Config()
     assert Config().curriculum.schedule == "growing+selection"
 
 
@@ -84,4 +84,4 @@ def test_a_gan_without_adversarial_loss(pairs_csv, tmp_path, name):
     command = ("fit", pairs_csv, "-o", tmp_path / "run", "--method", name, *DIRECTION)
     refused = train(*command, "--set", "loss.adversarial_weight=0")
     assert refused.exit_code == 1
-    assert f"{name} is nothing without its discriminator" in refused.stderr
+    assert f"{name} needs its discriminator" in refused.stderr

@@ -11,7 +11,7 @@ from support.training import open_dataset, tiny_config, train, write_scan
 from rgan_sdk.dicom.inventory import find_series
 from rgan_sdk.dicom.read.pydicom_reader import read_slice
 from rgan_sdk.kernels.mtf import ASSUMED_MTFS
-from rgan_train.simulation.kernel import simulate
+from rgan_train.simulation.kernel import simulate_slice
 
 TO_B70F = ("--target-kernel", "B70f")
 
@@ -108,7 +108,7 @@ def test_it_adds_no_dicom_error(series, tmp_path):
         (TO_B70F[:1], 2, "requires an argument"),
         ((*TO_B70F, "--source-mtf", "7"), 2, "not two numbers"),
         ((*TO_B70F, "--source-mtf", "7,5"), 2, "below the second"),
-        (("--target-kernel", "b40F"), 1, "has kernel B40f itself"),
+        (("--target-kernel", "b40F"), 1, "the series itself has kernel B40f"),
         (("--target-kernel", "LUNG"), 1, "give --target-mtf F50,F10"),
         (("--target-kernel", "A\\B", "--target-mtf", "3,5"), 1, "1 to 16 ASCII characters"),
     ],
@@ -164,6 +164,6 @@ def test_a_real_scan_comes_closer_to_the_other_kernel():
     series = {item.convolution_kernel: item for item in find_series(scan).series}
     soft, sharp = (read_slice(series[name].slices[9].path).hu for name in ("B40f", "B70f"))
     spacing = series["B40f"].pixel_spacing
-    simulated = simulate(sharp, spacing, ASSUMED_MTFS["B70f"], ASSUMED_MTFS["B40f"], 0)
+    simulated = simulate_slice(sharp, spacing, ASSUMED_MTFS["B70f"], ASSUMED_MTFS["B40f"], 0)
     error, before = (np.mean((hu.astype(float) - soft) ** 2) for hu in (simulated, sharp))
     assert 10 * np.log10(before / error) > 10  # dB of PSNR; 14 where this was written

@@ -16,16 +16,18 @@ from rgan_sdk.model import HarmonizationModel
 from rgan_train.export import export as exporting
 from rgan_train.export.export import LEAST_BOUND, export_run, load_graph
 from rgan_train.export.onnx_graph import OPERATORS, to_onnx
-from rgan_train.export.parity import with_extremes
+from rgan_train.export.parity import add_extremes
 from rgan_train.networks.graph import harmonize_slice
-from rgan_train.training.run_folder import RunFolder
-from rgan_train.training.trainer import Job, fit
+from rgan_train.pairs import read_pairs
+from rgan_train.training import Job, RunFolder, fit
 
 
 def run_of(scans, pairs_csv, folder, *assignments, **fields):
-    job = Job(tiny_config(*assignments), open_dataset(scans), pairs_csv, RunFolder(folder))
+    job = Job(
+        tiny_config(*assignments), open_dataset(scans), read_pairs(pairs_csv), RunFolder(folder)
+    )
     fit(replace(job, **fields), lambda report: None)
-    return job.run
+    return job.folder
 
 
 @pytest.fixture(scope="module")
@@ -71,10 +73,10 @@ def test_the_card(exported, run):
     assert (psnr.metric, psnr.slices, psnr.data) == ("PSNR, dB", 1, "validation slices of phantom")
     assert psnr.output == pytest.approx(run.state("best").best_psnr, abs=1e-3)
     assert 0 < ssim.input < 1
-    parity = exported.files["fp16"].parity
+    deviation = exported.files["fp16"].deviation
     bound = card.error_bounds["fp16"]
-    assert parity.max < bound.max <= max(2 * parity.max + 0.01, LEAST_BOUND.max)
-    assert parity.p999 < bound.p999 <= max(2 * parity.p999 + 0.01, LEAST_BOUND.p999)
+    assert deviation.max < bound.max <= max(2 * deviation.max + 0.01, LEAST_BOUND.max)
+    assert deviation.p999 < bound.p999 <= max(2 * deviation.p999 + 0.01, LEAST_BOUND.p999)
     assert set(card.error_bounds) == {"fp16"}
 
 
@@ -121,7 +123,7 @@ def test_any_size_and_batch_gives_what_pytorch_gives(exported, run, precision, l
     with Harmonizer.load(exported.files[precision].path, device="cpu") as harmonizer:
         for shape in ((3, 64, 64), (1, 37, 50)):
             hu = rng.normal(0, 600, shape).astype(np.float32)
-            hu = np.stack([with_extremes(image) for image in hu])
+            hu = np.stack([add_extremes(image) for image in hu])
             out = harmonizer(hu)
             wanted = np.stack([harmonize_slice(graph, image) for image in hu])
             assert np.abs(out - wanted).max() < limit
@@ -228,7 +230,7 @@ def test_a_frozen_encoder(scans, pairs_csv, tmp_path):
     )
     exported = export_run(run, tmp_path / "model.onnx")
     assert exported.card.multiple == 16
-    assert exported.files["fp32"].parity.max < 0.05
+    assert exported.files["fp32"].deviation.max < 0.05
 
 
 def test_a_name_that_no_card_may_have_is_refused_at_once(run, tmp_path):

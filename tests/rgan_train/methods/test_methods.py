@@ -14,8 +14,8 @@ from rgan_train.config import MethodName
 from rgan_train.export.export import export_run, load_graph
 from rgan_train.methods import METHODS
 from rgan_train.networks.graph import harmonize_slice
-from rgan_train.training.run_folder import RunFolder
-from rgan_train.training.trainer import Job, fit
+from rgan_train.pairs import read_pairs
+from rgan_train.training import Job, RunFolder, fit
 
 TRAINED = ("radiomicgan", "physics+gan", "choe", "ganai", "stan_ct", "compact")
 FITTED = ("linear", "histogram")
@@ -36,7 +36,7 @@ def job(large_scans, tmp_path_factory):
     def make(name, *assignments):
         config = tiny_config(*SMALL, f"method.name={name}", *assignments)
         run = RunFolder(tmp_path_factory.mktemp("runs") / "run")
-        return Job(config, open_dataset(large_scans), list_pairs(large_scans), run)
+        return Job(config, open_dataset(large_scans), read_pairs(list_pairs(large_scans)), run)
 
     return make
 
@@ -55,9 +55,9 @@ def test_from_pairs_to_a_model_that_runs(job, name, tmp_path):
     outcome = fit(work, ignore)
     assert outcome.status == "finished"
     assert outcome.state.epoch == (2 if name in TRAINED else 1)
-    export_run(work.run, tmp_path / "model.onnx")
+    export_run(work.folder, tmp_path / "model.onnx")
     hu = np.random.default_rng(0).normal(0, 300, (2, 48, 56)).astype(np.float32)
-    graph = load_graph(work.run, work.config, "best")
+    graph = load_graph(work.folder, work.config, "best")
     for file, limit in (("model.onnx", 0.05), ("model.fp16.onnx", 5.0)):
         with Harmonizer.load(tmp_path / file, device="cpu") as harmonizer:
             out = harmonizer(hu)
@@ -71,10 +71,10 @@ def test_a_run_that_is_continued_ends_alike(job, name):
     fit(whole, ignore)
     fit(parts, ignore)
     fit(replace(parts, config=whole.config, resume=True), ignore)
-    for file in whole.run.load(whole.run.state("last")):
-        first, second = weights(whole.run.path, file), weights(parts.run.path, file)
+    for file in whole.folder.load(whole.folder.state("last")):
+        first, second = weights(whole.folder.path, file), weights(parts.folder.path, file)
         assert all(np.array_equal(first[key], second[key]) for key in first), file
-    assert whole.run.state("last").method == parts.run.state("last").method
+    assert whole.folder.state("last").method == parts.folder.state("last").method
 
 
 @pytest.mark.parametrize("name", TRAINED)
@@ -83,7 +83,7 @@ def test_training_changes_the_network(job, name):
     fit(work, ignore)
     torch.manual_seed(work.config.training.seed)
     start = METHODS[name].build_network(work.config).state_dict()
-    trained = weights(work.run.path)
+    trained = weights(work.folder.path)
     moved = {key for key in trained if not np.array_equal(trained[key], start[key].numpy())}
     parameters = {key for key, _ in METHODS[name].build_network(work.config).named_parameters()}
     assert {key for key in parameters if key.endswith("weight")} <= moved
@@ -101,7 +101,10 @@ def test_the_filter_of_physics_gan_is_the_linear_method_s_and_stays(job):
     linear, hybrid = job("linear"), job("physics+gan")
     fit(linear, ignore)
     fit(hybrid, ignore)
-    fitted, front = weights(linear.run.path)["kernel"], weights(hybrid.run.path)["front.kernel"]
+    fitted, front = (
+        weights(linear.folder.path)["kernel"],
+        weights(hybrid.folder.path)["front.kernel"],
+    )
     assert fitted.any()
     assert np.array_equal(fitted, front)
 
@@ -134,9 +137,9 @@ def test_ganai_takes_turns(job, monkeypatch):
     fit(work, ignore)
     phases = ["discriminator"] * 2 + ["generator"] * 2 + ["discriminator"]
     assert turns == [(f"train_{name}", name, i % 2) for i, name in enumerate(phases)]
-    (record,) = map(json.loads, (work.run.path / "metrics.jsonl").open())
+    (record,) = map(json.loads, (work.folder.path / "metrics.jsonl").open())
     assert 0 <= record["D_accuracy"] <= 1
-    assert work.run.state("last").method == {"phase": "discriminator", "phase_steps": 1}
+    assert work.folder.state("last").method == {"phase": "discriminator", "phase_steps": 1}
 
 
 def test_selection_needs_a_discriminator(job):

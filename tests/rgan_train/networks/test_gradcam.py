@@ -71,7 +71,7 @@ def test_maps_are_scaled_and_as_large_as_the_image():
     torch.manual_seed(0)
     discriminator = Discriminator(4, 2)
     source, candidate = torch.rand(2, 3, 1, 40, 48)
-    with torch.no_grad(), discriminator.frozen():
+    with torch.no_grad(), discriminator.freeze_weights():
         cam = non_standard_cam(discriminator, source, candidate)
     assert cam.shape == (3, 40, 48)
     assert not cam.requires_grad

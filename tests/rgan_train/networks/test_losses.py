@@ -3,7 +3,7 @@ import math
 import pytest
 import torch
 
-from rgan_train.networks.losses import adversarial_loss, rate_factor
+from rgan_train.networks.losses import adversarial_loss, learning_rate_factor
 
 
 @pytest.mark.parametrize(
@@ -18,7 +18,7 @@ from rgan_train.networks.losses import adversarial_loss, rate_factor
     ],
 )
 def test_rate_factor(progress, schedule, factor):
-    assert rate_factor(progress, schedule) == pytest.approx(factor)
+    assert learning_rate_factor(progress, schedule) == pytest.approx(factor)
 
 
 @pytest.mark.parametrize(

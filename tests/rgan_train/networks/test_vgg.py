@@ -107,7 +107,7 @@ def test_an_archive_that_ends_early_is_loaded_as_far_as_it_goes():
     convolutions = encoder.convolutions()
     frozen = [name for name, layer in convolutions.items() if not layer.weight.requires_grad]
     assert frozen == ["conv1_1", "conv1_2", "conv2_1", "conv2_2", "conv3_1"]
-    assert encoder.trained_from_scratch() == tuple(convolutions)[5:]
+    assert encoder.convolutions_from_scratch() == tuple(convolutions)[5:]
     assert torch.equal(convolutions["conv3_1"].weight, weights["conv31.weight"])
     generator = build_generator(GeneratorConfig(encoder="vgg19"))
     load_pretrained(generator.encoder, "vgg19", path)
@@ -135,7 +135,7 @@ def test_what_is_frozen_builds_no_graph_and_keeps_nothing():
     (features[2].sum() + features[3].sum()).backward()
     convolutions = encoder.convolutions()
     assert [name for name, layer in convolutions.items() if layer.weight.grad is not None] == list(
-        encoder.trained_from_scratch()
+        encoder.convolutions_from_scratch()
     )
 
 
@@ -161,7 +161,7 @@ def test_torchvision_weights_with_their_preparation(tmp_path):
     torch.save(state, path)
     encoder = VGGEncoder(COMPACT_CHANNELS)
     load_pretrained(encoder, "vgg19", path)
-    assert not encoder.trained_from_scratch()
+    assert not encoder.convolutions_from_scratch()
     indices = [key.split(".")[1] for key in state if key.endswith("weight")]
     number = dict(zip(convolution_names(), indices, strict=True))
     prepared = (gray().expand(1, 3, -1, -1) - MEAN) / STD
@@ -176,7 +176,7 @@ def test_torchvision_weights_that_end_early(tmp_path):
     torch.save({key: value for key, value in state.items() if int(key.split(".")[1]) <= 10}, path)
     encoder = VGGEncoder(COMPACT_CHANNELS)
     load_pretrained(encoder, "vgg19", path)
-    assert encoder.trained_from_scratch() == tuple(encoder.convolutions())[5:]
+    assert encoder.convolutions_from_scratch() == tuple(encoder.convolutions())[5:]
     assert torch.equal(encoder.convolutions()["conv3_1"].weight, state["features.10.weight"])
 
 
@@ -223,7 +223,7 @@ def download(monkeypatch, served, content):
 def test_a_download_needs_no_torchvision_and_is_done_once(served, monkeypatch):
     monkeypatch.setitem(sys.modules, "torchvision", None)  # an import would raise
     encoder = download(monkeypatch, served, torchvision_like(COMPACT_CHANNELS))
-    assert not encoder.trained_from_scratch()
+    assert not encoder.convolutions_from_scratch()
     served.unlink()
     load_pretrained(VGGEncoder(COMPACT_CHANNELS), "vgg19", None)
 
@@ -399,5 +399,5 @@ def test_archives_without_a_right_preparation(tmp_path, change):
     _, weights = archive(COMPACT)
     path = tmp_path / "vgg.npz"
     write_arrays(path, **{**weights, **change})
-    with pytest.raises(WeightsError, match=r"conv0 is no 1x1 layer|not that for RGB"):
+    with pytest.raises(WeightsError, match=r"conv0 is not a 1x1 layer|not that for RGB"):
         load_pretrained(VGGEncoder(COMPACT_CHANNELS), "vgg19-compact", path)

@@ -20,9 +20,8 @@ from rgan_train.networks.graph import harmonize_slice
 from rgan_train.pairs.csv import read_pairs
 from rgan_train.pairs.dataset import load_dataset
 from rgan_train.pairs.samples import SliceReader
-from rgan_train.training.distillation import TaughtRun, check_student, student_settings, teach
-from rgan_train.training.run_folder import RunFolder
-from rgan_train.training.trainer import Job, fit
+from rgan_train.training import Job, RunFolder, fit
+from rgan_train.training.distillation import StudentFolder, check_student, student_config, teach
 
 READER = SliceReader(64)
 COMPACT = ("method.name=compact", "compact.channels=4", "compact.layers=3")
@@ -37,8 +36,10 @@ def teacher(tmp_path_factory):
 @pytest.fixture
 def job(scans, pairs_csv, teacher, tmp_path):
     def make(name, *assignments, teacher=teacher):
-        run = TaughtRun(tmp_path / name, teacher)
-        return Job(tiny_config(*COMPACT, *assignments), open_dataset(scans), pairs_csv, run)
+        run = StudentFolder(tmp_path / name, teacher)
+        return Job(
+            tiny_config(*COMPACT, *assignments), open_dataset(scans), read_pairs(pairs_csv), run
+        )
 
     return make
 
@@ -48,9 +49,9 @@ def ignore(*reports):
 
 
 def run_taught(work):
-    taught, _ = teach(work, work.run, ignore)
+    taught, _ = teach(work, work.folder, ignore)
     fit(taught, ignore)
-    return work.run
+    return work.folder
 
 
 def images(items, kind):
@@ -61,7 +62,7 @@ def images(items, kind):
 def test_training_slices_have_the_teachers_output_as_target(job, teacher, weight):
     work = job("run", f"distillation.teacher_weight={weight}")
     calls = []
-    taught, _ = teach(work, work.run, lambda *call: calls.append(call))
+    taught, _ = teach(work, work.folder, lambda *call: calls.append(call))
     before, after = work.dataset, taught.dataset
     with Harmonizer.load(teacher.source, engine="onnxruntime", device="cpu") as harmonizer:
         outputs = [harmonizer(hu) for hu in images(before.train, "source")]
@@ -76,7 +77,7 @@ def test_training_slices_have_the_teachers_output_as_target(job, teacher, weight
 
 def test_all_else_sees_the_real_target(job):
     work = job("run")
-    taught, _ = teach(work, work.run, ignore)
+    taught, _ = teach(work, work.folder, ignore)
     before, after = work.dataset, taught.dataset
     assert (after.validation, after.test) == (before.validation, before.test)
     assert after.sha256() == before.sha256()
@@ -86,7 +87,7 @@ def test_all_else_sees_the_real_target(job):
 
 def test_the_teachers_score_is_against_the_real_target(job, teacher):
     work = job("run", "distillation.teacher_weight=0.5")
-    _, score = teach(work, work.run, ignore)
+    _, score = teach(work, work.folder, ignore)
     window = work.config.data.hu_range
     with Harmonizer.load(teacher.source, engine="onnxruntime", device="cpu") as harmonizer:
         figures = [
@@ -119,13 +120,13 @@ def test_a_resumed_run_asks_the_teacher_for_what_is_missing_only(job):
     resumed = replace(parts, config=whole.config, resume=True)
     count = len(parts.dataset.train) + len(parts.dataset.validation)
     calls = []
-    teach(resumed, parts.run, lambda *call: calls.append(call))
+    teach(resumed, parts.folder, lambda *call: calls.append(call))
     assert calls == [(count, count)]
-    parts.run.lesson("train", 2).unlink()
-    taught, _ = teach(resumed, parts.run, lambda *call: calls.append(call))
+    parts.folder.teacher_output("train", 2).unlink()
+    taught, _ = teach(resumed, parts.folder, lambda *call: calls.append(call))
     assert calls[1:] == [(count - 1, count), (count, count)]
     fit(taught, ignore)
-    first, second = weights(whole.run.path), weights(parts.run.path)
+    first, second = weights(whole.folder.path), weights(parts.folder.path)
     assert all(np.array_equal(first[name], second[name]) for name in first)
 
 
@@ -135,25 +136,25 @@ def test_a_run_knows_its_teacher(job, teacher, tmp_path):
     recorded = run.provenance()["teacher"]
     assert (recorded["name"], recorded["sha256"]) == ("test-blur", teacher.sha256)
     other = write_model(tmp_path / "other.onnx", make_card(version="2.0.0"))
-    stranger = TaughtRun(run.path, HarmonizationModel.open(other))
+    stranger = StudentFolder(run.path, HarmonizationModel.open(other))
     with pytest.raises(TrainingError, match="started with another teacher than"):
         teach(replace(work, resume=True), stranger, ignore)
 
 
 def test_a_run_without_a_teacher_gets_none_later(job):
     work = job("run")
-    fit(replace(work, run=RunFolder(work.run.path)), ignore)
+    fit(replace(work, folder=RunFolder(work.folder.path)), ignore)
     with pytest.raises(TrainingError, match=r"another teacher than .*, or with none"):
-        teach(replace(work, resume=True), work.run, ignore)
+        teach(replace(work, resume=True), work.folder, ignore)
 
 
 def test_a_run_that_is_there_is_left_alone(job):
     work = job("run")
     run_taught(work)
-    shutil.rmtree(work.run.path / "teacher")
+    shutil.rmtree(work.folder.path / "teacher")
     with pytest.raises(TrainingError, match="holds a run already"):
-        teach(work, work.run, ignore)
-    assert not (work.run.path / "teacher").exists()
+        teach(work, work.folder, ignore)
+    assert not (work.folder.path / "teacher").exists()
 
 
 def test_data_of_both_are_named_once(job, tmp_path):
@@ -165,15 +166,15 @@ def test_data_of_both_are_named_once(job, tmp_path):
 
 def test_the_teacher_sets_kernels_and_range():
     card = make_card(window=HUWindow(-1032.0, 2008.0))
-    data = student_settings(card).data
+    data = student_config(card).data
     assert (data.source_kernel, data.target_kernel) == ("B40f", "B70f")
     assert data.window == (-1024.0, 2000.0)
-    assert student_settings(make_card(source_kernels=("B30f", "B40f"))).data.source_kernel == ""
+    assert student_config(make_card(source_kernels=("B30f", "B40f"))).data.source_kernel == ""
 
 
 def test_one_of_several_source_kernels(scans, pairs_csv):
     card = make_card(source_kernels=("b30f", "b40f"))
-    config, pairs = student_settings(card), read_pairs(pairs_csv)
+    config, pairs = student_config(card), read_pairs(pairs_csv)
     check_student(config, card, pairs)
     assert load_dataset(pairs, config.data).source_kernel == "B40f"
 
@@ -183,7 +184,7 @@ def test_one_of_several_source_kernels(scans, pairs_csv):
 )
 def test_another_direction_than_the_teachers(pairs_csv, source, target):
     data = replace(Config().data, source_kernel=source, target_kernel=target)
-    config = replace(student_settings(make_card()), data=data)
+    config = replace(student_config(make_card()), data=data)
     with pytest.raises(ConfigurationError, match="test-blur was made for B40f to B70f; leave"):
         check_student(config, make_card(), read_pairs(pairs_csv))
 
@@ -191,10 +192,10 @@ def test_another_direction_than_the_teachers(pairs_csv, source, target):
 def test_pairs_of_other_kernels(pairs_csv):
     card = make_card(source_kernels=("UB",), target_kernel="YA")
     with pytest.raises(TrainingError, match=r"made for UB to YA, and no pair .* B40f / B70f"):
-        check_student(student_settings(card), card, read_pairs(pairs_csv))
+        check_student(student_config(card), card, read_pairs(pairs_csv))
 
 
 def test_a_folder_that_takes_no_files(job, tmp_path):
     (tmp_path / "run").write_text("in the way")
     with pytest.raises(OutputError, match=r"00000\.npy: cannot be written"):
-        teach(job("run"), job("run").run, ignore)
+        teach(job("run"), job("run").folder, ignore)

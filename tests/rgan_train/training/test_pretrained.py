@@ -9,9 +9,8 @@ from support.training import open_dataset, tiny_config, weights
 
 from rgan_sdk.errors import TrainingError
 from rgan_train.export.export import load_graph
-from rgan_train.training import trainer
-from rgan_train.training.run_folder import RunFolder
-from rgan_train.training.trainer import Job, fit
+from rgan_train.pairs import read_pairs
+from rgan_train.training import Job, RunFolder, fit, trainer
 
 FROZEN = ("conv11", "conv12", "conv21", "conv22", "conv31")
 PLACES = ("groups.0.0", "groups.0.2", "groups.1.0", "groups.1.2", "groups.2.0")
@@ -31,7 +30,7 @@ def archive(tmp_path_factory):
 def job(scans, pairs_csv, tmp_path, archive):
     config = tiny_config("generator.encoder=vgg19-compact", "training.epochs=3")
     run = RunFolder(tmp_path / "run")
-    return Job(config, open_dataset(scans), pairs_csv, run, vgg_weights=archive)
+    return Job(config, open_dataset(scans), read_pairs(pairs_csv), run, vgg_weights=archive)
 
 
 def quiet(report):
@@ -39,7 +38,7 @@ def quiet(report):
 
 
 def in_folder(job, name):
-    return replace(job, run=RunFolder(job.run.path.with_name(name)))
+    return replace(job, folder=RunFolder(job.folder.path.with_name(name)))
 
 
 def resumed(job):
@@ -48,7 +47,7 @@ def resumed(job):
 
 def same_runs(first, second):
     for file in ("generator", "discriminator", "optimizer_g", "optimizer_d"):
-        ours, theirs = weights(first.run.path, file), weights(second.run.path, file)
+        ours, theirs = weights(first.folder.path, file), weights(second.folder.path, file)
         assert ours.keys() == theirs.keys()
         assert all(np.array_equal(ours[name], theirs[name]) for name in ours), file
     return True
@@ -75,7 +74,7 @@ def stop_before(monkeypatch, step):
 def test_what_is_pretrained_stays_and_the_rest_is_trained(job, archive):
     first = replace(job, config=tiny_config("generator.encoder=vgg19-compact", "training.epochs=1"))
     fit(first, quiet)
-    frozen, before = job.run.encoder(), weights(job.run.path)
+    frozen, before = job.folder.encoder(), weights(job.folder.path)
     names = {f"encoder.{place}.{kind}" for place in PLACES for kind in ("weight", "bias")}
     assert set(frozen) == names
     with np.load(archive) as original:
@@ -83,11 +82,11 @@ def test_what_is_pretrained_stays_and_the_rest_is_trained(job, archive):
             saved = frozen[f"encoder.{place}.weight"].numpy()
             assert np.array_equal(saved, original[f"{name}.weight"])
     fit(resumed(job), quiet)
-    network = load_graph(job.run, job.config, "last").network
+    network = load_graph(job.folder, job.config, "last").network
     for name, parameter in network.named_parameters():
         if name in names:
             assert parameter.equal(frozen[name]), name
-    after = weights(job.run.path)
+    after = weights(job.folder.path)
     trained = [name for name in after if name.startswith("encoder.groups")]
     assert len(trained) == 2 * 7
     assert all((after[name] != before[name]).any() for name in trained)
@@ -115,7 +114,7 @@ def test_a_run_that_was_killed_before_its_first_checkpoint_starts_alike(job):
     fit(whole, quiet)
     with pytest.raises(SystemExit):
         fit(parts, kill)
-    assert parts.run.state("last") is None
+    assert parts.folder.state("last") is None
     fit(resumed(parts), quiet)
     assert same_runs(whole, parts)
 
@@ -123,6 +122,6 @@ def test_a_run_that_was_killed_before_its_first_checkpoint_starts_alike(job):
 def test_an_encoder_lost_before_the_first_checkpoint_is_noticed(job):
     with pytest.raises(SystemExit):
         fit(job, kill)
-    (job.run.path / "encoder.safetensors").unlink()
+    (job.folder.path / "encoder.safetensors").unlink()
     with pytest.raises(TrainingError, match="a file of the run is missing"):
         fit(resumed(job), quiet)

@@ -6,15 +6,7 @@ from safetensors.torch import save_file
 
 from rgan_sdk.errors import TrainingError
 from rgan_train.config import Config
-from rgan_train.networks.weights import (
-    frozen_state,
-    load_frozen_state,
-    load_optimizer_state,
-    load_trainable_state,
-    optimizer_state,
-    trainable_state,
-)
-from rgan_train.training.run_folder import RunFolder, State
+from rgan_train.training.run_folder import RunFolder, RunState
 
 
 def tensors(value):
@@ -34,51 +26,51 @@ def names(folder):
 
 def test_the_last_and_the_best_are_kept(folder):
     for epoch in range(1, 5):
-        folder.save(State(epoch=epoch, best="epoch-0002", best_psnr=40.0), tensors(epoch))
+        folder.save(RunState(epoch=epoch, best="epoch-0002", best_psnr=40.0), tensors(epoch))
     assert names(folder) == ["epoch-0002", "epoch-0004"]
     assert folder.state("best").epoch == 2
     assert folder.load(folder.state("last"))["generator"]["weight"].tolist() == [4.0, 4.0]
 
 
 def test_a_checkpoint_within_an_epoch_comes_after_the_epoch_before(folder):
-    folder.save(State(epoch=1), tensors(1))
-    folder.save(State(epoch=1, step=7), tensors(2))
-    assert folder.state("last") == State(epoch=1, step=7)
-    folder.save(State(epoch=2), tensors(3))
+    folder.save(RunState(epoch=1), tensors(1))
+    folder.save(RunState(epoch=1, step=7), tensors(2))
+    assert folder.state("last") == RunState(epoch=1, step=7)
+    folder.save(RunState(epoch=2), tensors(3))
     assert names(folder) == ["epoch-0002"]
 
 
 def test_what_was_cut_short_is_not_there(folder, monkeypatch):
-    folder.save(State(epoch=1), tensors(1))
+    folder.save(RunState(epoch=1), tensors(1))
 
     def fail(*paths):
         raise KeyboardInterrupt
 
     monkeypatch.setattr("rgan_train.training.run_folder.sync", fail)
     with pytest.raises(KeyboardInterrupt):
-        folder.save(State(epoch=2), tensors(2))
+        folder.save(RunState(epoch=2), tensors(2))
     monkeypatch.undo()
-    assert folder.state("last") == State(epoch=1)
-    folder.save(State(epoch=2), tensors(2))
-    assert folder.state("last") == State(epoch=2)
+    assert folder.state("last") == RunState(epoch=1)
+    folder.save(RunState(epoch=2), tensors(2))
+    assert folder.state("last") == RunState(epoch=2)
 
 
 def test_nothing_is_pickled(folder):
-    path = folder.save(State(epoch=1), tensors(1))
+    path = folder.save(RunState(epoch=1), tensors(1))
     assert sorted(file.name for file in path.iterdir()) == ["generator.safetensors", "state.json"]
     assert json.loads((path / "state.json").read_text())["format"] == 2
 
 
 @pytest.mark.parametrize("content", ["{", '{"format": 99}', '{"format": 1, "epochs": 1}'])
 def test_unreadable_states(folder, content):
-    path = folder.save(State(epoch=1), tensors(1))
+    path = folder.save(RunState(epoch=1), tensors(1))
     (path / "state.json").write_text(content)
     with pytest.raises(TrainingError, match="not a readable checkpoint"):
         folder.state("last")
 
 
 def test_damaged_tensors(folder):
-    path = folder.save(State(epoch=1), tensors(1))
+    path = folder.save(RunState(epoch=1), tensors(1))
     (path / "generator.safetensors").write_bytes(b"no tensors")
     with pytest.raises(TrainingError, match="the file is damaged"):
         folder.load(folder.state("last"))
@@ -107,52 +99,3 @@ def test_an_encoder_that_is_not_the_run_s_own(folder):
     file.unlink()
     with pytest.raises(TrainingError, match="a file of the run is missing"):
         folder.encoder()
-
-
-def test_optimizer_round_trip():
-    def steps(count, module, optimizer):
-        for _ in range(count):
-            optimizer.zero_grad()
-            module(torch.ones(1, 3)).square().sum().backward()
-            optimizer.step()
-
-    torch.manual_seed(0)
-    first = torch.nn.Linear(3, 2)
-    optimizer = torch.optim.Adam(first.parameters(), lr=0.1)
-    steps(2, first, optimizer)
-    second = torch.nn.Linear(3, 2)
-    load_trainable_state(second, trainable_state(first))
-    other = torch.optim.Adam(second.parameters(), lr=0.1)
-    saved = {name: value.clone() for name, value in optimizer_state(optimizer, first).items()}
-    load_optimizer_state(other, second, saved)
-    steps(2, first, optimizer)
-    steps(2, second, other)
-    assert torch.equal(first.weight, second.weight)
-
-
-def test_weights_of_another_network():
-    linear = torch.nn.Linear(3, 2)
-    linear.bias.requires_grad_(False)
-    assert set(frozen_state(linear)) == {"bias"}
-    with pytest.raises(TrainingError, match="another network"):
-        load_trainable_state(linear, {"weight": torch.zeros(2, 4)})
-
-
-def test_exactly_what_was_frozen_is_copied_and_frozen():
-    saved = torch.nn.Linear(3, 2)
-    saved.bias.requires_grad_(False)
-    other = torch.nn.Linear(3, 2)
-    other.weight.requires_grad_(False)
-    before = other.weight.clone()
-    load_frozen_state(other, frozen_state(saved))
-    assert torch.equal(other.bias, saved.bias)
-    assert torch.equal(other.weight, before)
-    assert set(frozen_state(other)) == {"bias"}
-
-
-@pytest.mark.parametrize("tensors", [{"other": torch.zeros(2)}, {"bias": torch.zeros(3)}])
-def test_frozen_weights_of_another_network(tensors):
-    linear = torch.nn.Linear(3, 2)
-    with pytest.raises(TrainingError, match="another network"):
-        load_frozen_state(linear, tensors)
-    assert not frozen_state(linear)

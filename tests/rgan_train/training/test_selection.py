@@ -11,12 +11,11 @@ from support.training import open_dataset, tiny_config, weights
 
 from rgan_sdk.hu import HUWindow
 from rgan_train.methods import METHODS
+from rgan_train.pairs import read_pairs
 from rgan_train.pairs.samples import PairedSample
 from rgan_train.processes import make_fabric
-from rgan_train.training import selection, trainer
-from rgan_train.training.run_folder import RunFolder
+from rgan_train.training import Job, RunFolder, fit, selection, trainer
 from rgan_train.training.selection import select
-from rgan_train.training.trainer import Job, fit
 
 RANGE = HUWindow(-1024.0, 1000.0)
 SCHEDULE = ("curriculum.step=700", "training.epochs=6", "curriculum.subsets=2")
@@ -30,13 +29,13 @@ def ignore(report):
 def job(scans, pairs_csv, tmp_path):
     def make(name, schedule, *assignments):
         config = tiny_config(f"curriculum.schedule={schedule}", *SCHEDULE, *assignments)
-        return Job(config, open_dataset(scans), pairs_csv, RunFolder(tmp_path / name))
+        return Job(config, open_dataset(scans), read_pairs(pairs_csv), RunFolder(tmp_path / name))
 
     return make
 
 
 def windows(job):
-    return [json.loads(line) for line in (job.run.path / "windows.jsonl").open()]
+    return [json.loads(line) for line in (job.folder.path / "windows.jsonl").open()]
 
 
 def test_the_log_of_a_run(job):
@@ -56,7 +55,7 @@ def test_the_log_of_a_run(job):
         assert -1024 <= lower < upper <= 1000
         assert upper - lower >= 256
     assert all(0 < record["accuracy"] < 1 for record in log)
-    metrics = [json.loads(line) for line in (work.run.path / "metrics.jsonl").open()]
+    metrics = [json.loads(line) for line in (work.folder.path / "metrics.jsonl").open()]
     assert [record["window"] for record in metrics] == [record["window"] for record in log]
     assert all(0 <= record["waiting_for_data"] < 1 for record in metrics)
 
@@ -64,7 +63,7 @@ def test_the_log_of_a_run(job):
 def test_without_a_schedule_there_is_no_log(job):
     work = job("run", "none")
     fit(work, ignore)
-    assert not (work.run.path / "windows.jsonl").exists()
+    assert not (work.folder.path / "windows.jsonl").exists()
 
 
 @pytest.mark.parametrize(("schedule", "polls"), [("growing+selection", 13), ("selection", 7)])
@@ -95,7 +94,7 @@ def test_a_resumed_run_takes_the_same_path(job, monkeypatch, schedule, polls):
     fit(replace(parts, resume=True), ignore)
     assert windows(whole) == windows(parts)
     for file in ("generator", "discriminator", "optimizer_g", "optimizer_d"):
-        first, second = weights(whole.run.path, file), weights(parts.run.path, file)
+        first, second = weights(whole.folder.path, file), weights(parts.folder.path, file)
         assert all(np.array_equal(first[name], second[name]) for name in first)
 
 

@@ -11,11 +11,9 @@ from rgan_sdk.dicom.read import pydicom_reader as dicom_reader
 from rgan_sdk.errors import ConfigurationError, TrainingError
 from rgan_train.methods import METHODS
 from rgan_train.networks.blocks import InputConv
+from rgan_train.pairs import read_pairs
 from rgan_train.processes import make_fabric
-from rgan_train.training import trainer
-from rgan_train.training.reports import EpochReport, StartReport
-from rgan_train.training.run_folder import RunFolder
-from rgan_train.training.trainer import Job, fit
+from rgan_train.training import EpochDone, Job, RunFolder, TrainingStarted, fit, trainer
 
 
 class Reports(list):
@@ -27,12 +25,14 @@ class Reports(list):
 
 @pytest.fixture
 def job(scans, pairs_csv, tmp_path):
-    return Job(tiny_config(), open_dataset(scans), pairs_csv, RunFolder(tmp_path / "run"))
+    return Job(
+        tiny_config(), open_dataset(scans), read_pairs(pairs_csv), RunFolder(tmp_path / "run")
+    )
 
 
 def changed(job, *assignments, run=None, **fields):
     if run is not None:
-        fields["run"] = RunFolder(job.run.path.with_name(run))
+        fields["folder"] = RunFolder(job.folder.path.with_name(run))
     return replace(job, config=tiny_config(*assignments), **fields)
 
 
@@ -42,23 +42,23 @@ def same(first, second):
 
 
 def records(job):
-    return [json.loads(line) for line in (job.run.path / "metrics.jsonl").open()]
+    return [json.loads(line) for line in (job.folder.path / "metrics.jsonl").open()]
 
 
 def test_a_run_leaves_what_it_should(job):
     reports = Reports()
     outcome = fit(job, reports)
     assert (outcome.status, outcome.state.epoch, outcome.is_main) == ("finished", 2, True)
-    assert isinstance(reports[0], StartReport)
-    assert [report.record["epoch"] for report in reports if isinstance(report, EpochReport)] == [
+    assert isinstance(reports[0], TrainingStarted)
+    assert [report.record["epoch"] for report in reports if isinstance(report, EpochDone)] == [
         1,
         2,
     ]
-    assert job.run.config() == job.config
-    assert job.run.provenance()["slices"] == {"train": 7, "validation": 1, "test": 3}
+    assert job.folder.config() == job.config
+    assert job.folder.provenance()["slices"] == {"train": 7, "validation": 1, "test": 3}
     assert [record["epoch"] for record in records(job)] == [1, 2]
     assert all(record["validation_psnr"] > 10 for record in records(job))
-    assert list((job.run.path / "tensorboard").iterdir())
+    assert list((job.folder.path / "tensorboard").iterdir())
     best = max(records(job), key=lambda record: record["validation_psnr"])
     assert outcome.state.best == f"epoch-{best['epoch']:04d}"
 
@@ -106,7 +106,7 @@ def test_an_interrupted_run_goes_on_exactly(job, monkeypatch, schedule):
     assert (outcome.status, outcome.state.name) == ("interrupted", "epoch-0002-step-000001")
     fit(replace(parts, resume=True), Reports())
     for file in ("generator", "discriminator", "optimizer_g", "optimizer_d"):
-        assert same(weights(whole.run.path, file), weights(parts.run.path, file)), file
+        assert same(weights(whole.folder.path, file), weights(parts.folder.path, file)), file
     losses = [[record[name] for name in ("G_L1", "D_real")] for record in records(whole)]
     again = [[record[name] for name in ("G_L1", "D_real")] for record in records(parts)]
     assert losses == again
@@ -118,8 +118,8 @@ def test_more_epochs_can_be_added(job):
     parts = changed(job, "training.epochs=2", run="parts")
     fit(parts, Reports())
     fit(replace(parts, config=whole.config, resume=True), Reports())
-    assert same(weights(whole.run.path), weights(parts.run.path))
-    assert parts.run.config() == whole.config
+    assert same(weights(whole.folder.path), weights(parts.folder.path))
+    assert parts.folder.config() == whole.config
 
 
 def test_a_killed_run_goes_on_from_its_last_checkpoint(job, monkeypatch):
@@ -128,14 +128,14 @@ def test_a_killed_run_goes_on_from_its_last_checkpoint(job, monkeypatch):
     parts = changed(job, "training.epochs=3", run="parts")
 
     def kill(report):
-        if isinstance(report, EpochReport) and report.record["epoch"] == 2:
+        if isinstance(report, EpochDone) and report.record["epoch"] == 2:
             raise SystemExit("killed")
 
     with pytest.raises(SystemExit):
         fit(parts, kill)
-    assert parts.run.state("last").epoch == 2
+    assert parts.folder.state("last").epoch == 2
     fit(replace(parts, resume=True), Reports())
-    assert same(weights(whole.run.path), weights(parts.run.path))
+    assert same(weights(whole.folder.path), weights(parts.folder.path))
     assert [record["epoch"] for record in records(parts)] == [1, 2, 3]
 
 
@@ -149,7 +149,7 @@ def test_the_seed_decides(job):
 
 def fit_in(job):
     fit(job, Reports())
-    return job.run.path
+    return job.folder.path
 
 
 def test_test_slices_are_never_read(job, monkeypatch):
@@ -194,7 +194,7 @@ def test_without_a_discriminator(job):
     plain = changed(job, "loss.adversarial_weight=0")
     fit(plain, Reports())
     assert all(record["D_real"] == 0 for record in records(plain))
-    assert not weights(plain.run.path, "optimizer_d")
+    assert not weights(plain.folder.path, "optimizer_d")
 
 
 def test_direct_output_and_least_squares(job):
@@ -208,11 +208,11 @@ def test_the_pretrained_encoder_never_changes(job):
         job, "generator.encoder=vgg19-compact", "training.epochs=1", vgg_weights=archive
     )
     fit(pretrained, Reports())
-    saved = pretrained.run.encoder()
+    saved = pretrained.folder.encoder()
     with np.load(archive) as original:
         assert np.array_equal(saved["encoder.groups.0.2.weight"], original["conv12.weight"])
         assert np.array_equal(saved["encoder.groups.3.6.bias"], original["conv44.bias"])
-    trained = weights(pretrained.run.path)
+    trained = weights(pretrained.folder.path)
     assert not [name for name in trained if name.startswith("encoder.groups")]
     assert (trained["encoder.gain"] != 1).any()
     # Resuming needs no weight file any more.
@@ -223,7 +223,9 @@ def test_the_pretrained_encoder_never_changes(job):
         vgg_weights=None,
     )
     fit(more, Reports())
-    assert same({"gain": trained["encoder.gain"]}, {"gain": weights(more.run.path)["encoder.gain"]})
+    assert same(
+        {"gain": trained["encoder.gain"]}, {"gain": weights(more.folder.path)["encoder.gain"]}
+    )
 
 
 def test_a_lost_encoder_is_noticed(job):
@@ -232,7 +234,7 @@ def test_a_lost_encoder_is_noticed(job):
         job, "generator.encoder=vgg19-compact", "training.epochs=1", vgg_weights=archive
     )
     fit(pretrained, Reports())
-    (pretrained.run.path / "encoder.safetensors").unlink()
+    (pretrained.folder.path / "encoder.safetensors").unlink()
     with pytest.raises(TrainingError, match="a file of the run is missing"):
         fit(replace(pretrained, resume=True), Reports())
 
@@ -268,7 +270,7 @@ def test_slices_are_not_rounded_in_mixed_precision():
 
 def test_bfloat16(job):
     fit(changed(job, "training.precision=bf16-mixed"), Reports())
-    assert all(np.isfinite(value).all() for value in weights(job.run.path).values())
+    assert all(np.isfinite(value).all() for value in weights(job.folder.path).values())
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="gpu is there")
@@ -289,6 +291,6 @@ def test_a_run_that_was_killed_before_its_first_checkpoint_starts_alike(job, mon
 
     with pytest.raises(SystemExit):
         fit(parts, kill)
-    assert parts.run.state("last") is None
+    assert parts.folder.state("last") is None
     fit(replace(parts, resume=True, vgg_weights=None), Reports())
-    assert same(weights(whole.run.path), weights(parts.run.path))
+    assert same(weights(whole.folder.path), weights(parts.folder.path))

@@ -19,7 +19,7 @@ from rgan_sdk.engines.tensorrt.progress import Phases
 from rgan_sdk.errors import EngineUnavailableError
 from rgan_sdk.hu import HUWindow
 from rgan_sdk.model import HarmonizationModel, packaged_models
-from rgan_train.config import override_from_text, recommended
+from rgan_train.config import override_from_text, recommended_config
 from rgan_train.export.onnx_graph import to_onnx
 from rgan_train.methods import METHODS
 from rgan_train.networks.graph import HarmonizationGraph
@@ -46,7 +46,7 @@ NETWORKS = {
 
 def graph_of(case):
     name = case.partition(",")[0]
-    config = override_from_text(recommended(name), NETWORKS[case])
+    config = override_from_text(recommended_config(name), NETWORKS[case])
     return HarmonizationGraph(METHODS[name].build_network(config).eval(), HUWindow(-1032, 1008))
 
 

@@ -1,0 +1,127 @@
+"""The model card of a trained run: its data, its kernels, and its measured quality."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from importlib import metadata
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rgan_sdk.card import ModelCard, Quality, TrainingData
+from rgan_sdk.errors import ConfigurationError
+from rgan_sdk.hu import HUWindow
+from rgan_train.config import Config, DataConfig
+from rgan_train.evaluation.metrics.image_quality import psnr, ssim
+from rgan_train.networks.graph import HarmonizationGraph
+from rgan_train.networks.window import HANDOVER
+from rgan_train.pairs import PairedSample
+from rgan_train.training import RunFolder
+
+METRICS = {"PSNR, dB": psnr, "SSIM": ssim}
+
+INTENDED_USE = (
+    "Research: harmonizing CT series from the source kernels to the target kernel before "
+    "radiomic features are computed. Not for diagnosis."
+)
+
+
+def make_card(
+    folder: RunFolder,
+    config: Config,
+    graph: HarmonizationGraph,
+    quality: tuple[Quality, ...],
+    *,
+    name: str | None,
+    version: str,
+) -> ModelCard:
+    """Return the card of a run's model, without error bounds.
+
+    Parameters
+    ----------
+    name
+        None makes one from the kernels: ``SOURCE-to-TARGET``.
+
+    Raises
+    ------
+    ConfigurationError
+        If the name or the licence of the training data is missing.
+    """
+    source, target = config.data.source_kernel, config.data.target_kernel
+    own = training_data(config.data)
+    return ModelCard(
+        name=name or _slug(f"{source}-to-{target}"),
+        version=version,
+        window=graph.window,
+        handover=HANDOVER,
+        source_kernels=(source,),
+        target_kernel=target,
+        manufacturers=tuple(folder.provenance().get("manufacturers", ())),
+        multiple=graph.multiple,
+        training_data=tuple(dict.fromkeys((own, *_teacher_data(folder)))),
+        quality=quality,
+        error_bounds={},
+        intended_use=INTENDED_USE,
+        software=f"rgan-sdk {metadata.version('rgan-sdk')}",
+    )
+
+
+def training_data(data: DataConfig) -> TrainingData:
+    """Return what the card says of the training data.
+
+    Raises
+    ------
+    ConfigurationError
+        If their name or their licence is missing.
+    """
+    if not (data.name and data.licence):
+        raise ConfigurationError(
+            "the model card must name the training data and their licence: give --data-name and "
+            "--data-licence, or set name and licence in [data] of the configuration"
+        )
+    return TrainingData(data.name, data.licence, data.citation)
+
+
+def measure_quality(
+    samples: Sequence[PairedSample],
+    outputs: Sequence[NDArray[np.float32]],
+    window: HUWindow,
+    data: str,
+) -> tuple[Quality, ...]:
+    """Return the mean of each metric, against the target, for the source and for the output.
+
+    Parameters
+    ----------
+    samples, outputs
+        Slices, and the model's output for each of them: ``[H, W]`` HU.
+    window
+        The HU in which the images are compared.
+    data
+        Name of the data, for the card.
+    """
+    figures = []
+    for name, metric in METRICS.items():
+        before = [metric(s.source_hu, s.target_hu, window) for s in samples]
+        after = [metric(out, s.target_hu, window) for out, s in zip(outputs, samples, strict=True)]
+        figures.append(
+            Quality(
+                data=f"validation slices of {data}",
+                slices=len(samples),
+                metric=name,
+                input=round(float(np.mean(before)), 4),
+                output=round(float(np.mean(after)), 4),
+            )
+        )
+    return tuple(figures)
+
+
+def _slug(text: str) -> str:
+    """Turn a text into a valid model name."""
+    return re.sub(r"[^a-z0-9._-]+", "-", text.lower()).strip("-._")
+
+
+def _teacher_data(folder: RunFolder) -> tuple[TrainingData, ...]:
+    """Return the training data of the teacher, if the run is a distillation."""
+    teacher = folder.provenance().get("teacher", {})
+    return tuple(TrainingData(**data) for data in teacher.get("training_data", ()))

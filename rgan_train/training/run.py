@@ -1,0 +1,192 @@
+"""A training run in memory: how it is prepared, where it stands, and how it is saved."""
+
+from __future__ import annotations
+
+import math
+import time
+from dataclasses import dataclass, replace
+
+import torch
+from lightning_fabric import Fabric
+
+from rgan_sdk.errors import ConfigurationError
+from rgan_sdk.hu import HUWindow
+from rgan_train.config import Config
+from rgan_train.methods import METHODS
+from rgan_train.methods.base import Method
+from rgan_train.networks.base import HarmonizationNetwork
+from rgan_train.networks.weights import frozen_state, load_frozen_state
+from rgan_train.networks.window import network_window
+from rgan_train.pairs import SliceReader, WholeSlices, write_pairs
+from rgan_train.processes import run_in_main_process
+from rgan_train.simulation.augmentation import kernel_jitter
+from rgan_train.training.curriculum import Curriculum
+from rgan_train.training.events import TrainingStarted
+from rgan_train.training.job import Job
+from rgan_train.training.run_folder import RunFolder, RunState
+from rgan_train.training.runlog import collect_provenance
+from rgan_train.training.sampler import Sampler, make_sampler
+from rgan_train.training.validation import Validator
+
+
+@dataclass
+class Run:
+    """Everything that the training loop works on, in one process.
+
+    Attributes
+    ----------
+    state
+        Where the run stands. The loop counts its steps here; ``save`` writes it to disk.
+    started
+        ``time.monotonic()`` at the start, moved back by the time of earlier sessions.
+    """
+
+    fabric: Fabric
+    config: Config
+    folder: RunFolder
+    method: Method
+    sampler: Sampler
+    curriculum: Curriculum
+    validator: Validator
+    state: RunState
+    started: float
+
+    @property
+    def hu_range(self) -> HUWindow:
+        """The HU that the model is made for."""
+        return self.config.data.hu_range
+
+    @property
+    def epochs(self) -> int:
+        """Epochs of the whole run; 1 for a method that is fitted without steps."""
+        return self.config.training.epochs if self.method.trains else 1
+
+    @property
+    def step(self) -> int:
+        """Steps done since the start of the run."""
+        return self.state.epoch * self.sampler.steps_per_epoch + self.state.step
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds of training so far, in all sessions of the run."""
+        return time.monotonic() - self.started
+
+    @property
+    def time_limit(self) -> float:
+        """Seconds after which the run stops; infinite without a limit."""
+        return self.config.training.max_minutes * 60 or math.inf
+
+    def describe_start(self) -> TrainingStarted:
+        """Return what the run works with."""
+        return TrainingStarted(
+            method=self.config.method.name,
+            device=str(self.fabric.device),
+            processes=self.fabric.world_size,
+            trained_parameters=_count_trained(self.method.G),
+            epoch=self.state.epoch,
+            epochs=self.epochs,
+            steps_per_epoch=self.sampler.steps_per_epoch if self.method.trains else 0,
+            input_psnr=self.validator.input_psnr(),
+            notes=self.method.G.notes(),
+        )
+
+    def save(self, state: RunState) -> None:
+        """Continue with ``state``, and write a checkpoint of it."""
+        self.state = replace(
+            state,
+            elapsed_seconds=self.elapsed,
+            scaler=dict(self.fabric.strategy.precision.state_dict()),
+            curriculum=self.curriculum.state_dict(),
+            method=self.method.state_dict(),
+        )
+        run_in_main_process(
+            self.fabric, lambda: self.folder.save(self.state, self.method.tensors())
+        )
+
+
+def prepare_run(fabric: Fabric, job: Job) -> Run:
+    """Build what a job needs in this process, and record the start in its folder.
+
+    Parameters
+    ----------
+    fabric
+        Launched.
+
+    Raises
+    ------
+    ConfigurationError
+        If the settings do not fit each other, the slices or the pretrained weights.
+    TrainingError
+        If a checkpoint cannot be used.
+    WeightsError
+        If pretrained weights cannot be loaded.
+    """
+    config, state = job.config, job.folder.state("last") or RunState()
+    reader = SliceReader(config.data.cache_mb)
+    torch.manual_seed(config.training.seed)
+    method_class = METHODS[config.method.name]
+    network = method_class.build_network(config)
+    discriminator = method_class.build_discriminator(config)
+    _check_curriculum(config, discriminator is not None)
+    sampler = make_sampler(
+        job.dataset.train,
+        reader,
+        config.training,
+        network.multiple,
+        fabric.world_size,
+        kernel_jitter(config),
+    )
+    if discriminator is not None:
+        discriminator.check_crop(*network.trained_size(sampler.height, sampler.width))
+    _initialize_network(network, job, reader, is_new=state == RunState())
+    run_in_main_process(fabric, lambda: _record_start(job, network))
+
+    method = method_class(fabric, config, network, discriminator)
+    curriculum = Curriculum(config.curriculum, config.data.hu_range)
+    if state != RunState():
+        method.load(job.folder.load(state))
+        method.load_state_dict(state.method)
+        curriculum.load_state_dict(state.curriculum)
+        if state.scaler:
+            fabric.strategy.precision.load_state_dict(state.scaler)
+    validator = Validator(fabric, job.dataset.validation, reader, config.data.hu_range, network)
+    started = time.monotonic() - state.elapsed_seconds
+    return Run(fabric, config, job.folder, method, sampler, curriculum, validator, state, started)
+
+
+def _check_curriculum(config: Config, has_discriminator: bool) -> None:
+    """Refuse a schedule that needs a discriminator where none is trained."""
+    schedule = config.curriculum.schedule
+    is_judged = has_discriminator and config.loss.adversarial_weight > 0
+    if "selection" in schedule and not is_judged:
+        raise ConfigurationError(
+            f"curriculum.schedule = {schedule!r} needs a discriminator, but the method "
+            f"{config.method.name} trains none with these settings: set it to 'growing' or 'none'"
+        )
+
+
+def _initialize_network(
+    network: HarmonizationNetwork, job: Job, reader: SliceReader, *, is_new: bool
+) -> None:
+    """Load the pretrained weights; before the first step, fit what is measured on the slices."""
+    if job.resume:
+        load_frozen_state(network, job.folder.encoder())
+    else:
+        METHODS[job.config.method.name].load_pretrained(network, job.config, job.vgg_weights)
+    if is_new:
+        slices = WholeSlices(job.dataset.train, reader)
+        network.prepare(slices, network_window(job.config.data.hu_range))
+
+
+def _record_start(job: Job, network: HarmonizationNetwork) -> None:
+    """Write what is fixed from now on; for a resumed run only its new limits."""
+    if job.resume:
+        job.folder.update_config(job.config)
+        return
+    provenance = collect_provenance(job.dataset, job.pairs, job.vgg_weights)
+    write_pairs(job.pairs, job.folder.pairs_csv)
+    job.folder.create(job.config, provenance, frozen_state(network))
+
+
+def _count_trained(module: torch.nn.Module) -> int:
+    return sum(p.numel() for p in module.parameters() if p.requires_grad)

@@ -1,0 +1,43 @@
+"""What the card of an exported model says."""
+
+import numpy as np
+import pytest
+
+from rgan_sdk.card import TrainingData
+from rgan_sdk.errors import ConfigurationError
+from rgan_sdk.hu import HUWindow
+from rgan_train.config import Config, DataConfig
+from rgan_train.export.model_card import make_card, measure_quality, training_data
+from rgan_train.methods import METHODS
+from rgan_train.networks.graph import HarmonizationGraph
+from rgan_train.pairs import PairedSample
+from rgan_train.training import RunFolder
+
+DATA = DataConfig("B 40f", "B70f\\3", name="phantom", licence="CC0-1.0")
+
+
+def test_training_data_need_name_and_licence():
+    assert training_data(DATA) == TrainingData("phantom", "CC0-1.0", "")
+    with pytest.raises(ConfigurationError, match="--data-name and --data-licence"):
+        training_data(DataConfig(name="phantom"))
+
+
+@pytest.mark.parametrize(("name", "expected"), [(None, "b-40f-to-b70f-3"), ("mine", "mine")])
+def test_the_name_comes_from_the_kernels_unless_it_is_given(tmp_path, name, expected):
+    folder, config = RunFolder(tmp_path), Config(data=DATA)
+    folder.create(config, {"manufacturers": ["Scanner Works"]}, {})
+    graph = HarmonizationGraph(METHODS["linear"].build_network(config), HUWindow(-1032, 1008))
+    card = make_card(folder, config, graph, (), name=name, version="2.0.0")
+    assert (card.name, card.version, card.window) == (expected, "2.0.0", HUWindow(-1032, 1008))
+    assert (card.source_kernels, card.target_kernel) == (("B 40f",), "B70f\\3")
+    assert card.manufacturers == ("Scanner Works",)
+
+
+def test_quality_is_the_mean_over_slices():
+    target = np.zeros((16, 16), np.float32)
+    samples = [PairedSample(target + error, target) for error in (10.0, 100.0)]
+    outputs = [target + 1, target + 10]
+    psnr, ssim = measure_quality(samples, outputs, HUWindow(-500, 500), "phantom")
+    assert (psnr.metric, psnr.slices, psnr.data) == ("PSNR, dB", 2, "validation slices of phantom")
+    assert (psnr.input, psnr.output) == (30.0, 50.0)
+    assert ssim.metric == "SSIM"

@@ -1,0 +1,80 @@
+import pytest
+from support.training import write_pair_of_scans
+
+from rgan_sdk.errors import OutputError, TrainingError
+from rgan_sdk.files import file_sha256
+from rgan_train.pairs.csv import COLUMNS, read_pairs, write_pairs
+from rgan_train.pairs.find import find_pairs
+
+
+def test_csv_round_trip_with_relative_folders(tmp_path):
+    write_pair_of_scans(tmp_path, slices=2, size=16)
+    pairs = find_pairs([tmp_path]).pairs
+    inside, outside = tmp_path / "pairs.csv", tmp_path / "lists" / "pairs.csv"
+    write_pairs(pairs, inside)
+    write_pairs(pairs, outside)
+    assert read_pairs(inside).pairs == read_pairs(outside).pairs == tuple(pairs)
+    assert str(tmp_path) not in inside.read_text()
+    assert str(tmp_path) in outside.read_text()
+
+
+def test_missing_columns_are_named(tmp_path):
+    path = tmp_path / "pairs.csv"
+    path.write_text("patient,kernel_a,kernel_b\nx,A,B\n")
+    with pytest.raises(TrainingError, match=r"columns manufacturer, slices.* are missing"):
+        read_pairs(path)
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "message"),
+    [
+        ("kernel_a", "", "row 1: kernel_a is empty"),
+        ("series_b", " ", "row 1: series_b is empty"),
+        ("slices", "many", "row 1: slices is 'many', not a number"),
+    ],
+)
+def test_bad_rows_are_named(tmp_path, pairs_csv, column, value, message):
+    header, row = pairs_csv.read_text().splitlines()
+    values = row.split(",")
+    values[COLUMNS.index(column)] = value
+    path = tmp_path / "pairs.csv"
+    path.write_text(f"{header}\n{','.join(values)}\n")
+    with pytest.raises(TrainingError, match=message):
+        read_pairs(path)
+
+
+def test_no_rows_and_no_file(tmp_path, pairs_csv):
+    path = tmp_path / "pairs.csv"
+    with pytest.raises(TrainingError, match="not a readable list"):
+        read_pairs(path)
+    path.write_text(pairs_csv.read_text().splitlines()[0] + "\n")
+    with pytest.raises(TrainingError, match="lists no pair"):
+        read_pairs(path)
+
+
+def test_the_hash_is_that_of_the_file(pairs_csv, tmp_path):
+    pairs = read_pairs(pairs_csv)
+    assert pairs.sha256 == file_sha256(pairs_csv)
+    edited = tmp_path / "pairs.csv"
+    edited.write_text(pairs_csv.read_text() + "\n")
+    assert read_pairs(edited).sha256 != pairs.sha256
+
+
+def test_a_list_is_a_sequence(pairs_csv):
+    pairs = read_pairs(pairs_csv)
+    assert len(pairs) == 1
+    assert list(pairs) == [pairs[0]]
+    assert pairs[:1] == (pairs[0],)
+
+
+def test_a_text_that_is_not_utf_8(tmp_path):
+    path = tmp_path / "pairs.csv"
+    path.write_bytes("patient,kernel_a\nMüller".encode("latin-1"))
+    with pytest.raises(TrainingError, match="not a readable list of pairs"):
+        read_pairs(path)
+
+
+def test_a_folder_that_takes_no_file(pairs_csv, tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(OutputError, match="the list of pairs cannot be written"):
+        write_pairs(read_pairs(pairs_csv), tmp_path / "file" / "pairs.csv")

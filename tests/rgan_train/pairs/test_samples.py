@@ -1,0 +1,64 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from support.training import open_dataset
+
+from rgan_sdk.dicom.read import pydicom_reader as dicom_reader
+from rgan_sdk.errors import TrainingError
+from rgan_train.pairs.samples import SliceReader, WholeSlices
+
+
+@pytest.fixture(scope="module")
+def dataset(scans):
+    return open_dataset(scans)
+
+
+def test_memory_is_bounded(dataset):
+    reader = SliceReader(cache_mb=0)
+    reader.read(dataset.train[0])
+    assert reader.cached_bytes == 0
+    reader = SliceReader(cache_mb=1)
+    for item in dataset.train:
+        reader.read(item)
+    assert reader.cached_bytes == 2 * len(dataset.train) * 64 * 64 * 4
+
+
+def test_nan_in_a_slice(dataset, monkeypatch):
+    class Slice:
+        hu = np.full((64, 64), np.nan, np.float32)
+
+    monkeypatch.setattr(dicom_reader, "read_slice", lambda path: Slice)
+    with pytest.raises(TrainingError, match=r"00\.dcm: has NaN"):
+        SliceReader(1).read(dataset.train[0])
+
+
+def test_source_and_target_are_read_from_their_files(dataset):
+    files = dataset.train[0]
+    sample = SliceReader(1).read(files)
+    for hu, path in zip(sample, (files.source, files.target), strict=True):
+        assert hu.dtype == np.float32
+        assert np.array_equal(hu, dicom_reader.read_slice(path).hu)
+    assert not np.array_equal(*sample)
+
+
+def test_a_slice_of_another_size(dataset):
+    with pytest.raises(TrainingError, match=r"\(64, 64\) pixels, expected \(32, 64\)"):
+        SliceReader(1).read(replace(dataset.train[0], rows=32))
+
+
+def test_a_target_that_is_kept_as_an_array(dataset, tmp_path):
+    hu = np.arange(64 * 64, dtype=np.float32).reshape(64, 64)
+    np.save(tmp_path / "target.npy", hu)
+    files = replace(dataset.train[0], target=tmp_path / "target.npy")
+    assert np.array_equal(SliceReader(1).read(files).target_hu, hu)
+
+
+def test_whole_slices_are_read_when_asked_for(dataset):
+    reader = SliceReader(10)
+    slices = WholeSlices(dataset.train, reader)
+    assert (len(slices), reader.cached_bytes) == (len(dataset.train), 0)
+    part = slices[2:4]
+    assert (len(part), reader.cached_bytes) == (2, 0)
+    assert np.array_equal(part[0].source_hu, reader.read(dataset.train[2]).source_hu)
+    assert reader.cached_bytes == 2 * 64 * 64 * 4
