@@ -116,7 +116,7 @@ def _gpu() -> Check:
 def _cuda_libraries() -> Check:
     """Name the packages that contain CUDA and cuDNN. They are needed only with a GPU."""
     wanted = ("nvidia-cuda-runtime", "nvidia-cublas", "nvidia-cudnn-cu13", "nvidia-cudnn-cu12")
-    found = [f"{name} {version}" for name in wanted if (version := _installed(name))]
+    found = [f"{name} {version}" for name in wanted if (version := _installed_version(name))]
     fix = "with an NVIDIA GPU: pip uninstall -y onnxruntime; pip install 'rgan-sdk[gpu]'"
     if any("cudnn" in name for name in found):
         return Check("CUDA libraries", True, ", ".join(found))
@@ -124,7 +124,7 @@ def _cuda_libraries() -> Check:
 
 
 def _tensorrt() -> Check:
-    version = _installed("tensorrt")
+    version = _installed_version("tensorrt")
     if version:
         return Check("TensorRT", True, f"{version}; this project has not run it on hardware yet")
     fix = "with an NVIDIA GPU: pip install 'rgan-sdk[tensorrt]'"
@@ -207,7 +207,7 @@ def _training() -> Check:
     return Check("training", True, f"PyTorch {metadata.version('torch')}")
 
 
-def _installed(name: str) -> str:
+def _installed_version(name: str) -> str:
     try:
         return metadata.version(name)
     except metadata.PackageNotFoundError:

@@ -113,7 +113,7 @@ class TrainingError(RganError):
     """Training data or a training run cannot be used."""
 
 
-def unexpected(error: Exception) -> str:
+def describe_unexpected(error: Exception) -> str:
     """Describe a bug by its type and place, not by its message, which may hold patient data."""
     place = traceback.extract_tb(error.__traceback__)[-1]
     return (

@@ -57,7 +57,7 @@ def _progress(title: str) -> Iterator[BuildProgress]:
     with Bars(console=console, disable=not console.is_terminal) as bars:
         task = bars.add_task(title, total=1.0)
 
-        def reached(phase: str, share: float) -> None:
+        def show_phase(phase: str, share: float) -> None:
             bars.update(task, description=f"{title}: {phase}", completed=share)
 
-        yield reached
+        yield show_phase

@@ -49,7 +49,7 @@ def _series_table(report: Report) -> Table:
         if entry.clips:
             notes.append(f"{entry.clips} pixels clamped to the stored range")
         cells = (
-            _shortened(entry.series_instance_uid) + (f" #{entry.group}" if entry.group else ""),
+            _shorten(entry.series_instance_uid) + (f" #{entry.group}" if entry.group else ""),
             entry.convolution_kernel or "-",
             str(entry.slices),
             entry.status,
@@ -59,5 +59,5 @@ def _series_table(report: Report) -> Table:
     return table
 
 
-def _shortened(uid: str) -> str:
+def _shorten(uid: str) -> str:
     return uid if len(uid) <= 24 else f"{uid[:11]}..{uid[-10:]}"

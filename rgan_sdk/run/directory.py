@@ -17,7 +17,7 @@ from pathlib import Path
 
 from rgan_sdk.dicom.series import Series
 from rgan_sdk.dicom.write.derivation import Derivation, derived_series_uid
-from rgan_sdk.errors import OutputError, RganError, unexpected
+from rgan_sdk.errors import OutputError, RganError, describe_unexpected
 from rgan_sdk.files import sync
 from rgan_sdk.harmonizer import Harmonizer
 from rgan_sdk.run.folders import check_folders
@@ -30,6 +30,7 @@ from rgan_sdk.run.identity import (
     run_timestamp,
     settle_batch_size,
 )
+from rgan_sdk.run.jobs import SeriesJob
 from rgan_sdk.run.journal import (
     FinishedSeries,
     Journal,
@@ -43,7 +44,7 @@ from rgan_sdk.run.options import RunOptions
 from rgan_sdk.run.pictures import Pictures
 from rgan_sdk.run.planning import Plan, make_plan
 from rgan_sdk.run.report import Report, SeriesEntry
-from rgan_sdk.run.stages import SeriesJob, StageClock, Stages
+from rgan_sdk.run.stages import StageClock, Stages
 
 
 def harmonize_directory(
@@ -256,7 +257,7 @@ class _Run:
     def _reason(self, error: Exception) -> str:
         """Say what went wrong, with paths relative to INPUT and OUTPUT."""
         if not isinstance(error, RganError):
-            return unexpected(error)
+            return describe_unexpected(error)
         text = str(error)
         for folder in (self.plan.source, self.destination):
             text = text.replace(f"{folder}{os.sep}", "")

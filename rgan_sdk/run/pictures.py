@@ -8,10 +8,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from rgan_sdk.errors import unexpected
+from rgan_sdk.errors import describe_unexpected
+from rgan_sdk.run.jobs import SeriesJob
 from rgan_sdk.run.preview import write_contact_sheet, write_preview
 from rgan_sdk.run.report import Report
-from rgan_sdk.run.stages import SeriesJob
 
 FOLDER = "previews"
 CONTACT_SHEET = "contact-sheet.png"
@@ -48,7 +48,7 @@ class Pictures:
             path.parent.mkdir(mode=0o700, exist_ok=True)
             write_preview(path, *job.middle, captions)
         except Exception as exc:  # a picture is not worth a night's batch
-            self._report.warnings.append(f"{path.name} cannot be made: {unexpected(exc)}")
+            self._report.warnings.append(f"{path.name} cannot be made: {describe_unexpected(exc)}")
         else:
             self._note(path)
 
@@ -62,7 +62,7 @@ class Pictures:
         try:
             write_contact_sheet(sheet, pictures)
         except Exception as exc:  # a picture is not worth a night's batch
-            self._report.warnings.append(f"{sheet.name} cannot be made: {unexpected(exc)}")
+            self._report.warnings.append(f"{sheet.name} cannot be made: {describe_unexpected(exc)}")
         else:
             self._note(sheet)
 

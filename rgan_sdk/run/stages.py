@@ -18,10 +18,8 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
-from itertools import groupby
-from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
@@ -29,10 +27,9 @@ from numpy.typing import NDArray
 
 from rgan_sdk import _core
 from rgan_sdk.dicom.read.batches import BatchReader, ReadResult
-from rgan_sdk.dicom.series import Series, SliceFile
-from rgan_sdk.dicom.write.derivation import Derivation
 from rgan_sdk.dicom.write.series_writer import SeriesWriter
 from rgan_sdk.harmonizer import Harmonizer
+from rgan_sdk.run.jobs import SeriesJob, Slot, deal_batches, group_by_job
 
 RING = 3  # buffers: one to read into, one to write from, one in between; one more per engine
 PASSED = 16  # batches that may wait until their series are put into place
@@ -57,54 +54,6 @@ class StageClock:
         finally:
             with self._lock:
                 self.busy[stage] += time.perf_counter() - start
-
-
-@dataclass
-class SeriesJob:
-    """A series on its way through the stages.
-
-    Attributes
-    ----------
-    folder
-        Where its files are written; it exists already.
-    error
-        The first error of the series; None while there is none.
-    left
-        How many slices have not passed the last stage yet.
-    clips
-        How many pixels could not be stored as computed.
-    middle
-        ``[H, W]`` HU of its middle slice, before and after; None unless pictures are wanted.
-    """
-
-    series: Series
-    derivation: Derivation
-    folder: Path
-    error: Exception | None = None
-    left: int = 0
-    clips: int = 0
-    middle: tuple[NDArray[np.float32], NDArray[np.float32]] | None = None
-    writer: SeriesWriter | None = field(default=None, repr=False)
-
-    def __post_init__(self) -> None:
-        self.left = len(self.series.slices)
-
-    @property
-    def middle_file(self) -> SliceFile:
-        """The slice that the series' picture shows."""
-        return self.series.slices[len(self.series.slices) // 2]
-
-    def fail(self, error: Exception) -> None:
-        """Mark the series as failed; the first error stays."""
-        self.error = self.error or error
-
-
-@dataclass(frozen=True)
-class Slot:
-    """The place of one slice in a batch."""
-
-    job: SeriesJob
-    file: SliceFile
 
 
 @dataclass(frozen=True)
@@ -214,7 +163,7 @@ class Stages:
             self._stopping.set()
 
     def _read_all(self, jobs: Iterable[SeriesJob]) -> None:
-        for slots in _batches(jobs, self._batch_size):
+        for slots in deal_batches(jobs, self._batch_size):
             buffer = self._take(self._free)
             if buffer is None:
                 return
@@ -277,7 +226,7 @@ class Stages:
 
     def _write_batch(self, batch: _Batch) -> None:
         finished = []
-        for job, indices in _by_job(batch.slots):
+        for job, indices in group_by_job(batch.slots):
             self._write(job, batch, indices)
             job.left -= indices.stop - indices.start
             if job.left == 0:
@@ -325,29 +274,3 @@ def _join(threads: Iterable[threading.Thread]) -> None:
                 interrupt = error
     if interrupt is not None:
         raise interrupt
-
-
-def _batches(jobs: Iterable[SeriesJob], size: int) -> Iterator[list[Slot]]:
-    """Deal slices into batches of one matrix size, in the order of the series."""
-    batch: list[Slot] = []
-    for job in jobs:
-        for file in job.series.slices:
-            if batch and (len(batch) == size or _matrix(batch[0]) != (file.rows, file.columns)):
-                yield batch
-                batch = []
-            batch.append(Slot(job, file))
-    if batch:
-        yield batch
-
-
-def _matrix(slot: Slot) -> tuple[int, int]:
-    return slot.file.rows, slot.file.columns
-
-
-def _by_job(slots: Sequence[Slot]) -> Iterator[tuple[SeriesJob, slice]]:
-    """Yield each job of a batch with the part of the batch that belongs to it."""
-    start = 0
-    for _, group in groupby(slots, key=lambda slot: id(slot.job)):
-        count = len(list(group))
-        yield slots[start].job, slice(start, start + count)
-        start += count

@@ -78,12 +78,12 @@ def make_derived_slice(
         raise InferenceError(f"the derived slice is {hu.shape}, its source {source.hu.shape}")
     if not np.isfinite(hu).all():
         raise InferenceError("the derived slice holds NaN or infinite values")
-    stored, clips = _stored(source, hu)
+    stored, clips = _to_stored(source, hu)
     set_pixel_data(header, stored)
     return DerivedSlice(header, clips)
 
 
-def _stored(source: PydicomSlice, hu: NDArray[np.float32]) -> tuple[NDArray[Any], int]:
+def _to_stored(source: PydicomSlice, hu: NDArray[np.float32]) -> tuple[NDArray[Any], int]:
     """Return the stored values, and how many pixels could not be stored as computed."""
     pixel_format = PixelFormat.from_dataset(source.dataset)
     rescale = Rescale.from_dataset(source.dataset)

@@ -13,7 +13,8 @@ from rgan_sdk.dicom.inventory import find_series
 from rgan_sdk.dicom.synthetic.sample import write_sample_series
 from rgan_sdk.errors import OutputError
 from rgan_sdk.harmonizer import Harmonizer
-from rgan_sdk.run.stages import RING, SeriesJob, StageClock, Stages, _join
+from rgan_sdk.run.jobs import SeriesJob
+from rgan_sdk.run.stages import RING, StageClock, Stages, _join
 
 
 @pytest.fixture

@@ -1,0 +1,97 @@
+"""Series on their way through a run, and the batches that their slices are dealt into."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import groupby
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rgan_sdk.dicom.series import Series, SliceFile
+from rgan_sdk.dicom.write.derivation import Derivation
+from rgan_sdk.dicom.write.series_writer import SeriesWriter
+
+
+@dataclass
+class SeriesJob:
+    """A series on its way through the stages.
+
+    Attributes
+    ----------
+    folder
+        Where its files are written; it exists already.
+    error
+        The first error of the series; None while there is none.
+    left
+        How many slices have not passed the last stage yet.
+    clips
+        How many pixels could not be stored as computed.
+    middle
+        ``[H, W]`` HU of its middle slice, before and after; None unless pictures are wanted.
+    """
+
+    series: Series
+    derivation: Derivation
+    folder: Path
+    error: Exception | None = None
+    left: int = 0
+    clips: int = 0
+    middle: tuple[NDArray[np.float32], NDArray[np.float32]] | None = None
+    writer: SeriesWriter | None = field(default=None, repr=False)
+
+    def __post_init__(self) -> None:
+        self.left = len(self.series.slices)
+
+    @property
+    def middle_file(self) -> SliceFile:
+        """The slice that the series' picture shows."""
+        return self.series.slices[len(self.series.slices) // 2]
+
+    def fail(self, error: Exception) -> None:
+        """Mark the series as failed; the first error stays."""
+        self.error = self.error or error
+
+
+@dataclass(frozen=True)
+class Slot:
+    """The place of one slice in a batch."""
+
+    job: SeriesJob
+    file: SliceFile
+
+
+def deal_batches(jobs: Iterable[SeriesJob], size: int) -> Iterator[list[Slot]]:
+    """Deal slices into batches of one matrix size, in the order of the series.
+
+    Parameters
+    ----------
+    jobs
+        Taken one by one, when their first slice is needed.
+    size
+        Slices per batch; the last one of a matrix size may be smaller.
+    """
+    batch: list[Slot] = []
+    for job in jobs:
+        for file in job.series.slices:
+            if batch and (len(batch) == size or _matrix(batch[0]) != (file.rows, file.columns)):
+                yield batch
+                batch = []
+            batch.append(Slot(job, file))
+    if batch:
+        yield batch
+
+
+def _matrix(slot: Slot) -> tuple[int, int]:
+    return slot.file.rows, slot.file.columns
+
+
+def group_by_job(slots: Sequence[Slot]) -> Iterator[tuple[SeriesJob, slice]]:
+    """Yield each job of a batch with the part of the batch that belongs to it."""
+    start = 0
+    for _, group in groupby(slots, key=lambda slot: id(slot.job)):
+        count = len(list(group))
+        yield slots[start].job, slice(start, start + count)
+        start += count
