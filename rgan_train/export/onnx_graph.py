@@ -1,4 +1,4 @@
-"""From PyTorch to a plain ONNX graph that every runtime takes."""
+"""Convert PyTorch to a plain ONNX graph that every runtime accepts."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from rgan_sdk.model import INPUT_NAME, MAX_IR_VERSION, OPERATORS, OPSET, OUTPUT_
 from rgan_train.networks.graph import HarmonizationGraph
 
 DIMENSIONS = ("batch", 1, "height", "width")
+"""Names of the dimensions of input and output."""
 
 
 def to_onnx(graph: HarmonizationGraph) -> onnx.ModelProto:
@@ -26,13 +27,13 @@ def to_onnx(graph: HarmonizationGraph) -> onnx.ModelProto:
     Raises
     ------
     TrainingError
-        If the graph would need an operator outside ``rgan_sdk.model.OPERATORS``.
+        If the graph needs an operator outside ``rgan_sdk.model.OPERATORS``.
     """
     multiple = graph.multiple
-    # No two dimensions alike and none 1: the exporter would take that for a rule.
+    # All dimensions differ and no free one is 1; otherwise the exporter would specialize.
     example = torch.zeros(2, 1, 8 * multiple, 9 * multiple)
     dynamic = {0: Dim("batch"), 2: multiple * Dim("rows"), 3: multiple * Dim("columns")}
-    with _quiet():
+    with _silence_exporter():
         program = torch.onnx.export(
             graph.eval(),
             (example,),
@@ -51,13 +52,13 @@ def to_onnx(graph: HarmonizationGraph) -> onnx.ModelProto:
     if foreign:
         raise TrainingError(
             f"the exported graph has operators {', '.join(sorted(foreign))}, which not every "
-            "runtime takes with free image sizes; change the network"
+            "runtime accepts with free image sizes; change the network"
         )
     return model
 
 
 def _tidy(model: onnx.ModelProto) -> None:
-    """Name the dimensions; drop what describes the exporting machine and not the graph."""
+    """Name the dimensions, and remove metadata about the machine that exported the graph."""
     model.ir_version = MAX_IR_VERSION
     model.producer_name = "rgan-sdk"
     model.producer_version = metadata.version("rgan-sdk")
@@ -75,8 +76,8 @@ def _tidy(model: onnx.ModelProto) -> None:
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
-    """Silence the exporter's remarks on packages that are not needed here."""
+def _silence_exporter() -> Iterator[None]:
+    """Silence the exporter's messages about packages that are not needed here."""
     logger = logging.getLogger("torch.onnx")
     level = logger.level
     logger.setLevel(logging.ERROR)

@@ -29,9 +29,9 @@ class Job:
     resume
         Whether to continue the run in ``folder`` instead of starting one.
     devices
-        Number of GPUs, or of processes where there is no GPU.
+        Number of GPUs, or of processes if there is no GPU.
     vgg_weights
-        Weight file of a pretrained encoder; None downloads it where one is needed.
+        Weight file of a pretrained encoder; None downloads it if the method needs one.
     """
 
     config: Config

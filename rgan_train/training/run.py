@@ -168,7 +168,7 @@ def _check_curriculum(config: Config, has_discriminator: bool) -> None:
 def _initialize_network(
     network: HarmonizationNetwork, job: Job, reader: SliceReader, *, is_new: bool
 ) -> None:
-    """Load the pretrained weights; before the first step, fit what is measured on the slices."""
+    """Load pretrained weights; before the first step also call ``prepare``."""
     if job.resume:
         load_frozen_state(network, job.folder.encoder())
     else:
@@ -179,7 +179,7 @@ def _initialize_network(
 
 
 def _record_start(job: Job, network: HarmonizationNetwork) -> None:
-    """Write what is fixed from now on; for a resumed run only its new limits."""
+    """Record pairs, settings, provenance and frozen weights; if resumed, only new limits."""
     if job.resume:
         job.folder.update_config(job.config)
         return

@@ -139,9 +139,10 @@ def train_epoch(run: Run, stop: Interrupt, log: RunLog, report: Report) -> Epoch
 
 
 def check_limits(run: Run, stop: Interrupt) -> tuple[Status, float]:
-    """Return whether to go on, and the progress in [0, 1]; alike in all processes.
+    """Return whether to stop and why, and the progress in [0, 1]; the same in all processes.
 
-    Progress is that of the steps or of the clock, whichever is further on.
+    ``finished`` means that nothing stops the training. The progress is that of the steps or
+    of the clock, whichever is further on.
     """
     steps = run.epochs * run.sampler.steps_per_epoch
     progress, is_stopped, is_late = combine(
