@@ -103,7 +103,7 @@ _HOMES = {
     "packaged_models": "model",
     "plan_directory": "run.directory",
 }
-"""Where each name is defined; the others are errors."""
+"""The module of each name, below ``rgan_sdk``. The other names are in ``rgan_sdk.errors``."""
 
 
 def __getattr__(name: str) -> object:

@@ -143,8 +143,10 @@ def _onnxruntime() -> Check:
 
 
 def _openvino() -> Check:
-    if openvino.why_not("cpu"):
+    if not _installed_version("openvino"):
         return Check("OpenVINO", None, "not installed: the fastest on a CPU", openvino.INSTALL)
+    if reason := openvino.why_not("cpu"):
+        return Check("OpenVINO", False, reason)
     return Check("OpenVINO", True, metadata.version("openvino"))
 
 

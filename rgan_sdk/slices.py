@@ -27,8 +27,8 @@ def pad_to_multiple(hu: NDArray[np.float32], multiple: int) -> NDArray[np.float3
 
 
 def spread_indices(total: int, count: int) -> list[int]:
-    """Choose ``count`` of ``total`` things from all over, first and last among them.
+    """Choose ``count`` of ``total`` indices, evenly spaced from the first to the last.
 
-    All of them where there are fewer than ``count``.
+    All of them if there are fewer than ``count``; only the first if ``count`` is 1.
     """
     return [int(i) for i in np.linspace(0, total - 1, min(count, total)).round()]

@@ -24,8 +24,8 @@ from copies import multiply
 
 from rgan_sdk.harmonizer import Harmonizer
 from rgan_sdk.run.directory import harmonize_directory
+from rgan_sdk.run.observer import SilentObserver
 from rgan_sdk.run.options import RunOptions
-from rgan_sdk.run.planning import SilentObserver
 
 INTERVAL = 0.1
 

@@ -103,9 +103,9 @@ def group_slices(headers: Iterable[SliceHeader]) -> list[Series]:
     """
     # Sorted by UID, so that renaming files does not change the group numbers.
     ordered = sorted(headers, key=lambda header: header.sop_instance_uid)
-    for name in ("study_instance_uid", "patient"):
+    for name, what in (("study_instance_uid", "study"), ("patient", "patient")):
         if len({getattr(header, name) for header in ordered}) > 1:
-            raise InvalidSeriesError(f"the series holds slices of more than one {name[:7]}")
+            raise InvalidSeriesError(f"the series holds slices of more than one {what}")
     groups: list[list[SliceHeader]] = []
     for header in ordered:
         matches = (group for group in groups if _belong_together(group[0], header))

@@ -135,8 +135,13 @@ def _key(engine: Engine) -> str:
 
 @functools.cache
 def _code() -> str:
-    """Return a hash of this package, because the code that sets up an engine affects its output."""
-    sources = sorted(Path(__file__).parent.rglob("*.py"))
+    """Return a hash of the code that decides the result: engines, reference and test slices."""
+    package = Path(__file__).parent
+    sources = [
+        *sorted(package.rglob("*.py")),
+        package.parent / "phantom.py",
+        package.parent / "quantized_graph.py",
+    ]
     return hashlib.sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()
 
 

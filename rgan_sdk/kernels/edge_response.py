@@ -108,7 +108,7 @@ def edge_points(target: NDArray[np.float32], pixel_spacing: tuple[float, float])
     target
         ``[N, H, W]`` HU. Always the target, so that all methods are measured at the same points.
     pixel_spacing
-        Mm between rows, mm between columns.
+        Distance between rows and between columns, mm.
 
     Returns
     -------
@@ -143,7 +143,7 @@ def edge_profile(
     slices, target
         ``[N, H, W]`` HU, the same slices.
     pixel_spacing
-        Mm between rows, mm between columns.
+        Distance between rows and between columns, mm.
 
     Raises
     ------
@@ -175,7 +175,7 @@ def edge_rise(
     slices, target
         ``[N, H, W]`` HU, the same slices.
     pixel_spacing
-        Mm between rows, mm between columns.
+        Distance between rows and between columns, mm.
 
     Returns
     -------

@@ -72,7 +72,7 @@ def frequencies(shape: tuple[int, ...], spacing: tuple[float, float]) -> Array:
     shape
         Rows and columns of the image.
     spacing
-        Mm between rows, mm between columns.
+        Distance between rows and between columns, mm.
 
     Returns
     -------

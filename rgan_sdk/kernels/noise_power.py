@@ -87,7 +87,7 @@ def noise_power_spectrum(
     slices, target
         ``[N, H, W]`` HU, the same slices. To measure the target itself, give it twice.
     pixel_spacing
-        Mm between rows, mm between columns.
+        Distance between rows and between columns, mm.
 
     Returns
     -------

@@ -101,9 +101,7 @@ def harmonize_directory(
     options, observer = options or RunOptions(), observer or SilentObserver()
     check_folders(source, destination, resume=options.resume)
     with lock_folder(destination):
-        harmonizers = settle_batch_size((harmonizer, *others), earlier_identity(destination))
-        check_alike(harmonizers)
-        identity = RunIdentity.of(harmonizers[0], options)
+        harmonizers, identity = _settle(destination, (harmonizer, *others), options)
         with Journal(destination, identity, run_timestamp()) as journal:
             plan = make_plan(source, harmonizer.model.card, options, observer)
             observer.on_planned(len(plan.chosen), plan.slices)
@@ -140,16 +138,25 @@ def plan_directory(
     source, destination = Path(source), Path(destination)
     options = options or RunOptions()
     check_folders(source, destination, resume=options.resume)
-    earlier = earlier_identity(destination)
-    harmonizers = settle_batch_size((harmonizer, *others), earlier)
-    check_alike(harmonizers)
-    if earlier is not None:
-        check_same_run(destination, RunIdentity.of(harmonizers[0], options), earlier)
+    harmonizers, _ = _settle(destination, (harmonizer, *others), options)
     plan = make_plan(source, harmonizer.model.card, options)
     report = report_plan(plan, checksums=options.checksums)
     report.model = describe_model(harmonizer)
     report.engine = describe_engine(harmonizers)
     return report
+
+
+def _settle(
+    destination: Path, harmonizers: Sequence[Harmonizer], options: RunOptions
+) -> tuple[tuple[Harmonizer, ...], RunIdentity]:
+    """Return the harmonizers with the run's batch size, and the run's identity."""
+    earlier = earlier_identity(destination)
+    settled = settle_batch_size(harmonizers, earlier)
+    check_alike(settled)
+    identity = RunIdentity.of(settled[0], options)
+    if earlier is not None:
+        check_same_run(destination, identity, earlier)
+    return settled, identity
 
 
 @dataclass

@@ -57,7 +57,9 @@ class Configuration:
 
 @dataclass(frozen=True)
 class RunIdentity:
-    """The identity of a run, as its journal keeps it.
+    """What all series of an output folder must have in common.
+
+    The first line of the journal holds it.
 
     Attributes
     ----------
@@ -95,8 +97,9 @@ def settle_batch_size(
 ) -> tuple[Harmonizer, ...]:
     """Decide the batch size of a run, once and for all its devices.
 
-    The run continues with the batch size of an earlier run on the same folder. A new run takes the
-    smallest of those that the harmonizers chose. A batch size that the caller asked for stays.
+    If the caller asked for a batch size on any device, nothing changes. Otherwise all devices take
+    the batch size of the earlier run on the same folder. In a new run they take the smallest that
+    any of them chose.
 
     Returns
     -------

@@ -19,11 +19,11 @@ import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Any, Final, Self
+from typing import IO, Any, Final, NamedTuple, Self
 
 from rgan_sdk.errors import OutputBusyError, OutputError
 from rgan_sdk.files import sync
@@ -81,12 +81,15 @@ class Journal:
             raise OutputError(f"{output}: cannot be used for output ({exc.strerror})") from exc
 
     def _open(self, identity: RunIdentity) -> None:
-        earlier = self._read()
-        if earlier is None or not any(map(self.is_in_place, self._finished)):
-            self._finished = {}
-            self._begin(identity)
+        earlier = _read_journal(self._output)
+        if earlier is not None:
+            self.timestamp = earlier.timestamp
+        if earlier is not None and earlier.has_series_in(self._output):
+            check_same_run(self._output, identity, earlier.identity)
+            os.truncate(self._path, earlier.size)
+            self._finished = earlier.finished
         else:
-            check_same_run(self._output, identity, earlier)
+            self._begin(identity)
         shutil.rmtree(self.staging, ignore_errors=True)
         self.staging.mkdir(mode=0o700)
 
@@ -142,30 +145,6 @@ class Journal:
             file.flush()
             os.fsync(file.fileno())
 
-    def _read(self) -> RunIdentity | None:
-        """Read the journal. A last line that was cut off is dropped: nothing came after it."""
-        try:
-            content = self._path.read_bytes()
-        except FileNotFoundError:
-            return None
-        whole = content.rfind(b"\n") + 1
-        os.truncate(self._path, whole)
-        lines = content[:whole].splitlines()
-        try:
-            run, *series = map(json.loads, lines)
-            if run.pop("kind") != "run" or run.pop("schema") != SCHEMA:
-                raise OutputError(f"{self._path}: written by another version of this software")
-            self.timestamp = datetime.fromisoformat(run.pop("timestamp"))
-            for record in series:
-                record.pop("kind")
-                self._finished[record["output"]] = FinishedSeries(**record)
-            return RunIdentity(**run)
-        except (ValueError, TypeError, KeyError, AttributeError) as exc:
-            raise OutputError(
-                f"{self._path}: is damaged, so it is not known which series are finished; choose "
-                "another OUTPUT"
-            ) from exc
-
 
 def check_same_run(output: Path, identity: RunIdentity, earlier: RunIdentity) -> None:
     """Refuse a run whose series would be made differently from those in the folder.
@@ -190,15 +169,58 @@ def has_journal(output: Path) -> bool:
 
 
 def earlier_identity(output: Path) -> RunIdentity | None:
-    """Return what the finished series of a folder have in common; None without any."""
+    """Return what the finished series of a folder have in common; None without any.
+
+    Raises
+    ------
+    OutputError
+        If the journal is damaged, or of another version.
+    """
+    earlier = _read_journal(output)
+    if earlier is None or not earlier.has_series_in(output):
+        return None
+    return earlier.identity
+
+
+class _Content(NamedTuple):
+    """What a journal says."""
+
+    identity: RunIdentity
+    timestamp: datetime
+    finished: dict[str, FinishedSeries]
+    size: int
+
+    def has_series_in(self, output: Path) -> bool:
+        return any((output / name).is_dir() for name in self.finished)
+
+
+def _read_journal(output: Path) -> _Content | None:
+    """Read a journal up to its last complete line; None if there is no such line.
+
+    A last line that was cut off does not count: nothing came after it.
+    """
+    path = output / STATE_FOLDER / JOURNAL
     try:
-        first, *lines = (output / STATE_FOLDER / JOURNAL).read_text().splitlines()
-        if any((output / json.loads(line)["output"]).is_dir() for line in lines):
-            run = json.loads(first)
-            return RunIdentity(**{each.name: run[each.name] for each in fields(RunIdentity)})
-    except (OSError, ValueError, TypeError, KeyError):
-        pass  # a damaged journal is refused when it is opened
-    return None
+        content = path.read_bytes()
+    except OSError:
+        return None
+    size = content.rfind(b"\n") + 1
+    if not size:
+        return None
+    try:
+        run, *records = map(json.loads, content[:size].splitlines())
+        if run.pop("kind") != "run" or run.pop("schema") != SCHEMA:
+            raise OutputError(f"{path}: written by another version of this software")
+        timestamp = datetime.fromisoformat(run.pop("timestamp"))
+        for record in records:
+            record.pop("kind")
+        finished = {record["output"]: FinishedSeries(**record) for record in records}
+        return _Content(RunIdentity(**run), timestamp, finished, size)
+    except (ValueError, TypeError, KeyError, AttributeError) as exc:
+        raise OutputError(
+            f"{path}: is damaged, so it is not known which series are finished; choose another "
+            "OUTPUT"
+        ) from exc
 
 
 @contextmanager

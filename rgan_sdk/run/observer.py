@@ -1,4 +1,4 @@
-"""Who wants to follow a run: a progress bar, a log, a user interface."""
+"""The interface for those who follow a run, such as a progress bar or a log."""
 
 from __future__ import annotations
 
@@ -11,16 +11,19 @@ class Observer(Protocol):
     """Follows a run. Each method is called from the thread that called the run."""
 
     def on_found(self, files: int) -> None:
-        """Hear how many files were found and looked at so far."""
+        """Receive, after each file, the number of files that were examined so far."""
 
     def on_planned(self, series: int, slices: int) -> None:
-        """Hear how many series and slices will be harmonized."""
+        """Receive, once, how many series and slices will be harmonized."""
 
     def on_written(self, slices: int) -> None:
-        """Hear how many more slices were written."""
+        """Receive, after each batch, how many slices it had.
+
+        Slices of series that an earlier run has finished count too.
+        """
 
     def on_finished(self, entry: SeriesEntry) -> None:
-        """Hear the outcome of one series."""
+        """Receive the outcome of a series."""
 
 
 class SilentObserver:

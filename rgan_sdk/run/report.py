@@ -14,7 +14,7 @@ from rgan_sdk.files import atomic_write
 REPORT_SCHEMA = 1
 
 Status = Literal["done", "planned", "skipped", "failed"]
-"""The report of a scan or a dry run has ``planned`` in the place of ``done``."""
+"""The report of a scan or a dry run says ``planned`` instead of ``done``."""
 
 
 @dataclass(frozen=True)

@@ -33,7 +33,7 @@ def measure_quality(
     images, target
         ``[N, H, W]`` HU, the same slices.
     pixel_spacing
-        Mm between rows, mm between columns.
+        Distance between rows and between columns, mm.
 
     Raises
     ------

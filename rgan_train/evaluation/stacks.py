@@ -33,7 +33,7 @@ class TestStack:
 
     @property
     def pixel_spacing(self) -> tuple[float, float]:
-        """Mm between rows, mm between columns; equal in all slices."""
+        """Distance between rows and between columns, mm.; equal in all slices."""
         return self.items[0].pixel_spacing
 
 

@@ -28,7 +28,7 @@ from rgan_train.training.selection import select
 REPORT_EVERY = 10
 """Steps between two reports: reading a loss makes the CPU wait for a GPU."""
 
-Report = Callable[[TrainingEvent], None]
+EventCallback = Callable[[TrainingEvent], None]
 Status = Literal["finished", "out of time", "interrupted"]
 
 
@@ -73,7 +73,7 @@ class EpochProgress:
     waiting: float = 0.0
 
 
-def fit(job: Job, report: Report) -> Outcome:
+def fit(job: Job, report: EventCallback) -> Outcome:
     """Train the configured method, or fit it where it has a closed form.
 
     Parameters
@@ -110,7 +110,7 @@ def fit(job: Job, report: Report) -> Outcome:
     return Outcome(status, run.state, is_main)
 
 
-def train_epoch(run: Run, stop: Interrupt, log: RunLog, report: Report) -> EpochProgress:
+def train_epoch(run: Run, stop: Interrupt, log: RunLog, report: EventCallback) -> EpochProgress:
     """Train to the end of the epoch, or until the user or the clock stops it."""
     method, names = run.method, run.method.losses
     if not method.trains:
@@ -157,7 +157,7 @@ def check_limits(run: Run, stop: Interrupt) -> tuple[Status, float]:
     return "out of time" if is_late else "finished", progress
 
 
-def finish_epoch(run: Run, progress: EpochProgress, log: RunLog, report: Report) -> None:
+def finish_epoch(run: Run, progress: EpochProgress, log: RunLog, report: EventCallback) -> None:
     """Validate, choose the next window, save a checkpoint, and report."""
     losses = average_losses(run, progress.loss_sums)
     scores = run.validator.scores()

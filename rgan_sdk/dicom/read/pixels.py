@@ -200,7 +200,7 @@ def decode(dataset: Dataset, pixel_format: PixelFormat) -> NDArray[Any]:
             decoding_plugin=choose_plugin(syntax),
             correct_unused_bits=False,  # type: ignore[arg-type]
         )
-    except RuntimeError as error:  # every decoder failed
+    except RuntimeError as error:  # each decoder that was tried failed
         raise UnreadableFileError(
             f"PixelData cannot be decoded: damaged, or not {syntax.name} as the header says; "
             "export the file again"

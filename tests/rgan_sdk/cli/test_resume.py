@@ -193,9 +193,10 @@ def test_a_line_that_was_cut_off_was_never_acted_on(run, tmp_path):
 def test_a_damaged_journal_is_refused(run, tmp_path, damage):
     run("out")
     (tmp_path / "out" / ".rgan" / "journal.jsonl").write_text(damage)
-    result, _ = run("out")
-    assert result.exit_code == 1
-    assert "damaged" in result.output or "another version" in result.output
+    for dry in ((), ("--dry-run",)):
+        result, _ = run("out", *dry)
+        assert result.exit_code == 1
+        assert "damaged" in result.output or "another version" in result.output
     assert len(new_series(tmp_path / "out")) == 4
 
 

@@ -79,7 +79,10 @@ def test_batches_and_another_size_are_tested_too(model, spoil):
 @pytest.mark.parametrize(
     "content",
     [
-        *("", "null", "[1]", '{"max": 1.0}'),
+        "",
+        "null",
+        "[1]",
+        '{"max": 1.0}',
         '{"max": "0", "p999": 0.0, "mean": 0.0}',
         '{"max": NaN, "p999": 0.0, "mean": 0.0}',
         '{"max": -1.0, "p999": 0.0, "mean": 0.0}',

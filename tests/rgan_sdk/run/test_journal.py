@@ -102,13 +102,24 @@ def test_the_identity_of_an_earlier_run_counts_with_its_series_only(out):
     assert earlier_identity(out) is None
 
 
-@pytest.mark.parametrize("content", [b"", b"\xff\xfe\n", b'{"kind": "run"}\n', b'"run"\n'])
-def test_a_damaged_journal_has_no_identity_and_is_refused(out, content):
+@pytest.mark.parametrize("content", [b"\n", b"\xff\xfe\n", b'{"kind": "run"}\n', b'"run"\n'])
+def test_a_damaged_journal_is_refused(out, content):
     begin(out, SERIES)
     (out / ".rgan" / "journal.jsonl").write_bytes(content)
-    assert earlier_identity(out) is None
+    with pytest.raises(OutputError, match=r"damaged|another version"):
+        earlier_identity(out)
     with pytest.raises(OutputError, match=r"damaged|another version"):
         Journal(out, IDENTITY, LATER)
+
+
+@pytest.mark.parametrize("content", [b"", b'{"kind": "ru'])
+def test_a_journal_that_was_never_begun_is_no_obstacle(out, content):
+    """A run that is killed while it writes the first line leaves this."""
+    begin(out)
+    (out / ".rgan" / "journal.jsonl").write_bytes(content)
+    assert earlier_identity(out) is None
+    begin(out, SERIES, timestamp=LATER)
+    assert [line["kind"] for line in lines(out)] == ["run", "series"]
 
 
 def test_one_run_at_a_time(out):

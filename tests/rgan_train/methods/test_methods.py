@@ -20,7 +20,10 @@ from rgan_train.training import Job, RunFolder, fit
 TRAINED = ("radiomicgan", "physics+gan", "choe", "ganai", "stan_ct", "compact")
 FITTED = ("linear", "histogram")
 SMALL = (
-    *("choe.channels=4", "compact.channels=4", "linear.taps=7", "histogram.segments=8"),
+    "choe.channels=4",
+    "compact.channels=4",
+    "linear.taps=7",
+    "histogram.segments=8",
     "ganai.phase_steps=2",
 )
 
