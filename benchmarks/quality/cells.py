@@ -7,7 +7,6 @@ with configuration, hashes, minutes and figures. ``methods.py`` computes those t
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import json
 import math
 import os
@@ -25,6 +24,7 @@ import numpy as np
 import onnx
 
 from rgan_sdk.errors import ConfigurationError, TrainingError
+from rgan_sdk.files import file_sha256
 from rgan_sdk.harmonizer import Harmonizer
 from rgan_sdk.hu import HUWindow
 from rgan_sdk.kernels.noise_power import noise_power_distance, noise_power_ratio
@@ -115,7 +115,7 @@ def compute(cell: Cell, pairs_csv: Path, work: Path, folder: Path) -> None:
         run, model = work / cell.name, work / f"{cell.name}.onnx"
         result |= train(cell, pairs_csv, run)
         result["export"] = export(run, model, cell.pair)
-        result["model_sha256"] = sha256(model)
+        result["model_sha256"] = file_sha256(model)
         result |= size(run, model)
         with Harmonizer.load(model, device="cpu") as harmonizer:
             images = [harmonizer(sample.source_hu) for sample in samples]
@@ -264,8 +264,3 @@ def environment() -> dict[str, str]:
         "python": platform.python_version(),
         "machine": f"{platform.machine()}, {os.cpu_count()} cores, one thread for a run, no GPU",
     }
-
-
-def sha256(path: Path) -> str:
-    """Return the hash of a file."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()

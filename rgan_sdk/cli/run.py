@@ -25,6 +25,7 @@ from rgan_sdk.cli.options import (
 
 if TYPE_CHECKING:
     from rgan_sdk.run.options import Shard
+    from rgan_sdk.run.report import Report
 
 SOME_FAILED = 3
 NOTHING_ELIGIBLE = 4
@@ -153,12 +154,17 @@ def command(
     print_report(result)
     for picture in result.previews if len(result.previews) <= 3 else result.previews[-1:]:
         click.echo(f"preview: {destination / picture}")
-    statuses = {entry.status for entry in result.series} | {file.status for file in result.files}
+    raise click.exceptions.Exit(_exit_code(result))
+
+
+def _exit_code(report: Report) -> int:
+    statuses = {entry.status for entry in report.series} | {file.status for file in report.files}
     if "failed" in statuses:
-        raise click.exceptions.Exit(SOME_FAILED)
+        return SOME_FAILED
     if not statuses & {"done", "planned"}:
         click.echo("nothing in INPUT is eligible for this model", err=True)
-        raise click.exceptions.Exit(NOTHING_ELIGIBLE)
+        return NOTHING_ELIGIBLE
+    return 0
 
 
 def _batch_size(text: str) -> int | None:

@@ -23,10 +23,10 @@ POLE: Final = -1 / (2 + math.sqrt(3))
 PADDING: Final = 12
 """Pixels by which the edge is repeated around an image before its splines are computed."""
 
-Array = NDArray[np.float64]
+Floats = NDArray[np.float64]
 
 
-def gaussian_blur(image: NDArray[np.floating], sigma: tuple[float, float]) -> Array:
+def gaussian_blur(image: NDArray[np.floating], sigma: tuple[float, float]) -> Floats:
     """Blur an image with a Gaussian; beyond its border it is mirrored, edge pixels included.
 
     Parameters
@@ -47,7 +47,7 @@ def gaussian_blur(image: NDArray[np.floating], sigma: tuple[float, float]) -> Ar
     return blurred
 
 
-def sample_linear(image: Array, pixels: Array) -> Array:
+def sample_linear(image: Floats, pixels: Floats) -> Floats:
     """Sample an image by bilinear interpolation.
 
     Parameters
@@ -68,7 +68,7 @@ def sample_linear(image: Array, pixels: Array) -> Array:
     return _weighted_sum(padded, first, (1 - fraction, fraction))
 
 
-def sample_cubic(image: Array, pixels: Array) -> Array:
+def sample_cubic(image: Floats, pixels: Floats) -> Floats:
     """Sample an image by interpolation with cubic B-splines.
 
     Parameters
@@ -94,26 +94,26 @@ def sample_cubic(image: Array, pixels: Array) -> Array:
     return _weighted_sum(coefficients, middle - 1, (outer, left, right, 1 - outer - left - right))
 
 
-def _blur_rows(image: Array, sigma: float) -> Array:
+def _blur_rows(image: Floats, sigma: float) -> Floats:
     """Blur along the first axis."""
     radius = int(TRUNCATE * sigma + 0.5)
     taps = np.exp(-0.5 / (sigma * sigma) * np.arange(-radius, radius + 1) ** 2)
     taps /= taps.sum()
     rows = len(image)
     padded = np.pad(image, ((radius, radius), (0, 0)), mode="symmetric")
-    blurred: Array = padded[radius : radius + rows] * taps[radius]
+    blurred: Floats = padded[radius : radius + rows] * taps[radius]
     for tap in range(radius):
         mirrored = 2 * radius - tap
         blurred += (padded[tap : tap + rows] + padded[mirrored : mirrored + rows]) * taps[tap]
     return blurred
 
 
-def _spline_coefficients(image: Array) -> Array:
+def _spline_coefficients(image: Floats) -> Floats:
     """Return the coefficients of the cubic spline through the pixels of an image."""
     return _filter_rows(_filter_rows(image).T).T
 
 
-def _filter_rows(image: Array) -> Array:
+def _filter_rows(image: Floats) -> Floats:
     """Compute spline coefficients along the first axis, which is mirrored at its ends."""
     rows = image * ((1 - POLE) * (1 - 1 / POLE))
     rows[0] += POLE ** np.arange(1, len(rows) + 1) @ rows
@@ -126,7 +126,7 @@ def _filter_rows(image: Array) -> Array:
     return rows
 
 
-def _split(pixels: Array, lowest: int, highest: Array) -> tuple[NDArray[np.intp], Array]:
+def _split(pixels: Floats, lowest: int, highest: Floats) -> tuple[NDArray[np.intp], Floats]:
     """Clip positions ``[2, ...]``, and split them into whole pixels and fractions."""
     clipped = np.stack(
         [np.clip(part, lowest, end) for part, end in zip(pixels, highest, strict=True)]
@@ -135,7 +135,7 @@ def _split(pixels: Array, lowest: int, highest: Array) -> tuple[NDArray[np.intp]
     return whole, clipped - whole
 
 
-def _weighted_sum(values: Array, first: NDArray[np.intp], weights: Sequence[Array]) -> Array:
+def _weighted_sum(values: Floats, first: NDArray[np.intp], weights: Sequence[Floats]) -> Floats:
     """Sum values times weights over squares of pixels.
 
     Parameters

@@ -14,7 +14,7 @@ from rgan_sdk.errors import ConfigurationError
 MAX_LOG: Final = 700.0
 """The logarithm of an MTF is held at or above minus this, so that its exponential is above 0."""
 
-Array = NDArray[np.float64]
+Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -42,14 +42,14 @@ class KernelMTF:
                 "above 0 and below the second"
             )
 
-    def log(self, frequency: Array) -> Array:
+    def log(self, frequency: Floats) -> Floats:
         """Return the natural logarithm of the MTF at frequencies in lp/cm."""
         power = math.log(math.log(10) / math.log(2)) / math.log(self.f10 / self.f50)
         with np.errstate(over="ignore"):
             exponent = np.log(2) * (frequency / self.f50) ** power
         return np.asarray(-np.minimum(exponent, MAX_LOG))
 
-    def __call__(self, frequency: Array) -> Array:
+    def __call__(self, frequency: Floats) -> Floats:
         """Return the MTF, 1 to 0, at frequencies in lp/cm."""
         return np.asarray(np.exp(self.log(frequency)))
 
@@ -64,7 +64,7 @@ def assumed_mtf(convolution_kernel: str) -> KernelMTF | None:
     return table.get(convolution_kernel.casefold())
 
 
-def frequencies(shape: tuple[int, ...], spacing: tuple[float, float]) -> Array:
+def frequencies(shape: tuple[int, ...], spacing: tuple[float, float]) -> Floats:
     """Return the spatial frequency of each term of ``numpy.fft.rfft2``.
 
     Parameters

@@ -20,8 +20,7 @@ from rgan_sdk.errors import MeasurementError
 BLOCK: Final = 32
 STRIDE: Final = BLOCK // 2
 CELL: Final = 8
-LOWEST_HU: Final = -200.0
-HIGHEST_HU: Final = 200.0
+SOFT_TISSUE_HU: Final = (-200.0, 200.0)
 """The mean of soft tissue lies between these."""
 
 BANDS: Final = 10
@@ -71,7 +70,7 @@ def soft_tissue_blocks(target: NDArray[np.float32]) -> NDArray[np.int64]:
     if not inside.any():
         raise MeasurementError(
             f"no block of {BLOCK}x{BLOCK} pixels in {len(target)} slice(s) is all soft tissue "
-            f"({LOWEST_HU:.0f} to {HIGHEST_HU:.0f} HU), so there is nowhere to "
+            f"({SOFT_TISSUE_HU[0]:.0f} to {SOFT_TISSUE_HU[1]:.0f} HU), so there is nowhere to "
             "measure noise; take more slices, or some below the lungs"
         )
     return np.argwhere(inside) * (1, STRIDE, STRIDE)
@@ -177,7 +176,7 @@ def _is_soft_tissue(blocks: NDArray[np.float32]) -> NDArray[np.bool_]:
     cells = blocks.reshape(*blocks.shape[:2], BLOCK // CELL, CELL, BLOCK // CELL, CELL)
     means = cells.mean(axis=(3, 5), dtype=np.float64)
     lowest, highest = means.min(axis=(2, 3)), means.max(axis=(2, 3))
-    inside: NDArray[np.bool_] = (lowest >= LOWEST_HU) & (highest <= HIGHEST_HU)
+    inside: NDArray[np.bool_] = (lowest >= SOFT_TISSUE_HU[0]) & (highest <= SOFT_TISSUE_HU[1])
     return inside
 
 

@@ -56,14 +56,14 @@ class SeriesJob:
 
 
 @dataclass(frozen=True)
-class Slot:
+class BatchItem:
     """The place of one slice in a batch."""
 
     job: SeriesJob
     file: SliceFile
 
 
-def deal_batches(jobs: Iterable[SeriesJob], size: int) -> Iterator[list[Slot]]:
+def deal_batches(jobs: Iterable[SeriesJob], size: int) -> Iterator[list[BatchItem]]:
     """Deal slices into batches of one matrix size, in the order of the series.
 
     Parameters
@@ -73,25 +73,25 @@ def deal_batches(jobs: Iterable[SeriesJob], size: int) -> Iterator[list[Slot]]:
     size
         Slices per batch; the last one of a matrix size may be smaller.
     """
-    batch: list[Slot] = []
+    batch: list[BatchItem] = []
     for job in jobs:
         for file in job.series.slices:
             if batch and (len(batch) == size or _matrix(batch[0]) != (file.rows, file.columns)):
                 yield batch
                 batch = []
-            batch.append(Slot(job, file))
+            batch.append(BatchItem(job, file))
     if batch:
         yield batch
 
 
-def _matrix(slot: Slot) -> tuple[int, int]:
-    return slot.file.rows, slot.file.columns
+def _matrix(item: BatchItem) -> tuple[int, int]:
+    return item.file.rows, item.file.columns
 
 
-def group_by_job(slots: Sequence[Slot]) -> Iterator[tuple[SeriesJob, slice]]:
+def group_by_job(items: Sequence[BatchItem]) -> Iterator[tuple[SeriesJob, slice]]:
     """Yield each job of a batch with the part of the batch that belongs to it."""
     start = 0
-    for _, group in groupby(slots, key=lambda slot: id(slot.job)):
+    for _, group in groupby(items, key=lambda item: id(item.job)):
         count = len(list(group))
-        yield slots[start].job, slice(start, start + count)
+        yield items[start].job, slice(start, start + count)
         start += count

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from rgan_sdk.files import atomic_write
+
 if TYPE_CHECKING:
     from PIL import Image
 
@@ -54,7 +56,8 @@ def write_preview(
         closer = _to_gray(magnified, window).resize((width, height), Image.Resampling.BICUBIC)
         sheet.paste(whole, (index * width, CAPTION_HEIGHT))
         sheet.paste(closer, (index * width, CAPTION_HEIGHT + height))
-    sheet.save(path, format="PNG")
+    with atomic_write(path) as temporary:
+        sheet.save(temporary, format="PNG")
 
 
 def write_contact_sheet(path: Path, pictures: Sequence[Path]) -> None:
@@ -75,7 +78,8 @@ def write_contact_sheet(path: Path, pictures: Sequence[Path]) -> None:
     for index, tile in enumerate(tiles):
         row, column = divmod(index, SHEET_COLUMNS)
         sheet.paste(tile, (column * width, row * height))
-    sheet.save(path, format="PNG")
+    with atomic_write(path) as temporary:
+        sheet.save(temporary, format="PNG")
 
 
 def _thumbnail(path: Path) -> Image.Image:

@@ -29,7 +29,7 @@ from rgan_sdk import _core
 from rgan_sdk.dicom.read.batches import BatchReader, ReadResult
 from rgan_sdk.dicom.write.series_writer import SeriesWriter
 from rgan_sdk.harmonizer import Harmonizer
-from rgan_sdk.run.jobs import SeriesJob, Slot, deal_batches, group_by_job
+from rgan_sdk.run.jobs import BatchItem, SeriesJob, deal_batches, group_by_job
 
 RING = 3  # buffers: one to read into, one to write from, one in between; one more per engine
 PASSED = 16  # batches that may wait until their series are put into place
@@ -74,7 +74,7 @@ class WrittenBatch:
 
 @dataclass
 class _Batch:
-    slots: list[Slot]
+    items: list[BatchItem]
     buffer: NDArray[np.float32]
     hu: NDArray[np.float32]
     sources: list[ReadResult]
@@ -163,35 +163,35 @@ class Stages:
             self._stopping.set()
 
     def _read_all(self, jobs: Iterable[SeriesJob]) -> None:
-        for slots in deal_batches(jobs, self._batch_size):
+        for items in deal_batches(jobs, self._batch_size):
             buffer = self._take(self._free)
             if buffer is None:
                 return
-            self._offer(self._read, self._read_batch(slots, buffer))
+            self._offer(self._read, self._read_batch(items, buffer))
         for _ in self._harmonizers:
             self._offer(self._read, None)
 
-    def _read_batch(self, slots: list[Slot], buffer: NDArray[np.float32]) -> _Batch:
+    def _read_batch(self, items: list[BatchItem], buffer: NDArray[np.float32]) -> _Batch:
         try:
-            return self._read_slices(slots, buffer)
+            return self._read_slices(items, buffer)
         except Exception as error:  # one file may be the cause
-            for slot in slots:
-                slot.job.fail(error)
-            return _Batch(slots, buffer, buffer, [])
+            for item in items:
+                item.job.fail(error)
+            return _Batch(items, buffer, buffer, [])
 
-    def _read_slices(self, slots: list[Slot], buffer: NDArray[np.float32]) -> _Batch:
-        series = slots[0].job.series
+    def _read_slices(self, items: list[BatchItem], buffer: NDArray[np.float32]) -> _Batch:
+        series = items[0].job.series
         shape = (self._batch_size, series.rows, series.columns)
         if buffer.size < np.prod(shape):
             buffer = np.empty(shape, np.float32).reshape(-1)
-        view = buffer[: np.prod(shape)].reshape(shape)[: len(slots)]
+        view = buffer[: np.prod(shape)].reshape(shape)[: len(items)]
         with self._clock.measure("read"):
-            sources = self._reader.read([slot.file for slot in slots], view)
-        for index, (slot, source) in enumerate(zip(slots, sources, strict=True)):
+            sources = self._reader.read([item.file for item in items], view)
+        for index, (item, source) in enumerate(zip(items, sources, strict=True)):
             if isinstance(source, Exception):
-                slot.job.fail(source)
+                item.job.fail(source)
                 view[index] = 0
-        return _Batch(slots, buffer, view, sources)
+        return _Batch(items, buffer, view, sources)
 
     def _infer_all(self, harmonizer: Harmonizer) -> None:
         while (batch := self._take(self._read)) is not None:
@@ -201,22 +201,22 @@ class Stages:
 
     def _infer(self, harmonizer: Harmonizer, batch: _Batch) -> None:
         """Replace the HU of a batch by harmonized HU."""
-        if all(slot.job.error for slot in batch.slots):
+        if all(item.job.error for item in batch.items):
             return
         middles = {
             index: batch.hu[index].copy()
-            for index, slot in enumerate(batch.slots)
-            if self._pictures and slot.file is slot.job.middle_file
+            for index, item in enumerate(batch.items)
+            if self._pictures and item.file is item.job.middle_file
         }
         try:
             with self._clock.measure("infer"):
                 harmonizer(batch.hu, batch.hu)
         except Exception as error:  # a batch that cannot be computed fails its series only
-            for slot in batch.slots:
-                slot.job.fail(error)
+            for item in batch.items:
+                item.job.fail(error)
             return
         for index, before in middles.items():
-            batch.slots[index].job.middle = before, batch.hu[index].copy()
+            batch.items[index].job.middle = before, batch.hu[index].copy()
 
     def _write_all(self) -> None:
         for _ in self._harmonizers:  # each puts a None when it has no more
@@ -226,13 +226,13 @@ class Stages:
 
     def _write_batch(self, batch: _Batch) -> None:
         finished = []
-        for job, indices in group_by_job(batch.slots):
+        for job, indices in group_by_job(batch.items):
             self._write(job, batch, indices)
             job.left -= indices.stop - indices.start
             if job.left == 0:
                 finished.append(job)
         self._free.put(batch.buffer)
-        self._offer(self._passed, WrittenBatch(len(batch.slots), tuple(finished)))
+        self._offer(self._passed, WrittenBatch(len(batch.items), tuple(finished)))
 
     def _write(self, job: SeriesJob, batch: _Batch, indices: slice) -> None:
         if job.error is not None:
@@ -241,7 +241,7 @@ class Stages:
             job.writer = SeriesWriter(
                 job.derivation, job.folder, self._writers, durable=self._durable
             )
-        files = [slot.file for slot in batch.slots[indices]]
+        files = [item.file for item in batch.items[indices]]
         try:
             with self._clock.measure("write"):
                 job.clips += job.writer.write(files, batch.sources[indices], batch.hu[indices])

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import overload
 
 from rgan_sdk.errors import OutputError, TrainingError
+from rgan_sdk.files import atomic_write
 from rgan_train.pairs.find import Pair
 
 COLUMNS = tuple(field.name for field in dataclasses.fields(Pair))
@@ -64,7 +65,10 @@ def write_pairs(pairs: Sequence[Pair], path: Path) -> None:
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("w", newline="", encoding="utf-8") as file:
+        with (
+            atomic_write(path) as temporary,
+            temporary.open("w", newline="", encoding="utf-8") as file,
+        ):
             writer = csv.DictWriter(file, COLUMNS)
             writer.writeheader()
             for pair in pairs:

@@ -111,8 +111,10 @@ class RunFolder:
                 save_tensors(encoder, self._encoder)
             recorded = {**provenance, "encoder_sha256": _hash_if_present(self._encoder)}
             text = json.dumps(recorded, indent=2) + "\n"
-            (self.path / "provenance.json").write_text(text, encoding="utf-8")
-            (self.path / "config.json").write_text(config.to_json(), encoding="utf-8")
+            with atomic_write(self.path / "provenance.json", durable=True) as file:
+                file.write_text(text, encoding="utf-8")
+            with atomic_write(self.path / "config.json", durable=True) as file:
+                file.write_text(config.to_json(), encoding="utf-8")
         except (OSError, SafetensorError) as exc:
             raise OutputError(f"{self.path}: the run cannot be started here ({exc})") from exc
 

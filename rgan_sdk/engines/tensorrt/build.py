@@ -2,7 +2,7 @@
 
 Networks are strongly typed: the file decides the precision of each layer, and no flag changes it.
 Nothing here runs the plan. So parsing and building can be tested without a GPU, with TensorRT for
-RTX in the place of TensorRT.
+RTX instead of TensorRT.
 """
 
 from __future__ import annotations
