@@ -32,7 +32,7 @@ def command(folders: tuple[Path, ...], output: Path) -> None:
 
     Searches folders of DICOM files for series that show the same slices with different
     convolution kernels, and writes them to a CSV file for `rgan-train fit`. Series that
-    almost form a pair are listed with the reason why they do not.
+    almost form a pair, and series and files that cannot be read, are listed with the reason.
     """
     from rich.console import Console
     from rich.text import Text
@@ -50,6 +50,9 @@ def command(folders: tuple[Path, ...], output: Path) -> None:
             uids = Text("\n").join(map(as_text, (miss.series_a, miss.series_b)))
             table.add_row(uids, as_text(" / ".join(miss.kernels)), as_text(miss.reason))
         console.print(table)
+    for failure in pairing.failures:
+        what = f"series {failure.series}" if failure.series else "a file of no known series"
+        console.print(as_text(f"left out: {what} failed: {failure.reason}"), soft_wrap=True)
     if not pairing.pairs:
         raise TrainingError(
             f"no pair among {pairing.series} CT series: a pair is two series of one study with "

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import combinations, pairwise
+from itertools import chain, combinations, pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rgan_sdk.errors import DicomError, TrainingError
 
 if TYPE_CHECKING:
+    from rgan_sdk.dicom.inventory import Inventory
     from rgan_sdk.dicom.series import Series
 
 POSITION_TOLERANCE = 0.01
@@ -71,18 +72,40 @@ class NearMiss:
 
 
 @dataclass(frozen=True)
+class Failure:
+    """A series that was left out because it failed, or files whose series is not known.
+
+    Attributes
+    ----------
+    series
+        SeriesInstanceUID, empty if it is not known.
+    paths
+        All files that are left out with it.
+    reason
+        The first problem found, with the name of its file.
+    """
+
+    series: str
+    paths: frozenset[Path]
+    reason: str
+
+
+@dataclass(frozen=True)
 class Pairing:
     """The result of ``find_pairs``.
 
     Attributes
     ----------
     series
-        Number of CT series found.
+        Number of CT series found that did not fail.
+    failures
+        What could not be read, and so is in no pair.
     """
 
     pairs: tuple[Pair, ...]
     near_misses: tuple[NearMiss, ...]
     series: int
+    failures: tuple[Failure, ...] = ()
 
 
 def find_pairs(folders: Iterable[Path]) -> Pairing:
@@ -99,7 +122,8 @@ def find_pairs(folders: Iterable[Path]) -> Pairing:
     TrainingError
         If a folder does not exist, or two folders hold different copies of a slice.
     """
-    found = _find_series_in_all(folders)
+    inventories = {folder: _search(folder) for folder in dict.fromkeys(folders)}
+    found = _join_series(inventories)
     studies: dict[tuple[str, str], list[Series]] = defaultdict(list)
     for series in found:
         studies[series.patient, series.study_instance_uid].append(series)
@@ -114,7 +138,8 @@ def find_pairs(folders: Iterable[Path]) -> Pairing:
                 )
             elif kernels[0] != kernels[1]:
                 pairs.append(_make_pair(a, b))
-    return Pairing(tuple(pairs), tuple(near_misses), len(found))
+    failures = tuple(_find_failures(inventories.values()))
+    return Pairing(tuple(pairs), tuple(near_misses), len(found), failures)
 
 
 def kernel_of(series: Series) -> str:
@@ -162,7 +187,7 @@ def open_pairs(pairs: Iterable[Pair]) -> list[tuple[Series, Series]]:
     TrainingError
         If a series is missing, or the two no longer agree.
     """
-    folders: dict[Path, tuple[Series, ...]] = {}
+    folders: dict[Path, Inventory] = {}
     opened = []
     for pair in pairs:
         a = _find_listed(folders, pair.folder_a, pair.series_a, pair)
@@ -195,11 +220,11 @@ def _make_pair(a: Series, b: Series) -> Pair:
     )
 
 
-def _find_series_in_all(folders: Iterable[Path]) -> list[Series]:
-    """Find the series of all folders; join a series that is spread over several of them."""
+def _join_series(inventories: Mapping[Path, Inventory]) -> list[Series]:
+    """Return the series of all folders; join a series that is spread over several of them."""
     found: dict[str, dict[Path, list[Series]]] = defaultdict(lambda: defaultdict(list))
-    for folder in dict.fromkeys(folders):
-        for series in _find_series_below(folder):
+    for folder, inventory in inventories.items():
+        for series in inventory.series:
             found[series.series_instance_uid][folder].append(series)
     merged: list[Series] = []
     for uid, parts in sorted(found.items()):
@@ -227,27 +252,46 @@ def _regroup(uid: str, parts: Iterable[Series]) -> list[Series]:
         ) from exc
 
 
-def _find_series_below(folder: Path) -> tuple[Series, ...]:
+def _find_failures(inventories: Iterable[Inventory]) -> Iterable[Failure]:
+    """Return what failed in the folders, once each where folders overlap."""
+    found: dict[tuple[str, frozenset[Path]], Failure] = {}
+    for failure in chain.from_iterable(map(_failures_of, inventories)):
+        found.setdefault((failure.series, failure.paths), failure)
+    return found.values()
+
+
+def _failures_of(inventory: Inventory) -> Iterator[Failure]:
+    for series in inventory.failed:
+        paths = frozenset(outcome.path.resolve() for outcome in series.outcomes)
+        yield Failure(series.series_instance_uid, paths, series.reason)
+    for outcome in inventory.outcomes:
+        if outcome.status == "failed":
+            reason = f"{outcome.path}: {outcome.reason}"
+            yield Failure("", frozenset({outcome.path.resolve()}), reason)
+
+
+def _search(folder: Path) -> Inventory:
     from rgan_sdk.dicom.inventory import find_series
 
     try:
-        return find_series(folder).series
+        return find_series(folder)
     except OSError as exc:
         raise TrainingError(f"{folder}: cannot be searched ({exc.strerror})") from exc
 
 
-def _find_listed(
-    folders: dict[Path, tuple[Series, ...]], folder: Path, uid: str, pair: Pair
-) -> Series:
+def _find_listed(folders: dict[Path, Inventory], folder: Path, uid: str, pair: Pair) -> Series:
     """Return a listed series; ``folders`` keeps what was found in each folder."""
     if folder not in folders:
-        folders[folder] = _find_series_below(folder)
+        folders[folder] = _search(folder)
     wanted = (uid, pair.rows, pair.columns, pair.slices)
     matching = [
         series
-        for series in folders[folder]
+        for series in folders[folder].series
         if (series.series_instance_uid, series.rows, series.columns, len(series.slices)) == wanted
     ]
+    for failed in folders[folder].failed:
+        if failed.series_instance_uid == uid:
+            raise TrainingError(f"{folder}: series {uid} failed: {failed.reason}")
     if len(matching) != 1:
         raise TrainingError(
             f"{folder}: has no series {uid} of {pair.slices} slices {pair.rows}x{pair.columns}; "

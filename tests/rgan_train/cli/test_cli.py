@@ -118,6 +118,22 @@ def test_no_pairs(tmp_path):
     assert not (tmp_path / "pairs.csv").exists()
 
 
+def test_pair_lists_what_it_leaves_out(tmp_path):
+    root = write_pair_of_scans(tmp_path, slices=2, size=16)
+    write_scan(root / "x", "B50f", series=3, slices=2, size=16)
+    write_scan(root / "y", "B60f", series=4, slices=2, size=16, RescaleSlope=0)
+    damaged = root / "x" / "1-3-01.dcm"
+    damaged.write_bytes(damaged.read_bytes()[:-100])
+    (root / "y" / "short.dcm").write_bytes(damaged.read_bytes()[:200])
+    done = train("pair", root, "-o", tmp_path / "pairs.csv")
+    assert done.exit_code == 0
+    lines = [line for line in done.output.splitlines() if line.startswith("left out: ")]
+    assert len(lines) == 3
+    for words in ("x/1-3-01.dcm: truncated", "RescaleSlope", "a file of no known series"):
+        assert any(words in line for line in lines)
+    assert "1 found among 2 CT series" in done.output
+
+
 def test_what_scans_say_is_shown_as_it_is(tmp_path):
     for series, kernel in enumerate(("[red]B40f", "B70f")):
         write_scan(tmp_path, kernel, series=series, slices=1, size=16, Manufacturer="[bold]Works")

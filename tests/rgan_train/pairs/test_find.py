@@ -1,6 +1,7 @@
 import shutil
 
 import pytest
+from support.dicom_phantoms import uid
 from support.requirements import require_data
 from support.training import KERNELS, write_pair_of_scans, write_scan
 
@@ -131,6 +132,43 @@ def test_a_series_that_changed(tmp_path):
         tmp_path / "1-B70f", "B70f", series=2, slices=2, size=16, FrameOfReferenceUID="1.2.3"
     )
     with pytest.raises(TrainingError, match="no longer a pair: different frames"):
+        open_pairs(pairs)
+
+
+def truncate(path):
+    path.write_bytes(path.read_bytes()[:-100])
+
+
+def test_a_series_with_a_truncated_slice_is_listed_once(tmp_path):
+    root = write_pair_of_scans(tmp_path, slices=3, size=16)
+    truncate(root / "1-B70f" / "1-2-01.dcm")
+    found = find_pairs([root, root / "1-B70f"])
+    (failure,) = found.failures
+    assert (found.pairs, found.series) == ((), 1)
+    assert failure.series == uid(1, 1, 2)
+    assert len(failure.paths) == 3
+    assert failure.reason.startswith("1-B70f/1-2-01.dcm: truncated")
+
+
+def test_a_series_of_two_patients_and_a_file_without_a_series_are_listed(tmp_path):
+    root = write_pair_of_scans(tmp_path, slices=2, size=16)
+    write_scan(root, "B50f", series=3, slices=1, size=16)
+    write_scan(root / "x", "B50f", series=3, slices=2, size=16, PatientID="CANARY")
+    (root / "x" / "1-3-00.dcm").unlink()
+    (root / "short.dcm").write_bytes((root / "1-3-00.dcm").read_bytes()[:200])
+    found = find_pairs([root])
+    series, file = found.failures
+    assert len(found.pairs) == 1
+    assert (series.series, file.series) == (uid(1, 1, 3), "")
+    assert series.reason == "the series holds slices of more than one patient"
+    assert file.reason.startswith(f"{root / 'short.dcm'}: ")
+
+
+def test_a_listed_series_that_fails_says_why(tmp_path):
+    root = write_pair_of_scans(tmp_path, slices=2, size=16)
+    pairs = find_pairs([root]).pairs
+    truncate(root / "1-B70f" / "1-2-01.dcm")
+    with pytest.raises(TrainingError, match=r"series .* failed: 1-2-01.dcm: truncated"):
         open_pairs(pairs)
 
 
