@@ -51,7 +51,7 @@ def read_toml(path: Path, start: Config | None = None) -> Config:
         If the file is not TOML, or names an unknown key or an invalid value.
     """
     try:
-        tables = tomllib.loads(path.read_text(encoding="utf-8"))
+        tables = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except (OSError, ValueError) as exc:
         raise ConfigurationError(f"{path}: cannot be read as TOML ({exc})") from exc
     try:

@@ -9,7 +9,7 @@ import csv
 import dataclasses
 import hashlib
 import io
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import overload
@@ -80,8 +80,27 @@ def write_pairs(pairs: Sequence[Pair], path: Path) -> None:
         raise OutputError(f"{path}: the list of pairs cannot be written ({exc.strerror})") from exc
 
 
+def find_delimiter(text: str, columns: Iterable[str]) -> str:
+    """Return the delimiter of a CSV file: a comma, or a semicolon as spreadsheets may write it.
+
+    Parameters
+    ----------
+    text
+        Content of the file.
+    columns
+        Columns that the file should have. The delimiter that finds more of them in the header is
+        taken.
+    """
+    header = text.splitlines()[:1]
+
+    def count(delimiter: str) -> int:
+        return len(set(columns).intersection(*csv.reader(header, delimiter=delimiter)))
+
+    return max(",;", key=count)
+
+
 def read_pairs(path: Path) -> PairList:
-    """Read a list of pairs.
+    """Read a list of pairs, whose cells are parted by commas or by semicolons.
 
     Raises
     ------
@@ -90,7 +109,9 @@ def read_pairs(path: Path) -> PairList:
     """
     try:
         content = path.read_bytes()
-        reader = csv.DictReader(io.StringIO(content.decode("utf-8"), newline=""))
+        text = content.decode("utf-8-sig")
+        delimiter = find_delimiter(text, FILLED_COLUMNS)
+        reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter)
         rows = list(reader)
         columns = reader.fieldnames or []
     except (OSError, UnicodeDecodeError, csv.Error) as exc:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import math
 from collections import Counter
 from collections.abc import Sequence
@@ -15,6 +16,7 @@ import numpy as np
 from rgan_sdk.errors import ConfigurationError
 from rgan_train.evaluation.results import TARGET
 from rgan_train.evaluation.traits.traits import Cohort
+from rgan_train.pairs.csv import find_delimiter
 
 COLUMNS: Final = ("case", "label", "variant")
 
@@ -25,9 +27,9 @@ def read_cohort(path: Path) -> Cohort:
     Parameters
     ----------
     path
-        CSV with a row for each case and variant. It has the columns ``case``, ``label`` (two
-        values) and ``variant`` (one is ``target``), and a feature in each other column. An empty
-        cell is a missing value.
+        CSV, parted by commas or semicolons, with a row for each case and variant. It has the
+        columns ``case``, ``label`` (two values) and ``variant`` (one is ``target``), and a feature
+        in each other column. An empty cell is a missing value.
 
     Returns
     -------
@@ -90,10 +92,12 @@ class _Row:
 def _read_rows(path: Path) -> tuple[list[str], list[_Row]]:
     """Return the names of the features and the rows."""
     try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            header, *lines = list(csv.reader(file)) or [[]]
+        text = path.read_bytes().decode("utf-8-sig")
+        delimiter = find_delimiter(text, COLUMNS)
+        table = list(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter))
     except (OSError, UnicodeDecodeError, csv.Error) as exc:
         raise ConfigurationError(f"{path}: is no readable CSV file ({exc})") from exc
+    header, *lines = table or [[]]
     missing = [name for name in COLUMNS if name not in header]
     if missing:
         raise ConfigurationError(f"{path}: the columns {', '.join(missing)} are missing")
@@ -101,10 +105,27 @@ def _read_rows(path: Path) -> tuple[list[str], list[_Row]]:
     if twice:
         raise ConfigurationError(f"{path}: several columns are called {twice[0]!r}")
     features = [name for name in header if name not in COLUMNS]
+    if delimiter == ";":
+        lines = _with_decimal_points(header, lines)
     rows = [_parse(path, number, header, line) for number, line in enumerate(lines, 1) if line]
     if not features or not rows:
         raise ConfigurationError(f"{path}: has no features or no rows")
     return features, rows
+
+
+def _with_decimal_points(header: Sequence[str], lines: list[list[str]]) -> list[list[str]]:
+    """Return lines with points for decimal commas, unless a number has a point already.
+
+    Spreadsheets part cells by semicolons where the comma is the decimal sign. Where points occur
+    too, a comma may part thousands, and stays.
+    """
+    numbers = [index for index, name in enumerate(header) if name not in COLUMNS]
+    if any("." in line[index] for line in lines for index in numbers if index < len(line)):
+        return lines
+    return [
+        [cell.replace(",", ".") if index in numbers else cell for index, cell in enumerate(line)]
+        for line in lines
+    ]
 
 
 def _parse(path: Path, number: int, header: Sequence[str], line: Sequence[str]) -> _Row:

@@ -19,6 +19,12 @@ def test_json_round_trip():
     assert config != Config()
 
 
+def test_toml_with_a_byte_order_mark(tmp_path):
+    path = tmp_path / "c.toml"
+    path.write_text("[loss]\nl1_weight = 50\n", encoding="utf-8-sig")
+    assert read_toml(path).loss.l1_weight == 50.0
+
+
 def test_toml(tmp_path):
     path = tmp_path / "c.toml"
     path.write_text('[loss]\nadversarial = "lsgan"\nl1_weight = 50\n[data]\nwindow = [-500, 500]\n')

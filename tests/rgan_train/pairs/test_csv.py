@@ -60,6 +60,34 @@ def test_the_hash_is_that_of_the_file(pairs_csv, tmp_path):
     assert read_pairs(edited).sha256 != pairs.sha256
 
 
+BYTE_ORDER_MARK = "\ufeff".encode()
+
+
+@pytest.mark.parametrize("mark", [b"", BYTE_ORDER_MARK])
+@pytest.mark.parametrize("delimiter", [b",", b";"])
+def test_a_list_that_a_spreadsheet_saved(pairs_csv, mark, delimiter):
+    edited = pairs_csv.with_name("edited.csv")
+    content = pairs_csv.read_bytes().replace(b",", delimiter)
+    edited.write_bytes(mark + content)
+    assert read_pairs(edited).pairs == read_pairs(pairs_csv).pairs
+    assert read_pairs(edited).sha256 == file_sha256(edited)
+
+
+def test_semicolons_in_a_cell_part_nothing(pairs_csv, tmp_path):
+    edited = pairs_csv.with_name("edited.csv")
+    edited.write_text(pairs_csv.read_text().replace("Scanner Works", "Scanner; Works"))
+    assert read_pairs(edited)[0].manufacturer == "Scanner; Works"
+    edited.write_text(pairs_csv.read_text().replace(",", ";").replace("Scanner", '"a;b"'))
+    assert read_pairs(edited)[0].manufacturer == "a;b Works"
+
+
+def test_a_list_with_semicolons_names_only_the_columns_that_are_missing(tmp_path):
+    path = tmp_path / "pairs.csv"
+    path.write_text(";".join(COLUMNS[1:]) + "\n")
+    with pytest.raises(TrainingError, match="the columns patient are missing"):
+        read_pairs(path)
+
+
 def test_a_list_is_a_sequence(pairs_csv):
     pairs = read_pairs(pairs_csv)
     assert len(pairs) == 1

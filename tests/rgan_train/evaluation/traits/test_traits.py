@@ -270,6 +270,30 @@ def test_refused_tables(table, header, text, reason):
     assert "CANARY" not in str(caught.value)
 
 
+def rows(*numbers):
+    """Four cases with two variants of two features."""
+    return "".join(
+        f"{case},{case % 2},{variant},{number},{number}\n"
+        for case, number in enumerate(numbers)
+        for variant in ("source", "target")
+    )
+
+
+@pytest.mark.parametrize("decimal", [".", ","])
+def test_a_table_that_a_spreadsheet_saved_with_semicolons(table, decimal):
+    text = rows("1.5", "-2.25e1", "3", "4.125")
+    expected = read_cohort(table(text)).values["target"]
+    changed = text.replace(",", ";").replace(".", decimal)
+    path = table(changed, HEADER.replace(",", ";"), encoding="utf-8-sig")
+    np.testing.assert_array_equal(read_cohort(path).values["target"], expected)
+
+
+def test_commas_beside_points_are_no_decimal_signs(table):
+    text = rows("1.5", "2", "3", "4").replace(",", ";").replace(";4;", ";1,234;")
+    with pytest.raises(ConfigurationError, match="is not a number"):
+        read_cohort(table(text, HEADER.replace(",", ";")))
+
+
 def test_unreadable_tables(tmp_path):
     with pytest.raises(ConfigurationError, match="no readable CSV"):
         read_cohort(tmp_path / "nowhere.csv")
