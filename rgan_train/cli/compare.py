@@ -8,7 +8,12 @@ from typing import TYPE_CHECKING
 import click
 
 from rgan_train.cli.extra import require_plotting
-from rgan_train.cli.options import display_window_option, parse_whole_numbers
+from rgan_train.cli.options import (
+    display_window_option,
+    model_files_option,
+    parse_whole_numbers,
+    split_model,
+)
 
 if TYPE_CHECKING:
     import numpy as np
@@ -27,14 +32,7 @@ _FOLDER = click.Path(path_type=Path, exists=True, file_okay=False)
 @click.command(epilog=EXAMPLE)
 @click.argument("source", metavar="SOURCE", type=_FOLDER)
 @click.argument("target", metavar="TARGET", type=_FOLDER)
-@click.option(
-    "--model",
-    "models",
-    metavar="[NAME=]FILE",
-    multiple=True,
-    required=True,
-    help="An ONNX file or packaged model, and a name for it; may be repeated.",
-)
+@model_files_option
 @click.option(
     "--slice",
     "number",
@@ -117,7 +115,7 @@ def _add_harmonized(images: dict[str, NDArray[np.float32]], text: str, pair: Cas
     from rgan_sdk.errors import ConfigurationError
     from rgan_sdk.harmonizer import Harmonizer
 
-    name, _, path = text.rpartition("=")
+    name, path = split_model(text)
     with Harmonizer.load(path, device="cpu") as harmonizer:
         card = harmonizer.model.card
         if not card.accepts_kernel(pair.source_kernel):

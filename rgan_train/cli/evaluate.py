@@ -13,7 +13,13 @@ from typing import TYPE_CHECKING
 import click
 
 from rgan_train.cli.extra import require_evaluation
-from rgan_train.cli.options import EXISTING_FILE, assignments_option, config_option
+from rgan_train.cli.options import (
+    EXISTING_FILE,
+    assignments_option,
+    config_option,
+    model_files_option,
+    split_model,
+)
 
 if TYPE_CHECKING:
     from rgan_train.evaluation.evaluate import EvaluationProgress
@@ -33,14 +39,7 @@ The test slices are those that `fit` does not use with the same --config and --s
 
 @click.command(epilog=EXAMPLES)
 @click.argument("pairs", metavar="PAIRS.csv", type=EXISTING_FILE)
-@click.option(
-    "--model",
-    "models",
-    metavar="[NAME=]FILE",
-    multiple=True,
-    required=True,
-    help="An ONNX file or packaged model, and a name for it; may be repeated.",
-)
+@model_files_option
 @click.option(
     "-o",
     "--output",
@@ -139,7 +138,7 @@ def _files_by_name(models: tuple[str, ...]) -> dict[str, str]:
 
     named: dict[str, str] = {}
     for text in models:
-        name, _, path = text.rpartition("=")
+        name, path = split_model(text)
         name = name or Path(path).stem
         if name in named:
             raise ConfigurationError(f"two models would be called {name!r}; use --model NAME=FILE")

@@ -71,6 +71,33 @@ def figure_option(default: str) -> Decorator:
     )
 
 
+model_files_option = click.option(
+    "--model",
+    "models",
+    metavar="[NAME=]FILE",
+    multiple=True,
+    required=True,
+    help="An ONNX file or packaged model, and a name for it; may be repeated.",
+)
+
+
+def split_model(text: str) -> tuple[str, str]:
+    """Return the name and the file of ``[NAME=]FILE``; the name is empty if none is given.
+
+    Both may hold an equals sign. The longest text that is a file or a packaged model is the file;
+    if there is none, all of it is, for a message to show.
+    """
+    from rgan_sdk.model import packaged_models
+
+    packaged = packaged_models()
+    parts = text.split("=")
+    for count in range(len(parts)):
+        path = "=".join(parts[count:])
+        if path in packaged or Path(path).is_file():
+            return "=".join(parts[:count]), path
+    return "", text
+
+
 def parse_whole_numbers(
     context: click.Context, parameter: click.Parameter, text: str | None
 ) -> tuple[int, ...] | None:

@@ -72,6 +72,7 @@ def test_boxes_of_both_slices(pair, model, tmp_path):
         (["--roi", "1,2,3,4", "--box", "."], 2, "not both"),
         (["--slice", "12"], 1, "no slice 12, only 0 to 11"),
         (["--model", "nowhere.onnx"], 1, "no such model file"),
+        (["--model", "lr=0.1/nowhere.onnx"], 1, "lr=0.1/nowhere.onnx: no such model file"),
     ],
 )
 def test_refusals(pair, model, tmp_path, arguments, code, reason):
@@ -79,6 +80,13 @@ def test_refusals(pair, model, tmp_path, arguments, code, reason):
     assert done.exit_code == code
     assert reason in done.stderr
     assert not (tmp_path / "case.png").exists()
+
+
+def test_a_file_with_an_equals_sign(pair, model, tmp_path):
+    path = tmp_path / "epoch=3-step=100.onnx"
+    path.write_bytes(model.read_bytes())
+    done = compare(pair, tmp_path, "--model", path, "--model", f"mine={path}")
+    assert done.exit_code == 0, done.output
 
 
 def test_a_name_given_twice(pair, model, tmp_path):

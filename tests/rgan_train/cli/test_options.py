@@ -1,0 +1,28 @@
+"""Options that several commands share."""
+
+import pytest
+
+from rgan_train.cli.options import split_model
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "path"),
+    [
+        ("lr=0.1/m.onnx", "", "lr=0.1/m.onnx"),
+        ("mine=lr=0.1/m.onnx", "mine", "lr=0.1/m.onnx"),
+        ("epoch=3-step=100.onnx", "", "epoch=3-step=100.onnx"),
+        ("a=b=epoch=3-step=100.onnx", "a=b", "epoch=3-step=100.onnx"),
+        ("=plain.onnx", "", "plain.onnx"),
+        ("a=b=plain.onnx", "a=b", "plain.onnx"),
+        ("lr=0.1=b40f-to-b70f", "lr=0.1", "b40f-to-b70f"),
+        ("b40f-to-b70f", "", "b40f-to-b70f"),
+        ("mine=nowhere.onnx", "", "mine=nowhere.onnx"),
+        ("lr=0.1", "", "lr=0.1"),
+    ],
+)
+def test_a_model_with_equals_signs(tmp_path, monkeypatch, text, name, path):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "lr=0.1").mkdir()
+    for file in ("lr=0.1/m.onnx", "epoch=3-step=100.onnx", "plain.onnx"):
+        (tmp_path / file).touch()
+    assert split_model(text) == (name, path)
