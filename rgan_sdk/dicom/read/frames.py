@@ -98,7 +98,9 @@ def check_lossless_jpeg(image: bytes, cells: NDArray[Any]) -> None:
             _, _, table, predictor, _, transform = struct.unpack(">BBBBBB", content)
             if predictor != 1 or transform & 0x0F:
                 raise ValueError("the frame has another predictor, or a point transform")
-            data = image[end : -len(_END_OF_IMAGE)]
+            # Fill bytes may stand before any marker (T.81 B.1.1.2), so before the end marker too.
+            # Data never end with FF, because 00 follows each FF in them.
+            data = image[end : -len(_END_OF_IMAGE)].rstrip(b"\xff")
             _check_length(data, cells, precision, tables[table >> 4])
             return
     raise ValueError("the frame has no scan")

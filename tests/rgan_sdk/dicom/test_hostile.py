@@ -208,6 +208,25 @@ def test_a_few_bytes_behind_a_frame_do_no_harm(tmp_path: Path, syntax: str, behi
     assert (read_slice(reframed(path, lambda frame: frame + behind)).stored == stored).all()
 
 
+@pytest.mark.parametrize("fill", [b"\xff", b"\xff" * 5])
+@pytest.mark.parametrize("place", [-2, 2], ids=["before the end marker", "before the first table"])
+def test_fill_bytes_before_a_marker_of_a_lossless_jpeg_do_no_harm(
+    tmp_path: Path, fill: bytes, place: int
+):
+    stored = stored_values(size=64)
+    path = write_ct(tmp_path / "file", stored, syntax=JPEGLosslessSV1, bits_stored=12)
+    reframed(path, lambda frame: frame[:place] + fill + frame[place:])
+    assert (read_slice(path).stored == stored).all()
+
+
+def test_a_fill_byte_does_not_stand_for_a_byte_of_data(tmp_path: Path):
+    path = write_ct(
+        tmp_path / "file", stored_values(size=64), syntax=JPEGLosslessSV1, bits_stored=12
+    )
+    with pytest.raises(DicomError, match="file: PixelData cannot be decoded: damaged, or not"):
+        read_slice(reframed(path, lambda frame: frame[:-3] + b"\xff" + frame[-2:]))
+
+
 def test_the_sign_of_a_lossless_jpeg_of_fewer_bits_is_not_guessed(tmp_path: Path):
     stored = stored_values(signed=True, size=64)
     path = write_ct(tmp_path / "file", stored, syntax=JPEGLosslessSV1, bits_stored=12)
