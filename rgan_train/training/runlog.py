@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch.utils.tensorboard import SummaryWriter
 
+from rgan_sdk.errors import TrainingError
 from rgan_sdk.files import atomic_write, file_sha256
 from rgan_sdk.hu import HUWindow
 from rgan_train.pairs import Dataset, PairList
@@ -54,9 +55,15 @@ class RunLog:
     folder
         Folder of the run.
     epoch, step
-        Where the run continues. Lines of later epochs, written before a crash, are removed.
+        Where the run continues. Lines of later epochs, written before a crash, are removed, and so
+        is a last line that the crash cut off.
     active
         False in all processes but one: they write nothing.
+
+    Raises
+    ------
+    TrainingError
+        If another line of a log is damaged.
     """
 
     def __init__(self, folder: Path, epoch: int, step: int, active: bool) -> None:
@@ -66,9 +73,9 @@ class RunLog:
         self._metrics, self._windows = folder / "metrics.jsonl", folder / "windows.jsonl"
         for path in (self._metrics, self._windows):
             if path.exists():
-                kept = [line for line in path.open() if json.loads(line)["epoch"] <= epoch]
+                kept = _lines_until(path, epoch)
                 with atomic_write(path) as file:
-                    file.write_text("".join(kept))
+                    file.write_bytes(b"".join(kept))
         self._board = SummaryWriter(str(folder / "tensorboard"), purge_step=step or None)
 
     def scalars(self, values: dict[str, float], step: int) -> None:
@@ -82,8 +89,7 @@ class RunLog:
         """Record an epoch: a line of JSON, and the validation scores for TensorBoard."""
         if not self._active:
             return
-        with self._metrics.open("a") as file:
-            file.write(json.dumps(record) + "\n")
+        _append(self._metrics, record)
         validation = {k: v for k, v in record.items() if k.startswith("validation")}
         self.scalars({k.replace("_", "/", 1): v for k, v in validation.items()}, step)
         self._board.flush()
@@ -92,8 +98,7 @@ class RunLog:
         """Record the window of an epoch, the next window, and the reason for the change."""
         if not self._active:
             return
-        with self._windows.open("a") as file:
-            file.write(json.dumps(record) + "\n")
+        _append(self._windows, record)
 
     def images(self, example: HarmonizedSlice, window: HUWindow, step: int) -> None:
         """Record one slice: source, fake, target, and fake minus target."""
@@ -117,6 +122,29 @@ class RunLog:
     ) -> None:
         if self._active:
             self._board.close()
+
+
+def _append(path: Path, record: dict[str, Any]) -> None:
+    """Add a line to a log."""
+    with path.open("a") as file:
+        file.write(json.dumps(record) + "\n")
+
+
+def _lines_until(path: Path, epoch: int) -> list[bytes]:
+    """Return the lines of a log up to an epoch, without a last line that was cut off."""
+    kept = []
+    for number, line in enumerate(path.read_bytes().splitlines(keepends=True), start=1):
+        whole = line.endswith(b"\n")
+        try:
+            if json.loads(line)["epoch"] <= epoch:
+                kept.append(line if whole else line + b"\n")
+        except (ValueError, TypeError, KeyError) as exc:
+            if whole:
+                raise TrainingError(
+                    f"{path}: is damaged, line {number}; restore the file, or remove it to go on "
+                    "without its epochs"
+                ) from exc
+    return kept
 
 
 def _to_gray(image: NDArray[np.float32], window: HUWindow) -> NDArray[np.uint8]:

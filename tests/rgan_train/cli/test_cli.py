@@ -46,6 +46,8 @@ def test_configuration_from_a_file_and_resume(pairs_csv, tmp_path):
     )
     run = tmp_path / "run"
     assert train("fit", pairs_csv, "-o", run, "--config", toml).exit_code == 0
+    with (run / "metrics.jsonl").open("a") as file:
+        file.write('{"epoch": 3, "valid')  # as a power cut leaves it
     resumed = train("fit", pairs_csv, "-o", run, "--resume", "--set", "training.epochs=3")
     assert resumed.exit_code == 0, resumed.output
     assert "epoch 3:" in resumed.output

@@ -7,6 +7,7 @@ import pytest
 from support.training import open_dataset
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
+from rgan_sdk.errors import TrainingError
 from rgan_sdk.files import file_sha256
 from rgan_sdk.hu import HUWindow
 from rgan_train.pairs import read_pairs
@@ -30,6 +31,35 @@ def test_lines_after_the_last_checkpoint_are_removed(tmp_path):
     write_epochs(tmp_path, 3, 5)
     assert epochs(tmp_path / "metrics.jsonl") == [1, 2, 3, 4, 5]
     assert epochs(tmp_path / "windows.jsonl") == [1, 2, 3, 4, 5]
+
+
+@pytest.mark.parametrize("name", ["metrics.jsonl", "windows.jsonl"])
+@pytest.mark.parametrize(
+    "rest", [b'{"epoch": 3, "va', b'{"epoch', b"\0" * 40, b"\xff", b"3", b"[3]"]
+)
+def test_a_last_line_that_was_cut_off_is_removed(tmp_path, name, rest):
+    write_epochs(tmp_path, 1, 2)
+    with (tmp_path / name).open("ab") as file:
+        file.write(rest)
+    write_epochs(tmp_path, 3, 4)
+    assert epochs(tmp_path / name) == [1, 2, 3, 4]
+
+
+def test_a_last_line_without_its_end_is_kept(tmp_path):
+    write_epochs(tmp_path, 1, 2)
+    path = tmp_path / "metrics.jsonl"
+    path.write_bytes(path.read_bytes().removesuffix(b"\n"))
+    write_epochs(tmp_path, 3, 3)
+    assert epochs(path) == [1, 2, 3]
+
+
+@pytest.mark.parametrize("line", ["{", "[]", "{}", "\0\0"])
+def test_another_damaged_line_is_an_error(tmp_path, line):
+    write_epochs(tmp_path, 1, 2)
+    path = tmp_path / "windows.jsonl"
+    path.write_text(f"{line}\n{path.read_text()}")
+    with pytest.raises(TrainingError, match=r"windows.jsonl: is damaged, line 1;"):
+        write_epochs(tmp_path, 3, 3)
 
 
 def test_one_process_writes(tmp_path):
