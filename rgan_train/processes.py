@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Callable
-from types import FrameType, TracebackType
+from types import FrameType
 from typing import Any, Literal, Self
 
 import torch
@@ -138,12 +138,7 @@ class Interrupt:
         self._previous = signal.signal(signal.SIGINT, self._request)
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *exc_info: object) -> None:
         signal.signal(signal.SIGINT, self._previous)
 
     def _request(self, number: int, frame: FrameType | None) -> None:
