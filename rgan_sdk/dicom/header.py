@@ -197,10 +197,11 @@ def _require_pixel_data(dataset: Dataset, file: BinaryIO) -> None:
     if head[:4] not in _PIXEL_DATA_TAGS:
         raise UnreadableFileError("PixelData is missing: the file may be truncated")
     syntax = pixels.transfer_syntax(dataset)
-    pixels.require_decoder(syntax)
+    pixel_format = PixelFormat.from_dataset(dataset)
+    pixels.require_decoder(syntax, pixel_format)
     if syntax.is_compressed:
         return
-    needed = PixelFormat.from_dataset(dataset).nbytes
+    needed = pixel_format.nbytes
     declared = int.from_bytes(head[-4:], "little" if little else "big")
     start = file.tell()
     left = file.seek(0, os.SEEK_END) - start

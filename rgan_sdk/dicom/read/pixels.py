@@ -19,6 +19,7 @@ from pydicom.uid import (
 
 from rgan_sdk.dicom import values
 from rgan_sdk.dicom.read.codecs import CODECS_EXTRA, choose_plugin, is_decodable
+from rgan_sdk.dicom.read.imagecodecs_plugin import LOSSY_JPEG
 from rgan_sdk.errors import InvalidSeriesError, UnreadableFileError
 
 MAX_SIDE: Final = 8192
@@ -160,10 +161,15 @@ def transfer_syntax(dataset: Dataset) -> UID:
     return ExplicitVRLittleEndian if little else ExplicitVRBigEndian
 
 
-def require_decoder(syntax: UID) -> None:
-    """Raise UnreadableFileError if pixel data of this transfer syntax cannot be decoded here."""
+def require_decoder(syntax: UID, pixel_format: PixelFormat) -> None:
+    """Raise UnreadableFileError if such pixel data cannot be decoded here."""
+    if pixel_format.signed and syntax in LOSSY_JPEG:  # PS3.5 A.4.1 allows no sign
+        raise UnreadableFileError(
+            f"PixelData cannot be decoded: {syntax.name} holds no signed values, and "
+            "PixelRepresentation is 1; export the file uncompressed"
+        )
     try:
-        if is_decodable(syntax):
+        if is_decodable(syntax, pixel_format.bits_stored):
             return
     except NotImplementedError:
         cure = "it is not supported"
@@ -190,7 +196,7 @@ def decode(dataset: Dataset, pixel_format: PixelFormat) -> NDArray[Any]:
         If no decoder is installed, or the pixel data are damaged.
     """
     syntax = transfer_syntax(dataset)
-    require_decoder(syntax)
+    require_decoder(syntax, pixel_format)
     decoder = get_decoder(syntax)
     try:
         cells, _ = decoder.as_array(
