@@ -10,6 +10,7 @@ from typing import BinaryIO, Final
 
 from pydicom import Dataset, dcmread
 from pydicom.filereader import read_partial
+from pydicom.sequence import Sequence
 from pydicom.uid import (
     UID,
     CTImageStorage,
@@ -89,7 +90,7 @@ class SliceHeader:
     pixel_spacing
         mm between rows, mm between columns.
     slice_thickness
-        mm, None where absent.
+        mm, None where absent or badly written.
     orientation
         ImageOrientationPatient: direction cosines of row and column.
     origin
@@ -169,7 +170,7 @@ def require_eligible(dataset: Dataset) -> None:
         uid = UID(str(sop_class))
         known = uid.is_valid and uid.name != str(uid)
         raise IneligibleError(f"{uid.name if known else 'unknown SOP class'}, not CT")
-    modality = values.text(dataset, "Modality")
+    modality = values.text(dataset, "Modality").upper()
     if modality and modality != "CT":
         raise IneligibleError(f"Modality {values.redact(modality)}, not CT")
     for term in values.texts(dataset, "ImageType")[2:]:
@@ -184,9 +185,10 @@ def require_eligible(dataset: Dataset) -> None:
 
 
 def _has_own_code(dataset: Dataset, code: str) -> bool:
-    return any(
+    codes = dataset.get("DerivationCodeSequence")
+    return isinstance(codes, Sequence) and any(
         item.get("CodingSchemeDesignator") == CODING_SCHEME and item.get("CodeValue") == code
-        for item in dataset.get("DerivationCodeSequence") or ()
+        for item in codes
     )
 
 
@@ -234,16 +236,10 @@ def _header(dataset: Dataset, path: Path, stamp: Stamp) -> SliceHeader:
         rows=pixel_format.rows,
         columns=pixel_format.columns,
         pixel_spacing=spacing,
-        slice_thickness=_thickness(dataset),
+        slice_thickness=values.optional_number(dataset, "SliceThickness"),
         orientation=_orientation(dataset),
         origin=values.numbers(dataset, "ImagePositionPatient", 3),
     )
-
-
-def _thickness(dataset: Dataset) -> float | None:
-    if not values.values(dataset, "SliceThickness"):
-        return None
-    return values.number(dataset, "SliceThickness")
 
 
 def _orientation(dataset: Dataset) -> Vector:

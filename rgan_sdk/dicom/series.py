@@ -60,7 +60,7 @@ class Series:
     pixel_spacing
         mm between rows, mm between columns.
     slice_thickness
-        mm, None where it is absent or differs between slices.
+        mm, None where it is absent, badly written, or differs between slices.
     orientation
         ImageOrientationPatient: direction cosines of row and column.
 

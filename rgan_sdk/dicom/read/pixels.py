@@ -75,10 +75,13 @@ class PixelFormat:
             per pixel.
         """
         for keyword in ("SamplesPerPixel", "NumberOfFrames"):
-            if dataset.get(keyword) is not None and values.integer(dataset, keyword) != 1:
+            if values.values(dataset, keyword) and values.integer(dataset, keyword) != 1:
                 raise InvalidSeriesError(f"{keyword} must be 1 in a CT slice")
         bits_stored = values.integer(dataset, "BitsStored")
-        if "HighBit" in dataset and values.integer(dataset, "HighBit") != bits_stored - 1:
+        if (
+            values.values(dataset, "HighBit")
+            and values.integer(dataset, "HighBit") != bits_stored - 1
+        ):
             raise InvalidSeriesError(f"HighBit must be BitsStored - 1 = {bits_stored - 1}")
         representation = values.integer(dataset, "PixelRepresentation")
         if representation not in (0, 1):
@@ -205,6 +208,8 @@ def decode(dataset: Dataset, pixel_format: PixelFormat) -> NDArray[Any]:
             raw=True,
             decoding_plugin=choose_plugin(syntax),
             correct_unused_bits=False,  # type: ignore[arg-type]
+            samples_per_pixel=1,  # checked by PixelFormat; a header may lack these two
+            photometric_interpretation="MONOCHROME2",
         )
     except RuntimeError as error:  # each decoder that was tried failed
         raise UnreadableFileError(
@@ -232,10 +237,10 @@ def padding_range(dataset: Dataset, pixel_format: PixelFormat) -> tuple[int, int
     InvalidSeriesError
         If BitsStored cannot hold them and a codec may have cut them off.
     """
-    if dataset.get("PixelPaddingValue") is None:
+    if not values.values(dataset, "PixelPaddingValue"):
         return None
     ends = [padding_value(dataset, "PixelPaddingValue", pixel_format)]
-    if dataset.get("PixelPaddingRangeLimit") is not None:
+    if values.values(dataset, "PixelPaddingRangeLimit"):
         ends.append(padding_value(dataset, "PixelPaddingRangeLimit", pixel_format))
     low, high = min(ends), max(ends)
     fits = pixel_format.minimum <= low and high <= pixel_format.maximum

@@ -197,6 +197,11 @@ def test_a_missing_codec_names_the_syntax_and_the_cure(
 def test_a_decoder_of_eight_bits_is_none_of_twelve(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, syntax: str
 ):
+    class Pillow:
+        is_available = True
+        available_plugins = ("pillow",)
+
+    monkeypatch.setattr(codecs, "get_decoder", lambda syntax: Pillow)
     monkeypatch.setattr(imagecodecs_plugin, "is_available", lambda syntax: False)
     read_header(
         write_ct(tmp_path / "8", stored_values(bits_allocated=8, bits_stored=8), syntax=syntax)
