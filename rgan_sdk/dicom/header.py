@@ -6,7 +6,7 @@ import hashlib
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import BinaryIO, Final, NamedTuple
 
 from pydicom import Dataset, dcmread
 from pydicom.filereader import read_partial
@@ -95,6 +95,10 @@ class SliceHeader:
         ImageOrientationPatient: direction cosines of row and column.
     origin
         ImagePositionPatient: x, y, z of the centre of the first pixel, mm.
+    rescale_type
+        ``HU``, ``US`` (unspecified), or empty where absent.
+    image_type
+        All values of ImageType.
     """
 
     path: Path
@@ -112,6 +116,26 @@ class SliceHeader:
     slice_thickness: float | None
     orientation: Vector
     origin: Vector
+    rescale_type: str = ""
+    image_type: tuple[str, ...] = ()
+
+
+class Outline(NamedTuple):
+    """What a header says of the shape of its image; None where it says nothing usable."""
+
+    rows: int
+    columns: int
+    pixel_spacing: Vector | None
+    orientation: Vector | None
+    image_type: tuple[str, ...]
+
+
+class NoRescaleError(InvalidSeriesError):
+    """An image has neither RescaleSlope nor RescaleIntercept, as scouts have none."""
+
+    def __init__(self, outline: Outline) -> None:
+        super().__init__("RescaleSlope and RescaleIntercept are missing")
+        self.outline = outline
 
 
 def read_header(path: Path) -> SliceHeader:
@@ -216,6 +240,8 @@ def _require_pixel_data(dataset: Dataset, file: BinaryIO) -> None:
 
 def _header(dataset: Dataset, path: Path, stamp: Stamp) -> SliceHeader:
     pixel_format = PixelFormat.from_dataset(dataset)
+    if not any(values.values(dataset, name) for name in ("RescaleSlope", "RescaleIntercept")):
+        raise NoRescaleError(_outline(dataset, pixel_format))
     Rescale.from_dataset(dataset)
     pixels.padding_range(dataset, pixel_format)
     spacing = values.numbers(dataset, "PixelSpacing", 2)
@@ -239,6 +265,18 @@ def _header(dataset: Dataset, path: Path, stamp: Stamp) -> SliceHeader:
         slice_thickness=values.optional_number(dataset, "SliceThickness"),
         orientation=_orientation(dataset),
         origin=values.numbers(dataset, "ImagePositionPatient", 3),
+        rescale_type=pixels.rescale_type(dataset),
+        image_type=values.texts(dataset, "ImageType"),
+    )
+
+
+def _outline(dataset: Dataset, pixel_format: PixelFormat) -> Outline:
+    return Outline(
+        pixel_format.rows,
+        pixel_format.columns,
+        values.optional_numbers(dataset, "PixelSpacing", 2),
+        values.optional_numbers(dataset, "ImageOrientationPatient", 6),
+        values.texts(dataset, "ImageType"),
     )
 
 

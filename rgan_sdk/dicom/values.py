@@ -75,15 +75,21 @@ def number(dataset: Dataset, keyword: str) -> float:
     return numbers(dataset, keyword, 1)[0]
 
 
-def optional_number(dataset: Dataset, keyword: str) -> float | None:
-    """Return the one finite number of an attribute, None if it is absent or badly written.
+def optional_numbers(dataset: Dataset, keyword: str, count: int) -> tuple[float, ...] | None:
+    """Return what ``numbers`` does, None if the attribute is absent or badly written.
 
     For attributes that neither pixels nor places depend on.
     """
     try:
-        return number(dataset, keyword)
+        return numbers(dataset, keyword, count)
     except InvalidSeriesError:
         return None
+
+
+def optional_number(dataset: Dataset, keyword: str) -> float | None:
+    """Return the one finite number of an attribute, or None as ``optional_numbers`` does."""
+    found = optional_numbers(dataset, keyword, 1)
+    return found[0] if found else None
 
 
 def integer(dataset: Dataset, keyword: str) -> int:

@@ -23,6 +23,8 @@ from rgan_sdk.dicom.read.imagecodecs_plugin import LOSSY_JPEG
 from rgan_sdk.errors import InvalidSeriesError, UnreadableFileError
 
 MAX_SIDE: Final = 8192
+UNSPECIFIED: Final = "US"
+"""The RescaleType of numbers that may be HU or not."""
 
 
 @dataclass(frozen=True)
@@ -140,13 +142,16 @@ class Rescale:
     def from_dataset(cls, dataset: Dataset) -> Rescale:
         """Return the rescale of a data set.
 
+        RescaleType US is accepted here, because ``dicom.units`` looks at the pixels of a series.
+
         Raises
         ------
         InvalidSeriesError
-            If RescaleSlope or RescaleIntercept is missing or invalid, or RescaleType is not HU.
+            If RescaleSlope or RescaleIntercept is missing or invalid, or RescaleType says that the
+            result is not HU.
         """
-        kind = values.text(dataset, "RescaleType")
-        if kind and kind.upper() != "HU":
+        kind = rescale_type(dataset)
+        if kind not in ("", "HU", UNSPECIFIED):
             raise InvalidSeriesError(f"RescaleType {values.redact(kind)} is not HU")
         return cls(
             values.number(dataset, "RescaleSlope"), values.number(dataset, "RescaleIntercept")
@@ -201,15 +206,18 @@ def decode(dataset: Dataset, pixel_format: PixelFormat) -> NDArray[Any]:
     syntax = transfer_syntax(dataset)
     require_decoder(syntax, pixel_format)
     decoder = get_decoder(syntax)
+    options: dict[str, Any] = {
+        "correct_unused_bits": False,
+        "samples_per_pixel": 1,  # as PixelFormat has checked; a header may lack these two
+        "photometric_interpretation": "MONOCHROME2",
+    }
     try:
         cells, _ = decoder.as_array(
             dataset,
             index=0,
             raw=True,
             decoding_plugin=choose_plugin(syntax),
-            correct_unused_bits=False,  # type: ignore[arg-type]
-            samples_per_pixel=1,  # checked by PixelFormat; a header may lack these two
-            photometric_interpretation="MONOCHROME2",
+            **options,
         )
     except RuntimeError as error:  # each decoder that was tried failed
         raise UnreadableFileError(
@@ -219,6 +227,11 @@ def decode(dataset: Dataset, pixel_format: PixelFormat) -> NDArray[Any]:
     if cells.shape != (pixel_format.rows, pixel_format.columns):
         raise UnreadableFileError(f"PixelData decodes to shape {cells.shape}")
     return np.ascontiguousarray(cells, pixel_format.dtype)
+
+
+def rescale_type(dataset: Dataset) -> str:
+    """Return RescaleType in capitals, empty where it is absent."""
+    return values.text(dataset, "RescaleType").upper()
 
 
 def stored_values(cells: NDArray[Any], pixel_format: PixelFormat) -> NDArray[Any]:
