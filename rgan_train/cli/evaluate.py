@@ -123,7 +123,7 @@ def command(
             output / "features",
             options=EvaluationOptions(parameters, regions, workers),
             given=given,
-            notes=notes,
+            notes=(*dataset.notes, *notes),
             progress=progress,
         )
     command_line = shlex.join(["rgan-train", *sys.argv[1:]])

@@ -27,7 +27,7 @@ class TrainingStarted:
     input_psnr
         Mean PSNR in dB of the unharmonized source on the validation slices.
     notes
-        Remarks on the network, such as how many of its layers are pretrained.
+        Remarks on the slices and on the network, such as how many of its layers are pretrained.
     """
 
     method: str

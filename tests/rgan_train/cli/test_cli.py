@@ -7,6 +7,7 @@ import sys
 
 import pytest
 from support.training import (
+    KERNELS,
     TINY,
     list_pairs,
     settings,
@@ -16,6 +17,8 @@ from support.training import (
 )
 
 from rgan_sdk.model import HarmonizationModel
+
+DIRECTION = settings(base=["data.source_kernel=B40f", "data.target_kernel=B70f"])
 
 
 def test_from_scans_to_a_model(scans, tmp_path):
@@ -134,6 +137,19 @@ def test_pair_lists_what_it_leaves_out(tmp_path):
     for words in ("x/1-3-01.dcm: truncated", "RescaleSlope", "a file of no known series"):
         assert any(words in line for line in lines)
     assert "1 found among 2 CT series" in done.output
+
+
+def test_several_studies_with_one_patient_id(tmp_path):
+    for number in (1, 2):
+        for series, kernel in enumerate(KERNELS, start=1):
+            own = {"number": number, "series": series, "slices": 10, "size": 16}
+            write_scan(tmp_path / f"{number}-{kernel}", kernel, **own, PatientID="ANON")
+    pairs = tmp_path / "pairs.csv"
+    listed = train("pair", tmp_path, "-o", pairs)
+    fitted = train("fit", pairs, "-o", tmp_path / "run", "--method", "histogram", *DIRECTION)
+    for done in (listed, fitted):
+        assert done.exit_code == 0, done.output
+        assert "the 2 studies count as one patient" in done.output
 
 
 def test_what_scans_say_is_shown_as_it_is(tmp_path):
