@@ -152,6 +152,36 @@ def test_several_studies_with_one_patient_id(tmp_path):
         assert "the 2 studies count as one patient" in done.output
 
 
+@pytest.mark.parametrize("name", [b"M\xfcller", b" soft ", b'"a",\nb;'])
+def test_folders_of_any_name(tmp_path, name):
+    root = tmp_path / os.fsdecode(name)
+    for series, kernel in enumerate(KERNELS, start=1):
+        folder = root / os.fsdecode(name + b"%d" % series + name)
+        write_scan(folder, kernel, series=series, slices=10, size=16)
+    damaged = folder / os.fsdecode(name)
+    damaged.write_bytes((folder / "1-2-00.dcm").read_bytes()[:300])
+    pairs = root / "pairs.csv"
+    listed = train("pair", root, "-o", pairs)
+    assert "left out: a file of no known series failed" in listed.output
+    fitted = train("fit", pairs, "-o", tmp_path / "run", "--method", "histogram", *DIRECTION)
+    for done in (listed, fitted):
+        assert done.exit_code == 0, done.output
+
+
+def test_a_terminal_that_shows_few_characters(tmp_path):
+    root = write_pair_of_scans(tmp_path / "Müller", slices=2, size=16)
+    (root / "\ufffd.dcm").write_bytes((root / "1-B40f" / "1-1-00.dcm").read_bytes()[:300])
+    code = "from rgan_train.cli import main; main()"
+    done = subprocess.run(
+        [sys.executable, "-c", code, "pair", str(root), "-o", str(root / "pairs.csv")],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONIOENCODING": "ascii"},
+    )
+    assert done.returncode == 0, done.stderr
+    assert r"M\xfcller" in done.stdout
+
+
 def test_what_scans_say_is_shown_as_it_is(tmp_path):
     for series, kernel in enumerate(("[red]B40f", "B70f")):
         write_scan(tmp_path, kernel, series=series, slices=1, size=16, Manufacturer="[bold]Works")
