@@ -44,11 +44,14 @@ class Outcome:
         Where the run stands; a checkpoint of it is on disk.
     is_main
         False in all processes but the first.
+    note
+        What to know of a model whose training stopped inside a growing window; else empty.
     """
 
     status: Status
     state: RunState
     is_main: bool
+    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -107,7 +110,7 @@ def fit(job: Job, report: EventCallback) -> Outcome:
             elif status == "finished" or run.state.step > 0:
                 finish_epoch(run, progress, log, report)
     leave_process_group(fabric)
-    return Outcome(status, run.state, is_main)
+    return Outcome(status, run.state, is_main, run.curriculum.describe_stop(run.state.step))
 
 
 def train_epoch(run: Run, stop: Interrupt, log: RunLog, report: EventCallback) -> EpochProgress:

@@ -60,6 +60,20 @@ def test_configuration_from_a_file_and_resume(pairs_csv, tmp_path):
     assert "another training.seed" in refused.stderr
 
 
+def test_a_training_that_stops_inside_a_growing_window(pairs_csv, tmp_path):
+    changes = ["curriculum.schedule=growing", "training.epochs=1", "data.name=", "data.licence="]
+    fitted = train("fit", pairs_csv, "-o", tmp_path / "run", *settings(changes))
+    assert fitted.exit_code == 0, fitted.output
+    assert "note: the training stopped inside the growing window [-1024, -769] HU" in fitted.stderr
+    exported = train("export", tmp_path / "run", "-o", tmp_path / "m.onnx", "--no-fp16")
+    assert exported.exit_code == 0, exported.output
+    warnings = [line for line in exported.stderr.splitlines() if line.startswith("warning: ")]
+    assert len(warnings) == 2
+    assert "give --data-name and --data-licence" in warnings[0]
+    assert "stopped inside the growing window" in warnings[1]
+    assert not (tmp_path / "m.fp16.onnx").exists()
+
+
 def test_ctrl_c_saves_and_says_how_to_go_on(pairs_csv, tmp_path):
     code = "from rgan_train.cli import main; main()"
     process = subprocess.Popen(
