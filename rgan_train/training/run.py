@@ -90,6 +90,7 @@ class Run:
             epochs=self.epochs,
             steps_per_epoch=self.sampler.steps_per_epoch if self.method.trains else 0,
             input_psnr=self.validator.input_psnr(),
+            seconds_left=self.time_limit - self.elapsed,
             notes=(*self.notes, *self.method.G.notes()),
         )
 
