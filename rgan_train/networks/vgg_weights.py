@@ -66,7 +66,7 @@ def load_pretrained(
     file = path or download_torchvision()
     try:
         weights = _read_weights(file)
-        _check_width(len(weights["conv1_1.bias"]), kind)
+        _check_width(len(weights["conv1_1.bias"]), encoder.channels[0])
         encoder.load_convolutions(weights)
     except WeightsError as exc:
         raise WeightsError(
@@ -102,13 +102,13 @@ def download_torchvision() -> Path:
     return path
 
 
-def _check_width(width: int, kind: str) -> None:
-    """Name the encoder that a file is for where it is not the configured one."""
+def _check_width(found: int, expected: int) -> None:
+    """Name the setting for a file whose first layer is that of the other encoder."""
     for name, channels in ENCODERS.items():
-        if width == channels[0] and name != kind:
+        if found == channels[0] != expected:
             raise WeightsError(
-                f"the first layer has {width} channels, as {name} has: the encoder is {kind}, so "
-                f"add --set generator.encoder={name}, or give the weights of {kind}"
+                f"its first layer has {found} channels, the configured encoder's has {expected}; "
+                f"this is a file for --set generator.encoder={name}"
             )
 
 
