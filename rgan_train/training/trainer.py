@@ -161,7 +161,11 @@ def check_limits(run: Run, stop: Interrupt) -> tuple[Status, float]:
 
 
 def finish_epoch(run: Run, progress: EpochProgress, log: RunLog, report: EventCallback) -> None:
-    """Validate, choose the next window, save a checkpoint, and report."""
+    """Validate, choose the next window, log the epoch, save a checkpoint, and report.
+
+    The log comes first: lines of an epoch that has no checkpoint are removed when the run is
+    resumed, and none could be added for an epoch that has one.
+    """
     losses = average_losses(run, progress.loss_sums)
     scores = run.validator.scores()
     step, window = run.step, run.curriculum.window
@@ -170,7 +174,6 @@ def finish_epoch(run: Run, progress: EpochProgress, log: RunLog, report: EventCa
     state = replace(run.state, epoch=run.state.epoch + 1, step=0, averages={})
     if is_best:
         state = replace(state, best=state.name, best_psnr=scores["validation_psnr"])
-    run.save(state)
     record: dict[str, Any] = {
         "epoch": state.epoch,
         "step": step,
@@ -186,6 +189,7 @@ def finish_epoch(run: Run, progress: EpochProgress, log: RunLog, report: EventCa
         log.window({"epoch": state.epoch, **change})
     if run.validator.example:
         log.images(run.validator.example, run.hu_range, step)
+    run.save(state)
     report(EpochDone(record, is_best))
 
 
