@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rgan_sdk import _core
+from rgan_sdk.cores import usable_cores
 from rgan_sdk.errors import InferenceError
 from rgan_sdk.model import HarmonizationModel
 
@@ -214,7 +215,7 @@ def _read_cpuinfo(field: str) -> str:
 def thread_count() -> int:
     """Return how many threads should compute on the CPU.
 
-    It is the number of cores that this process may use, or the first number in ``OMP_NUM_THREADS``.
+    It is ``usable_cores``, or the first number in ``OMP_NUM_THREADS``.
     """
     chosen = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0]
-    return int(chosen) if chosen.isdecimal() and int(chosen) else len(os.sched_getaffinity(0))
+    return int(chosen) if chosen.isdecimal() and int(chosen) else usable_cores()

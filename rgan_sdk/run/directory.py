@@ -15,6 +15,7 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from rgan_sdk.cores import usable_cores
 from rgan_sdk.dicom.series import Series
 from rgan_sdk.dicom.write.derivation import Derivation, derived_series_uid
 from rgan_sdk.errors import OutputError, RganError, describe_unexpected
@@ -178,7 +179,7 @@ class _Run:
         stages = Stages(
             self.harmonizers,
             self.clock,
-            threads=self.options.workers or os.cpu_count() or 1,
+            threads=self.options.workers or usable_cores(),
             durable=self.options.durable,
             pictures=self.options.preview,
         )

@@ -54,7 +54,7 @@ class RunOptions:
     resume
         Continue the run that the output folder holds. False refuses a folder that is not empty.
     workers
-        Threads that read and write; None takes one per core.
+        Threads that read and write; None takes one per core that this process may use.
     durable
         Make sure that a series is on the disk, and not only in the system's memory, before it
         appears. It then survives a power cut, but the run is slower.
