@@ -17,6 +17,7 @@
     │   ├── UnreadableFileError truncated, malformed, or not decodable here
     │   ├── InvalidSeriesError  the series contradicts itself or lacks what is needed
     │   └── IneligibleError     valid, but not something to harmonize: to be skipped
+    ├── ResourceError           the system has no thread or not enough memory left
     ├── OutputError             results cannot be written
     │   └── OutputBusyError     another run writes there
     ├── MeasurementError        the images hold nothing that could be measured
@@ -91,6 +92,10 @@ class InvalidSeriesError(DicomError):
 
 class IneligibleError(DicomError):
     """Valid DICOM, but nothing to harmonize: it is skipped with this reason."""
+
+
+class ResourceError(RganError):
+    """The system has no thread or not enough memory left."""
 
 
 class OutputError(RganError):
