@@ -120,6 +120,8 @@ class TrainingError(RganError):
 
 def describe_unexpected(error: Exception) -> str:
     """Describe a bug by its type and place, not by its message, which may hold patient data."""
+    if isinstance(error, MemoryError):  # no bug
+        return "the system has not enough memory"
     place = traceback.extract_tb(error.__traceback__)[-1]
     return (
         f"unexpected {type(error).__name__} at {Path(place.filename).name}:{place.lineno}; "

@@ -28,6 +28,7 @@ from numpy.typing import NDArray
 from rgan_sdk import _core
 from rgan_sdk.dicom.read.batches import BatchReader, ReadResult
 from rgan_sdk.dicom.write.series_writer import SeriesWriter
+from rgan_sdk.errors import ResourceError
 from rgan_sdk.harmonizer import Harmonizer
 from rgan_sdk.run.jobs import BatchItem, SeriesJob, deal_batches, group_by_job
 
@@ -132,6 +133,11 @@ class Stages:
         ------
         WrittenBatch
             In the calling thread. Each job is in exactly one of them.
+
+        Raises
+        ------
+        ResourceError
+            If the system does not start a thread that is needed.
         """
         work = [
             ("read", partial(self._read_all, jobs)),
@@ -144,13 +150,12 @@ class Stages:
         ]
         try:
             for thread in threads:
-                thread.start()
+                _start(thread)
             while (batch := self._take(self._passed)) is not None:
                 yield batch
         finally:
             self._stopping.set()
             _join(threads)
-            self._reader.close()
         if self._broken is not None:
             raise self._broken
 
@@ -261,6 +266,16 @@ class Stages:
             with suppress(queue.Full):
                 channel.put(item, timeout=POLL_SECONDS)
                 return
+
+
+def _start(thread: threading.Thread) -> None:
+    try:
+        thread.start()
+    except RuntimeError as exc:
+        raise ResourceError(
+            "the system starts no more threads; raise its limit (`ulimit -u`, or the container's "
+            "limit of processes), or lower --workers, and run the same command again"
+        ) from exc
 
 
 def _join(threads: Iterable[threading.Thread]) -> None:
