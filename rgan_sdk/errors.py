@@ -3,7 +3,7 @@
 ::
 
     RganError
-    ├── ConfigurationError      an option or configuration value makes no sense
+    ├── ConfigurationError      an option, argument or configuration value makes no sense
     ├── ModelError              a model cannot be used
     │   ├── ModelNotFoundError  neither a file nor a packaged model
     │   └── ModelFormatError    the file is not a harmonization model of a known format
@@ -26,6 +26,9 @@
 
 Messages say what is wrong, which value, and what to do. They name files, UIDs and
 tags, and never hold patient data.
+
+An argument of another type than a function takes is a ConfigurationError too; an image that is no
+array of numbers is an InferenceError, as one with NaN is.
 """
 
 from __future__ import annotations
@@ -39,7 +42,7 @@ class RganError(Exception):
 
 
 class ConfigurationError(RganError):
-    """An option or a configuration value makes no sense."""
+    """An option, an argument or a configuration value makes no sense."""
 
 
 class ModelError(RganError):
@@ -116,6 +119,20 @@ class WeightsError(RganError):
 
 class TrainingError(RganError):
     """Training data or a training run cannot be used."""
+
+
+def check_type(name: str, value: object, *kinds: type) -> None:
+    """Check the type of an argument.
+
+    Raises
+    ------
+    ConfigurationError
+        If the value is of none of the types. The message does not hold the value, which may be a
+        whole image.
+    """
+    if not isinstance(value, kinds):
+        wanted = " or ".join(kind.__name__ for kind in kinds)
+        raise ConfigurationError(f"{name} must be {wanted}, not {type(value).__name__}")
 
 
 def describe_unexpected(error: Exception) -> str:
