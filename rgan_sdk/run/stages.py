@@ -7,7 +7,8 @@ All engines take batches from the same queue. A batch may hold slices of several
 series of three slices do not leave a GPU idle.
 
 A series that goes wrong at any stage is marked. Its remaining slices pass through without work,
-and the run continues with the next series.
+and the run continues with the next series. Series that share a batch with it do not suffer; see
+``blame``.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ from rgan_sdk.dicom.read.batches import BatchReader, ReadResult
 from rgan_sdk.dicom.write.series_writer import SeriesWriter
 from rgan_sdk.errors import ResourceError
 from rgan_sdk.harmonizer import Harmonizer
+from rgan_sdk.run.blame import harmonize_batch, read_batch
 from rgan_sdk.run.jobs import BatchItem, SeriesJob, deal_batches, group_by_job
 
 RING = 3  # buffers: one to read into, one to write from, one in between; one more per engine
@@ -179,7 +181,7 @@ class Stages:
     def _read_batch(self, items: list[BatchItem], buffer: NDArray[np.float32]) -> _Batch:
         try:
             return self._read_slices(items, buffer)
-        except Exception as error:  # one file may be the cause
+        except Exception as error:  # such as no memory for slices of this size
             for item in items:
                 item.job.fail(error)
             return _Batch(items, buffer, buffer, [])
@@ -191,7 +193,7 @@ class Stages:
             buffer = np.empty(shape, np.float32).reshape(-1)
         view = buffer[: np.prod(shape)].reshape(shape)[: len(items)]
         with self._clock.measure("read"):
-            sources = self._reader.read([item.file for item in items], view)
+            sources = read_batch(self._reader, [item.file for item in items], view)
         for index, (item, source) in enumerate(zip(items, sources, strict=True)):
             if isinstance(source, Exception):
                 item.job.fail(source)
@@ -213,13 +215,8 @@ class Stages:
             for index, item in enumerate(batch.items)
             if self._pictures and item.file is item.job.middle_file
         }
-        try:
-            with self._clock.measure("infer"):
-                harmonizer(batch.hu, batch.hu)
-        except Exception as error:  # a batch that cannot be computed fails its series only
-            for item in batch.items:
-                item.job.fail(error)
-            return
+        with self._clock.measure("infer"):
+            harmonize_batch(harmonizer, batch.items, batch.hu)
         for index, before in middles.items():
             batch.items[index].job.middle = before, batch.hu[index].copy()
 
