@@ -35,6 +35,7 @@ from __future__ import annotations
 
 import traceback
 from pathlib import Path
+from types import NoneType
 
 
 class RganError(Exception):
@@ -131,8 +132,10 @@ def check_type(name: str, value: object, *kinds: type) -> None:
         whole image.
     """
     if not isinstance(value, kinds):
-        wanted = " or ".join(kind.__name__ for kind in kinds)
-        raise ConfigurationError(f"{name} must be {wanted}, not {type(value).__name__}")
+        wanted = " or ".join("None" if kind is NoneType else kind.__name__ for kind in kinds)
+        found = type(value)
+        module = "" if found.__module__ == "builtins" else f"{found.__module__}."
+        raise ConfigurationError(f"{name} must be {wanted}, not {module}{found.__qualname__}")
 
 
 def describe_unexpected(error: Exception) -> str:

@@ -1,4 +1,4 @@
-"""Write files whole, wait until they are on the disk, and hash them."""
+"""Paths from callers; files that are written whole, waited for until on the disk, and hashed."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from rgan_sdk.errors import OutputError
+from rgan_sdk.errors import ConfigurationError, OutputError, check_type
 
 
 @contextmanager
@@ -45,6 +45,24 @@ def atomic_write(path: Path, *, durable: bool = False) -> Iterator[Path]:
     finally:
         with suppress(OSError):
             temporary.unlink()
+
+
+def as_path(name: str, value: str | os.PathLike[str]) -> Path:
+    """Return an argument, which is called ``name``, as a path.
+
+    Raises
+    ------
+    ConfigurationError
+        If it is neither text nor a path, or nothing can have that name.
+    """
+    check_type(name, value, str, os.PathLike)
+    try:
+        encoded = os.fsencode(value)
+    except UnicodeEncodeError as exc:
+        raise ConfigurationError(f"{name}: a path cannot hold {exc.object[exc.start]!r}") from exc
+    if b"\0" in encoded:
+        raise ConfigurationError(f"{name}: a path cannot hold a zero character")
+    return Path(os.fsdecode(encoded))
 
 
 def file_sha256(path: Path) -> str:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from rgan_sdk import _core
 from rgan_sdk.cores import usable_cores
-from rgan_sdk.errors import DeviceMemoryError, InferenceError
+from rgan_sdk.errors import DeviceMemoryError, InferenceError, check_type
 from rgan_sdk.model import HarmonizationModel
 
 
@@ -82,6 +82,7 @@ class Engine(ABC):
     lowers_to: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self, model: HarmonizationModel, device: str, precision: str = "") -> None:
+        check_type("model", model, HarmonizationModel)
         self.model = model
         self.device = device
         self.precision = precision or model.precision
