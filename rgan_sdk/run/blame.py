@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from rgan_sdk.dicom.read.batches import BatchReader, ReadResult
 from rgan_sdk.dicom.series import SliceFile
-from rgan_sdk.errors import InferenceError
+from rgan_sdk.errors import DeviceMemoryError, InferenceError
 from rgan_sdk.harmonizer import Harmonizer
 from rgan_sdk.run.jobs import BatchItem
 
@@ -68,7 +68,9 @@ def _harmonize_singly(
         one = hu[index : index + 1]
         try:
             harmonizer.harmonize_some(one, one)
+        except DeviceMemoryError as error:  # no fault of the slice
+            item.job.fail(error)
         except InferenceError as error:
-            item.job.fail(type(error)(f"{item.file.path}: {error}"))
+            item.job.fail(InferenceError(f"{item.file.path}: {error}"))
         except Exception as error:
             item.job.fail(error)
