@@ -98,7 +98,7 @@ class SliceHeader:
     rescale_type
         ``HU``, ``US`` (unspecified), or empty where absent.
     image_type
-        All values of ImageType.
+        All values of ImageType, in upper case.
     """
 
     path: Path
@@ -266,7 +266,7 @@ def _header(dataset: Dataset, path: Path, stamp: Stamp) -> SliceHeader:
         orientation=_orientation(dataset),
         origin=values.numbers(dataset, "ImagePositionPatient", 3),
         rescale_type=pixels.rescale_type(dataset),
-        image_type=values.texts(dataset, "ImageType"),
+        image_type=_image_type(dataset),
     )
 
 
@@ -276,8 +276,12 @@ def _outline(dataset: Dataset, pixel_format: PixelFormat) -> Outline:
         pixel_format.columns,
         values.optional_numbers(dataset, "PixelSpacing", 2),
         values.optional_numbers(dataset, "ImageOrientationPatient", 6),
-        values.texts(dataset, "ImageType"),
+        _image_type(dataset),
     )
+
+
+def _image_type(dataset: Dataset) -> tuple[str, ...]:
+    return tuple(value.upper() for value in values.texts(dataset, "ImageType"))
 
 
 def _orientation(dataset: Dataset) -> Vector:

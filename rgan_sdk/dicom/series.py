@@ -63,6 +63,8 @@ class Series:
         mm, None where it is absent, badly written, or differs between slices.
     orientation
         ImageOrientationPatient: direction cosines of row and column.
+    image_type
+        The values of ImageType that all slices have, in upper case.
     notes
         What was assumed of its numbers.
 
@@ -85,6 +87,7 @@ class Series:
     pixel_spacing: Vector
     slice_thickness: float | None
     orientation: Vector
+    image_type: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
@@ -173,7 +176,14 @@ def _make_series(number: int, headers: list[SliceHeader]) -> Series:
         pixel_spacing=first.pixel_spacing,
         slice_thickness=thicknesses.pop() if len(thicknesses) == 1 else None,
         orientation=first.orientation,
+        image_type=_common_values([header.image_type for header in headers]),
     )
+
+
+def _common_values(image_types: list[tuple[str, ...]]) -> tuple[str, ...]:
+    """Return the values that all of them hold, in the order of the first."""
+    common = set.intersection(*map(set, image_types))
+    return tuple(value for value in image_types[0] if value in common)
 
 
 def _sort_key(file: SliceFile) -> tuple[float, str]:

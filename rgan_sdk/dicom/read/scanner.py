@@ -91,5 +91,7 @@ def _from_head(path: Path, head: _core.Head) -> SliceHeader:
         orientation=tuple(head.orientation),
         origin=tuple(head.position),
         rescale_type=head.rescale_type,
-        image_type=tuple(term.strip() for term in head.image_type.split("\\") if head.image_type),
+        image_type=tuple(
+            term.strip().upper() for term in head.image_type.split("\\") if head.image_type
+        ),
     )

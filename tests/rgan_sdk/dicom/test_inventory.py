@@ -275,3 +275,11 @@ def test_a_series_is_valid_from_construction(tmp_path: Path):
         with pytest.raises(InvalidSeriesError):
             dataclasses.replace(series, slices=slices)
     assert isinstance(dataclasses.replace(series, slices=series.slices[:2]), Series)
+
+
+def test_a_series_has_the_image_type_that_all_its_slices_have(tmp_path: Path):
+    projection = ["DERIVED", "SECONDARY", "AXIAL", "ct_som5 mip "]
+    write_series(tmp_path, 2, ImageType=projection)
+    write_ct(tmp_path / "one.dcm", SOPInstanceUID=uid(1, 1, 9), ImageType=[*projection, "HEAD"])
+    (series,) = find_series(tmp_path).series
+    assert series.image_type == ("DERIVED", "SECONDARY", "AXIAL", "CT_SOM5 MIP")
