@@ -201,14 +201,15 @@ def require_eligible(dataset: Dataset) -> None:
         if term in NOT_SLICES:
             raise IneligibleError(NOT_SLICES[term])
     for code, reason in _OWN_OBJECTS.items():
-        if _has_own_code(dataset, code):
+        if has_own_code(dataset, code):
             raise IneligibleError(reason)
     photometric = values.text(dataset, "PhotometricInterpretation")
     if photometric and not photometric.startswith("MONOCHROME"):
         raise IneligibleError(f"PhotometricInterpretation {values.redact(photometric)}, not HU")
 
 
-def _has_own_code(dataset: Dataset, code: str) -> bool:
+def has_own_code(dataset: Dataset, code: str) -> bool:
+    """Return whether DerivationCodeSequence holds this code of ours."""
     codes = dataset.get("DerivationCodeSequence")
     return isinstance(codes, Sequence) and any(
         item.get("CodingSchemeDesignator") == CODING_SCHEME and item.get("CodeValue") == code

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,6 +10,8 @@ import click
 
 if TYPE_CHECKING:
     from rich.table import Table
+
+    from rgan_train.pairs.find import Remark
 
 EXAMPLE = """\b
 Example:
@@ -30,12 +33,12 @@ Example:
 def command(folders: tuple[Path, ...], output: Path) -> None:
     """Find series of one scan with different kernels.
 
-    Searches folders of DICOM files for series that show the same slices with different
-    convolution kernels, and writes them to a CSV file for `rgan-train fit`. Series that
-    almost form a pair, and series and files that cannot be read, are listed with the reason.
+    Searches folders of DICOM files for series that show the same slices of one acquisition
+    with different convolution kernels, and writes them to a CSV file for `rgan-train fit`.
+    Series that almost form a pair, and series and files that cannot be read, are listed with
+    the reason. A remark says what could not be compared, because one series alone states it.
     """
     from rich.console import Console
-    from rich.text import Text
 
     from rgan_sdk.cli.tables import as_text
     from rgan_sdk.errors import TrainingError
@@ -45,20 +48,17 @@ def command(folders: tuple[Path, ...], output: Path) -> None:
 
     pairing = find_pairs(folders)
     console = Console()
-    if pairing.near_misses:
-        table = _make_table("Not paired", "series", "kernels", "reason")
-        for miss in pairing.near_misses:
-            uids = Text("\n").join(map(as_text, (miss.series_a, miss.series_b)))
-            table.add_row(uids, as_text(" / ".join(miss.kernels)), as_text(miss.reason))
-        console.print(table)
+    for miss in pairing.near_misses:
+        two = f"{miss.series_a} ({miss.kernels[0]}) and {miss.series_b} ({miss.kernels[1]})"
+        console.print(as_text(f"not paired: series {two}: {miss.reason}"), soft_wrap=True)
     for failure in pairing.failures:
         what = f"series {failure.series}" if failure.series else "a file of no known series"
         console.print(as_text(f"left out: {what} failed: {failure.reason}"), soft_wrap=True)
     if not pairing.pairs:
         raise TrainingError(
             f"no pair among {pairing.series} CT series: a pair is two series of one study with "
-            "different ConvolutionKernel and the same frame of reference, matrix, spacing and "
-            "positions"
+            "different ConvolutionKernel and the same frame of reference, matrix, spacing, "
+            "positions, acquisition and reconstruction"
         )
     table = _make_table("Pairs", "patient", "manufacturer", "kernels", "slices", "matrix")
     for pair in pairing.pairs:
@@ -67,11 +67,22 @@ def command(folders: tuple[Path, ...], output: Path) -> None:
         cells = (pair.patient, pair.manufacturer, kernels, str(pair.slices), matrix)
         table.add_row(*map(as_text, cells))
     console.print(table)
+    for text, remarks in _by_text(pairing.remarks).items():
+        first, more = remarks[0], f", and {len(remarks) - 1} more" if remarks[1:] else ""
+        two = f"{first.series_a} and {first.series_b}{more}"
+        console.print(as_text(f"remark: {text} (series {two})"), soft_wrap=True)
     for note in patient_notes(pairing.pairs):
         console.print(as_text(f"note: {note}"), soft_wrap=True)
     write_pairs(pairing.pairs, output)
     found = f"{output}: {len(pairing.pairs)} found among {pairing.series} CT series"
     click.echo(as_text(found).plain)
+
+
+def _by_text(remarks: Iterable[Remark]) -> dict[str, list[Remark]]:
+    found: dict[str, list[Remark]] = {}
+    for remark in remarks:
+        found.setdefault(remark.text, []).append(remark)
+    return found
 
 
 def _make_table(title: str, *headings: str) -> Table:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from rgan_train.pairs.csv import PairList, read_pairs, write_pairs
 from rgan_train.pairs.dataset import Dataset, PairedFiles, choose_direction, load_dataset
-from rgan_train.pairs.find import Failure, NearMiss, Pair, Pairing, find_pairs
+from rgan_train.pairs.find import Failure, NearMiss, Pair, Pairing, Remark, find_pairs
 from rgan_train.pairs.samples import PairedSample, SliceReader, WholeSlices
 
 __all__ = [
@@ -16,6 +16,7 @@ __all__ = [
     "PairedFiles",
     "PairedSample",
     "Pairing",
+    "Remark",
     "SliceReader",
     "WholeSlices",
     "choose_direction",

@@ -3,26 +3,19 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from itertools import chain, combinations, pairwise
+from functools import cache
+from itertools import chain, combinations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rgan_sdk.errors import DicomError, TrainingError
+from rgan_train.pairs.compare import compare_series, kernel_of
 
 if TYPE_CHECKING:
     from rgan_sdk.dicom.inventory import Inventory
     from rgan_sdk.dicom.series import Series
-
-POSITION_TOLERANCE = 0.01
-"""mm by which the header positions of two slices at the same place may differ."""
-
-SPACING_TOLERANCE = 1e-4
-"""mm by which the pixel spacing of two series may differ."""
-
-ORIENTATION_TOLERANCE = 1e-4
-"""Amount by which the direction cosines of two series may differ."""
 
 
 @dataclass(frozen=True)
@@ -63,12 +56,21 @@ class Pair:
 
 @dataclass(frozen=True)
 class NearMiss:
-    """Two series of one study that are not a pair, and the reason."""
+    """Two series of one study with different kernels that are not a pair, and the reason."""
 
     series_a: str
     series_b: str
     kernels: tuple[str, str]
     reason: str
+
+
+@dataclass(frozen=True)
+class Remark:
+    """What may matter about a pair, and what could not be compared."""
+
+    series_a: str
+    series_b: str
+    text: str
 
 
 @dataclass(frozen=True)
@@ -106,6 +108,7 @@ class Pairing:
     near_misses: tuple[NearMiss, ...]
     series: int
     failures: tuple[Failure, ...] = ()
+    remarks: tuple[Remark, ...] = ()
 
 
 def find_pairs(folders: Iterable[Path]) -> Pairing:
@@ -122,61 +125,31 @@ def find_pairs(folders: Iterable[Path]) -> Pairing:
     TrainingError
         If a folder does not exist, or two folders hold different copies of a slice.
     """
+    from rgan_sdk.dicom.acquisition import read_acquisitions
+
     inventories = {folder: _search(folder) for folder in dict.fromkeys(folders)}
     found = _join_series(inventories)
     studies: dict[tuple[str, str], list[Series]] = defaultdict(list)
     for series in found:
         studies[series.patient, series.study_instance_uid].append(series)
-    pairs, near_misses = [], []
+    pairs: list[Pair] = []
+    near_misses: list[NearMiss] = []
+    remarks: list[Remark] = []
     for study in studies.values():
+        read = cache(read_acquisitions)
         for a, b in combinations(study, 2):
             kernels = (kernel_of(a), kernel_of(b))
-            reason = find_difference(a, b)
-            if reason is not None:
-                near_misses.append(
-                    NearMiss(a.series_instance_uid, b.series_instance_uid, kernels, reason)
-                )
-            elif kernels[0] != kernels[1]:
+            if kernels[0] == kernels[1] != "":
+                continue
+            uids = (a.series_instance_uid, b.series_instance_uid)
+            difference, notes = compare_series(a, b, read)
+            if difference is not None:
+                near_misses.append(NearMiss(*uids, kernels, difference))
+            else:
                 pairs.append(_make_pair(a, b))
+                remarks += [Remark(*uids, note) for note in notes]
     failures = tuple(_find_failures(inventories.values()))
-    return Pairing(tuple(pairs), tuple(near_misses), len(found), failures)
-
-
-def kernel_of(series: Series) -> str:
-    """Return the ConvolutionKernel, empty if the header has none."""
-    return series.convolution_kernel or ""
-
-
-def find_difference(a: Series, b: Series) -> str | None:
-    """Return why two series of one study cannot be paired.
-
-    Returns
-    -------
-    str or None
-        None if they can: they differ at most in the kernel.
-    """
-    if not (kernel_of(a) and kernel_of(b)):
-        return "a series has no ConvolutionKernel"
-    if a.frame_of_reference_uid != b.frame_of_reference_uid:
-        return "different frames of reference"
-    if (a.rows, a.columns) != (b.rows, b.columns):
-        return f"different matrix: {a.rows}x{a.columns} and {b.rows}x{b.columns}"
-    if not _are_close(a.pixel_spacing, b.pixel_spacing, SPACING_TOLERANCE):
-        return f"different pixel spacing: {a.pixel_spacing} and {b.pixel_spacing} mm"
-    if not _are_close(a.orientation, b.orientation, ORIENTATION_TOLERANCE):
-        return "different orientation"
-    if len(a.slices) != len(b.slices):
-        return f"different number of slices: {len(a.slices)} and {len(b.slices)}"
-    for number, (slice_a, slice_b) in enumerate(zip(a.slices, b.slices, strict=True)):
-        if not _are_close(slice_a.origin, slice_b.origin, POSITION_TOLERANCE):
-            return (
-                f"different positions: slice {number} is at {_format_point(slice_a.origin)} and "
-                f"{_format_point(slice_b.origin)} mm"
-            )
-    for first, second in pairwise(a.slices):
-        if second.position - first.position <= POSITION_TOLERANCE:
-            return f"several slices at one position, {second.position:.3f} mm"
-    return None
+    return Pairing(tuple(pairs), tuple(near_misses), len(found), failures, tuple(remarks))
 
 
 def open_pairs(pairs: Iterable[Pair]) -> list[tuple[Series, Series]]:
@@ -192,10 +165,10 @@ def open_pairs(pairs: Iterable[Pair]) -> list[tuple[Series, Series]]:
     for pair in pairs:
         a = _find_listed(folders, pair.folder_a, pair.series_a, pair)
         b = _find_listed(folders, pair.folder_b, pair.series_b, pair)
-        reason = find_difference(a, b)
-        if reason is not None:
+        difference = compare_series(a, b).difference
+        if difference is not None:
             raise TrainingError(
-                f"series {pair.series_a} and {pair.series_b} are no longer a pair: {reason}; "
+                f"series {pair.series_a} and {pair.series_b} are no longer a pair: {difference}; "
                 "write the list again with `rgan-train pair`"
             )
         opened.append((a, b))
@@ -312,11 +285,3 @@ def _folder_of(series: Series) -> Path:
                 "common; put its files below one folder"
             )
     return folder
-
-
-def _are_close(first: Sequence[float], second: Sequence[float], tolerance: float) -> bool:
-    return all(abs(x - y) <= tolerance for x, y in zip(first, second, strict=True))
-
-
-def _format_point(point: Sequence[float]) -> str:
-    return "\\".join(f"{value:.3f}" for value in point)

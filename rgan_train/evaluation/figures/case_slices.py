@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rgan_sdk.errors import ConfigurationError, TrainingError
-from rgan_train.pairs.find import find_difference, kernel_of
+from rgan_train.pairs.compare import compare_series, kernel_of
 
 if TYPE_CHECKING:
     from rgan_sdk.dicom.series import Series
@@ -57,7 +57,7 @@ def read_case_slices(source: Path, target: Path, number: int) -> CaseSlices:
     from rgan_sdk.dicom.read.pydicom_reader import read_slice
 
     a, b = _only_series(source), _only_series(target)
-    reason = find_difference(a, b) or _not_one_scan(a, b)
+    reason = compare_series(a, b).difference or _not_one_scan(a, b)
     if reason is not None:
         raise TrainingError(f"{source} and {target} are no pair: {reason}")
     if number >= len(a.slices):

@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 import pytest
+from support.dicom_phantoms import uid
 from support.training import (
     KERNELS,
     TINY,
@@ -237,3 +238,19 @@ def test_no_patient_data_is_shown_or_written(scans, tmp_path):
     for canary in ("CANARY", "patient 1"):
         assert canary not in shown
         assert canary.encode() not in written
+
+
+def test_pair_says_what_differs_and_what_only_one_states(tmp_path):
+    for series, kernel in enumerate(KERNELS, start=1):
+        write_scan(tmp_path, kernel, series=series, slices=2, size=16, KVP=(None, 80)[series - 1])
+        write_scan(tmp_path, kernel, series=series + 2, slices=2, size=16, SliceThickness=5)
+    result = train("pair", tmp_path, "-o", tmp_path / "pairs.csv")
+    assert result.exit_code == 0, result.output
+    one, two = uid(1, 1, 1), uid(1, 1, 2)
+    assert f"remark: only the series with B70f states KVP (series {one} and {two})" in result.output
+    other = uid(1, 1, 3)
+    expected = (
+        f"not paired: series {two} (B70f) and {other} (B40f): "
+        "different in slice 0: SliceThickness 2 and 5 mm; KVP 80 and 120 kV"
+    )
+    assert expected in result.output

@@ -184,3 +184,38 @@ def test_the_real_pair_and_its_split():
     positions = [item.position for item in (*dataset.train, *dataset.validation, *dataset.test)]
     assert positions == sorted(positions)
     assert dataset.test[0].position - dataset.validation[-1].position == pytest.approx(16)
+
+
+def test_a_study_with_two_acquisitions_has_a_pair_of_each(tmp_path):
+    for number in (1, 2):
+        for kernel in KERNELS:
+            series = 10 * number + KERNELS.index(kernel)
+            write_scan(tmp_path, kernel, series=series, slices=2, size=16, AcquisitionNumber=number)
+    found = find_pairs([tmp_path])
+    assert [pair.series_b[:-1] == pair.series_a[:-1] for pair in found.pairs] == [True, True]
+    assert {miss.reason for miss in found.near_misses} == {
+        "different in slice 0: AcquisitionNumber 1 and 2",
+    }
+
+
+def test_series_of_one_kernel_are_not_mentioned(tmp_path):
+    write_scan(tmp_path, "B40f", series=1, slices=2, size=16)
+    write_scan(tmp_path, "B40f", series=2, slices=3, size=16, KVP=80)
+    assert find_pairs([tmp_path]).near_misses == ()
+
+
+def test_a_remark_keeps_the_pair_also_when_it_is_opened(tmp_path):
+    write_scan(tmp_path, "B40f", series=1, slices=2, size=16, KVP=None)
+    write_scan(tmp_path, "B70f", series=2, slices=2, size=16)
+    found = find_pairs([tmp_path])
+    (remark,) = found.remarks
+    assert remark.text == "only the series with B70f states KVP"
+    assert len(open_pairs(found.pairs)) == 1
+
+
+def test_a_pair_of_another_acquisition_is_not_opened(tmp_path):
+    write_pair_of_scans(tmp_path, slices=2, size=16)
+    pairs = find_pairs([tmp_path]).pairs
+    write_scan(tmp_path / "1-B70f", "B70f", series=2, slices=2, size=16, KVP=80)
+    with pytest.raises(TrainingError, match=r"no longer a pair: .* KVP 120 and 80 kV"):
+        open_pairs(pairs)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from rgan_sdk.dicom.header import Vector
 from rgan_sdk.dicom.series import Series, slice_normal
 from rgan_sdk.errors import ConfigurationError
-from rgan_train.pairs.find import POSITION_TOLERANCE
+from rgan_train.pairs.compare import POSITION_TOLERANCE
 
 TOLERANCE: Final = 0.25
 """How far a mask may lie off the series, in pixels and in distances between slices.
