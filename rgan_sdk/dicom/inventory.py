@@ -10,11 +10,11 @@ from typing import Literal
 
 from rgan_sdk.dicom.discovery import walk
 from rgan_sdk.dicom.header import NoRescaleError, Outline, SliceHeader, read_series_uid
+from rgan_sdk.dicom.read.duplicates import Copies
 from rgan_sdk.dicom.read.pixels import UNSPECIFIED
 from rgan_sdk.dicom.read.scanner import scan_headers
 from rgan_sdk.dicom.scouts import REASON, is_scout
 from rgan_sdk.dicom.series import Series, group_slices
-from rgan_sdk.dicom.stamp import checksum
 from rgan_sdk.dicom.units import require_hu
 from rgan_sdk.errors import DicomError, IneligibleError, InvalidSeriesError
 
@@ -129,27 +129,38 @@ class _Search:
                 self._outcomes.append(FileOutcome(path, "failed", reason))
 
     def resolve_repeated_uids(self) -> None:
-        """Skip identical copies; fail every series with different files of one SOPInstanceUID."""
+        """Skip copies; fail every series with files of different content of one SOPInstanceUID."""
         by_uid: dict[str, list[SliceHeader]] = defaultdict(list)
         for header in _sort_by_path(self._headers):
             by_uid[header.sop_instance_uid].append(header)
         for uid, headers in by_uid.items():
-            if len(headers) == 1:
+            if len(headers) > 1:
+                self._resolve(uid, headers)
+
+    def _resolve(self, uid: str, headers: list[SliceHeader]) -> None:
+        copies = Copies()
+        kept = []
+        for header in headers:
+            try:
+                first = copies.add(header.path, header.stamp)
+            except DicomError as error:
+                self._fail(header, str(error))
                 continue
-            kept: dict[str, SliceHeader] = {}
-            for header in headers:
-                try:
-                    content = checksum(header.path, header.stamp)
-                except DicomError as error:
-                    self._fail(header, str(error))
-                    continue
-                first = kept.setdefault(content, header)
-                if first is not header:
-                    reason = f"identical duplicate of {self._name(first.path)}"
-                    self._outcomes.append(FileOutcome(header.path, "skipped", reason))
-                    self._headers[header.series_instance_uid].remove(header)
-            if len(kept) > 1:
-                self._fail_all(uid, list(kept.values()))
+            if first is None:
+                kept.append(header)
+                continue
+            original, kind = first
+            reason = f"{kind} of {self._name(original)}"
+            self._outcomes.append(FileOutcome(header.path, "skipped", reason))
+            self._headers[header.series_instance_uid].remove(header)
+        if len(kept) > 1:
+            names = " and ".join(self._name(header.path) for header in kept[:2])
+            reason = (
+                f"SOPInstanceUID {uid} stands for different content in {names}; what differs: "
+                f"{copies.difference}"
+            )
+            for header in kept:
+                self._fail(header, reason)
 
     def skip_scouts(self) -> None:
         """Skip images without any rescale that are no slices of the series they are filed in."""
@@ -158,12 +169,6 @@ class _Search:
             scouts = {path for path, outline in unscaled if is_scout(outline, slices)}
             self._outcomes += [FileOutcome(path, "skipped", REASON) for path in sorted(scouts)]
             self._faults[series] = [f for f in self._faults[series] if f.path not in scouts]
-
-    def _fail_all(self, uid: str, headers: list[SliceHeader]) -> None:
-        names = " and ".join(self._name(header.path) for header in headers[:2])
-        reason = f"SOPInstanceUID {uid} stands for different content in {names}"
-        for header in headers:
-            self._fail(header, reason)
 
     def _fail(self, header: SliceHeader, reason: str) -> None:
         series = header.series_instance_uid

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import re
+from typing import Final
 
 from pydicom import Dataset
 from pydicom.errors import BytesLengthException
@@ -16,6 +17,9 @@ from pydicom.multival import MultiValue
 from rgan_sdk.errors import InvalidSeriesError
 
 UID_PATTERN = re.compile(r"\d+(\.\d+)+")
+WORD_BYTES: Final = {"OW": 2, "OL": 4, "OF": 4, "OD": 8, "OV": 8}
+"""Bytes of a word, of the value representations that pydicom keeps in the file's byte order."""
+
 _MODALITIES = ("CR", "CT", "DX", "MG", "MR", "NM", "OT", "PR", "PT", "RF", "SC", "SR", "US", "XA")
 _DERIVED_MODALITIES = ("REG", "RTDOSE", "RTIMAGE", "RTPLAN", "RTSTRUCT", "SEG")
 _COLOURS = ("RGB", "PALETTE COLOR", "YBR_FULL", "YBR_FULL_422", "YBR_ICT", "YBR_RCT")

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from rgan_sdk.dicom.acquisition import Acquisition
+    from rgan_sdk.dicom.read.acquisition import Acquisition
 
 TIME_TOLERANCE = 1.0
 """s. Two reconstructions of one slice have times less apart; some scanners cut off the fraction."""
@@ -83,7 +83,7 @@ def compare_acquisitions(
 
 
 def _compare(x: Acquisition, y: Acquisition) -> Iterator[_Difference | _OneSided]:
-    from rgan_sdk.dicom.acquisition import NUMBERS
+    from rgan_sdk.dicom.read.acquisition import NUMBERS
 
     for keyword, unit in NUMBERS.items():
         yield from _compare_numbers(keyword, x.numbers.get(keyword), y.numbers.get(keyword), unit)

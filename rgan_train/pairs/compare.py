@@ -10,7 +10,7 @@ from rgan_sdk.errors import DicomError
 from rgan_train.pairs.acquisition import compare_acquisitions
 
 if TYPE_CHECKING:
-    from rgan_sdk.dicom.acquisition import Acquisition
+    from rgan_sdk.dicom.read.acquisition import Acquisition
     from rgan_sdk.dicom.series import Series
 
     Reader = Callable[[Series], Sequence[Acquisition]]
@@ -53,7 +53,7 @@ def compare_series(a: Series, b: Series, read: Reader | None = None) -> Comparis
     read
         Reads the acquisition of each slice; None reads it from the files.
     """
-    from rgan_sdk.dicom.acquisition import read_acquisitions
+    from rgan_sdk.dicom.read.acquisition import read_acquisitions
 
     difference = _compare_geometry(a, b)
     if difference is not None:

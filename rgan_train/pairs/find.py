@@ -10,7 +10,7 @@ from itertools import chain, combinations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rgan_sdk.errors import DicomError, TrainingError
+from rgan_sdk.errors import DicomError, InvalidSeriesError, TrainingError
 from rgan_train.pairs.compare import compare_series, kernel_of
 
 if TYPE_CHECKING:
@@ -125,7 +125,7 @@ def find_pairs(folders: Iterable[Path]) -> Pairing:
     TrainingError
         If a folder does not exist, or two folders hold different copies of a slice.
     """
-    from rgan_sdk.dicom.acquisition import read_acquisitions
+    from rgan_sdk.dicom.read.acquisition import read_acquisitions
 
     inventories = {folder: _search(folder) for folder in dict.fromkeys(folders)}
     found = _join_series(inventories)
@@ -207,17 +207,24 @@ def _join_series(inventories: Mapping[Path, Inventory]) -> list[Series]:
 
 
 def _regroup(uid: str, parts: Iterable[Series]) -> list[Series]:
-    """Group the slices of one UID again, without identical copies."""
+    """Group the slices of one UID again, without copies."""
     from rgan_sdk.dicom.header import read_header
+    from rgan_sdk.dicom.read.duplicates import Copies
     from rgan_sdk.dicom.series import group_slices
-    from rgan_sdk.dicom.stamp import checksum
 
-    paths: dict[str, Path] = {}
+    files = sorted(
+        (item for part in parts for item in part.slices), key=lambda item: item.path.parts
+    )
+    copies: dict[str, Copies] = defaultdict(Copies)
     try:
-        for part in parts:
-            for item in part.slices:
-                paths.setdefault(checksum(item.path, item.stamp), item.path)
-        return group_slices(map(read_header, paths.values()))
+        kept = [f for f in files if copies[f.sop_instance_uid].add(f.path, f.stamp) is None]
+        for instance, found in copies.items():
+            if found.difference:
+                raise InvalidSeriesError(
+                    f"SOPInstanceUID {instance} stands for different content; what differs: "
+                    f"{found.difference}"
+                )
+        return group_slices(read_header(item.path) for item in kept)
     except (DicomError, OSError) as exc:
         raise TrainingError(
             f"series {uid} is spread over several folders and cannot be joined: {exc}; "

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 import numpy as np
 from pydicom import Dataset
 from pydicom.datadict import dictionary_has_tag, dictionary_VR
 from pydicom.tag import BaseTag
 from pydicom.valuerep import STR_VR
 
-_WORD_BYTES: Final = {"OW": 2, "OL": 4, "OF": 4, "OD": 8, "OV": 8}
+from rgan_sdk.dicom.values import WORD_BYTES
 
 
 def make_little_endian(dataset: Dataset) -> None:
@@ -25,7 +23,7 @@ def make_little_endian(dataset: Dataset) -> None:
             del dataset[tag]
             continue
         element = dataset[tag]
-        size = _WORD_BYTES.get(str(element.VR))
+        size = WORD_BYTES.get(str(element.VR))
         if element.VR == "SQ":
             for item in element.value:
                 make_little_endian(item)

@@ -137,7 +137,7 @@ def test_one_uid_for_different_content_fails_every_series_it_touches(tmp_path: P
     assert [series.series_instance_uid for series in inventory.series] == [uid(1, 3)]
     assert [len(failed.outcomes) for failed in inventory.failed] == [2, 3]
     for failed in inventory.failed:
-        assert "stands for different content in 1-0.dcm and x" in failed.reason
+        assert "stands for different content in 1-0.dcm and x; what differs: " in failed.reason
         assert all(outcome.status == "failed" for outcome in failed.outcomes)
 
 

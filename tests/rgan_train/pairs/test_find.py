@@ -1,7 +1,8 @@
 import shutil
 
 import pytest
-from support.dicom_phantoms import uid
+from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
+from support.dicom_phantoms import ct_dataset, save, uid
 from support.requirements import require_data
 from support.training import KERNELS, write_pair_of_scans, write_scan
 
@@ -58,7 +59,7 @@ def test_folders_may_overlap(tmp_path, order):
 def test_different_copies_of_a_slice_are_an_error(tmp_path):
     for folder, size in (("a", 16), ("b", 16)):
         write_scan(tmp_path / folder, "B40f", slices=2, size=size, SeriesDescription=folder)
-    with pytest.raises(TrainingError, match=r"series .* cannot be joined: .* occurs twice"):
+    with pytest.raises(TrainingError, match=r"series .* cannot be joined: .*: SeriesDescription;"):
         find_pairs([tmp_path / "a", tmp_path / "b"])
 
 
@@ -219,3 +220,12 @@ def test_a_pair_of_another_acquisition_is_not_opened(tmp_path):
     write_scan(tmp_path / "1-B70f", "B70f", series=2, slices=2, size=16, KVP=80)
     with pytest.raises(TrainingError, match=r"no longer a pair: .* KVP 120 and 80 kV"):
         open_pairs(pairs)
+
+
+def test_a_series_exported_twice_into_two_folders_is_joined(tmp_path):
+    for folder, syntax in (("a", ExplicitVRLittleEndian), ("b", ImplicitVRLittleEndian)):
+        save(tmp_path / folder / "1", ct_dataset(), syntax)
+    assert find_pairs([tmp_path / "b", tmp_path / "a"]).series == 1
+    save(tmp_path / "b" / "1", ct_dataset(KVP=80))
+    with pytest.raises(TrainingError, match="different content; what differs: KVP; give only"):
+        find_pairs([tmp_path / "a", tmp_path / "b"])
