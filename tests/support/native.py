@@ -84,6 +84,8 @@ def check_file(path: Path) -> str:
     assert tuple(head.orientation) == header.orientation
     assert tuple(head.pixel_spacing) == header.pixel_spacing
     assert head.slice_thickness == header.slice_thickness
+    assert head.rescale_type == header.rescale_type
+    assert tuple(head.image_type.split("\\")) == header.image_type
     assert (head.rows, head.columns) == (header.rows, header.columns)
     if native.problem is not None:
         return "pixels handed back"
