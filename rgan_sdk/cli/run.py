@@ -67,7 +67,9 @@ For research use, not a medical device."""
     help="Slices per inference. auto: 1 on a CPU, as many as fit the free memory on a GPU.",
 )
 @click.option(
-    "--workers", type=click.IntRange(min=1), help="Threads that read and write. [default: cores]"
+    "--workers",
+    type=click.IntRange(min=1),
+    help="Threads that read and write. [default: usable cores]",
 )
 @any_kernel_option
 @assume_hu_option

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import shutil
 import sys
 from pathlib import Path
@@ -494,3 +495,16 @@ def test_the_library_keeps_output_private_too(source, tmp_path, model):
         harmonize_directory(source, tmp_path / "out", harmonizer)
     for folder in (tmp_path / "out").iterdir():
         assert folder.stat().st_mode & 0o077 == 0
+
+
+@pytest.mark.parametrize("name", [b"M\xfcller", b" soft ", b'"a",\nb;'])
+def test_folders_and_files_of_any_name(run, source, name):
+    folder = source / os.fsdecode(name)
+    (source / "a").rename(folder)
+    (folder / os.fsdecode(name)).write_text("no image")
+    result, report, out = run(source, "--preview")
+    assert result.exit_code == 0, result.output
+    assert len(list((out / "previews").iterdir())) == 2
+    parts = {os.fsencode(file["path"]).rpartition(b"/")[0] for file in report["files"]}
+    assert parts == {name}
+    assert harmonize("scan", source).exit_code == 0
