@@ -106,7 +106,8 @@ def command(
     for text in models:
         _add_harmonized(images, text, pair)
     reference = (f"target ({pair.target_kernel})", pair.target_hu)
-    save_figure(draw_case_study(CaseStudy(images, reference, box, display, caption)), output)
+    study = CaseStudy(images, reference, box, display, pair.padding, caption)
+    save_figure(draw_case_study(study), output)
     click.echo(f"{output}: slice {number}, {box}")
 
 
