@@ -56,6 +56,9 @@ def read_labels(path: Path, grid: SeriesGrid) -> Iterator[Mask]:
 def _read(path: Path) -> Any:
     import SimpleITK
 
+    process: Any = SimpleITK.ProcessObject
+    warns = process.GetGlobalWarningDisplay()
+    process.SetGlobalWarningDisplay(False)  # what matters is said below
     try:
         try:
             image: Any = SimpleITK.ReadImage(str(path))
@@ -67,6 +70,8 @@ def _read(path: Path) -> Any:
         raise ConfigurationError(
             "SimpleITK cannot read the file; it may be missing or damaged"
         ) from exc
+    finally:
+        process.SetGlobalWarningDisplay(warns)
     check_one_place(image, path, TOLERANCE)
     if image.GetDimension() != 3:
         raise ConfigurationError(f"has {image.GetDimension()} dimensions, but a label map has 3")
