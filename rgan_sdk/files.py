@@ -1,4 +1,4 @@
-"""Write files whole, wait until they are on the disk, hash them, and decode texts."""
+"""Paths and texts from callers; files written whole, waited for until on the disk, and hashed."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from rgan_sdk.errors import OutputError
+from rgan_sdk.errors import ConfigurationError, OutputError, check_type
 
 
 @contextmanager
@@ -71,6 +71,24 @@ def decode_text(content: bytes, errors: str = "strict") -> str:
 def is_utf8(name: str) -> bool:
     """Return whether a name, as ``pathlib`` gives it, has only bytes that are UTF-8."""
     return not any("\udc80" <= char <= "\udcff" for char in name)
+
+
+def as_path(name: str, value: str | os.PathLike[str]) -> Path:
+    """Return an argument, which is called ``name``, as a path.
+
+    Raises
+    ------
+    ConfigurationError
+        If it is neither text nor a path, or nothing can have that name.
+    """
+    check_type(name, value, str, os.PathLike)
+    try:
+        encoded = os.fsencode(value)
+    except UnicodeEncodeError as exc:
+        raise ConfigurationError(f"{name}: a path cannot hold {exc.object[exc.start]!r}") from exc
+    if b"\0" in encoded:
+        raise ConfigurationError(f"{name}: a path cannot hold a zero character")
+    return Path(os.fsdecode(encoded))
 
 
 def file_sha256(path: Path) -> str:

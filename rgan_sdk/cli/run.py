@@ -14,6 +14,7 @@ from rgan_sdk.cli.options import (
     FOLDER,
     announce,
     any_kernel_option,
+    assume_hu_option,
     check_report,
     devices_option,
     engine_option,
@@ -66,9 +67,12 @@ For research use, not a medical device."""
     help="Slices per inference. auto: 1 on a CPU, as many as fit the free memory on a GPU.",
 )
 @click.option(
-    "--workers", type=click.IntRange(min=1), help="Threads that read and write. [default: cores]"
+    "--workers",
+    type=click.IntRange(min=1),
+    help="Threads that read and write. [default: usable cores]",
 )
 @any_kernel_option
+@assume_hu_option
 @click.option(
     "--preview",
     is_flag=True,
@@ -103,6 +107,7 @@ def command(
     batch_size: str,
     workers: int | None,
     any_kernel: bool,
+    assume_hu: bool,
     preview: bool,
     durable: bool,
     resume: bool,
@@ -124,6 +129,7 @@ def command(
     os.umask(0o077)  # patients' images: readable by their owner only
     options = RunOptions(
         any_kernel=any_kernel,
+        assume_hu=assume_hu,
         shard=part,
         resume=resume,
         workers=workers,

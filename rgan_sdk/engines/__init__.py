@@ -1,8 +1,7 @@
 """The table of inference engines, and the choice among them.
 
-An engine is one module with three names: ``REQUIREMENTS``, the distributions that it needs;
-``why_not(device)``, which says why it cannot run here; and one subclass of ``Engine``. A new engine
-is one more row of ``ENGINES``.
+An engine is one module with two names: ``why_not(device)``, which says why it cannot run here, and
+one subclass of ``Engine``. A new engine is one more row of ``ENGINES``.
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ from typing import Final
 
 from rgan_sdk.engines.acceptance import accept
 from rgan_sdk.engines.base import Engine
-from rgan_sdk.errors import EngineError, EngineUnavailableError, UnknownEngineError
+from rgan_sdk.errors import EngineError, EngineUnavailableError, UnknownEngineError, check_type
 from rgan_sdk.model import HarmonizationModel
 
 ENGINES: Final[dict[str, tuple[str, str]]] = {
@@ -26,12 +25,12 @@ ENGINES: Final[dict[str, tuple[str, str]]] = {
 """The module and the class of each engine, by its name on the command line."""
 
 PREFERENCE: Final = (
-    ("tensorrt", "cuda"),
     ("onnxruntime", "cuda"),
+    ("tensorrt", "cuda"),
     ("openvino", "cpu"),
     ("onnxruntime", "cpu"),
 )
-"""The engines and devices that ``auto`` tries, the fastest first."""
+"""The engines and devices that ``auto`` tries, in this order."""
 
 
 def create_engine(
@@ -59,6 +58,8 @@ def create_engine(
 
     Raises
     ------
+    ConfigurationError
+        If an argument is of another type.
     UnknownEngineError
         If there is no engine of that name.
     EngineUnavailableError
@@ -67,6 +68,9 @@ def create_engine(
     AccuracyError
         If the output of a named engine is too far from the float32 model; see ``acceptance``.
     """
+    check_type("model", model, HarmonizationModel)
+    for name, value in (("engine", engine), ("device", device), ("precision", precision)):
+        check_type(name, value, str)
     if engine != "auto":
         return _open_engine(model, engine, device, precision)
     passed_over: list[str] = []

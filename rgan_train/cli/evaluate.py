@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shlex
 import sys
 from collections.abc import Iterator
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from rgan_sdk.cores import usable_cores
 from rgan_train.cli.extra import require_evaluation
 from rgan_train.cli.options import (
     EXISTING_FILE,
@@ -79,8 +79,8 @@ The test slices are those that `fit` does not use with the same --config and --s
 @click.option(
     "--workers",
     type=click.IntRange(min=1),
-    default=os.cpu_count() or 1,
-    help="Processes that compute features.  [default: one per core]",
+    default=usable_cores,
+    help="Processes that compute features.  [default: one per usable core]",
 )
 def command(
     pairs: Path,

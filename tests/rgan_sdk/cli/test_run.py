@@ -53,6 +53,24 @@ def hashes(folder: Path) -> dict[str, str]:
     }
 
 
+def test_unspecified_units_need_air_or_the_users_word(run, source, tmp_path):
+    paths = sorted((source / "a").iterdir())
+    for path in paths:
+        dataset = pydicom.dcmread(path)
+        dataset.RescaleType = "US"
+        dataset.RescaleIntercept = 0  # stored values without their offset
+        dataset.save_as(path)
+    result, report, _ = run(source)
+    assert result.exit_code == 3
+    assert "--assume-hu" in report["series"][0]["reason"]
+    assert "1 planned" in harmonize("scan", source, "--assume-hu").output
+    result, report, out = run(source, "--assume-hu")
+    assert result.exit_code == 0, result.output
+    assert report["series"][0]["notes"] == ["RescaleType US taken as HU, as --assume-hu says"]
+    (folder,) = new_series(out)
+    assert {pydicom.dcmread(path).RescaleType for path in folder.iterdir()} == {"HU"}
+
+
 def test_a_series_is_harmonized(run, source):
     before = hashes(source)
     result, report, out = run(source)
