@@ -14,6 +14,7 @@ from rgan_sdk.cli.options import (
     FOLDER,
     announce,
     any_kernel_option,
+    assume_hu_option,
     check_report,
     devices_option,
     engine_option,
@@ -71,6 +72,7 @@ For research use, not a medical device."""
     help="Threads that read and write. [default: usable cores]",
 )
 @any_kernel_option
+@assume_hu_option
 @click.option(
     "--preview",
     is_flag=True,
@@ -105,6 +107,7 @@ def command(
     batch_size: str,
     workers: int | None,
     any_kernel: bool,
+    assume_hu: bool,
     preview: bool,
     durable: bool,
     resume: bool,
@@ -126,6 +129,7 @@ def command(
     os.umask(0o077)  # patients' images: readable by their owner only
     options = RunOptions(
         any_kernel=any_kernel,
+        assume_hu=assume_hu,
         shard=part,
         resume=resume,
         workers=workers,

@@ -70,7 +70,7 @@ class RunIdentity:
     software
         Name and version.
     options
-        Which series are taken: ``any_kernel`` and ``shard``.
+        Which series are taken: ``any_kernel``, ``assume_hu`` and ``shard``.
     """
 
     model: str
@@ -82,7 +82,11 @@ class RunIdentity:
     def of(cls, harmonizer: Harmonizer, options: RunOptions) -> Self:
         """Return the identity of a run with this harmonizer and these options."""
         shard = str(options.shard) if options.shard else None
-        chosen = {"any_kernel": options.any_kernel, "shard": shard}
+        chosen = {
+            "any_kernel": options.any_kernel,
+            "assume_hu": options.assume_hu,
+            "shard": shard,
+        }
         configuration = Configuration.of(harmonizer).to_json()
         return cls(harmonizer.model.sha256, configuration, SOFTWARE, chosen)
 

@@ -54,6 +54,9 @@ class RunOptions:
     ----------
     any_kernel
         Also take series whose convolution kernel the model's card does not name.
+    assume_hu
+        Take the numbers of series whose RescaleType is US (unspecified) as HU, even where they do
+        not show the air of a CT.
     shard
         Take only this part of the series. Each part needs an output folder of its own.
     resume
@@ -75,6 +78,7 @@ class RunOptions:
     """
 
     any_kernel: bool = False
+    assume_hu: bool = False
     shard: Shard | None = None
     resume: bool = True
     workers: int | None = None

@@ -90,4 +90,6 @@ def _from_head(path: Path, head: _core.Head) -> SliceHeader:
         slice_thickness=head.slice_thickness,
         orientation=tuple(head.orientation),
         origin=tuple(head.position),
+        rescale_type=head.rescale_type,
+        image_type=tuple(term.strip() for term in head.image_type.split("\\") if head.image_type),
     )
