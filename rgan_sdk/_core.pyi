@@ -103,6 +103,9 @@ class Head:
     def convolution_kernel(self) -> str: ...
 
     @property
+    def rescale_type(self) -> str: ...
+
+    @property
     def pixel_spacing(self) -> list[float]: ...
 
     @property

@@ -11,9 +11,10 @@ import json
 import math
 from dataclasses import asdict, dataclass
 from importlib.resources import files
+from types import NoneType
 from typing import Any
 
-from rgan_sdk.errors import ModelFormatError
+from rgan_sdk.errors import ModelFormatError, check_type
 from rgan_sdk.hu import HUWindow
 
 CARD_KEY = "rgan.card"
@@ -120,10 +121,13 @@ class ModelCard:
             If the card breaks the schema.
         """
         fields = asdict(self)
-        fields["window"]["handover"] = fields.pop("handover")
-        text = json.dumps(
-            {"format": CARD_FORMAT, **fields}, indent=1, ensure_ascii=False, allow_nan=False
-        )
+        try:
+            fields["window"]["handover"] = fields.pop("handover")
+            text = json.dumps(
+                {"format": CARD_FORMAT, **fields}, indent=1, ensure_ascii=False, allow_nan=False
+            )
+        except (TypeError, ValueError) as exc:  # a field of another type, NaN
+            raise ModelFormatError(f"model card: cannot be written as JSON ({exc})") from exc
         ModelCard.from_json(text)
         return text
 
@@ -160,6 +164,7 @@ class ModelCard:
 
     def accepts_kernel(self, convolution_kernel: str | None) -> bool:
         """Return whether the card names this kernel: the whole string, regardless of case."""
+        check_type("convolution_kernel", convolution_kernel, str, NoneType)
         if convolution_kernel is None:
             return False
         return convolution_kernel.casefold() in {k.casefold() for k in self.source_kernels}
@@ -170,7 +175,7 @@ def _parse_fields(text: str) -> dict[str, Any]:
 
     try:
         fields = json.loads(text, parse_constant=_refuse_constant)
-    except (ValueError, RecursionError) as exc:
+    except (TypeError, ValueError, RecursionError) as exc:
         raise ModelFormatError(f"model card: not valid JSON ({exc})") from exc
     version = fields.get("format") if isinstance(fields, dict) else None
     if isinstance(version, int) and version > CARD_FORMAT:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import platform
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from rgan_sdk.cores import usable_cores
 from rgan_sdk.dicom.read.codecs import undecodable_syntaxes
 from rgan_sdk.engines import PREFERENCE, create_engine, cuda, engine_module, onnxruntime, openvino
 from rgan_sdk.engines.acceptance import check_deviation, is_reference, measure
@@ -96,9 +96,8 @@ def _cpu() -> Check:
     except OSError:
         flags = set()
     fast = [text for flag, text in CPU_FEATURES.items() if flag in flags]
-    cores = len(os.sched_getaffinity(0))
     units = f"units for {', '.join(fast)}" if fast else "no units for bf16 or int8"
-    return Check("CPU", True, f"{processor_name()}, {cores} cores, {units}")
+    return Check("CPU", True, f"{processor_name()}, {usable_cores()} cores, {units}")
 
 
 def _gpu() -> Check:

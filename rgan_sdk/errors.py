@@ -3,7 +3,7 @@
 ::
 
     RganError
-    ├── ConfigurationError      an option or configuration value makes no sense
+    ├── ConfigurationError      an option, argument or configuration value makes no sense
     ├── ModelError              a model cannot be used
     │   ├── ModelNotFoundError  neither a file nor a packaged model
     │   └── ModelFormatError    the file is not a harmonization model of a known format
@@ -17,6 +17,7 @@
     │   ├── UnreadableFileError truncated, malformed, or not decodable here
     │   ├── InvalidSeriesError  the series contradicts itself or lacks what is needed
     │   └── IneligibleError     valid, but not something to harmonize: to be skipped
+    ├── ResourceError           the system has no thread or not enough memory left
     ├── OutputError             results cannot be written
     │   └── OutputBusyError     another run writes there
     ├── MeasurementError        the images hold nothing that could be measured
@@ -25,12 +26,16 @@
 
 Messages say what is wrong, which value, and what to do. They name files, UIDs and
 tags, and never hold patient data.
+
+An argument of another type than a function takes is a ConfigurationError too; an image that is no
+array of numbers is an InferenceError, as one with NaN is.
 """
 
 from __future__ import annotations
 
 import traceback
 from pathlib import Path
+from types import NoneType
 
 
 class RganError(Exception):
@@ -38,7 +43,7 @@ class RganError(Exception):
 
 
 class ConfigurationError(RganError):
-    """An option or a configuration value makes no sense."""
+    """An option, an argument or a configuration value makes no sense."""
 
 
 class ModelError(RganError):
@@ -93,6 +98,10 @@ class IneligibleError(DicomError):
     """Valid DICOM, but nothing to harmonize: it is skipped with this reason."""
 
 
+class ResourceError(RganError):
+    """The system has no thread or not enough memory left."""
+
+
 class OutputError(RganError):
     """Results cannot be written."""
 
@@ -113,8 +122,26 @@ class TrainingError(RganError):
     """Training data or a training run cannot be used."""
 
 
+def check_type(name: str, value: object, *kinds: type) -> None:
+    """Check the type of an argument.
+
+    Raises
+    ------
+    ConfigurationError
+        If the value is of none of the types. The message does not hold the value, which may be a
+        whole image.
+    """
+    if not isinstance(value, kinds):
+        wanted = " or ".join("None" if kind is NoneType else kind.__name__ for kind in kinds)
+        found = type(value)
+        module = "" if found.__module__ == "builtins" else f"{found.__module__}."
+        raise ConfigurationError(f"{name} must be {wanted}, not {module}{found.__qualname__}")
+
+
 def describe_unexpected(error: Exception) -> str:
     """Describe a bug by its type and place, not by its message, which may hold patient data."""
+    if isinstance(error, MemoryError):  # no bug
+        return "the system has not enough memory"
     place = traceback.extract_tb(error.__traceback__)[-1]
     return (
         f"unexpected {type(error).__name__} at {Path(place.filename).name}:{place.lineno}; "

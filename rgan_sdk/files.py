@@ -1,7 +1,8 @@
-"""Write files whole, wait until they are on the disk, and hash them."""
+"""Paths and texts from callers; files written whole, waited for until on the disk, and hashed."""
 
 from __future__ import annotations
 
+import codecs
 import hashlib
 import os
 import uuid
@@ -9,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from rgan_sdk.errors import OutputError
+from rgan_sdk.errors import ConfigurationError, OutputError, check_type
 
 
 @contextmanager
@@ -45,6 +46,49 @@ def atomic_write(path: Path, *, durable: bool = False) -> Iterator[Path]:
     finally:
         with suppress(OSError):
             temporary.unlink()
+
+
+def decode_text(content: bytes, errors: str = "strict") -> str:
+    """Decode a text that people edit: UTF-8, or UTF-16 as spreadsheets write "Unicode text".
+
+    A byte order mark tells the two apart, and is left out.
+
+    Parameters
+    ----------
+    errors
+        What to do with bytes that are not UTF-8, as for ``bytes.decode``.
+
+    Raises
+    ------
+    UnicodeDecodeError
+        If the text is neither.
+    """
+    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return content.decode("utf-16")
+    return content.decode("utf-8-sig", errors)
+
+
+def is_utf8(name: str) -> bool:
+    """Return whether a name, as ``pathlib`` gives it, has only bytes that are UTF-8."""
+    return not any("\udc80" <= char <= "\udcff" for char in name)
+
+
+def as_path(name: str, value: str | os.PathLike[str]) -> Path:
+    """Return an argument, which is called ``name``, as a path.
+
+    Raises
+    ------
+    ConfigurationError
+        If it is neither text nor a path, or nothing can have that name.
+    """
+    check_type(name, value, str, os.PathLike)
+    try:
+        encoded = os.fsencode(value)
+    except UnicodeEncodeError as exc:
+        raise ConfigurationError(f"{name}: a path cannot hold {exc.object[exc.start]!r}") from exc
+    if b"\0" in encoded:
+        raise ConfigurationError(f"{name}: a path cannot hold a zero character")
+    return Path(os.fsdecode(encoded))
 
 
 def file_sha256(path: Path) -> str:

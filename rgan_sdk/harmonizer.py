@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from numbers import Integral
 from pathlib import Path
+from types import NoneType
 from typing import Self
 
 import numpy as np
@@ -10,7 +12,12 @@ from numpy.typing import NDArray
 
 from rgan_sdk.engines import create_engine
 from rgan_sdk.engines.base import Engine
-from rgan_sdk.errors import ConfigurationError, DeviceMemoryError, InferenceError
+from rgan_sdk.errors import (
+    ConfigurationError,
+    DeviceMemoryError,
+    InferenceError,
+    check_type,
+)
 from rgan_sdk.model import HarmonizationModel
 from rgan_sdk.slices import pad_to_multiple
 
@@ -45,10 +52,11 @@ class Harmonizer:
     """
 
     def __init__(self, engine: Engine, batch_size: int | None = None) -> None:
+        check_type("engine", engine, Engine)
         _check(batch_size)
         self.engine = engine
         self.is_automatic = batch_size is None
-        self.batch_size = batch_size or engine.default_batch_size
+        self.batch_size = int(batch_size or engine.default_batch_size)
         self.fitting_batch_size = self.batch_size
 
     @classmethod
@@ -84,52 +92,78 @@ class Harmonizer:
     ) -> NDArray[np.float32]:
         """Harmonize one slice or a stack.
 
+        Any thread may call; threads that share an engine wait for each other.
+
         Parameters
         ----------
         hu
-            ``[H, W]`` or ``[N, H, W]``, Hounsfield units; converted to float32.
+            ``[H, W]`` or ``[N, H, W]``, Hounsfield units; whatever numbers, converted to float32.
         out
-            Array of the same shape to write to; it may be ``hu`` itself. None makes a new one.
+            Float32 array of the same shape to write to; its strides don't matter. It may be ``hu``
+            itself, but not another view of its memory. None makes a new one.
 
         Returns
         -------
         ndarray
-            Same shape, float32. ONNX Runtime on a CPU gives a slice the same bits for any batch
-            size and order.
+            ``out``, or the new array. ONNX Runtime on a CPU gives a slice the same bits for any
+            batch size and order.
 
         Raises
         ------
         InferenceError
             If the input is not a finite image, or the engine's output is not one.
+        ConfigurationError
+            If ``out`` cannot be written to as described.
         DeviceMemoryError
             If not even one slice fits the device's memory.
         """
-        hu = np.asarray(hu, np.float32)
-        stack = hu[np.newaxis] if hu.ndim == 2 else hu
-        if stack.ndim != 3 or 0 in stack.shape[1:]:
-            raise InferenceError(f"expected [H, W] or [N, H, W] in HU, got shape {hu.shape}")
+        hu = _as_images(hu)
         if out is None:
             out = np.empty(hu.shape, np.float32)
-        written = out.reshape(stack.shape)
+        else:
+            _check_out(out, hu)
+        # One more axis makes views, also of arrays that are not contiguous.
+        stack, written = (hu[np.newaxis], out[np.newaxis]) if hu.ndim == 2 else (hu, out)
         start = 0
         while start < len(stack):
-            batch = slice(start, start + self.fitting_batch_size)
-            try:
-                harmonized = self._infer(stack[batch])
-            except DeviceMemoryError:
-                if self.fitting_batch_size == 1:
-                    raise
-                self.fitting_batch_size //= 2
-                continue
-            if not np.may_share_memory(harmonized, written[batch]):  # it is there already
-                written[batch] = harmonized
-            start = batch.stop
+            start += self.harmonize_some(stack[start:], written[start:])
         return out
 
-    def _infer(self, stack: NDArray[np.float32]) -> NDArray[np.float32]:
+    def harmonize_some(self, hu: NDArray[np.float32], out: NDArray[np.float32]) -> int:
+        """Harmonize the first slices of a stack: as many as go into one call of the engine.
+
+        Parameters
+        ----------
+        hu, out
+            As in a call, but ``[N, H, W]`` float32 and not checked. After an error ``out`` is as it
+            was before.
+
+        Returns
+        -------
+        int
+            How many slices those were.
+        """
+        harmonized = self._infer_fitting(hu)
+        done = out[: len(harmonized)]
+        if not _are_same(harmonized, done):
+            done[:] = harmonized
+        return len(harmonized)
+
+    def _infer_fitting(self, stack: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Infer as many slices as fit into memory; for good fewer where those do not."""
+        while True:
+            size = self.fitting_batch_size  # another thread may change it
+            try:
+                return self._infer(stack[:size], size)
+            except DeviceMemoryError:
+                if size == 1:
+                    raise
+                self.fitting_batch_size = min(self.fitting_batch_size, size // 2)
+
+    def _infer(self, stack: NDArray[np.float32], size: int) -> NDArray[np.float32]:
         count, height, width = stack.shape
         # Some engines give a slice other bits in a batch of another size: fill the last one up.
-        missing = 0 if self.engine.batch_invariant else self.fitting_batch_size - count
+        missing = 0 if self.engine.batch_invariant else size - count
         padded = pad_to_multiple(stack, self.model.card.multiple)
         if missing:
             padded = np.pad(padded, ((0, missing), (0, 0), (0, 0)), mode="edge")
@@ -148,5 +182,44 @@ class Harmonizer:
 
 
 def _check(batch_size: int | None) -> None:
+    check_type("batch_size", batch_size, Integral, NoneType)
     if batch_size is not None and batch_size < 1:
         raise ConfigurationError(f"batch size {batch_size} must be at least 1")
+
+
+def _as_images(hu: object) -> NDArray[np.float32]:
+    try:
+        images = np.asarray(hu)
+    except (TypeError, ValueError) as exc:
+        raise InferenceError(f"expected an array of HU, got {type(hu).__name__} ({exc})") from exc
+    if images.dtype.kind not in "iuf":
+        raise InferenceError(f"expected an array of HU, got {type(hu).__name__} of {images.dtype}")
+    if images.ndim not in (2, 3) or 0 in images.shape[-2:]:
+        raise InferenceError(f"expected [H, W] or [N, H, W] in HU, got shape {images.shape}")
+    return np.asarray(images, np.float32)
+
+
+def _check_out(out: object, hu: NDArray[np.float32]) -> None:
+    check_type("out", out, np.ndarray)
+    assert isinstance(out, np.ndarray)
+    if out.dtype != np.float32 or out.shape != hu.shape:
+        raise ConfigurationError(
+            f"out must be float32 {hu.shape} as hu, not {out.dtype} {out.shape}"
+        )
+    if not out.flags.writeable:
+        raise ConfigurationError("out cannot be written to")
+    if not _are_same(hu, out) and np.shares_memory(hu, out):
+        raise ConfigurationError(
+            "out shares memory with hu, but is not the same array; pass hu itself or another array"
+        )
+
+
+def _are_same(left: NDArray[np.float32], right: NDArray[np.float32]) -> bool:
+    """Return whether two arrays are one and the same memory, element by element."""
+    return left.shape == right.shape and _layout(left) == _layout(right)
+
+
+def _layout(array: NDArray[np.float32]) -> tuple[int, ...]:
+    """Return the address of an array, and its strides along axes of more than one element."""
+    steps = (step for step, size in zip(array.strides, array.shape, strict=True) if size > 1)
+    return (array.__array_interface__["data"][0], *steps)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from numbers import Real
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from rgan_sdk import _core
-from rgan_sdk.errors import ConfigurationError
+from rgan_sdk.errors import ConfigurationError, check_type
 
 
 @dataclass(frozen=True)
@@ -24,13 +25,15 @@ class HUWindow:
     Raises
     ------
     ConfigurationError
-        If ``lower`` is not below ``upper``.
+        If ``lower`` is not below ``upper``, or one is no number.
     """
 
     lower: float
     upper: float
 
     def __post_init__(self) -> None:
+        check_type("lower", self.lower, Real)
+        check_type("upper", self.upper, Real)
         if not self.lower < self.upper:
             raise ConfigurationError(f"HU window [{self.lower}, {self.upper}] is empty")
 

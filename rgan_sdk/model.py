@@ -13,11 +13,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from importlib.resources import files
 from pathlib import Path
+from types import NoneType
 from typing import TYPE_CHECKING
 
 from rgan_sdk.card import CARD_KEY, ModelCard
-from rgan_sdk.errors import ModelFormatError, ModelNotFoundError, OutputError
-from rgan_sdk.files import atomic_write
+from rgan_sdk.errors import ModelFormatError, ModelNotFoundError, OutputError, check_type
+from rgan_sdk.files import as_path, atomic_write
 
 if TYPE_CHECKING:
     import onnx
@@ -76,18 +77,22 @@ class HarmonizationModel:
 
         Raises
         ------
+        ConfigurationError
+            If an argument is of another type.
         ModelNotFoundError
             If there is no such file and no such packaged model, or the file cannot be read.
         ModelFormatError
             If the file is not a harmonization model, or has another hash.
         """
+        path = as_path("model", source)
+        check_type("sha256", sha256, str, NoneType)
         packaged = packaged_models()
         expected = [] if sha256 is None else [sha256.lower()]
         if str(source) in packaged:
             content = files("rgan_sdk").joinpath("models", f"{source}.onnx").read_bytes()
             expected.append(packaged[str(source)])
         else:
-            content = _read(Path(source))
+            content = _read(path)
         digest = hashlib.sha256(content).hexdigest()
         if any(digest != wanted for wanted in expected):
             raise ModelFormatError(

@@ -124,7 +124,6 @@ def read(root: Path) -> tuple[float, str]:
             reader.read(files, hu[: len(files)])
             cpu += time.process_time() - begun
             digest.update(hu[: len(files)].tobytes())
-    reader.close()
     return cpu, digest.hexdigest()
 
 

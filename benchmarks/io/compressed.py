@@ -101,7 +101,6 @@ def read(files: tuple[SliceFile, ...], threads: int) -> NDArray[np.float32]:
     for source in reader.read(files, hu):
         if isinstance(source, Exception):
             raise source
-    reader.close()
     return hu
 
 

@@ -212,6 +212,7 @@ void define_head(const nb::module_& module) {
                    header_field<&Header::photometric_interpretation>())
       .def_prop_ro("manufacturer", header_field<&Header::manufacturer>())
       .def_prop_ro("convolution_kernel", header_field<&Header::convolution_kernel>())
+      .def_prop_ro("rescale_type", header_field<&Header::rescale_type>())
       .def_prop_ro("pixel_spacing", header_field<&Header::pixel_spacing>())
       .def_prop_ro("slice_thickness", header_field<&Header::slice_thickness>())
       .def_prop_ro("orientation", header_field<&Header::orientation>())

@@ -7,7 +7,10 @@
 
 #include <cmath>
 #include <cstdint>
+#include <exception>
 #include <limits>
+#include <new>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -67,6 +70,19 @@ std::vector<std::pair<float, float>> extremes(const Stack<const float>& hu) {
   return result;
 }
 
+// Raise the error of ours, `kind`, where the system has no memory or no thread left. All else is
+// nanobind's to translate.
+void translate(const std::exception_ptr& caught, void* kind) {
+  auto* error = static_cast<PyObject*>(kind);
+  try {
+    std::rethrow_exception(caught);
+  } catch (const std::bad_alloc&) {
+    PyErr_SetString(error, "the system has not enough memory");
+  } catch (const std::system_error& problem) {
+    PyErr_SetString(error, problem.what());
+  }
+}
+
 template <typename Stored>
 void define(nb::module_& module) {
   module.def("stored_to_hu", &stored_to_hu<Stored>, nb::arg("stored").noconvert(), nb::arg("slope"),
@@ -84,6 +100,8 @@ void define(nb::module_& module) {
 NB_MODULE(_core, module) {
   module.doc() = "Native core of rgan_sdk. Every function releases the GIL.";
   nb::set_leak_warnings(false);  // an interrupt may leave objects alive
+  nb::object kind = nb::module_::import_("rgan_sdk.errors").attr("ResourceError");
+  nb::register_exception_translator(translate, kind.release().ptr());  // kept for ever
   define<std::uint8_t>(module);
   define<std::int8_t>(module);
   define<std::uint16_t>(module);

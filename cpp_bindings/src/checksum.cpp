@@ -1,7 +1,5 @@
 #include "rgan/checksum.hpp"
 
-#include <new>
-
 #include "rgan/crc32c.hpp"
 #include "rgan/file.hpp"
 
@@ -25,8 +23,8 @@ std::vector<FileChecksum> checksum_files(const std::vector<std::string>& paths, 
   pool.run(paths.size(), [&](std::size_t i) noexcept {
     try {
       checksum_file(paths[i], checksums[i]);
-    } catch (const std::bad_alloc&) {
-      checksums[i].status = Problem::no_memory;
+    } catch (...) {
+      checksums[i].status = caught_problem();
     }
   });
   return checksums;

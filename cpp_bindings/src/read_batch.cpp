@@ -1,4 +1,3 @@
-#include <new>
 
 #include "rgan/batch.hpp"
 #include "rgan/pixels.hpp"
@@ -58,8 +57,8 @@ void read_slice(const ReadJob& job, int rows, int columns, float* hu, SourceSlic
 void complete_slice(SourceSlice& slice, const std::uint8_t* cells, float* hu) noexcept {
   try {
     slice.status = convert_cells(cells, slice.header, hu, slice.stored);
-  } catch (const std::bad_alloc&) {
-    slice.status = Problem::no_memory;
+  } catch (...) {
+    slice.status = caught_problem();
   }
 }
 
@@ -70,8 +69,8 @@ std::vector<SourceSlice> read_batch(const std::vector<ReadJob>& jobs, int rows, 
   pool.run(jobs.size(), [&](std::size_t i) noexcept {
     try {
       read_slice(jobs[i], rows, columns, hu + (i * pixels), slices[i]);
-    } catch (const std::bad_alloc&) {
-      slices[i].status = Problem::no_memory;
+    } catch (...) {
+      slices[i].status = caught_problem();
     }
   });
   return slices;

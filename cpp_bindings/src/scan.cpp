@@ -1,7 +1,5 @@
 #include "rgan/scan.hpp"
 
-#include <new>
-
 namespace rgan {
 namespace {
 
@@ -42,8 +40,8 @@ std::vector<Head> scan(const std::vector<std::string>& paths, ThreadPool& pool) 
   pool.run(paths.size(), [&](std::size_t i) noexcept {
     try {
       read_head(paths[i], heads[i]);
-    } catch (const std::bad_alloc&) {
-      heads[i].status = Problem::no_memory;
+    } catch (...) {
+      heads[i].status = caught_problem();
     }
     // The texts of a header that failed may still point into the buffer.
     if (!heads[i].status) heads[i].header = {};

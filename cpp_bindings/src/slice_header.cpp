@@ -51,7 +51,9 @@ Rescale read_rescale(AttributeReader& attributes) noexcept {
                      Attribute::rescale_intercept);
   if (attributes.has(Attribute::rescale_type)) {
     const std::string_view kind = attributes.first_text(Attribute::rescale_type);
-    attributes.require(kind == "HU", Problem::unusual_value, Attribute::rescale_type);
+    // US is "unspecified": the caller looks at the pixels before it takes them as HU.
+    attributes.require(kind == "HU" || kind == "US", Problem::unusual_value,
+                       Attribute::rescale_type);
   }
   return rescale;
 }
@@ -119,6 +121,7 @@ Status parse_slice_header(Bytes head, std::size_t file_size, SliceHeader& header
   header.photometric_interpretation = attributes.first_text(Attribute::photometric_interpretation);
   header.manufacturer = attributes.first_text(Attribute::manufacturer);
   header.convolution_kernel = attributes.first_text(Attribute::convolution_kernel);
+  header.rescale_type = attributes.first_text(Attribute::rescale_type);
   header.pixel_spacing = attributes.numbers<2>(Attribute::pixel_spacing);
   if (attributes.has(Attribute::slice_thickness)) {
     header.slice_thickness = attributes.number(Attribute::slice_thickness);

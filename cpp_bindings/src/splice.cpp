@@ -212,6 +212,41 @@ class DependencyChecker {
   std::span<const HeaderTemplate::Dependency> left_;
 };
 
+// Looks for overlay planes (PS3.3 C.9.2) that do not have their bits in an OverlayData of their own.
+// Such bits lie in the pixel cells, and are lost there.
+class OverlayChecker {
+ public:
+  // Check the next element, and the plane before it if that is complete.
+  Status check(const Element& element, Bytes value) noexcept {
+    const std::uint32_t group = element.tag >> 16;
+    if (group != group_) {
+      if (const Status status = check_plane(); !status) return status;
+      group_ = (group & 0xff00) == kOverlay && group % 2 == 0 ? group : 0;
+      has_data_ = false;
+    }
+    const std::uint32_t number = element.tag & 0xffff;
+    if (group_ == 0) return {};
+    if (number == kOverlayData) has_data_ = !value.empty();
+    const bool is_elsewhere =
+        number == kOverlayBitPosition && std::ranges::any_of(value, [](auto b) { return b != 0; });
+    return {is_elsewhere ? Problem::unusual_value : Problem::none, element.tag};
+  }
+
+  // Check the last plane.
+  [[nodiscard]] Status check_plane() const noexcept {
+    const bool is_complete = group_ == 0 || has_data_;
+    return {is_complete ? Problem::none : Problem::missing, (group_ << 16) | kOverlayData};
+  }
+
+ private:
+  static constexpr std::uint32_t kOverlay = 0x6000;
+  static constexpr std::uint32_t kOverlayBitPosition = 0x0102;
+  static constexpr std::uint32_t kOverlayData = 0x3000;
+
+  std::uint32_t group_ = 0;  // of the plane that is being read, or 0
+  bool has_data_ = false;
+};
+
 }  // namespace
 
 std::vector<HeaderTemplate::Dependency> find_dependencies(Bytes file, const PixelHeader& source,
@@ -238,10 +273,12 @@ Status splice_header(Bytes file, const PixelHeader& source, const HeaderTemplate
   ElementCopier copier(elements.bytes(), header_template.representations, out);
   NewElements fresh(own, header_template.elements);
   DependencyChecker dependencies(header_template.dependencies);
+  OverlayChecker overlays;
   Element element;
   while (elements.next(element)) {
-    const Status same = dependencies.check(element.tag, elements.value(element));
-    if (!same) return same;
+    const Bytes value = elements.value(element);
+    if (const Status same = dependencies.check(element.tag, value); !same) return same;
+    if (const Status plain = overlays.check(element, value); !plain) return plain;
     for (; fresh.next() != nullptr && fresh.next()->tag < element.tag; fresh.pop()) {
       append(out, fresh.next()->bytes);
     }
@@ -254,6 +291,7 @@ Status splice_header(Bytes file, const PixelHeader& source, const HeaderTemplate
     if (!status) return status;
   }
   if (!elements.status()) return elements.status();
+  if (const Status plain = overlays.check_plane(); !plain) return plain;
   for (; fresh.next() != nullptr; fresh.pop()) append(out, fresh.next()->bytes);
   return dependencies.check_absent_before(tags::pixel_data);
 }

@@ -3,6 +3,7 @@
 #include <array>
 #include <cstdio>
 #include <cstring>
+#include <new>
 
 namespace rgan {
 namespace {
@@ -53,11 +54,23 @@ const char* to_phrase(Problem problem) noexcept {
       return "NaN or infinite values";
     case Problem::cannot_write:
       return "cannot be written";
+    case Problem::unexpected:
+      return "unexpected failure of the native core";
   }
   return "unknown problem";
 }
 
 }  // namespace
+
+Problem caught_problem() noexcept {
+  try {
+    throw;
+  } catch (const std::bad_alloc&) {
+    return Problem::no_memory;
+  } catch (...) {
+    return Problem::unexpected;
+  }
+}
 
 std::string describe(const Status& status) {
   std::string text = to_phrase(status.problem);

@@ -1,22 +1,22 @@
 #include "rgan/thread_pool.hpp"
 
 #include <algorithm>
+#include <new>
+#include <system_error>
+#include <utility>
 
 namespace rgan {
 
 ThreadPool::ThreadPool(int threads) {
-  const int wanted = std::max(threads, 1) - 1;
-  workers_.reserve(static_cast<std::size_t>(wanted));
-  for (int i = 0; i < wanted; ++i) workers_.emplace_back([this] { serve(); });
-}
-
-ThreadPool::~ThreadPool() {
-  {
-    const std::scoped_lock lock(mutex_);
-    stopping_ = true;
+  const auto wanted = static_cast<std::size_t>(std::max(threads, 1) - 1);
+  workers_.reserve(wanted);
+  try {
+    while (workers_.size() < wanted) {
+      workers_.emplace_back([this](const std::stop_token& stop) { serve(stop); });
+    }
+  } catch (const std::system_error&) {  // NOLINT(bugprone-empty-catch): those that run will do
+  } catch (const std::bad_alloc&) {     // NOLINT(bugprone-empty-catch): likewise
   }
-  changed_.notify_all();
-  for (std::thread& worker : workers_) worker.join();
 }
 
 void ThreadPool::run(std::size_t count, const std::function<void(std::size_t)>& work) {
@@ -33,14 +33,13 @@ void ThreadPool::run(std::size_t count, const std::function<void(std::size_t)>& 
   take_all(work);
   std::unique_lock lock(mutex_);
   changed_.wait(lock, [this] { return busy_ == 0; });
+  if (error_) std::rethrow_exception(std::exchange(error_, nullptr));
 }
 
-void ThreadPool::serve() noexcept {
+void ThreadPool::serve(const std::stop_token& stop) noexcept {
   std::size_t seen = 0;
   std::unique_lock lock(mutex_);
-  while (true) {
-    changed_.wait(lock, [&] { return stopping_ || round_ != seen; });
-    if (stopping_) return;
+  while (changed_.wait(lock, stop, [&] { return round_ != seen; })) {
     seen = round_;
     lock.unlock();
     take_all(*work_);
@@ -50,7 +49,14 @@ void ThreadPool::serve() noexcept {
 }
 
 void ThreadPool::take_all(const std::function<void(std::size_t)>& work) noexcept {
-  for (std::size_t i = next_++; i < count_; i = next_++) work(i);
+  for (std::size_t i = next_++; i < count_; i = next_++) {
+    try {
+      work(i);
+    } catch (...) {
+      const std::scoped_lock lock(mutex_);
+      error_ = std::current_exception();
+    }
+  }
 }
 
 }  // namespace rgan

@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <new>
 
 #include "append.hpp"
 #include "rgan/batch.hpp"
@@ -111,8 +110,8 @@ std::vector<WriteResult> write_batch(const std::vector<const SourceSlice*>& sour
   pool.run(jobs.size(), [&](std::size_t i) noexcept {
     try {
       write_slice(*sources[i], hu + (i * pixels), header_template, jobs[i], durable, results[i]);
-    } catch (const std::bad_alloc&) {
-      results[i].status = Problem::no_memory;
+    } catch (...) {
+      results[i].status = caught_problem();
     }
   });
   return results;

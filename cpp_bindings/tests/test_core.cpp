@@ -9,6 +9,8 @@
 #include <filesystem>
 #include <fstream>
 #include <limits>
+#include <new>
+#include <stdexcept>
 #include <string>
 #include <thread>
 #include <type_traits>
@@ -329,6 +331,38 @@ void test_the_pool_does_each_once() {
   }
 }
 
+void test_the_pool_outlives_work_that_throws() {
+  for (const int threads : {1, 4}) {
+    rgan::ThreadPool pool(threads);
+    std::atomic<int> calls = 0;
+    bool thrown = false;
+    try {
+      pool.run(100, [&](std::size_t i) {
+        ++calls;
+        if (i % 10 == 0) throw std::runtime_error("work failed");
+      });
+    } catch (const std::runtime_error&) {
+      thrown = true;
+    }
+    check(thrown && calls == 100);
+    pool.run(100, [&](std::size_t) { ++calls; });
+    check(calls == 200);
+  }
+}
+
+void test_exceptions_become_problems() {
+  const auto problem_of = [](const auto& work) {
+    try {
+      work();
+      return rgan::Problem::none;
+    } catch (...) {
+      return rgan::caught_problem();
+    }
+  };
+  check(problem_of([] { throw std::bad_alloc(); }) == rgan::Problem::no_memory);
+  check(problem_of([] { throw std::runtime_error("x"); }) == rgan::Problem::unexpected);
+}
+
 }  // namespace
 
 int main() {
@@ -346,6 +380,8 @@ int main() {
   test_crc32c_is_the_same_in_every_way();
   test_files_have_checksums_or_problems();
   test_the_pool_does_each_once();
+  test_the_pool_outlives_work_that_throws();
+  test_exceptions_become_problems();
   if (failures == 0) std::puts("all passed");
   return failures == 0 ? 0 : 1;
 }

@@ -29,6 +29,13 @@ any_kernel_option = click.option(
     help="Also take series whose convolution kernel the model's card does not name.",
 )
 
+assume_hu_option = click.option(
+    "--assume-hu",
+    is_flag=True,
+    help="Also take series whose RescaleType is US (unspecified) if no air near -1000 shows that "
+    "their numbers are HU.",
+)
+
 engine_option = click.option(
     "--engine",
     default="auto",

@@ -14,6 +14,7 @@ from rgan_sdk.cli.options import (
     FOLDER,
     announce,
     any_kernel_option,
+    assume_hu_option,
     check_report,
     devices_option,
     engine_option,
@@ -69,9 +70,12 @@ For research use, not a medical device."""
     help="Slices per inference. auto: 1 on a CPU, as many as fit the free memory on a GPU.",
 )
 @click.option(
-    "--workers", type=click.IntRange(min=1), help="Threads that read and write. [default: cores]"
+    "--workers",
+    type=click.IntRange(min=1),
+    help="Threads that read and write. [default: usable cores]",
 )
 @any_kernel_option
+@assume_hu_option
 @click.option(
     "--preview",
     is_flag=True,
@@ -112,6 +116,7 @@ def command(
     batch_size: str,
     workers: int | None,
     any_kernel: bool,
+    assume_hu: bool,
     preview: bool,
     durable: bool,
     resume: bool,
@@ -134,6 +139,7 @@ def command(
     os.umask(0o077)  # patients' images: readable by their owner only
     options = RunOptions(
         any_kernel=any_kernel,
+        assume_hu=assume_hu,
         shard=part,
         resume=resume,
         workers=workers,

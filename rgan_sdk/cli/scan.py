@@ -8,6 +8,7 @@ import click
 
 from rgan_sdk.cli.options import (
     any_kernel_option,
+    assume_hu_option,
     check_report,
     input_argument,
     model_option,
@@ -24,8 +25,11 @@ Examples:
 @input_argument
 @model_option(required=False)
 @any_kernel_option
+@assume_hu_option
 @report_option
-def command(source: Path, model: str | None, any_kernel: bool, report: Path | None) -> None:
+def command(
+    source: Path, model: str | None, any_kernel: bool, assume_hu: bool, report: Path | None
+) -> None:
     """Show the CT series below INPUT: which would be harmonized, which not, and why."""
     from rgan_sdk.cli.tables import print_report
     from rgan_sdk.model import HarmonizationModel
@@ -35,7 +39,7 @@ def command(source: Path, model: str | None, any_kernel: bool, report: Path | No
 
     check_report(report, source)
     card = None if model is None else HarmonizationModel.open(model).card
-    plan = make_plan(source, card, RunOptions(any_kernel=any_kernel))
+    plan = make_plan(source, card, RunOptions(any_kernel=any_kernel, assume_hu=assume_hu))
     result = report_plan(plan, checksums=report is not None)
     if report is not None:
         result.write(report)

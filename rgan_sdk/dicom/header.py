@@ -6,10 +6,11 @@ import hashlib
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import BinaryIO, Final, NamedTuple
 
 from pydicom import Dataset, dcmread
 from pydicom.filereader import read_partial
+from pydicom.sequence import Sequence
 from pydicom.uid import (
     UID,
     CTImageStorage,
@@ -89,11 +90,15 @@ class SliceHeader:
     pixel_spacing
         mm between rows, mm between columns.
     slice_thickness
-        mm, None where absent.
+        mm, None where absent or badly written.
     orientation
         ImageOrientationPatient: direction cosines of row and column.
     origin
         ImagePositionPatient: x, y, z of the centre of the first pixel, mm.
+    rescale_type
+        ``HU``, ``US`` (unspecified), or empty where absent.
+    image_type
+        All values of ImageType.
     """
 
     path: Path
@@ -111,6 +116,26 @@ class SliceHeader:
     slice_thickness: float | None
     orientation: Vector
     origin: Vector
+    rescale_type: str = ""
+    image_type: tuple[str, ...] = ()
+
+
+class Outline(NamedTuple):
+    """What a header says of the shape of its image; None where it says nothing usable."""
+
+    rows: int
+    columns: int
+    pixel_spacing: Vector | None
+    orientation: Vector | None
+    image_type: tuple[str, ...]
+
+
+class NoRescaleError(InvalidSeriesError):
+    """An image has neither RescaleSlope nor RescaleIntercept, as scouts have none."""
+
+    def __init__(self, outline: Outline) -> None:
+        super().__init__("RescaleSlope and RescaleIntercept are missing")
+        self.outline = outline
 
 
 def read_header(path: Path) -> SliceHeader:
@@ -169,7 +194,7 @@ def require_eligible(dataset: Dataset) -> None:
         uid = UID(str(sop_class))
         known = uid.is_valid and uid.name != str(uid)
         raise IneligibleError(f"{uid.name if known else 'unknown SOP class'}, not CT")
-    modality = values.text(dataset, "Modality")
+    modality = values.text(dataset, "Modality").upper()
     if modality and modality != "CT":
         raise IneligibleError(f"Modality {values.redact(modality)}, not CT")
     for term in values.texts(dataset, "ImageType")[2:]:
@@ -184,9 +209,10 @@ def require_eligible(dataset: Dataset) -> None:
 
 
 def _has_own_code(dataset: Dataset, code: str) -> bool:
-    return any(
+    codes = dataset.get("DerivationCodeSequence")
+    return isinstance(codes, Sequence) and any(
         item.get("CodingSchemeDesignator") == CODING_SCHEME and item.get("CodeValue") == code
-        for item in dataset.get("DerivationCodeSequence") or ()
+        for item in codes
     )
 
 
@@ -197,10 +223,11 @@ def _require_pixel_data(dataset: Dataset, file: BinaryIO) -> None:
     if head[:4] not in _PIXEL_DATA_TAGS:
         raise UnreadableFileError("PixelData is missing: the file may be truncated")
     syntax = pixels.transfer_syntax(dataset)
-    pixels.require_decoder(syntax)
+    pixel_format = PixelFormat.from_dataset(dataset)
+    pixels.require_decoder(syntax, pixel_format)
     if syntax.is_compressed:
         return
-    needed = PixelFormat.from_dataset(dataset).nbytes
+    needed = pixel_format.nbytes
     declared = int.from_bytes(head[-4:], "little" if little else "big")
     start = file.tell()
     left = file.seek(0, os.SEEK_END) - start
@@ -213,6 +240,8 @@ def _require_pixel_data(dataset: Dataset, file: BinaryIO) -> None:
 
 def _header(dataset: Dataset, path: Path, stamp: Stamp) -> SliceHeader:
     pixel_format = PixelFormat.from_dataset(dataset)
+    if not any(values.values(dataset, name) for name in ("RescaleSlope", "RescaleIntercept")):
+        raise NoRescaleError(_outline(dataset, pixel_format))
     Rescale.from_dataset(dataset)
     pixels.padding_range(dataset, pixel_format)
     spacing = values.numbers(dataset, "PixelSpacing", 2)
@@ -233,16 +262,22 @@ def _header(dataset: Dataset, path: Path, stamp: Stamp) -> SliceHeader:
         rows=pixel_format.rows,
         columns=pixel_format.columns,
         pixel_spacing=spacing,
-        slice_thickness=_thickness(dataset),
+        slice_thickness=values.optional_number(dataset, "SliceThickness"),
         orientation=_orientation(dataset),
         origin=values.numbers(dataset, "ImagePositionPatient", 3),
+        rescale_type=pixels.rescale_type(dataset),
+        image_type=values.texts(dataset, "ImageType"),
     )
 
 
-def _thickness(dataset: Dataset) -> float | None:
-    if not values.values(dataset, "SliceThickness"):
-        return None
-    return values.number(dataset, "SliceThickness")
+def _outline(dataset: Dataset, pixel_format: PixelFormat) -> Outline:
+    return Outline(
+        pixel_format.rows,
+        pixel_format.columns,
+        values.optional_numbers(dataset, "PixelSpacing", 2),
+        values.optional_numbers(dataset, "ImageOrientationPatient", 6),
+        values.texts(dataset, "ImageType"),
+    )
 
 
 def _orientation(dataset: Dataset) -> Vector:

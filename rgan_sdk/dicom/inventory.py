@@ -9,10 +9,13 @@ from pathlib import Path
 from typing import Literal
 
 from rgan_sdk.dicom.discovery import walk
-from rgan_sdk.dicom.header import SliceHeader, read_series_uid
+from rgan_sdk.dicom.header import NoRescaleError, Outline, SliceHeader, read_series_uid
+from rgan_sdk.dicom.read.pixels import UNSPECIFIED
 from rgan_sdk.dicom.read.scanner import scan_headers
+from rgan_sdk.dicom.scouts import REASON, is_scout
 from rgan_sdk.dicom.series import Series, group_slices
 from rgan_sdk.dicom.stamp import checksum
+from rgan_sdk.dicom.units import require_hu
 from rgan_sdk.errors import DicomError, IneligibleError, InvalidSeriesError
 
 
@@ -61,7 +64,9 @@ class Inventory:
     outcomes: tuple[FileOutcome, ...]
 
 
-def find_series(root: Path, on_file: Callable[[], None] | None = None) -> Inventory:
+def find_series(
+    root: Path, on_file: Callable[[], None] | None = None, *, assume_hu: bool = False
+) -> Inventory:
     """Find all CT series under a folder, by content and not by name.
 
     Parameters
@@ -70,6 +75,8 @@ def find_series(root: Path, on_file: Callable[[], None] | None = None) -> Invent
         Searched to any depth.
     on_file
         Called for each file once it has been examined.
+    assume_hu
+        Take numbers of RescaleType US (unspecified) as HU without looking at them.
 
     Returns
     -------
@@ -81,7 +88,7 @@ def find_series(root: Path, on_file: Callable[[], None] | None = None) -> Invent
     OSError
         If ``root`` itself cannot be read. Problems below it are part of the inventory.
     """
-    search = _Search(root)
+    search = _Search(root, assume_hu=assume_hu)
     found = walk(root)
     for path, problem in found:
         if problem is not None:
@@ -91,16 +98,18 @@ def find_series(root: Path, on_file: Callable[[], None] | None = None) -> Invent
     for path, header in scan_headers([path for path, problem in found if problem is None], on_file):
         search.note(path, header)
     search.resolve_repeated_uids()
+    search.skip_scouts()
     return search.inventory()
 
 
 class _Search:
     """What has been found so far. Headers and faults are kept by SeriesInstanceUID."""
 
-    def __init__(self, root: Path) -> None:
-        self._root = root
+    def __init__(self, root: Path, *, assume_hu: bool) -> None:
+        self._root, self._assume_hu = root, assume_hu
         self._headers: dict[str, list[SliceHeader]] = defaultdict(list)
         self._faults: dict[str, list[FileOutcome]] = defaultdict(list)
+        self._unscaled: dict[str, list[tuple[Path, Outline]]] = defaultdict(list)
         self._outcomes: list[FileOutcome] = []
 
     def note(self, path: Path, found: SliceHeader | DicomError | OSError) -> None:
@@ -112,6 +121,8 @@ class _Search:
             case DicomError():
                 outcome = FileOutcome(path, "failed", str(found))
                 series = read_series_uid(path)
+                if isinstance(found, NoRescaleError) and series is not None:
+                    self._unscaled[series].append((path, found.outline))
                 (self._outcomes if series is None else self._faults[series]).append(outcome)
             case OSError():
                 reason = f"cannot be read: {found.strerror}"
@@ -140,6 +151,14 @@ class _Search:
             if len(kept) > 1:
                 self._fail_all(uid, list(kept.values()))
 
+    def skip_scouts(self) -> None:
+        """Skip images without any rescale that are no slices of the series they are filed in."""
+        for series, unscaled in self._unscaled.items():
+            slices = self._headers.get(series, ())
+            scouts = {path for path, outline in unscaled if is_scout(outline, slices)}
+            self._outcomes += [FileOutcome(path, "skipped", REASON) for path in sorted(scouts)]
+            self._faults[series] = [f for f in self._faults[series] if f.path not in scouts]
+
     def _fail_all(self, uid: str, headers: list[SliceHeader]) -> None:
         names = " and ".join(self._name(header.path) for header in headers[:2])
         reason = f"SOPInstanceUID {uid} stands for different content in {names}"
@@ -163,10 +182,15 @@ class _Search:
             try:
                 if faults:
                     raise InvalidSeriesError(f"{self._name(faults[0].path)}: {faults[0].reason}")
-                series += group_slices(headers)
-            except InvalidSeriesError as error:
+                series += self._group(headers)
+            except DicomError as error:
                 failed.append(_failed_series(uid, str(error), headers, faults))
         return Inventory(tuple(series), tuple(failed), tuple(self._outcomes))
+
+    def _group(self, headers: list[SliceHeader]) -> list[Series]:
+        unspecified = {each.path for each in headers if each.rescale_type == UNSPECIFIED}
+        groups = group_slices(headers)
+        return [require_hu(one, unspecified, assume_hu=self._assume_hu) for one in groups]
 
 
 def _failed_series(

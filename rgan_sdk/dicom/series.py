@@ -60,9 +60,11 @@ class Series:
     pixel_spacing
         mm between rows, mm between columns.
     slice_thickness
-        mm, None where it is absent or differs between slices.
+        mm, None where it is absent, badly written, or differs between slices.
     orientation
         ImageOrientationPatient: direction cosines of row and column.
+    notes
+        What was assumed of its numbers.
 
     Raises
     ------
@@ -83,6 +85,7 @@ class Series:
     pixel_spacing: Vector
     slice_thickness: float | None
     orientation: Vector
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if not self.slices:
@@ -121,9 +124,19 @@ def _belong_together(a: SliceHeader, b: SliceHeader) -> bool:
     return (
         (a.rows, a.columns, a.frame_of_reference_uid, a.convolution_kernel)
         == (b.rows, b.columns, b.frame_of_reference_uid, b.convolution_kernel)
-        and _is_close(a.orientation, b.orientation, ORIENTATION_TOLERANCE)
-        and _is_close(a.pixel_spacing, b.pixel_spacing, SPACING_TOLERANCE_MM)
+        and same_orientation(a.orientation, b.orientation)
+        and same_spacing(a.pixel_spacing, b.pixel_spacing)
     )
+
+
+def same_orientation(a: Vector, b: Vector) -> bool:
+    """Return whether two slices of one series may have these values of ImageOrientationPatient."""
+    return _is_close(a, b, ORIENTATION_TOLERANCE)
+
+
+def same_spacing(a: Vector, b: Vector) -> bool:
+    """Return whether two slices of one series may have these values of PixelSpacing."""
+    return _is_close(a, b, SPACING_TOLERANCE_MM)
 
 
 def _is_close(a: Vector, b: Vector, tolerance: float) -> bool:

@@ -10,6 +10,7 @@ import math
 import re
 
 from pydicom import Dataset
+from pydicom.errors import BytesLengthException
 from pydicom.multival import MultiValue
 
 from rgan_sdk.errors import InvalidSeriesError
@@ -23,8 +24,17 @@ _TERMS = frozenset((*_MODALITIES, *_DERIVED_MODALITIES, *_COLOURS, *_RESCALE_TYP
 
 
 def values(dataset: Dataset, keyword: str) -> tuple[object, ...]:
-    """Return all values of an attribute; ``()`` if it is absent or empty."""
-    value = dataset.get(keyword)
+    """Return all values of an attribute; ``()`` if it is absent or empty.
+
+    Raises
+    ------
+    InvalidSeriesError
+        If the bytes of the attribute cannot be read as its value representation.
+    """
+    try:
+        value = dataset.get(keyword)
+    except (ValueError, OverflowError, NotImplementedError, BytesLengthException) as error:
+        raise InvalidSeriesError(f"{keyword} is badly written") from error
     if value is None or value == "":
         return ()
     return tuple(value) if isinstance(value, MultiValue | list) else (value,)
@@ -63,6 +73,23 @@ def numbers(dataset: Dataset, keyword: str, count: int) -> tuple[float, ...]:
 def number(dataset: Dataset, keyword: str) -> float:
     """Return the one finite number of an attribute, or raise as ``numbers`` does."""
     return numbers(dataset, keyword, 1)[0]
+
+
+def optional_numbers(dataset: Dataset, keyword: str, count: int) -> tuple[float, ...] | None:
+    """Return what ``numbers`` does, None if the attribute is absent or badly written.
+
+    For attributes that neither pixels nor places depend on.
+    """
+    try:
+        return numbers(dataset, keyword, count)
+    except InvalidSeriesError:
+        return None
+
+
+def optional_number(dataset: Dataset, keyword: str) -> float | None:
+    """Return the one finite number of an attribute, or None as ``optional_numbers`` does."""
+    found = optional_numbers(dataset, keyword, 1)
+    return found[0] if found else None
 
 
 def integer(dataset: Dataset, keyword: str) -> int:

@@ -14,7 +14,7 @@ from typing import Final
 
 from rgan_sdk.engines.acceptance import accept
 from rgan_sdk.engines.base import Engine
-from rgan_sdk.errors import EngineError, EngineUnavailableError, UnknownEngineError
+from rgan_sdk.errors import EngineError, EngineUnavailableError, UnknownEngineError, check_type
 from rgan_sdk.model import HarmonizationModel
 
 ENGINES: Final[dict[str, tuple[str, str]]] = {
@@ -59,6 +59,8 @@ def create_engine(
 
     Raises
     ------
+    ConfigurationError
+        If an argument is of another type.
     UnknownEngineError
         If there is no engine of that name.
     EngineUnavailableError
@@ -67,6 +69,9 @@ def create_engine(
     AccuracyError
         If the output of a named engine is too far from the float32 model; see ``acceptance``.
     """
+    check_type("model", model, HarmonizationModel)
+    for name, value in (("engine", engine), ("device", device), ("precision", precision)):
+        check_type(name, value, str)
     if engine != "auto":
         return _open_engine(model, engine, device, precision)
     passed_over: list[str] = []

@@ -6,6 +6,7 @@ import functools
 import math
 import os
 import platform
+import threading
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rgan_sdk import _core
-from rgan_sdk.errors import InferenceError
+from rgan_sdk.cores import usable_cores
+from rgan_sdk.errors import DeviceMemoryError, InferenceError, check_type
 from rgan_sdk.model import HarmonizationModel
 
 
@@ -51,7 +53,11 @@ class Engine(ABC):
 
     ``infer`` checks the input and the output; a subclass implements ``_infer``. The input is only
     read. The output is a new array that belongs to the caller, or the input itself if nothing
-    changes. An engine serves one thread at a time.
+    changes.
+
+    Any thread may call ``infer`` and ``close``. Calls from several threads wait for each other, so
+    each caller gets the output of its own input, and a subclass may keep buffers. More threads make
+    one engine no faster.
 
     Attributes
     ----------
@@ -76,10 +82,12 @@ class Engine(ABC):
     lowers_to: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self, model: HarmonizationModel, device: str, precision: str = "") -> None:
+        check_type("model", model, HarmonizationModel)
         self.model = model
         self.device = device
         self.precision = precision or model.precision
         self._is_closed = False
+        self._lock = threading.Lock()  # held while the runtime computes, or is released
         self.passed_over: tuple[str, ...] = ()
         self.deviation: Deviation | None = None
 
@@ -132,14 +140,14 @@ class Engine(ABC):
         InferenceError
             If the input has another form or holds NaN or infinity; if the runtime fails; if the
             output has another shape or holds NaN or infinity; or if a slice becomes constant.
+        DeviceMemoryError
+            If the batch does not fit into memory.
         """
-        if self._is_closed:
-            raise InferenceError(f"the {self.name} engine is closed")
         self._check_input(hu)
         before = _core.extremes(hu[:, 0])
         if any(math.isnan(lowest) for lowest, _ in before):
             raise InferenceError("the input holds NaN or infinite values")
-        out = self._infer(hu)
+        out = self._infer_alone(hu)
         if out.shape != hu.shape or out.dtype != np.float32:
             raise InferenceError(
                 f"{self.name}: got {out.dtype} {out.shape} for float32 {hu.shape}; the model's "
@@ -149,14 +157,25 @@ class Engine(ABC):
             self._check_output(before, _core.extremes(np.ascontiguousarray(out[:, 0])))
         return out
 
+    def _infer_alone(self, hu: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Compute a batch while no other thread does."""
+        with self._lock:
+            if self._is_closed:
+                raise InferenceError(f"the {self.name} engine is closed")
+            try:
+                return self._infer(hu)
+            except MemoryError as exc:
+                raise DeviceMemoryError(
+                    f"{self.name} on {self.device}: the system has not enough memory"
+                ) from exc
+
     def _check_output(
         self, before: list[tuple[float, float]], after: list[tuple[float, float]]
     ) -> None:
         """Check the output by the smallest and largest HU of each slice before and after."""
         if any(math.isnan(lowest) for lowest, _ in after):
             raise InferenceError(
-                f"{self.name} on {self.device}: the output holds NaN or infinite values; "
-                "this batch cannot be used"
+                f"{self.name} on {self.device}: the output holds NaN or infinite values"
             )
         for (low, high), (new_low, new_high) in zip(before, after, strict=True):
             if new_low == new_high and low != high:
@@ -164,6 +183,8 @@ class Engine(ABC):
 
     def _check_input(self, hu: NDArray[np.float32]) -> None:
         multiple = self.model.card.multiple
+        if not isinstance(hu, np.ndarray):
+            raise InferenceError(f"expected a float32 array, got {type(hu).__name__}")
         if hu.dtype != np.float32 or hu.ndim != 4 or hu.shape[1] != 1 or 0 in hu.shape:
             raise InferenceError(f"expected float32 [N, 1, H, W], got {hu.dtype} {hu.shape}")
         if not hu.flags.c_contiguous:
@@ -173,13 +194,20 @@ class Engine(ABC):
 
     @abstractmethod
     def _infer(self, hu: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Compute a batch. ``infer`` has checked the input, and checks the output."""
+        """Compute a batch, in one thread at a time.
+
+        ``infer`` has checked the input, and checks the output.
+        """
 
     def close(self) -> None:
-        """Release what the engine holds. Closing a closed engine is harmless."""
-        if not self._is_closed:
-            self._is_closed = True
-            self._release()
+        """Wait for a running ``infer``, then release what the engine holds.
+
+        Closing a closed engine is harmless.
+        """
+        with self._lock:
+            if not self._is_closed:
+                self._is_closed = True
+                self._release()
 
     def _release(self) -> None:  # noqa: B027 - some engines hold nothing
         """Release memory, threads and device resources."""
@@ -214,7 +242,7 @@ def _read_cpuinfo(field: str) -> str:
 def thread_count() -> int:
     """Return how many threads should compute on the CPU.
 
-    It is the number of cores that this process may use, or the first number in ``OMP_NUM_THREADS``.
+    It is ``usable_cores``, or the first number in ``OMP_NUM_THREADS``.
     """
     chosen = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0]
-    return int(chosen) if chosen.isdecimal() and int(chosen) else len(os.sched_getaffinity(0))
+    return int(chosen) if chosen.isdecimal() and int(chosen) else usable_cores()

@@ -14,11 +14,12 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from types import NoneType
 
-from rgan_sdk.errors import OutputError, RganError, describe_unexpected
-from rgan_sdk.files import sync
+from rgan_sdk.cores import usable_cores
+from rgan_sdk.errors import OutputError, RganError, check_type, describe_unexpected
+from rgan_sdk.files import as_path, sync
 from rgan_sdk.harmonizer import Harmonizer
-from rgan_sdk.run.folders import check_folders
 from rgan_sdk.run.identity import (
     RunIdentity,
     check_alike,
@@ -40,7 +41,13 @@ from rgan_sdk.run.journal import (
 from rgan_sdk.run.ledger import Ledger
 from rgan_sdk.run.observer import Observer, SilentObserver
 from rgan_sdk.run.options import RunOptions
-from rgan_sdk.run.outputs import Standing, examine, finished_series, take_the_place
+from rgan_sdk.run.outputs import (
+    Standing,
+    check_folders,
+    examine,
+    finished_series,
+    take_the_place,
+)
 from rgan_sdk.run.pictures import Pictures
 from rgan_sdk.run.planning import Plan, make_plan
 from rgan_sdk.run.report import Report, SeriesEntry
@@ -87,7 +94,8 @@ def harmonize_directory(
     Raises
     ------
     ConfigurationError, OutputError
-        If the folders or devices cannot be used. Errors of single series are in the report.
+        If an argument is of another type, or the folders or devices cannot be used. Errors of
+        single series are in the report.
     OutputBusyError
         If another run writes to ``destination``.
 
@@ -99,7 +107,9 @@ def harmonize_directory(
     ...     preview = rgan.RunOptions(preview=True, shard=rgan.Shard(1, 4))
     ...     part = rgan.harmonize_directory("scans", "part-1", harmonizer, preview)
     """
-    source, destination = Path(source), Path(destination)
+    source, destination = as_path("source", source), as_path("destination", destination)
+    _check_types(harmonizer, options, others)
+    check_type("observer", observer, Observer, NoneType)
     options, observer = options or RunOptions(), observer or SilentObserver()
     check_folders(source, destination, resume=options.resume)
     with lock_folder(destination):
@@ -145,7 +155,8 @@ def plan_directory(
     ConfigurationError, OutputError
         Where ``harmonize_directory`` would refuse the folders, the run in them or the devices.
     """
-    source, destination = Path(source), Path(destination)
+    source, destination = as_path("source", source), as_path("destination", destination)
+    _check_types(harmonizer, options, others)
     options = options or RunOptions()
     check_folders(source, destination, resume=options.resume)
     earlier = read_journal(destination)
@@ -164,6 +175,14 @@ def plan_directory(
     ledger.report.model = describe_model(harmonizer)
     ledger.report.engine = describe_engine(harmonizers)
     return ledger.report
+
+
+def _check_types(harmonizer: object, options: object, others: Sequence[object]) -> None:
+    check_type("harmonizer", harmonizer, Harmonizer)
+    check_type("options", options, RunOptions, NoneType)
+    check_type("others", others, Sequence)
+    for index, other in enumerate(others):
+        check_type(f"others[{index}]", other, Harmonizer)
 
 
 def _settle(
@@ -201,7 +220,7 @@ class _Run:
         stages = Stages(
             self.harmonizers,
             self.clock,
-            threads=self.options.workers or os.cpu_count() or 1,
+            threads=int(self.options.workers or usable_cores()),
             durable=self.options.durable,
             pictures=self.options.preview,
         )

@@ -83,7 +83,7 @@ class RunIdentity:
     software
         Name and version.
     options
-        Which series are taken: ``any_kernel`` and ``shard``.
+        Which series are taken: ``any_kernel``, ``assume_hu`` and ``shard``.
     """
 
     models: tuple[UsedModel, ...]
@@ -95,7 +95,11 @@ class RunIdentity:
     def of(cls, harmonizer: Harmonizer, options: RunOptions) -> Self:
         """Return the identity of a run with this harmonizer and these options."""
         shard = str(options.shard) if options.shard else None
-        chosen = {"any_kernel": options.any_kernel, "shard": shard}
+        chosen = {
+            "any_kernel": options.any_kernel,
+            "assume_hu": options.assume_hu,
+            "shard": shard,
+        }
         configuration = Configuration.of(harmonizer).to_json()
         model = UsedModel(harmonizer.model.card.name, harmonizer.model.sha256)
         return cls((model,), configuration, SOFTWARE, chosen)

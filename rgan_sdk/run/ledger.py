@@ -59,7 +59,7 @@ class Ledger:
             slices=len(series.slices),
             status=status,
             reason=reason,
-            notes=geometry_notes(series),
+            notes=(*series.notes, *geometry_notes(series)),
             **outcome,
         )
         self.report.series.append(entry)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from rgan_sdk.run.report import SeriesEntry
 
 
+@runtime_checkable
 class Observer(Protocol):
     """Follows a run. Each method is called from the thread that called the run."""
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from numbers import Integral
+from types import NoneType
 
-from rgan_sdk.errors import ConfigurationError
+from rgan_sdk.errors import ConfigurationError, check_type
 
 
 @dataclass(frozen=True)
@@ -22,13 +24,15 @@ class Shard:
     Raises
     ------
     ConfigurationError
-        If there is no such part.
+        If there is no such part, or a number is none.
     """
 
     number: int
     count: int
 
     def __post_init__(self) -> None:
+        check_type("number", self.number, Integral)
+        check_type("count", self.count, Integral)
         if not 1 <= self.number <= self.count:
             raise ConfigurationError(f"shard {self}: the number must be from 1 to {self.count}")
 
@@ -37,8 +41,9 @@ class Shard:
 
     def holds(self, series_instance_uid: str) -> bool:
         """Return whether a series belongs to this part."""
+        check_type("series_instance_uid", series_instance_uid, str)
         digest = hashlib.sha256(series_instance_uid.encode()).digest()
-        return int.from_bytes(digest[:8], "big") % self.count == self.number - 1
+        return int.from_bytes(digest[:8], "big") % int(self.count) == self.number - 1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,12 +54,15 @@ class RunOptions:
     ----------
     any_kernel
         Also take series whose convolution kernel the model's card does not name.
+    assume_hu
+        Take the numbers of series whose RescaleType is US (unspecified) as HU, even where they do
+        not show the air of a CT.
     shard
         Take only this part of the series. Each part needs an output folder of its own.
     resume
         Continue the run that the output folder holds. False refuses a folder that is not empty.
     workers
-        Threads that read and write; None takes one per core.
+        Threads that read and write; None takes one per core that this process may use.
     durable
         Make sure that a series is on the disk, and not only in the system's memory, before it
         appears. It then survives a power cut, but the run is slower.
@@ -69,10 +77,11 @@ class RunOptions:
     Raises
     ------
     ConfigurationError
-        If a value makes no sense.
+        If a value makes no sense, or is of another type.
     """
 
     any_kernel: bool = False
+    assume_hu: bool = False
     shard: Shard | None = None
     resume: bool = True
     workers: int | None = None
@@ -82,5 +91,17 @@ class RunOptions:
     checksums: bool = False
 
     def __post_init__(self) -> None:
+        for name in (
+            "any_kernel",
+            "assume_hu",
+            "resume",
+            "durable",
+            "preview",
+            "verify_outputs",
+            "checksums",
+        ):
+            check_type(name, getattr(self, name), bool)
+        check_type("shard", self.shard, Shard, NoneType)
+        check_type("workers", self.workers, Integral, NoneType)
         if self.workers is not None and self.workers < 1:
             raise ConfigurationError(f"workers = {self.workers} must be at least 1")

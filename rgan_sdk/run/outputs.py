@@ -1,4 +1,6 @@
-"""How the series to harmonize stand in OUTPUT: new, finished, or finished and damaged since.
+"""What OUTPUT holds before a run: whether it can be used, and how each series stands there.
+
+A series is new, finished, or finished and damaged since.
 
 A finished series whose files are not those that its line in the journal lists is done again. What
 was there is kept in ``.rgan/replaced``: somebody may have put more into the folder than we did.
@@ -16,15 +18,52 @@ from pathlib import Path
 from typing import Final
 
 from rgan_sdk import _core
+from rgan_sdk.cores import usable_cores
 from rgan_sdk.dicom.series import Series
 from rgan_sdk.dicom.write.derivation import Derivation, derived_series_uid
 from rgan_sdk.dicom.write.writer import format_crc32c
+from rgan_sdk.errors import ConfigurationError, OutputError
 from rgan_sdk.run.jobs import SeriesJob
-from rgan_sdk.run.journal import FinishedSeries, OutputFile, is_there
+from rgan_sdk.run.journal import (
+    STATE_FOLDER,
+    FinishedSeries,
+    OutputFile,
+    has_journal,
+    is_there,
+)
 from rgan_sdk.run.observer import Observer, SilentObserver
 from rgan_sdk.run.options import RunOptions
 
 CHUNK: Final = 64  # files that are read at a time
+
+
+def check_folders(source: Path, destination: Path, *, resume: bool) -> None:
+    """Refuse folders that lie inside each other, and an output folder that is in use.
+
+    Raises
+    ------
+    ConfigurationError
+        If one folder contains the other, or cannot be looked at.
+    OutputError
+        If ``destination`` is not empty and holds no run to continue.
+    """
+    try:
+        inner, outer = destination.resolve(), source.resolve()
+        if inner == outer or outer in inner.parents or inner in outer.parents:
+            raise ConfigurationError(
+                f"INPUT {source} and OUTPUT {destination} lie inside each other; "
+                "choose another OUTPUT"
+            )
+        if not source.is_dir():
+            raise ConfigurationError(f"{source}: no such folder; INPUT is a folder of DICOM files")
+        found = [path.name for path in destination.iterdir()] if destination.exists() else []
+    except OSError as exc:
+        raise ConfigurationError(f"{exc.filename}: cannot be used ({exc.strerror})") from exc
+    # Without a journal nobody can tell what an earlier run has left, unless it left nothing.
+    holds_a_run = found == [STATE_FOLDER] or has_journal(destination)
+    if found and not (holds_a_run and resume):
+        hint = "leave --no-resume out to continue its run, or " if holds_a_run else ""
+        raise OutputError(f"{destination}: is not empty; {hint}choose an empty or a new folder")
 
 
 @dataclass(frozen=True)
@@ -81,7 +120,7 @@ def examine(
         standings.append(_compare(standing, output / uid))
     if not options.verify_outputs:
         return standings
-    threads = options.workers or os.cpu_count() or 1
+    threads = int(options.workers or usable_cores())
     return _verify(standings, output, threads, observer or SilentObserver())
 
 

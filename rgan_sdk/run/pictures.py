@@ -35,7 +35,11 @@ class Pictures:
         """Have the middle slice of a series painted, before and after, in another thread."""
         if len(self._pending) == MAX_PENDING:
             self._pending.popleft().result()
-        self._pending.append(self._painter.submit(self._write_preview, job))
+        try:
+            self._pending.append(self._painter.submit(self._write_preview, job))
+        except RuntimeError:  # a picture is not worth a night's batch
+            name = f"{job.folder.name}.png"
+            self._report.warnings.append(f"{name} cannot be made: no thread can be started")
 
     def _write_preview(self, job: SeriesJob) -> None:
         path = self._output / FOLDER / f"{job.folder.name}.png"

@@ -63,7 +63,7 @@ def make_plan(
     card
         The model's card; None chooses every valid series.
     options
-        ``any_kernel`` and ``shard`` matter here.
+        ``any_kernel``, ``assume_hu`` and ``shard`` matter here.
 
     Raises
     ------
@@ -72,7 +72,8 @@ def make_plan(
     """
     options = options or RunOptions()
     try:
-        inventory = find_series(source, _counter(observer or SilentObserver()))
+        counter = _counter(observer or SilentObserver())
+        inventory = find_series(source, counter, assume_hu=options.assume_hu)
     except OSError as exc:
         raise ConfigurationError(
             f"{source}: INPUT must be a folder of DICOM files that can be read ({exc.strerror})"

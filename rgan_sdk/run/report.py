@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from rgan_sdk.errors import OutputError
-from rgan_sdk.files import atomic_write
+from rgan_sdk.files import as_path, atomic_write
 
 REPORT_SCHEMA = 1
 
@@ -103,14 +103,17 @@ class Report:
         members = (f" {json.dumps(name)}: {_member(value)}" for name, value in content.items())
         return "{\n" + ",\n".join(members) + "\n}\n"
 
-    def write(self, path: Path) -> None:
+    def write(self, path: str | Path) -> None:
         """Write the report to a file, whole or not at all.
 
         Raises
         ------
+        ConfigurationError
+            If ``path`` is none.
         OutputError
             If it cannot be written.
         """
+        path = as_path("path", path)
         try:
             with atomic_write(path) as temporary:
                 temporary.write_text(self.to_json())

@@ -7,7 +7,8 @@ All engines take batches from the same queue. A batch may hold slices of several
 series of three slices do not leave a GPU idle.
 
 A series that goes wrong at any stage is marked. Its remaining slices pass through without work,
-and the run continues with the next series.
+and the run continues with the next series. Series that share a batch with it do not suffer; see
+``blame``.
 """
 
 from __future__ import annotations
@@ -28,7 +29,9 @@ from numpy.typing import NDArray
 from rgan_sdk import _core
 from rgan_sdk.dicom.read.batches import BatchReader, ReadResult
 from rgan_sdk.dicom.write.series_writer import SeriesWriter
+from rgan_sdk.errors import ResourceError
 from rgan_sdk.harmonizer import Harmonizer
+from rgan_sdk.run.blame import harmonize_batch, read_batch
 from rgan_sdk.run.jobs import BatchItem, SeriesJob, deal_batches, group_by_job
 
 RING = 3  # buffers: one to read into, one to write from, one in between; one more per engine
@@ -132,6 +135,11 @@ class Stages:
         ------
         WrittenBatch
             In the calling thread. Each job is in exactly one of them.
+
+        Raises
+        ------
+        ResourceError
+            If the system does not start a thread that is needed.
         """
         work = [
             ("read", partial(self._read_all, jobs)),
@@ -144,13 +152,12 @@ class Stages:
         ]
         try:
             for thread in threads:
-                thread.start()
+                _start(thread)
             while (batch := self._take(self._passed)) is not None:
                 yield batch
         finally:
             self._stopping.set()
             _join(threads)
-            self._reader.close()
         if self._broken is not None:
             raise self._broken
 
@@ -174,7 +181,7 @@ class Stages:
     def _read_batch(self, items: list[BatchItem], buffer: NDArray[np.float32]) -> _Batch:
         try:
             return self._read_slices(items, buffer)
-        except Exception as error:  # one file may be the cause
+        except Exception as error:  # such as no memory for slices of this size
             for item in items:
                 item.job.fail(error)
             return _Batch(items, buffer, buffer, [])
@@ -186,7 +193,7 @@ class Stages:
             buffer = np.empty(shape, np.float32).reshape(-1)
         view = buffer[: np.prod(shape)].reshape(shape)[: len(items)]
         with self._clock.measure("read"):
-            sources = self._reader.read([item.file for item in items], view)
+            sources = read_batch(self._reader, [item.file for item in items], view)
         for index, (item, source) in enumerate(zip(items, sources, strict=True)):
             if isinstance(source, Exception):
                 item.job.fail(source)
@@ -208,13 +215,8 @@ class Stages:
             for index, item in enumerate(batch.items)
             if self._pictures and item.file is item.job.middle_file
         }
-        try:
-            with self._clock.measure("infer"):
-                harmonizer(batch.hu, batch.hu)
-        except Exception as error:  # a batch that cannot be computed fails its series only
-            for item in batch.items:
-                item.job.fail(error)
-            return
+        with self._clock.measure("infer"):
+            harmonize_batch(harmonizer, batch.items, batch.hu)
         for index, before in middles.items():
             batch.items[index].job.middle = before, batch.hu[index].copy()
 
@@ -261,6 +263,16 @@ class Stages:
             with suppress(queue.Full):
                 channel.put(item, timeout=POLL_SECONDS)
                 return
+
+
+def _start(thread: threading.Thread) -> None:
+    try:
+        thread.start()
+    except RuntimeError as exc:
+        raise ResourceError(
+            "the system starts no more threads; raise its limit (`ulimit -u`, or the container's "
+            "limit of processes), or lower --workers, and run the same command again"
+        ) from exc
 
 
 def _join(threads: Iterable[threading.Thread]) -> None:

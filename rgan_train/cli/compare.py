@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 
 import click
 
+from rgan_sdk.errors import ConfigurationError
 from rgan_train.cli.extra import require_plotting
 from rgan_train.cli.options import (
     display_window_option,
+    files_by_name,
     model_files_option,
     parse_whole_numbers,
-    split_model,
 )
 
 if TYPE_CHECKING:
@@ -85,6 +86,7 @@ def command(
     if roi is not None and box_path is not None:
         raise click.UsageError("give --roi or --box, not both")
     require_plotting()
+    named = files_by_name(models)
 
     from rgan_sdk.hu import HUWindow
     from rgan_train.evaluation.figures.case_slices import read_case_slices
@@ -103,19 +105,19 @@ def command(
         box = Box.center_of(*pair.source_hu.shape)
     box.check_inside(*pair.source_hu.shape)
     images = {f"source ({pair.source_kernel})": pair.source_hu}
-    for text in models:
-        _add_harmonized(images, text, pair)
+    for name, path in named.items():
+        if name in images:
+            raise ConfigurationError(f"two columns would be called {name!r}; use --model NAME=FILE")
+        images[name] = _harmonize(path, pair)
     reference = (f"target ({pair.target_kernel})", pair.target_hu)
     save_figure(draw_case_study(CaseStudy(images, reference, box, display, caption)), output)
     click.echo(f"{output}: slice {number}, {box}")
 
 
-def _add_harmonized(images: dict[str, NDArray[np.float32]], text: str, pair: CaseSlices) -> None:
-    """Harmonize the source with one ``--model``, and add the image under its name."""
-    from rgan_sdk.errors import ConfigurationError
+def _harmonize(path: str, pair: CaseSlices) -> NDArray[np.float32]:
+    """Return the source harmonized by one model."""
     from rgan_sdk.harmonizer import Harmonizer
 
-    name, path = split_model(text)
     with Harmonizer.load(path, device="cpu") as harmonizer:
         card = harmonizer.model.card
         if not card.accepts_kernel(pair.source_kernel):
@@ -123,7 +125,4 @@ def _add_harmonized(images: dict[str, NDArray[np.float32]], text: str, pair: Cas
                 f"{path}: is made for {', '.join(card.source_kernels)}, but the source has kernel "
                 f"{pair.source_kernel}"
             )
-        name = name or card.name
-        if name in images:
-            raise ConfigurationError(f"two columns would be called {name!r}; use --model NAME=FILE")
-        images[name] = harmonizer(pair.source_hu)
+        return harmonizer(pair.source_hu)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shlex
 import sys
 from collections.abc import Iterator
@@ -12,13 +11,14 @@ from typing import TYPE_CHECKING
 
 import click
 
+from rgan_sdk.cores import usable_cores
 from rgan_train.cli.extra import require_evaluation
 from rgan_train.cli.options import (
     EXISTING_FILE,
     assignments_option,
     config_option,
+    files_by_name,
     model_files_option,
-    split_model,
 )
 
 if TYPE_CHECKING:
@@ -79,8 +79,8 @@ The test slices are those that `fit` does not use with the same --config and --s
 @click.option(
     "--workers",
     type=click.IntRange(min=1),
-    default=os.cpu_count() or 1,
-    help="Processes that compute features.  [default: one per core]",
+    default=usable_cores,
+    help="Processes that compute features.  [default: one per usable core]",
 )
 def command(
     pairs: Path,
@@ -119,31 +119,17 @@ def command(
     with _show_progress() as progress:
         evaluation = evaluate(
             dataset,
-            _files_by_name(models),
+            files_by_name(models),
             output / "features",
             options=EvaluationOptions(parameters, regions, workers),
             given=given,
-            notes=notes,
+            notes=(*dataset.notes, *notes),
             progress=progress,
         )
     command_line = shlex.join(["rgan-train", *sys.argv[1:]])
     page = write_report(evaluation.with_provenance(command=command_line), output)
     _summarize(evaluation)
     click.echo(f"{page}: open it in a browser")
-
-
-def _files_by_name(models: tuple[str, ...]) -> dict[str, str]:
-    """Return the files of all ``--model`` options by the names to show them with."""
-    from rgan_sdk.errors import ConfigurationError
-
-    named: dict[str, str] = {}
-    for text in models:
-        name, path = split_model(text)
-        name = name or Path(path).stem
-        if name in named:
-            raise ConfigurationError(f"two models would be called {name!r}; use --model NAME=FILE")
-        named[name] = path
-    return named
 
 
 @contextmanager

@@ -28,9 +28,12 @@ Example:
 @checkpoint_option("best")
 @click.option("--name", help="The model's name.  [default: SOURCE-to-TARGET, after the kernels]")
 @click.option("--version", default="1.0.0", show_default=True, help="The model's version.")
-@click.option("--data-name", help="Name of the training data, for the model card.")
-@click.option("--data-licence", help="Licence of the training data.")
+@click.option(
+    "--data-name", help="Name of the training data, for the model card.  [default: not stated]"
+)
+@click.option("--data-licence", help="Licence of the training data.  [default: not stated]")
 @click.option("--data-citation", help="How to cite the training data.")
+@click.option("--no-fp16", is_flag=True, help="Write the fp32 file only.")
 def command(
     run: Path,
     output: Path,
@@ -40,12 +43,14 @@ def command(
     data_name: str | None,
     data_licence: str | None,
     data_citation: str | None,
+    no_fp16: bool,
 ) -> None:
     """Write the model of a training run as two ONNX files, in fp32 and in fp16.
 
     Each file holds the whole computation from HU to HU and a model card. Both are run with
-    ONNX Runtime on the run's validation slices and compared with PyTorch. A deviation of
-    more than 0.05 HU (fp32) or 5 HU (fp16) is an error.
+    ONNX Runtime on the run's validation slices and compared with PyTorch. If fp32 deviates by
+    more than 0.05 HU, nothing is written; if fp16 deviates by more than 5 HU, only fp32 is. An
+    fp16 file of an earlier export of that name is replaced or removed.
     """
     require_train_extra()
 
@@ -57,7 +62,15 @@ def command(
     changes = {key: value for key, value in given.items() if value is not None}
     folder = RunFolder(run)
     config = override(folder.config(), {"data": changes})
-    exported = export_run(folder, output, config, checkpoint=checkpoint, name=name, version=version)
+    exported = export_run(
+        folder,
+        output,
+        config,
+        checkpoint=checkpoint,
+        name=name,
+        version=version,
+        fp16=not no_fp16,
+    )
     for precision, file in exported.files.items():
         click.echo(
             f"{file.path}: {precision}, {file.size / 1e6:.2f} MB, deviation from PyTorch "
@@ -68,3 +81,5 @@ def command(
             f"{figure.metric}: {figure.input:.4g} -> {figure.output:.4g} "
             f"({figure.slices} {figure.data})"
         )
+    for warning in exported.warnings:
+        click.echo(f"warning: {warning}", err=True)

@@ -106,6 +106,9 @@ def command(
 def echo_outcome(outcome: Outcome, run: Path) -> None:
     """Print how a run ended and what to do next."""
     state = outcome.state
+    if outcome.note:
+        more = "training.epochs or training.max_minutes"
+        click.echo(f"note: {outcome.note}; continue with --resume and more {more}", err=True)
     if outcome.status == "interrupted":
         click.echo(
             f"interrupted; {state.name} is saved. Continue with the same command and --resume",

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
 import click
+
+from rgan_sdk.errors import ConfigurationError
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
@@ -77,8 +79,29 @@ model_files_option = click.option(
     metavar="[NAME=]FILE",
     multiple=True,
     required=True,
-    help="An ONNX file or packaged model, and a name for it; may be repeated.",
+    help="An ONNX file or packaged model, and a name for it; may be repeated.  [default name: the "
+    "file's, without its ending]",
 )
+
+
+def files_by_name(models: Sequence[str]) -> dict[str, str]:
+    """Return the files of all ``[NAME=]FILE`` by the names to show them with.
+
+    Without a name a model is called after its file.
+
+    Raises
+    ------
+    ConfigurationError
+        If two models would have the same name.
+    """
+    named: dict[str, str] = {}
+    for text in models:
+        given, path = split_model(text)
+        name = (given or Path(path).stem).encode(errors="replace").decode()  # figures need UTF-8
+        if name in named:
+            raise ConfigurationError(f"two models would be called {name!r}; use --model NAME=FILE")
+        named[name] = path
+    return named
 
 
 def split_model(text: str) -> tuple[str, str]:

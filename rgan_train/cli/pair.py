@@ -40,6 +40,7 @@ def command(folders: tuple[Path, ...], output: Path) -> None:
     from rgan_sdk.cli.tables import as_text
     from rgan_sdk.errors import TrainingError
     from rgan_train.pairs.csv import write_pairs
+    from rgan_train.pairs.dataset import patient_notes
     from rgan_train.pairs.find import find_pairs
 
     pairing = find_pairs(folders)
@@ -66,6 +67,8 @@ def command(folders: tuple[Path, ...], output: Path) -> None:
         cells = (pair.patient, pair.manufacturer, kernels, str(pair.slices), matrix)
         table.add_row(*map(as_text, cells))
     console.print(table)
+    for note in patient_notes(pairing.pairs):
+        console.print(as_text(f"note: {note}"), soft_wrap=True)
     write_pairs(pairing.pairs, output)
     found = f"{output}: {len(pairing.pairs)} found among {pairing.series} CT series"
     click.echo(as_text(found).plain)

@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from typing import Any
 
 import click
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TextColumn,
+)
+from rich.text import Text
 
 from rgan_train.training.events import EpochDone, TrainingEvent, TrainingStarted
 
@@ -25,7 +36,7 @@ def show_progress() -> Iterator[Callable[[TrainingEvent], None]]:
         BarColumn(),
         MofNCompleteColumn(),
         TextColumn("{task.fields[scores]}"),
-        TimeRemainingColumn(),
+        _TimeLeft(),
         console=console,
     )
     with bar:
@@ -66,10 +77,22 @@ def _echo(event: TrainingEvent) -> None:
         click.echo(describe_epoch(event))
 
 
+class _TimeLeft(ProgressColumn):
+    """The time until the last step, or until the time limit if that comes first."""
+
+    def render(self, task: Task) -> Text:
+        """Return hours, minutes and seconds."""
+        of_steps = math.inf if task.time_remaining is None else task.time_remaining
+        seconds = min(of_steps, max(0.0, task.fields["deadline"] - time.monotonic()))
+        left = timedelta(seconds=int(seconds)) if math.isfinite(seconds) else "-:--:--"
+        return Text(str(left), style="progress.remaining")
+
+
 class _Bar:
     def __init__(self, bar: Progress) -> None:
         self._bar = bar
-        self._task = bar.add_task("", epoch="", scores="starting", total=None)
+        fields: dict[str, Any] = {"epoch": "", "scores": "starting", "deadline": math.inf}
+        self._task = bar.add_task("", total=None, **fields)
         self._epochs = self._steps = 0
         self._psnr = ""
 
@@ -77,6 +100,7 @@ class _Bar:
         if isinstance(event, TrainingStarted):
             self._epochs, self._steps = event.epochs, event.steps_per_epoch
             self._bar.console.print(describe_start(event))
+            self._bar.update(self._task, deadline=time.monotonic() + event.seconds_left)
             self._show(event.epoch, 0, "")
         elif isinstance(event, EpochDone):
             self._bar.console.print(describe_epoch(event))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 import tomllib
 from collections.abc import Sequence
 from dataclasses import fields
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from rgan_sdk.errors import ConfigurationError
+from rgan_sdk.files import decode_text
 from rgan_train.config.methods import MethodName, require
 from rgan_train.config.schema import Config
 
@@ -51,8 +53,12 @@ def read_toml(path: Path, start: Config | None = None) -> Config:
         If the file is not TOML, or names an unknown key or an invalid value.
     """
     try:
-        tables = tomllib.loads(path.read_text(encoding="utf-8-sig"))
-    except (OSError, ValueError) as exc:
+        text = decode_text(path.read_bytes())
+        tables = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as exc:
+        hint = _explain_semicolon(text, str(exc))
+        raise ConfigurationError(f"{path}: cannot be read as TOML ({exc}){hint}") from exc
+    except (OSError, UnicodeDecodeError) as exc:
         raise ConfigurationError(f"{path}: cannot be read as TOML ({exc})") from exc
     try:
         return override(start or Config(), tables)
@@ -119,6 +125,14 @@ def differences(first: Config, second: Config) -> list[str]:
         if getattr(getattr(first, table.name), key.name)
         != getattr(getattr(second, table.name), key.name)
     ]
+
+
+def _explain_semicolon(text: str, error: str) -> str:
+    """Return what to do if the line that an error of ``tomllib`` names has a semicolon."""
+    number = re.search(r"at line (\d+)", error)
+    if number is None or ";" not in text.split("\n")[int(number[1]) - 1]:
+        return ""
+    return f": take the semicolon out of line {number[1]}; a line of TOML has one key = value"
 
 
 def _check_name(name: str, owner: type[Any], what: str) -> str:

@@ -5,18 +5,18 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 import onnx
 
 from rgan_sdk.card import CARD_KEY, ErrorBound, ModelCard
 from rgan_sdk.engines.base import Deviation
-from rgan_sdk.errors import ConfigurationError, InferenceError, TrainingError
+from rgan_sdk.errors import ConfigurationError, InferenceError, OutputError, TrainingError
 from rgan_sdk.model import write_model
 from rgan_sdk.slices import spread_indices
 from rgan_train.config import Config
-from rgan_train.export.model_card import make_card, measure_quality, training_data
+from rgan_train.export.model_card import make_card, measure_quality, missing_facts
 from rgan_train.export.onnx_graph import to_onnx
 from rgan_train.export.parity import add_extremes, check_parity
 from rgan_train.methods import METHODS
@@ -25,6 +25,7 @@ from rgan_train.networks.weights import load_frozen_state, load_trainable_state
 from rgan_train.networks.window import network_window
 from rgan_train.pairs import PairedSample, SliceReader, WholeSlices, load_dataset, read_pairs
 from rgan_train.training import RunFolder
+from rgan_train.training.curriculum import Curriculum
 
 ModelPrecision = Literal["fp32", "fp16"]
 
@@ -62,10 +63,24 @@ class ExportedFile:
 
 @dataclass(frozen=True)
 class ExportResult:
-    """The exported files by precision, and their card."""
+    """What was exported.
+
+    Attributes
+    ----------
+    files
+        By precision.
+    warnings
+        Why there is no fp16 file, and what else a user of the model should know.
+    """
 
     files: dict[ModelPrecision, ExportedFile]
     card: ModelCard
+    warnings: tuple[str, ...] = ()
+
+
+class _Measured(NamedTuple):
+    model: onnx.ModelProto
+    deviation: Deviation
 
 
 def export_run(
@@ -76,8 +91,11 @@ def export_run(
     checkpoint: Literal["best", "last"] = "best",
     name: str | None = None,
     version: str = "1.0.0",
+    fp16: bool = True,
 ) -> ExportResult:
     """Export a run to ``output`` (fp32), and to ``NAME.fp16.onnx`` beside it.
+
+    There is no fp16 file if it would deviate too much; one of an earlier export is removed.
 
     Parameters
     ----------
@@ -89,16 +107,18 @@ def export_run(
         The one with the best validation PSNR, or the most recent one.
     name, version
         Of the model, for the card. A name of None is made from the kernels.
+    fp16
+        Whether to write the fp16 file.
 
     Raises
     ------
     ConfigurationError
-        If the output is not named ``.onnx``, the name of the model is not valid, or the
-        training data have no name or licence.
+        If the output is not named ``.onnx``, or the name of the model is not valid.
     TrainingError
-        If there is no checkpoint, the validation slices are missing, or the exported graph
-        deviates from PyTorch by more than ``LIMITS``. Nothing is written then, except that
-        the fp32 file is written where only fp16 deviates.
+        If there is no checkpoint, the validation slices are missing, or the fp32 graph deviates
+        from PyTorch by more than ``LIMITS``. Nothing is written then.
+    OutputError
+        If a file cannot be written.
     EngineUnavailableError
         If ONNX Runtime is not installed.
     """
@@ -107,30 +127,36 @@ def export_run(
     if name is not None and not re.fullmatch(NAME_PATTERN, name):
         raise ConfigurationError(f"the model's name {name!r} must match {NAME_PATTERN}")
     config = config or folder.config()
-    data_name = training_data(config.data).name
     graph = load_graph(folder, config, checkpoint)
     samples = _validation_samples(folder, config)
     images = [sample.source_hu for sample in samples]
     expected = [harmonize_slice(graph, hu) for hu in images]
-    quality = measure_quality(samples, expected, config.data.hu_range, data_name)
+    quality = measure_quality(samples, expected, config.data.hu_range, config.data)
     card = make_card(folder, config, graph, quality, name=name, version=version)
     images.append(add_extremes(images[0]))
     expected.append(harmonize_slice(graph, images[-1]))
 
-    fp32 = to_onnx(graph)
-    deviation = check_parity(_embed_card(fp32, card), images, expected, LIMITS["fp32"])
-    fp16 = to_onnx(graph.use_float16())
-    try:
-        deviation16 = check_parity(_embed_card(fp16, card), images, expected, LIMITS["fp16"])
-    except (TrainingError, InferenceError) as exc:
-        _write(fp32, card, output, deviation)
-        raise TrainingError(f"{output} was written, but no fp16 file: {exc}") from exc
-    card = replace(card, error_bounds={"fp16": _bound(deviation16)})
-    files: dict[ModelPrecision, ExportedFile] = {
-        "fp32": _write(fp32, card, output, deviation),
-        "fp16": _write(fp16, card, output.with_suffix(".fp16.onnx"), deviation16),
+    full = to_onnx(graph)
+    deviation = check_parity(_embed_card(full, card), images, expected, LIMITS["fp32"])
+    measured: dict[ModelPrecision, _Measured] = {"fp32": _Measured(full, deviation)}
+    warnings = [missing_facts(config.data), _describe_stop(folder, config, checkpoint)]
+    if fp16:
+        half = to_onnx(graph.use_float16())
+        try:
+            deviation = check_parity(_embed_card(half, card), images, expected, LIMITS["fp16"])
+        except (TrainingError, InferenceError) as exc:
+            warnings.append(f"no fp16 file was written, fp32 serves as it is: {exc}")
+        else:
+            measured["fp16"] = _Measured(half, deviation)
+            card = replace(card, error_bounds={"fp16": _bound(deviation)})
+    beside = output.with_suffix(".fp16.onnx")
+    if _remove(beside) and "fp16" not in measured:
+        warnings.append(f"{beside} of an earlier export was removed")
+    files = {
+        precision: _write(one, card, output if precision == "fp32" else beside)
+        for precision, one in measured.items()
     }
-    return ExportResult(files, card)
+    return ExportResult(files, card, tuple(filter(None, warnings)))
 
 
 def load_graph(
@@ -179,10 +205,31 @@ def _validation_samples(folder: RunFolder, config: Config) -> list[PairedSample]
     return samples
 
 
+def _describe_stop(folder: RunFolder, config: Config, checkpoint: Literal["best", "last"]) -> str:
+    """Return what to know if the training of a checkpoint stopped inside a growing window."""
+    state = folder.state(checkpoint)
+    if state is None or not state.curriculum:
+        return ""
+    curriculum = Curriculum(config.curriculum, config.data.hu_range)
+    curriculum.load_state_dict(state.curriculum)
+    return curriculum.describe_stop(state.step)
+
+
 def _bound(deviation: Deviation) -> ErrorBound:
     """Return the error bound for the card: the measured deviation with room."""
     measured = ErrorBound.from_measured(deviation.max, deviation.p999)
     return ErrorBound(max(measured.max, LEAST_BOUND.max), max(measured.p999, LEAST_BOUND.p999))
+
+
+def _remove(path: Path) -> bool:
+    """Delete a model of an earlier export, which is not that of the new fp32 file."""
+    try:
+        path.unlink()
+    except FileNotFoundError:
+        return False
+    except OSError as exc:
+        raise OutputError(f"{path}: cannot be replaced ({exc.strerror})") from exc
+    return True
 
 
 def _embed_card(model: onnx.ModelProto, card: ModelCard) -> onnx.ModelProto:
@@ -190,8 +237,6 @@ def _embed_card(model: onnx.ModelProto, card: ModelCard) -> onnx.ModelProto:
     return model
 
 
-def _write(
-    model: onnx.ModelProto, card: ModelCard, path: Path, deviation: Deviation
-) -> ExportedFile:
-    written = write_model(_embed_card(model, card).SerializeToString(), path)
-    return ExportedFile(path, written.sha256, len(written.content), deviation)
+def _write(one: _Measured, card: ModelCard, path: Path) -> ExportedFile:
+    written = write_model(_embed_card(one.model, card).SerializeToString(), path)
+    return ExportedFile(path, written.sha256, len(written.content), one.deviation)

@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rgan_sdk.card import ModelCard, Quality, TrainingData
-from rgan_sdk.errors import ConfigurationError
 from rgan_sdk.hu import HUWindow
 from rgan_train.config import Config, DataConfig
 from rgan_train.evaluation.metrics.image_quality import psnr, ssim
@@ -20,6 +19,9 @@ from rgan_train.pairs import PairedSample
 from rgan_train.training import RunFolder
 
 METRICS = {"PSNR, dB": psnr, "SSIM": ssim}
+
+NOT_STATED = "not stated"
+"""What a card says where the training data have no name or no licence."""
 
 INTENDED_USE = (
     "Research: harmonizing CT series from the source kernels to the target kernel before "
@@ -42,11 +44,6 @@ def make_card(
     ----------
     name
         None makes one from the kernels: ``SOURCE-to-TARGET``.
-
-    Raises
-    ------
-    ConfigurationError
-        If the name or the licence of the training data is missing.
     """
     source, target = config.data.source_kernel, config.data.target_kernel
     own = training_data(config.data)
@@ -68,26 +65,25 @@ def make_card(
 
 
 def training_data(data: DataConfig) -> TrainingData:
-    """Return what the card says of the training data.
+    """Return what the card says of the training data."""
+    return TrainingData(data.name or NOT_STATED, data.licence or NOT_STATED, data.citation)
 
-    Raises
-    ------
-    ConfigurationError
-        If their name or their licence is missing.
-    """
-    if not (data.name and data.licence):
-        raise ConfigurationError(
-            "the model card must name the training data and their licence: give --data-name and "
-            "--data-licence, or set name and licence in [data] of the configuration"
-        )
-    return TrainingData(data.name, data.licence, data.citation)
+
+def missing_facts(data: DataConfig) -> str:
+    """Return a warning if the card cannot state what the model was trained on; else nothing."""
+    missing = [name for name in ("name", "licence") if not getattr(data, name)]
+    if not missing:
+        return ""
+    what = " and ".join(missing)
+    options = " and ".join(f"--data-{name}" for name in missing)
+    return f"the card says {NOT_STATED!r} of the training data's {what}; give {options}"
 
 
 def measure_quality(
     samples: Sequence[PairedSample],
     outputs: Sequence[NDArray[np.float32]],
     window: HUWindow,
-    data: str,
+    data: DataConfig,
 ) -> tuple[Quality, ...]:
     """Return the mean of each metric, against the target, for the source and for the output.
 
@@ -98,15 +94,16 @@ def measure_quality(
     window
         The HU in which the images are compared.
     data
-        Name of the data, for the card.
+        The card tells their name.
     """
+    what = f"validation slices of {data.name}" if data.name else "validation slices"
     figures = []
     for name, metric in METRICS.items():
         before = [metric(s.source_hu, s.target_hu, window) for s in samples]
         after = [metric(out, s.target_hu, window) for out, s in zip(outputs, samples, strict=True)]
         figures.append(
             Quality(
-                data=f"validation slices of {data}",
+                data=what,
                 slices=len(samples),
                 metric=name,
                 input=round(float(np.mean(before)), 4),

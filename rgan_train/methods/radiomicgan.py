@@ -16,8 +16,8 @@ from rgan_train.methods.conditional_gan import ConditionalGAN
 from rgan_train.networks.base import HarmonizationNetwork
 from rgan_train.networks.blocks import initialize
 from rgan_train.networks.generator import Generator
-from rgan_train.networks.vgg import COMPACT_CHANNELS, FULL_CHANNELS, VGGEncoder
-from rgan_train.networks.vgg_weights import load_pretrained
+from rgan_train.networks.vgg import VGGEncoder
+from rgan_train.networks.vgg_weights import ENCODERS, load_pretrained
 
 
 class RadiomicGAN(ConditionalGAN):
@@ -50,12 +50,7 @@ class RadiomicGAN(ConditionalGAN):
 
 def build_generator(config: GeneratorConfig) -> Generator:
     """Return a generator with random weights."""
-    channels = {
-        "vgg19": FULL_CHANNELS,
-        "vgg19-compact": COMPACT_CHANNELS,
-        "none": config.widths,
-    }[config.encoder]
-    encoder = VGGEncoder(channels)
+    encoder = VGGEncoder(ENCODERS.get(config.encoder, config.widths))
     initialize(encoder)
     return Generator(
         encoder,

@@ -20,7 +20,12 @@ from torch import Tensor
 
 from rgan_sdk.errors import WeightsError
 from rgan_sdk.files import file_sha256
-from rgan_train.networks.vgg import VGGEncoder, convolution_names
+from rgan_train.networks.vgg import (
+    COMPACT_CHANNELS,
+    FULL_CHANNELS,
+    VGGEncoder,
+    convolution_names,
+)
 
 TORCHVISION_URL = "https://download.pytorch.org/models/vgg19-dcbb9e9d.pth"
 TORCHVISION_SHA256 = "dcbb9e9d"
@@ -28,6 +33,9 @@ TORCHVISION_SHA256 = "dcbb9e9d"
 
 TORCHVISION_LAYERS = (0, 2, 5, 7, 10, 12, 14, 16, 19, 21, 23, 25, 28, 30, 32, 34)
 """Indices of the convolutions in torchvision's ``features``, up to conv5_4."""
+
+ENCODERS = {"vgg19": FULL_CHANNELS, "vgg19-compact": COMPACT_CHANNELS}
+"""Channels of the groups by ``generator.encoder``."""
 
 IMAGENET_MEAN = torch.tensor([0.485, 0.456, 0.406])
 IMAGENET_STD = torch.tensor([0.229, 0.224, 0.225])
@@ -57,7 +65,9 @@ def load_pretrained(
         )
     file = path or download_torchvision()
     try:
-        encoder.load_convolutions(_read_weights(file))
+        weights = _read_weights(file)
+        _check_width(len(weights["conv1_1.bias"]), encoder.channels[0])
+        encoder.load_convolutions(weights)
     except WeightsError as exc:
         raise WeightsError(
             f"{file}: {exc} (--vgg-weights takes torchvision's file, {TORCHVISION_URL}, or a NumPy "
@@ -90,6 +100,16 @@ def download_torchvision() -> Path:
             "it will be downloaded again"
         )
     return path
+
+
+def _check_width(found: int, expected: int) -> None:
+    """Name the setting for a file whose first layer is that of the other encoder."""
+    for name, channels in ENCODERS.items():
+        if found == channels[0] != expected:
+            raise WeightsError(
+                f"its first layer has {found} channels, the configured encoder's has {expected}; "
+                f"this is a file for --set generator.encoder={name}"
+            )
 
 
 def _read_weights(path: Path) -> dict[str, Tensor]:

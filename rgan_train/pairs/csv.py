@@ -1,6 +1,7 @@
 """The list of pairs: a CSV file with one row per pair, for people to read and edit.
 
-A row is symmetric. The configuration of a training run decides which kernel is the source.
+A row is symmetric. The configuration of a training run decides which kernel is the source. The
+names of folders are written byte for byte: they need not be UTF-8, and may begin or end in a blank.
 """
 
 from __future__ import annotations
@@ -15,12 +16,15 @@ from pathlib import Path
 from typing import overload
 
 from rgan_sdk.errors import OutputError, TrainingError
-from rgan_sdk.files import atomic_write
+from rgan_sdk.files import atomic_write, decode_text, is_utf8
 from rgan_train.pairs.find import Pair
 
 COLUMNS = tuple(field.name for field in dataclasses.fields(Pair))
 OPTIONAL_COLUMNS = frozenset({"split"})
 FOLDER_COLUMNS = ("folder_a", "folder_b")
+FOLDER_ERRORS = "surrogateescape"
+"""What stands for bytes that are not UTF-8, in the names of folders as ``pathlib`` gives them."""
+
 COUNT_COLUMNS = ("slices", "rows", "columns")
 FILLED_COLUMNS = ("patient", "kernel_a", "kernel_b", "series_a", "series_b", *FOLDER_COLUMNS)
 
@@ -67,7 +71,7 @@ def write_pairs(pairs: Sequence[Pair], path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         with (
             atomic_write(path) as temporary,
-            temporary.open("w", newline="", encoding="utf-8") as file,
+            temporary.open("w", newline="", encoding="utf-8", errors=FOLDER_ERRORS) as file,
         ):
             writer = csv.DictWriter(file, COLUMNS)
             writer.writeheader()
@@ -81,7 +85,7 @@ def write_pairs(pairs: Sequence[Pair], path: Path) -> None:
 
 
 def find_delimiter(text: str, columns: Iterable[str]) -> str:
-    """Return the delimiter of a CSV file: a comma, or a semicolon as spreadsheets may write it.
+    """Return the delimiter of a CSV file: a comma, or what spreadsheets write besides.
 
     Parameters
     ----------
@@ -96,11 +100,11 @@ def find_delimiter(text: str, columns: Iterable[str]) -> str:
     def count(delimiter: str) -> int:
         return len(set(columns).intersection(*csv.reader(header, delimiter=delimiter)))
 
-    return max(",;", key=count)
+    return max(",;\t", key=count)
 
 
 def read_pairs(path: Path) -> PairList:
-    """Read a list of pairs, whose cells are parted by commas or by semicolons.
+    """Read a list of pairs, whose cells are parted by commas, semicolons or tabs.
 
     Raises
     ------
@@ -109,7 +113,7 @@ def read_pairs(path: Path) -> PairList:
     """
     try:
         content = path.read_bytes()
-        text = content.decode("utf-8-sig")
+        text = decode_text(content, FOLDER_ERRORS)
         delimiter = find_delimiter(text, FILLED_COLUMNS)
         reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter)
         rows = list(reader)
@@ -137,7 +141,11 @@ def _shorten(folder: Path, base: Path) -> str:
 
 
 def _parse_row(row: dict[str, str | None], where: str, base: Path) -> Pair:
-    text = {name: (row.get(name) or "").strip() for name in COLUMNS}
+    text = {name: row.get(name) or "" for name in COLUMNS}
+    for name in COLUMNS:
+        if name not in FOLDER_COLUMNS:
+            text[name] = text[name].strip()
+            _require_utf8(text[name], f"{where}: {name}")
     for name in FILLED_COLUMNS:
         if not text[name]:
             raise TrainingError(f"{where}: {name} is empty")
@@ -147,4 +155,12 @@ def _parse_row(row: dict[str, str | None], where: str, base: Path) -> Pair:
             raise TrainingError(f"{where}: {name} is {text[name]!r}, not a number")
         counts[name] = int(text[name])
     folders = {name: (base / text[name]).resolve() for name in FOLDER_COLUMNS}
+    for name, folder in folders.items():
+        if not folder.exists():
+            _require_utf8(text[name], f"{where}: there is no folder {folder}, and {name}")
     return Pair(**{**text, **counts, **folders})  # type: ignore[arg-type]
+
+
+def _require_utf8(text: str, what: str) -> None:
+    if not is_utf8(text):
+        raise TrainingError(f"{what} is not UTF-8; save the list as CSV UTF-8")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from rgan_sdk.errors import ConfigurationError, TrainingError
 from rgan_train.config import DataConfig
 from rgan_train.pairs.find import Pair, open_pairs
-from rgan_train.pairs.splits import PARTS, Split, make_splits
+from rgan_train.pairs.splits import PARTS, SEVERAL_PATIENTS, Split, make_splits
 
 if TYPE_CHECKING:
     from rgan_sdk.dicom.series import Series
@@ -23,10 +23,14 @@ class PairedFiles:
 
     Attributes
     ----------
+    patient
+        Pseudonym.
     source, target
         DICOM files; in a distillation run ``target`` may be an ``.npy`` file of HU.
     source_uid, target_uid
         SOPInstanceUID of both files.
+    frame
+        Of the positions: FrameOfReferenceUID, or StudyInstanceUID where the headers have none.
     position
         Along the slice normal, in mm.
     rows, columns
@@ -35,11 +39,12 @@ class PairedFiles:
         In mm: between rows, between columns.
     """
 
+    patient: str
     source: Path
     target: Path
     source_uid: str
     target_uid: str
-    frame_of_reference_uid: str
+    frame: str
     position: float
     rows: int
     columns: int
@@ -62,6 +67,8 @@ class Dataset:
         Of the scanners.
     series_uids
         SeriesInstanceUID of all series used.
+    notes
+        Remarks on the split.
     """
 
     train: tuple[PairedFiles, ...]
@@ -72,6 +79,7 @@ class Dataset:
     patients: tuple[str, ...]
     manufacturers: tuple[str, ...]
     series_uids: tuple[str, ...]
+    notes: tuple[str, ...] = ()
 
     def sha256(self) -> str:
         """Return a hash of which SOP instances are in which part."""
@@ -128,7 +136,16 @@ def load_dataset(
         patients=tuple(sorted({pair.patient for pair in used})),
         manufacturers=tuple(sorted({pair.manufacturer for pair in used})),
         series_uids=tuple(uid for pair in used for uid in (pair.series_a, pair.series_b)),
+        notes=patient_notes(used),
     )
+
+
+def patient_notes(pairs: Sequence[Pair]) -> tuple[str, ...]:
+    """Return a remark where the pairs of several studies have one and the same PatientID."""
+    studies = {pair.study_instance_uid for pair in pairs}
+    if len(studies) < 2 or len({pair.patient for pair in pairs}) > 1:
+        return ()
+    return (f"the {len(studies)} studies count as one patient. {SEVERAL_PATIENTS}",)
 
 
 def choose_direction(pairs: Sequence[Pair], config: DataConfig) -> tuple[str, str]:
@@ -166,11 +183,12 @@ def _pair_files(pair: Pair, a: Series, b: Series, source_kernel: str) -> list[Pa
         a, b = b, a
     return [
         PairedFiles(
+            pair.patient,
             source.path,
             target.path,
             source.sop_instance_uid,
             target.sop_instance_uid,
-            pair.frame_of_reference_uid,
+            pair.frame_of_reference_uid or pair.study_instance_uid,
             round(source.position, 2),
             pair.rows,
             pair.columns,
@@ -194,13 +212,15 @@ def _check_parts(parts: dict[str, tuple[PairedFiles, ...]], needed: Sequence[str
     for part in needed:
         if not parts[part]:
             raise TrainingError(f"the split leaves no slices for {part}; check [data] split")
-    seen: dict[tuple[str, float], str] = {}
+    seen: dict[Hashable, str] = {}
     for part, items in parts.items():
         for item in items:
-            place = (item.frame_of_reference_uid, item.position)
-            if seen.setdefault(place, part) != part:
-                raise TrainingError(
-                    f"the slice at {item.position} mm of frame of reference "
-                    f"{item.frame_of_reference_uid} is in both {seen[place]} and {part}; "
-                    "give the ranges with data.train_slices and so on, or remove a pair"
-                )
+            place = (item.patient, item.frame, item.position)
+            for key in (place, item.source_uid, item.target_uid):
+                if seen.setdefault(key, part) != part:
+                    why = SEVERAL_PATIENTS if key == place else "It is listed for two patients"
+                    raise TrainingError(
+                        f"the slice at {item.position} mm of frame of reference {item.frame} "
+                        f"(SOPInstanceUID {item.source_uid}) is in both {seen[key]} and {part}; "
+                        f"give the ranges with data.train_slices and so on, or remove a pair. {why}"
+                    )

@@ -17,6 +17,12 @@ MIN_SLICES = 10
 MIN_PATIENTS = 3
 """Patients that a split by patient needs."""
 
+SEVERAL_PATIENTS = (
+    "If different patients were given the same PatientID, write a name of its own for each patient "
+    "into the column patient of the list of pairs"
+)
+"""What to do where a de-identification has made one patient of several."""
+
 
 @dataclass(frozen=True)
 class Split:
@@ -63,7 +69,7 @@ def split_patients(patients: Sequence[str]) -> dict[str, str]:
     if len(unique) < MIN_PATIENTS:
         raise TrainingError(
             f"{len(unique)} patients cannot be split into {len(PARTS)} parts; "
-            "use --set data.split=position"
+            f"use --set data.split=position. {SEVERAL_PATIENTS}"
         )
     train = max(1, len(unique) * 6 // 10)
     validation = train + max(1, len(unique) // 10)
@@ -153,5 +159,6 @@ def _check_parts(patients: Sequence[str], parts: Sequence[str]) -> None:
         if seen.setdefault(patient, part) != part:
             raise TrainingError(
                 f"patient {patient} is in both {seen[patient]} and {part}: a patient must be in "
-                "one part only, else the test says nothing about other patients"
+                "one part only, else the test says nothing about other patients. "
+                f"{SEVERAL_PATIENTS}"
             )

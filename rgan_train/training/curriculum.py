@@ -171,6 +171,26 @@ class Curriculum:
             "cam": selection.statistics if selection else None,
         }
 
+    def describe_stop(self, steps: int) -> str:
+        """Return what to know if the training stopped inside a growing window; else nothing.
+
+        Parameters
+        ----------
+        steps
+            Finished steps of the current epoch.
+        """
+        if not self.is_growing:
+            return ""
+        is_untouched = steps == self.state.epochs == 0
+        stage = max(1, self.state.stage - is_untouched)
+        window = self._growing.window_at(stage)
+        if window == self.hu_range:
+            return ""
+        return (
+            f"the training stopped inside the growing window {_format(window)}, stage {stage} of "
+            f"{self._growing.stages}: the rest of {_format(self.hu_range)} was not trained"
+        )
+
     def state_dict(self) -> dict[str, Any]:
         """Return the progress as JSON values."""
         return dataclasses.asdict(self.state)
@@ -201,3 +221,7 @@ class Curriculum:
 
     def _at(self, phase: Phase, window: HUWindow) -> CurriculumState:
         return CurriculumState(phase, 0, window.lower, window.upper)
+
+
+def _format(window: HUWindow) -> str:
+    return f"[{window.lower:.0f}, {window.upper:.0f}] HU"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,8 +27,10 @@ class TrainingStarted:
         0 for a method that is fitted without steps.
     input_psnr
         Mean PSNR in dB of the unharmonized source on the validation slices.
+    seconds_left
+        Until ``max_minutes`` end the run; infinite without a limit.
     notes
-        Remarks on the network, such as how many of its layers are pretrained.
+        Remarks on the slices and on the network, such as how many of its layers are pretrained.
     """
 
     method: str
@@ -38,6 +41,7 @@ class TrainingStarted:
     epochs: int
     steps_per_epoch: int
     input_psnr: float
+    seconds_left: float = math.inf
     notes: tuple[str, ...] = ()
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Self
 
 from rgan_sdk.errors import TrainingError
+from rgan_sdk.files import is_utf8
 from rgan_train.config import Config
 from rgan_train.pairs import Dataset, PairList, load_dataset
 from rgan_train.training.run_folder import RunFolder
@@ -80,8 +81,14 @@ def check_folder(job: Job) -> None:
     Raises
     ------
     TrainingError
-        If it holds a run and the job starts one, or if the job cannot resume what it holds.
+        If it holds a run and the job starts one, if the job cannot resume what it holds, or if its
+        name is not UTF-8.
     """
+    if not is_utf8(str(job.folder.path)):
+        raise TrainingError(
+            f"{job.folder.path}: the folder of a run needs a name in UTF-8, for safetensors and "
+            "TensorBoard; choose another folder"
+        )
     if job.resume:
         job.folder.check_resumable(job.config, job.dataset.sha256())
     elif job.folder.exists():

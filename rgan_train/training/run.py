@@ -39,6 +39,8 @@ class Run:
         Where the run stands. The loop counts its steps here; ``save`` writes it to disk.
     started
         ``time.monotonic()`` at the start, moved back by the time of earlier sessions.
+    notes
+        Remarks on the slices.
     """
 
     fabric: Fabric
@@ -50,6 +52,7 @@ class Run:
     validator: Validator
     state: RunState
     started: float
+    notes: tuple[str, ...] = ()
 
     @property
     def hu_range(self) -> HUWindow:
@@ -87,7 +90,8 @@ class Run:
             epochs=self.epochs,
             steps_per_epoch=self.sampler.steps_per_epoch if self.method.trains else 0,
             input_psnr=self.validator.input_psnr(),
-            notes=self.method.G.notes(),
+            seconds_left=self.time_limit - self.elapsed,
+            notes=(*self.notes, *self.method.G.notes()),
         )
 
     def save(self, state: RunState) -> None:
@@ -151,7 +155,18 @@ def prepare_run(fabric: Fabric, job: Job) -> Run:
             fabric.strategy.precision.load_state_dict(state.scaler)
     validator = Validator(fabric, job.dataset.validation, reader, config.data.hu_range, network)
     started = time.monotonic() - state.elapsed_seconds
-    return Run(fabric, config, job.folder, method, sampler, curriculum, validator, state, started)
+    return Run(
+        fabric,
+        config,
+        job.folder,
+        method,
+        sampler,
+        curriculum,
+        validator,
+        state,
+        started,
+        job.dataset.notes,
+    )
 
 
 def _check_curriculum(config: Config, has_discriminator: bool) -> None:

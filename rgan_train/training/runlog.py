@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import platform
 import sys
 from importlib import metadata
@@ -14,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 from torch.utils.tensorboard import SummaryWriter
 
-from rgan_sdk.errors import TrainingError
-from rgan_sdk.files import atomic_write, file_sha256
+from rgan_sdk.errors import OutputError, TrainingError
+from rgan_sdk.files import atomic_write, file_sha256, sync
 from rgan_sdk.hu import HUWindow
 from rgan_train.pairs import Dataset, PairList
 from rgan_train.training.validation import HarmonizedSlice
@@ -73,7 +74,7 @@ class RunLog:
         for path in (self._metrics, self._windows):
             if path.exists():
                 kept = _lines_until(path, epoch)
-                with atomic_write(path) as file:
+                with atomic_write(path, durable=True) as file:
                     file.write_bytes(b"".join(kept))
         self._board = SummaryWriter(str(folder / "tensorboard"), purge_step=step or None)
 
@@ -119,9 +120,15 @@ class RunLog:
 
 
 def _append(path: Path, record: dict[str, Any]) -> None:
-    """Add a line to a log."""
-    with path.open("a") as file:
-        file.write(json.dumps(record) + "\n")
+    """Add a line to a log, and wait until it is on the disk."""
+    try:
+        with path.open("a") as file:
+            file.write(json.dumps(record) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as exc:
+        raise OutputError(f"{path}: cannot be written ({exc.strerror})") from exc
+    sync(path.parent)
 
 
 def _lines_until(path: Path, epoch: int) -> list[bytes]:

@@ -44,11 +44,14 @@ class Outcome:
         Where the run stands; a checkpoint of it is on disk.
     is_main
         False in all processes but the first.
+    note
+        What to know of a model whose training stopped inside a growing window; else empty.
     """
 
     status: Status
     state: RunState
     is_main: bool
+    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -107,7 +110,7 @@ def fit(job: Job, report: EventCallback) -> Outcome:
             elif status == "finished" or run.state.step > 0:
                 finish_epoch(run, progress, log, report)
     leave_process_group(fabric)
-    return Outcome(status, run.state, is_main)
+    return Outcome(status, run.state, is_main, run.curriculum.describe_stop(run.state.step))
 
 
 def train_epoch(run: Run, stop: Interrupt, log: RunLog, report: EventCallback) -> EpochProgress:
@@ -158,7 +161,11 @@ def check_limits(run: Run, stop: Interrupt) -> tuple[Status, float]:
 
 
 def finish_epoch(run: Run, progress: EpochProgress, log: RunLog, report: EventCallback) -> None:
-    """Validate, choose the next window, save a checkpoint, and report."""
+    """Validate, choose the next window, log the epoch, save a checkpoint, and report.
+
+    The log comes first: lines of an epoch that has no checkpoint are removed when the run is
+    resumed, and none could be added for an epoch that has one.
+    """
     losses = average_losses(run, progress.loss_sums)
     scores = run.validator.scores()
     step, window = run.step, run.curriculum.window
@@ -167,7 +174,6 @@ def finish_epoch(run: Run, progress: EpochProgress, log: RunLog, report: EventCa
     state = replace(run.state, epoch=run.state.epoch + 1, step=0, averages={})
     if is_best:
         state = replace(state, best=state.name, best_psnr=scores["validation_psnr"])
-    run.save(state)
     record: dict[str, Any] = {
         "epoch": state.epoch,
         "step": step,
@@ -183,6 +189,7 @@ def finish_epoch(run: Run, progress: EpochProgress, log: RunLog, report: EventCa
         log.window({"epoch": state.epoch, **change})
     if run.validator.example:
         log.images(run.validator.example, run.hu_range, step)
+    run.save(state)
     report(EpochDone(record, is_best))
 
 

@@ -7,11 +7,26 @@ import threading
 from pathlib import Path
 
 import numpy as np
+import pytest
 from support.checksums import crc32c
 
 from rgan_sdk import _core
+from rgan_sdk.errors import ResourceError
 
 ROOT = Path(__file__).parents[2]
+
+FEW_THREADS = """
+import re, resource
+from pathlib import Path
+from rgan_sdk import _core
+
+used = int(re.search(r"VmSize:\\s+(\\d+)", Path("/proc/self/status").read_text())[1]) << 10
+resource.setrlimit(resource.RLIMIT_AS, (used + (40 << 20), resource.RLIM_INFINITY))
+pool = _core.ThreadPool(64)
+heads = _core.scan([b"/nothing/here"] * 100, pool)
+print(pool.threads, len(heads), *{head.problem for head in heads})
+"""
+"""There is no room for the stacks of 64 threads, which have 8 MiB each."""
 
 
 def test_the_committed_stub_is_what_the_module_says(tmp_path):
@@ -63,3 +78,17 @@ def test_the_gil_is_released():
     finally:
         sys.setswitchinterval(interval)
     assert ran_beside_it
+
+
+def test_a_pool_does_with_the_threads_that_the_system_starts():
+    command = [sys.executable, "-c", FEW_THREADS]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr
+    threads, heads, problem = result.stdout.split(maxsplit=2)
+    assert 1 <= int(threads) < 64
+    assert (heads, problem.strip()) == ("100", "cannot be read: No such file or directory")
+
+
+def test_a_lack_of_memory_is_an_error_of_ours():
+    with pytest.raises(ResourceError, match="not enough memory"):
+        _core.extremes(np.empty((1 << 50, 0, 1), np.float32))

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from rgan_sdk.errors import OutputError
-from rgan_sdk.files import atomic_write, file_sha256, sync
+from rgan_sdk.files import atomic_write, decode_text, file_sha256, is_utf8, sync
 
 
 def names(folder: Path) -> list[str]:
@@ -109,3 +109,20 @@ def test_what_cannot_be_synced_is_told(tmp_path):
     sync(tmp_path)
     with pytest.raises(OutputError, match="absent cannot be written"):
         sync(tmp_path / "absent")
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_texts_that_people_edit(encoding):
+    assert decode_text("Müller;1\r\n".encode(encoding)) == "Müller;1\r\n"
+    assert decode_text(b"\xfe\xff" + "Müller".encode("utf-16-be")) == "Müller"
+
+
+def test_a_text_that_is_not_utf_8():
+    with pytest.raises(UnicodeDecodeError):
+        decode_text(b"M\xfcller")
+    assert decode_text(b"M\xfcller", "surrogateescape") == os.fsdecode(b"M\xfcller")
+
+
+def test_names_that_are_not_utf_8():
+    assert is_utf8("Müller \U0001f600")
+    assert not is_utf8(os.fsdecode(b"M\xfcller"))

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from support.models import blur, make_card, write_model
+from support.threads import call_at_once
 
 import rgan_sdk
 from rgan_sdk.engines.onnxruntime import OnnxRuntimeEngine
@@ -113,3 +114,134 @@ def test_without_room_for_one_slice_there_is_an_error(path):
     engine = SmallMemoryEngine(HarmonizationModel.open(path), 0)
     with Harmonizer(engine) as harmonizer, pytest.raises(DeviceMemoryError):
         harmonizer(noise(4, 16, 16))
+
+
+@pytest.mark.parametrize("engine", ["identity", "onnxruntime", "openvino"])
+def test_threads_get_their_own_images(path, engine):
+    images = [noise(5, 33, 20), noise(5, 33, 20)[::-1], noise(40, 17), noise(2, 8, 64)]
+    with Harmonizer.load(path, engine=engine, device="cpu", batch_size=2) as harmonizer:
+        alone = [harmonizer(hu) for hu in images]
+        together = call_at_once(
+            [lambda hu=hu: [harmonizer(hu) for _ in range(10)] for hu in images]
+        )
+    for outputs, expected in zip(together, alone, strict=True):
+        assert all(np.array_equal(output, expected) for output in outputs)
+
+
+def test_threads_halve_the_batch_size_once_for_all_of_them(path):
+    hu = noise(11, 16, 16)
+    with Harmonizer.load(path, engine="onnxruntime", device="cpu") as harmonizer:
+        expected = harmonizer(hu)
+    for _ in range(20):
+        engine = SmallMemoryEngine(HarmonizationModel.open(path), 3)
+        with Harmonizer(engine) as harmonizer:
+            outputs = call_at_once([lambda: harmonizer(hu)] * 4)
+            assert harmonizer.fitting_batch_size == 2
+            assert set(engine.batches) == {2}
+        assert all(np.array_equal(output, expected) for output in outputs)
+
+
+HU = noise(4, 16, 24)
+
+
+@pytest.mark.parametrize(
+    ("make_out", "message"),
+    [
+        (lambda hu: np.empty((4, 24, 16), np.float32), "must be float32"),
+        (lambda hu: np.empty((4 * 16, 24), np.float32), "must be float32"),
+        (lambda hu: np.empty((1, 4, 16, 24), np.float32), "must be float32"),
+        (lambda hu: np.empty((5, 16, 24), np.float32), "must be float32"),
+        (lambda hu: np.empty(hu.shape, np.float64), "not float64"),
+        (lambda hu: np.empty(hu.shape, np.int16), "not int16"),
+        (lambda hu: np.empty(hu.shape, ">f4"), "not >f4"),
+        (lambda hu: np.broadcast_to(np.float32(0), hu.shape), "cannot be written to"),
+        (lambda hu: hu[::-1], "shares memory with hu"),
+        (lambda hu: hu[:, :, ::-1], "shares memory with hu"),
+        (lambda hu: hu.tolist(), "must be ndarray, not list"),
+        (lambda hu: "out", "must be ndarray, not str"),
+    ],
+)
+def test_an_out_that_will_not_do_is_refused(path, make_out, message):
+    hu = HU.copy()
+    with (
+        Harmonizer.load(path, engine="onnxruntime", device="cpu") as harmonizer,
+        pytest.raises(ConfigurationError, match=message),
+    ):
+        harmonizer(hu, make_out(hu))
+    assert np.array_equal(hu, HU)
+
+
+def test_an_out_that_is_shifted_against_the_input_is_refused(path):
+    both = noise(5, 16, 24)
+    with (
+        Harmonizer.load(path, engine="onnxruntime", device="cpu") as harmonizer,
+        pytest.raises(ConfigurationError, match="shares memory"),
+    ):
+        harmonizer(both[:-1], both[1:])
+
+
+@pytest.mark.parametrize("engine", ["identity", "onnxruntime"])
+@pytest.mark.parametrize(
+    "make_out",
+    [
+        lambda hu: hu,
+        lambda hu: hu[:],
+        np.empty_like,
+        lambda hu: np.empty((4, 24, 16), np.float32).transpose(0, 2, 1),
+        lambda hu: np.empty((8, 16, 48), np.float32)[::2, :, 1::2],
+        lambda hu: np.empty(hu.shape, np.float32)[::-1, ::-1],
+    ],
+)
+def test_an_out_of_any_strides_is_filled(path, engine, make_out):
+    hu = HU.copy()
+    out = make_out(hu)
+    with Harmonizer.load(path, engine=engine, device="cpu", batch_size=3) as harmonizer:
+        expected = harmonizer(HU)
+        assert harmonizer(hu, out) is out
+        assert np.array_equal(out, expected)
+        one = make_out(HU.copy())[0]
+        assert np.array_equal(harmonizer(HU[0], one), expected[0])
+
+
+@pytest.mark.parametrize("engine", ["identity", "onnxruntime"])
+def test_views_between_each_other_do_not_overlap(path, engine):
+    both = np.zeros((4, 16, 48), np.float32)
+    both[:, :, ::2] = HU
+    with Harmonizer.load(path, engine=engine, device="cpu") as harmonizer:
+        harmonizer(both[:, :, ::2], both[:, :, 1::2])
+        assert np.array_equal(both[:, :, 1::2], harmonizer(HU))
+
+
+@pytest.mark.parametrize(
+    "hu",
+    [
+        None,
+        "an image",
+        b"an image",
+        5,
+        {},
+        object(),
+        [[1.0, 2.0], [3.0]],
+        [["-1000", "40"]],
+        np.ones((16, 16), bool),
+        np.ones((16, 16), complex),
+        np.full((16, 16), "40"),
+        np.full((16, 16), 40, object),
+        np.zeros((16, 0)),
+        np.zeros((2, 1, 16, 16)),
+    ],
+)
+def test_what_is_no_image_is_refused(path, hu):
+    with (
+        Harmonizer.load(path, engine="identity") as harmonizer,
+        pytest.raises(InferenceError, match="expected"),
+    ):
+        harmonizer(hu)
+
+
+@pytest.mark.parametrize("kind", [np.int16, np.int32, np.float16, np.float64, ">i2", list])
+def test_all_numbers_are_converted(path, kind):
+    hu = np.arange(-1000, 1000, 5).reshape(20, 20)
+    given = hu.tolist() if kind is list else hu.astype(kind)
+    with Harmonizer.load(path, engine="onnxruntime", device="cpu") as harmonizer:
+        assert np.array_equal(harmonizer(given), harmonizer(hu.astype(np.float32)))

@@ -17,6 +17,8 @@ from pydicom.uid import (
     CTImageStorage,
     ExplicitVRLittleEndian,
     HTJ2KLossless,
+    JPEGBaseline8Bit,
+    JPEGExtended12Bit,
     JPEGLosslessSV1,
 )
 
@@ -134,6 +136,13 @@ def _lossless_jpeg(image: NDArray[Any], bits: int) -> bytes:
     return frame
 
 
+def _lossy_jpeg(image: NDArray[Any], bits: int) -> bytes:
+    import imagecodecs
+
+    frame: bytes = imagecodecs.jpeg8_encode(image, level=98, bitspersample=bits)
+    return frame
+
+
 def _htj2k(image: NDArray[Any], bits: int) -> bytes:
     import imagecodecs
 
@@ -141,7 +150,12 @@ def _htj2k(image: NDArray[Any], bits: int) -> bytes:
     return frame
 
 
-_IMAGECODECS_ENCODERS = {JPEGLosslessSV1: _lossless_jpeg, HTJ2KLossless: _htj2k}
+_IMAGECODECS_ENCODERS = {
+    JPEGBaseline8Bit: _lossy_jpeg,
+    JPEGExtended12Bit: _lossy_jpeg,
+    JPEGLosslessSV1: _lossless_jpeg,
+    HTJ2KLossless: _htj2k,
+}
 
 
 def save(path: Path, dataset: Dataset, syntax: str = ExplicitVRLittleEndian) -> Path:

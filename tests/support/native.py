@@ -7,11 +7,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
+from pydicom import Dataset, dcmread
 
 from rgan_sdk import _core
 from rgan_sdk.dicom.header import read_header
+from rgan_sdk.dicom.inventory import find_series
+from rgan_sdk.dicom.read.batches import BatchReader
 from rgan_sdk.dicom.read.pydicom_reader import read_slice
-from rgan_sdk.dicom.write.derivation import Derivation
+from rgan_sdk.dicom.write.derivation import Derivation, derived_sop_uid
+from rgan_sdk.dicom.write.series_writer import SeriesWriter
 from rgan_sdk.errors import DicomError, IneligibleError
 
 POOL = _core.ThreadPool(2)
@@ -39,6 +43,20 @@ def read(
     hu = np.empty((1, rows, columns), np.float32)
     (native,) = _core.read_batch([(os.fsencode(path), stamp)], hu, POOL)
     return native, (hu[0] if native.problem is None else None)
+
+
+def write_unchanged(source: Path, target: Path) -> list[Dataset]:
+    """Read the one series below a folder, write it as it is, and return what was written."""
+    (series,) = find_series(source).series
+    hu = np.empty((len(series.slices), series.rows, series.columns), np.float32)
+    reader = BatchReader(1)
+    sources = reader.read(series.slices, hu)
+    reader.close()
+    assert not [each for each in sources if isinstance(each, Exception)]
+    target.mkdir()
+    SeriesWriter(DERIVATION, target, POOL, durable=False).write(series.slices, sources, hu)
+    names = [derived_sop_uid(file.sop_instance_uid, DERIVATION) for file in series.slices]
+    return [dcmread(target / f"{name}.dcm") for name in names]
 
 
 def check_file(path: Path) -> str:

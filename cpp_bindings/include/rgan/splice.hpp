@@ -51,7 +51,8 @@ struct HeaderTemplate {
 //
 // `file` holds the source at least up to its pixel data. `own` are the elements of this slice
 // alone, in the order of their tags; they take precedence over those of the template. Private
-// elements are dropped at all levels. If there is a problem, `out` has only a part of the header.
+// elements are dropped at all levels. An overlay plane without an OverlayData of its own is a
+// problem. If there is a problem, `out` has only a part of the header.
 // May throw std::bad_alloc.
 Status splice_header(Bytes file, const PixelHeader& source, const HeaderTemplate& header_template,
                      std::span<const EncodedElement> own, std::vector<std::uint8_t>& out);

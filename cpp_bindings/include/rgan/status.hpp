@@ -30,6 +30,7 @@ enum class Problem : std::uint8_t {
   header_differs,   // an element that the header template depends on differs from the first slice
   not_finite,       // NaN or infinity among the HU to be written
   cannot_write,     // the system's error number is in Status::error
+  unexpected,       // an exception that no code here throws on purpose
 };
 
 // Success, or a problem. Converts to true on success.
@@ -45,6 +46,9 @@ struct [[nodiscard]] Status {
   std::uint32_t tag = 0;  // the element concerned, its group in the upper half; or 0
   int error = 0;          // errno of cannot_open and cannot_write
 };
+
+// The problem that the exception which is being handled stands for. For catch blocks only.
+[[nodiscard]] Problem caught_problem() noexcept;
 
 // Describe a status for a log. The text never holds a value of the file, since that may be patient
 // data. May throw std::bad_alloc.

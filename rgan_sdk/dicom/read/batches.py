@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+import threading
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from rgan_sdk import _core
 from rgan_sdk.dicom.read.pydicom_reader import PydicomSlice, read_cells, read_slice
 from rgan_sdk.dicom.series import SliceFile
-from rgan_sdk.errors import DicomError
 
 ReadResult = _core.SourceSlice | PydicomSlice | Exception
 """One slice as it was read, natively or by pydicom; or the error that prevented it."""
@@ -30,11 +29,7 @@ class BatchReader:
 
     def __init__(self, threads: int) -> None:
         self._native = _core.ThreadPool(threads)
-        self._decoders = ThreadPoolExecutor(threads, "rgan-decode")
-
-    def close(self) -> None:
-        """End the threads."""
-        self._decoders.shutdown()
+        self._threads = threads
 
     def read(self, files: Sequence[SliceFile], hu: NDArray[np.float32]) -> list[ReadResult]:
         """Read N slices of one matrix size.
@@ -68,15 +63,33 @@ class BatchReader:
         hu: NDArray[np.float32],
         encoded: Sequence[int],
     ) -> dict[int, ReadResult]:
-        futures: dict[int, Future[ReadResult]] = {}
+        sources: dict[int, ReadResult] = {}
+        waiting = iter(encoded)  # all threads take from it
+
+        def decode_waiting() -> None:
+            for index in waiting:
+                sources[index] = _decode(files[index], natives[index], hu[index])
+
+        helpers = _start_threads(decode_waiting, min(self._threads, len(encoded)) - 1)
         try:
-            for index in encoded:
-                futures[index] = self._decoders.submit(
-                    _decode, files[index], natives[index], hu[index]
-                )
+            decode_waiting()
         finally:
-            wait(futures.values())  # afterwards the caller may reuse the memory of ``hu``
-        return {index: future.result() for index, future in futures.items()}
+            for helper in helpers:
+                helper.join()  # afterwards the caller may reuse the memory of ``hu``
+        return sources
+
+
+def _start_threads(work: Callable[[], None], count: int) -> list[threading.Thread]:
+    """Start threads that help the caller: as many of ``count`` as the system starts."""
+    started: list[threading.Thread] = []
+    for _ in range(count):
+        thread = threading.Thread(target=work, name="rgan-decode")
+        try:
+            thread.start()
+        except RuntimeError:
+            break
+        started.append(thread)
+    return started
 
 
 def _decode(file: SliceFile, native: _core.SourceSlice, hu: NDArray[np.float32]) -> ReadResult:
@@ -87,10 +100,10 @@ def _decode(file: SliceFile, native: _core.SourceSlice, hu: NDArray[np.float32])
         return error
 
 
-def _read_by_pydicom(file: SliceFile, hu: NDArray[np.float32]) -> PydicomSlice | DicomError:
+def _read_by_pydicom(file: SliceFile, hu: NDArray[np.float32]) -> PydicomSlice | Exception:
     try:
         source = read_slice(file.path, file.stamp)
-    except DicomError as error:
+        hu[:] = source.hu
+    except Exception as error:  # concerns this slice only
         return error
-    hu[:] = source.hu
     return source

@@ -14,7 +14,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-_END_OF_IMAGE: Final = b"\xff\xd9"
+END_OF_IMAGE: Final = b"\xff\xd9"
 _FILL: Final = 16  # bytes that some writers append to the end
 _CODESTREAM: Final = b"\xff\x4f\xff\x51"  # SOC and SIZ of JPEG 2000
 
@@ -56,12 +56,12 @@ def read_frame_header(frame: bytes) -> FrameHeader:
     ValueError, IndexError, struct.error
         If the frame has no header, or is truncated.
     """
-    end = frame.rfind(_END_OF_IMAGE) + 2
+    end = frame.rfind(END_OF_IMAGE) + 2
     if end < max(4, len(frame) - _FILL):
         raise ValueError("the frame has no end")
     image = frame[:end]
     if image[:2] == b"\xff\xd8":
-        for marker, content, _ in _segments(image):
+        for marker, content, _ in iter_segments(image):
             if marker in _SOF:
                 precision, rows, columns, components = struct.unpack_from(">BHHB", content)
                 return FrameHeader(image, rows, columns, components, precision)
@@ -87,7 +87,7 @@ def check_lossless_jpeg(image: bytes, cells: NDArray[Any]) -> None:
     """
     tables: dict[int, dict[int, int]] = {}
     precision = 0
-    for marker, content, end in _segments(image):
+    for marker, content, end in iter_segments(image):
         if marker == _DHT:
             tables |= _code_lengths(content)
         elif marker == _SOF3:
@@ -100,7 +100,7 @@ def check_lossless_jpeg(image: bytes, cells: NDArray[Any]) -> None:
                 raise ValueError("the frame has another predictor, or a point transform")
             # Fill bytes may stand before any marker (T.81 B.1.1.2), so before the end marker too.
             # Data never end with FF, because 00 follows each FF in them.
-            data = image[end : -len(_END_OF_IMAGE)].rstrip(b"\xff")
+            data = image[end : -len(END_OF_IMAGE)].rstrip(b"\xff")
             _check_length(data, cells, precision, tables[table >> 4])
             return
     raise ValueError("the frame has no scan")
@@ -144,7 +144,7 @@ def _code_lengths(content: bytes) -> dict[int, dict[int, int]]:
     return tables
 
 
-def _segments(image: bytes) -> Iterator[tuple[int, bytes, int]]:
+def iter_segments(image: bytes) -> Iterator[tuple[int, bytes, int]]:
     """Yield marker, content and end of each segment of a JPEG, up to the first scan header."""
     at = 2
     while True:

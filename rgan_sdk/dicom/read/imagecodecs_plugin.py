@@ -20,12 +20,15 @@ from pydicom.uid import (
     JPEG2000,
     UID,
     JPEG2000Lossless,
+    JPEGBaseline8Bit,
+    JPEGExtended12Bit,
     JPEGLosslessSV1,
     JPEGLSLossless,
     JPEGLSNearLossless,
 )
 
 from rgan_sdk.dicom.read.frames import check_lossless_jpeg, read_frame_header
+from rgan_sdk.dicom.read.lossy_jpeg import check_lossy_jpeg
 
 if TYPE_CHECKING:
     from pydicom.pixels.decoders.base import DecodeRunner
@@ -39,7 +42,12 @@ _CODECS: Final[dict[UID, str]] = {
     JPEGLSNearLossless: "JPEGLS",
     JPEG2000Lossless: "JPEG2K",
     JPEG2000: "JPEG2K",
+    JPEGBaseline8Bit: "JPEG8",
+    JPEGExtended12Bit: "JPEG8",
 }
+
+LOSSY_JPEG: Final = (JPEGBaseline8Bit, JPEGExtended12Bit)
+"""The transfer syntaxes of lossy JPEG, of 8 and of 12 bits."""
 
 SYNTAXES: Final = tuple(_CODECS)
 _lock = threading.Lock()
@@ -90,11 +98,24 @@ def _decode_frame(src: bytes, runner: DecodeRunner) -> bytes:
     if syntax == JPEGLosslessSV1 and is_signed and header.precision < runner.bits_stored:
         # The position of the sign bit is unknown here. For other syntaxes pydicom knows it.
         raise ValueError("the frame is signed and has fewer bits than are stored")
+    if syntax in LOSSY_JPEG and not _bits_agree(header.precision, runner.bits_stored):
+        raise ValueError("the frame and the slice differ in bits")
     decode = getattr(imagecodecs, f"{_CODECS[syntax].lower()}_decode")
     cells = decode(header.image)
     if cells.shape != (runner.rows, runner.columns) or cells.itemsize != header.itemsize:
         raise ValueError(f"the frame decodes to {cells.dtype} {cells.shape}")
     if syntax == JPEGLosslessSV1:
         check_lossless_jpeg(header.image, cells)
+    elif syntax in LOSSY_JPEG:
+        check_lossy_jpeg(header.image, cells, decode)
     runner.set_option("bits_allocated", 8 * header.itemsize)
     return np.ascontiguousarray(cells).tobytes()
+
+
+def _bits_agree(precision: int, bits_stored: int) -> bool:
+    """Return whether a lossy frame may be of a slice with so many bits.
+
+    Lossy values fill all bits of their frame. So the header of a slice with 12 bits and a frame
+    with 8 is about another image.
+    """
+    return precision <= bits_stored and (precision > 8 or bits_stored <= 8)

@@ -19,9 +19,12 @@ from pydicom.uid import (
 
 from rgan_sdk.dicom import values
 from rgan_sdk.dicom.read.codecs import CODECS_EXTRA, choose_plugin, is_decodable
+from rgan_sdk.dicom.read.imagecodecs_plugin import LOSSY_JPEG
 from rgan_sdk.errors import InvalidSeriesError, UnreadableFileError
 
 MAX_SIDE: Final = 8192
+UNSPECIFIED: Final = "US"
+"""The RescaleType of numbers that may be HU or not."""
 
 
 @dataclass(frozen=True)
@@ -74,10 +77,13 @@ class PixelFormat:
             per pixel.
         """
         for keyword in ("SamplesPerPixel", "NumberOfFrames"):
-            if dataset.get(keyword) is not None and values.integer(dataset, keyword) != 1:
+            if values.values(dataset, keyword) and values.integer(dataset, keyword) != 1:
                 raise InvalidSeriesError(f"{keyword} must be 1 in a CT slice")
         bits_stored = values.integer(dataset, "BitsStored")
-        if "HighBit" in dataset and values.integer(dataset, "HighBit") != bits_stored - 1:
+        if (
+            values.values(dataset, "HighBit")
+            and values.integer(dataset, "HighBit") != bits_stored - 1
+        ):
             raise InvalidSeriesError(f"HighBit must be BitsStored - 1 = {bits_stored - 1}")
         representation = values.integer(dataset, "PixelRepresentation")
         if representation not in (0, 1):
@@ -136,13 +142,16 @@ class Rescale:
     def from_dataset(cls, dataset: Dataset) -> Rescale:
         """Return the rescale of a data set.
 
+        RescaleType US is accepted here, because ``dicom.units`` looks at the pixels of a series.
+
         Raises
         ------
         InvalidSeriesError
-            If RescaleSlope or RescaleIntercept is missing or invalid, or RescaleType is not HU.
+            If RescaleSlope or RescaleIntercept is missing or invalid, or RescaleType says that the
+            result is not HU.
         """
-        kind = values.text(dataset, "RescaleType")
-        if kind and kind.upper() != "HU":
+        kind = rescale_type(dataset)
+        if kind not in ("", "HU", UNSPECIFIED):
             raise InvalidSeriesError(f"RescaleType {values.redact(kind)} is not HU")
         return cls(
             values.number(dataset, "RescaleSlope"), values.number(dataset, "RescaleIntercept")
@@ -160,10 +169,15 @@ def transfer_syntax(dataset: Dataset) -> UID:
     return ExplicitVRLittleEndian if little else ExplicitVRBigEndian
 
 
-def require_decoder(syntax: UID) -> None:
-    """Raise UnreadableFileError if pixel data of this transfer syntax cannot be decoded here."""
+def require_decoder(syntax: UID, pixel_format: PixelFormat) -> None:
+    """Raise UnreadableFileError if such pixel data cannot be decoded here."""
+    if pixel_format.signed and syntax in LOSSY_JPEG:  # PS3.5 A.4.1 allows no sign
+        raise UnreadableFileError(
+            f"PixelData cannot be decoded: {syntax.name} holds no signed values, and "
+            "PixelRepresentation is 1; export the file uncompressed"
+        )
     try:
-        if is_decodable(syntax):
+        if is_decodable(syntax, pixel_format.bits_stored):
             return
     except NotImplementedError:
         cure = "it is not supported"
@@ -190,15 +204,20 @@ def decode(dataset: Dataset, pixel_format: PixelFormat) -> NDArray[Any]:
         If no decoder is installed, or the pixel data are damaged.
     """
     syntax = transfer_syntax(dataset)
-    require_decoder(syntax)
+    require_decoder(syntax, pixel_format)
     decoder = get_decoder(syntax)
+    options: dict[str, Any] = {
+        "correct_unused_bits": False,
+        "samples_per_pixel": 1,  # as PixelFormat has checked; a header may lack these two
+        "photometric_interpretation": "MONOCHROME2",
+    }
     try:
         cells, _ = decoder.as_array(
             dataset,
             index=0,
             raw=True,
             decoding_plugin=choose_plugin(syntax),
-            correct_unused_bits=False,  # type: ignore[arg-type]
+            **options,
         )
     except RuntimeError as error:  # each decoder that was tried failed
         raise UnreadableFileError(
@@ -208,6 +227,11 @@ def decode(dataset: Dataset, pixel_format: PixelFormat) -> NDArray[Any]:
     if cells.shape != (pixel_format.rows, pixel_format.columns):
         raise UnreadableFileError(f"PixelData decodes to shape {cells.shape}")
     return np.ascontiguousarray(cells, pixel_format.dtype)
+
+
+def rescale_type(dataset: Dataset) -> str:
+    """Return RescaleType in capitals, empty where it is absent."""
+    return values.text(dataset, "RescaleType").upper()
 
 
 def stored_values(cells: NDArray[Any], pixel_format: PixelFormat) -> NDArray[Any]:
@@ -226,10 +250,10 @@ def padding_range(dataset: Dataset, pixel_format: PixelFormat) -> tuple[int, int
     InvalidSeriesError
         If BitsStored cannot hold them and a codec may have cut them off.
     """
-    if dataset.get("PixelPaddingValue") is None:
+    if not values.values(dataset, "PixelPaddingValue"):
         return None
     ends = [padding_value(dataset, "PixelPaddingValue", pixel_format)]
-    if dataset.get("PixelPaddingRangeLimit") is not None:
+    if values.values(dataset, "PixelPaddingRangeLimit"):
         ends.append(padding_value(dataset, "PixelPaddingRangeLimit", pixel_format))
     low, high = min(ends), max(ends)
     fits = pixel_format.minimum <= low and high <= pixel_format.maximum

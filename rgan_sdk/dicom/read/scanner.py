@@ -11,6 +11,7 @@ from typing import Final
 from pydicom.uid import CTImageStorage
 
 from rgan_sdk import _core
+from rgan_sdk.cores import usable_cores
 from rgan_sdk.dicom.header import NOT_SLICES, SliceHeader, are_orthonormal, pseudonym, read_header
 from rgan_sdk.dicom.stamp import Stamp
 from rgan_sdk.dicom.values import UID_PATTERN
@@ -37,7 +38,7 @@ def scan_headers(
     ScanResult
         The path, and what ``read_header`` returns or raises for it.
     """
-    pool = _core.ThreadPool(os.cpu_count() or 1)
+    pool = _core.ThreadPool(usable_cores())
     remaining = iter(paths)
     while chunk := list(islice(remaining, CHUNK)):
         heads = _core.scan([os.fsencode(path) for path in chunk], pool)
@@ -89,4 +90,6 @@ def _from_head(path: Path, head: _core.Head) -> SliceHeader:
         slice_thickness=head.slice_thickness,
         orientation=tuple(head.orientation),
         origin=tuple(head.position),
+        rescale_type=head.rescale_type,
+        image_type=tuple(term.strip() for term in head.image_type.split("\\") if head.image_type),
     )

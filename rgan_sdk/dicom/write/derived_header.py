@@ -22,8 +22,11 @@ from rgan_sdk.dicom import uids, values
 from rgan_sdk.dicom.read import pixels
 from rgan_sdk.dicom.read.pixels import PixelFormat
 from rgan_sdk.dicom.write.attributes import OUTDATED
+from rgan_sdk.dicom.write.byte_order import make_little_endian
 from rgan_sdk.dicom.write.derivation import Derivation, derived_series_uid, derived_sop_uid
+from rgan_sdk.dicom.write.overlays import remove_embedded_overlays
 from rgan_sdk.dicom.write.provenance import add_derivation_code, set_equipment, source_reference
+from rgan_sdk.dicom.write.unreadable import remove_unreadable
 from rgan_sdk.errors import InvalidSeriesError, RganError
 
 SERIES_NUMBER_OFFSET: Final = 9000
@@ -84,7 +87,11 @@ def copy_header(source: Dataset, software: str, timestamp: datetime) -> Dataset:
         When the object is made, with a time zone.
     """
     dataset = copy.deepcopy(source)
+    remove_unreadable(dataset)
+    if source.original_encoding[1] is False:
+        make_little_endian(dataset)
     remove_private_elements(dataset)
+    remove_embedded_overlays(dataset)
     for keyword in OUTDATED:
         if keyword in dataset:
             delattr(dataset, keyword)
@@ -144,8 +151,8 @@ def set_identity(dataset: Dataset, *, series_uid: str, sop_uid: str, suffix: str
     dataset.SeriesInstanceUID = series_uid
     text = values.text(dataset, "SeriesDescription")[: 63 - len(suffix)]
     dataset.SeriesDescription = f"{text} {suffix}".strip()
-    number = values.integer(dataset, "SeriesNumber") if values.text(dataset, "SeriesNumber") else 0
-    dataset.SeriesNumber = min(SERIES_NUMBER_OFFSET + number, MAX_INTEGER_STRING)
+    number = SERIES_NUMBER_OFFSET + int(values.optional_number(dataset, "SeriesNumber") or 0)
+    dataset.SeriesNumber = max(-MAX_INTEGER_STRING, min(number, MAX_INTEGER_STRING))
     set_file_meta(dataset)
 
 
@@ -166,9 +173,11 @@ def _zone(offset: str) -> timezone:
 
 def _set_padding(dataset: Dataset) -> None:
     """Give padding the VR that the pixel cells demand. Some scanners write the other one."""
+    if not values.values(dataset, "PixelPaddingValue"):
+        return  # a limit alone means nothing
     pixel_format = PixelFormat.from_dataset(dataset)
     for keyword in ("PixelPaddingValue", "PixelPaddingRangeLimit"):
-        if dataset.get(keyword) is not None:
+        if values.values(dataset, keyword):
             value = pixels.padding_value(dataset, keyword, pixel_format)
             tag = dataset[keyword].tag
             dataset.add_new(tag, "SS" if pixel_format.signed else "US", value)

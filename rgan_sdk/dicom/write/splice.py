@@ -30,6 +30,7 @@ from rgan_sdk.dicom.write.derived_header import (
     translate_header_errors,
 )
 from rgan_sdk.dicom.write.provenance import source_reference
+from rgan_sdk.dicom.write.unreadable import remove_unreadable
 
 WriteJob = tuple[bytes, bytes, list[tuple[int, bytes]]]
 
@@ -64,15 +65,17 @@ class SplicedSeries:
         self._derivation = derivation
         derived = derived_header(first, derivation)
         with translate_header_errors():
+            readable = copy.deepcopy(first)
+            unreadable = map(int, remove_unreadable(readable))
             written = [derived[keyword] for keyword in WRITTEN if keyword in derived]
             character_set = derived.get("SpecificCharacterSet") or "iso8859"
             elements = [(int(e.tag), _encode(e, character_set=character_set)) for e in written]
             self.template = _core.HeaderTemplate(
                 native,
                 elements=sorted(elements),
-                removed=[_tag(keyword) for keyword in REMOVED],
+                removed=[*(_tag(keyword) for keyword in REMOVED), *unreadable],
                 dependencies=[_tag(keyword) for keyword in READ_FROM_SOURCE],
-                representations=_value_representations(first),
+                representations=_value_representations(readable),
             )
             self._file_meta = _FileMeta(derived)
             self._reference = _Reference(source_reference(first))
@@ -91,13 +94,17 @@ def _value_representations(dataset: Dataset) -> list[tuple[int, str]]:
     """Return the VR of each tag of a source that is encoded in implicit VR, at any level.
 
     Private tags are left out, and so are tags with different VRs in different places.
+
+    Parameters
+    ----------
+    dataset
+        A copy, to be changed.
     """
     if not dataset.original_encoding[0]:
         return []
-    plain = copy.deepcopy(dataset)
-    remove_private_elements(plain)
+    remove_private_elements(dataset)
     found: dict[int, set[str]] = {}
-    for element in plain.iterall():
+    for element in dataset.iterall():
         found.setdefault(int(element.tag), set()).add(str(element.VR))
     return [(tag, names.pop()) for tag, names in found.items() if len(names) == 1]
 

@@ -39,7 +39,7 @@ class EpochWindow:
 
 
 def read_windows(path: Path) -> tuple[EpochWindow, ...]:
-    """Read the window log of a run; unknown keys are ignored.
+    """Read the window log of a run; unknown keys are ignored, and so is a last line cut off.
 
     Raises
     ------
@@ -47,7 +47,8 @@ def read_windows(path: Path) -> tuple[EpochWindow, ...]:
         If there is no log, or it is empty or damaged.
     """
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        content = path.read_bytes()
+        lines = content[: content.rfind(b"\n") + 1].decode().splitlines()
     except FileNotFoundError as exc:
         raise TrainingError(
             f"{path.parent}: has no {path.name}; it is no training run, or a run without a window "

@@ -64,7 +64,7 @@ def chart_data(evaluation: Evaluation) -> dict[str, Any]:
         "edges": {
             method: list(quality.edge_rise_mm)
             for method, quality in evaluation.quality.items()
-            if quality.edge_rise_mm
+            if quality.edge_rise_mm and np.isfinite(quality.edge_rise_mm).all()
         },
         "viewer": _viewer(evaluation),
     }

@@ -22,6 +22,9 @@ from rgan_train.evaluation.results import Evaluation, filter_and_class
 
 SCHEMA: Final = 1
 
+NAME_ERRORS: Final = "replace"
+"""A report is UTF-8: names of files that are not show question marks."""
+
 AGREEMENT_COLUMNS: Final = (
     "group",
     "method",
@@ -72,7 +75,7 @@ def write_report(evaluation: Evaluation, folder: Path) -> Path:
         _write_csv(folder / "agreement.csv", _agreement_rows(evaluation))
         _write_csv(folder / "features.csv.gz", _feature_rows(evaluation))
         for name, text in texts.items():
-            (folder / name).write_text(text, encoding="utf-8")
+            (folder / name).write_text(text, encoding="utf-8", errors=NAME_ERRORS)
     except OSError as exc:
         raise OutputError(f"{folder}: the report cannot be written ({exc.strerror})") from exc
     return folder / "report.html"
@@ -81,7 +84,7 @@ def write_report(evaluation: Evaluation, folder: Path) -> Path:
 def _write_csv(path: Path, rows: Iterable[Sequence[Any]]) -> None:
     with path.open("wb") as file:
         packed = gzip.GzipFile("", "wb", 6, file, mtime=0) if path.suffix == ".gz" else file
-        with io.TextIOWrapper(packed, encoding="utf-8", newline="") as text:
+        with io.TextIOWrapper(packed, "utf-8", NAME_ERRORS, newline="") as text:
             csv.writer(text).writerows(rows)
 
 

@@ -14,6 +14,7 @@ from typing import Final
 import numpy as np
 
 from rgan_sdk.errors import ConfigurationError
+from rgan_sdk.files import decode_text
 from rgan_train.evaluation.results import TARGET
 from rgan_train.evaluation.traits.traits import Cohort
 from rgan_train.pairs.csv import find_delimiter
@@ -92,7 +93,7 @@ class _Row:
 def _read_rows(path: Path) -> tuple[list[str], list[_Row]]:
     """Return the names of the features and the rows."""
     try:
-        text = path.read_bytes().decode("utf-8-sig")
+        text = decode_text(path.read_bytes())
         delimiter = find_delimiter(text, COLUMNS)
         table = list(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter))
     except (OSError, UnicodeDecodeError, csv.Error) as exc:
@@ -105,7 +106,7 @@ def _read_rows(path: Path) -> tuple[list[str], list[_Row]]:
     if twice:
         raise ConfigurationError(f"{path}: several columns are called {twice[0]!r}")
     features = [name for name in header if name not in COLUMNS]
-    if delimiter == ";":
+    if delimiter != ",":
         lines = _with_decimal_points(header, lines)
     rows = [_parse(path, number, header, line) for number, line in enumerate(lines, 1) if line]
     if not features or not rows:
@@ -116,8 +117,8 @@ def _read_rows(path: Path) -> tuple[list[str], list[_Row]]:
 def _with_decimal_points(header: Sequence[str], lines: list[list[str]]) -> list[list[str]]:
     """Return lines with points for decimal commas, unless a number has a point already.
 
-    Spreadsheets part cells by semicolons where the comma is the decimal sign. Where points occur
-    too, a comma may part thousands, and stays.
+    Spreadsheets part cells by semicolons or tabs where the comma is the decimal sign. Where points
+    occur too, a comma may part thousands, and stays.
     """
     numbers = [index for index, name in enumerate(header) if name not in COLUMNS]
     if any("." in line[index] for line in lines for index in numbers if index < len(line)):

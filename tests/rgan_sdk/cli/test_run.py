@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import shutil
 import sys
 from pathlib import Path
@@ -50,6 +51,24 @@ def hashes(folder: Path) -> dict[str, str]:
         for path in folder.rglob("*")
         if path.is_file()
     }
+
+
+def test_unspecified_units_need_air_or_the_users_word(run, source, tmp_path):
+    paths = sorted((source / "a").iterdir())
+    for path in paths:
+        dataset = pydicom.dcmread(path)
+        dataset.RescaleType = "US"
+        dataset.RescaleIntercept = 0  # stored values without their offset
+        dataset.save_as(path)
+    result, report, _ = run(source)
+    assert result.exit_code == 3
+    assert "--assume-hu" in report["series"][0]["reason"]
+    assert "1 planned" in harmonize("scan", source, "--assume-hu").output
+    result, report, out = run(source, "--assume-hu")
+    assert result.exit_code == 0, result.output
+    assert report["series"][0]["notes"] == ["RescaleType US taken as HU, as --assume-hu says"]
+    (folder,) = new_series(out)
+    assert {pydicom.dcmread(path).RescaleType for path in folder.iterdir()} == {"HU"}
 
 
 def test_a_series_is_harmonized(run, source):
@@ -476,3 +495,16 @@ def test_the_library_keeps_output_private_too(source, tmp_path, model):
         harmonize_directory(source, tmp_path / "out", harmonizer)
     for folder in (tmp_path / "out").iterdir():
         assert folder.stat().st_mode & 0o077 == 0
+
+
+@pytest.mark.parametrize("name", [b"M\xfcller", b" soft ", b'"a",\nb;'])
+def test_folders_and_files_of_any_name(run, source, name):
+    folder = source / os.fsdecode(name)
+    (source / "a").rename(folder)
+    (folder / os.fsdecode(name)).write_text("no image")
+    result, report, out = run(source, "--preview")
+    assert result.exit_code == 0, result.output
+    assert len(list((out / "previews").iterdir())) == 2
+    parts = {os.fsencode(file["path"]).rpartition(b"/")[0] for file in report["files"]}
+    assert parts == {name}
+    assert harmonize("scan", source).exit_code == 0

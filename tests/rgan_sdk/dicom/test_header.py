@@ -5,16 +5,19 @@ import pytest
 from pydicom.uid import (
     EnhancedCTImageStorage,
     ImplicitVRLittleEndian,
+    JPEGBaseline8Bit,
     JPEGExtended12Bit,
+    JPEGLossless,
     JPEGLosslessSV1,
     MRImageStorage,
     SecondaryCaptureImageStorage,
     XRayRadiationDoseSRStorage,
 )
-from support.dicom_phantoms import CANARY, ct_dataset, save, uid, write_ct
+from support.dicom_phantoms import CANARY, ct_dataset, save, stored_values, uid, write_ct
 
 from rgan_sdk.dicom.header import read_header, read_series_uid
 from rgan_sdk.dicom.read import codecs, imagecodecs_plugin, pixels
+from rgan_sdk.dicom.read.pixels import PixelFormat
 from rgan_sdk.dicom.stamp import Stamp, checksum
 from rgan_sdk.dicom.uids import code_item
 from rgan_sdk.errors import DicomError, IneligibleError, InvalidSeriesError, UnreadableFileError
@@ -101,7 +104,9 @@ def test_a_derivation_of_others_is_eligible(tmp_path: Path):
         ({"RescaleSlope": "1e308"}, "overflow float32"),
         ({"RescaleSlope": [1, 2]}, "RescaleSlope must hold 1 finite"),
         ({"RescaleIntercept": None}, "RescaleIntercept is missing"),
-        ({"RescaleType": "US"}, "RescaleType US is not HU"),
+        ({"RescaleType": "MGML"}, "RescaleType MGML is not HU"),
+        ({"RescaleType": "Z_EFF"}, "RescaleType Z_EFF is not HU"),
+        ({"RescaleType": "HU_MOD"}, "RescaleType HU_MOD is not HU"),
         ({"RescaleType": CANARY}, "RescaleType (not a defined term) is not HU"),
         ({"PixelSpacing": [0, 0.7]}, "PixelSpacing (0.0, 0.7) must be above 0"),
         ({"PixelSpacing": None}, "PixelSpacing is missing"),
@@ -187,7 +192,31 @@ def test_a_missing_codec_names_the_syntax_and_the_cure(
     assert "(1.2.840.10008.1.2.4.70)" in str(caught.value)
     assert "pip install 'rgan-sdk[codecs]'" in str(caught.value)
     with pytest.raises(UnreadableFileError, match="python-gdcm"):
-        pixels.require_decoder(JPEGExtended12Bit)
+        pixels.require_decoder(JPEGLossless, PixelFormat(16, 16, 16, 12, signed=False))
+
+
+@pytest.mark.parametrize("syntax", [JPEGBaseline8Bit, JPEGExtended12Bit])
+def test_a_decoder_of_eight_bits_is_none_of_twelve(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, syntax: str
+):
+    class Pillow:
+        is_available = True
+        available_plugins = ("pillow",)
+
+    monkeypatch.setattr(codecs, "get_decoder", lambda syntax: Pillow)
+    monkeypatch.setattr(imagecodecs_plugin, "is_available", lambda syntax: False)
+    read_header(
+        write_ct(tmp_path / "8", stored_values(bits_allocated=8, bits_stored=8), syntax=syntax)
+    )
+    path = write_ct(tmp_path / "12", bits_stored=12, syntax=syntax)
+    with pytest.raises(UnreadableFileError, match=r"pip install 'rgan-sdk\[codecs\]'"):
+        read_header(path)
+
+
+def test_lossy_jpeg_with_a_sign_is_refused_at_the_scan(tmp_path: Path):
+    path = write_ct(tmp_path / "x", bits_stored=12, syntax=JPEGExtended12Bit, PixelRepresentation=1)
+    with pytest.raises(UnreadableFileError, match="holds no signed values"):
+        read_header(path)
 
 
 def test_a_transfer_syntax_of_no_image_is_unreadable(tmp_path: Path):

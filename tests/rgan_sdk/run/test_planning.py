@@ -3,6 +3,7 @@
 import dataclasses
 
 import pytest
+from support.dicom_phantoms import write_series
 
 from rgan_sdk.errors import ConfigurationError
 from rgan_sdk.run.observer import SilentObserver
@@ -28,6 +29,12 @@ def test_without_a_card_or_with_any_kernel_all_are_chosen(source, card):
     for plan in (make_plan(source), make_plan(source, card, RunOptions(any_kernel=True))):
         assert sorted(kernels(plan.chosen)) == ["B40f", "H30s"]
         assert plan.skipped == ()
+
+
+def test_unspecified_units_are_for_the_user_to_vouch_for(tmp_path):
+    write_series(tmp_path, 2, RescaleType="US", RescaleIntercept=0)  # nothing below 0
+    assert make_plan(tmp_path).chosen == ()
+    assert len(make_plan(tmp_path, options=RunOptions(assume_hu=True)).chosen) == 1
 
 
 def test_a_series_of_another_shard_is_skipped(source):

@@ -1,10 +1,15 @@
 """The before/after picture."""
 
+import threading
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from PIL import Image
 
+from rgan_sdk.run.pictures import Pictures
 from rgan_sdk.run.preview import CAPTION_HEIGHT, write_preview
+from rgan_sdk.run.report import Report
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (5, 3), (64, 48), (512, 512)])
@@ -33,3 +38,14 @@ def test_the_magnified_part_is_where_the_edges_are(tmp_path):
     with Image.open(tmp_path / "p.png") as picture:
         magnified = np.asarray(picture)[CAPTION_HEIGHT + 120 :, :120]
     assert magnified.max() > 200
+
+
+def test_a_picture_without_a_thread_is_a_warning(tmp_path, monkeypatch):
+    def refuse(_):
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    report = Report(environment={})
+    with Pictures(tmp_path, report) as pictures:
+        pictures.paint(SimpleNamespace(folder=tmp_path / "1.2.3"))
+    assert report.warnings == ["1.2.3.png cannot be made: no thread can be started"]

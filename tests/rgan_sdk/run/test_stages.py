@@ -11,7 +11,7 @@ from support.runs import write_inputs
 
 from rgan_sdk.dicom.inventory import find_series
 from rgan_sdk.dicom.synthetic.sample import write_sample_series
-from rgan_sdk.errors import OutputError
+from rgan_sdk.errors import OutputError, ResourceError
 from rgan_sdk.harmonizer import Harmonizer
 from rgan_sdk.run.jobs import SeriesJob
 from rgan_sdk.run.stages import RING, StageClock, Stages, _join
@@ -135,7 +135,7 @@ def test_a_thread_that_cannot_be_started_leaves_none_behind(
         start(thread)
 
     monkeypatch.setattr(threading.Thread, "start", refuse)
-    with pytest.raises(RuntimeError, match="can't start"):
+    with pytest.raises(ResourceError, match="starts no more threads; raise its limit"):
         finish(stages(harmonizer).run(jobs(series, tmp_path / "out")))
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("rgan-")]
 

@@ -7,6 +7,7 @@ import sys
 
 import pytest
 from support.training import (
+    KERNELS,
     TINY,
     list_pairs,
     settings,
@@ -16,6 +17,8 @@ from support.training import (
 )
 
 from rgan_sdk.model import HarmonizationModel
+
+DIRECTION = settings(base=["data.source_kernel=B40f", "data.target_kernel=B70f"])
 
 
 def test_from_scans_to_a_model(scans, tmp_path):
@@ -55,6 +58,20 @@ def test_configuration_from_a_file_and_resume(pairs_csv, tmp_path):
     refused = train("fit", pairs_csv, "-o", run, "--resume", "--set", "training.seed=9")
     assert refused.exit_code == 1
     assert "another training.seed" in refused.stderr
+
+
+def test_a_training_that_stops_inside_a_growing_window(pairs_csv, tmp_path):
+    changes = ["curriculum.schedule=growing", "training.epochs=1", "data.name=", "data.licence="]
+    fitted = train("fit", pairs_csv, "-o", tmp_path / "run", *settings(changes))
+    assert fitted.exit_code == 0, fitted.output
+    assert "note: the training stopped inside the growing window [-1024, -769] HU" in fitted.stderr
+    exported = train("export", tmp_path / "run", "-o", tmp_path / "m.onnx", "--no-fp16")
+    assert exported.exit_code == 0, exported.output
+    warnings = [line for line in exported.stderr.splitlines() if line.startswith("warning: ")]
+    assert len(warnings) == 2
+    assert "give --data-name and --data-licence" in warnings[0]
+    assert "stopped inside the growing window" in warnings[1]
+    assert not (tmp_path / "m.fp16.onnx").exists()
 
 
 def test_ctrl_c_saves_and_says_how_to_go_on(pairs_csv, tmp_path):
@@ -134,6 +151,49 @@ def test_pair_lists_what_it_leaves_out(tmp_path):
     for words in ("x/1-3-01.dcm: truncated", "RescaleSlope", "a file of no known series"):
         assert any(words in line for line in lines)
     assert "1 found among 2 CT series" in done.output
+
+
+def test_several_studies_with_one_patient_id(tmp_path):
+    for number in (1, 2):
+        for series, kernel in enumerate(KERNELS, start=1):
+            own = {"number": number, "series": series, "slices": 10, "size": 16}
+            write_scan(tmp_path / f"{number}-{kernel}", kernel, **own, PatientID="ANON")
+    pairs = tmp_path / "pairs.csv"
+    listed = train("pair", tmp_path, "-o", pairs)
+    fitted = train("fit", pairs, "-o", tmp_path / "run", "--method", "histogram", *DIRECTION)
+    for done in (listed, fitted):
+        assert done.exit_code == 0, done.output
+        assert "the 2 studies count as one patient" in done.output
+
+
+@pytest.mark.parametrize("name", [b"M\xfcller", b" soft ", b'"a",\nb;'])
+def test_folders_of_any_name(tmp_path, name):
+    root = tmp_path / os.fsdecode(name)
+    for series, kernel in enumerate(KERNELS, start=1):
+        folder = root / os.fsdecode(name + b"%d" % series + name)
+        write_scan(folder, kernel, series=series, slices=10, size=16)
+    damaged = folder / os.fsdecode(name)
+    damaged.write_bytes((folder / "1-2-00.dcm").read_bytes()[:300])
+    pairs = root / "pairs.csv"
+    listed = train("pair", root, "-o", pairs)
+    assert "left out: a file of no known series failed" in listed.output
+    fitted = train("fit", pairs, "-o", tmp_path / "run", "--method", "histogram", *DIRECTION)
+    for done in (listed, fitted):
+        assert done.exit_code == 0, done.output
+
+
+def test_a_terminal_that_shows_few_characters(tmp_path):
+    root = write_pair_of_scans(tmp_path / "Müller", slices=2, size=16)
+    (root / "\ufffd.dcm").write_bytes((root / "1-B40f" / "1-1-00.dcm").read_bytes()[:300])
+    code = "from rgan_train.cli import main; main()"
+    done = subprocess.run(
+        [sys.executable, "-c", code, "pair", str(root), "-o", str(root / "pairs.csv")],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONIOENCODING": "ascii"},
+    )
+    assert done.returncode == 0, done.stderr
+    assert r"M\xfcller" in done.stdout
 
 
 def test_what_scans_say_is_shown_as_it_is(tmp_path):

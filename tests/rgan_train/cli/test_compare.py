@@ -46,7 +46,7 @@ def test_what_is_drawn(pair, model, tmp_path, monkeypatch):
     models = ["--model", model, "--model", f"a=b={model}"]
     assert compare(pair, tmp_path, *models, "--window", "-160,240").exit_code == 0
     (study,) = drawn
-    assert list(study.images) == ["source (B40f)", "test-blur", "a=b"]
+    assert list(study.images) == ["source (B40f)", "blur", "a=b"]
     assert study.target[0] == "target (B70f)"
     assert (study.display.lower, study.display.upper) == (-160, 240)
     source, blurred, _ = study.images.values()
@@ -92,7 +92,20 @@ def test_a_file_with_an_equals_sign(pair, model, tmp_path):
 def test_a_name_given_twice(pair, model, tmp_path):
     done = compare(pair, tmp_path, "--model", model, "--model", model)
     assert done.exit_code == 1
-    assert "two columns would be called 'test-blur'" in done.stderr
+    assert "two models would be called 'blur'" in done.stderr
+
+
+def test_a_name_that_the_source_has(pair, model, tmp_path):
+    done = compare(pair, tmp_path, "--model", f"source (B40f)={model}")
+    assert done.exit_code == 1
+    assert "two columns would be called 'source (B40f)'" in done.stderr
+
+
+def test_two_files_with_cards_of_one_name(pair, model, tmp_path):
+    other = tmp_path / "other.onnx"
+    other.write_bytes(model.read_bytes())
+    done = compare(pair, tmp_path, "--model", model, "--model", other)
+    assert done.exit_code == 0, done.output
 
 
 def test_a_model_for_another_kernel(pair, tmp_path):

@@ -1,8 +1,11 @@
 """Options that several commands share."""
 
+import os
+
 import pytest
 
-from rgan_train.cli.options import split_model
+from rgan_sdk.errors import ConfigurationError
+from rgan_train.cli.options import files_by_name, split_model
 
 
 @pytest.mark.parametrize(
@@ -26,3 +29,10 @@ def test_a_model_with_equals_signs(tmp_path, monkeypatch, text, name, path):
     for file in ("lr=0.1/m.onnx", "epoch=3-step=100.onnx", "plain.onnx"):
         (tmp_path / file).touch()
     assert split_model(text) == (name, path)
+
+
+def test_models_are_called_after_their_files():
+    models = ["runs/first.fp16.onnx", "b40f-to-b70f", os.fsdecode(b"M\xfcller.onnx")]
+    assert list(files_by_name(models)) == ["first.fp16", "b40f-to-b70f", "M?ller"]
+    with pytest.raises(ConfigurationError, match="two models would be called 'first'"):
+        files_by_name(["a/first.onnx", "b/first.onnx"])

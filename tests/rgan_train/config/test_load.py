@@ -19,9 +19,10 @@ def test_json_round_trip():
     assert config != Config()
 
 
-def test_toml_with_a_byte_order_mark(tmp_path):
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_toml_with_a_byte_order_mark(tmp_path, encoding):
     path = tmp_path / "c.toml"
-    path.write_text("[loss]\nl1_weight = 50\n", encoding="utf-8-sig")
+    path.write_text("[loss]\r\nl1_weight = 50\r\n", encoding=encoding, newline="")
     assert read_toml(path).loss.l1_weight == 50.0
 
 
@@ -50,6 +51,9 @@ def test_toml(tmp_path):
         ("[data]\nwindow = [5, -5]", "lower below upper"),
         ("[loss]\nl1_weight = 0\nadversarial_weight = 0", "not both 0"),
         ("[loss", "cannot be read as TOML"),
+        ("[loss]\n\nl1_weight = 5;\n", "semicolon out of line 3"),
+        ("[training]\nepochs = 1; seed = 2\n", "semicolon out of line 2"),
+        ('[data]\nname = "a;b"\nwindow = [1;2]\n', "semicolon out of line 3"),
     ],
 )
 def test_what_makes_no_sense_is_named(tmp_path, text, message):

@@ -1,4 +1,5 @@
 import builtins
+import json
 import shutil
 from collections import Counter
 from dataclasses import replace
@@ -10,9 +11,16 @@ import torch
 from support.requirements import require_data
 from support.training import open_dataset, tiny_config
 
-from rgan_sdk.errors import ConfigurationError, EngineUnavailableError, TrainingError
+from rgan_sdk.card import TrainingData
+from rgan_sdk.errors import (
+    ConfigurationError,
+    EngineUnavailableError,
+    OutputError,
+    TrainingError,
+)
 from rgan_sdk.harmonizer import Harmonizer
 from rgan_sdk.model import HarmonizationModel
+from rgan_train.config import override
 from rgan_train.export import export as exporting
 from rgan_train.export.export import LEAST_BOUND, export_run, load_graph
 from rgan_train.export.onnx_graph import OPERATORS, to_onnx
@@ -163,11 +171,53 @@ def test_a_graph_that_deviates_is_not_written(run, tmp_path, monkeypatch):
 
 @pytest.mark.usefixtures("converted")
 def test_fp32_does_not_wait_for_fp16(run, tmp_path, monkeypatch):
+    export_run(run, tmp_path / "model.onnx")
     monkeypatch.setitem(exporting.LIMITS, "fp16", 0.0)
-    with pytest.raises(TrainingError, match=r"was written, but no fp16 file: .* by up to"):
-        export_run(run, tmp_path / "model.onnx")
+    exported = export_run(run, tmp_path / "model.onnx", version="2.0.0")
     assert [path.name for path in tmp_path.iterdir()] == ["model.onnx"]
-    assert HarmonizationModel.open(tmp_path / "model.onnx").card.error_bounds == {}
+    assert HarmonizationModel.open(tmp_path / "model.onnx").card == exported.card
+    assert (exported.card.version, exported.card.error_bounds) == ("2.0.0", {})
+    assert list(exported.files) == ["fp32"]
+    why, removed = exported.warnings
+    assert "no fp16 file was written" in why
+    assert "deviates from PyTorch by up to" in why
+    assert "model.fp16.onnx of an earlier export was removed" in removed
+
+
+@pytest.mark.usefixtures("converted")
+def test_fp16_can_be_left_out(run, tmp_path):
+    exported = export_run(run, tmp_path / "model.onnx", fp16=False)
+    assert [path.name for path in tmp_path.iterdir()] == ["model.onnx"]
+    assert not exported.warnings
+
+
+@pytest.mark.usefixtures("converted")
+def test_an_earlier_fp16_file_that_cannot_be_replaced(run, tmp_path):
+    (tmp_path / "model.fp16.onnx").mkdir()
+    with pytest.raises(OutputError, match=r"model.fp16.onnx: cannot be replaced"):
+        export_run(run, tmp_path / "model.onnx")
+    assert [path.name for path in tmp_path.iterdir()] == ["model.fp16.onnx"]
+
+
+@pytest.mark.usefixtures("converted")
+@pytest.mark.parametrize(("which", "inside"), [("best", "stage 1 of 8"), ("last", "stage 2 of 8")])
+def test_a_run_that_stopped_inside_a_growing_window(run, tmp_path, which, inside):
+    folder = RunFolder(shutil.copytree(run.path, tmp_path / "run"))
+    config = override(folder.config(), {"curriculum": {"schedule": "growing"}})
+    for name, stage in (("epoch-0001", 2), ("epoch-0002", 3)):
+        path = folder.path / "checkpoints" / name
+        if not path.exists():
+            shutil.copytree(folder.path / "checkpoints" / folder.state("last").name, path)
+        state = json.loads((path / "state.json").read_text())
+        curriculum = {"phase": "growing", "stage": stage, "lower": -1024, "upper": 0, "epochs": 0}
+        state |= {"epoch": int(name[-4:]), "best": "epoch-0001", "curriculum": curriculum}
+        (path / "state.json").write_text(json.dumps(state))
+    exported = export_run(folder, tmp_path / "m.onnx", config, checkpoint=which, fp16=False)
+    (warning,) = exported.warnings
+    assert f"stopped inside the growing window [-1024, {-769 if '1' in inside else -513}]" in (
+        warning.replace(".0", "")
+    )
+    assert inside in warning
 
 
 @pytest.mark.usefixtures("converted")
@@ -181,10 +231,17 @@ def test_test_slices_are_not_measured(run, scans, tmp_path, monkeypatch):
     assert opened == {path for item in validation for path in (item.source, item.target)}
 
 
-def test_what_is_needed_is_asked_for(run, tmp_path):
-    unnamed = replace(run.config(), data=replace(run.config().data, licence=""))
-    with pytest.raises(ConfigurationError, match="--data-licence"):
-        export_run(run, tmp_path / "model.onnx", unnamed)
+@pytest.mark.usefixtures("converted")
+def test_training_data_that_nobody_named(run, tmp_path):
+    unnamed = override(run.config(), {"data": {"name": "", "licence": ""}})
+    exported = export_run(run, tmp_path / "model.onnx", unnamed)
+    assert exported.card.training_data == (TrainingData("not stated", "not stated", ""),)
+    assert {figure.data for figure in exported.card.quality} == {"validation slices"}
+    (warning,) = exported.warnings
+    assert "--data-name and --data-licence" in warning
+
+
+def test_a_file_of_another_kind(run, tmp_path):
     with pytest.raises(ConfigurationError, match=r"must be named \.onnx"):
         export_run(run, tmp_path / "model")
 

@@ -4,10 +4,14 @@ import numpy as np
 import pytest
 
 from rgan_sdk.card import TrainingData
-from rgan_sdk.errors import ConfigurationError
 from rgan_sdk.hu import HUWindow
 from rgan_train.config import Config, DataConfig
-from rgan_train.export.model_card import make_card, measure_quality, training_data
+from rgan_train.export.model_card import (
+    make_card,
+    measure_quality,
+    missing_facts,
+    training_data,
+)
 from rgan_train.methods import METHODS
 from rgan_train.networks.graph import HarmonizationGraph
 from rgan_train.pairs import PairedSample
@@ -16,10 +20,15 @@ from rgan_train.training import RunFolder
 DATA = DataConfig("B 40f", "B70f\\3", name="phantom", licence="CC0-1.0")
 
 
-def test_training_data_need_name_and_licence():
+def test_training_data_without_name_or_licence():
     assert training_data(DATA) == TrainingData("phantom", "CC0-1.0", "")
-    with pytest.raises(ConfigurationError, match="--data-name and --data-licence"):
-        training_data(DataConfig(name="phantom"))
+    assert not missing_facts(DATA)
+    unnamed = DataConfig(licence="CC0-1.0")
+    assert training_data(unnamed) == TrainingData("not stated", "CC0-1.0", "")
+    assert missing_facts(unnamed).endswith("training data's name; give --data-name")
+    assert missing_facts(DataConfig()).endswith(
+        "name and licence; give --data-name and --data-licence"
+    )
 
 
 @pytest.mark.parametrize(("name", "expected"), [(None, "b-40f-to-b70f-3"), ("mine", "mine")])
@@ -37,7 +46,7 @@ def test_quality_is_the_mean_over_slices():
     target = np.zeros((16, 16), np.float32)
     samples = [PairedSample(target + error, target) for error in (10.0, 100.0)]
     outputs = [target + 1, target + 10]
-    psnr, ssim = measure_quality(samples, outputs, HUWindow(-500, 500), "phantom")
+    psnr, ssim = measure_quality(samples, outputs, HUWindow(-500, 500), DATA)
     assert (psnr.metric, psnr.slices, psnr.data) == ("PSNR, dB", 2, "validation slices of phantom")
     assert (psnr.input, psnr.output) == (30.0, 50.0)
     assert ssim.metric == "SSIM"

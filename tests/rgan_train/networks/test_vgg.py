@@ -282,11 +282,19 @@ def test_the_compact_encoder_asks_for_its_file():
         load_pretrained(VGGEncoder(COMPACT_CHANNELS), "vgg19-compact", None)
 
 
-def test_weights_of_another_width(tmp_path):
-    path = tmp_path / "vgg19.pth"
-    torch.save(torchvision_like(COMPACT_CHANNELS), path)
-    with pytest.raises(WeightsError, match="is this the file for the configured encoder") as error:
-        load_pretrained(VGGEncoder(FULL_CHANNELS), "vgg19", path)
+@pytest.mark.parametrize(
+    ("given", "configured", "hint"),
+    [
+        (COMPACT_CHANNELS, FULL_CHANNELS, "--set generator.encoder=vgg19-compact"),
+        (FULL_CHANNELS, COMPACT_CHANNELS, "--set generator.encoder=vgg19 "),
+        ((8, 16, 32, 64), FULL_CHANNELS, "is this the file for the configured encoder"),
+    ],
+)
+def test_weights_of_another_width(tmp_path, given, configured, hint):
+    path = tmp_path / "vgg.pth"
+    torch.save(torchvision_like(given), path)
+    with pytest.raises(WeightsError, match=hint) as error:
+        load_pretrained(VGGEncoder(configured), "vgg19", path)
     assert str(path) in str(error.value)
 
 

@@ -1,3 +1,6 @@
+import os
+from dataclasses import replace
+
 import pytest
 from support.training import write_pair_of_scans
 
@@ -95,11 +98,40 @@ def test_a_list_is_a_sequence(pairs_csv):
     assert pairs[:1] == (pairs[0],)
 
 
-def test_a_text_that_is_not_utf_8(tmp_path):
-    path = tmp_path / "pairs.csv"
-    path.write_bytes("patient,kernel_a\nMüller".encode("latin-1"))
+def test_a_list_saved_as_unicode_text(pairs_csv):
+    edited = pairs_csv.with_name("edited.csv")
+    edited.write_text(pairs_csv.read_text().replace(",", "\t"), encoding="utf-16")
+    assert read_pairs(edited).pairs == read_pairs(pairs_csv).pairs
+
+
+@pytest.mark.parametrize(
+    "name", [b"M\xfcller", b" soft ", b"a,b;c", b'the "first"', b"two\nlines", b"\t", b"\xf0\x9f"]
+)
+def test_names_of_folders_are_kept_byte_for_byte(tmp_path, pairs_csv, name):
+    folder = tmp_path / os.fsdecode(name)
+    folder.mkdir()
+    pair = replace(read_pairs(pairs_csv)[0], folder_a=folder, folder_b=tmp_path)
+    for path in (tmp_path / "near.csv", tmp_path / "lists" / "far.csv"):
+        write_pairs([pair], path)
+        assert read_pairs(path).pairs == (pair,)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "what"),
+    [("Scanner", "Müller", "manufacturer"), ("1-B40f", "Müller", "there is no folder .* folder_a")],
+)
+def test_a_text_that_is_not_utf_8(pairs_csv, old, new, what):
+    edited = pairs_csv.with_name("edited.csv")
+    edited.write_text(pairs_csv.read_text().replace(old, new), encoding="latin-1")
+    with pytest.raises(TrainingError, match=f"row 1: {what} is not UTF-8; save the list as"):
+        read_pairs(edited)
+
+
+def test_a_utf_16_text_that_ends_too_early(pairs_csv):
+    edited = pairs_csv.with_name("edited.csv")
+    edited.write_bytes(pairs_csv.read_text().encode("utf-16")[:-1])
     with pytest.raises(TrainingError, match="not a readable list of pairs"):
-        read_pairs(path)
+        read_pairs(edited)
 
 
 def test_a_folder_that_takes_no_file(pairs_csv, tmp_path):

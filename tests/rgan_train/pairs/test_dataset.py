@@ -1,7 +1,13 @@
 from dataclasses import replace
 
 import pytest
-from support.training import open_dataset, tiny_config, write_pair_of_scans
+from support.training import (
+    KERNELS,
+    open_dataset,
+    tiny_config,
+    write_pair_of_scans,
+    write_scan,
+)
 
 from rgan_sdk.errors import ConfigurationError, TrainingError
 from rgan_train.config import DataConfig
@@ -30,7 +36,7 @@ def test_three_patients_are_split_by_patient(tmp_path):
         write_pair_of_scans(tmp_path, number=number, slices=2, size=16)
     dataset = open_dataset(tmp_path)
     parts = [dataset.train, dataset.validation, dataset.test]
-    frames = [{item.frame_of_reference_uid for item in part} for part in parts]
+    frames = [{item.frame for item in part} for part in parts]
     assert [len(frame) for frame in frames] == [1, 1, 1]
     assert len(set.union(*frames)) == 3
 
@@ -40,6 +46,51 @@ def test_one_place_in_two_parts_is_a_leak(scans):
     twice = [replace(pair, split="train"), replace(pair, split="validation", patient="another")]
     with pytest.raises(TrainingError, match="in both train and validation"):
         load_dataset(twice, tiny_config().data)
+
+
+def write_cohort(folder, **attributes):
+    """Write the scans of three patients with different numbers of slices."""
+    for number in (1, 2, 3):
+        own = {name: value(number) for name, value in attributes.items()}
+        for series, kernel in enumerate(KERNELS, start=1):
+            write_scan(
+                folder / f"{number}-{kernel}",
+                kernel,
+                number=number,
+                series=series,
+                slices=9 + number,
+                size=16,
+                **own,
+            )
+    return folder
+
+
+@pytest.mark.parametrize("frame", [None, "1.2.3"])
+def test_patients_whose_frame_of_reference_is_the_same(tmp_path, frame):
+    dataset = open_dataset(write_cohort(tmp_path, FrameOfReferenceUID=lambda number: frame))
+    parts = [dataset.train, dataset.validation, dataset.test]
+    assert sum(map(len, parts)) == 10 + 11 + 12
+    assert [len({item.patient for item in part}) for part in parts] == [1, 1, 1]
+    assert not dataset.notes
+
+
+@pytest.mark.parametrize("frame", [lambda number: None, lambda number: f"1.2.{number}"])
+def test_patients_with_one_id_are_split_by_position(tmp_path, frame):
+    ids = {"PatientID": lambda number: "ANON", "FrameOfReferenceUID": frame}
+    dataset = open_dataset(write_cohort(tmp_path, **ids))
+    assert len(dataset.train) == 6 + 6 + 7
+    (note,) = dataset.notes
+    assert "the 3 studies count as one patient" in note
+    assert "column patient" in note
+
+
+def test_patients_that_nothing_tells_apart(tmp_path):
+    def ids(number):
+        return "1.2.3"
+
+    write_cohort(tmp_path, PatientID=ids, FrameOfReferenceUID=ids)
+    with pytest.raises(TrainingError, match=r"in both .* write a name of its own .* patient"):
+        open_dataset(tmp_path)
 
 
 def test_nothing_to_validate_on(scans):

@@ -116,3 +116,32 @@ def test_hu_that_occur_once_are_noise():
     kept, dropped = repeated_values(hu)
     assert kept.tolist() == [10, 55]
     assert dropped == 2
+
+
+@pytest.mark.parametrize(
+    ("epochs", "steps", "inside"),
+    [
+        (0, 0, "[-1024, -769] HU, stage 1 of 8"),
+        (0, 5, "[-1024, -769] HU, stage 1 of 8"),
+        (1, 0, "[-1024, -769] HU, stage 1 of 8"),
+        (2, 0, "[-1024, -769] HU, stage 1 of 8"),
+        (2, 1, "[-1024, -513] HU, stage 2 of 8"),
+        (3, 0, "[-1024, -513] HU, stage 2 of 8"),
+        (14, 0, "[-1024, 767] HU, stage 7 of 8"),
+        (14, 1, ""),
+        (15, 0, ""),
+        (16, 0, ""),
+    ],
+)
+def test_a_training_that_stopped_inside_a_growing_window(epochs, steps, inside):
+    curriculum = Curriculum(CurriculumConfig("growing", th_eta=2), RANGE)
+    for _ in range(epochs):
+        curriculum.advance(0.5, never)
+    note = curriculum.describe_stop(steps)
+    assert inside in note
+    assert bool(note) == bool(inside)
+
+
+@pytest.mark.parametrize("schedule", ["none", "selection"])
+def test_other_schedules_stop_in_no_growing_window(schedule):
+    assert not Curriculum(CurriculumConfig(schedule), RANGE).describe_stop(0)

@@ -1,5 +1,6 @@
 """What a job takes from pairs and settings, and which folders it refuses."""
 
+import os
 from dataclasses import replace
 
 import pytest
@@ -53,3 +54,10 @@ def test_a_new_run_needs_a_folder_without_one(pairs, folder):
     with pytest.raises(TrainingError, match="holds a run already"):
         check_folder(job)
     check_folder(replace(job, resume=True))
+
+
+def test_the_folder_of_a_run_is_named_in_utf_8(pairs, tmp_path):
+    folder = RunFolder(tmp_path / os.fsdecode(b"M\xfcller"))
+    with pytest.raises(TrainingError, match="needs a name in UTF-8"):
+        check_folder(Job.from_pairs(tiny_config(), pairs, folder))
+    assert not folder.path.exists()

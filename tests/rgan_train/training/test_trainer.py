@@ -14,6 +14,7 @@ from rgan_train.networks.blocks import InputConv
 from rgan_train.pairs import read_pairs
 from rgan_train.processes import make_fabric
 from rgan_train.training import EpochDone, Job, RunFolder, TrainingStarted, fit, trainer
+from rgan_train.training.runlog import RunLog
 
 
 class Reports(list):
@@ -137,6 +138,32 @@ def test_a_killed_run_goes_on_from_its_last_checkpoint(job, monkeypatch):
     fit(replace(parts, resume=True), Reports())
     assert same(weights(whole.folder.path), weights(parts.folder.path))
     assert [record["epoch"] for record in records(parts)] == [1, 2, 3]
+
+
+@pytest.mark.parametrize(
+    ("owner", "name"), [(RunFolder, "save"), (RunLog, "epoch"), (RunLog, "window")]
+)
+@pytest.mark.parametrize("before", [True, False])
+def test_a_run_killed_around_its_log_has_each_epoch_once(job, monkeypatch, owner, name, before):
+    job = changed(job, "training.epochs=3", "curriculum.schedule=growing")
+    original, calls = getattr(owner, name), []
+
+    def kill(self, *arguments):
+        calls.append(name)
+        if len(calls) == 2 and before:
+            raise SystemExit("killed")
+        original(self, *arguments)
+        if len(calls) == 2:
+            raise SystemExit("killed")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(owner, name, kill)
+        with pytest.raises(SystemExit):
+            fit(job, Reports())
+    fit(replace(job, resume=True), Reports())
+    for log in ("metrics.jsonl", "windows.jsonl"):
+        lines = (job.folder.path / log).read_text().splitlines()
+        assert [json.loads(line)["epoch"] for line in lines] == [1, 2, 3]
 
 
 def test_the_seed_decides(job):

@@ -159,7 +159,6 @@ def test_encoded_slices_are_written_natively(tmp_path, syntax, signed, padding):
     files = find_series(tmp_path / "in").series[0].slices
     hu, reader = np.empty((2, 32, 32), np.float32), BatchReader(2)
     sources = reader.read(files, hu)
-    reader.close()
     assert all(isinstance(source, _core.SourceSlice) for source in sources)
     expected = [read_slice(file.path) for file in files]
     assert np.array_equal(hu, [source.hu for source in expected])
@@ -197,7 +196,6 @@ def test_no_decoder_is_at_work_after_a_batch_was_read(tmp_path, monkeypatch):
     assert isinstance(failed, MemoryError)
     assert isinstance(decoded, _core.SourceSlice)
     assert np.array_equal(hu[1], read_slice(files[1].path).hu)
-    reader.close()
 
 
 def test_an_encoded_slice_takes_only_its_own_cells(tmp_path):

@@ -60,9 +60,17 @@ def test_damaged_values(tmp_path, change, reason):
 )
 def test_damaged_lines(tmp_path, line, reason):
     path = write_windows(tmp_path / "windows.jsonl", window_records()[:1])
-    path.write_text(path.read_text() + line)
+    path.write_text(f"{path.read_text()}{line}\n")
     with pytest.raises(TrainingError, match=reason):
         read_windows(path)
+
+
+@pytest.mark.parametrize("rest", [b'{"epoch": 2, "pha', b"\0" * 40, b"\xc3"])
+def test_a_last_line_that_was_cut_off(tmp_path, rest):
+    path = write_windows(tmp_path / "windows.jsonl", window_records()[:1])
+    whole = read_windows(path)
+    path.write_bytes(path.read_bytes() + rest)
+    assert read_windows(path) == whole
 
 
 def test_a_missing_epoch(tmp_path):
@@ -74,6 +82,6 @@ def test_a_missing_epoch(tmp_path):
 
 def test_not_text(tmp_path):
     path = tmp_path / "windows.jsonl"
-    path.write_bytes(b"\xff\xfe\x00")
+    path.write_bytes(b"\xff\xfe\x00\n")
     with pytest.raises(TrainingError, match="cannot be read"):
         read_windows(path)

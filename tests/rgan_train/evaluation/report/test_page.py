@@ -4,6 +4,7 @@ import csv
 import gzip
 import json
 import math
+import os
 from dataclasses import replace
 from html import unescape
 
@@ -149,6 +150,18 @@ def test_what_could_not_be_measured_for_any_method_is_no_column(evaluation, tmp_
     assert "noise power distance, dB" not in text
     assert "edge rise" not in text.partition("\n\n")[2]
     assert "<h2" in (tmp_path / "report.html").read_text()
+
+
+def test_edges_that_have_no_rise_are_not_drawn(evaluation, tmp_path):
+    good = replace(evaluation.quality["good"], edge_rise_mm=(math.nan, 1.1))
+    write_report(replace(evaluation, quality={**evaluation.quality, "good": good}), tmp_path)
+    assert "edge rise" in (tmp_path / "report.html").read_text()
+
+
+def test_names_that_are_not_utf_8_show_question_marks(evaluation, tmp_path):
+    name = os.fsdecode(b"M\xfcller")
+    write_report(evaluation.with_provenance(list=name), tmp_path)
+    assert "M?ller" in (tmp_path / "report.html").read_text(encoding="utf-8")
 
 
 def test_what_could_not_be_measured(evaluation, tmp_path):

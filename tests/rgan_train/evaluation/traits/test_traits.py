@@ -288,6 +288,14 @@ def test_a_table_that_a_spreadsheet_saved_with_semicolons(table, decimal):
     np.testing.assert_array_equal(read_cohort(path).values["target"], expected)
 
 
+def test_a_table_saved_as_unicode_text(table):
+    text = rows("1.5", "-2.25e1", "3", "4.125")
+    expected = read_cohort(table(text)).values["target"]
+    tabs = text.replace(",", "\t").replace(".", ",")
+    path = table(tabs, HEADER.replace(",", "\t"), encoding="utf-16")
+    np.testing.assert_array_equal(read_cohort(path).values["target"], expected)
+
+
 def test_commas_beside_points_are_no_decimal_signs(table):
     text = rows("1.5", "2", "3", "4").replace(",", ";").replace(";4;", ";1,234;")
     with pytest.raises(ConfigurationError, match="is not a number"):

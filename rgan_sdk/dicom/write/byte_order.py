@@ -1,0 +1,39 @@
+"""The words of a big endian source, for a derived object in little endian (PS3.5 7.3)."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+from pydicom import Dataset
+from pydicom.datadict import dictionary_has_tag, dictionary_VR
+from pydicom.tag import BaseTag
+from pydicom.valuerep import STR_VR
+
+_WORD_BYTES: Final = {"OW": 2, "OL": 4, "OF": 4, "OD": 8, "OV": 8}
+
+
+def make_little_endian(dataset: Dataset) -> None:
+    """Swap the bytes of all words that pydicom keeps as bytes, at all levels.
+
+    pydicom converts numbers itself. Values of unknown representation (UN) are removed unless they
+    are known to be text, because nobody can say in which order their bytes are; so are values that
+    are no whole number of words.
+    """
+    for tag in list(dataset.keys()):
+        if dataset.get_item(tag).VR == "UN" and not _is_text(tag):
+            del dataset[tag]
+            continue
+        element = dataset[tag]
+        size = _WORD_BYTES.get(str(element.VR))
+        if element.VR == "SQ":
+            for item in element.value:
+                make_little_endian(item)
+        elif size and not element.is_empty and len(element.value) % size:
+            del dataset[tag]
+        elif size and not element.is_empty:
+            element.value = np.frombuffer(element.value, f"u{size}").byteswap().tobytes()
+
+
+def _is_text(tag: BaseTag) -> bool:
+    return dictionary_has_tag(tag) and dictionary_VR(tag) in STR_VR
