@@ -23,6 +23,8 @@ class SeriesEntry:
 
     Attributes
     ----------
+    reason
+        Why it was skipped or has failed, or why a finished series was done again.
     clips
         Pixels that had to be clamped to what the stored format holds.
     output
