@@ -16,6 +16,7 @@ from typing import Any
 
 from rgan_sdk.errors import ModelFormatError, check_type
 from rgan_sdk.hu import HUWindow
+from rgan_sdk.kernels import kernel_name
 
 CARD_KEY = "rgan.card"
 CARD_FORMAT = 1
@@ -89,7 +90,8 @@ class ModelCard:
     handover
         Width in HU of the zone, at both ends of the window, where output blends into input.
     source_kernels
-        Values of ConvolutionKernel (0018,1210) that the model takes.
+        Kernels that the model takes: all values of ConvolutionKernel (0018,1210), with a backslash
+        between them.
     target_kernel
         The ConvolutionKernel that it imitates.
     multiple
@@ -163,11 +165,20 @@ class ModelCard:
         )
 
     def accepts_kernel(self, convolution_kernel: str | None) -> bool:
-        """Return whether the card names this kernel: the whole string, regardless of case."""
+        r"""Return whether the card names this kernel, regardless of case and of blanks.
+
+        Parameters
+        ----------
+        convolution_kernel
+            All values of ConvolutionKernel (0018,1210), such as ``Br40d\3``. None and a kernel
+            without a name are never taken.
+        """
         check_type("convolution_kernel", convolution_kernel, str, NoneType)
         if convolution_kernel is None:
             return False
-        return convolution_kernel.casefold() in {k.casefold() for k in self.source_kernels}
+        return kernel_name(convolution_kernel).casefold() in {
+            kernel_name(kernel).casefold() for kernel in self.source_kernels
+        }
 
 
 def _parse_fields(text: str) -> dict[str, Any]:

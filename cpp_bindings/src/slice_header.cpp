@@ -120,7 +120,7 @@ Status parse_slice_header(Bytes head, std::size_t file_size, SliceHeader& header
   header.image_type = attributes.text(Attribute::image_type);
   header.photometric_interpretation = attributes.first_text(Attribute::photometric_interpretation);
   header.manufacturer = attributes.first_text(Attribute::manufacturer);
-  header.convolution_kernel = attributes.first_text(Attribute::convolution_kernel);
+  header.convolution_kernel = attributes.text(Attribute::convolution_kernel);
   header.rescale_type = attributes.first_text(Attribute::rescale_type);
   header.pixel_spacing = attributes.numbers<2>(Attribute::pixel_spacing);
   if (attributes.has(Attribute::slice_thickness)) {

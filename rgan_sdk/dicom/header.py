@@ -26,6 +26,7 @@ from rgan_sdk.dicom.read.pixels import PixelFormat, Rescale
 from rgan_sdk.dicom.stamp import Stamp
 from rgan_sdk.dicom.uids import CODING_SCHEME, HARMONIZED_CODE, IDENTITY_CODE
 from rgan_sdk.errors import DicomError, IneligibleError, InvalidSeriesError, UnreadableFileError
+from rgan_sdk.kernels import kernel_name
 
 ORTHONORMAL_TOLERANCE: Final = 1e-2
 
@@ -86,7 +87,7 @@ class SliceHeader:
         Pseudonym: 12 hexadecimal digits of the SHA-256 of PatientID, or of StudyInstanceUID where
         PatientID is empty.
     convolution_kernel
-        The first value of ConvolutionKernel, None where absent.
+        All values of ConvolutionKernel, as ``kernel_name`` spells them; None where absent.
     pixel_spacing
         mm between rows, mm between columns.
     slice_thickness
@@ -239,6 +240,11 @@ def _require_pixel_data(dataset: Dataset, file: BinaryIO) -> None:
         raise UnreadableFileError(f"truncated: PixelData of {declared} bytes, {left} are left")
 
 
+def convolution_kernel(dataset: Dataset) -> str:
+    """Return all values of ConvolutionKernel, as ``kernel_name`` spells them."""
+    return kernel_name("\\".join(values.texts(dataset, "ConvolutionKernel")))
+
+
 def _header(dataset: Dataset, path: Path, stamp: Stamp) -> SliceHeader:
     pixel_format = PixelFormat.from_dataset(dataset)
     if not any(values.values(dataset, name) for name in ("RescaleSlope", "RescaleIntercept")):
@@ -259,7 +265,7 @@ def _header(dataset: Dataset, path: Path, stamp: Stamp) -> SliceHeader:
         frame_of_reference_uid=values.text(dataset, "FrameOfReferenceUID"),
         patient=pseudonym(patient),
         manufacturer=values.text(dataset, "Manufacturer"),
-        convolution_kernel=values.text(dataset, "ConvolutionKernel") or None,
+        convolution_kernel=convolution_kernel(dataset) or None,
         rows=pixel_format.rows,
         columns=pixel_format.columns,
         pixel_spacing=spacing,

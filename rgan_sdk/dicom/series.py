@@ -58,7 +58,7 @@ class Series:
         Pseudonym: 12 hexadecimal digits of the SHA-256 of PatientID, or of StudyInstanceUID where
         PatientID is empty.
     convolution_kernel
-        The first value of ConvolutionKernel, None where absent.
+        All values of ConvolutionKernel, as ``kernel_name`` spells them; None where absent.
     pixel_spacing
         mm between rows, mm between columns.
     slice_thickness

@@ -11,6 +11,7 @@ from rgan_sdk.kernels.edge_response import (
     edge_rise,
 )
 from rgan_sdk.kernels.mtf import ASSUMED_MTFS, KernelMTF, assumed_mtf, frequencies
+from rgan_sdk.kernels.name import kernel_name
 from rgan_sdk.kernels.noise_power import (
     NoisePowerSpectrum,
     noise_power_distance,
@@ -30,6 +31,7 @@ __all__ = [
     "edge_profile",
     "edge_rise",
     "frequencies",
+    "kernel_name",
     "noise_power_distance",
     "noise_power_ratio",
     "noise_power_spectrum",

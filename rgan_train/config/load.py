@@ -56,7 +56,7 @@ def read_toml(path: Path, start: Config | None = None) -> Config:
         text = decode_text(path.read_bytes())
         tables = tomllib.loads(text)
     except tomllib.TOMLDecodeError as exc:
-        hint = _explain_semicolon(text, str(exc))
+        hint = _explain_line(text, str(exc))
         raise ConfigurationError(f"{path}: cannot be read as TOML ({exc}){hint}") from exc
     except (OSError, UnicodeDecodeError) as exc:
         raise ConfigurationError(f"{path}: cannot be read as TOML ({exc})") from exc
@@ -127,12 +127,15 @@ def differences(first: Config, second: Config) -> list[str]:
     ]
 
 
-def _explain_semicolon(text: str, error: str) -> str:
-    """Return what to do if the line that an error of ``tomllib`` names has a semicolon."""
+def _explain_line(text: str, error: str) -> str:
+    """Return what to do about the line that an error of ``tomllib`` names, where that is known."""
     number = re.search(r"at line (\d+)", error)
-    if number is None or ";" not in text.split("\n")[int(number[1]) - 1]:
-        return ""
-    return f": take the semicolon out of line {number[1]}; a line of TOML has one key = value"
+    line = text.split("\n")[int(number[1]) - 1] if number else ""
+    if number and ";" in line:
+        return f": take the semicolon out of line {number[1]}; a line of TOML has one key = value"
+    if number and "\\" in line:
+        return f": put the text with the backslash in line {number[1]} between single quotes"
+    return ""
 
 
 def _check_name(name: str, owner: type[Any], what: str) -> str:

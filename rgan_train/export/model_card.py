@@ -118,7 +118,7 @@ def measure_quality(
 
 def _slug(text: str) -> str:
     """Turn a text into a valid model name."""
-    return re.sub(r"[^a-z0-9._-]+", "-", text.lower()).strip("-._")
+    return re.sub(r"[^a-z0-9._-]+", "-", text.lower())[:64].strip("-._")
 
 
 def _teacher_data(folder: RunFolder) -> tuple[TrainingData, ...]:

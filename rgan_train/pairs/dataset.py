@@ -171,8 +171,8 @@ def choose_direction(pairs: Sequence[Pair], config: DataConfig) -> tuple[str, st
         return matching[0]
     choices = ", ".join(f"{source} to {target}" for source, target in sorted(directions))
     raise ConfigurationError(
-        f"data.source_kernel = {config.source_kernel!r} and data.target_kernel = "
-        f"{config.target_kernel!r} fit {len(matching)} directions; the pairs have: {choices}. "
+        f"data.source_kernel = '{config.source_kernel}' and data.target_kernel = "
+        f"'{config.target_kernel}' fit {len(matching)} directions; the pairs have: {choices}. "
         "Choose one with --set data.source_kernel=... --set data.target_kernel=..."
     )
 

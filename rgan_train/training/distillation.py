@@ -99,7 +99,7 @@ def check_student(config: Config, teacher: ModelCard, pairs: Sequence[Pair]) -> 
     source, target = config.data.source_kernel, config.data.target_kernel
     if not _accepts_direction(teacher, source or teacher.source_kernels[0], target):
         raise ConfigurationError(
-            f"data.source_kernel = {source!r} and data.target_kernel = {target!r}: the teacher "
+            f"data.source_kernel = '{source}' and data.target_kernel = '{target}': the teacher "
             f"{teacher.name} was made for {kernels}; leave both out, or take another teacher"
         )
     sides = [(pair.kernel_a, pair.kernel_b) for pair in pairs]

@@ -1,6 +1,7 @@
 """The model card: round trip, schema, and what is refused."""
 
 import json
+from dataclasses import replace
 
 import jsonschema
 import pytest
@@ -40,6 +41,8 @@ def test_the_schema_is_a_schema():
             "NaN is not a number",
         ),
         (changed(source_kernels=[]), r"\$\.source_kernels"),
+        (changed(source_kernels=[" "]), r"\$\.source_kernels"),
+        (changed(target_kernel="\\"), r"\$\.target_kernel"),
         (changed(name="../evil"), r"\$\.name"),
         (changed(window={"lower": 0, "upper": 10, "handover": 8}), "narrower than two hand-overs"),
         (changed(window={"lower": 10, "upper": 0, "handover": 8}), "narrower than two hand-overs"),
@@ -60,8 +63,26 @@ def test_a_missing_key_is_named():
 @pytest.mark.parametrize(
     ("kernel", "accepted"), [("B40f", True), ("b40F", True), ("B40", False), (None, False)]
 )
-def test_kernels_are_compared_whole_and_without_case(kernel, accepted):
+def test_kernels_of_one_value(kernel, accepted):
     assert make_card().accepts_kernel(kernel) is accepted
+
+
+@pytest.mark.parametrize(
+    ("named", "kernel", "accepted"),
+    [
+        (r"Br40d\3", r"Br40d\3", True),
+        (r"Br40d\3", r"BR40D \3 ", True),
+        (r"br40d \ 3", r"Br40d\3", True),
+        (r"Br40d\3", "Br40d", False),
+        (r"Br40d\3", r"Br40d\2", False),
+        ("Br40d", r"Br40d\3", False),
+        ("Br40d", "Br40d\\", True),
+        ("Br40d", "\\", False),
+    ],
+)
+def test_kernels_are_compared_whole_and_without_case(named, kernel, accepted):
+    card = replace(make_card(), source_kernels=("B70f", named))
+    assert ModelCard.from_json(card.to_json()).accepts_kernel(kernel) is accepted
 
 
 def test_a_whole_number_with_a_point_is_one():

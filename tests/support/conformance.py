@@ -141,7 +141,7 @@ def _identity(source: Dataset, derived: Dataset, derivation: Derivation) -> Iter
         yield f"SeriesNumber {derived.SeriesNumber} is not {number}"
     description = str(source.get("SeriesDescription") or "")
     identity = derivation.engine == "identity"
-    ending = "RGAN>IDENTITY" if identity else f"RGAN>{derivation.target_kernel}"
+    ending = "RGAN>IDENTITY" if identity else f"RGAN>{derivation.target_kernel}".replace("\\", "/")
     text = derived.SeriesDescription
     start = text.removesuffix(ending).strip()
     if not text.endswith(ending) or len(text) > 64 or not description.startswith(start):

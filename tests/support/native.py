@@ -17,6 +17,7 @@ from rgan_sdk.dicom.read.pydicom_reader import read_slice
 from rgan_sdk.dicom.write.derivation import Derivation, derived_sop_uid
 from rgan_sdk.dicom.write.series_writer import SeriesWriter
 from rgan_sdk.errors import DicomError, IneligibleError
+from rgan_sdk.kernels import kernel_name
 
 POOL = _core.ThreadPool(2)
 DERIVATION = Derivation(
@@ -76,7 +77,7 @@ def check_file(path: Path) -> str:
     assert head.series_instance_uid == header.series_instance_uid
     assert head.study_instance_uid == header.study_instance_uid
     assert head.frame_of_reference_uid == header.frame_of_reference_uid
-    assert (head.convolution_kernel or None) == header.convolution_kernel
+    assert (kernel_name(head.convolution_kernel) or None) == header.convolution_kernel
     assert head.manufacturer == header.manufacturer
     assert tuple(head.position) == header.origin
     assert tuple(head.orientation) == header.orientation

@@ -75,7 +75,7 @@ struct SliceHeader : PixelHeader {
   std::string_view image_type;  // all values, separated by backslashes
   std::string_view photometric_interpretation;
   std::string_view manufacturer;
-  std::string_view convolution_kernel;    // the first value
+  std::string_view convolution_kernel;    // all values, separated by backslashes
   std::string_view rescale_type;          // HU or US
   std::array<double, 2> pixel_spacing{};  // mm
   std::optional<double> slice_thickness;  // mm

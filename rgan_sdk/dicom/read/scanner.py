@@ -16,6 +16,7 @@ from rgan_sdk.dicom.header import NOT_SLICES, SliceHeader, are_orthonormal, pseu
 from rgan_sdk.dicom.stamp import Stamp
 from rgan_sdk.dicom.values import UID_PATTERN
 from rgan_sdk.errors import DicomError
+from rgan_sdk.kernels import kernel_name
 
 CHUNK: Final = 256
 
@@ -83,7 +84,7 @@ def _from_head(path: Path, head: _core.Head) -> SliceHeader:
         frame_of_reference_uid=head.frame_of_reference_uid,
         patient=pseudonym(head.patient_id or head.study_instance_uid),
         manufacturer=head.manufacturer,
-        convolution_kernel=head.convolution_kernel or None,
+        convolution_kernel=kernel_name(head.convolution_kernel) or None,
         rows=head.rows,
         columns=head.columns,
         pixel_spacing=tuple(head.pixel_spacing),

@@ -32,8 +32,8 @@ def write_sample_series(
     folder
         Must be empty or absent; it is created where needed.
     convolution_kernel
-        The value of ConvolutionKernel (0018,1210). Its number sets the sharpness, as in the names
-        that Siemens uses: B70f is sharper than B40f.
+        ConvolutionKernel (0018,1210); a backslash separates its values. Its number sets the
+        sharpness, as in the names that Siemens uses: B70f is sharper than B40f.
     slices
         How many slices, 5 mm apart. The field of view is 380 mm.
     size
@@ -105,9 +105,10 @@ def _text(convolution_kernel: str) -> Dataset:
     dataset.AccessionNumber = ""
     dataset.StudyID = "1"
     dataset.StudyDescription = "Synthetic CT, no patient"
-    dataset.SeriesDescription = f"Synthetic thorax {convolution_kernel}"[:64]
+    kernel_values = convolution_kernel.split("\\")
+    dataset.SeriesDescription = f"Synthetic thorax {'/'.join(kernel_values)}"[:64]
     dataset.PositionReferenceIndicator = ""
-    dataset.ConvolutionKernel = convolution_kernel
+    dataset.ConvolutionKernel = kernel_values
     for name in ("Study", "Series", "Acquisition", "Content"):
         setattr(dataset, f"{name}Date", "20240101")
         setattr(dataset, f"{name}Time", "120000")

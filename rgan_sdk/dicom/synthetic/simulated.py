@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from pydicom import Dataset
 
 from rgan_sdk.dicom import uids, values
+from rgan_sdk.dicom.header import convolution_kernel
 from rgan_sdk.dicom.read.pydicom_reader import PydicomSlice, read_slice
 from rgan_sdk.dicom.series import Series, SliceFile
 from rgan_sdk.dicom.write.derived_header import copy_header, set_identity, translate_header_errors
@@ -29,7 +30,9 @@ from rgan_sdk.dicom.write.provenance import add_derivation_code
 from rgan_sdk.dicom.write.writer import encode, make_derived_slice, write_file
 from rgan_sdk.errors import ConfigurationError, InvalidSeriesError, OutputError
 
-_KERNEL_NAME: Final = re.compile(r"[!-\[\]-~]([ -\[\]-~]{0,14}[!-\[\]-~])?")
+_VALUE: Final = r"[!-\[\]-~]([ -\[\]-~]{0,14}[!-\[\]-~])?"  # of SH, in ASCII
+_KERNEL_NAME: Final = re.compile(rf"{_VALUE}(\\{_VALUE})*")
+_MAX_KERNEL_NAME: Final = 64  # as in a model card
 
 SliceSimulator = Callable[[SliceFile, PydicomSlice], NDArray[np.float32]]
 """Returns the simulated HU of one slice, ``[H, W]`` float32."""
@@ -44,7 +47,7 @@ class Simulation:
     Attributes
     ----------
     target_kernel
-        The value of ConvolutionKernel in the simulated series.
+        ConvolutionKernel of the simulated series; a backslash separates its values.
     method
         A description for people that names every choice which changes pixels. Only the first 512
         characters get into the files.
@@ -65,10 +68,12 @@ class Simulation:
     timestamp: datetime
 
     def __post_init__(self) -> None:
-        if not _KERNEL_NAME.fullmatch(self.target_kernel):
+        name = self.target_kernel
+        if not _KERNEL_NAME.fullmatch(name) or len(name) > _MAX_KERNEL_NAME:
             raise ConfigurationError(
-                f"target kernel {self.target_kernel!r}: ConvolutionKernel takes 1 to 16 ASCII "
-                "characters, no backslash, no space at the ends"
+                f"target kernel '{name}': ConvolutionKernel takes 1 to 16 ASCII characters, no "
+                "space at the ends; a backslash separates two values, and all take at most "
+                f"{_MAX_KERNEL_NAME}"
             )
         if self.timestamp.tzinfo is None:
             raise ConfigurationError("the timestamp of a simulation needs a time zone")
@@ -147,14 +152,14 @@ def simulated_header(source: Dataset, simulation: Simulation, group: int = 0) ->
     """
     with translate_header_errors():
         dataset = copy_header(source, simulation.software, simulation.timestamp)
-        kernel = values.text(source, "ConvolutionKernel")[:64] or "unknown"
+        kernel = convolution_kernel(source)[:64] or "unknown"
         dataset.DerivationDescription = (
             f"SIMULATED, not reconstructed: convolution kernel {kernel} made to look like "
             f"{simulation.target_kernel}. {simulation.method[:512]}; {simulation.software[:64]}. "
             "Research use."
         )
         add_derivation_code(dataset, uids.SIMULATED_CODE, uids.SIMULATED_MEANING)
-        dataset.ConvolutionKernel = simulation.target_kernel
+        dataset.ConvolutionKernel = simulation.target_kernel.split("\\")
         series_uid = values.uid(source, "SeriesInstanceUID")
         sop_uid = values.uid(source, "SOPInstanceUID")
         set_identity(

@@ -19,6 +19,7 @@ from pydicom.uid import UID, CTImageStorage, ExplicitVRLittleEndian
 
 from rgan_sdk import __version__
 from rgan_sdk.dicom import uids, values
+from rgan_sdk.dicom.header import convolution_kernel
 from rgan_sdk.dicom.read import pixels
 from rgan_sdk.dicom.read.pixels import PixelFormat
 from rgan_sdk.dicom.write.attributes import OUTDATED
@@ -56,7 +57,7 @@ def derived_header(source: Dataset, derivation: Derivation) -> Dataset:
             dataset,
             series_uid=derived_series_uid(values.uid(source, "SeriesInstanceUID"), derivation),
             sop_uid=derived_sop_uid(values.uid(source, "SOPInstanceUID"), derivation),
-            suffix=f"RGAN>{target}"[:32],
+            suffix=f"RGAN>{target}",
         )
         return dataset
 
@@ -122,7 +123,7 @@ def remove_private_elements(dataset: Dataset) -> None:
 
 def _describe(dataset: Dataset, source: Dataset, derivation: Derivation) -> None:
     configuration = hashlib.sha256(derivation.configuration.encode()).hexdigest()
-    kernel = values.text(source, "ConvolutionKernel")[:64] or "unknown"
+    kernel = convolution_kernel(source)[:64] or "unknown"
     change = (
         f"Harmonized from convolution kernel {kernel} to {derivation.target_kernel[:64]}"
         f" by engine {derivation.engine[:64]}"
@@ -145,8 +146,10 @@ def set_identity(dataset: Dataset, *, series_uid: str, sop_uid: str, suffix: str
     Parameters
     ----------
     suffix
-        What is appended to SeriesDescription, at most 32 characters.
+        What is appended to SeriesDescription: its first 32 characters, and ``/`` for a backslash,
+        which would separate two values there.
     """
+    suffix = suffix.replace("\\", "/")[:32]
     dataset.SOPInstanceUID = sop_uid
     dataset.SeriesInstanceUID = series_uid
     text = values.text(dataset, "SeriesDescription")[: 63 - len(suffix)]

@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 from pydicom.uid import (
     EnhancedCTImageStorage,
+    ExplicitVRLittleEndian,
     ImplicitVRLittleEndian,
     JPEGBaseline8Bit,
     JPEGExtended12Bit,
@@ -18,6 +19,7 @@ from support.dicom_phantoms import CANARY, ct_dataset, save, stored_values, uid,
 from rgan_sdk.dicom.header import read_header, read_series_uid
 from rgan_sdk.dicom.read import codecs, imagecodecs_plugin, pixels
 from rgan_sdk.dicom.read.pixels import PixelFormat
+from rgan_sdk.dicom.read.scanner import scan_headers
 from rgan_sdk.dicom.stamp import Stamp, checksum
 from rgan_sdk.dicom.uids import code_item
 from rgan_sdk.errors import DicomError, IneligibleError, InvalidSeriesError, UnreadableFileError
@@ -26,13 +28,34 @@ from rgan_sdk.errors import DicomError, IneligibleError, InvalidSeriesError, Unr
 def test_a_header_holds_what_the_file_says(tmp_path: Path):
     path = write_ct(tmp_path / "file", ConvolutionKernel=["Br38f", "3"])
     header = read_header(path)
-    assert header.convolution_kernel == "Br38f"
+    assert header.convolution_kernel == r"Br38f\3"
     assert (header.rows, header.columns) == (16, 16)
     assert header.origin == (-10.0, -20.0, 30.0)
     assert header.orientation == (1, 0, 0, 0, 1, 0)
     assert header.pixel_spacing == (0.7, 0.7)
     assert header.slice_thickness == 2.0
     assert header.manufacturer == "Scanner Works"
+
+
+@pytest.mark.parametrize("syntax", [ExplicitVRLittleEndian, ImplicitVRLittleEndian])
+@pytest.mark.parametrize(
+    ("written", "kernel"),
+    [
+        (["Br40d", "3"], r"Br40d\3"),
+        ([" Br40d", "3 "], r"Br40d\3"),
+        (["I50f", "2", "X"], r"I50f\2\X"),
+        (["B40f", ""], "B40f"),
+        (["", "3"], r"\3"),
+        (["", ""], None),
+        (" ", None),
+        (None, None),
+    ],
+)
+def test_all_values_of_the_kernel_count(tmp_path: Path, syntax: str, written: object, kernel: str):
+    path = write_ct(tmp_path / "file", syntax=syntax, ConvolutionKernel=written)
+    (scanned,) = scan_headers([path])
+    for header in (read_header(path), scanned[1]):
+        assert header.convolution_kernel == kernel
 
 
 def test_the_patient_is_a_pseudonym(tmp_path: Path):

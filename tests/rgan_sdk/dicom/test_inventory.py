@@ -66,6 +66,7 @@ def test_the_normal_is_row_direction_times_column_direction():
         {"PixelData": np.zeros((16, 20), np.uint16), "Columns": 20},
         {"FrameOfReferenceUID": uid(77)},
         {"ConvolutionKernel": "B70f"},
+        {"ConvolutionKernel": ["B40f", "3"]},
         {"PixelSpacing": [0.8, 0.8]},
     ],
 )

@@ -3,7 +3,7 @@
 import dataclasses
 
 import pytest
-from support.dicom_phantoms import write_series
+from support.dicom_phantoms import uid, write_series
 
 from rgan_sdk.errors import ConfigurationError
 from rgan_sdk.run.observer import SilentObserver
@@ -23,6 +23,19 @@ def test_the_card_decides(source, card):
     assert series.convolution_kernel == "H30s"
     assert "ConvolutionKernel (0018,1210) is H30s; the model takes B40f" in reason
     assert [path.path.name for path in plan.inventory.outcomes] == ["notes.txt"]
+
+
+@pytest.mark.parametrize(("named", "taken"), [("Br40d", 1), (r"Br40d\3", 2), (r"br40d\2", None)])
+def test_all_values_of_the_kernel_decide(tmp_path, card, named, taken):
+    """An iterative reconstruction is none of the model for filtered back projection."""
+    write_series(tmp_path, 1, series=1, ConvolutionKernel="Br40d")
+    write_series(tmp_path, 1, series=2, ConvolutionKernel=["Br40d", "3"])
+    plan = make_plan(tmp_path, dataclasses.replace(card, source_kernels=(named,)))
+    uids = [series.series_instance_uid for series in plan.chosen]
+    assert uids == ([] if taken is None else [uid(1, taken)])
+    if taken == 1:
+        ((_, reason),) = plan.skipped
+        assert r"ConvolutionKernel (0018,1210) is Br40d\3; the model takes Br40d" in reason
 
 
 def test_without_a_card_or_with_any_kernel_all_are_chosen(source, card):

@@ -54,6 +54,7 @@ def test_toml(tmp_path):
         ("[loss]\n\nl1_weight = 5;\n", "semicolon out of line 3"),
         ("[training]\nepochs = 1; seed = 2\n", "semicolon out of line 2"),
         ('[data]\nname = "a;b"\nwindow = [1;2]\n', "semicolon out of line 3"),
+        ('[data]\nsource_kernel = "Br40d\\3"\n', "backslash in line 2 between single quotes"),
     ],
 )
 def test_what_makes_no_sense_is_named(tmp_path, text, message):
@@ -62,6 +63,14 @@ def test_what_makes_no_sense_is_named(tmp_path, text, message):
     with pytest.raises(ConfigurationError, match=message) as error:
         read_toml(path)
     assert "bad.toml" in str(error.value)
+
+
+def test_a_kernel_of_several_values_is_written_plainly(tmp_path):
+    path = tmp_path / "my.toml"
+    path.write_text("[data]\nsource_kernel = 'Br40d\\3'\n")
+    config = read_toml(path)
+    assert config.data.source_kernel == "Br40d\\3"
+    assert override_from_text(Config(), ["data.source_kernel=Br40d\\3"]).data == config.data
 
 
 def test_set_takes_strings_as_they_are():

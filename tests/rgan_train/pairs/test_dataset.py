@@ -3,6 +3,7 @@ from dataclasses import replace
 import pytest
 from support.training import (
     KERNELS,
+    list_pairs,
     open_dataset,
     tiny_config,
     write_pair_of_scans,
@@ -11,6 +12,7 @@ from support.training import (
 
 from rgan_sdk.errors import ConfigurationError, TrainingError
 from rgan_train.config import DataConfig
+from rgan_train.pairs.csv import read_pairs
 from rgan_train.pairs.dataset import choose_direction, load_dataset
 from rgan_train.pairs.find import find_pairs
 
@@ -29,6 +31,17 @@ def test_a_direction_that_cannot_be_told(scans, source, target, count):
     config = DataConfig(source_kernel=source, target_kernel=target)
     with pytest.raises(ConfigurationError, match=f"fit {count} directions.*B40f to B70f"):
         choose_direction(find_pairs([scans]).pairs, config)
+
+
+def test_a_direction_between_kernels_of_several_values(tmp_path):
+    """Siemens writes the strength of an iterative reconstruction as a second value."""
+    for series, kernel in enumerate(("Br40d\\3", "Br64d\\3", "Br40d"), start=1):
+        write_scan(tmp_path / str(series), kernel, number=1, series=series, slices=2, size=16)
+    pairs = read_pairs(list_pairs(tmp_path)).pairs
+    config = DataConfig(source_kernel="br64d\\3", target_kernel="Br40d\\3")
+    assert choose_direction(pairs, config) == ("Br64d\\3", "Br40d\\3")
+    with pytest.raises(ConfigurationError, match=r"target_kernel = 'Br40d.2' fit 0 directions"):
+        choose_direction(pairs, DataConfig(target_kernel="Br40d\\2"))
 
 
 def test_three_patients_are_split_by_patient(tmp_path):

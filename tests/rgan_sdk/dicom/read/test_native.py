@@ -88,6 +88,18 @@ def test_real_series_are_written_alike(tmp_path, name):
         assert write_both_ways(paths, tmp_path, derivation) == [None] * len(paths)
 
 
+def test_a_target_kernel_of_several_values_is_written_alike(tmp_path):
+    paths = write_series(tmp_path / "in", 2, ConvolutionKernel=["Br64d", "3"])
+    (tmp_path / "out").mkdir()
+    derivation = replace(DERIVATION, target_kernel="Br40d\\3")
+    assert write_both_ways(paths, tmp_path / "out", derivation) == [None, None]
+    for path in (tmp_path / "out").iterdir():
+        derived = dcmread(path)
+        assert derived.ConvolutionKernel == ["Br64d", "3"]
+        assert derived.SeriesDescription == "Chest RGAN>Br40d/3"
+        assert "from convolution kernel Br64d\\3 to Br40d\\3 by" in derived.DerivationDescription
+
+
 def test_a_slice_whose_header_differs_is_handed_back(tmp_path):
     first, second = write_series(tmp_path, 2)
     write_ct(second, SOPInstanceUID=uid(1, 1, 2), SeriesDescription="Abdomen")

@@ -12,12 +12,17 @@ WHEN = datetime(2024, 5, 6, tzinfo=UTC)
 SIMULATION = Simulation("SOFT", "MTF changed", "rgan-sdk 1", WHEN)
 
 
-@pytest.mark.parametrize("name", ["A", "STANDARD PLUS 12", "I70f 3"])
+@pytest.mark.parametrize(
+    "name", ["A", "STANDARD PLUS 12", "I70f 3", "Br40d\\3", "Br40d\\3\\SIXTEEN LETTERS."]
+)
 def test_names_of_kernels(name):
     assert Simulation(name, "", "", WHEN).target_kernel == name
 
 
-@pytest.mark.parametrize("name", ["", " A", "A ", "Br40d\\3", "seventeen letters", "A\n", "ä"])
+@pytest.mark.parametrize(
+    "name",
+    ["", " A", "A ", "Br40d \\3", "Br40d\\", "seventeen letters", "A\n", "ä", "A\\" * 32 + "A"],
+)
 def test_names_that_are_no_kernel(name):
     with pytest.raises(ConfigurationError, match="1 to 16 ASCII"):
         Simulation(name, "", "", WHEN)
@@ -45,6 +50,19 @@ def test_a_simulated_series_is_found_and_a_long_description_fits(tmp_path):
     text = read_slice(found.slices[0].path).dataset.SeriesDescription
     assert text.endswith(" SIMULATED>SOFT")
     assert len(text) <= 64
+
+
+def test_a_kernel_of_several_values_is_written_as_such(tmp_path):
+    simulation = Simulation("Br40d\\3", "MTF changed", "rgan-sdk 1", WHEN)
+    save(tmp_path / "in" / "a.dcm", ct_dataset(ConvolutionKernel=["Br64d", "3"]))
+    (series,) = find_series(tmp_path / "in").series
+    write_simulated_series(series, tmp_path / "out", simulation, lambda file, source: source.hu)
+    (found,) = find_series(tmp_path / "out").series
+    assert found.convolution_kernel == "Br40d\\3"
+    dataset = read_slice(found.slices[0].path).dataset
+    assert dataset.ConvolutionKernel == ["Br40d", "3"]
+    assert dataset.SeriesDescription == "Chest SIMULATED>Br40d/3"
+    assert "kernel Br64d\\3 made to look like Br40d\\3." in dataset.DerivationDescription
 
 
 def test_a_header_that_cannot_be_carried_over_names_the_file(tmp_path):
