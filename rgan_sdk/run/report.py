@@ -23,12 +23,16 @@ class SeriesEntry:
 
     Attributes
     ----------
+    convolution_kernel
+        All values of ConvolutionKernel, with a backslash between them; None where absent.
     clips
         Pixels that had to be clamped to what the stored format holds.
     output
         Folder of the new series, relative to the output folder; None unless done.
     notes
         What a careful reader should know, such as uneven spacing.
+    reconstruction
+        What the headers say of iterative or learned reconstruction, such as ``ITERATIVE``.
     """
 
     series_instance_uid: str
@@ -40,6 +44,7 @@ class SeriesEntry:
     clips: int = 0
     output: str | None = None
     notes: tuple[str, ...] = ()
+    reconstruction: str | None = None
 
 
 @dataclass(frozen=True)
