@@ -177,6 +177,14 @@ class WriteResult:
     def clips(self) -> int:
         """How many pixels could not be stored as computed."""
 
+    @property
+    def size(self) -> int:
+        """Bytes of the file."""
+
+    @property
+    def crc32c(self) -> int:
+        """CRC-32C of the file, made before it was written."""
+
 class HeaderTemplate:
     """
     What all derived headers of a series have in common; see rgan/splice.hpp.
@@ -189,6 +197,15 @@ class HeaderTemplate:
         elements depend on the tags in dependencies: each slice must have the same values there
         as first. Representations are (tag, VR) of a source in implicit VR.
         """
+
+def crc32c(content: bytes) -> int:
+    """Return the CRC-32C (Castagnoli) of bytes."""
+
+def checksum_files(paths: Sequence[bytes], pool: ThreadPool) -> list[tuple[str | None, int]]:
+    """
+    Read whole files in parallel. Return for each why it cannot be read, or None, and
+    its CRC-32C.
+    """
 
 def scan(paths: Sequence[bytes], pool: ThreadPool) -> list[Head]:
     """Read the headers of files in parallel."""

@@ -26,17 +26,15 @@ import onnx
 from rgan_sdk.errors import ConfigurationError, TrainingError
 from rgan_sdk.files import file_sha256
 from rgan_sdk.harmonizer import Harmonizer
-from rgan_sdk.hu import HUWindow
 from rgan_sdk.kernels.noise_power import noise_power_distance, noise_power_ratio
 from rgan_train.config import Config, config_from_tables, override_from_text, read_toml
-from rgan_train.evaluation.metrics.image_quality import psnr, ssim
+from rgan_train.evaluation.metrics.image_quality import QUALITY_RANGE, psnr, ssim
 from rgan_train.export.export import load_graph
 from rgan_train.pairs.csv import read_pairs
 from rgan_train.pairs.dataset import load_dataset
 from rgan_train.pairs.samples import PairedSample, SliceReader
 from rgan_train.training.run_folder import RunFolder
 
-HU_RANGE = HUWindow(-1024, 1000)
 METHOD_VERSION = 2
 """Of networks, losses and figures: raised when cells must be computed anew though no
 configuration changed."""
@@ -229,15 +227,15 @@ def measure(images: list[np.ndarray], samples: list[PairedSample]) -> dict[str, 
     targets = [sample.target_hu for sample in samples]
     pairs = list(zip(images, targets, strict=True))
     errors = [
-        np.clip(image, *dataclasses.astuple(HU_RANGE)).astype(np.float64)
-        - np.clip(target, *dataclasses.astuple(HU_RANGE))
+        np.clip(image, *dataclasses.astuple(QUALITY_RANGE)).astype(np.float64)
+        - np.clip(target, *dataclasses.astuple(QUALITY_RANGE))
         for image, target in pairs
     ]
-    each = [psnr(*pair, HU_RANGE) for pair in pairs]
+    each = [psnr(*pair, QUALITY_RANGE) for pair in pairs]
     return {
         "psnr_db": float(np.mean(each)),
         "psnr_sd": float(np.std(each, ddof=1)),
-        "ssim": float(np.mean([ssim(*pair, HU_RANGE) for pair in pairs])),
+        "ssim": float(np.mean([ssim(*pair, QUALITY_RANGE) for pair in pairs])),
         "mae_hu": float(np.mean(np.abs(errors))),
         "bias_hu": float(np.mean(errors)),
         **measure_noise(np.stack(images), np.stack(targets)),

@@ -23,11 +23,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from cells import HU_RANGE, MAIN, count_multiplications, environment, export, measure, run_alone
+from cells import MAIN, count_multiplications, environment, export, measure, run_alone
 
 from rgan_sdk.harmonizer import Harmonizer
 from rgan_train.config import Config, override
-from rgan_train.evaluation.metrics.image_quality import psnr
+from rgan_train.evaluation.metrics.image_quality import QUALITY_RANGE, psnr
 from rgan_train.pairs.csv import read_pairs
 from rgan_train.pairs.dataset import load_dataset
 from rgan_train.pairs.samples import PairedSample, SliceReader
@@ -138,7 +138,7 @@ def measure_all(direction: tuple[str, str], pairs: Path) -> dict[str, dict[str, 
             }
     for row, student in students.items():
         pairs_of_images = zip(outputs[row], outputs["teacher"], strict=True)
-        figures = [psnr(*images, HU_RANGE) for images in pairs_of_images]
+        figures = [psnr(*images, QUALITY_RANGE) for images in pairs_of_images]
         results[row]["to_teacher_db"] = float(np.mean(figures))
         results[row]["cpu_minutes"] = json.loads((student.run / "minutes.json").read_text())
         results[row]["configuration"] = json.loads(RunFolder(student.run).config().to_json())
@@ -154,7 +154,7 @@ def load(file: Path) -> Harmonizer:
 
 def score(harmonizer: Harmonizer, samples: list[PairedSample]) -> float:
     """Return the mean PSNR in dB."""
-    figures = [psnr(harmonizer(s.source_hu), s.target_hu, HU_RANGE) for s in samples]
+    figures = [psnr(harmonizer(s.source_hu), s.target_hu, QUALITY_RANGE) for s in samples]
     return float(np.mean(figures))
 
 

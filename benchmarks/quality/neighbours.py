@@ -15,6 +15,7 @@ import numpy as np
 from methods import WORK, list_pairs
 
 from rgan_train.config import DataConfig
+from rgan_train.evaluation.metrics.image_quality import QUALITY_RANGE
 from rgan_train.pairs.csv import read_pairs
 from rgan_train.pairs.dataset import Dataset, PairedFiles, load_dataset
 from rgan_train.pairs.samples import SliceReader
@@ -70,7 +71,8 @@ def fit(items: tuple[PairedFiles, ...], inputs: list[int]) -> np.ndarray:
 def spectra(items: tuple[PairedFiles, ...]) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Yield of each slice ``[B, 128, 128, 3]`` (above, itself, below) and its difference."""
     samples = [SliceReader(4096).read(item) for item in items]
-    sources, targets = (np.clip(np.stack(hu), -1024.0, 1000.0) for hu in zip(*samples, strict=True))
+    ends = QUALITY_RANGE.lower, QUALITY_RANGE.upper
+    sources, targets = (np.clip(np.stack(hu), *ends) for hu in zip(*samples, strict=True))
     for middle in range(1, len(samples) - 1):
         slices = [blocks(sources[middle + step]) for step in (-1, 0, 1)]
         yield np.stack(slices, axis=-1), blocks(targets[middle] - sources[middle])

@@ -4,8 +4,8 @@
         --harmonized NAME=FOLDER [--harmonized ...] --slices 22-29 --json OUT.json --figure OUT.png
 
 Reads what a user of the files would read: stored values and rescale of the written objects.
-Slices are matched by their position and counted from 0 by ascending z. PSNR and SSIM have a
-data range of 2024 HU, values clipped to [-1024, 1000].
+Slices are matched by their position and counted from 0 by ascending z. PSNR and SSIM are
+measured in ``QUALITY_RANGE``.
 """
 
 from __future__ import annotations
@@ -22,11 +22,9 @@ import rgan_sdk
 from rgan_sdk.dicom.inventory import find_series
 from rgan_sdk.dicom.read.pydicom_reader import read_slice
 from rgan_sdk.dicom.series import Series
-from rgan_sdk.hu import HUWindow
-from rgan_train.evaluation.metrics.image_quality import psnr, ssim
+from rgan_train.evaluation.metrics.image_quality import QUALITY_RANGE, psnr, ssim
 from rgan_train.pairs.splits import parse_ranges
 
-WINDOW = HUWindow(-1024, 1000)
 Volume = NDArray[np.float32]
 
 
@@ -87,15 +85,16 @@ def read_written(folder: Path, numbers: tuple[int, ...]) -> Volume:
 
 def measure(volume: Volume, target: Volume) -> dict[str, float | list[float]]:
     pairs = list(zip(volume, target, strict=True))
-    each = [psnr(*pair, WINDOW) for pair in pairs]
+    each = [psnr(*pair, QUALITY_RANGE) for pair in pairs]
     clipped = [
-        np.clip(hu, WINDOW.lower, WINDOW.upper).astype(np.float64) for hu in (volume, target)
+        np.clip(hu, QUALITY_RANGE.lower, QUALITY_RANGE.upper).astype(np.float64)
+        for hu in (volume, target)
     ]
     error = clipped[0] - clipped[1]
     return {
         "psnr_db": float(np.mean(each)),
         "psnr_sd": float(np.std(each, ddof=1)),
-        "ssim": float(np.mean([ssim(*pair, WINDOW) for pair in pairs])),
+        "ssim": float(np.mean([ssim(*pair, QUALITY_RANGE) for pair in pairs])),
         "mae_hu": float(np.abs(error).mean()),
         "bias_hu": float(error.mean()),
         "slices": [round(value, 3) for value in each],

@@ -21,6 +21,8 @@
 
 #include "bindings.hpp"
 #include "rgan/batch.hpp"
+#include "rgan/checksum.hpp"
+#include "rgan/crc32c.hpp"
 #include "rgan/scan.hpp"
 #include "rgan/splice.hpp"
 
@@ -55,12 +57,34 @@ std::vector<rgan::EncodedElement> to_elements(const Elements& elements) {
   return result;
 }
 
-std::vector<rgan::Head> scan(const std::vector<nb::bytes>& paths, rgan::ThreadPool& pool) {
+std::vector<std::string> to_strings(const std::vector<nb::bytes>& paths) {
   std::vector<std::string> names;
   names.reserve(paths.size());
   for (const nb::bytes& path : paths) names.push_back(to_string(path));
+  return names;
+}
+
+std::vector<rgan::Head> scan(const std::vector<nb::bytes>& paths, rgan::ThreadPool& pool) {
+  const std::vector<std::string> names = to_strings(paths);
   const nb::gil_scoped_release release;
   return rgan::scan(names, pool);
+}
+
+std::uint32_t crc32c(const nb::bytes& content) {
+  const rgan::Bytes bytes{static_cast<const std::uint8_t*>(content.data()), content.size()};
+  const nb::gil_scoped_release release;
+  return rgan::crc32c(bytes);
+}
+
+std::vector<std::pair<std::optional<std::string>, std::uint32_t>> checksum_files(
+    const std::vector<nb::bytes>& paths, rgan::ThreadPool& pool) {
+  const std::vector<std::string> names = to_strings(paths);
+  std::vector<std::pair<std::optional<std::string>, std::uint32_t>> result;
+  const nb::gil_scoped_release release;
+  for (const rgan::FileChecksum& one : rgan::checksum_files(names, pool)) {
+    result.emplace_back(describe_problem(one.status), one.crc32c);
+  }
+  return result;
 }
 
 std::vector<rgan::SourceSlice> read_batch(
@@ -248,7 +272,10 @@ void define_write_result(const nb::module_& module) {
           "handed_back", &is_handed_back,
           "Whether the slice is the reason, and not the disk or the memory: pydicom may write it.")
       .def_ro("clips", &rgan::WriteResult::clips,
-              "How many pixels could not be stored as computed.");
+              "How many pixels could not be stored as computed.")
+      .def_ro("size", &rgan::WriteResult::size, "Bytes of the file.")
+      .def_ro("crc32c", &rgan::WriteResult::crc32c,
+              "CRC-32C of the file, made before it was written.");
 }
 
 void define_header_template(const nb::module_& module) {
@@ -276,6 +303,10 @@ void define_dicom(nb::module_& module) {
   define_source(module);
   define_write_result(module);
   define_header_template(module);
+  module.def("crc32c", &crc32c, "content"_a, "Return the CRC-32C (Castagnoli) of bytes.");
+  module.def("checksum_files", &checksum_files, "paths"_a, "pool"_a,
+             "Read whole files in parallel. Return for each why it cannot be read, or None, and\n"
+             "its CRC-32C.");
   module.def("scan", &scan, "paths"_a, "pool"_a, "Read the headers of files in parallel.");
   module.def("read_batch", &read_batch, "files"_a, "out"_a.noconvert(), "pool"_a,
              "Fill out [N, H, W] float32 with the HU of files. Each file is a path and the stamp\n"

@@ -212,8 +212,8 @@ class DependencyChecker {
   std::span<const HeaderTemplate::Dependency> left_;
 };
 
-// Looks for overlay planes (PS3.3 C.9.2) that do not have their bits in an OverlayData of their own.
-// Such bits lie in the pixel cells, and are lost there.
+// Looks for overlay planes (PS3.3 C.9.2) that do not have their bits in an OverlayData of their
+// own. Such bits lie in the pixel cells, and are lost there.
 class OverlayChecker {
  public:
   // Check the next element, and the plane before it if that is complete.

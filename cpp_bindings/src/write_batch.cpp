@@ -8,6 +8,7 @@
 
 #include "append.hpp"
 #include "rgan/batch.hpp"
+#include "rgan/crc32c.hpp"
 #include "rgan/pixels.hpp"
 
 namespace rgan {
@@ -89,6 +90,8 @@ void write_slice(const SourceSlice& source, const float* hu, const HeaderTemplat
   cells[size - 1] = 0;
   result.status = encode_pixels(hu, source.header, source.stored, cells, result.clips);
   if (!result.status) return;
+  result.size = head.size() + size;
+  result.crc32c = crc32c({cells, size}, crc32c(head));  // while the processor has them at hand
   NewFile file(job.path);
   const bool done =
       file.is_open() && file.write(head, {cells, size}) && (!durable || file.sync()) && file.keep();

@@ -19,6 +19,8 @@
 
 #include "check.hpp"
 #include "dicom_bytes.hpp"
+#include "rgan/checksum.hpp"
+#include "rgan/crc32c.hpp"
 #include "rgan/pixels.hpp"
 #include "rgan/rle.hpp"
 #include "rgan/scan.hpp"
@@ -253,6 +255,62 @@ void test_splicing() {
         rgan::Problem::header_differs);
 }
 
+void test_crc32c_of_known_texts() {
+  const std::string digits = "123456789";
+  Vector ascending(32);
+  for (std::size_t i = 0; i < 32; ++i) ascending[i] = static_cast<std::uint8_t>(i);
+  struct Case {
+    Vector bytes;
+    std::uint32_t wanted;
+  };
+  // The check value of the CRC catalogues, and RFC 3720, section B.4.
+  const std::vector<Case> cases = {{{}, 0},
+                                   {{digits.begin(), digits.end()}, 0xe3069283},
+                                   {Vector(32, 0), 0x8a9136aa},
+                                   {Vector(32, 0xff), 0x62a8ab43},
+                                   {ascending, 0x46dd794e}};
+  for (const Case& one : cases) {
+    check(rgan::crc32c(one.bytes) == one.wanted);
+    check(rgan::crc32c_by_tables(one.bytes) == one.wanted);
+  }
+}
+
+void test_crc32c_is_the_same_in_every_way() {
+  Vector content(20'000);
+  std::uint32_t random = 1;
+  for (std::uint8_t& byte : content) {
+    random = (random * 1'664'525) + 1'013'904'223;
+    byte = static_cast<std::uint8_t>(random >> 24);
+  }
+  bool all_equal = true;
+  for (const std::size_t size : {0, 1, 7, 8, 9, 63, 2048, 6143, 6144, 6145, 12'289, 19'990}) {
+    for (std::size_t start = 0; start < 9; ++start) {
+      const rgan::Bytes bytes = rgan::Bytes(content).subspan(start, size);
+      const std::uint32_t whole = rgan::crc32c_by_tables(bytes);
+      const rgan::Bytes first = bytes.first(size / 3);
+      const rgan::Bytes second = bytes.subspan(first.size());
+      all_equal = all_equal && rgan::crc32c(bytes) == whole &&
+                  rgan::crc32c(second, rgan::crc32c(first)) == whole &&
+                  rgan::crc32c_by_tables(second, rgan::crc32c_by_tables(first)) == whole;
+    }
+  }
+  check(all_equal);
+}
+
+void test_files_have_checksums_or_problems() {
+  const std::filesystem::path path =
+      std::filesystem::temp_directory_path() / ("rgan-" + std::to_string(::getpid()) + ".sum");
+  std::ofstream(path, std::ios::binary) << "123456789";
+  rgan::ThreadPool pool(2);
+  const std::vector<rgan::FileChecksum> found =
+      rgan::checksum_files({path.string(), path.string() + ".absent", "/"}, pool);
+  std::filesystem::remove(path);
+  check(found[0].status);
+  check(found[0].crc32c == 0xe3069283);
+  check(found[1].status.problem == rgan::Problem::cannot_open);
+  check(found[2].status.problem == rgan::Problem::not_regular);
+}
+
 void test_the_pool_does_each_once() {
   for (const int threads : {1, 2, 7}) {
     rgan::ThreadPool pool(threads);
@@ -318,6 +376,9 @@ int main() {
   test_unusual_values_are_named();
   test_rle();
   test_splicing();
+  test_crc32c_of_known_texts();
+  test_crc32c_is_the_same_in_every_way();
+  test_files_have_checksums_or_problems();
   test_the_pool_does_each_once();
   test_the_pool_outlives_work_that_throws();
   test_exceptions_become_problems();

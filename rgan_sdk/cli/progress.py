@@ -34,6 +34,7 @@ class RunProgress:
             disable=not self.console.is_terminal,
         )
         self._files = self.bars.add_task("looking at files", total=None, rate="")
+        self._outputs = self.bars.add_task("verifying", total=None, visible=False, rate="")
         self._series = self.bars.add_task("series", total=None, visible=False, rate="")
         self._slices = self.bars.add_task("slices", total=None, visible=False, rate="")
 
@@ -49,6 +50,12 @@ class RunProgress:
         if not self.console.is_terminal:
             self._print(f"harmonizing {series} series, {slices} slices")
 
+    def on_verified(self, files: int, total: int) -> None:
+        """Show how many files of finished series were read again."""
+        self.bars.update(self._outputs, completed=files, total=total, visible=files < total)
+        if files == total and not self.console.is_terminal:
+            self._print(f"verified {total} files of finished series")
+
     def on_written(self, slices: int) -> None:
         """Advance the bar of slices."""
         self.bars.advance(self._slices, slices)
@@ -57,9 +64,9 @@ class RunProgress:
             self.bars.update(self._slices, rate=f"{speed:.1f}/s")
 
     def on_finished(self, entry: SeriesEntry) -> None:
-        """Advance the bar of series. Print failed series; without a terminal, print every one."""
+        """Advance the bar of series. Print what has a reason; without a terminal, every series."""
         self.bars.advance(self._series)
-        if entry.status == "failed" or not self.console.is_terminal:
+        if entry.reason or not self.console.is_terminal:
             reason = f": {entry.reason}" if entry.reason else ""
             self._print(
                 f"{entry.status} {entry.series_instance_uid} "

@@ -38,6 +38,7 @@ Examples:
   rgan-harmonize run scans harmonized --model my-model.onnx --device cuda:0,cuda:1
   rgan-harmonize run scans harmonized --model my-model.onnx --engine openvino --precision bf16
   rgan-harmonize run scans harmonized --model b70f-to-b40f --dry-run
+  rgan-harmonize run scans harmonized --model b40f-to-b70f --verify-outputs
   rgan-harmonize run scans part-1 --model my-model.onnx --shard 1/4
 
 \b
@@ -49,6 +50,8 @@ Exit codes:
 
 INPUT is never changed. If a run was stopped, even by a power cut, the same command continues it.
 A new series appears in OUTPUT whole or not at all, as OUTPUT/<new series UID>/<new SOP UID>.dcm.
+A finished series whose files there are missing, cut or changed since is done again; what was there
+is kept in OUTPUT/.rgan/replaced.
 For research use, not a medical device."""
 
 
@@ -91,6 +94,12 @@ For research use, not a medical device."""
     help="Continue the run that OUTPUT holds; --no-resume refuses an OUTPUT that is not empty.",
 )
 @click.option(
+    "--verify-outputs",
+    is_flag=True,
+    help="Read the finished series in OUTPUT again and compare their checksums; else only names "
+    "and sizes of their files are compared.",
+)
+@click.option(
     "--shard",
     metavar="I/N",
     help="Take only the I-th of N parts of the series. Each machine needs its own OUTPUT.",
@@ -111,6 +120,7 @@ def command(
     preview: bool,
     durable: bool,
     resume: bool,
+    verify_outputs: bool,
     shard: str | None,
     report: Path | None,
     dry_run: bool,
@@ -135,6 +145,7 @@ def command(
         workers=workers,
         durable=durable,
         preview=preview,
+        verify_outputs=verify_outputs,
         checksums=report is not None,
     )
     with ExitStack() as stack:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from rgan_sdk.dicom.header import SliceHeader, Vector
 from rgan_sdk.dicom.stamp import Stamp
@@ -200,3 +202,13 @@ def slice_normal(orientation: Vector) -> Vector:
     """Return the unit normal of a slice: row direction x column direction (PS3.3 C.7.6.2)."""
     ax, ay, az, bx, by, bz = orientation
     return ay * bz - az * by, az * bx - ax * bz, ax * by - ay * bx
+
+
+def __getattr__(name: str) -> Any:
+    """Return what has moved from here; to be removed with version 0.2."""
+    if name != "find_series":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    warnings.warn(
+        "find_series has moved to rgan_sdk.dicom.inventory", DeprecationWarning, stacklevel=2
+    )
+    return import_module("rgan_sdk.dicom.inventory").find_series

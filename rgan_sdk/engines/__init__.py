@@ -1,8 +1,7 @@
 """The table of inference engines, and the choice among them.
 
-An engine is one module with three names: ``REQUIREMENTS``, the distributions that it needs;
-``why_not(device)``, which says why it cannot run here; and one subclass of ``Engine``. A new engine
-is one more row of ``ENGINES``.
+An engine is one module with two names: ``why_not(device)``, which says why it cannot run here, and
+one subclass of ``Engine``. A new engine is one more row of ``ENGINES``.
 """
 
 from __future__ import annotations
@@ -26,12 +25,12 @@ ENGINES: Final[dict[str, tuple[str, str]]] = {
 """The module and the class of each engine, by its name on the command line."""
 
 PREFERENCE: Final = (
-    ("tensorrt", "cuda"),
     ("onnxruntime", "cuda"),
+    ("tensorrt", "cuda"),
     ("openvino", "cpu"),
     ("onnxruntime", "cpu"),
 )
-"""The engines and devices that ``auto`` tries, the fastest first."""
+"""The engines and devices that ``auto`` tries, in this order."""
 
 
 def create_engine(

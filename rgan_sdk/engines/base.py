@@ -72,6 +72,9 @@ class Engine(ABC):
         one of ``lowers_to``.
     lowers_to
         Precisions other than its own in which the engine can run a float32 model.
+    default_batch_size
+        The batch size that suits the device, for slices of 512x512. Asked once, at opening: later
+        the engine's own buffers would count as memory in use.
     passed_over
         The engines that ``auto`` prefers to this one, each with the reason why it was not taken.
     deviation
@@ -80,6 +83,7 @@ class Engine(ABC):
 
     name: ClassVar[str]
     lowers_to: ClassVar[tuple[str, ...]] = ()
+    default_batch_size: int = 1
 
     def __init__(self, model: HarmonizationModel, device: str, precision: str = "") -> None:
         check_type("model", model, HarmonizationModel)
@@ -110,11 +114,6 @@ class Engine(ABC):
     def circumstances(self) -> tuple[str, ...]:
         """What else may affect the output: versions of libraries, features of the processor."""
         return (_processor_features(),)
-
-    @property
-    def default_batch_size(self) -> int:
-        """The batch size that suits the device, for slices of 512x512."""
-        return 1
 
     @property
     def batch_invariant(self) -> bool:

@@ -9,8 +9,6 @@ from rgan_sdk.engines.base import Engine
 from rgan_sdk.errors import EngineUnavailableError
 from rgan_sdk.model import HarmonizationModel
 
-REQUIREMENTS: tuple[str, ...] = ()
-
 
 def why_not(device: str = "cpu") -> str:
     """Return why the engine cannot run on a device; empty if it can."""

@@ -6,7 +6,8 @@ import os
 import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from importlib import metadata
+from importlib import metadata, util
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 
 from rgan_sdk.engines import cuda
 from rgan_sdk.engines.base import Engine, processor_name, thread_count
+from rgan_sdk.engines.cuda_libraries import MISSING, preload_libraries
 from rgan_sdk.engines.memory import slices_that_fit
 from rgan_sdk.errors import DeviceMemoryError, EngineUnavailableError, InferenceError
 from rgan_sdk.model import INPUT_NAME, OUTPUT_NAME, HarmonizationModel
@@ -21,7 +23,7 @@ from rgan_sdk.model import INPUT_NAME, OUTPUT_NAME, HarmonizationModel
 if TYPE_CHECKING:
     import onnxruntime
 
-REQUIREMENTS = ("onnxruntime", "onnxruntime-gpu")
+DISTRIBUTIONS = ("onnxruntime", "onnxruntime-gpu")
 
 INSTALL = "install one runtime: pip install 'rgan-sdk[cpu]', or 'rgan-sdk[gpu]' for NVIDIA GPUs"
 BOTH_INSTALLED = (
@@ -34,19 +36,34 @@ WITHOUT_CUDA = (
     "'rgan-sdk[gpu]', or use --device cpu"
 )
 OUT_OF_MEMORY = re.compile(
-    "out of memory|failed to allocate memory|ALLOC_FAILED|bad_alloc", re.IGNORECASE
+    "out of memory|failed to allocate memory|ALLOC_FAILED|ALLOCATION_FAILED|bad_alloc"
+    "|available memory of .* is smaller than requested",
+    re.IGNORECASE,
 )
+LIBRARIES_MISSING = re.compile(
+    r"assigned to the default CPU EP|cannot open shared object file|libonnxruntime_providers_cuda"
+)
+FATAL, WARNING = 4, 2
+"""Levels of ONNX Runtime's log: nothing but the end of the process, and its default."""
 
 
 def installed_distributions() -> list[str]:
-    """Return which of the two distributions are installed. They must not be installed together."""
+    """Return which distributions the package ``onnxruntime`` comes from, as it is imported here.
+
+    They must not share a folder. One in another folder of ``sys.path`` is hidden and does no harm.
+    """
+    spec = util.find_spec("onnxruntime")
+    imported = {
+        Path(folder).resolve() for folder in (spec and spec.submodule_search_locations) or ()
+    }
     found = []
-    for name in REQUIREMENTS:
+    for name in DISTRIBUTIONS:
         try:
-            metadata.version(name)
+            folder = metadata.distribution(name).locate_file("onnxruntime")
         except metadata.PackageNotFoundError:
             continue
-        found.append(name)
+        if Path(str(folder)).resolve() in imported:
+            found.append(name)
     return found
 
 
@@ -87,7 +104,8 @@ class OnnxRuntimeEngine(Engine):
     and this way the bits of a slice cannot depend on its neighbours. They do not depend on the
     number of threads either; see ``thread_count``.
 
-    On CUDA, input and output stay in device buffers, which are allocated once for each shape.
+    On CUDA, input and output stay in device buffers, which are allocated once for each shape. TF32
+    is off for float32 models only: for float16 ones the setting would keep cuDNN from Tensor Cores.
     """
 
     name = "onnxruntime"
@@ -100,6 +118,10 @@ class OnnxRuntimeEngine(Engine):
             raise EngineUnavailableError(f"ONNX Runtime on {device}: {reason}")
         self._gpu = None if device == "cpu" else cuda.find_device(device)
         super().__init__(model, f"cuda:{self._gpu.index}" if self._gpu else "cpu")
+        if self._gpu is not None:
+            self.default_batch_size = slices_that_fit(
+                model.content, cuda.free_memory(self._gpu.index)
+            )
         self._session = self._open_session()
         self._buffers: tuple[Any, Any, Any] | None = None
 
@@ -119,19 +141,13 @@ class OnnxRuntimeEngine(Engine):
     def circumstances(self) -> tuple[str, ...]:  # noqa: D102 - see Engine
         return cuda.circumstances() if self._gpu else super().circumstances
 
-    @property
-    def default_batch_size(self) -> int:  # noqa: D102 - see Engine
-        if self._gpu is None:
-            return 1
-        return slices_that_fit(self.model.content, cuda.free_memory(self._gpu.index))
-
     def _release(self) -> None:
         self._buffers = None
         del self._session
 
     def _open_session(self) -> onnxruntime.InferenceSession:
         options = self._ort.SessionOptions()
-        options.log_severity_level = 4
+        options.log_severity_level = FATAL
         # The same level on all devices, because it affects the bits of the output.
         options.graph_optimization_level = self._ort.GraphOptimizationLevel.ORT_ENABLE_ALL
         if self._gpu is None:
@@ -139,29 +155,29 @@ class OnnxRuntimeEngine(Engine):
             options.intra_op_num_threads = thread_count()
         else:
             providers = [("CUDAExecutionProvider", self._cuda_settings(self._gpu.index))]
-            self._ort.preload_dlls()
             options.add_session_config_entry("session.disable_cpu_ep_fallback", "1")
+            preload_libraries()
+        # Failures to load a library go to the log of the process, whatever the options say.
+        self._ort.set_default_logger_severity(FATAL)
         try:
             session = self._ort.InferenceSession(
-                self.model.content, sess_options=options, providers=providers
+                self.model.content, sess_options=options, providers=providers, enable_fallback=0
             )
         except Exception as exc:  # the runtime's own exceptions share no base class
+            hint = f"; {MISSING}" if self._gpu and LIBRARIES_MISSING.search(str(exc)) else ""
             raise EngineUnavailableError(
-                f"ONNX Runtime cannot run {self.model.source} on {self.device}: {exc}"
+                f"ONNX Runtime cannot run {self.model.source} on {self.device}: {exc}{hint}"
             ) from exc
-        wanted = "CPUExecutionProvider" if self.device == "cpu" else "CUDAExecutionProvider"
-        if session.get_providers()[0] != wanted:
-            raise EngineUnavailableError(
-                f"ONNX Runtime fell back from {wanted} to {session.get_providers()[0]}: CUDA or "
-                "cuDNN libraries are missing or of another version; pip install 'rgan-sdk[gpu]', "
-                "or use --device cpu"
-            )
+        finally:
+            self._ort.set_default_logger_severity(WARNING)
+        if self._gpu and session.get_providers()[0] != "CUDAExecutionProvider":
+            raise EngineUnavailableError(f"ONNX Runtime does not run on {self.device}: {MISSING}")
         return session
 
     def _cuda_settings(self, index: int) -> dict[str, str]:
         return {
             "device_id": str(index),
-            "use_tf32": "0",
+            "use_tf32": "0" if self.model.precision == "fp32" else "1",
             "prefer_nhwc": "1" if self.model.precision == "fp16" else "0",
             "cudnn_conv_algo_search": "EXHAUSTIVE",
             # Memory grows by the amount needed, not to the next power of two.
@@ -184,6 +200,8 @@ class OnnxRuntimeEngine(Engine):
             self._buffers = None  # released before new ones are allocated
             self._buffers = self._bind(hu.shape, index)
         source, target, binding = self._buffers
+        # The current device belongs to the thread, and this one may not have opened the session.
+        cuda.check(cuda.runtime().cudaSetDevice(index))
         source.update_inplace(hu)
         self._session.run_with_iobinding(binding)
         out: NDArray[np.float32] = target.numpy()
@@ -226,7 +244,7 @@ def run_graph(
     """
     ort = import_onnxruntime()
     options = ort.SessionOptions()
-    options.log_severity_level = 4
+    options.log_severity_level = FATAL
     # Without these two, the tensors of all layers stay in memory: three gigabytes for VGG-19.
     options.execution_order = ort.ExecutionOrder.PRIORITY_BASED
     options.enable_mem_pattern = False
@@ -256,8 +274,6 @@ def import_onnxruntime() -> Any:
     EngineUnavailableError
         If it is not installed, cannot be loaded, or both of its distributions are installed.
     """
-    if len(installed_distributions()) > 1:
-        raise EngineUnavailableError(BOTH_INSTALLED)
     os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
     try:
         import onnxruntime
@@ -267,4 +283,6 @@ def import_onnxruntime() -> Any:
         raise EngineUnavailableError(
             f"ONNX Runtime is installed and cannot be loaded ({exc}); {INSTALL}"
         ) from exc
+    if len(installed_distributions()) > 1:
+        raise EngineUnavailableError(BOTH_INSTALLED)
     return onnxruntime

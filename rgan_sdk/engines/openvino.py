@@ -17,7 +17,6 @@ from rgan_sdk.model import HarmonizationModel
 if TYPE_CHECKING:
     import openvino
 
-REQUIREMENTS = ("openvino",)
 INSTALL = "pip install 'rgan-sdk[openvino]'"
 MAX_SHAPES = 4
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from rgan_sdk.errors import MeasurementError
@@ -31,9 +32,10 @@ APART_MM: Final = 5.0
 MIN_POINTS: Final = 20
 STEEPEST: Final = 0.25
 LOWEST_HU: Final = -1024.0
-"""Lower values are padding, and the border of padding is no edge."""
+"""Lower values become this one, as many files hold nothing lower."""
 
 Floats = NDArray[np.float64]
+Padding = NDArray[np.bool_] | None
 
 
 class EdgePoints(NamedTuple):
@@ -86,7 +88,9 @@ class EdgeProfile:
     points: int
 
 
-def edge_points(target: NDArray[np.float32], pixel_spacing: tuple[float, float]) -> EdgePoints:
+def edge_points(
+    target: NDArray[np.float32], pixel_spacing: tuple[float, float], padding: Padding = None
+) -> EdgePoints:
     """Choose the places where sharpness is measured.
 
     The slice is smoothed by a Gaussian of 1 mm. On it, an edge
@@ -94,7 +98,8 @@ def edge_points(target: NDArray[np.float32], pixel_spacing: tuple[float, float])
     - is steepest along its gradient,
     - turns by less than 10 degrees within 3 mm,
     - is the only edge within 6 mm: a step of 400 HU or more between two sides that are even, to a
-      tenth of the step, from 3 mm on.
+      tenth of the step, from 3 mm on,
+    - has no padding within 9 mm: the border of padding is no edge.
 
     Points are at least 5 mm apart. Of the points of all slices the steepest quarter is taken. The
     other edges are blurred more by anatomy that lies oblique to the slice than by a kernel.
@@ -109,6 +114,8 @@ def edge_points(target: NDArray[np.float32], pixel_spacing: tuple[float, float])
         ``[N, H, W]`` HU. Always the target, so that all methods are measured at the same points.
     pixel_spacing
         Distance between rows and between columns, mm.
+    padding
+        ``[N, H, W]``, true for padding; None if there is none.
 
     Returns
     -------
@@ -121,7 +128,10 @@ def edge_points(target: NDArray[np.float32], pixel_spacing: tuple[float, float])
         If there are fewer than 20 points to choose the steepest from.
     """
     spacing = np.array(pixel_spacing)
-    found = [_edges(number, hu, spacing) for number, hu in enumerate(target)]
+    found = [
+        _edges(number, hu, spacing, None if padding is None else padding[number])
+        for number, hu in enumerate(target)
+    ]
     points = EdgePoints(*map(np.concatenate, zip(*found, strict=True)))
     if (count := len(points.slices)) < MIN_POINTS:
         raise MeasurementError(
@@ -134,7 +144,10 @@ def edge_points(target: NDArray[np.float32], pixel_spacing: tuple[float, float])
 
 
 def edge_profile(
-    slices: NDArray[np.float32], target: NDArray[np.float32], pixel_spacing: tuple[float, float]
+    slices: NDArray[np.float32],
+    target: NDArray[np.float32],
+    pixel_spacing: tuple[float, float],
+    padding: Padding = None,
 ) -> EdgeProfile:
     """Average the profiles across edges, of the slices and of the target at the same places.
 
@@ -142,8 +155,8 @@ def edge_profile(
     ----------
     slices, target
         ``[N, H, W]`` HU, the same slices.
-    pixel_spacing
-        Distance between rows and between columns, mm.
+    pixel_spacing, padding
+        As ``edge_points`` takes them.
 
     Raises
     ------
@@ -154,7 +167,7 @@ def edge_profile(
     """
     if slices.shape != target.shape:
         raise ValueError(f"slices {slices.shape} and target {target.shape} differ in shape")
-    points = edge_points(target, pixel_spacing)
+    points = edge_points(target, pixel_spacing, padding)
     own, expected = (_sample_profiles(hu, points, pixel_spacing) for hu in (slices, target))
     low, high = _plateaus(expected)
     image, reference = (np.mean((hu - low) / (high - low), axis=0) for hu in (own, expected))
@@ -162,7 +175,10 @@ def edge_profile(
 
 
 def edge_rise(
-    slices: NDArray[np.float32], target: NDArray[np.float32], pixel_spacing: tuple[float, float]
+    slices: NDArray[np.float32],
+    target: NDArray[np.float32],
+    pixel_spacing: tuple[float, float],
+    padding: Padding = None,
 ) -> tuple[float, float]:
     """Measure the edge rise: the distance in which the mean profile goes from 10 to 90 %.
 
@@ -174,8 +190,8 @@ def edge_rise(
     ----------
     slices, target
         ``[N, H, W]`` HU, the same slices.
-    pixel_spacing
-        Distance between rows and between columns, mm.
+    pixel_spacing, padding
+        As ``edge_points`` takes them.
 
     Returns
     -------
@@ -195,16 +211,16 @@ def edge_rise(
     Interpolation widens edges that are narrower than a pixel: by about a tenth if the standard
     deviation is half a pixel.
     """
-    profile = edge_profile(slices, target, pixel_spacing)
+    profile = edge_profile(slices, target, pixel_spacing, padding)
     return _rise(profile.image), _rise(profile.target)
 
 
-def _edges(number: int, hu: NDArray[np.float32], spacing: Floats) -> EdgePoints:
+def _edges(number: int, hu: NDArray[np.float32], spacing: Floats, padding: Padding) -> EdgePoints:
     """Find the edge points of one slice."""
     down, across = SMOOTHING_MM / spacing
     smooth = gaussian_blur(np.maximum(hu, LOWEST_HU), (down, across))
     gradient = np.array(np.gradient(smooth, *spacing))
-    position, normal = _crests(gradient, spacing)
+    position, normal = _crests(gradient, spacing, padding)
     straight, slope = _follow(gradient, position, normal, spacing)
     profile = _along(smooth, position, normal, DISTANCE_MM, spacing)
     low, high = _plateaus(profile)
@@ -219,7 +235,7 @@ def _edges(number: int, hu: NDArray[np.float32], spacing: Floats) -> EdgePoints:
     return points.take(_choose_apart(points))
 
 
-def _crests(gradient: Floats, spacing: Floats) -> tuple[Floats, Floats]:
+def _crests(gradient: Floats, spacing: Floats, padding: Padding) -> tuple[Floats, Floats]:
     """Return position and normal of the pixels that are steeper than both neighbours.
 
     The neighbours are those along the gradient.
@@ -230,11 +246,22 @@ def _crests(gradient: Floats, spacing: Floats) -> tuple[Floats, Floats]:
     margin = LENGTH_MM + PLATEAU_MM
     end = (np.array(slope.shape) - 1) * spacing - margin
     index = index[((index * spacing >= margin) & (index * spacing <= end)).all(axis=1)]
+    if padding is not None and padding.any():
+        index = index[~_spread(padding, margin / spacing)[tuple(index.T)]]
     own = slope[tuple(index.T)][:, np.newaxis]
     normal = np.stack([part[tuple(index.T)] for part in gradient], axis=1) / own
     beside = _along(slope, index * spacing, normal, spacing.min() * np.array([-1, 1]), spacing)
     crest = (beside <= own).all(axis=1)
     return index[crest] * spacing, normal[crest]
+
+
+def _spread(padding: NDArray[np.bool_], margins: Floats) -> NDArray[np.bool_]:
+    """Return where there is padding within a margin, in pixels along each axis."""
+    near: NDArray[np.bool_] = padding
+    for axis, margin in enumerate(np.ceil(margins).astype(int)):
+        wide = np.pad(near, [(margin * (axis == side),) * 2 for side in (0, 1)])
+        near = np.any(sliding_window_view(wide, 2 * margin + 1, axis), axis=-1)
+    return near
 
 
 def _follow(

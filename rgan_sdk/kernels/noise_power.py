@@ -9,7 +9,7 @@ lungs have many times the power of the noise.
 from __future__ import annotations
 
 import math
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
@@ -44,17 +44,21 @@ class NoisePowerSpectrum(NamedTuple):
     power: Floats
 
 
-def soft_tissue_blocks(target: NDArray[np.float32]) -> NDArray[np.int64]:
+def soft_tissue_blocks(
+    target: NDArray[np.float32], padding: NDArray[np.bool_] | None = None
+) -> NDArray[np.int64]:
     """Choose the blocks in which noise is measured.
 
     A block of 32x32 pixels counts if the mean of each of its 16 cells of 8x8 pixels is from
     -200 to 200 HU: muscle, fat and organs, without lung, air or compact bone. Single pixels of a
-    sharp kernel are too noisy to tell tissue apart.
+    sharp kernel are too noisy to tell tissue apart. A block with padding does not count.
 
     Parameters
     ----------
     target
         ``[N, H, W]`` HU. Always the target, so that all methods are measured in the same blocks.
+    padding
+        ``[N, H, W]``, true for padding; None if there is none.
 
     Returns
     -------
@@ -67,6 +71,8 @@ def soft_tissue_blocks(target: NDArray[np.float32]) -> NDArray[np.int64]:
         If there is no such block.
     """
     inside = np.stack([_is_soft_tissue(blocks) for blocks in _overlapping_blocks(target)])
+    if padding is not None:
+        inside &= ~_overlapping_blocks(padding).any(axis=(3, 4))
     if not inside.any():
         raise MeasurementError(
             f"no block of {BLOCK}x{BLOCK} pixels in {len(target)} slice(s) is all soft tissue "
@@ -114,13 +120,19 @@ def noise_power_spectrum(
     return NoisePowerSpectrum((np.arange(BANDS) + 0.5) * nyquist / BANDS, power * (rows * columns))
 
 
-def noise_power_ratio(image: NDArray[np.float32], target: NDArray[np.float32]) -> Floats:
+def noise_power_ratio(
+    image: NDArray[np.float32],
+    target: NDArray[np.float32],
+    padding: NDArray[np.bool_] | None = None,
+) -> Floats:
     """Compare noise power with the target's, band by band.
 
     Parameters
     ----------
     image, target
         ``[N, H, W]`` HU, the same slices.
+    padding
+        ``[N, H, W]``, true for padding; None if there is none.
 
     Returns
     -------
@@ -135,7 +147,8 @@ def noise_power_ratio(image: NDArray[np.float32], target: NDArray[np.float32]) -
     ValueError
         If the shapes differ.
     """
-    return _radial_power(image, target, _BAND) / _radial_power(target, target, _BAND)
+    own, expected = (_radial_power(hu, target, _BAND, padding) for hu in (image, target))
+    return own / expected
 
 
 def noise_power_distance(image: NDArray[np.float32], target: NDArray[np.float32]) -> float:
@@ -149,12 +162,15 @@ def noise_power_distance(image: NDArray[np.float32], target: NDArray[np.float32]
 
 
 def _radial_power(
-    slices: NDArray[np.float32], target: NDArray[np.float32], band: NDArray[np.int64]
+    slices: NDArray[np.float32],
+    target: NDArray[np.float32],
+    band: NDArray[np.int64],
+    padding: NDArray[np.bool_] | None = None,
 ) -> Floats:
     """Return the mean power in each band, in HU^2: white noise has its variance in all of them."""
     if slices.shape != target.shape:
         raise ValueError(f"slices {slices.shape} and target {target.shape} differ in shape")
-    blocks = soft_tissue_blocks(target)
+    blocks = soft_tissue_blocks(target, padding)
     total = np.zeros((BLOCK, BLOCK))
     for number in np.unique(blocks[:, 0]):
         corners = blocks[blocks[:, 0] == number, 1:]
@@ -165,10 +181,10 @@ def _radial_power(
     return np.array([power[band == number].mean() for number in range(BANDS)])
 
 
-def _overlapping_blocks(slices: NDArray[np.float32]) -> NDArray[np.float32]:
+def _overlapping_blocks(slices: NDArray[Any]) -> NDArray[Any]:
     """View slices as blocks that overlap by half, ``[N, rows, columns, 32, 32]``."""
     if min(slices.shape[1:]) < BLOCK:
-        return np.empty((len(slices), 0, 0, BLOCK, BLOCK), np.float32)
+        return np.empty((len(slices), 0, 0, BLOCK, BLOCK), slices.dtype)
     return sliding_window_view(slices, (BLOCK, BLOCK), axis=(1, 2))[:, ::STRIDE, ::STRIDE]
 
 

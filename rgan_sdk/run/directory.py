@@ -7,42 +7,47 @@ reported, and the run continues with the next one.
 
 from __future__ import annotations
 
-import hashlib
 import os
 import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from types import NoneType
 
 from rgan_sdk.cores import usable_cores
-from rgan_sdk.dicom.series import Series
-from rgan_sdk.dicom.write.derivation import Derivation, derived_series_uid
 from rgan_sdk.errors import OutputError, RganError, check_type, describe_unexpected
 from rgan_sdk.files import as_path, sync
 from rgan_sdk.harmonizer import Harmonizer
-from rgan_sdk.run.folders import check_folders
 from rgan_sdk.run.identity import (
-    SOFTWARE,
     RunIdentity,
     check_alike,
     describe_engine,
     describe_model,
+    make_derivation,
     run_timestamp,
     settle_batch_size,
 )
 from rgan_sdk.run.jobs import SeriesJob
 from rgan_sdk.run.journal import (
-    FinishedSeries,
+    STATE_FOLDER,
+    EarlierRun,
     Journal,
     check_same_run,
-    earlier_identity,
     lock_folder,
+    read_journal,
 )
-from rgan_sdk.run.ledger import Ledger, report_plan
+from rgan_sdk.run.ledger import Ledger
 from rgan_sdk.run.observer import Observer, SilentObserver
 from rgan_sdk.run.options import RunOptions
+from rgan_sdk.run.outputs import (
+    Standing,
+    check_folders,
+    examine,
+    finished_series,
+    take_the_place,
+)
 from rgan_sdk.run.pictures import Pictures
 from rgan_sdk.run.planning import Plan, make_plan
 from rgan_sdk.run.report import Report, SeriesEntry
@@ -61,7 +66,9 @@ def harmonize_directory(
     """Harmonize each eligible CT series below a folder.
 
     A run on the same two folders continues where an earlier one was stopped: finished series stay
-    as they are, unfinished ones start again.
+    as they are, unfinished ones start again. So do finished series whose files in ``destination``
+    are missing, cut or changed; the report says why, and what was there is kept in
+    ``.rgan/replaced``.
 
     Parameters
     ----------
@@ -106,16 +113,21 @@ def harmonize_directory(
     options, observer = options or RunOptions(), observer or SilentObserver()
     check_folders(source, destination, resume=options.resume)
     with lock_folder(destination):
-        harmonizers, identity = _settle(destination, (harmonizer, *others), options)
-        with Journal(destination, identity, run_timestamp()) as journal:
+        earlier = read_journal(destination)
+        harmonizers, identity = _settle(destination, earlier, (harmonizer, *others), options)
+        with Journal(destination, identity, run_timestamp(), earlier) as journal:
             plan = make_plan(source, harmonizer.model.card, options, observer)
             observer.on_planned(len(plan.chosen), plan.slices)
+            derive = partial(make_derivation, harmonizers[0], journal.timestamp)
+            standings = examine(
+                plan.chosen, derive, destination, journal.finished, options, observer
+            )
             ledger = Ledger(plan, checksums=options.checksums)
             ledger.report.model = describe_model(harmonizer)
             ledger.report.engine = describe_engine(harmonizers)
             ledger.report.timestamp = journal.timestamp.isoformat()
             run = _Run(plan, destination, harmonizers, options, journal, ledger, observer)
-            run.harmonize_all()
+            run.harmonize_all(standings)
             try:
                 ledger.report.write(journal.report)
             except OutputError as exc:  # the series are all in place
@@ -133,6 +145,9 @@ def plan_directory(
 ) -> Report:
     """Report what ``harmonize_directory`` would do, and write nothing.
 
+    Series that are finished already, and those that would be done again, are planned with a reason
+    that says so.
+
     Parameters: see ``harmonize_directory``.
 
     Raises
@@ -144,12 +159,22 @@ def plan_directory(
     _check_types(harmonizer, options, others)
     options = options or RunOptions()
     check_folders(source, destination, resume=options.resume)
-    harmonizers, _ = _settle(destination, (harmonizer, *others), options)
+    earlier = read_journal(destination)
+    harmonizers, identity = _settle(destination, earlier, (harmonizer, *others), options)
     plan = make_plan(source, harmonizer.model.card, options)
-    report = report_plan(plan, checksums=options.checksums)
-    report.model = describe_model(harmonizer)
-    report.engine = describe_engine(harmonizers)
-    return report
+    timestamp = earlier.timestamp if earlier else run_timestamp()
+    finished = earlier.finished_for(identity) if earlier else {}
+    ledger = Ledger(plan, checksums=options.checksums)
+    derive = partial(make_derivation, harmonizers[0], timestamp)
+    for one in examine(plan.chosen, derive, destination, finished, options):
+        if one.conflict:
+            ledger.record(one.series, "failed", one.conflict)
+        else:
+            again = f"to be done again, {one.damage}" if one.damage else ""
+            ledger.record(one.series, "planned", "finished" if one.is_done else again)
+    ledger.report.model = describe_model(harmonizer)
+    ledger.report.engine = describe_engine(harmonizers)
+    return ledger.report
 
 
 def _check_types(harmonizer: object, options: object, others: Sequence[object]) -> None:
@@ -161,15 +186,18 @@ def _check_types(harmonizer: object, options: object, others: Sequence[object]) 
 
 
 def _settle(
-    destination: Path, harmonizers: Sequence[Harmonizer], options: RunOptions
+    destination: Path,
+    earlier: EarlierRun | None,
+    harmonizers: Sequence[Harmonizer],
+    options: RunOptions,
 ) -> tuple[tuple[Harmonizer, ...], RunIdentity]:
     """Return the harmonizers with the run's batch size, and the run's identity."""
-    earlier = earlier_identity(destination)
-    settled = settle_batch_size(harmonizers, earlier)
+    binding = earlier.identity if earlier and earlier.has_series_in(destination) else None
+    settled = settle_batch_size(harmonizers, binding)
     check_alike(settled)
     identity = RunIdentity.of(settled[0], options)
-    if earlier is not None:
-        check_same_run(destination, identity, earlier)
+    if binding is not None:
+        check_same_run(destination, identity, binding)
     return settled, identity
 
 
@@ -186,9 +214,9 @@ class _Run:
     observer: Observer
     clock: StageClock = field(default_factory=StageClock)
 
-    def harmonize_all(self) -> None:
+    def harmonize_all(self, standings: Iterable[Standing]) -> None:
         """Harmonize the chosen series and record each, whatever happens."""
-        unfinished = self._record_finished()
+        unfinished = self._record_finished(standings)
         stages = Stages(
             self.harmonizers,
             self.clock,
@@ -209,79 +237,81 @@ class _Run:
         self._report_smaller_batches()
         self._report_stages()
 
-    def _record_finished(self) -> list[Series]:
-        """Record the series that are in OUTPUT already; return the others."""
+    def _record_finished(self, standings: Iterable[Standing]) -> list[Standing]:
+        """Record the series that need no work, or that cannot be done; return the others."""
         unfinished = []
-        for series in self.plan.chosen:
-            entry = self._record_if_finished(series)
-            if entry is None:
-                unfinished.append(series)
+        for one in standings:
+            if one.finished is not None and one.is_done:
+                entry = self.ledger.record(
+                    one.series, "done", clips=one.finished.clips, output=one.output
+                )
+            elif one.conflict:
+                entry = self.ledger.record(one.series, "failed", one.conflict)
             else:
-                self.observer.on_written(len(series.slices))
-                self.observer.on_finished(entry)
+                unfinished.append(one)
+                continue
+            self.observer.on_written(len(one.series.slices))
+            self.observer.on_finished(entry)
         return unfinished
 
-    def _record_if_finished(self, series: Series) -> SeriesEntry | None:
-        uid = derived_series_uid(series.series_instance_uid, self._derive(series))
-        if not self.journal.is_in_place(uid):
-            return None
-        finished = self.journal.finished_series(uid)
-        if finished is None:
-            reason = f"{uid} is in OUTPUT, but not in its journal; choose another OUTPUT"
-            return self.ledger.record(series, "failed", reason)
-        if finished.sources != _hash_sources(series):
-            reason = f"its slices are not those that {uid} was made of; choose another OUTPUT"
-            return self.ledger.record(series, "failed", reason)
-        return self.ledger.record(series, "done", clips=finished.clips, output=uid)
-
-    def _make_jobs(self, unfinished: Iterable[Series]) -> Iterator[SeriesJob]:
+    def _make_jobs(self, unfinished: Iterable[Standing]) -> Iterator[SeriesJob]:
         """Make the folder of each series when its turn comes."""
-        for series in unfinished:
-            derivation = self._derive(series)
-            uid = derived_series_uid(series.series_instance_uid, derivation)
-            job = SeriesJob(series, derivation, self.journal.staging / uid)
+        for one in unfinished:
+            folder = self.journal.staging / one.output
+            job = SeriesJob(one.series, one.derivation, folder, damage=one.damage)
             try:
                 job.folder.mkdir(mode=0o700)
             except OSError as exc:
-                job.fail(self._cannot_write(uid, exc))
+                job.fail(self._cannot_write(one.output, exc))
             yield job
 
     def _conclude(self, job: SeriesJob, pictures: Pictures) -> SeriesEntry:
         """Put a series that has passed all stages into place, or remove it; record it."""
-        uid = job.folder.name
+        uid, reason = job.folder.name, ""
         if job.error is None:
             try:
-                self._put_in_place(job)
+                reason = self._put_in_place(job)
             except RganError as exc:
                 job.fail(exc)
             except OSError as exc:
                 job.fail(self._cannot_write(uid, exc))
         if job.error is not None:
             shutil.rmtree(job.folder, ignore_errors=True)
-            return self.ledger.record(job.series, "failed", self._reason(job.error))
+            return self.ledger.record(job.series, "failed", self._reason(job))
         if self.options.preview:
             pictures.paint(job)
-        return self.ledger.record(job.series, "done", clips=job.clips, output=uid)
+        return self.ledger.record(job.series, "done", reason, clips=job.clips, output=uid)
 
-    def _put_in_place(self, job: SeriesJob) -> None:
+    def _put_in_place(self, job: SeriesJob) -> str:
+        """Return why the series was done again, if it was."""
         if self.options.durable:
             sync(job.folder)
-        uid = job.folder.name
-        self.journal.note(FinishedSeries(uid, _hash_sources(job.series), job.clips))
-        job.folder.rename(self.destination / uid)
+        self.journal.note(finished_series(job))
+        target, replaced = self.destination / job.folder.name, self.journal.replaced
+        kept = ""
+        if job.damage:
+            kept = take_the_place(job.folder, target, replaced)
+        else:
+            job.folder.rename(target)
         if self.options.durable:
             sync(self.destination)
+            if kept:
+                sync(replaced)
+        return _done_again(job, f"{STATE_FOLDER}/{replaced.name}/{kept}" if kept else "")
 
     def _cannot_write(self, uid: str, error: OSError) -> OutputError:
         return OutputError(f"{self.destination}: cannot write series {uid} ({error.strerror})")
 
-    def _reason(self, error: Exception) -> str:
+    def _reason(self, job: SeriesJob) -> str:
         """Say what went wrong, with paths relative to INPUT and OUTPUT."""
-        if not isinstance(error, RganError):
-            return describe_unexpected(error)
-        text = str(error)
+        assert job.error is not None
+        text = (
+            str(job.error) if isinstance(job.error, RganError) else describe_unexpected(job.error)
+        )
         for folder in (self.plan.source, self.destination):
             text = text.replace(f"{folder}{os.sep}", "")
+        if job.damage:
+            text += f"; it was to be done again, {job.damage}"
         return text
 
     def _report_smaller_batches(self) -> None:
@@ -298,23 +328,9 @@ class _Run:
             busy["infer"] /= len(self.harmonizers)
         self.ledger.report.stages = {stage: round(seconds, 3) for stage, seconds in busy.items()}
 
-    def _derive(self, series: Series) -> Derivation:
-        first = self.harmonizers[0]
-        card = first.model.card
-        return Derivation(
-            target_kernel=card.target_kernel,
-            model_name=card.name,
-            model_version=card.version,
-            model_sha256=first.model.sha256,
-            configuration=self.journal.identity.configuration,
-            engine=first.engine.name,
-            software=SOFTWARE,
-            timestamp=self.journal.timestamp,
-            group=series.group,
-        )
 
-
-def _hash_sources(series: Series) -> str:
-    """Return a hash of which slices a series has, and how large their files are."""
-    lines = sorted(f"{file.sop_instance_uid} {file.stamp.size}\n" for file in series.slices)
-    return hashlib.sha256("".join(lines).encode()).hexdigest()
+def _done_again(job: SeriesJob, kept: str) -> str:
+    """Return why a finished series was done again; empty for any other."""
+    if not job.damage:
+        return ""
+    return f"done again, {job.damage}" + (f"; what was there is in {kept}" if kept else "")

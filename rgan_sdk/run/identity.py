@@ -10,6 +10,8 @@ from datetime import UTC, datetime
 from typing import Any, Final, Self
 
 import rgan_sdk
+from rgan_sdk.dicom.series import Series
+from rgan_sdk.dicom.write.derivation import Derivation
 from rgan_sdk.errors import ConfigurationError
 from rgan_sdk.harmonizer import Harmonizer
 from rgan_sdk.run.options import RunOptions
@@ -56,6 +58,17 @@ class Configuration:
 
 
 @dataclass(frozen=True)
+class UsedModel:
+    """A model by the name on its card and its SHA-256."""
+
+    name: str
+    sha256: str
+
+    def __str__(self) -> str:
+        return f"{self.name} (SHA-256 {self.sha256})"
+
+
+@dataclass(frozen=True)
 class RunIdentity:
     """What all series of an output folder must have in common.
 
@@ -63,8 +76,8 @@ class RunIdentity:
 
     Attributes
     ----------
-    model
-        SHA-256 of the model.
+    models
+        What the series are harmonized with; one model so far.
     configuration
         What else changes pixels or headers, as JSON; see ``Configuration``.
     software
@@ -73,7 +86,7 @@ class RunIdentity:
         Which series are taken: ``any_kernel``, ``assume_hu`` and ``shard``.
     """
 
-    model: str
+    models: tuple[UsedModel, ...]
     configuration: str
     software: str
     options: dict[str, Any] = field(default_factory=dict)
@@ -88,12 +101,21 @@ class RunIdentity:
             "shard": shard,
         }
         configuration = Configuration.of(harmonizer).to_json()
-        return cls(harmonizer.model.sha256, configuration, SOFTWARE, chosen)
+        model = UsedModel(harmonizer.model.card.name, harmonizer.model.sha256)
+        return cls((model,), configuration, SOFTWARE, chosen)
 
-    def differences(self, other: RunIdentity) -> list[str]:
-        """Return the names of what differs."""
-        mine, theirs = asdict(self), asdict(other)
-        return [name for name in mine if mine[name] != theirs[name]]
+    def differences(self, earlier: RunIdentity) -> dict[str, str]:
+        """Return the names of what differs, each with what it was in the earlier run."""
+        mine, theirs = self._described(), earlier._described()
+        return {name: theirs[name] for name in mine if mine[name] != theirs[name]}
+
+    def _described(self) -> dict[str, str]:
+        return {
+            "model": ", ".join(map(str, self.models)),
+            "configuration": self.configuration,
+            "software": self.software,
+            "options": str(self.options),
+        }
 
 
 def settle_batch_size(
@@ -136,6 +158,28 @@ def check_alike(harmonizers: Sequence[Harmonizer]) -> None:
         )
     if len({id(each.engine) for each in harmonizers}) < len(harmonizers):
         raise ConfigurationError("each device needs a harmonizer of its own")
+
+
+def make_derivation(harmonizer: Harmonizer, timestamp: datetime, series: Series) -> Derivation:
+    """Return how a run harmonizes a series.
+
+    Parameters
+    ----------
+    timestamp
+        When the first run on the output folder began.
+    """
+    card = harmonizer.model.card
+    return Derivation(
+        target_kernel=card.target_kernel,
+        model_name=card.name,
+        model_version=card.version,
+        model_sha256=harmonizer.model.sha256,
+        configuration=Configuration.of(harmonizer).to_json(),
+        engine=harmonizer.engine.name,
+        software=SOFTWARE,
+        timestamp=timestamp,
+        group=series.group,
+    )
 
 
 def run_timestamp() -> datetime:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from rgan_sdk.dicom.series import Series, SliceFile
 from rgan_sdk.dicom.write.derivation import Derivation
 from rgan_sdk.dicom.write.series_writer import SeriesWriter
+from rgan_sdk.dicom.write.writer import WrittenFile
 
 
 @dataclass
@@ -27,8 +28,11 @@ class SeriesJob:
         The first error of the series; None while there is none.
     left
         How many slices have not passed the last stage yet.
-    clips
-        How many pixels could not be stored as computed.
+    files
+        What was written so far.
+    damage
+        What is wrong with the finished series in OUTPUT that this one will replace; empty where
+        there is none.
     middle
         ``[H, W]`` HU of its middle slice, before and after; None unless pictures are wanted.
     """
@@ -38,12 +42,18 @@ class SeriesJob:
     folder: Path
     error: Exception | None = None
     left: int = 0
-    clips: int = 0
+    damage: str = ""
+    files: list[WrittenFile] = field(default_factory=list)
     middle: tuple[NDArray[np.float32], NDArray[np.float32]] | None = None
     writer: SeriesWriter | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         self.left = len(self.series.slices)
+
+    @property
+    def clips(self) -> int:
+        """How many pixels could not be stored as computed."""
+        return sum(file.clips for file in self.files)
 
     @property
     def middle_file(self) -> SliceFile:

@@ -1,14 +1,15 @@
 """What a run has done so far, so that it can be continued, however it was stopped.
 
-``OUTPUT/.rgan/`` holds four things:
+``OUTPUT/.rgan/`` holds these things:
 
 - ``lock``, which only one run at a time can hold;
 - ``journal.jsonl``, with one line for the run and one for each series that is about to appear;
 - ``staging/``, where series are written before they are renamed into place;
+- ``replaced/``, the folders of finished series that were damaged and have been done again;
 - ``report.json``, what the last completed run did with each file.
 
-A series is finished when its folder is in OUTPUT *and* its line is in the journal. The line is
-written first; the rename decides.
+A series is finished when its folder is in OUTPUT *and* its line is in the journal *and* its files
+are those that the line lists. The line is written first; the rename decides.
 """
 
 from __future__ import annotations
@@ -26,35 +27,94 @@ from typing import IO, Any, Final, NamedTuple, Self
 
 from rgan_sdk.errors import OutputBusyError, OutputError
 from rgan_sdk.files import sync
-from rgan_sdk.run.identity import RunIdentity
+from rgan_sdk.run.identity import RunIdentity, UsedModel
 
 STATE_FOLDER: Final = ".rgan"
 JOURNAL: Final = "journal.jsonl"
 REPORT: Final = "report.json"
-SCHEMA: Final = 1
+SCHEMA: Final = 2
+
+
+class OutputFile(NamedTuple):
+    """A file of a finished series: its size in bytes, its CRC-32C as 8 hexadecimal digits."""
+
+    name: str
+    size: int
+    crc32c: str
 
 
 @dataclass(frozen=True)
 class FinishedSeries:
-    """A series whose files are all there.
+    """A series that was written as a whole.
 
     Attributes
     ----------
+    source
+        SeriesInstanceUID of the series that it was made of.
+    model
+        SHA-256 of the model that made it.
     output
         Its folder in OUTPUT.
+    files
+        All that is in that folder.
     sources
         Hash of the slices that it was made of.
     clips
         Pixels that could not be stored as computed.
     """
 
+    source: str
+    model: str
     output: str
+    files: tuple[OutputFile, ...]
     sources: str
     clips: int
+
+    def to_record(self) -> dict[str, Any]:
+        """Return what its line holds."""
+        return {**vars(self), "files": [file._asdict() for file in self.files]}
+
+    @classmethod
+    def from_record(cls, record: dict[str, Any]) -> Self:
+        """Return what ``to_record`` was made of."""
+        files = tuple(OutputFile(**file) for file in record["files"])
+        return cls(**{**record, "files": files})
+
+
+class EarlierRun(NamedTuple):
+    """What a journal says.
+
+    Attributes
+    ----------
+    identity, timestamp
+        Of the run.
+    finished
+        The series that were finished when they were noted, by folder.
+    size
+        Bytes of the journal's whole lines.
+    """
+
+    identity: RunIdentity
+    timestamp: datetime
+    finished: dict[str, FinishedSeries]
+    size: int
+
+    def has_series_in(self, output: Path) -> bool:
+        """Return whether the folder of any of its series is there."""
+        return any(is_there(output / name) for name in self.finished)
+
+    def finished_for(self, identity: RunIdentity) -> dict[str, FinishedSeries]:
+        """Return the series that a run of this identity has finished."""
+        return self.finished if self.identity == identity else {}
 
 
 class Journal:
     """The journal of one output folder, locked for this run.
+
+    Parameters
+    ----------
+    earlier
+        What the folder's journal says already; see ``read_journal`` and ``check_same_run``.
 
     Attributes
     ----------
@@ -62,33 +122,32 @@ class Journal:
         What the series of this folder have in common.
     timestamp
         The time of the first run on this folder. It is written into all new objects.
+    finished
+        The series that were finished when they were noted, by folder.
 
     Raises
     ------
     OutputError
-        If the folder cannot be used, or holds series of another identity.
+        If the folder cannot be used.
     """
 
-    def __init__(self, output: Path, identity: RunIdentity, timestamp: datetime) -> None:
-        self._output, self._state = output, output / STATE_FOLDER
+    def __init__(
+        self, output: Path, identity: RunIdentity, timestamp: datetime, earlier: EarlierRun | None
+    ) -> None:
+        self._state = output / STATE_FOLDER
         self._path = self._state / JOURNAL
-        self._finished: dict[str, FinishedSeries] = {}
-        self.identity, self.timestamp = identity, timestamp
+        self.identity = identity
+        self.timestamp = earlier.timestamp if earlier else timestamp
+        self.finished = earlier.finished_for(identity) if earlier else {}
+        self._size = earlier.size if earlier and self.finished else 0
         try:
-            self._open(identity)
+            self._open()
         except OSError as exc:
             raise OutputError(f"{output}: cannot be used for output ({exc.strerror})") from exc
 
-    def _open(self, identity: RunIdentity) -> None:
-        earlier = _read_journal(self._output)
-        if earlier is not None:
-            self.timestamp = earlier.timestamp
-        if earlier is not None and earlier.has_series_in(self._output):
-            check_same_run(self._output, identity, earlier.identity)
-            os.truncate(self._path, earlier.size)
-            self._finished = earlier.finished
-        else:
-            self._begin(identity)
+    def _open(self) -> None:
+        if not self.finished:
+            self._begin()
         shutil.rmtree(self.staging, ignore_errors=True)
         self.staging.mkdir(mode=0o700)
 
@@ -104,40 +163,47 @@ class Journal:
         return self._state / "staging"
 
     @property
+    def replaced(self) -> Path:
+        """Where damaged series are kept that were done again."""
+        return self._state / "replaced"
+
+    @property
     def report(self) -> Path:
         """Where the report of a completed run is kept."""
         return self._state / REPORT
 
-    def finished_series(self, output: str) -> FinishedSeries | None:
-        """Return what was noted of a finished series; None for any other."""
-        return self._finished.get(output) if self.is_in_place(output) else None
-
-    def is_in_place(self, output: str) -> bool:
-        """Return whether OUTPUT has a folder of that name."""
-        return (self._output / output).is_dir()
-
     def note(self, series: FinishedSeries) -> None:
         """Note a series that is about to be renamed into place."""
-        self._append({"kind": "series", **asdict(series)})
-        self._finished[series.output] = series
+        self._append({"kind": "series", **series.to_record()})
 
-    def _begin(self, identity: RunIdentity) -> None:
+    def _begin(self) -> None:
         self._path.unlink(missing_ok=True)
+        self._path.touch()
         self._append(
             {
                 "kind": "run",
                 "schema": SCHEMA,
                 "timestamp": self.timestamp.isoformat(),
-                **asdict(identity),
+                **asdict(self.identity),
             }
         )
         sync(self._state)
 
     def _append(self, record: dict[str, Any]) -> None:
-        with self._path.open("a") as file:
-            file.write(json.dumps(record) + "\n")
-            file.flush()
+        line = (json.dumps(record) + "\n").encode()
+        with self._path.open("r+b", buffering=0) as file:
+            file.truncate(self._size)  # what was torn, now or in an earlier run, is no line
+            file.seek(self._size)
+            left = memoryview(line)
+            while left:
+                left = left[file.write(left) :]
             os.fsync(file.fileno())
+        self._size += len(line)
+
+
+def is_there(path: Path) -> bool:
+    """Return whether there is anything of that name, also a link that leads nowhere."""
+    return os.path.lexists(path)
 
 
 def check_same_run(output: Path, identity: RunIdentity, earlier: RunIdentity) -> None:
@@ -150,7 +216,7 @@ def check_same_run(output: Path, identity: RunIdentity, earlier: RunIdentity) ->
     """
     different = identity.differences(earlier)
     if different:
-        made = "".join(f"; {name} was {getattr(earlier, name)}" for name in different)
+        made = "".join(f"; {name} was {was}" for name, was in different.items())
         raise OutputError(
             f"{output}: holds series that were made with another {', '.join(different)}; "
             f"run with what they were made with, or choose another OUTPUT{made}"
@@ -162,59 +228,52 @@ def has_journal(output: Path) -> bool:
     return (output / STATE_FOLDER / JOURNAL).is_file()
 
 
-def earlier_identity(output: Path) -> RunIdentity | None:
-    """Return what the finished series of a folder have in common; None without any.
+def read_journal(output: Path) -> EarlierRun | None:
+    """Read a journal up to its last complete line; None if there is no such line.
+
+    A last line that was cut off does not count: nothing came after it.
 
     Raises
     ------
     OutputError
-        If the journal is damaged, or of another version.
-    """
-    earlier = _read_journal(output)
-    if earlier is None or not earlier.has_series_in(output):
-        return None
-    return earlier.identity
-
-
-class _Content(NamedTuple):
-    """What a journal says."""
-
-    identity: RunIdentity
-    timestamp: datetime
-    finished: dict[str, FinishedSeries]
-    size: int
-
-    def has_series_in(self, output: Path) -> bool:
-        return any((output / name).is_dir() for name in self.finished)
-
-
-def _read_journal(output: Path) -> _Content | None:
-    """Read a journal up to its last complete line; None if there is no such line.
-
-    A last line that was cut off does not count: nothing came after it.
+        If the journal is damaged, of another version, or cannot be read.
     """
     path = output / STATE_FOLDER / JOURNAL
     try:
         content = path.read_bytes()
-    except OSError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
+    except OSError as exc:  # it may be a good one: nothing may be begun in its place
+        raise OutputError(f"{path}: cannot be read ({exc.strerror})") from exc
     size = content.rfind(b"\n") + 1
     if not size:
         return None
     try:
         run, *records = map(json.loads, content[:size].splitlines())
-        if run.pop("kind") != "run" or run.pop("schema") != SCHEMA:
-            raise OutputError(f"{path}: written by another version of this software")
+        _check_schema(path, run.pop("kind"), run.pop("schema"), run.get("software"))
         timestamp = datetime.fromisoformat(run.pop("timestamp"))
+        models = tuple(UsedModel(**model) for model in run.pop("models"))
         for record in records:
             record.pop("kind")
-        finished = {record["output"]: FinishedSeries(**record) for record in records}
-        return _Content(RunIdentity(**run), timestamp, finished, size)
+        finished = {record["output"]: FinishedSeries.from_record(record) for record in records}
+        return EarlierRun(RunIdentity(models, **run), timestamp, finished, size)
     except (ValueError, TypeError, KeyError, AttributeError) as exc:
         raise OutputError(
             f"{path}: is damaged, so it is not known which series are finished; choose another "
             "OUTPUT"
         ) from exc
+
+
+def _check_schema(path: Path, kind: str, schema: int, software: str) -> None:
+    if kind == "run" and schema == SCHEMA:
+        return
+    if schema == 1:
+        raise OutputError(
+            f"{path}: has journal schema 1, written by {software}, which does not say which files "
+            f"a series has, and this version continues schema {SCHEMA} only; finish that run with "
+            "the version that began it, or choose another OUTPUT"
+        )
+    raise OutputError(f"{path}: written by another version of this software; choose another OUTPUT")
 
 
 @contextmanager

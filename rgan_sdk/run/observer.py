@@ -17,6 +17,12 @@ class Observer(Protocol):
     def on_planned(self, series: int, slices: int) -> None:
         """Receive, once, how many series and slices will be harmonized."""
 
+    def on_verified(self, files: int, total: int) -> None:
+        """Receive how many files of finished series were read again, and how many there are.
+
+        Only where ``RunOptions.verify_outputs`` is set.
+        """
+
     def on_written(self, slices: int) -> None:
         """Receive, after each batch, how many slices it had.
 
@@ -33,6 +39,8 @@ class SilentObserver:
     def on_found(self, files: int) -> None: ...  # noqa: D102
 
     def on_planned(self, series: int, slices: int) -> None: ...  # noqa: D102
+
+    def on_verified(self, files: int, total: int) -> None: ...  # noqa: D102
 
     def on_written(self, slices: int) -> None: ...  # noqa: D102
 

@@ -68,6 +68,9 @@ class RunOptions:
         appears. It then survives a power cut, but the run is slower.
     preview
         Also write a before/after picture of each series to ``previews/``, and a contact sheet.
+    verify_outputs
+        Read the files of finished series again, and compare their checksums. Otherwise only their
+        names and sizes are compared.
     checksums
         Report the SHA-256 of each input file. All files are read once more for it.
 
@@ -84,10 +87,19 @@ class RunOptions:
     workers: int | None = None
     durable: bool = True
     preview: bool = False
+    verify_outputs: bool = False
     checksums: bool = False
 
     def __post_init__(self) -> None:
-        for name in ("any_kernel", "resume", "durable", "preview", "checksums"):
+        for name in (
+            "any_kernel",
+            "assume_hu",
+            "resume",
+            "durable",
+            "preview",
+            "verify_outputs",
+            "checksums",
+        ):
             check_type(name, getattr(self, name), bool)
         check_type("shard", self.shard, Shard, NoneType)
         check_type("workers", self.workers, Integral, NoneType)

@@ -25,6 +25,8 @@ class SeriesEntry:
     ----------
     convolution_kernel
         All values of ConvolutionKernel, with a backslash between them; None where absent.
+    reason
+        Why it was skipped or has failed, or why a finished series was done again.
     clips
         Pixels that had to be clamped to what the stored format holds.
     output

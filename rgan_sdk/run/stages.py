@@ -246,7 +246,7 @@ class Stages:
         files = [item.file for item in batch.items[indices]]
         try:
             with self._clock.measure("write"):
-                job.clips += job.writer.write(files, batch.sources[indices], batch.hu[indices])
+                job.files += job.writer.write(files, batch.sources[indices], batch.hu[indices])
         except Exception as error:  # one broken series must not end a night's batch
             job.fail(error)
 

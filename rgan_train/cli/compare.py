@@ -110,7 +110,8 @@ def command(
             raise ConfigurationError(f"two columns would be called {name!r}; use --model NAME=FILE")
         images[name] = _harmonize(path, pair)
     reference = (f"target ({pair.target_kernel})", pair.target_hu)
-    save_figure(draw_case_study(CaseStudy(images, reference, box, display, caption)), output)
+    study = CaseStudy(images, reference, box, display, pair.padding, caption)
+    save_figure(draw_case_study(study), output)
     click.echo(f"{output}: slice {number}, {box}")
 
 

@@ -30,7 +30,7 @@ Examples:
   rgan-train evaluate pairs.csv --model b40f-to-b70f -o report
   rgan-train evaluate pairs.csv --model mine=mine.onnx --model old=old.onnx \\
       --set data.source_kernel=B40f --set data.target_kernel=B70f -o report
-  rgan-train evaluate pairs.csv --model mine.onnx --masks tumour.nii.gz \\
+  rgan-train evaluate pairs.csv --model mine.onnx --masks rtstruct.dcm --structure GTV \\
       --parameters pyradiomics.yaml -o report
 
 The test slices are those that `fit` does not use with the same --config and --set. Pairs with
@@ -61,7 +61,16 @@ The test slices are those that `fit` does not use with the same --config and --s
     metavar="FILE",
     multiple=True,
     type=EXISTING_FILE,
-    help="Label map (NIfTI, NRRD), DICOM SEG or RTSTRUCT on the grid of the one pair listed.",
+    help="Label map (NIfTI, NRRD, MetaImage), DICOM SEG or RTSTRUCT on the grid of the one pair "
+    "listed.",
+)
+@click.option(
+    "--structure",
+    "structures",
+    metavar="NAME",
+    multiple=True,
+    help="Only this structure of --masks: a name, or a value of a label map. Several times for "
+    "several.  [default: all]",
 )
 @click.option(
     "--boxes",
@@ -90,6 +99,7 @@ def command(
     assignments: tuple[str, ...],
     parameters: Path | None,
     masks: tuple[Path, ...],
+    structures: tuple[str, ...],
     boxes: Path | None,
     regions: int,
     workers: int,
@@ -113,7 +123,7 @@ def command(
     config = override_from_text(read_toml(config_file) if config_file else Config(), assignments)
     listed = read_pairs(pairs)
     dataset = load_dataset(listed, config.data, needed=("test",))
-    given, notes = read_mask_regions(masks, listed, dataset)
+    given, notes = read_mask_regions(masks, listed, dataset, structures)
     if boxes is not None:
         given += read_box_regions(boxes, dataset)
     with _show_progress() as progress:

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from rgan_sdk.dicom.read.padding import PADDING_HU, fill_padding
 from rgan_sdk.errors import ConfigurationError
 from rgan_train.evaluation.features.cache import SliceRegions, extract_all
 from rgan_train.evaluation.features.extractor import (
@@ -114,7 +115,7 @@ def evaluate(
     extractor = FeatureExtractor(options.parameters)
     stack = read_test_stack(dataset)
     images, records = _harmonize_all(stack, models, dataset.source_kernel, progress)
-    rois, missing = choose_regions(stack.target_hu, given, options.regions)
+    rois, missing = choose_regions(images[TARGET], stack.padding, given, options.regions)
     table = with_combat(_compute_table(images, rois, stack, extractor, cache, options, progress))
     return Evaluation(
         source_kernel=dataset.source_kernel,
@@ -127,7 +128,7 @@ def evaluate(
         table=table,
         agreements=compare_all(table),
         quality=_measure_qualities(images, stack, progress),
-        notes=[*notes, *missing],
+        notes=[*notes, *_describe_padding(stack), *missing],
         provenance={
             "data_sha256": dataset.sha256(),
             "series": list(dataset.series_uids),
@@ -144,13 +145,28 @@ def _harmonize_all(
     source_kernel: str,
     progress: EvaluationProgress,
 ) -> tuple[VariantStacks, dict[str, Any]]:
-    """Return the slices of all variants, and a record of each model."""
+    """Return the slices of all variants, and a record of each model.
+
+    Models see the source as it is. Afterwards the padding is the same in all variants.
+    """
     images = {TARGET: stack.target_hu, INPUT: stack.source_hu}
     records = {}
     count = _counter("harmonizing", len(models) * len(stack.items), progress)
     for name, model in models.items():
         images[name], records[name] = harmonize_stack(model, stack, source_kernel, count)
+    for hu in images.values():
+        hu[stack.padding] = PADDING_HU
     return images, records
+
+
+def _describe_padding(stack: TestStack) -> list[str]:
+    """Return a remark for the reader if there is padding."""
+    if not stack.padding.any():
+        return []
+    return [
+        f"padding, {stack.padding.mean():.1%} of the pixels, counts in no measure: it holds no "
+        "image"
+    ]
 
 
 def _compute_table(
@@ -168,9 +184,11 @@ def _compute_table(
         for number in range(len(stack.items))
     ]
     tasks = [
-        SliceRegions(hu, stack.pixel_spacing, tuple(rois[row].mask for row in rows))
+        SliceRegions(
+            fill_padding(hu, padding), stack.pixel_spacing, tuple(rois[row].mask for row in rows)
+        )
         for variant in images.values()
-        for hu, rows in zip(variant, on_slice, strict=True)
+        for hu, padding, rows in zip(variant, stack.padding, on_slice, strict=True)
     ]
     found = iter(
         extract_all(
@@ -219,7 +237,9 @@ def _measure_qualities(
     count = _counter("image quality", len(others), progress)
     qualities = {}
     for name in others:
-        qualities[name] = measure_quality(images[name], stack.target_hu, stack.pixel_spacing)
+        qualities[name] = measure_quality(
+            images[name], images[TARGET], stack.pixel_spacing, stack.padding
+        )
         count()
     return qualities
 

@@ -24,7 +24,10 @@ Measurement = TypeVar("Measurement")
 
 
 def measure_quality(
-    images: NDArray[np.float32], target: NDArray[np.float32], pixel_spacing: tuple[float, float]
+    images: NDArray[np.float32],
+    target: NDArray[np.float32],
+    pixel_spacing: tuple[float, float],
+    padding: NDArray[np.bool_],
 ) -> ImageQuality:
     """Measure image quality, noise, sharpness and bias.
 
@@ -34,20 +37,26 @@ def measure_quality(
         ``[N, H, W]`` HU, the same slices.
     pixel_spacing
         Distance between rows and between columns, mm.
+    padding
+        ``[N, H, W]``, true for pixels that do not count.
 
     Raises
     ------
     ValueError
         If the shapes differ.
     """
-    pairs = list(zip(images, target, strict=True))
+    slices = [
+        (image, expected, QUALITY_RANGE, outside)
+        for image, expected, outside in zip(images, target, padding, strict=True)
+        if not outside.all()
+    ]
     return ImageQuality(
-        psnr_db=_spread(psnr(*pair, QUALITY_RANGE) for pair in pairs),
-        ssim=_spread(ssim(*pair, QUALITY_RANGE) for pair in pairs),
-        mae_hu=_spread(mean_absolute_error(*pair, QUALITY_RANGE) for pair in pairs),
-        noise_power=_measure_or_none(lambda: noise_power_ratio(images, target)),
-        edge_rise_mm=_measure_or_none(lambda: edge_rise(images, target, pixel_spacing)),
-        bias_hu=tissue_bias(images, target),
+        psnr_db=_spread(psnr(*one) for one in slices),
+        ssim=_spread(ssim(*one) for one in slices),
+        mae_hu=_spread(mean_absolute_error(*one) for one in slices),
+        noise_power=_measure_or_none(lambda: noise_power_ratio(images, target, padding)),
+        edge_rise_mm=_measure_or_none(lambda: edge_rise(images, target, pixel_spacing, padding)),
+        bias_hu=tissue_bias(images, target, padding),
     )
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from rgan_sdk.dicom.read.padding import find_padding
 from rgan_sdk.errors import ConfigurationError, TrainingError
 from rgan_sdk.harmonizer import Harmonizer
 from rgan_train.pairs.dataset import Dataset, PairedFiles
@@ -24,12 +25,16 @@ class TestStack:
     items
         Where each slice comes from.
     source_hu, target_hu
-        ``[N, H, W]`` float32 HU.
+        ``[N, H, W]`` float32 HU, as the files give them.
+    padding
+        ``[N, H, W]``, true where the source or the target is padding. These pixels count in no
+        measure.
     """
 
     items: Sequence[PairedFiles]
     source_hu: NDArray[np.float32]
     target_hu: NDArray[np.float32]
+    padding: NDArray[np.bool_]
 
     @property
     def pixel_spacing(self) -> tuple[float, float]:
@@ -62,11 +67,15 @@ def read_test_stack(dataset: Dataset) -> TestStack:
         raise ConfigurationError(
             f"the test slices have different grids ({grids_text}); evaluate them separately"
         )
-    source, target = (
-        np.stack([read_slice(getattr(item, side)).hu for item in items])
-        for side in ("source", "target")
-    )
-    return TestStack(items, source, target)
+    shape = len(items), items[0].rows, items[0].columns
+    source, target = np.empty((2, *shape), np.float32)
+    padding = np.zeros(shape, np.bool_)
+    for number, item in enumerate(items):
+        for hu, path in ((source, item.source), (target, item.target)):
+            slice_ = read_slice(path)
+            hu[number] = slice_.hu
+            padding[number] |= find_padding(slice_.hu, slice_.padding)
+    return TestStack(items, source, target, padding)
 
 
 def harmonize_stack(

@@ -99,8 +99,11 @@ def measure_quality(
     what = f"validation slices of {data.name}" if data.name else "validation slices"
     figures = []
     for name, metric in METRICS.items():
-        before = [metric(s.source_hu, s.target_hu, window) for s in samples]
-        after = [metric(out, s.target_hu, window) for out, s in zip(outputs, samples, strict=True)]
+        before = [metric(*s, window, s.padding) for s in samples]
+        after = [
+            metric(out, s.target_hu, window, s.padding)
+            for out, s in zip(outputs, samples, strict=True)
+        ]
         figures.append(
             Quality(
                 data=what,

@@ -85,7 +85,8 @@ def match_histograms(
     counts = np.zeros((2, len(edges) - 1))
     for sample in samples:
         for count, hu in zip(counts, sample, strict=True):
-            count += np.histogram(np.clip(hu, window.lower, window.upper), edges)[0]
+            image = hu[~sample.padding]
+            count += np.histogram(np.clip(image, window.lower, window.upper), edges)[0]
     (source_edges, source_shares), (target_edges, target_shares) = (
         _distribution(count, edges) for count in counts
     )

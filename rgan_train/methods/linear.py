@@ -15,6 +15,7 @@ steps.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -102,7 +103,7 @@ def fit_transfer(
     Raises
     ------
     TrainingError
-        If all slices are smaller than a block, or constant.
+        If all slices are smaller than a block, or constant, or each block has padding.
     """
     cross = np.zeros((BLOCK, BLOCK), np.complex128)
     power = np.zeros((BLOCK, BLOCK))
@@ -113,7 +114,7 @@ def fit_transfer(
     if not power.any():
         raise TrainingError(
             f"the linear filter needs slices of at least {BLOCK}x{BLOCK} pixels that are not "
-            "constant"
+            "constant, with a part of that size that has no padding"
         )
     floor = config.ridge * power.mean()
     if config.kind == "radial":
@@ -135,22 +136,27 @@ def to_kernel(transfer: Transfer, taps: int) -> Array:
 
 
 def _blocks(samples: Iterable[PairedSample], window: HUWindow) -> Iterator[tuple[Array, Array]]:
-    """Yield blocks of source and difference, ``[B, BLOCK, BLOCK]``, tapered, slice by slice."""
+    """Yield blocks of source and difference, ``[B, BLOCK, BLOCK]``, slice by slice.
+
+    Their means are subtracted, and they are tapered.
+    """
     taper = np.hanning(BLOCK + 1)[:-1]
     taper, ends = np.outer(taper, taper), (window.lower, window.upper)
     for sample in samples:
         if min(sample.source_hu.shape) < BLOCK:
             continue
+        # At the border of padding the two images are not related by any filter.
+        whole = ~_split_blocks(sample.padding).any((1, 2))
         source, target = (np.clip(hu.astype(np.float64), *ends) for hu in sample)
-        yield _split_blocks(source) * taper, _split_blocks(target - source) * taper
+        blocks = [_split_blocks(image)[whole] for image in (source, target - source)]
+        x, d = (block - block.mean((1, 2), keepdims=True) for block in blocks)
+        yield x * taper, d * taper
 
 
-def _split_blocks(image: Array) -> Array:
-    """Return half-overlapping blocks ``[B, BLOCK, BLOCK]``, each with its mean subtracted."""
+def _split_blocks(image: NDArray[Any]) -> NDArray[Any]:
+    """Return half-overlapping blocks ``[B, BLOCK, BLOCK]``."""
     views = np.lib.stride_tricks.sliding_window_view(image, (BLOCK, BLOCK))
-    blocks = views[:: BLOCK // 2, :: BLOCK // 2].reshape(-1, BLOCK, BLOCK)
-    centred: Array = blocks - blocks.mean((1, 2), keepdims=True)
-    return centred
+    return views[:: BLOCK // 2, :: BLOCK // 2].reshape(-1, BLOCK, BLOCK)
 
 
 def _radial_sum(spectrum: Array) -> Array:

@@ -293,9 +293,11 @@ def _find_listed(folders: dict[Path, Inventory], folder: Path, uid: str, pair: P
         if failed.series_instance_uid == uid:
             raise TrainingError(f"{folder}: series {uid} failed: {failed.reason}")
     if len(matching) != 1:
+        lost = [failure.reason for failure in _failures_of(folders[folder])]
+        hint = f". {len(lost)} failed there, such as {lost[0]}" if lost else ""
         raise TrainingError(
             f"{folder}: has no series {uid} of {pair.slices} slices {pair.rows}x{pair.columns}; "
-            "was it moved or changed? Write the list again with `rgan-train pair`"
+            f"was it moved or changed? Write the list again with `rgan-train pair`{hint}"
         )
     return matching[0]
 

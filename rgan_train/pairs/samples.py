@@ -10,15 +10,24 @@ from typing import NamedTuple, overload
 import numpy as np
 from numpy.typing import NDArray
 
+from rgan_sdk.dicom.read.padding import PADDING_HU, find_padding
 from rgan_sdk.errors import TrainingError
 from rgan_train.pairs.dataset import PairedFiles
 
 
 class PairedSample(NamedTuple):
-    """The images of one slice or one batch with both kernels: float32 HU of the same shape."""
+    """The images of one slice or one batch with both kernels: float32 HU of the same shape.
+
+    Padding of either image is PADDING_HU in both, so that nothing can be learned from it.
+    """
 
     source_hu: NDArray[np.float32]
     target_hu: NDArray[np.float32]
+
+    @property
+    def padding(self) -> NDArray[np.bool_]:
+        """Which pixels are padding, in the shape of the images."""
+        return find_padding(self.source_hu)
 
 
 class SliceReader:
@@ -51,7 +60,11 @@ class SliceReader:
             If a file cannot be read.
         """
         shape = (files.rows, files.columns)
-        return PairedSample(self._read(files.source, shape), self._read(files.target, shape))
+        source, target = self._read(files.source, shape), self._read(files.target, shape)
+        padding = find_padding(source) | find_padding(target)
+        if padding.any():
+            source, target = (np.where(padding, PADDING_HU, hu) for hu in (source, target))
+        return PairedSample(source, target)
 
     def _read(self, path: Path, shape: tuple[int, int]) -> NDArray[np.float32]:
         if path in self._cache:
@@ -87,12 +100,19 @@ class WholeSlices(Sequence[PairedSample]):
 
 
 def _read_hu(path: Path, shape: tuple[int, int]) -> NDArray[np.float32]:
+    """Read an image, with its padding set to PADDING_HU."""
     from rgan_sdk.dicom.read.pydicom_reader import read_slice
 
-    # A teacher's output is kept as an array (rgan_train.training.distillation).
-    hu = np.load(path, allow_pickle=False) if path.suffix == ".npy" else read_slice(path).hu
+    declared = None
+    hu: NDArray[np.float32]
+    if path.suffix == ".npy":  # a teacher's output (rgan_train.training.distillation)
+        hu = np.load(path, allow_pickle=False)
+    else:
+        slice_ = read_slice(path)
+        hu, declared = slice_.hu, slice_.padding
     if hu.shape != shape:
         raise TrainingError(f"{path}: {hu.shape} pixels, expected {shape}; was the file changed?")
     if not np.isfinite(hu).all():
         raise TrainingError(f"{path}: has NaN or infinite values; remove its pair from the list")
+    hu[find_padding(hu, declared)] = PADDING_HU
     return hu

@@ -15,6 +15,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from rgan_sdk.dicom.read.padding import fill_padding, find_padding
 from rgan_sdk.kernels.mtf import KernelMTF, frequencies
 
 SIGNAL_FLOOR: Final = 0.1
@@ -25,9 +26,6 @@ MARGIN_MM: Final = 20.0
 
 NOISE_BLOCK_MM: Final = 8.0
 """Edge length of the squares in which the noise level is measured."""
-
-OUTSIDE_HU: Final = -1500.0
-"""HU below which a pixel is outside the field of view: air has -1000, the fill value -2000."""
 
 Image = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -54,20 +52,18 @@ def simulate_slice(
     seed
         Seed of the added noise; see ``slice_seed``. The same seed gives the same bits.
     padding
-        ``[H, W]``, true outside the image. These pixels, and those below OUTSIDE_HU, are
-        not changed and have no influence on others.
+        ``[H, W]``, padding that the file declares. These pixels, and those that
+        ``find_padding`` adds, are not changed and have no influence on others.
 
     Returns
     -------
     ndarray
         ``[H, W]`` float32 HU, neither rounded nor clamped.
     """
-    outside = hu < OUTSIDE_HU
-    if padding is not None:
-        outside |= padding
+    outside = find_padding(hu, padding)
     if outside.all():
         return hu.copy()
-    image = _fill(hu.astype(np.float64), outside)
+    image = fill_padding(hu, outside).astype(np.float64)
     margins = tuple(math.ceil(MARGIN_MM / step) for step in spacing)
     wide = np.pad(image, [(margin, margin) for margin in margins], mode="reflect")
     frequency = frequencies(wide.shape, spacing)
@@ -165,22 +161,3 @@ def _block_medians(image: Image, sides: list[int]) -> Image:
             lambda line, at=places, known=centres: np.interp(at, known, line), axis, medians
         )
     return medians
-
-
-def _fill(image: Image, outside: Mask) -> Image:
-    """Fill pixels outside the image: the nearest pixel of the row, else the nearest row."""
-    columns = np.arange(image.shape[1])
-    filled = image.copy()
-    known = np.flatnonzero(~outside.all(axis=1))
-    for row in known:
-        inside = np.flatnonzero(~outside[row])
-        filled[row] = image[row, _nearest(columns, inside)]
-    return filled[_nearest(np.arange(image.shape[0]), known)]
-
-
-def _nearest(places: NDArray[np.int_], known: NDArray[np.int_]) -> NDArray[np.int_]:
-    """Return the nearest known place for each place; ``known`` is sorted."""
-    after = np.searchsorted(known, places).clip(max=len(known) - 1)
-    before = (after - 1).clip(min=0)
-    nearer = np.abs(known[before] - places) < np.abs(known[after] - places)
-    return known[np.where(nearer, before, after)]

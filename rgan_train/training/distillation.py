@@ -204,10 +204,12 @@ def _mean_psnr(
 ) -> float:
     """Return the mean PSNR in dB between the targets of both."""
     reader = SliceReader(cache_mb=0)
-    figures = [
-        psnr(reader.read(output).target_hu, reader.read(target).target_hu, window)
-        for output, target in zip(harmonized, real, strict=True)
-    ]
+    figures = []
+    for output, target in zip(harmonized, real, strict=True):
+        sample = reader.read(target)
+        if not sample.padding.all():
+            image = reader.read(output).target_hu
+            figures.append(psnr(image, sample.target_hu, window, sample.padding))
     return float(np.mean(figures))
 
 

@@ -41,10 +41,18 @@ def collect_provenance(
         "series_uids_sha256": hashlib.sha256(uids.encode()).hexdigest(),
         "data_sha256": dataset.sha256(),
         "vgg_weights_sha256": file_sha256(vgg_weights) if vgg_weights else "",
-        "software": {name: metadata.version(name) for name in SOFTWARE},
+        "software": {name: _version(name) for name in SOFTWARE},
         "python": sys.version.split()[0],
         "platform": platform.platform(),
     }
+
+
+def _version(name: str) -> str:
+    """Return the version of a distribution; ``unknown`` where only its modules are there."""
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:  # another distribution may bring the same modules
+        return "unknown"
 
 
 class RunLog:

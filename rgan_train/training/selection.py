@@ -87,11 +87,15 @@ def repeated_values(hu: NDArray[np.float32]) -> tuple[NDArray[np.float64], int]:
 def _judge(
     fabric: Fabric, method: Method, subset: PairedSample, window: HUWindow
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Return the candidates in HU and their class activation maps, both ``[N, H, W]``."""
+    """Return the candidates in HU and their class activation maps, both ``[N, H, W]``.
+
+    The activation of padding is 0, so that it is never hot.
+    """
     assert method.D is not None
     real_a = normalize(torch.from_numpy(subset.source_hu).to(fabric.device), window)
     with method.D.freeze_weights():
         fake_b = method.G(real_a)
         cam = non_standard_cam(method.D, trim(real_a, fake_b.shape[-2:]), fake_b)
+    padding = trim(torch.from_numpy(subset.padding).to(cam.device), fake_b.shape[-2:])
     fake_hu = fake_b[:, 0] * window.width + window.lower
-    return fake_hu.cpu().numpy(), cam.cpu().numpy()
+    return fake_hu.cpu().numpy(), cam.masked_fill(padding[:, 0], 0).cpu().numpy()

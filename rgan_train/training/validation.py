@@ -9,7 +9,7 @@ from lightning_fabric import Fabric
 from numpy.typing import NDArray
 
 from rgan_sdk.hu import HUWindow
-from rgan_train.evaluation.metrics.image_quality import psnr
+from rgan_train.evaluation.metrics.image_quality import mean_absolute_error, psnr
 from rgan_train.networks.base import HarmonizationNetwork
 from rgan_train.networks.graph import HarmonizationGraph, harmonize_slice
 from rgan_train.networks.window import network_window
@@ -61,21 +61,28 @@ class Validator:
     def input_psnr(self) -> float:
         """Return the mean PSNR of the unharmonized source in dB."""
         samples = (self._reader.read(files) for files in self._slices)
-        return float(np.mean([psnr(*sample, self._range) for sample in samples]))
+        figures = [psnr(*s, self._range, s.padding) for s in samples if not s.padding.all()]
+        return float(np.mean(figures))
 
     def scores(self) -> dict[str, float]:
-        """Return mean PSNR (dB) and mean absolute error (HU) over all validation slices."""
-        sums = [0.0, 0.0]
+        """Return mean PSNR (dB) and mean absolute error (HU) over all validation slices.
+
+        Padding does not count, nor does a slice that is nothing else.
+        """
+        sums = [0.0, 0.0, 0.0]
         for number in range(self._fabric.global_rank, len(self._slices), self._fabric.world_size):
-            source, target = self._reader.read(self._slices[number])
+            sample = self._reader.read(self._slices[number])
+            source, target = sample
             harmonized = harmonize_slice(self._graph, source, self._fabric.device)
-            sums[0] += psnr(harmonized, target, self._range)
-            sums[1] += _mean_error(harmonized, target, self._range)
             if number == self._middle:
                 self.example = HarmonizedSlice(source, harmonized, target)
-        total = combine(self._fabric, "sum", *sums)
-        count = len(self._slices)
-        return {"validation_psnr": total[0] / count, "validation_mae_hu": total[1] / count}
+            if not sample.padding.all():
+                compared = harmonized, target, self._range, sample.padding
+                sums[0] += psnr(*compared)
+                sums[1] += mean_absolute_error(*compared)
+                sums[2] += 1
+        decibels, error, count = combine(self._fabric, "sum", *sums)
+        return {"validation_psnr": decibels / count, "validation_mae_hu": error / count}
 
     def accuracy(self, window: HUWindow) -> float:
         """Return 1 minus the mean absolute error, in units of the window in training.
@@ -83,17 +90,14 @@ class Validator:
         The source is clipped to the window, so that no pixel passes through unchanged.
         """
         graph = HarmonizationGraph(self._network, network_window(window))
-        error = 0.0
+        sums = [0.0, 0.0]
         for files in self._slices[self._fabric.global_rank :: self._fabric.world_size]:
-            source, target = self._reader.read(files)
-            clipped = np.clip(source, window.lower, window.upper)
-            harmonized = harmonize_slice(graph, clipped, self._fabric.device)
-            error += _mean_error(harmonized, target, window)
-        (total,) = combine(self._fabric, "sum", error)
-        return 1 - total / len(self._slices) / window.width
-
-
-def _mean_error(hu: NDArray[np.float32], target: NDArray[np.float32], window: HUWindow) -> float:
-    """Return the mean absolute error in HU, of images clipped to a window."""
-    clipped = [np.clip(image, window.lower, window.upper) for image in (hu, target)]
-    return float(np.abs(clipped[0] - clipped[1]).mean(dtype=np.float64))
+            sample = self._reader.read(files)
+            if not sample.padding.all():
+                clipped = np.clip(sample.source_hu, window.lower, window.upper)
+                harmonized = harmonize_slice(graph, clipped, self._fabric.device)
+                compared = harmonized, sample.target_hu, window, sample.padding
+                sums[0] += mean_absolute_error(*compared)
+                sums[1] += 1
+        error, count = combine(self._fabric, "sum", *sums)
+        return 1 - error / count / window.width

@@ -1,5 +1,6 @@
 """The native module itself: its stub is current, and it lets other threads run."""
 
+import os
 import subprocess
 import sys
 import threading
@@ -7,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from support.checksums import crc32c
 
 from rgan_sdk import _core
 from rgan_sdk.errors import ResourceError
@@ -32,6 +34,27 @@ def test_the_committed_stub_is_what_the_module_says(tmp_path):
     command = [sys.executable, "-m", "nanobind.stubgen", "-q", "-m", "rgan_sdk._core", "-o", stub]
     subprocess.run(command, check=True, cwd=tmp_path)
     assert (ROOT / "rgan_sdk" / "_core.pyi").read_text() == stub.read_text(), "run `make stubs`"
+
+
+def test_crc32c_is_that_of_the_catalogues():
+    assert _core.crc32c(b"") == crc32c(b"") == 0
+    assert _core.crc32c(b"123456789") == crc32c(b"123456789") == 0xE3069283
+    for size in (5, 6143, 6144, 20_001):
+        content = np.random.default_rng(size).bytes(size)
+        assert _core.crc32c(content) == crc32c(content)
+
+
+def test_files_have_a_checksum_or_a_problem(tmp_path):
+    (tmp_path / "digits").write_text("123456789")
+    (tmp_path / "link").symlink_to("digits")
+    paths = [os.fsencode(tmp_path / name) for name in ("digits", "absent", "link", ".")]
+    found = _core.checksum_files(paths, _core.ThreadPool(2))
+    assert found[0] == (None, 0xE3069283)
+    assert [problem for problem, _ in found[1:]] == [
+        "cannot be read: No such file or directory",
+        "not a regular file: Too many levels of symbolic links",
+        "not a regular file",
+    ]
 
 
 def test_the_gil_is_released():

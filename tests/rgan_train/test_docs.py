@@ -9,6 +9,7 @@ from pathlib import Path
 from support.requirements import require_module
 from support.training import TINY
 
+from rgan_train.evaluation.metrics.image_quality import QUALITY_RANGE
 from rgan_train.pairs.csv import read_pairs, write_pairs
 from rgan_train.training.run_folder import RunFolder
 
@@ -47,3 +48,13 @@ def test_evaluation_from_python(pairs_csv, tmp_path):
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("FeatureCount(features=")
     assert (tmp_path / "report" / "report.html").exists()
+
+
+def test_pages_state_the_range_that_quality_is_measured_in():
+    lower, upper = int(QUALITY_RANGE.lower), int(QUALITY_RANGE.upper)
+    stated = f"clipped to [{lower}, {upper}]"
+    pages = ("evaluation", "results/methods", "results/compact", "results/packaged-models")
+    for page in (*pages, "results/first-run"):
+        assert stated in (DOCS / f"{page}.md").read_text(), page
+    width = f"{upper - lower:,}"
+    assert f"a data range of {width} HU" in (DOCS / "evaluation.md").read_text()

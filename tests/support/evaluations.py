@@ -55,7 +55,7 @@ def make_evaluation(models: Sequence[str] = ("good", "fair"), patients: int = 1)
 
 def make_regions() -> list[Roi]:
     """Return 4 whole slices, 24 random regions in 2 repeats, and 2 of a tumour."""
-    rois = whole_slices(SHAPE)
+    rois = whole_slices(np.zeros(SHAPE, np.bool_))
     for number in range(SHAPE[0]):
         for place in range(6):
             mask = np.zeros(SHAPE[1:], np.bool_)

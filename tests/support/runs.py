@@ -48,3 +48,13 @@ def contents(out: Path) -> dict[str, bytes]:
         for folder in new_series(out)
         for path in folder.iterdir()
     }
+
+
+def folders(out: Path) -> dict[str, dict[str, bytes]]:
+    """Return the files of each new series by name, by the name of its folder."""
+    if not out.exists():
+        return {}
+    return {
+        folder.name: {path.name: path.read_bytes() for path in folder.iterdir()}
+        for folder in new_series(out)
+    }

@@ -51,7 +51,9 @@ struct WriteJob {
 
 struct WriteResult {
   Status status;
-  std::size_t clips = 0;  // pixels that could not be stored as computed
+  std::size_t clips = 0;     // pixels that could not be stored as computed
+  std::size_t size = 0;      // of the file, in bytes
+  std::uint32_t crc32c = 0;  // of the bytes that were to be written, not read back
 };
 
 // Write the derived object of each source with its `hu`, `[N, rows, columns]` float. There is

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from rgan_sdk.dicom.read.pydicom_reader import PydicomSlice, read_dataset, read_
 from rgan_sdk.dicom.series import SliceFile
 from rgan_sdk.dicom.write.derivation import Derivation, derived_sop_uid
 from rgan_sdk.dicom.write.splice import SplicedSeries
-from rgan_sdk.dicom.write.writer import write_derived
+from rgan_sdk.dicom.write.writer import WrittenFile, format_crc32c, write_derived
 from rgan_sdk.errors import OutputError
 from rgan_sdk.files import sync
 
@@ -42,7 +43,7 @@ class SeriesWriter:
 
     def write(
         self, files: Sequence[SliceFile], sources: Sequence[ReadResult], hu: NDArray[np.float32]
-    ) -> int:
+    ) -> list[WrittenFile]:
         """Write a batch of slices.
 
         Parameters
@@ -56,8 +57,8 @@ class SeriesWriter:
 
         Returns
         -------
-        int
-            How many pixels could not be stored as computed.
+        list of WrittenFile
+            One for each slice, in the order of ``files``.
 
         Raises
         ------
@@ -69,19 +70,19 @@ class SeriesWriter:
             If a file cannot be written.
         """
         native = {i: s for i, s in enumerate(sources) if isinstance(s, _core.SourceSlice)}
-        clips, done = self._write_natively(files, native, hu) if native else (0, set())
-        for index, (file, source) in enumerate(zip(files, sources, strict=True)):
-            if index not in done:
-                clips += self._write_by_pydicom(file, source, hu[index])
-        return clips
+        done = self._write_natively(files, native, hu) if native else {}
+        return [
+            done.get(index) or self._write_by_pydicom(file, source, hu[index])
+            for index, (file, source) in enumerate(zip(files, sources, strict=True))
+        ]
 
     def _write_natively(
         self,
         files: Sequence[SliceFile],
         native: dict[int, _core.SourceSlice],
         hu: NDArray[np.float32],
-    ) -> tuple[int, set[int]]:
-        """Return how many pixels were clipped, and the indices of the slices that are written."""
+    ) -> dict[int, WrittenFile]:
+        """Return what was written, by the index of the slice. The others were handed back."""
         chosen = hu if len(native) == len(files) else hu[list(native)]
         first, source = next(iter(native.items()))
         series = self._headers(files[first], source)
@@ -92,8 +93,16 @@ class SeriesWriter:
         for written in results:
             if written.problem is not None and not written.handed_back:
                 raise OutputError(f"a slice {written.problem}")
-        done = {i for i, one in zip(native, results, strict=True) if one.problem is None}
-        return sum(written.clips for written in results if written.problem is None), done
+        return {
+            index: WrittenFile(
+                Path(os.fsdecode(path)).name,
+                written.size,
+                format_crc32c(written.crc32c),
+                written.clips,
+            )
+            for index, (path, *_), written in zip(native, jobs, results, strict=True)
+            if written.problem is None
+        }
 
     def _headers(self, file: SliceFile, source: _core.SourceSlice) -> SplicedSeries:
         """Return the headers of the series. They follow from the first native slice."""
@@ -104,11 +113,11 @@ class SeriesWriter:
 
     def _write_by_pydicom(
         self, file: SliceFile, source: ReadResult, hu: NDArray[np.float32]
-    ) -> int:
+    ) -> WrittenFile:
         if not isinstance(source, PydicomSlice):
             source = read_slice(file.path, file.stamp)
         path = self._folder / f"{derived_sop_uid(file.sop_instance_uid, self._derivation)}.dcm"
-        clips = write_derived(source, hu, self._derivation, path)
+        written = write_derived(source, hu, self._derivation, path)
         if self._durable:
             sync(path)
-        return clips
+        return written

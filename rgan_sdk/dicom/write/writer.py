@@ -5,12 +5,13 @@ from __future__ import annotations
 import io
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from pydicom import Dataset, dcmwrite
 
+from rgan_sdk import _core
 from rgan_sdk import hu as rescaling
 from rgan_sdk.dicom.read import pixels
 from rgan_sdk.dicom.read.pixels import PixelFormat, Rescale
@@ -33,6 +34,25 @@ class DerivedSlice:
     """
 
     dataset: Dataset
+    clips: int
+
+
+class WrittenFile(NamedTuple):
+    """A derived object that was written.
+
+    Attributes
+    ----------
+    size
+        In bytes.
+    crc32c
+        CRC-32C of the bytes that were to be written, 8 hexadecimal digits.
+    clips
+        How many pixels could not be stored as computed.
+    """
+
+    name: str
+    size: int
+    crc32c: str
     clips: int
 
 
@@ -145,13 +165,8 @@ def encode(dataset: Dataset) -> bytes:
 
 def write_derived(
     source: PydicomSlice, hu: NDArray[np.float32], derivation: Derivation, path: Path
-) -> int:
+) -> WrittenFile:
     """Write the derived object of one slice. ``path`` appears complete or not at all.
-
-    Returns
-    -------
-    int
-        ``DerivedSlice.clips``.
 
     Raises
     ------
@@ -161,8 +176,14 @@ def write_derived(
         If the file cannot be written.
     """
     derived = derive(source, hu, derivation)
-    write_file(path, encode(derived.dataset))
-    return derived.clips
+    content = encode(derived.dataset)
+    write_file(path, content)
+    return WrittenFile(path.name, len(content), format_crc32c(_core.crc32c(content)), derived.clips)
+
+
+def format_crc32c(value: int) -> str:
+    """Return a checksum as 8 hexadecimal digits."""
+    return f"{value:08x}"
 
 
 def write_file(path: Path, content: bytes) -> None:

@@ -24,8 +24,6 @@ from rgan_sdk.engines.tensorrt.session import Session
 from rgan_sdk.errors import DeviceMemoryError, EngineUnavailableError, InferenceError, RganError
 from rgan_sdk.model import HarmonizationModel
 
-REQUIREMENTS = ("tensorrt", "cuda-bindings")
-
 INSTALL = "pip install 'rgan-sdk[tensorrt]'"
 MIN_VERSION = (10, 13)
 CHUNKS = 4
@@ -71,9 +69,6 @@ class TensorRTEngine(Engine):
         A verified model. It computes in the precision of its file.
     device
         ``auto``, ``cuda`` (both are ``cuda:0``) or ``cuda:N``.
-    cuda_graph
-        Whether kernel launches are recorded once and then replayed, which saves the host some time
-        per chunk. If that is not possible, inference fails.
 
     Raises
     ------
@@ -83,9 +78,7 @@ class TensorRTEngine(Engine):
 
     name = "tensorrt"
 
-    def __init__(
-        self, model: HarmonizationModel, device: str = "auto", *, cuda_graph: bool = False
-    ) -> None:
+    def __init__(self, model: HarmonizationModel, device: str = "auto") -> None:
         self._gpu = usable_device(device)
         super().__init__(model, f"cuda:{self._gpu.index}")
         if self.precision == "int8":
@@ -93,7 +86,8 @@ class TensorRTEngine(Engine):
                 f"{model.source}: int8 files are for CPUs; use the float16 file with TensorRT"
             )
         self._trt = import_tensorrt()
-        self._cuda_graph = cuda_graph
+        fitting = slices_that_fit(model.content, cuda.free_memory(self._gpu.index))
+        self.default_batch_size = CHUNKS * CHUNK_SLICES if fitting >= CHUNK_SLICES else fitting
         self._session: Session | None = self._open(make_profile(model.card.multiple))
 
     @property
@@ -108,11 +102,6 @@ class TensorRTEngine(Engine):
     def circumstances(self) -> tuple[str, ...]:
         """Versions, and a hash of the plan: a new plan may choose other kernels."""
         return (*cuda.circumstances(), self._plan_sha256)
-
-    @property
-    def default_batch_size(self) -> int:  # noqa: D102 - see Engine
-        fit = slices_that_fit(self.model.content, cuda.free_memory(self._gpu.index))
-        return CHUNKS * CHUNK_SLICES if fit >= CHUNK_SLICES else fit
 
     def _infer(self, hu: NDArray[np.float32]) -> NDArray[np.float32]:
         session = self._session_for(*hu.shape[2:])
@@ -141,9 +130,7 @@ class TensorRTEngine(Engine):
         plan = load_or_build_plan(self._trt, self.model, self._gpu, profile)
         self._plan_sha256 = hashlib.sha256(plan.content).hexdigest()
         try:
-            return Session(
-                self._trt, plan.content, profile, self._gpu.index, cuda_graph=self._cuda_graph
-            )
+            return Session(self._trt, plan.content, profile, self._gpu.index)
         except InferenceError as exc:
             if plan.seconds or isinstance(exc, DeviceMemoryError):
                 raise EngineUnavailableError(f"TensorRT on {self.device}: {exc}") from exc

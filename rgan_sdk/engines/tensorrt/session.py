@@ -58,8 +58,6 @@ class Session:
         ``BuiltPlan.plan``, built for ``profile`` on a device of the same kind.
     index
         Number of the CUDA device.
-    cuda_graph
-        Whether kernel launches are recorded once for each shape and then replayed.
 
     Raises
     ------
@@ -77,13 +75,10 @@ class Session:
         plan: bytes,
         profile: OptimizationProfile,
         index: int,
-        *,
-        cuda_graph: bool = False,
     ) -> None:
         self.profile = profile
         self._cuda = cuda.runtime()
         self._index = index
-        self._records_graphs = cuda_graph
         self._shape: tuple[int, ...] = ()
         self._workspace = _Workspace(self._cuda)
         cuda.check(self._cuda.cudaSetDevice(index))
@@ -133,7 +128,11 @@ class Session:
     def close(self) -> None:
         """Wait for the device, and release its memory and streams."""
         cuda.check(self._cuda.cudaSetDevice(self._index))
-        self._forget_graphs()
+        # A run that failed half-way may have left copies and kernels behind, or broken the device:
+        # their errors were reported by the run.
+        for stream in (self._uploading, self._computing, self._downloading):
+            self._cuda.cudaStreamSynchronize(stream)
+        self._cuda.cudaGetLastError()
         self._context = self._engine = self._runtime = None
         self._workspace.release()
         self._resources.close()
@@ -143,7 +142,6 @@ class Session:
         if shape == self._shape:
             return
         self._shape = ()
-        self._forget_graphs()
         if not self._context.set_input_shape(INPUT_NAME, shape):
             raise self._failure()
         needed = self._context.update_device_memory_size_for_shapes()
@@ -182,38 +180,10 @@ class Session:
         check(api.cudaEventRecord(slot.downloaded, self._downloading))
 
     def _compute(self, slot: _Slot) -> None:
-        if slot.graph is not None:
-            cuda.check(self._cuda.cudaGraphLaunch(slot.graph, self._computing))
-            return
         self._context.set_tensor_address(INPUT_NAME, slot.device_source)
         self._context.set_tensor_address(OUTPUT_NAME, slot.device_target)
-        self._enqueue()
-        if self._records_graphs:
-            slot.graph = self._record()
-
-    def _enqueue(self) -> None:
         if not self._context.execute_async_v3(int(self._computing)):
             raise self._failure()
-
-    def _record(self) -> Any:
-        """Record the launches of ``_enqueue``. TensorRT must have computed the shape before."""
-        mode = self._cuda.cudaStreamCaptureMode.cudaStreamCaptureModeThreadLocal
-        cuda.check(self._cuda.cudaStreamBeginCapture(self._computing, mode))
-        try:
-            self._enqueue()
-        finally:
-            graph = cuda.check(self._cuda.cudaStreamEndCapture(self._computing))
-        try:
-            return cuda.check(self._cuda.cudaGraphInstantiate(graph, 0))
-        finally:
-            cuda.check(self._cuda.cudaGraphDestroy(graph))
-
-    def _forget_graphs(self) -> None:
-        for slot in self._slots:
-            if slot.graph is not None:
-                cuda.check(self._cuda.cudaStreamSynchronize(self._computing))
-                cuda.check(self._cuda.cudaGraphExecDestroy(slot.graph))
-                slot.graph = None
 
     def _require(self, thing: Any) -> Any:
         if thing is None:
@@ -254,7 +224,6 @@ class _Slot:
             _device_buffer(api, size, resources) for _ in range(2)
         )
         self.uploaded, self.computed, self.downloaded = (_event(api, resources) for _ in range(3))
-        self.graph: Any = None
 
     def collect(self, out: NDArray[np.float32]) -> None:
         """Wait for the chunk, and copy it to ``out``."""

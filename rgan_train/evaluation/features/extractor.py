@@ -13,6 +13,7 @@ import json
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
+from importlib import metadata
 from pathlib import Path
 from typing import Any, Final
 
@@ -50,10 +51,14 @@ IBSI_DEVIATIONS: Final = (
 
 # With these settings pyradiomics changes image or mask for each region before it filters.
 _ONE_BY_ONE: Final = ("resampledPixelSpacing", "preCrop", "resegmentRange", "weightingNorm")
+TESTED_VERSION: Final = "3.0.1"
+"""Of pyradiomics. ``stacks`` calls its formulas by private names, whose meaning another version may
+change without an error."""
+
 _INSTALL: Final = (
-    "pyradiomics is not installed; `make eval-deps` installs it. It does not build on its own; by "
-    "hand: pip install 'setuptools<81' wheel versioneer cython numpy, then "
-    "pip install --no-build-isolation pyradiomics==3.0.1, on Python 3.11"
+    "`make eval-deps` installs it. It does not build on its own; by hand: pip install "
+    "'setuptools<81' wheel versioneer cython numpy, then pip install --no-build-isolation "
+    f"pyradiomics=={TESTED_VERSION}, on Python 3.11"
 )
 
 
@@ -69,7 +74,8 @@ class FeatureExtractor:
     Raises
     ------
     ConfigurationError
-        If pyradiomics is not installed, or the file is not one of its parameter files.
+        If pyradiomics is not installed or not ``TESTED_VERSION``, or the file is not one of its
+        parameter files.
     """
 
     def __init__(self, parameters: Path | None = None) -> None:
@@ -273,10 +279,8 @@ def _as_image(array: NDArray[Any], pixel_spacing: tuple[float, float]) -> Any:
 
 
 def _make_extractor(parameters: Path | None) -> Any:
-    try:
-        from radiomics.featureextractor import RadiomicsFeatureExtractor
-    except ImportError as error:
-        raise ConfigurationError(_INSTALL) from error
+    _require_tested_version()
+    from radiomics.featureextractor import RadiomicsFeatureExtractor
 
     logging.getLogger("radiomics").setLevel(logging.CRITICAL)
     if parameters is not None:
@@ -292,6 +296,19 @@ def _make_extractor(parameters: Path | None) -> Any:
     for name in CLASSES:
         extractor.enableFeatureClassByName(name)
     return extractor
+
+
+def _require_tested_version() -> None:
+    try:
+        import radiomics
+    except ImportError as error:
+        raise ConfigurationError(f"pyradiomics is not installed; {_INSTALL}") from error
+    for stated in (radiomics.__version__, metadata.version("pyradiomics")):
+        if (version := stated.removeprefix("v")) != TESTED_VERSION:
+            raise ConfigurationError(
+                f"pyradiomics {version} is installed, and only {TESTED_VERSION} was tested: "
+                f"another may give other features; {_INSTALL}"
+            )
 
 
 def _feature_names(class_name: str, enabled: Sequence[str] | None) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from rgan_sdk.dicom.read.padding import find_padding
 from rgan_sdk.errors import ConfigurationError, TrainingError
 from rgan_train.pairs.find import find_difference, kernel_of
 
@@ -24,12 +25,15 @@ class CaseSlices:
     ----------
     source_hu, target_hu
         ``[H, W]`` float32 HU.
+    padding
+        ``[H, W]``, true where one of them is padding.
     sop_instance_uids
         SOPInstanceUIDs of source and target.
     """
 
     source_hu: NDArray[np.float32]
     target_hu: NDArray[np.float32]
+    padding: NDArray[np.bool_]
     source_kernel: str
     target_kernel: str
     sop_instance_uids: tuple[str, str]
@@ -63,9 +67,10 @@ def read_case_slices(source: Path, target: Path, number: int) -> CaseSlices:
     if number >= len(a.slices):
         raise ConfigurationError(f"there is no slice {number}, only 0 to {len(a.slices) - 1}")
     files = a.slices[number], b.slices[number]
-    source_hu, target_hu = (read_slice(file.path, file.stamp).hu for file in files)
+    first, second = (read_slice(file.path, file.stamp) for file in files)
+    padding = find_padding(first.hu, first.padding) | find_padding(second.hu, second.padding)
     uids = files[0].sop_instance_uid, files[1].sop_instance_uid
-    return CaseSlices(source_hu, target_hu, kernel_of(a), kernel_of(b), uids)
+    return CaseSlices(first.hu, second.hu, padding, kernel_of(a), kernel_of(b), uids)
 
 
 def _not_one_scan(a: Series, b: Series) -> str | None:

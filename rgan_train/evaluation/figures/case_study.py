@@ -39,6 +39,8 @@ class CaseStudy:
         The region to magnify.
     display
         HU range from black to white.
+    padding
+        ``[H, W]``, true for pixels that do not count in PSNR and differences.
     caption
         Text below the figure.
     """
@@ -47,7 +49,13 @@ class CaseStudy:
     target: tuple[str, NDArray[np.float32]]
     box: Box
     display: HUWindow
+    padding: NDArray[np.bool_]
     caption: str = ""
+
+    def error(self, name: str) -> NDArray[np.float32]:
+        """Return an image minus the target in the region, 0 in padding."""
+        difference = self.images[name] - self.target[1]
+        return np.where(self.padding, np.float32(0), difference)[self.box.part]
 
 
 def draw_case_study(study: CaseStudy) -> Figure:
@@ -75,10 +83,9 @@ def draw_case_study(study: CaseStudy) -> Figure:
         _show_slice(axes[0], hu, study)
         _show(axes[1], hu[study.box.part], study.display, "gray")
     limit = difference_limit(study)
-    for axes, hu in zip(grid[2, :-1], study.images.values(), strict=True):
-        error = (hu - target)[study.box.part]
-        drawn = _show(axes, error, HUWindow(-limit, limit), "RdBu_r")
-        axes.set_xlabel(_quality(hu, target, study.box), fontsize=8.5)
+    for axes, name in zip(grid[2, :-1], study.images, strict=True):
+        drawn = _show(axes, study.error(name), HUWindow(-limit, limit), "RdBu_r")
+        axes.set_xlabel(_quality(study, name), fontsize=8.5)
     # The target has no difference from itself, so its place holds the colour scale.
     grid[2, -1].set_axis_off()
     scale = grid[2, -1].inset_axes((0.08, 0.08, 0.07, 0.84))
@@ -91,7 +98,7 @@ def draw_case_study(study: CaseStudy) -> Figure:
 
 def difference_limit(study: CaseStudy) -> float:
     """Return the end of the difference scale in HU: a round number that 99 % do not exceed."""
-    errors = [np.abs(hu - study.target[1])[study.box.part] for hu in study.images.values()]
+    errors = [np.abs(study.error(name)) for name in study.images]
     highest = max(1.0, float(np.percentile(errors, 99)))
     decade: float = 10 ** math.floor(math.log10(highest))
     return next(step * decade for step in (1.0, 2.0, 5.0, 10.0) if step * decade >= highest)
@@ -112,9 +119,11 @@ def _show(axes: Axes, hu: NDArray[np.float32], display: HUWindow, colors: str) -
     return axes.imshow(hu, cmap=colors, vmin=display.lower, vmax=display.upper)
 
 
-def _quality(hu: NDArray[np.float32], target: NDArray[np.float32], box: Box) -> str:
-    whole = psnr(hu, target, QUALITY_RANGE)
-    region = psnr(hu[box.part], target[box.part], QUALITY_RANGE)
+def _quality(study: CaseStudy, name: str) -> str:
+    image, target, padding = study.images[name], study.target[1], study.padding
+    part = study.box.part
+    whole = psnr(image, target, QUALITY_RANGE, padding)
+    region = psnr(image[part], target[part], QUALITY_RANGE, padding[part])
     return f"PSNR {whole:.2f} dB\nin the region {region:.2f} dB"
 
 

@@ -29,16 +29,22 @@ ALL_OF: Final = 3
 MIN_PIXELS: Final = 1000
 
 
-def tissue_bias(slices: NDArray[np.float32], target: NDArray[np.float32]) -> dict[str, float]:
+def tissue_bias(
+    slices: NDArray[np.float32],
+    target: NDArray[np.float32],
+    padding: NDArray[np.bool_] | None = None,
+) -> dict[str, float]:
     """Measure the mean difference from the target in each tissue.
 
     A pixel belongs to a tissue if, on the target, the means of 7x7 pixels around it and around its
-    eight neighbours all lie in the tissue's range.
+    eight neighbours all lie in the tissue's range, and there is no padding among all these pixels.
 
     Parameters
     ----------
     slices, target
         ``[N, H, W]`` HU, the same slices.
+    padding
+        ``[N, H, W]``, true for padding; None if there is none.
 
     Returns
     -------
@@ -69,10 +75,11 @@ def tissue_bias(slices: NDArray[np.float32], target: NDArray[np.float32]) -> dic
     if slices.shape != target.shape:
         raise ValueError(f"slices {slices.shape} and target {target.shape} differ in shape")
     errors: dict[str, list[NDArray[np.float32]]] = {name: [] for name in TISSUES}
-    for image, hu in zip(slices, target, strict=True):
+    for number, (image, hu) in enumerate(zip(slices, target, strict=True)):
         lowest, highest = _means_around(hu)
+        is_image = True if padding is None else ~_is_near(padding[number])
         for name, tissue in TISSUES.items():
-            inside = (lowest >= tissue.lower) & (highest <= tissue.upper)
+            inside = (lowest >= tissue.lower) & (highest <= tissue.upper) & is_image
             errors[name].append(image[inside] - hu[inside])
     return {name: _mean(np.concatenate(parts)) for name, parts in errors.items()}
 
@@ -83,6 +90,14 @@ def _means_around(hu: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray
 
     means = uniform_filter(hu, MEAN_OF, mode="nearest")
     return minimum_filter(means, ALL_OF), maximum_filter(means, ALL_OF)
+
+
+def _is_near(padding: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Return where the local means include padding."""
+    from scipy.ndimage import maximum_filter
+
+    near: NDArray[np.bool_] = maximum_filter(padding, MEAN_OF + ALL_OF - 1)
+    return near
 
 
 def _mean(errors: NDArray[np.float32]) -> float:

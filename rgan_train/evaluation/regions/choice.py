@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
@@ -19,14 +20,21 @@ SURPLUS: Final = 1.2
 
 
 def choose_regions(
-    target_hu: NDArray[np.float32], given: Sequence[Roi], regions: int
+    target_hu: NDArray[np.float32],
+    padding: NDArray[np.bool_],
+    given: Sequence[Roi],
+    regions: int,
 ) -> tuple[list[Roi], list[str]]:
     """Choose whole slices and random regions in the patient, and drop regions without texture.
+
+    No region has padding: it is taken out of whole slices and of given regions.
 
     Parameters
     ----------
     target_hu
-        ``[N, H, W]`` HU.
+        ``[N, H, W]`` HU, with padding set to PADDING_HU.
+    padding
+        ``[N, H, W]``, true for padding.
     given
         More regions.
     regions
@@ -40,8 +48,9 @@ def choose_regions(
         What the reader of the report must know about missing regions.
     """
     per_slice = math.ceil(regions * SURPLUS / (REPEATS * len(target_hu)))
-    rois, notes = whole_slices(target_hu.shape), []
-    patient = body_mask(target_hu)
+    notes: list[str] = []
+    rois = list(_usable(whole_slices(padding), padding, notes))
+    patient = body_mask(target_hu) & ~padding
     for hu_range in HU_RANGES:
         found = random_rois(
             target_hu, hu_range, seeds=range(REPEATS), per_slice=per_slice, within=patient
@@ -52,9 +61,18 @@ def choose_regions(
                 f"{regions}; the slices have no room for more"
             )
         rois += found
-    for roi in given:
-        if problem := region_problem(roi.mask):
-            notes.append(f"{roi.group}, slice {roi.slice_number}: left out, {problem}")
-        else:
-            rois.append(roi)
+    rois += _usable(given, padding, notes)
     return rois, notes
+
+
+def _usable(rois: Sequence[Roi], padding: NDArray[np.bool_], notes: list[str]) -> Iterator[Roi]:
+    """Yield regions without their padding; note what is left out."""
+    for roi in rois:
+        where = f"{roi.group}, slice {roi.slice_number}"
+        image = replace(roi, mask=roi.mask & ~padding[roi.slice_number])
+        if image.pixels < roi.pixels:
+            notes.append(f"{where}: {roi.pixels - image.pixels} pixel(s) of padding left out")
+        if problem := region_problem(image.mask):
+            notes.append(f"{where}: left out, {problem}")
+        else:
+            yield image

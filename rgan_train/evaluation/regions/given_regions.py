@@ -7,6 +7,7 @@ from pathlib import Path
 
 from rgan_sdk.errors import ConfigurationError
 from rgan_train.evaluation.regions.boxes import find_box
+from rgan_train.evaluation.regions.masks.mask import StructureChoice
 from rgan_train.evaluation.regions.masks.read import empty_names, mask_rois, read_masks
 from rgan_train.evaluation.regions.rois import Roi, box_rois
 from rgan_train.pairs.dataset import Dataset
@@ -14,7 +15,10 @@ from rgan_train.pairs.find import Pair, open_pairs
 
 
 def read_mask_regions(
-    paths: Sequence[Path], pairs: Sequence[Pair], dataset: Dataset
+    paths: Sequence[Path],
+    pairs: Sequence[Pair],
+    dataset: Dataset,
+    structures: Sequence[str] = (),
 ) -> tuple[list[Roi], list[str]]:
     """Read masks, and return the regions on the test slices.
 
@@ -24,6 +28,8 @@ def read_mask_regions(
         Mask files; see ``read_masks``.
     pairs
         All pairs that are listed.
+    structures
+        Names of the structures that are wanted; none for all. See ``StructureChoice``.
 
     Returns
     -------
@@ -35,9 +41,11 @@ def read_mask_regions(
     Raises
     ------
     ConfigurationError
-        If the data set has more than one pair, a mask is not on the pair's grid, or no mask
-        reaches a test slice.
+        If the data set has more than one pair, a mask is not on the pair's grid, no mask reaches a
+        test slice, or no file has one of the structures.
     """
+    if structures and not paths:
+        raise ConfigurationError("--structure chooses among the structures of --masks; give a mask")
     if not paths:
         return [], []
     used = [pair for pair in pairs if {pair.series_a, pair.series_b} & set(dataset.series_uids)]
@@ -50,10 +58,13 @@ def read_mask_regions(
     numbers = [places[item.position] for item in dataset.test]
     rois: list[Roi] = []
     notes: list[str] = []
+    choice = StructureChoice(structures)
     for path in paths:
-        masks = read_masks(path, series)
+        masks = read_masks(path, series, choice)
+        notes += [f"{path.name}: {mask.name}, {note}" for mask in masks for note in mask.notes]
         notes += [f"{path.name}: {name} has no pixel" for name in empty_names(masks)]
         rois += mask_rois(masks, numbers)
+    choice.check_found()
     if not rois:
         raise ConfigurationError(
             f"{', '.join(map(str, paths))}: no mask reaches a test slice; choose other test slices "

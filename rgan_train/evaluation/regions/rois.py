@@ -45,11 +45,9 @@ class Roi:
         return int(np.count_nonzero(self.mask))
 
 
-def whole_slices(shape: tuple[int, int, int]) -> list[Roi]:
-    """Return, for each slice of a stack ``[N, H, W]``, a region with all its pixels."""
-    number, rows, columns = shape
-    everything = np.ones((rows, columns), np.bool_)
-    return [Roi("whole slice", index, everything) for index in range(number)]
+def whole_slices(padding: NDArray[np.bool_]) -> list[Roi]:
+    """Return, for each slice of a stack ``[N, H, W]``, a region with all but its padding."""
+    return [Roi("whole slice", index, mask) for index, mask in enumerate(~padding)]
 
 
 def random_rois(

@@ -5,13 +5,15 @@ import shutil
 
 import pydicom
 import pytest
+from support.checksums import listed
+from support.damage import DAMAGES, EXTRA, first
 from support.models import make_card, write_model
-from support.runs import harmonize, new_series, read_report
+from support.runs import contents, harmonize, new_series, read_report
 
 from rgan_sdk.dicom.synthetic.sample import write_sample_series
 from rgan_sdk.engines.identity import IdentityEngine
 from rgan_sdk.engines.onnxruntime import OnnxRuntimeEngine
-from rgan_sdk.errors import DeviceMemoryError, OutputError
+from rgan_sdk.errors import DeviceMemoryError, InferenceError, OutputError
 from rgan_sdk.harmonizer import Harmonizer
 from rgan_sdk.model import HarmonizationModel
 from rgan_sdk.run.directory import harmonize_directory
@@ -46,14 +48,6 @@ def run(tmp_path, model, source):
         return result, read_report(report) if report.exists() else None
 
     return run
-
-
-def contents(out):
-    return {
-        path.relative_to(out).as_posix(): path.read_bytes()
-        for folder in new_series(out)
-        for path in folder.iterdir()
-    }
 
 
 def stop_after(monkeypatch, calls):
@@ -109,6 +103,85 @@ def test_what_is_half_written_is_not_trusted(run, tmp_path):
     assert result.exit_code == 0
     assert contents(out) == contents(tmp_path / "whole")
     assert not staging.exists()
+
+
+def test_the_journal_lists_the_files_of_each_series(run, tmp_path):
+    run("out")
+    out = tmp_path / "out"
+    _, *records = map(json.loads, (out / ".rgan" / "journal.jsonl").open())
+    assert sorted(record["output"] for record in records) == [p.name for p in new_series(out)]
+    for record in records:
+        files = [tuple(file.values()) for file in record["files"]]
+        assert files == [listed(path) for path in sorted((out / record["output"]).iterdir())]
+
+
+WHY = {
+    "missing": "file missing: {file}",
+    "cut": "file of {half} instead of {size} bytes: {file}",
+    "empty": "file of 0 instead of {size} bytes: {file}",
+    "emptied": "file missing: {file} (and 1 more)",
+    "removed": "folder missing",
+    "extra": f"file that does not belong there: {EXTRA}",
+    "flipped": "file changed: {file}",
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_finished_series_that_was_damaged_is_done_again(run, tmp_path, damage):
+    run("out")
+    out, whole = tmp_path / "out", contents(tmp_path / "out")
+    folder = new_series(out)[1]
+    file, size = first(folder).name, first(folder).stat().st_size
+    others = {path: path.stat().st_mtime_ns for path in new_series(out) if path != folder}
+    DAMAGES[damage](folder)
+    found = contents(out)
+    why = WHY[damage].format(file=file, size=size, half=size // 2)
+    dry, planned = run("out", "--verify-outputs", "--dry-run")
+    assert dry.exit_code == 0
+    assert contents(out) == found
+    reasons = sorted(series["reason"] for series in planned["series"])
+    assert reasons == ["finished"] * 3 + [f"to be done again, {why}"]
+    result, report = run("out", "--verify-outputs")
+    assert result.exit_code == 0
+    assert contents(out) == whole
+    assert all(path.stat().st_mtime_ns == time for path, time in others.items())
+    (again,) = [series for series in report["series"] if series["reason"]]
+    assert (again["status"], again["output"]) == ("done", folder.name)
+    assert again["reason"].startswith(f"done again, {why}")
+    assert f"done again, {why}" in result.output
+    kept = out / ".rgan" / "replaced" / f"{folder.name}-1"
+    assert kept.exists() == (f"what was there is in .rgan/replaced/{kept.name}" in again["reason"])
+    left = {name: content for name, content in found.items() if name.startswith(folder.name)}
+    assert {f"{folder.name}/{path.name}": path.read_bytes() for path in kept.glob("*")} == left
+    _, report = run("out", "--verify-outputs")
+    assert not any(series["reason"] for series in report["series"])
+
+
+def test_bits_are_compared_only_where_asked(run, tmp_path):
+    run("out")
+    DAMAGES["flipped"](new_series(tmp_path / "out")[0])
+    _, report = run("out")
+    assert not any(series["reason"] for series in report["series"])
+    _, report = run("out", "--verify-outputs")
+    assert sum(bool(series["reason"]) for series in report["series"]) == 1
+
+
+def test_a_damaged_series_that_cannot_be_done_again_stays(run, tmp_path, monkeypatch):
+    run("out")
+    folder = new_series(tmp_path / "out")[0]
+    DAMAGES["extra"](folder)
+    found = contents(tmp_path / "out")
+
+    def failing(self, hu):
+        raise InferenceError("it broke")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(OnnxRuntimeEngine, "_infer", failing)
+        result, report = run("out")
+    assert result.exit_code == 3
+    (failed,) = [series for series in report["series"] if series["status"] == "failed"]
+    assert "it broke; it was to be done again, file that does not belong" in failed["reason"]
+    assert contents(tmp_path / "out") == found
 
 
 def test_another_model_or_option_is_refused(run, tmp_path):

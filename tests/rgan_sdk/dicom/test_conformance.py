@@ -29,7 +29,7 @@ def derive_all(sources: list[Path], folder: Path) -> list[Path]:
         hu = source.hu + np.float32(3.5)
         hu[hu.shape[0] // 2, hu.shape[1] // 2] = 1e6
         targets.append(folder / f"{index}.dcm")
-        assert write_derived(source, hu, DERIVATION, targets[-1]) >= 1
+        assert write_derived(source, hu, DERIVATION, targets[-1]).clips >= 1
     return targets
 
 

@@ -16,7 +16,7 @@ from rgan_sdk.engines.base import Engine
 from rgan_sdk.engines.onnxruntime import OnnxRuntimeEngine
 from rgan_sdk.engines.openvino import OpenVINOEngine
 from rgan_sdk.engines.reference import float32_model
-from rgan_sdk.errors import AccuracyError, EngineUnavailableError
+from rgan_sdk.errors import AccuracyError, DeviceMemoryError, EngineUnavailableError
 from rgan_sdk.model import HarmonizationModel
 
 
@@ -130,6 +130,39 @@ def test_one_that_is_off_is_refused_with_figures(model, error, share):
     with OffEngine(model, error, share) as engine, pytest.raises(AccuracyError) as caught:
         accept(engine)
     assert "allowed are max 0.5, p99.9 0.05 HU" in str(caught.value)
+
+
+def test_tf32_on_a_gpu_is_refused_with_what_to_set(model):
+    """ONNX Runtime computes in TF32 without a word where it finds no float32 plan."""
+    with OffEngine(model, 0.146, 0.01) as engine:
+        engine.device = "cuda:0"
+        with pytest.raises(AccuracyError, match="set NVIDIA_TF32_OVERRIDE=0"):
+            accept(engine)
+
+
+@pytest.mark.parametrize(("largest", "left"), [(1, 1), (2, 2), (3, 2)])
+def test_a_batch_that_does_not_fit_is_halved(model, largest, left):
+    class Small(OffEngine):
+        default_batch_size = 8
+
+        def _infer(self, hu):
+            if len(hu) > largest:
+                raise DeviceMemoryError("out of memory")
+            return super()._infer(hu)
+
+    Small.name = f"small {largest}"
+    with Small(model, 0.0) as engine:
+        assert accept(engine).max == 0
+        assert engine.default_batch_size == left
+
+
+def test_an_engine_without_room_for_one_slice_is_refused(model):
+    class Full(OffEngine):
+        def _infer(self, hu):
+            raise DeviceMemoryError("out of memory")
+
+    with Full(model, 0.0) as engine, pytest.raises(DeviceMemoryError):
+        accept(engine)
 
 
 def test_the_cards_bound_decides(tmp_path):

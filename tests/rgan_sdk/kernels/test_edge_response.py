@@ -244,3 +244,16 @@ def test_the_soft_kernel_of_a_patient_has_the_wider_edges():
     assert 1.2 * sharp_rise < soft_rise < 2.0 * sharp_rise
     # The other way round, edges are chosen on the soft kernel.
     assert edge_rise(sharp, soft, spacing) == pytest.approx((sharp_rise, soft_rise), rel=0.1)
+
+
+def test_the_border_of_padding_is_no_edge():
+    hu = edges(depth(radius=40.0), 1.2)
+    padding = depth(radius=60.0) < 0
+    padding[:, :100] = True  # cuts through the disc
+    padding = np.broadcast_to(padding, hu.shape)
+    padded = np.where(padding, np.float32(-3024), hu)
+    points = edge_points(padded, SPACING, padding)
+    row, column = (points.position_mm / SPACING).round().astype(int).T
+    assert (column > 100 + 6 / 0.7).all()
+    assert edge_rise(padded, padded, SPACING, padding)[1] == pytest.approx(RISE * 1.2, rel=0.05)
+    assert (np.hypot(row - 120, column - 120) * 0.7 > 38).all()

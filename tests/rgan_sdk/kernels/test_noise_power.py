@@ -147,3 +147,15 @@ def test_no_soft_tissue(shape):
 def test_other_shapes_are_refused(white):
     with pytest.raises(ValueError, match="differ in shape"):
         noise_power_ratio(white[:, :128], white)
+
+
+def test_blocks_with_padding_are_left_out(white):
+    padding = np.zeros(white.shape, np.bool_)
+    padding[:, 100:103, 100:] = True
+    padded = np.where(padding, np.float32(-3024), white)
+    expected = np.delete(soft_tissue_blocks(white), 0, 0)
+    found = soft_tissue_blocks(padded, padding)
+    assert 0 < len(found) < len(expected)
+    rows, columns = found[:, 1], found[:, 2]
+    assert not ((rows > 100 - 32) & (rows < 103) & (columns > 100 - 32)).any()
+    np.testing.assert_allclose(noise_power_ratio(padded * 1, padded, padding), 1)

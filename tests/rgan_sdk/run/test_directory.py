@@ -22,6 +22,9 @@ class Listening:
     def on_planned(self, series, slices):
         self.heard.append(("planned", series, slices))
 
+    def on_verified(self, files, total):
+        self.heard.append(("verified", files, total))
+
     def on_written(self, slices):
         self.heard.append(("written", slices))
 
@@ -60,6 +63,13 @@ def test_the_observer_hears_of_what_is_finished_already(source, tmp_path, bound)
     observer = Listening()
     harmonize_directory(source, tmp_path / "out", bound(), observer=observer)
     assert observer.heard[-3:] == [("planned", 1, 3), ("written", 3), ("finished", "done")]
+
+
+def test_the_observer_hears_of_files_that_are_read_again(source, tmp_path, bound):
+    harmonize_directory(source, tmp_path / "out", bound())
+    observer, options = Listening(), RunOptions(verify_outputs=True)
+    harmonize_directory(source, tmp_path / "out", bound(), options, observer=observer)
+    assert observer.heard[-4:-2] == [("planned", 1, 3), ("verified", 3, 3)]
 
 
 def test_a_plan_on_several_devices_names_them_all(source, tmp_path, bound):

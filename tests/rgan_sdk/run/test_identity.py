@@ -11,6 +11,7 @@ from rgan_sdk.harmonizer import Harmonizer
 from rgan_sdk.run.identity import (
     Configuration,
     RunIdentity,
+    UsedModel,
     check_alike,
     describe_engine,
     run_timestamp,
@@ -43,9 +44,9 @@ def test_an_identity_holds_what_changes_the_series(bound):
     assert identity.options == {"any_kernel": True, "assume_hu": False, "shard": "1/2"}
     assert json.loads(identity.configuration)["batch"] == 4
     again = RunIdentity.of(bound(4), RunOptions(any_kernel=True, shard=Shard(1, 2), workers=1))
-    assert identity.differences(again) == []
+    assert identity.differences(again) == {}
     other = RunIdentity.of(bound(8), RunOptions())
-    assert identity.differences(other) == ["configuration", "options"]
+    assert list(identity.differences(other)) == ["configuration", "options"]
 
 
 def test_devices_take_the_smallest_batch_that_was_chosen(bound):
@@ -75,7 +76,7 @@ def test_a_run_is_continued_with_its_batch_size(bound):
     ],
 )
 def test_a_batch_size_of_another_configuration_is_not_taken(bound, configuration):
-    earlier = RunIdentity("0" * 64, configuration, "rgan-sdk 0")
+    earlier = RunIdentity((UsedModel("m", "0" * 64),), configuration, "rgan-sdk 0")
     (settled,) = settle_batch_size([bound(4)], earlier)
     assert settled.batch_size == 4
 

@@ -1,25 +1,36 @@
 """The journal of an output folder. tests/rgan_sdk/cli/test_resume.py has whole runs."""
 
 import json
+import resource
+from contextlib import contextmanager
 from datetime import UTC, datetime
 
 import pytest
 
 from rgan_sdk.errors import OutputBusyError, OutputError
-from rgan_sdk.run.identity import RunIdentity
+from rgan_sdk.run.identity import RunIdentity, UsedModel
 from rgan_sdk.run.journal import (
     FinishedSeries,
     Journal,
+    OutputFile,
     check_same_run,
-    earlier_identity,
     has_journal,
     lock_folder,
+    read_journal,
 )
 
-IDENTITY = RunIdentity("ab" * 32, '{"batch":4}', "rgan-sdk 1", {"any_kernel": False})
-OTHER = RunIdentity("cd" * 32, '{"batch":4}', "rgan-sdk 1", {"any_kernel": True})
+MODEL, ANOTHER = UsedModel("b40f-to-b70f", "ab" * 32), UsedModel("b70f-to-b40f", "cd" * 32)
+IDENTITY = RunIdentity((MODEL,), '{"batch":4}', "rgan-sdk 1", {"any_kernel": False})
+OTHER = RunIdentity((ANOTHER,), '{"batch":4}', "rgan-sdk 1", {"any_kernel": True})
 FIRST, LATER = datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 2, 2, tzinfo=UTC)
-SERIES = FinishedSeries("1.2.3", "00" * 32, 5)
+FILES = (OutputFile("1.2.3.1.dcm", 700, "e3069283"), OutputFile("1.2.3.2.dcm", 702, "00000000"))
+
+
+def finished(output):
+    return FinishedSeries("1.2", MODEL.sha256, output, FILES, "00" * 32, 5)
+
+
+SERIES = finished("1.2.3")
 
 
 @pytest.fixture
@@ -29,9 +40,13 @@ def out(tmp_path):
         yield folder
 
 
-def begin(out, *finished, identity=IDENTITY, timestamp=FIRST):
-    with Journal(out, identity, timestamp) as journal:
-        for series in finished:
+def open_journal(out, identity=IDENTITY, timestamp=LATER):
+    return Journal(out, identity, timestamp, read_journal(out))
+
+
+def begin(out, *noted, identity=IDENTITY, timestamp=FIRST):
+    with open_journal(out, identity, timestamp) as journal:
+        for series in noted:
             journal.note(series)
             (out / series.output).mkdir()
     return journal
@@ -44,42 +59,59 @@ def lines(out):
 def test_a_run_and_its_series_have_a_line_each(out):
     begin(out, SERIES)
     run, series = lines(out)
-    assert (run["kind"], run["schema"], run["timestamp"]) == ("run", 1, FIRST.isoformat())
-    assert run["model"] == IDENTITY.model
-    assert series == {"kind": "series", "output": "1.2.3", "sources": "00" * 32, "clips": 5}
+    assert run == {
+        "kind": "run",
+        "schema": 2,
+        "timestamp": FIRST.isoformat(),
+        "models": [{"name": "b40f-to-b70f", "sha256": "ab" * 32}],
+        "configuration": '{"batch":4}',
+        "software": "rgan-sdk 1",
+        "options": {"any_kernel": False},
+    }
+    assert series == {
+        "kind": "series",
+        "source": "1.2",
+        "model": "ab" * 32,
+        "output": "1.2.3",
+        "files": [
+            {"name": "1.2.3.1.dcm", "size": 700, "crc32c": "e3069283"},
+            {"name": "1.2.3.2.dcm", "size": 702, "crc32c": "00000000"},
+        ],
+        "sources": "00" * 32,
+        "clips": 5,
+    }
 
 
 def test_a_later_run_knows_what_is_finished_and_keeps_the_time(out):
     begin(out, SERIES)
-    with Journal(out, IDENTITY, LATER) as journal:
+    with open_journal(out) as journal:
         assert journal.timestamp == FIRST
-        assert journal.finished_series("1.2.3") == SERIES
-        assert journal.finished_series("1.2.4") is None
+        assert journal.finished == {"1.2.3": SERIES}
     assert len(lines(out)) == 2
 
 
-def test_a_noted_series_that_is_not_in_place_is_not_finished(out):
-    begin(out, SERIES, FinishedSeries("1.2.4", "11" * 32, 0))
-    (out / "1.2.3").rmdir()
-    with Journal(out, IDENTITY, LATER) as journal:
-        assert journal.finished_series("1.2.3") is None
-        assert journal.finished_series("1.2.4") is not None
+def test_the_last_line_of_a_series_counts(out):
+    begin(out, SERIES)
+    again = FinishedSeries("1.2", MODEL.sha256, "1.2.3", FILES[:1], "11" * 32, 0)
+    with open_journal(out) as journal:
+        journal.note(again)
+    assert read_journal(out).finished == {"1.2.3": again}
 
 
 def test_where_nothing_is_finished_a_run_begins_anew(out):
     begin(out, SERIES)
     (out / "1.2.3").rmdir()
-    with Journal(out, OTHER, LATER) as journal:
+    with open_journal(out, OTHER) as journal:
         assert journal.timestamp == FIRST  # still that of the first run
+        assert journal.finished == {}
     (run,) = lines(out)
-    assert run["model"] == OTHER.model
+    assert run["models"] == [{"name": "b70f-to-b40f", "sha256": "cd" * 32}]
 
 
 def test_another_identity_is_refused_by_what_differs(out):
-    begin(out, SERIES)
     with pytest.raises(OutputError, match="another model, options; run with"):
-        Journal(out, OTHER, LATER)
-    with pytest.raises(OutputError, match=f"model was {IDENTITY.model}"):
+        check_same_run(out, OTHER, IDENTITY)
+    with pytest.raises(OutputError, match=r"model was b40f-to-b70f \(SHA-256 abab"):
         check_same_run(out, OTHER, IDENTITY)
     check_same_run(out, IDENTITY, IDENTITY)
 
@@ -87,19 +119,24 @@ def test_another_identity_is_refused_by_what_differs(out):
 def test_what_was_staged_is_never_used(out):
     staged = out / ".rgan" / "staging" / "1.2.9"
     staged.mkdir(parents=True)
-    with Journal(out, IDENTITY, FIRST) as journal:
+    with open_journal(out) as journal:
         assert list(journal.staging.iterdir()) == []
     assert not journal.staging.exists()
 
 
-def test_the_identity_of_an_earlier_run_counts_with_its_series_only(out):
+def test_an_earlier_run_knows_its_series_and_whether_they_are_there(out):
     assert not has_journal(out)
-    assert earlier_identity(out) is None
-    begin(out, SERIES)
+    assert read_journal(out) is None
+    begin(out, SERIES, finished("1.2.4"))
     assert has_journal(out)
-    assert earlier_identity(out) == IDENTITY
+    earlier = read_journal(out)
+    assert (earlier.identity, earlier.timestamp) == (IDENTITY, FIRST)
+    assert list(earlier.finished_for(IDENTITY)) == ["1.2.3", "1.2.4"]
+    assert earlier.finished_for(OTHER) == {}
     (out / "1.2.3").rmdir()
-    assert earlier_identity(out) is None
+    assert earlier.has_series_in(out)
+    (out / "1.2.4").rmdir()
+    assert not earlier.has_series_in(out)
 
 
 @pytest.mark.parametrize("content", [b"\n", b"\xff\xfe\n", b'{"kind": "run"}\n', b'"run"\n'])
@@ -107,9 +144,47 @@ def test_a_damaged_journal_is_refused(out, content):
     begin(out, SERIES)
     (out / ".rgan" / "journal.jsonl").write_bytes(content)
     with pytest.raises(OutputError, match=r"damaged|another version"):
-        earlier_identity(out)
-    with pytest.raises(OutputError, match=r"damaged|another version"):
-        Journal(out, IDENTITY, LATER)
+        read_journal(out)
+    assert (out / ".rgan" / "journal.jsonl").read_bytes() == content
+
+
+def test_a_journal_of_schema_1_is_refused_by_name(out):
+    begin(out)
+    run = {"kind": "run", "schema": 1, "timestamp": FIRST.isoformat(), "model": "ab" * 32}
+    run |= {"configuration": "{}", "software": "rgan-sdk 0.0.9", "options": {}}
+    series = {"kind": "series", "output": "1.2.3", "sources": "00" * 32, "clips": 5}
+    journal = out / ".rgan" / "journal.jsonl"
+    journal.write_text(f"{json.dumps(run)}\n{json.dumps(series)}\n")
+    with pytest.raises(
+        OutputError, match=r"schema 1, written by rgan-sdk 0\.0\.9.* choose another"
+    ):
+        read_journal(out)
+
+
+def test_a_journal_that_cannot_be_read_is_not_begun_anew(out):
+    (out / ".rgan" / "journal.jsonl").mkdir()
+    with pytest.raises(OutputError, match="cannot be read"):
+        read_journal(out)
+
+
+@contextmanager
+def files_of_at_most(size):
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_a_line_that_could_not_be_written_does_not_spoil_the_next(out):
+    with open_journal(out) as journal:
+        journal.note(SERIES)
+        size = (out / ".rgan" / "journal.jsonl").stat().st_size
+        with files_of_at_most(size + 50), pytest.raises(OSError, match="too large"):
+            journal.note(finished("1.2.4"))
+        journal.note(finished("1.2.5"))
+    assert list(read_journal(out).finished) == ["1.2.3", "1.2.5"]
 
 
 @pytest.mark.parametrize("content", [b"", b'{"kind": "ru'])
@@ -117,7 +192,7 @@ def test_a_journal_that_was_never_begun_is_no_obstacle(out, content):
     """A run that is killed while it writes the first line leaves this."""
     begin(out)
     (out / ".rgan" / "journal.jsonl").write_bytes(content)
-    assert earlier_identity(out) is None
+    assert read_journal(out) is None
     begin(out, SERIES, timestamp=LATER)
     assert [line["kind"] for line in lines(out)] == ["run", "series"]
 

@@ -1,4 +1,7 @@
-"""`kill -9` at any moment: no partial series is ever seen, and a resumed run ends alike."""
+"""`kill -9` at any moment: no partial series is ever seen, and a resumed run ends alike.
+
+Every second run that is killed finds finished series damaged, and does them again.
+"""
 
 import random
 import shutil
@@ -8,10 +11,9 @@ import time
 from pathlib import Path
 
 import pytest
+from support.damage import DAMAGES
 from support.models import write_model
-from support.runs import PROGRAM, SAME_DATE, contents, new_series, write_inputs
-
-SERIES, SLICES, KILLS = 12, 12, 50
+from support.runs import PROGRAM, SAME_DATE, contents, folders, harmonize, new_series, write_inputs
 
 
 def has_begun(out: Path) -> bool:
@@ -20,42 +22,64 @@ def has_begun(out: Path) -> bool:
     return staging.exists() and (any(staging.iterdir()) or bool(new_series(out)))
 
 
+def damage(out: Path, numbers: random.Random) -> None:
+    """Damage half of the series in OUTPUT, each in another way."""
+    series = new_series(out)
+    for folder in numbers.sample(series, len(series) // 2):
+        DAMAGES[numbers.choice(list(DAMAGES))](folder)
+
+
+def kill_and_resume(root: Path, *, kills: int, series: int, options: tuple[str, ...]) -> list[int]:
+    """Kill runs and resume them; return how many series were whole at each kill."""
+    arguments = ["run", root / "in", "--model", root / "m.onnx", "--verify-outputs", *options]
+    numbers, positions, spent = random.Random(0), [], 1.0
+    assert harmonize(*arguments, root / "whole").exit_code == 0
+    whole = folders(root / "whole")
+    assert len(whole) == series
+    while len(positions) < kills:
+        out = root / f"out-{len(positions)}"
+        if is_damaged := len(positions) % 2 == 1:
+            shutil.copytree(root / "whole", out)
+            damage(out, numbers)
+        known = folders(out) if is_damaged else {}
+        wanted = 0 if is_damaged else numbers.randrange(series)
+        process = subprocess.Popen(
+            [PROGRAM, *arguments, out],
+            env=SAME_DATE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        while process.poll() is None and (not has_begun(out) or len(new_series(out)) < wanted):
+            time.sleep(0.001)
+        time.sleep(numbers.uniform(0, spent / series))
+        process.send_signal(signal.SIGKILL)
+        assert process.wait() in (0, -signal.SIGKILL)
+        seen = folders(out)
+        assert all(files in (whole[name], known.get(name)) for name, files in seen.items())
+        positions.append(sum(files == whole[name] for name, files in seen.items()))
+        damage(out, numbers)
+        begun = time.monotonic()
+        result = harmonize(*arguments, out)
+        spent = time.monotonic() - begun
+        assert result.exit_code == 0, result.output
+        assert contents(out) == contents(root / "whole")
+        shutil.rmtree(out)
+    return positions
+
+
+def test_ten_kills(tmp_path):
+    write_model(tmp_path / "m.onnx")
+    write_inputs(tmp_path / "in", series=6, slices=4, size=64)
+    options = ("--engine", "identity", "--batch-size", "2")
+    positions = kill_and_resume(tmp_path, kills=10, series=6, options=options)
+    assert sum(position < 6 for position in positions) >= 3
+
+
 @pytest.mark.slow
 def test_fifty_kills(tmp_path, capsys):
-    model = write_model(tmp_path / "m.onnx")
-    write_inputs(tmp_path / "in", series=SERIES, slices=SLICES, size=128)
-
-    def start(out: Path) -> subprocess.Popen:
-        command = [PROGRAM, "run", tmp_path / "in", out, "--model", model]
-        quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-        return subprocess.Popen(command, env=SAME_DATE, **quiet)
-
-    process = start(tmp_path / "whole")
-    while not has_begun(tmp_path / "whole"):
-        time.sleep(0.001)
-    first = time.monotonic()
-    assert process.wait() == 0
-    work = time.monotonic() - first
-    whole = contents(tmp_path / "whole")
-    assert len(whole) == SERIES * SLICES
-
-    numbers, positions = random.Random(0), []
-    while len(positions) < KILLS:
-        out = tmp_path / f"out-{len(positions)}"
-        process = start(out)
-        finished = numbers.randrange(SERIES)
-        while not has_begun(out) or len(new_series(out)) < finished:
-            time.sleep(0.001)
-        time.sleep(numbers.uniform(0, work / SERIES))
-        process.send_signal(signal.SIGKILL)
-        process.wait()
-        seen = contents(out)
-        assert all(whole[name] == content for name, content in seen.items())
-        assert len(seen) % SLICES == 0
-        positions.append(len(seen) // SLICES)
-        assert start(out).wait() == 0
-        assert contents(out) == whole
-        shutil.rmtree(out)
+    write_model(tmp_path / "m.onnx")
+    write_inputs(tmp_path / "in", series=12, slices=12, size=128)
+    positions = kill_and_resume(tmp_path, kills=50, series=12, options=())
     with capsys.disabled():
-        print(f"\nseries that were finished at each kill: {positions}")
-    assert sum(position < SERIES for position in positions) >= 40
+        print(f"\nseries that were whole at each kill: {positions}")
+    assert sum(position < 12 for position in positions) >= 40

@@ -1,14 +1,19 @@
 """``rgan-train evaluate``: from a list of pairs and a model to a report, and the refusals."""
 
 import csv
+import gzip
 import json
 import subprocess
 import sys
 
+import numpy as np
 import pytest
+import SimpleITK
 from support.models import write_model
 from support.requirements import require_module
 from support.training import list_pairs, train, write_pair_of_scans
+
+from rgan_sdk.dicom.inventory import find_series
 
 DIRECTION = ("--set", "data.source_kernel=B40f", "--set", "data.target_kernel=B70f")
 WITHOUT_TORCH = """
@@ -100,6 +105,29 @@ def test_a_parameter_file_that_is_none(files, tmp_path):
     done = train("evaluate", pairs, "--model", model, "-o", out, "--parameters", broken, *DIRECTION)
     assert done.exit_code == 1
     assert "broken.yaml: no parameter file of pyradiomics" in done.output
+
+
+def test_structures_of_a_mask_are_chosen(files, tmp_path):
+    labels = np.zeros((16, 96, 96), np.uint8)
+    labels[:, 30:50, 30:50], labels[:, 60:70, 30:50] = 2, 5
+    image = SimpleITK.GetImageFromArray(labels[:, 20:80, 20:80])  # a part of the slices
+    series = find_series(files[0].parent / "1-B40f").series[0]
+    (rows, columns), (x, y, z) = series.pixel_spacing, series.slices[0].origin
+    image.SetSpacing((columns, rows, 2.0))
+    image.SetOrigin((x + 20 * columns, y + 20 * rows, z))
+    mask = tmp_path / "mask.nrrd"
+    SimpleITK.WriteImage(image, str(mask))
+    out = tmp_path / "report"
+    chosen = ("--masks", mask, "--structure", "Label 2")
+    done = train(*arguments(files, out, *DIRECTION, *chosen))
+    assert done.exit_code == 0, done.output
+    with gzip.open(out / "features.csv.gz", "rt") as file:
+        regions = {(row["group"], row["pixels"]) for row in csv.DictReader(file)}
+    assert ("label 2", "400") in regions
+    assert "label 5" not in {group for group, _ in regions}
+    done = train(*arguments(files, out, *DIRECTION, "--masks", mask, "--structure", "GTV"))
+    assert done.exit_code == 1
+    assert "has a structure 'GTV'; they have: label 2, label 5" in " ".join(done.output.split())
 
 
 def test_help_has_examples():

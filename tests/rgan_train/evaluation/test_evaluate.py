@@ -94,7 +94,7 @@ def test_the_same_bits_again(dataset, model, tmp_path, options):
 
 def test_regions_are_chosen_on_the_target_and_in_the_patient(dataset, options):
     stack = module.read_test_stack(dataset)
-    rois, _ = choose_regions(stack.target_hu, (), options.regions)
+    rois, _ = choose_regions(stack.target_hu, stack.padding, (), options.regions)
     soft = [roi for roi in rois if roi.group == "[-100, 250] HU"]
     assert len(soft) >= 10
     for roi in soft:
@@ -107,7 +107,7 @@ def test_a_region_without_texture_is_named_and_left_out(dataset):
     point = np.zeros(stack.target_hu.shape[1:], np.bool_)
     point[48, 48] = True
     given = [Roi("tumour", 0, point), Roi("tumour", 1, ~point), Roi("tumour", 2, point & ~point)]
-    rois, notes = choose_regions(stack.target_hu, given, 10)
+    rois, notes = choose_regions(stack.target_hu, stack.padding, given, 10)
     assert [roi.slice_number for roi in rois if roi.group == "tumour"] == [1]
     assert any(note.startswith("tumour, slice 0: left out, 1 pixel") for note in notes)
     assert "tumour, slice 2: left out, empty" in notes

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 import torch
 
+from rgan_sdk.dicom.read.padding import PADDING_HU
 from rgan_sdk.hu import HUWindow
 from rgan_train.methods.histogram import LookUpCurve, match_histograms
 from rgan_train.pairs.samples import PairedSample
@@ -58,3 +59,13 @@ def test_the_network_is_the_piecewise_linear_curve(segments):
     matched = match_histograms(samples(curve), WINDOW, knots)
     hu = np.linspace(WINDOW.lower, WINDOW.upper, 1000, dtype=np.float32).reshape(1, 20, 50)
     assert np.allclose(apply(network, hu), np.interp(hu, knots, matched), atol=0.05)
+
+
+def test_padding_teaches_nothing():
+    knots = np.linspace(WINDOW.lower, WINDOW.upper, 65)
+    (sample, *_) = samples(curve)
+    wide = [np.pad(hu, 9, constant_values=PADDING_HU) for hu in sample]
+    np.testing.assert_array_equal(
+        match_histograms([PairedSample(*wide)], WINDOW, knots),
+        match_histograms([sample], WINDOW, knots),
+    )

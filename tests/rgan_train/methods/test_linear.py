@@ -6,6 +6,7 @@ import torch
 from scipy.ndimage import convolve, gaussian_filter
 from torch.nn import functional
 
+from rgan_sdk.dicom.read.padding import PADDING_HU
 from rgan_sdk.errors import TrainingError
 from rgan_sdk.hu import HUWindow
 from rgan_train.config import LinearConfig
@@ -106,3 +107,23 @@ def test_slices_smaller_than_a_block():
 def test_equal_series_give_no_change():
     network = fitted(pairs(lambda hu: hu))
     assert torch.equal(network.kernel, torch.zeros_like(network.kernel))
+
+
+def test_padding_teaches_nothing():
+    plain = pairs(sharpen)
+    padded = []
+    for sample in plain:
+        images = [hu.copy() for hu in sample]
+        for hu in images:
+            hu[:40] = PADDING_HU
+        padded.append(PairedSample(*images))
+    kernel = fitted([PairedSample(*(hu[64:] for hu in s)) for s in plain], taps=31).kernel
+    assert torch.equal(fitted(padded, taps=31).kernel, kernel)
+
+
+def test_padding_everywhere_is_refused():
+    (sample,) = pairs(sharpen, 1)
+    for hu in sample:
+        hu[::100] = PADDING_HU
+    with pytest.raises(TrainingError, match="a part of that size that has no padding"):
+        fitted([sample])

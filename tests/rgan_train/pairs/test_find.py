@@ -172,6 +172,15 @@ def test_a_listed_series_that_fails_says_why(tmp_path):
         open_pairs(pairs)
 
 
+def test_a_listed_slice_whose_header_cannot_be_read_is_named(tmp_path):
+    root = write_pair_of_scans(tmp_path, slices=3, size=16)
+    pairs = find_pairs([root]).pairs
+    path = root / "1-B70f" / "1-2-01.dcm"
+    path.write_bytes(path.read_bytes()[:300])
+    with pytest.raises(TrainingError, match=r"has no series .* 1 failed there, .*1-2-01.dcm: "):
+        open_pairs(pairs)
+
+
 def test_the_real_pair_and_its_split():
     root = require_data("pair_lungdx_A0002_siemens")
     (pair,) = find_pairs([root]).pairs

@@ -2,9 +2,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from support.training import open_dataset
+from support.padding import corners, pad_files
+from support.training import open_dataset, write_pair_of_scans
 
 from rgan_sdk.dicom.read import pydicom_reader as dicom_reader
+from rgan_sdk.dicom.read.padding import PADDING_HU
 from rgan_sdk.errors import TrainingError
 from rgan_train.pairs.samples import SliceReader, WholeSlices
 
@@ -26,7 +28,7 @@ def test_memory_is_bounded(dataset):
 
 def test_nan_in_a_slice(dataset, monkeypatch):
     class Slice:
-        hu = np.full((64, 64), np.nan, np.float32)
+        hu, padding = np.full((64, 64), np.nan, np.float32), None
 
     monkeypatch.setattr(dicom_reader, "read_slice", lambda path: Slice)
     with pytest.raises(TrainingError, match=r"00\.dcm: has NaN"):
@@ -62,3 +64,23 @@ def test_whole_slices_are_read_when_asked_for(dataset):
     assert (len(part), reader.cached_bytes) == (2, 0)
     assert np.array_equal(part[0].source_hu, reader.read(dataset.train[2]).source_hu)
     assert reader.cached_bytes == 2 * 64 * 64 * 4
+
+
+@pytest.mark.parametrize("folders", ["*", "1-B40f", "1-B70f"])
+@pytest.mark.parametrize(
+    ("hu", "attributes"),
+    [(-2000, {"PixelPaddingValue": -2000}), (-3024, {}), (200, {"PixelPaddingValue": 200})],
+)
+def test_padding_of_either_image_is_alike_in_both(tmp_path, folders, hu, attributes):
+    root = write_pair_of_scans(tmp_path)
+    item = open_dataset(root).train[0]
+    plain = SliceReader(1).read(item)
+    padding = corners(64)
+    for folder in root.glob(folders):
+        pad_files(folder, padding, hu, **attributes)
+    sample = SliceReader(1).read(item)
+    for found, before in zip(sample, plain, strict=True):
+        assert (found[sample.padding] == PADDING_HU).all()
+        assert np.array_equal(found[~sample.padding], before[~sample.padding])
+    assert (sample.padding >= padding).all()
+    assert (hu == 200) or np.array_equal(sample.padding, padding)

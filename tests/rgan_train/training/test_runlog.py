@@ -1,6 +1,7 @@
 """What a run leaves to read, line by line."""
 
 import json
+from importlib import metadata
 
 import numpy as np
 import pytest
@@ -31,6 +32,20 @@ def test_lines_after_the_last_checkpoint_are_removed(tmp_path):
     write_epochs(tmp_path, 3, 5)
     assert epochs(tmp_path / "metrics.jsonl") == [1, 2, 3, 4, 5]
     assert epochs(tmp_path / "windows.jsonl") == [1, 2, 3, 4, 5]
+
+
+def test_a_version_that_cannot_be_told_is_unknown(scans, pairs_csv, monkeypatch):
+    """Another distribution may bring the modules of lightning-fabric."""
+
+    def version(name):
+        if name == "lightning-fabric":
+            raise metadata.PackageNotFoundError(name)
+        return "1.0"
+
+    monkeypatch.setattr(metadata, "version", version)
+    provenance = collect_provenance(open_dataset(scans), read_pairs(pairs_csv), None)
+    assert provenance["software"]["lightning-fabric"] == "unknown"
+    assert provenance["software"]["torch"] == "1.0"
 
 
 @pytest.mark.parametrize("name", ["metrics.jsonl", "windows.jsonl"])

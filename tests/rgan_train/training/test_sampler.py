@@ -2,10 +2,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from support.training import open_dataset, tiny_config
+from support.padding import corners, pad_files
+from support.training import open_dataset, tiny_config, write_pair_of_scans
 
+from rgan_sdk.dicom.read.padding import PADDING_HU
 from rgan_sdk.errors import ConfigurationError
 from rgan_train.pairs.samples import SliceReader
+from rgan_train.simulation.augmentation import kernel_jitter
 from rgan_train.training.sampler import make_sampler
 
 
@@ -89,3 +92,17 @@ def test_batches_go_on_at_any_step(dataset):
 def test_crops_that_do_not_fit(dataset, crop):
     with pytest.raises(ConfigurationError, match=f"training.crop = {crop}.*at most 64"):
         sampler_of(dataset, f"training.crop={crop}")
+
+
+def test_padding_is_alike_in_source_and_target(tmp_path):
+    root = write_pair_of_scans(tmp_path)
+    pad_files(root / "1-B70f", corners(64), -2000)
+    dataset = open_dataset(root)
+    jitter = kernel_jitter(tiny_config("training.kernel_jitter=0.2", "training.source_mtf=[4,7]"))
+    config = tiny_config("training.crop=64").training
+    sampler = make_sampler(dataset.train, SliceReader(100), config, 2, jitter=jitter)
+    batch = sampler.draw(0, 0, 0)
+    assert (batch.padding == corners(64)).all()
+    for hu in batch:
+        assert (hu[batch.padding] == PADDING_HU).all()
+    assert not np.array_equal(batch.source_hu, batch.target_hu)

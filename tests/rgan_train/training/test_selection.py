@@ -9,6 +9,7 @@ import pytest
 import torch
 from support.training import open_dataset, tiny_config, weights
 
+from rgan_sdk.dicom.read.padding import PADDING_HU
 from rgan_sdk.hu import HUWindow
 from rgan_train.methods import METHODS
 from rgan_train.pairs import read_pairs
@@ -152,6 +153,16 @@ def test_hu_under_hot_pixels_are_selected(method, monkeypatch):
     }
     nothing = select(*method, [batch(hu)], RANGE, 0.9)
     assert nothing.window(RANGE, 256) is None
+
+
+def test_padding_is_never_hot(method, monkeypatch):
+    hu = np.full((1, 1, 32, 32), 300.0)
+    hu[..., :8] = PADDING_HU
+    everywhere = torch.full((1, 32, 32), 0.8)
+    monkeypatch.setattr(selection, "non_standard_cam", lambda *_: everywhere)
+    found = select(*method, [batch(hu)], RANGE, 0.5)
+    assert (found.lower, found.upper) == (300, 300)
+    assert found.statistics["kept"] == 32 * 24
 
 
 def test_the_discriminator_is_only_asked(method):

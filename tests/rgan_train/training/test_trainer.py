@@ -288,7 +288,7 @@ def test_slices_are_not_rounded_in_mixed_precision():
         seen = []
         first = next(part for part in method.G.modules() if isinstance(part, InputConv))
         first.register_forward_hook(lambda *call, to=seen: to.extend((call[1][0], call[2])))
-        image = torch.rand(1, 1, 32, 32)
+        image = torch.rand(1, 1, 32, 32, device=fabric.device)
         # The last layer starts at zero: a residual network returns its input.
         assert torch.equal(method._wrapped_g(image), image)
         assert [tensor.dtype for tensor in seen] == [torch.float32] * 2

@@ -1,9 +1,12 @@
 """What validation measures, against figures computed by hand."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
-from support.training import open_dataset
+from support.padding import corners, pad_files
+from support.training import open_dataset, write_pair_of_scans
 
 from rgan_sdk.hu import HUWindow
 from rgan_train.evaluation.metrics.image_quality import psnr
@@ -71,3 +74,35 @@ def test_accuracy_is_in_units_of_the_window(slices):
         errors.append(np.abs(source - target).mean())
     expected = 1 - np.mean(errors) / 100
     assert validator(slices).accuracy(window) == pytest.approx(expected, abs=1e-5)
+
+
+def test_padding_does_not_count(tmp_path):
+    root = write_pair_of_scans(tmp_path)
+    plain = open_dataset(root).train
+    padding = corners(64)
+    samples = [SliceReader(64).read(files) for files in plain]
+    pad_files(root / "1-B70f", padding, -2000, PixelPaddingValue=-2000)
+    padded = Validator(make_fabric(1, "32-true"), plain, SliceReader(64), RANGE, Shift(0.0))
+    inside = [[hu[~padding] for hu in sample] for sample in samples]
+    expected = np.mean([psnr(*images, RANGE) for images in inside])
+    assert padded.input_psnr() == pytest.approx(expected)
+    scores = padded.scores()
+    assert scores["validation_psnr"] == pytest.approx(expected, abs=1e-4)
+    errors = [np.abs(np.subtract(*images)).mean() for images in inside]
+    assert scores["validation_mae_hu"] == pytest.approx(np.mean(errors), rel=0.01)
+    assert 0.9 < padded.accuracy(RANGE) < 1
+
+
+def test_a_slice_of_padding_alone_does_not_count(tmp_path):
+    root = write_pair_of_scans(tmp_path)
+    slices = open_dataset(root).train
+    expected = Validator(make_fabric(1, "32-true"), slices[1:], SliceReader(64), RANGE, Shift(0.0))
+    scores = expected.scores()
+    blank = tmp_path / "blank"
+    blank.mkdir()
+    files = [path.rename(blank / path.name) for path in (slices[0].source, slices[0].target)]
+    pad_files(blank, np.ones((64, 64), np.bool_), -2000)
+    whole = (replace(slices[0], source=files[0], target=files[1]), *slices[1:])
+    found = Validator(make_fabric(1, "32-true"), whole, SliceReader(64), RANGE, Shift(0.0))
+    assert found.scores() == pytest.approx(scores)
+    assert found.input_psnr() == pytest.approx(expected.input_psnr())

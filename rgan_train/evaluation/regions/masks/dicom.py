@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-import numpy as np
-from numpy.typing import NDArray
 from pydicom import dcmread
 from pydicom.pixels.utils import pixel_array
 from pydicom.uid import RTStructureSetStorage, SegmentationStorage
@@ -15,19 +14,15 @@ from rgan_sdk.dicom import values
 from rgan_sdk.dicom.discovery import open_dicom
 from rgan_sdk.errors import ConfigurationError
 from rgan_train.evaluation.regions.masks.grid import SeriesGrid
+from rgan_train.evaluation.regions.masks.mask import Mask
 from rgan_train.evaluation.regions.masks.rtstruct import read_structures
 from rgan_train.evaluation.regions.masks.seg import read_segments
 
 _LABEL_MAP_SEGMENTATION_STORAGE: Final = "1.2.840.10008.5.1.4.1.1.66.7"  # pydicom 3.0 lacks it
 
 
-def read_dicom_masks(path: Path, grid: SeriesGrid) -> list[tuple[str, NDArray[np.bool_]]]:
-    """Read the structures of a DICOM file.
-
-    Returns
-    -------
-    list of (name, voxels)
-        SegmentLabel or ROIName, and ``[N, H, W]`` on the grid of the series.
+def read_dicom_masks(path: Path, grid: SeriesGrid) -> Iterator[Mask]:
+    """Yield the structures of a DICOM file, named by SegmentLabel or ROIName.
 
     Raises
     ------
@@ -40,8 +35,9 @@ def read_dicom_masks(path: Path, grid: SeriesGrid) -> list[tuple[str, NDArray[np
         dataset = dcmread(file, force=True)
         sop_class = values.text(dataset, "SOPClassUID")
         if sop_class == RTStructureSetStorage:
-            return read_structures(dataset, grid)
-        if sop_class in (SegmentationStorage, _LABEL_MAP_SEGMENTATION_STORAGE):
+            yield from read_structures(dataset, grid)
+        elif sop_class in (SegmentationStorage, _LABEL_MAP_SEGMENTATION_STORAGE):
             # All frames at once: pydicom 3.0 cannot find a frame of bits that begins inside a byte.
-            return read_segments(dataset, pixel_array(dataset, raw=True), grid)
-    raise ConfigurationError("is DICOM, but neither a Segmentation nor an RT Structure Set")
+            yield from read_segments(dataset, pixel_array(dataset, raw=True), grid)
+        else:
+            raise ConfigurationError("is DICOM, but neither a Segmentation nor an RT Structure Set")

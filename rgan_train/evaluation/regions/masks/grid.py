@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,6 +41,22 @@ class Plane:
         row = along_row * between_columns * (self.columns - 1)
         column = along_column * between_rows * (self.rows - 1)
         return np.array([np.zeros(3), row, column]) + self.origin
+
+
+class Place(NamedTuple):
+    """Where a plane lies in the series.
+
+    Attributes
+    ----------
+    number
+        Of the slice.
+    row, column
+        Of its first pixel in the slice; negative above and left of it.
+    """
+
+    number: int
+    row: int
+    column: int
 
 
 class SeriesGrid:
@@ -79,24 +95,31 @@ class SeriesGrid:
                 "cannot be compared; give the mask that was made for this scan, or register it"
             )
 
-    def slice_of(self, plane: Plane, sop_instance_uids: Iterable[str] = ()) -> int:
-        """Return the number of the slice whose pixels lie where those of a plane lie.
+    def reaches(self, plane: Plane) -> bool:
+        """Tell whether a plane lies between the first and the last slice of the series."""
+        height = float(self.axes[2] @ plane.origin)
+        first, last = self._positions[[0, -1]]
+        return bool(first - self._slice_tolerance <= height <= last + self._slice_tolerance)
+
+    def place_of(self, plane: Plane, sop_instance_uids: Iterable[str] = ()) -> Place:
+        """Return where the pixels of a plane lie in the series.
 
         Parameters
         ----------
+        plane
+            It may have fewer or more rows and columns than the series, if its pixels lie on those
+            of the series or of their continuation.
         sop_instance_uids
             Images that the plane was made from, if it names any.
 
         Raises
         ------
         ConfigurationError
-            If the series has no such slice, or several slices and the images do not say which.
+            If its pixels lie elsewhere, the series has no such slice, or several and the images
+            do not say which.
         """
         series = self._series
-        if (plane.rows, plane.columns) != self.shape[1:]:
-            own = f"{series.columns}x{series.rows}"
-            raise _mismatch("matrix", f"{plane.columns}x{plane.rows}", f"{own} pixels")
-        extent = max(plane.rows, plane.columns) - 1
+        extent = max(plane.rows, plane.columns, 2) - 1
         turned = np.abs(np.subtract(plane.orientation, series.orientation)).max() * extent
         if turned > TOLERANCE:
             raise _mismatch("orientation", _format(plane.orientation), _format(series.orientation))
@@ -105,18 +128,54 @@ class SeriesGrid:
             own = _format(series.pixel_spacing)
             raise _mismatch("pixel spacing", _format(plane.pixel_spacing), f"{own} mm")
         number = self.slice_through(plane.corners, sop_instance_uids)
-        offset = np.abs(self.pixels(plane.corners, number) - self._corner_pixels).max()
-        if offset > TOLERANCE:
+        # Small deviations of spacing and direction move the corners apart: the middle counts.
+        own_pixels = [(0, 0), (plane.columns - 1, 0), (0, plane.rows - 1)]
+        offsets = self.pixels(plane.corners, number) - own_pixels
+        column, row = np.rint((offsets.min(axis=0) + offsets.max(axis=0)) / 2).astype(int).tolist()
+        beside = offsets - (column, row)
+        if np.abs(beside).max() > TOLERANCE:
             own = _format(series.slices[number].origin)
-            raise _mismatch("position of the first pixel", _format(plane.origin), f"{own} mm")
-        return number
+            across, down = beside[np.abs(beside).max(axis=1).argmax()]
+            raise _mismatch(
+                "position of the first pixel",
+                _format(plane.origin),
+                f"{own} mm, and its pixels lie {across:+.2f} columns and {down:+.2f} rows beside "
+                "those of the series",
+            )
+        return Place(number, row, column)
+
+    def on_slice(self, values: NDArray[Any], place: Place) -> NDArray[Any]:
+        """Return the values of a plane, ``[h, w]``, on its slice, ``[H, W]``.
+
+        Raises
+        ------
+        ConfigurationError
+            If a value other than 0 lies outside the slice.
+        """
+        _, rows, columns = self.shape
+        top, left = max(place.row, 0), max(place.column, 0)
+        part = values[
+            max(-place.row, 0) : max(rows - place.row, 0),
+            max(-place.column, 0) : max(columns - place.column, 0),
+        ]
+        if np.count_nonzero(part) < np.count_nonzero(values):
+            marked = np.add(np.argwhere(values), (place.row, place.column))
+            (top, left), (bottom, right) = marked.min(axis=0), marked.max(axis=0)
+            raise ConfigurationError(
+                f"marks pixels outside slice {place.number} of the series: rows {top} to {bottom} "
+                f"and columns {left} to {right}, where the slice has rows 0 to {rows - 1} and "
+                f"columns 0 to {columns - 1}; give the mask that was made for this scan"
+            )
+        whole = np.zeros((rows, columns), values.dtype)
+        whole[top : top + part.shape[0], left : left + part.shape[1]] = part
+        return whole
 
     def slice_through(
         self, points: NDArray[np.float64], sop_instance_uids: Iterable[str] = ()
     ) -> int:
         """Return the number of the slice on which all points ``[P, 3]`` (mm) lie.
 
-        Parameters and errors: see ``slice_of``.
+        Parameters and errors: see ``place_of``.
         """
         heights = points @ self.axes[2]
         offsets = np.abs(self._positions[:, np.newaxis] - heights).max(axis=1)
@@ -128,7 +187,7 @@ class SeriesGrid:
                 f"slice; the nearest, {closest}, is at {self._positions[closest]:.3f} mm; resample "
                 "the mask to the CT, or give all slices that it was made on"
             )
-        named = {self._numbers[uid] for uid in sop_instance_uids if uid in self._numbers}
+        named = self.named(sop_instance_uids)
         if named and not named & near:
             raise ConfigurationError(
                 f"refers to slice {min(named)} of the series but lies on slice {min(near)}, at "
@@ -142,15 +201,14 @@ class SeriesGrid:
             )
         return near.pop()
 
+    def named(self, sop_instance_uids: Iterable[str]) -> set[int]:
+        """Return the numbers of the slices with these SOPInstanceUIDs."""
+        return {self._numbers[uid] for uid in sop_instance_uids if uid in self._numbers}
+
     def pixels(self, points: NDArray[np.float64], number: int) -> NDArray[np.float64]:
         """Return the column and row, ``[P, 2]``, of points ``[P, 3]`` (mm) near a slice."""
         pixels: NDArray[np.float64] = (points - self._origins[number]) @ self._to_pixels
         return pixels
-
-    @property
-    def _corner_pixels(self) -> NDArray[np.float64]:
-        _, rows, columns = self.shape
-        return np.array([(0.0, 0.0), (columns - 1, 0), (0, rows - 1)])
 
 
 def _slice_distance(series: Series) -> float:

@@ -1,8 +1,8 @@
-"""Label maps in NIfTI or NRRD: the value of a voxel says which structure it belongs to."""
+"""Label maps in NIfTI, NRRD or MetaImage: a voxel's value says which structure it belongs to."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -10,31 +10,29 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rgan_sdk.errors import ConfigurationError
-from rgan_train.evaluation.regions.masks.grid import Plane, SeriesGrid
+from rgan_train.evaluation.regions.masks.grid import TOLERANCE, Place, Plane, SeriesGrid
+from rgan_train.evaluation.regions.masks.mask import Mask
+from rgan_train.evaluation.regions.masks.nifti import check_one_place, read_sheared
 
-ENDINGS: Final = (".nii", ".nii.gz", ".nrrd", ".nhdr")
+ENDINGS: Final = (".nii", ".nii.gz", ".nrrd", ".nhdr", ".mha", ".mhd")
 MAX_LABELS: Final = 1000
 """A file with more different values is an image that was given by mistake."""
 
 
-def read_labels(path: Path, grid: SeriesGrid) -> Iterator[tuple[str, NDArray[np.bool_]]]:
-    """Read the structures of a label map, in the order of their values.
+def read_labels(path: Path, grid: SeriesGrid) -> Iterator[Mask]:
+    """Yield the structures of a label map, in the order of their values.
+
+    Their names are those in the header, otherwise ``label 3``.
 
     The axes of the map may have any order and direction; its geometry says how they lie in the
-    series. The map may have fewer slices than the series; the others have no voxels.
+    series. The map may cover a part of the series, such as the box around a structure; the rest
+    has no voxels. Where it goes beyond the series, nothing may be marked.
 
     Parameters
     ----------
     path
         Read by SimpleITK. A segmentation of 3D Slicer (``.seg.nrrd``) may have several layers, and
         names in its header.
-
-    Yields
-    ------
-    name
-        The name in the header, otherwise ``label 3``.
-    voxels
-        ``[N, H, W]`` bool on the grid of the series.
 
     Raises
     ------
@@ -52,18 +50,29 @@ def read_labels(path: Path, grid: SeriesGrid) -> Iterator[tuple[str, NDArray[np.
     for layer, labels in enumerate(_layers(image, grid)):
         named = {value for known, value in names if known == layer}
         for value in sorted(named.union(_structure_values(labels))):
-            yield names.get((layer, value), f"label {value}"), labels == value
+            yield Mask(names.get((layer, value), f"label {value}"), labels == value)
 
 
 def _read(path: Path) -> Any:
     import SimpleITK
 
+    process: Any = SimpleITK.ProcessObject
+    warns = process.GetGlobalWarningDisplay()
+    process.SetGlobalWarningDisplay(False)  # what matters is said below
     try:
-        image: Any = SimpleITK.ReadImage(str(path))
+        try:
+            image: Any = SimpleITK.ReadImage(str(path))
+        except RuntimeError as exc:
+            if "orthonormal" not in str(exc):
+                raise
+            image = read_sheared(path)
     except RuntimeError as exc:
         raise ConfigurationError(
             "SimpleITK cannot read the file; it may be missing or damaged"
         ) from exc
+    finally:
+        process.SetGlobalWarningDisplay(warns)
+    check_one_place(image, path, TOLERANCE)
     if image.GetDimension() != 3:
         raise ConfigurationError(f"has {image.GetDimension()} dimensions, but a label map has 3")
     return image
@@ -97,10 +106,15 @@ def _structure_values(labels: NDArray[Any]) -> set[int]:
 def _layers(image: Any, grid: SeriesGrid) -> Iterator[NDArray[Any]]:
     """Return the values of each layer on the grid of the series, ``[N, H, W]``."""
     voxels, origin, steps = _align_axes(image, grid)
-    numbers = _slice_numbers(voxels.shape, origin, steps, grid)
-    for layer in range(voxels.shape[3]):
+    planes = _planes(voxels.shape, origin, steps)
+    places = _places(planes, grid)
+    for layer in np.moveaxis(voxels, 3, 0):
         labels = np.zeros(grid.shape, voxels.dtype)
-        labels[numbers] = voxels[..., layer]
+        for index, values in enumerate(layer):
+            # Beyond the series nothing may be marked: this says that there is no slice.
+            place = places.get(index) or (values.any() and grid.place_of(planes[index]))
+            if place:
+                labels[place.number] = grid.on_slice(values, place)
         yield labels
 
 
@@ -136,25 +150,31 @@ def _align_axes(
     return voxels.transpose(2, 1, 0, 3), origin, steps
 
 
-def _slice_numbers(
-    shape: tuple[int, ...],
-    origin: NDArray[np.float64],
-    steps: NDArray[np.float64],
-    grid: SeriesGrid,
-) -> slice:
-    """Return which slices of the series the slices of the map lie on."""
+def _planes(
+    shape: tuple[int, ...], origin: NDArray[np.float64], steps: NDArray[np.float64]
+) -> list[Plane]:
+    """Return where the slices of a map lie."""
     slices, rows, columns = shape[:3]
     column_step, row_step, slice_step = steps
     between_rows, between_columns = np.linalg.norm(row_step), np.linalg.norm(column_step)
     orientation = *(column_step / between_columns), *(row_step / between_rows)
     spacing = float(between_rows), float(between_columns)
-    numbers = [
-        grid.slice_of(Plane(rows, columns, spacing, orientation, tuple(first)))
+    return [
+        Plane(rows, columns, spacing, orientation, tuple(first))
         for first in origin + np.outer(np.arange(slices), slice_step)
     ]
-    if numbers != list(range(numbers[0], numbers[0] + slices)):
+
+
+def _places(planes: Sequence[Plane], grid: SeriesGrid) -> dict[int, Place]:
+    """Return the places of all planes that do not lie beyond the ends of the series."""
+    places = {
+        index: grid.place_of(plane) for index, plane in enumerate(planes) if grid.reaches(plane)
+    }
+    numbers = [place.number for place in places.values()]
+    if numbers and numbers != list(range(numbers[0], numbers[0] + len(numbers))):
+        distance = np.linalg.norm(np.subtract(planes[1].origin, planes[0].origin))
         raise ConfigurationError(
-            f"its slices are {np.linalg.norm(slice_step):.6g} mm apart, farther than those of the "
-            "series; resample the mask to the CT with nearest neighbours"
+            f"its slices are {distance:.6g} mm apart, farther than those of the series; resample "
+            "the mask to the CT with nearest neighbours"
         )
-    return slice(numbers[0], numbers[0] + slices)
+    return places

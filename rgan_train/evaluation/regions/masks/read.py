@@ -4,61 +4,57 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-from numpy.typing import NDArray
-
 from rgan_sdk.errors import ConfigurationError, DicomError, IneligibleError
+from rgan_train.evaluation.regions.masks.mask import Mask, StructureChoice
 from rgan_train.evaluation.regions.rois import Roi
 
 if TYPE_CHECKING:
     from rgan_sdk.dicom.series import Series
 
 
-@dataclass(frozen=True)
-class Mask:
-    """The pixels of one structure.
-
-    Attributes
-    ----------
-    name
-        Name of the structure.
-    voxels
-        ``[N, H, W]`` bool, in the order of ``Series.slices``.
-    """
-
-    name: str
-    voxels: NDArray[np.bool_]
-
-
-def read_masks(path: Path, series: Series) -> list[Mask]:
-    """Read the structures of a file: a label map (NIfTI, NRRD), DICOM SEG or RTSTRUCT.
+def read_masks(path: Path, series: Series, choice: StructureChoice | None = None) -> list[Mask]:
+    """Read the structures of a file: a label map (NIfTI, NRRD, MetaImage), DICOM SEG or RTSTRUCT.
 
     Label maps are recognised by the ending of the file name, DICOM by its content. Masks are
     assigned to slices by their position in the patient, whatever order they are stored in. They
     are never resampled.
 
+    Parameters
+    ----------
+    choice
+        The structures that are wanted; None for all.
+
     Returns
     -------
     list of Mask
-        Names are distinct. At least one mask has pixels; ``empty_names`` returns those that have
-        none. Each mask takes one byte for every pixel of the series.
+        Names are distinct. It is empty if no structure is wanted, otherwise at least one mask has
+        pixels; ``empty_names`` returns those that have none. Each mask takes one byte for every
+        pixel of the series.
 
     Raises
     ------
     ConfigurationError
         If the file cannot be read or marks nothing, or if its grid is not that of the series: it
-        has another matrix, pixel spacing or orientation, or a slice that the series does not have.
-        Deviations up to a quarter of a pixel, and of the distance between slices, are accepted.
+        has another pixel spacing or orientation, pixels beside those of the series, or marked
+        pixels where the series has none. Deviations up to a quarter of a pixel, and of the distance
+        between slices, are accepted.
     """
-    found = _read(path, series)
-    if not any(voxels.any() for _, voxels in found):
-        names = f" ({', '.join(name for name, _ in found)})" if found else ""
-        raise ConfigurationError(f"{path}: marks no pixel of the series{names}; give another mask")
-    return list(_number_repeated_names(found))
+    choice = choice or StructureChoice()
+    with _name_file(path):
+        found = _number_repeated_names(_read(path, series))
+        masks = [mask for mask in found if choice.takes(mask.name)]
+        if not any(mask.voxels.any() for mask in masks) and (masks or not choice.names):
+            names = f" ({', '.join(mask.name for mask in masks)})" if masks else ""
+            notes = "".join(f"; {mask.name}: {note}" for mask in masks for note in mask.notes)
+            raise ConfigurationError(
+                f"marks no pixel of the series{names}{notes}; give another mask"
+            )
+    return masks
 
 
 def empty_names(masks: Iterable[Mask]) -> list[str]:
@@ -87,16 +83,24 @@ def mask_rois(masks: Iterable[Mask], slices: Sequence[int]) -> list[Roi]:
     ]
 
 
-def _read(path: Path, series: Series) -> list[tuple[str, NDArray[np.bool_]]]:
+def _read(path: Path, series: Series) -> Iterator[Mask]:
     from rgan_train.evaluation.regions.masks.dicom import read_dicom_masks
     from rgan_train.evaluation.regions.masks.grid import SeriesGrid
     from rgan_train.evaluation.regions.masks.labels import ENDINGS, read_labels
 
     grid = SeriesGrid(series)
+    if path.name.lower().endswith(ENDINGS):
+        return read_labels(path, grid)
+    return read_dicom_masks(path, grid)
+
+
+@contextmanager
+def _name_file(path: Path) -> Iterator[None]:
+    """Put the path in front of the messages of errors."""
+    from rgan_train.evaluation.regions.masks.labels import ENDINGS
+
     try:
-        if path.name.lower().endswith(ENDINGS):
-            return list(read_labels(path, grid))
-        return read_dicom_masks(path, grid)
+        yield
     except IneligibleError as exc:
         raise ConfigurationError(
             f"{path}: {exc}; a mask is a label map ({', '.join(ENDINGS)}), a DICOM Segmentation "
@@ -106,9 +110,10 @@ def _read(path: Path, series: Series) -> list[tuple[str, NDArray[np.bool_]]]:
         raise ConfigurationError(f"{path}: {exc}") from exc
 
 
-def _number_repeated_names(found: Iterable[tuple[str, NDArray[np.bool_]]]) -> Iterator[Mask]:
+def _number_repeated_names(found: Iterable[Mask]) -> Iterator[Mask]:
     """Yield masks with distinct names: a number is appended to a name that occurs again."""
     seen: Counter[str] = Counter()
-    for name, voxels in found:
-        seen[name] += 1
-        yield Mask(name if seen[name] == 1 else f"{name} ({seen[name]})", voxels)
+    for mask in found:
+        seen[mask.name] += 1
+        again = seen[mask.name] > 1
+        yield replace(mask, name=f"{mask.name} ({seen[mask.name]})") if again else mask

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from rgan_sdk.dicom import values
 from rgan_sdk.errors import ConfigurationError
 from rgan_train.evaluation.regions.masks.grid import SeriesGrid
+from rgan_train.evaluation.regions.masks.mask import Mask
 from rgan_train.evaluation.regions.masks.polygons import fill_polygons
 
 if TYPE_CHECKING:
@@ -20,63 +21,108 @@ if TYPE_CHECKING:
 CLOSED: Final = ("CLOSED_PLANAR", "CLOSEDPLANAR_XOR")
 """ContourGeometricType of contours that enclose an area; the others are points and lines."""
 
+MAX_NOTES: Final = 5
+"""More remarks on one structure are counted only."""
 
-def read_structures(dataset: Dataset, grid: SeriesGrid) -> list[tuple[str, NDArray[np.bool_]]]:
-    """Return the structures in the order of the file.
+
+def read_structures(dataset: Dataset, grid: SeriesGrid) -> Iterator[Mask]:
+    """Yield the structures in the order of the file; they are named by ROIName.
 
     A pixel belongs to a structure if its centre lies inside. A contour inside another contour of
     the same structure is a hole. A structure of points or lines has no pixels.
 
-    Returns
-    -------
-    list of (name, voxels)
-        ROIName, and ``[N, H, W]`` bool on the grid of the series.
+    A contour that cannot be used is left out with a note, and the others stay. If it names the
+    image that it was drawn on, the structure has no pixels on that slice: the contour may be a part
+    of it or a hole.
 
     Raises
     ------
-    ConfigurationError
-        If a contour does not lie on a slice of the series, or has another frame of reference.
     InvalidSeriesError
-        If an attribute is missing.
+        If a number of a structure is missing.
     """
     contours = {
         values.integer(item, "ReferencedROINumber"): item.get("ContourSequence") or ()
         for item in dataset.get("ROIContourSequence") or ()
     }
-    structures = []
     for item in dataset.get("StructureSetROISequence") or ():
         number = values.integer(item, "ROINumber")
         name = values.text(item, "ROIName") or f"ROI {number}"
-        grid.require_frame_of_reference(values.text(item, "ReferencedFrameOfReferenceUID"))
-        structures.append((name, _voxels(name, contours.get(number, ()), grid)))
-    return structures
+        try:
+            grid.require_frame_of_reference(values.text(item, "ReferencedFrameOfReferenceUID"))
+        except ConfigurationError as exc:
+            yield Mask(name, np.zeros(grid.shape, np.bool_), (f"left out: {exc}",))
+        else:
+            yield _fill(name, contours.get(number, ()), grid)
 
 
-def _voxels(name: str, contours: Iterable[Dataset], grid: SeriesGrid) -> NDArray[np.bool_]:
+def _fill(name: str, contours: Sequence[Dataset], grid: SeriesGrid) -> Mask:
+    """Fill the contours of a structure, slice by slice."""
     polygons: dict[int, list[NDArray[np.float64]]] = defaultdict(list)
-    for contour in contours:
-        if values.text(contour, "ContourGeometricType") in CLOSED:
-            points = _points(name, contour)
-            try:
-                number = grid.slice_through(points, _images(contour))
-            except ConfigurationError as exc:
-                raise ConfigurationError(f"a contour of {name} {exc}") from exc
-            polygons[number].append(grid.pixels(points, number))
+    spoiled: set[int] = set()
+    notes = []
+    has_area = any(map(_is_closed, contours))
+    for number, contour in enumerate(contours if has_area else (), start=1):
+        try:
+            points = _points(contour)
+            if reason := _why_empty(contour, points):
+                notes.append(f"contour {number} {reason}; it is left out")
+                continue
+            index = grid.slice_through(points, _images(contour))
+        except ConfigurationError as exc:
+            notes.append(f"contour {number} {exc}; it is left out")
+            spoiled |= grid.named(_images(contour))
+            continue
+        polygons[index].append(grid.pixels(points, index))
+        if not _overlaps(polygons[index][-1], grid):
+            notes.append(f"contour {number} lies beside the image, on slice {index}")
     voxels = np.zeros(grid.shape, np.bool_)
-    for number, found in polygons.items():
-        voxels[number] = fill_polygons(found, voxels.shape[1:])
-    return voxels
+    for index, found in polygons.items():
+        if index in spoiled:
+            notes.append(f"nothing is marked on slice {index}: a contour of it is left out")
+        else:
+            voxels[index] = fill_polygons(found, voxels.shape[1:])
+    more = len(notes) - MAX_NOTES
+    notes[MAX_NOTES:] = [f"and {more} more remarks like these"] if more > 0 else []
+    return Mask(name, voxels, tuple(notes))
 
 
-def _points(name: str, contour: Dataset) -> NDArray[np.float64]:
-    """Return the corners of a contour, ``[P, 3]`` mm."""
-    coordinates = np.array(values.values(contour, "ContourData"), np.float64)
-    if not coordinates.size or coordinates.size % 3:
-        raise ConfigurationError(
-            f"a contour of {name} has {coordinates.size} coordinates, not three for each point; "
-            "export the structure set again"
-        )
-    return coordinates.reshape(-1, 3)
+def _is_closed(contour: Dataset) -> bool:
+    return values.text(contour, "ContourGeometricType") in CLOSED
+
+
+def _why_empty(contour: Dataset, points: NDArray[np.float64]) -> str | None:
+    """Return why a contour encloses nothing; None if it encloses something."""
+    if not _is_closed(contour):
+        return "is a point or an open line, which encloses nothing"
+    if len(np.unique(points, axis=0)) < 3:
+        return "has fewer than three different points, which enclose nothing"
+    return None
+
+
+def _overlaps(polygon: NDArray[np.float64], grid: SeriesGrid) -> bool:
+    """Tell whether the box around a polygon, ``[P, 2]`` columns and rows, reaches the image."""
+    _, rows, columns = grid.shape
+    return bool((polygon.max(axis=0) >= 0).all() and (polygon.min(axis=0) < (columns, rows)).all())
+
+
+def _points(contour: Dataset) -> NDArray[np.float64]:
+    """Return the corners of a contour, ``[P, 3]`` mm.
+
+    Raises
+    ------
+    ConfigurationError
+        If they are not three numbers each.
+    """
+    coordinates = values.values(contour, "ContourData")
+    if not coordinates or len(coordinates) % 3:
+        raise ConfigurationError(f"has {len(coordinates)} coordinates, not three for each point")
+    try:
+        points = np.array(coordinates, np.float64).reshape(-1, 3)
+    except (TypeError, ValueError) as exc:
+        raise ConfigurationError("has a coordinate that is not a number") from exc
+    if not np.isfinite(points).all():
+        raise ConfigurationError("has a coordinate that is not a finite number")
+    return points
 
 
 def _images(contour: Dataset) -> list[str]:

@@ -11,15 +11,14 @@ from numpy.typing import NDArray
 from rgan_sdk.dicom import values
 from rgan_sdk.errors import ConfigurationError
 from rgan_train.evaluation.regions.masks.grid import Plane, SeriesGrid
+from rgan_train.evaluation.regions.masks.mask import Mask
 
 if TYPE_CHECKING:
     from pydicom import Dataset
 
 
-def read_segments(
-    dataset: Dataset, stored: NDArray[Any], grid: SeriesGrid
-) -> list[tuple[str, NDArray[np.bool_]]]:
-    """Return the segments in the order of the file.
+def read_segments(dataset: Dataset, stored: NDArray[Any], grid: SeriesGrid) -> list[Mask]:
+    """Return the segments in the order of the file, named by SegmentLabel.
 
     A frame belongs to the slice at its position (Plane Position). If several slices lie there, the
     image that the frame was derived from (Derivation Image) decides. The background of a label
@@ -30,11 +29,6 @@ def read_segments(
     stored
         ``[F, H, W]`` values of the frames, or ``[H, W]`` of a single frame. In a FRACTIONAL
         segmentation, pixels of one half or more belong to the segment.
-
-    Returns
-    -------
-    list of (name, voxels)
-        SegmentLabel, and ``[N, H, W]`` bool on the grid of the series.
 
     Raises
     ------
@@ -52,11 +46,17 @@ def read_segments(
     found = {n: np.zeros(grid.shape, np.bool_) for n in names if n not in background}
     frames = stored.reshape(-1, *stored.shape[-2:])
     for groups, frame in zip(dataset.PerFrameFunctionalGroupsSequence, frames, strict=True):
-        number = grid.slice_of(_plane(groups, dataset), _sources(groups))
-        for segment, pixels in _segments(groups, dataset, frame):
-            if segment in found:
-                found[segment][number] |= pixels
-    return [(names[n] or f"segment {n}", voxels) for n, voxels in found.items()]
+        marked = [
+            (segment, pixels)
+            for segment, pixels in _segments(groups, dataset, frame)
+            if segment in found and pixels.any()
+        ]
+        plane = _plane(groups, dataset)
+        if marked or grid.reaches(plane):
+            place = grid.place_of(plane, _sources(groups))
+            for segment, pixels in marked:
+                found[segment][place.number] |= grid.on_slice(pixels, place)
+    return [Mask(names[n] or f"segment {n}", voxels) for n, voxels in found.items()]
 
 
 def _segments(

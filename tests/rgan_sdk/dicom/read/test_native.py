@@ -11,6 +11,7 @@ import pytest
 from pydicom import Dataset, dcmread
 from pydicom.datadict import dictionary_VR, tag_for_keyword
 from pydicom.uid import HTJ2KLossless, JPEG2000Lossless, JPEGLosslessSV1, JPEGLSLossless
+from support.checksums import listed
 from support.dicom_phantoms import stored_values, uid, write_ct, write_series
 from support.native import DERIVATION, POOL, check_file, read, scan
 from support.requirements import data_root, require_data
@@ -175,15 +176,16 @@ def test_encoded_slices_are_written_natively(tmp_path, syntax, signed, padding):
     assert np.array_equal(hu, [source.hu for source in expected])
     changed = hu + np.random.default_rng(0).normal(0, 500, hu.shape).astype(np.float32)
     (tmp_path / "out").mkdir()
-    clips = SeriesWriter(DERIVATION, tmp_path / "out", POOL, durable=False).write(
+    written = SeriesWriter(DERIVATION, tmp_path / "out", POOL, durable=False).write(
         files, sources, changed
     )
     derived = [
         derive(source, image, DERIVATION) for source, image in zip(expected, changed, strict=True)
     ]
-    assert clips == sum(one.clips for one in derived)
-    for file, one in zip(files, derived, strict=True):
+    assert [one.clips for one in written] == [one.clips for one in derived]
+    for file, one, noted in zip(files, derived, written, strict=True):
         name = f"{derived_sop_uid(file.sop_instance_uid, DERIVATION)}.dcm"
+        assert noted[:3] == listed(tmp_path / "out" / name)
         assert dcmread(tmp_path / "out" / name) == dcmread(io.BytesIO(encode(one.dataset)))
 
 

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from pydicom import Dataset, dcmread
 from pydicom.uid import ExplicitVRBigEndian, ImplicitVRLittleEndian
+from support.checksums import listed
 from support.conformance import violations
 from support.dicom_phantoms import ct_dataset, save, stored_values, uid, write_ct
 
@@ -234,8 +235,9 @@ def make_source(tmp_path: Path, stored: np.ndarray, **attributes: Any) -> Pydico
 
 
 def derived_values(source: PydicomSlice, hu: np.ndarray, path: Path) -> tuple[np.ndarray, int]:
-    clips = write_derived(source, hu.astype(np.float32), DERIVATION, path)
-    return read_slice(path).stored, clips
+    written = write_derived(source, hu.astype(np.float32), DERIVATION, path)
+    assert written[:3] == listed(path)
+    return read_slice(path).stored, written.clips
 
 
 @pytest.mark.parametrize("signed", [False, True])

@@ -2,6 +2,7 @@
 
 import json
 import sys
+from importlib import metadata
 
 import numpy as np
 import pytest
@@ -499,3 +500,16 @@ def test_wavelet_bands_that_a_single_slice_does_not_have():
     absent = {name for name, value in largest.items() if value < 1e-5 * np.abs(hu).max()}
     assert absent == set(ABSENT_BANDS)
     assert len(largest) == 8
+
+
+@pytest.mark.parametrize("version", ["v3.1.0", "3.1.1", "3.0.1.post15+ga1b", "2.2.0", "0+unknown"])
+@pytest.mark.parametrize("where", ["module", "distribution"])
+def test_another_version_of_pyradiomics_is_refused_by_name(monkeypatch, version, where):
+    if where == "module":
+        monkeypatch.setattr("radiomics.__version__", version)
+    else:
+        monkeypatch.setattr(metadata, "version", lambda name: version)
+    with pytest.raises(ConfigurationError) as refused:
+        FeatureExtractor()
+    assert str(refused.value).startswith(f"pyradiomics {version.removeprefix('v')} is installed")
+    assert "pyradiomics==3.0.1" in str(refused.value)

@@ -8,11 +8,10 @@ from rgan_sdk.errors import OutputError
 from rgan_sdk.hu import HUWindow
 from rgan_train.evaluation.figures.case_study import CaseStudy, difference_limit, draw_case_study
 from rgan_train.evaluation.figures.save import save_figure
-from rgan_train.evaluation.metrics.image_quality import psnr
+from rgan_train.evaluation.metrics.image_quality import QUALITY_RANGE, psnr
 from rgan_train.evaluation.regions.boxes import Box
 
 BOX = Box(10, 20, 34, 38)
-PEAK = HUWindow(-1024, 1000)
 
 
 @pytest.fixture
@@ -23,7 +22,9 @@ def study():
         name: target + rng.normal(0, sigma, target.shape).astype(np.float32)
         for name, sigma in (("source", 60), ("ours", 10))
     }
-    return CaseStudy(images, ("target", target), BOX, HUWindow(-800, 800), "Made for the test.")
+    padding = np.zeros(target.shape, np.bool_)
+    display = HUWindow(-800, 800)
+    return CaseStudy(images, ("target", target), BOX, display, padding, "Made for the test.")
 
 
 def panels(figure):
@@ -60,8 +61,8 @@ def test_differences_share_one_scale_and_the_target_has_none(study):
 def test_psnr_stands_below_each_column(study):
     grid, _ = panels(draw_case_study(study))
     for axes, hu in zip(grid[2], study.images.values(), strict=False):
-        whole = psnr(hu, study.target[1], PEAK)
-        region = psnr(hu[BOX.part], study.target[1][BOX.part], PEAK)
+        whole = psnr(hu, study.target[1], QUALITY_RANGE)
+        region = psnr(hu[BOX.part], study.target[1][BOX.part], QUALITY_RANGE)
         assert axes.get_xlabel() == f"PSNR {whole:.2f} dB\nin the region {region:.2f} dB"
     assert grid[2, -1].get_xlabel() == ""
 

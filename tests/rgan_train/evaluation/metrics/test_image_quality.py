@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from rgan_sdk.hu import HUWindow
-from rgan_train.evaluation.metrics.image_quality import psnr, ssim
+from rgan_train.evaluation.metrics.image_quality import mean_absolute_error, psnr, ssim
 
 WINDOW = HUWindow(-1024, 1000)
 
@@ -46,3 +46,16 @@ def test_against_scikit_image(images):
 
 def test_equal_images(images):
     assert ssim(images[0], images[0], WINDOW) == pytest.approx(1.0)
+
+
+def test_padding_does_not_count(images):
+    image, target = images
+    padding = np.zeros(image.shape, np.bool_)
+    padding[:, 30:] = True
+    padded = np.where(padding, 5000, image).astype(np.float32)
+    inside = image[:, :30], target[:, :30]
+    for metric in (psnr, ssim, mean_absolute_error):
+        expected = metric(*inside, WINDOW)
+        assert metric(padded, target, WINDOW, padding) == pytest.approx(expected)
+        assert metric(*images, WINDOW, padding & ~padding) == metric(*images, WINDOW)
+        assert math.isnan(metric(*images, WINDOW, padding | ~padding))

@@ -148,3 +148,13 @@ def test_other_shapes_are_refused():
     target = patches([45])
     with pytest.raises(ValueError, match="differ in shape"):
         tissue_bias(target[:2], target)
+
+
+def test_padding_does_not_count():
+    target = patches(LEVELS.values())
+    image = target + np.float32(3)
+    padding = np.zeros(target.shape, np.bool_)
+    padding[:, :24] = True
+    image[padding] = -3024
+    bias = tissue_bias(image, np.where(padding, np.float32(45), target), padding)
+    assert bias == pytest.approx(dict.fromkeys(LEVELS, 3.0), abs=1e-3)

@@ -59,7 +59,7 @@ def test_a_mask_that_reaches_no_test_slice(pairs, dataset, tmp_path):
 
 
 def test_a_mask_on_another_grid(pairs, dataset, tmp_path):
-    path = write_mask(tmp_path / "small.nrrd", np.ones((12, 32, 32), np.bool_), pairs)
+    path = write_mask(tmp_path / "small.nrrd", np.ones((12, 65, 64), np.bool_), pairs)
     with pytest.raises(ConfigurationError, match=r"small.nrrd"):
         read_mask_regions([path], pairs, dataset)
 
@@ -71,6 +71,18 @@ def test_masks_of_several_pairs(tmp_path):
     dataset = load_dataset(pairs, DIRECTION, needed=("test",))
     with pytest.raises(ConfigurationError, match="2 are listed"):
         read_mask_regions([tmp_path / "mask.nii"], pairs, dataset)
+
+
+def test_structures_of_several_files_are_chosen(pairs, dataset, tmp_path):
+    voxels = np.zeros((12, 64, 64), np.uint8)
+    voxels[9, 10:20, 30:35], voxels[9, 30:40, 30:35] = 3, 4
+    paths = [write_mask(tmp_path / name, voxels, pairs) for name in ("a.nrrd", "b.nii")]
+    rois, _ = read_mask_regions(paths, pairs, dataset, ["3"])
+    assert [roi.group for roi in rois] == ["label 3", "label 3"]
+    with pytest.raises(ConfigurationError, match="no mask file has a structure 'GTV'; they have: "):
+        read_mask_regions(paths, pairs, dataset, ["label 4", "GTV"])
+    with pytest.raises(ConfigurationError, match="give a mask"):
+        read_mask_regions([], pairs, dataset, ["GTV"])
 
 
 def test_no_masks(pairs, dataset):

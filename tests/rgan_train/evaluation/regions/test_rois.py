@@ -32,9 +32,11 @@ def test_the_papers_ranges():
 
 
 def test_whole_slices():
-    rois = whole_slices((3, 4, 5))
+    padding = np.zeros((3, 4, 5), np.bool_)
+    padding[0, 0, 0] = True
+    rois = whole_slices(padding)
     assert [(roi.group, roi.slice_number, roi.repeat, roi.pixels) for roi in rois] == [
-        ("whole slice", number, 0, 20) for number in range(3)
+        ("whole slice", number, 0, pixels) for number, pixels in enumerate((19, 20, 20))
     ]
     assert rois[0].mask.shape == (4, 5)
 

@@ -200,10 +200,76 @@ def test_the_tolerance_is_a_quarter_of_a_voxel(series, tmp_path, change, fits):
             read_masks(path, series)
 
 
-def test_another_matrix(axial, tmp_path):
-    path = write(tmp_path / "a.nii", image_on(axial, labels()[:, :, :7]))
-    with pytest.raises(ConfigurationError, match="matrix is 7x6, that of the series is 8x6 pixels"):
-        read_masks(path, axial)
+CROP = (slice(1, 4), slice(2, 5), slice(3, 7))
+"""Slices, rows and columns of a cropped map."""
+
+
+def cropped(series, values):
+    """Return the map without what lies outside ``CROP``, which also moves its first voxel."""
+    slices, rows, columns = CROP
+    return image_on(series, values)[columns, rows, slices]
+
+
+def within_crop(values):
+    inside = np.zeros_like(values)
+    inside[CROP] = values[CROP]
+    return inside
+
+
+@pytest.mark.parametrize("ending", ["nii", "nii.gz", "nrrd", "mha", "mhd"])
+def test_a_map_of_a_part_of_the_scan(series, tmp_path, ending):
+    values = labels()
+    masks = read_masks(write(tmp_path / f"a.{ending}", cropped(series, values)), series)
+    for value, mask in enumerate(masks, start=1):
+        np.testing.assert_array_equal(mask.voxels, within_crop(values) == value)
+
+
+@pytest.mark.parametrize("axes", list(itertools.permutations(range(3))))
+def test_a_part_with_axes_in_any_order_and_direction(series, tmp_path, axes):
+    values = labels()
+    for flips in itertools.product([False, True], repeat=3):
+        image = SimpleITK.PermuteAxes(cropped(series, values), axes)
+        image = SimpleITK.Flip(image, flips, flipAboutOrigin=False)
+        (_, _, mask) = read_masks(write(tmp_path / "a.nii", image), series)
+        np.testing.assert_array_equal(mask.voxels, within_crop(values) == 3)
+
+
+def padded(series, values, margin=(2, 1, 3)):
+    """Return the map with empty voxels around it, along x, y and z of the file."""
+    return SimpleITK.ConstantPad(image_on(series, values), margin, margin, 0)
+
+
+def test_a_map_that_goes_beyond_the_scan(series, tmp_path):
+    values = labels()
+    (mask, *_) = read_masks(write(tmp_path / "a.nrrd", padded(series, values)), series)
+    np.testing.assert_array_equal(mask.voxels, values == 1)
+
+
+@pytest.mark.parametrize(
+    ("voxel", "reason"),
+    [
+        ((1, 3, 5), r"outside slice 2 of the series: rows 2 to 2 and columns -1 to 2, where"),
+        ((4, 7, 5), r"outside slice 2 of the series: rows 2 to 6 and columns 2 to 2, where"),
+        ((4, 3, 0), "has no slice; the nearest, 0, "),
+        ((4, 3, 10), "has no slice; the nearest, 4, "),
+    ],
+)
+def test_what_is_marked_beyond_the_scan_is_refused(axial, tmp_path, voxel, reason):
+    image = padded(axial, np.zeros((SLICES, ROWS, COLUMNS), np.uint8))
+    image[4, 3, 5] = 1
+    image[voxel] = 1
+    with pytest.raises(ConfigurationError, match=reason):
+        read_masks(write(tmp_path / "a.nrrd", image), axial)
+
+
+@pytest.mark.parametrize(
+    ("shift", "offset"),
+    [((0.45, 0, 0), r"[+-]0\.50 columns and [+-]0\.00"), ((0, 0.21, 0), r"0\.00 .* \+0\.30 rows")],
+)
+def test_a_part_beside_the_grid_names_its_offset(series, tmp_path, shift, offset):
+    image = move(cropped(series, labels()), shift=shift)
+    with pytest.raises(ConfigurationError, match=rf"its pixels lie .*{offset}"):
+        read_masks(write(tmp_path / "a.nrrd", image), series)
 
 
 @pytest.mark.parametrize("degrees", [3, 44, 45])
@@ -245,7 +311,7 @@ def test_directions_that_are_not_quite_orthogonal(tmp_path):
     header = replace(read_header(path), orientation=orientation)
     (series,) = group_slices([header])
     plane = Plane(100, 8, header.pixel_spacing, orientation, header.origin)
-    assert SeriesGrid(series).slice_of(plane) == 0
+    assert SeriesGrid(series).place_of(plane) == (0, 0, 0)
     last_row = np.array([header.origin]) + np.multiply(orientation[3:], 0.7 * 99)
     np.testing.assert_allclose(SeriesGrid(series).pixels(last_row, 0), [(0, 99)], atol=1e-9)
 
@@ -285,7 +351,7 @@ def test_several_values_for_a_voxel(axial, tmp_path):
     [
         ("a.nii.gz", b"\x1f\x8bnonsense", "SimpleITK cannot read the file"),
         ("a.nrrd", b"", "SimpleITK cannot read the file"),
-        ("a.mha", b"ObjectType = Image" * 20, r"not DICOM; a mask is a label map \(.nii, .nii.gz"),
+        ("a.mhx", b"ObjectType = Image" * 20, r"not DICOM; a mask is a label map \(.nii, .nii.gz"),
         ("a.dcm", b"", "empty file; a mask is a label map"),
         ("a", b"\0" * 128 + b"DICM" + b"\2\0\0\0UL\4\0\1", "malformed|truncated"),
     ],
@@ -365,6 +431,6 @@ def test_organs_of_a_real_scan_have_their_hu():
         assert low < inside.mean() < high
         assert inside.size > 300
     with pytest.raises(
-        ConfigurationError, match="matrix is 122x101, that of the series is 512x512"
+        ConfigurationError, match=r"pixel spacing is 3\\3, that of the series is 0\.976562"
     ):
         read_masks(folder / "example_seg.nii.gz", series)

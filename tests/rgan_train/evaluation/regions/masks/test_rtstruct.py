@@ -8,6 +8,7 @@ from support.requirements import require_data
 from rgan_sdk.dicom.inventory import find_series
 from rgan_sdk.dicom.read.pydicom_reader import read_slice
 from rgan_sdk.errors import ConfigurationError
+from rgan_train.evaluation.regions.masks.mask import StructureChoice
 from rgan_train.evaluation.regions.masks.read import empty_names, read_masks
 
 ROWS, COLUMNS = 10, 12
@@ -138,16 +139,14 @@ def test_rounded_positions_are_on_their_slice(series, tmp_path, dz):
 @pytest.mark.parametrize(("number", "dz"), [(1, 0.55), (1, 1.0), (0, -0.55), (3, 2.0)])
 def test_contours_between_or_beyond_the_slices(series, tmp_path, number, dz):
     path = write(tmp_path / "a.dcm", [("Tumour", [box(number, 1, 1, 4, 4, dz=dz)])])
-    with pytest.raises(ConfigurationError, match="a contour of Tumour lies at"):
+    with pytest.raises(ConfigurationError, match="Tumour: contour 1 lies at"):
         read_masks(path, series)
 
 
 def test_a_contour_across_slices(series, tmp_path):
     points = [(-9, -18, -6), (-7, -18, -6), (-7, -18, -2)]
     path = write(tmp_path / "a.dcm", [("Tumour", [contour(points)])])
-    with pytest.raises(
-        ConfigurationError, match=r"a contour of Tumour lies at -6.000 to -2.000 mm"
-    ):
+    with pytest.raises(ConfigurationError, match=r"Tumour: contour 1 lies at -6.000 to -2.000 mm"):
         read_masks(path, series)
 
 
@@ -185,9 +184,7 @@ def test_coordinates_come_in_threes(series, tmp_path):
     broken = box(1, 1, 1, 4, 4)
     broken.ContourData = broken.ContourData[:-1]
     path = write(tmp_path / "a.dcm", [("Tumour", [broken])])
-    with pytest.raises(
-        ConfigurationError, match="a contour of Tumour has 11 coordinates, not three"
-    ):
+    with pytest.raises(ConfigurationError, match="Tumour: contour 1 has 11 coordinates, not three"):
         read_masks(path, series)
 
 
@@ -223,6 +220,83 @@ def test_images_of_another_series_do_not_matter(series, tmp_path):
     """A structure set that was drawn on one kernel fits the other."""
     path = write(tmp_path / "a.dcm", [("a", [box(1, 1, 1, 4, 4, image=uid(8, 8))])])
     np.testing.assert_array_equal(read_masks(path, series)[0].voxels, blocks((1, 1, 1, 4, 4)))
+
+
+GOOD = [box(0, 1, 1, 4, 4), box(2, 5, 5, 9, 9)]
+EXPECTED = blocks((0, 1, 1, 4, 4), (2, 5, 5, 9, 9))
+
+
+def with_coordinates(values):
+    item = box(1, 1, 1, 4, 4)
+    item.ContourData = values
+    return item
+
+
+@pytest.mark.parametrize(
+    ("bad", "reason"),
+    [
+        (box(1, 1, 1, 4, 4, dz=1.0), "lies at -3.000 mm along the slice normal, where the series"),
+        (contour([(-9, -18, -6), (-7, -18, -6), (-7, -18, -2)]), "lies at -6.000 to -2.000 mm"),
+        (box(1, 1, 1, 4, 4, "OPEN_PLANAR"), "is a point or an open line"),
+        (contour([(-9, -18, -4)], "POINT"), "is a point or an open line"),
+        (contour([(-9, -18, -4)]), "has fewer than three different points"),
+        (contour([(-9, -18, -4), (-7, -18, -4)] * 3), "has fewer than three different points"),
+        (with_coordinates(["1"] * 11), "has 11 coordinates, not three for each point"),
+        (with_coordinates([]), "has 0 coordinates, not three for each point"),
+        (with_coordinates(["NaN", *["1"] * 11]), "has a coordinate that is not a finite number"),
+        (box(1, 40, 1, 44, 4), "lies beside the image, on slice 1"),
+        (box(1, 1, -9, 4, -4), "lies beside the image, on slice 1"),
+    ],
+)
+@pytest.mark.parametrize("place", [0, 2])
+def test_one_bad_contour_is_named_and_the_others_go_on(series, tmp_path, bad, reason, place):
+    contours = [*GOOD]
+    contours.insert(place, bad)
+    path = write(tmp_path / "a.dcm", [("Tumour", contours), ("Node", GOOD)])
+    tumour, node = read_masks(path, series)
+    (note,) = tumour.notes
+    assert note.startswith(f"contour {place + 1} {reason}")
+    for mask in (tumour, node):
+        np.testing.assert_array_equal(mask.voxels, EXPECTED)
+    assert node.notes == ()
+
+
+def test_a_slice_whose_contour_is_left_out_has_no_mask(series, tmp_path):
+    """The contour may have been a hole."""
+    hole = with_coordinates(["NaN", *["1"] * 11])
+    hole.ContourImageSequence = [Dataset()]
+    hole.ContourImageSequence[0].ReferencedSOPInstanceUID = series.slices[2].sop_instance_uid
+    (mask,) = read_masks(write(tmp_path / "a.dcm", [("Tumour", [*GOOD, hole])]), series)
+    np.testing.assert_array_equal(mask.voxels, EXPECTED & blocks((0, 0, 0, 12, 10)))
+    assert mask.notes[1] == "nothing is marked on slice 2: a contour of it is left out"
+
+
+def test_a_structure_in_another_frame_of_reference_is_named(series, tmp_path):
+    path = write(tmp_path / "a.dcm", [("Tumour", GOOD), ("Node", GOOD)])
+    dataset = dcmread(path)
+    dataset.StructureSetROISequence[0].ReferencedFrameOfReferenceUID = "1.2.3"
+    dataset.save_as(path)
+    tumour, node = read_masks(path, series)
+    assert not tumour.voxels.any()
+    assert tumour.notes[0].startswith("left out: FrameOfReferenceUID is 1.2.3")
+    np.testing.assert_array_equal(node.voxels, EXPECTED)
+
+
+def test_many_bad_contours_do_not_fill_the_report(series, tmp_path):
+    bad = [box(1, 1, 1, 4, 4, dz=1.0)] * 30
+    (mask,) = read_masks(write(tmp_path / "a.dcm", [("Tumour", GOOD + bad)]), series)
+    assert len(mask.notes) == 6
+    assert mask.notes[-1] == "and 25 more remarks like these"
+
+
+def test_structures_are_chosen_by_name(series, tmp_path):
+    path = write(tmp_path / "a.dcm", [("Tumour", GOOD), ("Node", GOOD), ("Node", [])])
+    names = [m.name for m in read_masks(path, series, StructureChoice(["node", "NODE (2)"]))]
+    assert names == ["Node", "Node (2)"]
+    choice = StructureChoice(["GTV"])
+    assert read_masks(path, series, choice) == []
+    with pytest.raises(ConfigurationError, match=r"no .* structure 'GTV'; they have: Tumour, Node"):
+        choice.check_found()
 
 
 def test_a_real_structure_set():

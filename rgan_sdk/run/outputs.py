@@ -1,0 +1,260 @@
+"""What OUTPUT holds before a run: whether it can be used, and how each series stands there.
+
+A series is new, finished, or finished and damaged since.
+
+A finished series whose files are not those that its line in the journal lists is done again. What
+was there is kept in ``.rgan/replaced``: somebody may have put more into the folder than we did.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from itertools import count
+from pathlib import Path
+from typing import Final
+
+from rgan_sdk import _core
+from rgan_sdk.cores import usable_cores
+from rgan_sdk.dicom.series import Series
+from rgan_sdk.dicom.write.derivation import Derivation, derived_series_uid
+from rgan_sdk.dicom.write.writer import format_crc32c
+from rgan_sdk.errors import ConfigurationError, OutputError
+from rgan_sdk.run.jobs import SeriesJob
+from rgan_sdk.run.journal import (
+    STATE_FOLDER,
+    FinishedSeries,
+    OutputFile,
+    has_journal,
+    is_there,
+)
+from rgan_sdk.run.observer import Observer, SilentObserver
+from rgan_sdk.run.options import RunOptions
+
+CHUNK: Final = 64  # files that are read at a time
+
+
+def check_folders(source: Path, destination: Path, *, resume: bool) -> None:
+    """Refuse folders that lie inside each other, and an output folder that is in use.
+
+    Raises
+    ------
+    ConfigurationError
+        If one folder contains the other, or cannot be looked at.
+    OutputError
+        If ``destination`` is not empty and holds no run to continue.
+    """
+    try:
+        inner, outer = destination.resolve(), source.resolve()
+        if inner == outer or outer in inner.parents or inner in outer.parents:
+            raise ConfigurationError(
+                f"INPUT {source} and OUTPUT {destination} lie inside each other; "
+                "choose another OUTPUT"
+            )
+        if not source.is_dir():
+            raise ConfigurationError(f"{source}: no such folder; INPUT is a folder of DICOM files")
+        found = [path.name for path in destination.iterdir()] if destination.exists() else []
+    except OSError as exc:
+        raise ConfigurationError(f"{exc.filename}: cannot be used ({exc.strerror})") from exc
+    # Without a journal nobody can tell what an earlier run has left, unless it left nothing.
+    holds_a_run = found == [STATE_FOLDER] or has_journal(destination)
+    if found and not (holds_a_run and resume):
+        hint = "leave --no-resume out to continue its run, or " if holds_a_run else ""
+        raise OutputError(f"{destination}: is not empty; {hint}choose an empty or a new folder")
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How a series stands in OUTPUT.
+
+    Attributes
+    ----------
+    output
+        Name of its folder.
+    finished
+        What the journal says of it; None for a new series.
+    conflict
+        Why it can neither count as finished nor be done; empty if nothing stands in the way.
+    damage
+        Why it must be done again although it was finished; empty if its files are all there.
+    """
+
+    series: Series
+    derivation: Derivation
+    output: str
+    finished: FinishedSeries | None
+    conflict: str = ""
+    damage: str = ""
+
+    @property
+    def is_done(self) -> bool:
+        """Whether it can stay as it is."""
+        return self.finished is not None and not self.conflict and not self.damage
+
+
+def examine(
+    chosen: Iterable[Series],
+    derive: Callable[[Series], Derivation],
+    output: Path,
+    finished: Mapping[str, FinishedSeries],
+    options: RunOptions,
+    observer: Observer | None = None,
+) -> list[Standing]:
+    """Return how each series stands in OUTPUT.
+
+    Parameters
+    ----------
+    finished
+        What the journal says, by folder.
+    options
+        ``verify_outputs`` and ``workers`` matter here.
+    """
+    standings = []
+    for series in chosen:
+        derivation = derive(series)
+        uid = derived_series_uid(series.series_instance_uid, derivation)
+        standing = Standing(series, derivation, uid, finished.get(uid))
+        standings.append(_compare(standing, output / uid))
+    if not options.verify_outputs:
+        return standings
+    threads = int(options.workers or usable_cores())
+    return _verify(standings, output, threads, observer or SilentObserver())
+
+
+def _compare(standing: Standing, folder: Path) -> Standing:
+    uid, finished = standing.output, standing.finished
+    if not is_there(folder):
+        return replace(standing, damage="folder missing" if finished else "")
+    if finished is None:
+        conflict = f"{uid} is in OUTPUT, but not in its journal; choose another OUTPUT"
+        return replace(standing, conflict=conflict)
+    if finished.sources != _hash_sources(standing.series):
+        conflict = f"its slices are not those that {uid} was made of; choose another OUTPUT"
+        return replace(standing, conflict=conflict)
+    try:
+        return replace(standing, damage=find_damage(folder, finished.files))
+    except OSError as exc:  # it may be a good one: it is not replaced
+        return replace(standing, conflict=f"{uid} in OUTPUT cannot be read ({exc.strerror})")
+
+
+def find_damage(folder: Path, files: Iterable[OutputFile]) -> str:
+    """Return how a folder differs from its files' names and sizes; empty if it does not.
+
+    Raises
+    ------
+    OSError
+        If the folder cannot be read.
+    """
+    try:
+        with os.scandir(folder) as entries:
+            found = {entry.name: entry for entry in entries}
+    except NotADirectoryError:
+        return "not a folder"
+    problems = [_compare_file(file, found.pop(file.name, None)) for file in files]
+    problems += [f"file that does not belong there: {name}" for name in sorted(found)]
+    return _summary(problems)
+
+
+def _compare_file(file: OutputFile, entry: os.DirEntry[str] | None) -> str:
+    if entry is None:
+        return f"file missing: {file.name}"
+    if not entry.is_file(follow_symlinks=False):
+        return f"not a regular file: {file.name}"
+    size = entry.stat(follow_symlinks=False).st_size
+    if size == file.size:
+        return ""
+    return f"file of {size} instead of {file.size} bytes: {file.name}"
+
+
+def _summary(problems: Iterable[str]) -> str:
+    first, *others = [problem for problem in problems if problem] or [""]
+    return f"{first} (and {len(others)} more)" if others else first
+
+
+def _verify(
+    standings: Sequence[Standing], output: Path, threads: int, observer: Observer
+) -> list[Standing]:
+    """Read the files of the series that are done, and compare their checksums."""
+    pool = _core.ThreadPool(threads)
+    total = sum(len(one.finished.files) for one in standings if one.finished and one.is_done)
+    read, verified = 0, []
+    for standing in standings:
+        problems: list[str] = []
+        files = standing.finished.files if standing.finished and standing.is_done else ()
+        for start in range(0, len(files), CHUNK):
+            part = files[start : start + CHUNK]
+            problems += _compare_checksums(output / standing.output, part, pool)
+            read += len(part)
+            observer.on_verified(read, total)
+        verified.append(replace(standing, damage=standing.damage or _summary(problems)))
+    return verified
+
+
+def _compare_checksums(
+    folder: Path, files: Sequence[OutputFile], pool: _core.ThreadPool
+) -> list[str]:
+    found = _core.checksum_files([os.fsencode(folder / file.name) for file in files], pool)
+    problems = []
+    for file, (problem, checksum) in zip(files, found, strict=True):
+        if problem is not None:
+            problems.append(f"file that {problem}: {file.name}")
+        elif format_crc32c(checksum) != file.crc32c:
+            problems.append(f"file changed: {file.name}")
+    return problems
+
+
+def finished_series(job: SeriesJob) -> FinishedSeries:
+    """Return what the journal is to say of a series that has passed all stages."""
+    files = (OutputFile(file.name, file.size, file.crc32c) for file in job.files)
+    return FinishedSeries(
+        source=job.series.series_instance_uid,
+        model=job.derivation.model_sha256,
+        output=job.folder.name,
+        files=tuple(sorted(files)),
+        sources=_hash_sources(job.series),
+        clips=job.clips,
+    )
+
+
+def take_the_place(folder: Path, target: Path, replaced: Path) -> str:
+    """Rename the folder of a series to that of a damaged one, which is kept elsewhere.
+
+    Parameters
+    ----------
+    replaced
+        The folder to keep what was there in; it is made when it is needed.
+
+    Returns
+    -------
+    str
+        The name that it has in ``replaced``; empty if nothing was there.
+
+    Raises
+    ------
+    OSError
+        If that fails. ``target`` is then as it was.
+    """
+    with suppress(OSError):
+        target.rmdir()  # if it is empty
+    if not is_there(target):
+        folder.rename(target)
+        return ""
+    replaced.mkdir(mode=0o700, exist_ok=True)
+    names = (f"{target.name}-{number}" for number in count(1))
+    kept = next(replaced / name for name in names if not is_there(replaced / name))
+    target.rename(kept)
+    try:
+        folder.rename(target)
+    except OSError:
+        kept.rename(target)
+        raise
+    return kept.name
+
+
+def _hash_sources(series: Series) -> str:
+    """Return a hash of which slices a series has, and how large their files are."""
+    lines = sorted(f"{file.sop_instance_uid} {file.stamp.size}\n" for file in series.slices)
+    return hashlib.sha256("".join(lines).encode()).hexdigest()
