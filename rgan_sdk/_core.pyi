@@ -117,6 +117,12 @@ class Head:
     @property
     def position(self) -> list[float]: ...
 
+    def values(self, tags: Sequence[int]) -> list[tuple[int, bytes]]:
+        """
+        Return (tag, value as the file has it) of the elements with these tags that are there,
+        at the top level and before the pixel data.
+        """
+
     @property
     def rows(self) -> int: ...
 

@@ -24,6 +24,7 @@
 #include "rgan/checksum.hpp"
 #include "rgan/crc32c.hpp"
 #include "rgan/scan.hpp"
+#include "rgan/splice.hpp"
 
 namespace nb = nanobind;
 using namespace nb::literals;
@@ -181,6 +182,17 @@ void make_template(rgan::HeaderTemplate* self, const rgan::SourceSlice& first,
   new (self) rgan::HeaderTemplate(std::move(header_template));
 }
 
+// Return (tag, value) of those top-level elements of a head that have one of the tags.
+Elements find_values(const rgan::Head& head, std::vector<std::uint32_t> tags) {
+  if (!head.status) throw nb::value_error("a head with a problem has no values");
+  Elements result;
+  for (const auto& [tag, value] :
+       rgan::find_dependencies(head.bytes, head.header, std::move(tags))) {
+    if (value) result.emplace_back(tag, nb::bytes(value->data(), value->size()));
+  }
+  return result;
+}
+
 template <auto Member>
 auto header_field() {
   return [](const rgan::Head& head) { return head.header.*Member; };
@@ -217,6 +229,10 @@ void define_head(const nb::module_& module) {
       .def_prop_ro("slice_thickness", header_field<&Header::slice_thickness>())
       .def_prop_ro("orientation", header_field<&Header::orientation>())
       .def_prop_ro("position", header_field<&Header::position>())
+      .def(
+          "values", &find_values, "tags"_a,
+          "Return (tag, value as the file has it) of the elements with these tags that are there,\n"
+          "at the top level and before the pixel data.")
       .def_prop_ro("rows", [](const rgan::Head& head) { return head.header.format.rows; })
       .def_prop_ro("columns", [](const rgan::Head& head) { return head.header.format.columns; });
 }

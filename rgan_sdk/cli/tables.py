@@ -40,7 +40,9 @@ def as_text(text: str) -> Text:
 
 def _series_table(report: Report) -> Table:
     table = Table(box=None, pad_edge=False)
-    for heading in ("series", "kernel", "slices", "outcome", "note"):
+    shown = any(entry.reconstruction for entry in report.series)
+    extra = ("reconstruction",) if shown else ()
+    for heading in ("series", "kernel", *extra, "slices", "outcome", "note"):
         table.add_column(
             heading, overflow="fold", justify="right" if heading == "slices" else "left"
         )
@@ -51,6 +53,7 @@ def _series_table(report: Report) -> Table:
         cells = (
             _shorten(entry.series_instance_uid) + (f" #{entry.group}" if entry.group else ""),
             entry.convolution_kernel or "-",
+            *((entry.reconstruction or "-",) if shown else ()),
             str(entry.slices),
             entry.status,
             "; ".join(note for note in notes if note),

@@ -11,6 +11,7 @@ from typing import BinaryIO, Final, NamedTuple
 from pydicom import Dataset, dcmread
 from pydicom.filereader import read_partial
 from pydicom.sequence import Sequence
+from pydicom.tag import Tag
 from pydicom.uid import (
     UID,
     CTImageStorage,
@@ -19,7 +20,7 @@ from pydicom.uid import (
     MediaStorageDirectoryStorage,
 )
 
-from rgan_sdk.dicom import values
+from rgan_sdk.dicom import reconstruction, values
 from rgan_sdk.dicom.discovery import inflate, open_dicom, open_raw
 from rgan_sdk.dicom.read import pixels
 from rgan_sdk.dicom.read.pixels import PixelFormat, Rescale
@@ -61,6 +62,7 @@ _KEYWORDS: Final[list[str]] = [
     "RescaleIntercept",
     "RescaleType",
 ]
+_WANTED: Final = [Tag(each) for each in (*_KEYWORDS, *reconstruction.TAGS)]
 NOT_SLICES: Final = {
     "LOCALIZER": "localizer",
     "SCREEN SAVE": "screen save",
@@ -96,6 +98,8 @@ class SliceHeader:
         ImageOrientationPatient: direction cosines of row and column.
     origin
         ImagePositionPatient: x, y, z of the centre of the first pixel, mm.
+    reconstruction
+        What the header says of iterative or learned reconstruction (``reconstruction.describe``).
     rescale_type
         ``HU``, ``US`` (unspecified), or empty where absent.
     image_type
@@ -117,6 +121,7 @@ class SliceHeader:
     slice_thickness: float | None
     orientation: Vector
     origin: Vector
+    reconstruction: str | None = None
     rescale_type: str = ""
     image_type: tuple[str, ...] = ()
 
@@ -153,7 +158,7 @@ def read_header(path: Path) -> SliceHeader:
     """
     with open_raw(path) as raw:
         file = inflate(raw)
-        dataset = dcmread(file, stop_before_pixels=True, force=True, specific_tags=_KEYWORDS)
+        dataset = dcmread(file, stop_before_pixels=True, force=True, specific_tags=_WANTED)
         require_eligible(dataset)
         _require_pixel_data(dataset, file)
         return _header(dataset, path, Stamp.from_stat(os.fstat(raw.fileno())))
@@ -272,6 +277,7 @@ def _header(dataset: Dataset, path: Path, stamp: Stamp) -> SliceHeader:
         slice_thickness=values.optional_number(dataset, "SliceThickness"),
         orientation=_orientation(dataset),
         origin=values.numbers(dataset, "ImagePositionPatient", 3),
+        reconstruction=reconstruction.describe_dataset(dataset),
         rescale_type=pixels.rescale_type(dataset),
         image_type=_image_type(dataset),
     )

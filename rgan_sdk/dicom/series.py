@@ -65,6 +65,9 @@ class Series:
         mm, None where it is absent, badly written, or differs between slices.
     orientation
         ImageOrientationPatient: direction cosines of row and column.
+    reconstruction
+        What the headers say of iterative or learned reconstruction; None where they say nothing or
+        differ.
     image_type
         The values of ImageType that all slices have, in upper case.
     notes
@@ -89,6 +92,7 @@ class Series:
     pixel_spacing: Vector
     slice_thickness: float | None
     orientation: Vector
+    reconstruction: str | None = None
     image_type: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
@@ -164,6 +168,7 @@ def _make_series(number: int, headers: list[SliceHeader]) -> Series:
         for header in headers
     ]
     thicknesses = {header.slice_thickness for header in headers}
+    reconstructions = {header.reconstruction for header in headers}
     return Series(
         series_instance_uid=first.series_instance_uid,
         group=number,
@@ -178,6 +183,7 @@ def _make_series(number: int, headers: list[SliceHeader]) -> Series:
         pixel_spacing=first.pixel_spacing,
         slice_thickness=thicknesses.pop() if len(thicknesses) == 1 else None,
         orientation=first.orientation,
+        reconstruction=reconstructions.pop() if len(reconstructions) == 1 else None,
         image_type=_common_values([header.image_type for header in headers]),
     )
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import rgan_sdk
 from rgan_sdk.dicom.geometry import geometry_notes
+from rgan_sdk.dicom.image_kind import kind_notes
 from rgan_sdk.dicom.inventory import Inventory
 from rgan_sdk.dicom.series import Series, SliceFile
 from rgan_sdk.dicom.stamp import checksum
@@ -56,10 +57,11 @@ class Ledger:
             series_instance_uid=series.series_instance_uid,
             group=series.group,
             convolution_kernel=series.convolution_kernel,
+            reconstruction=series.reconstruction,
             slices=len(series.slices),
             status=status,
             reason=reason,
-            notes=(*series.notes, *geometry_notes(series)),
+            notes=(*series.notes, *kind_notes(series), *geometry_notes(series)),
             **outcome,
         )
         self.report.series.append(entry)

@@ -23,6 +23,8 @@ class SeriesEntry:
 
     Attributes
     ----------
+    convolution_kernel
+        All values of ConvolutionKernel, with a backslash between them; None where absent.
     reason
         Why it was skipped or has failed, or why a finished series was done again.
     clips
@@ -31,6 +33,8 @@ class SeriesEntry:
         Folder of the new series, relative to the output folder; None unless done.
     notes
         What a careful reader should know, such as uneven spacing.
+    reconstruction
+        What the headers say of iterative or learned reconstruction, such as ``ITERATIVE``.
     """
 
     series_instance_uid: str
@@ -42,6 +46,7 @@ class SeriesEntry:
     clips: int = 0
     output: str | None = None
     notes: tuple[str, ...] = ()
+    reconstruction: str | None = None
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from pydicom.uid import CTImageStorage
 
 from rgan_sdk import _core
 from rgan_sdk.cores import usable_cores
+from rgan_sdk.dicom import reconstruction
 from rgan_sdk.dicom.header import NOT_SLICES, SliceHeader, are_orthonormal, pseudonym, read_header
 from rgan_sdk.dicom.stamp import Stamp
 from rgan_sdk.dicom.values import UID_PATTERN
@@ -51,8 +52,10 @@ def scan_headers(
 
 def _header(path: Path, head: _core.Head) -> SliceHeader | DicomError:
     if _is_plain(head):
-        return _from_head(path, head)
-    # The slower reader says why a file is not a plain CT slice.
+        wanted = dict(head.values(reconstruction.TAGS))
+        if reconstruction.SEQUENCE not in wanted:
+            return _from_head(path, head, reconstruction.describe(wanted))
+    # The slower reader looks into sequences, and says why a file is not a plain CT slice.
     try:
         return read_header(path)
     except DicomError as error:
@@ -74,7 +77,7 @@ def _is_plain(head: _core.Head) -> bool:
     )
 
 
-def _from_head(path: Path, head: _core.Head) -> SliceHeader:
+def _from_head(path: Path, head: _core.Head, reconstructed: str | None) -> SliceHeader:
     return SliceHeader(
         path=path,
         stamp=Stamp(*head.stamp),
@@ -91,6 +94,7 @@ def _from_head(path: Path, head: _core.Head) -> SliceHeader:
         slice_thickness=head.slice_thickness,
         orientation=tuple(head.orientation),
         origin=tuple(head.position),
+        reconstruction=reconstructed,
         rescale_type=head.rescale_type,
         image_type=tuple(
             term.strip().upper() for term in head.image_type.split("\\") if head.image_type

@@ -5,6 +5,7 @@ import subprocess
 import sys
 
 import pytest
+from support.dicom_phantoms import write_series
 from support.models import write_model
 from support.runs import harmonize
 
@@ -44,6 +45,28 @@ def test_inspect_shows_the_card(tmp_path):
     assert '"name": "test-blur"' in result.output
     assert "precision   fp32" in result.output
     assert harmonize("inspect", path, "--model-sha256", "00").exit_code == 1
+
+
+def test_scan_shows_kernel_reconstruction_and_kind(tmp_path):
+    source, report = tmp_path / "in", tmp_path / "report.json"
+    kernel = ["Br40d", "3"]
+    write_series(source, 2, series=1, ConvolutionKernel=kernel, ReconstructionAlgorithm="ITERATIVE")
+    plain = " ".join(harmonize("scan", source).output.split())
+    assert "series kernel reconstruction slices outcome note" in plain
+    assert "Br40d\\3 ITERATIVE 2 planned" in plain
+    write_series(source, 2, series=2, ImageType=["DERIVED", "SECONDARY", "AXIAL", "CT_SOM5 MIP"])
+    shown = " ".join(harmonize("scan", source, "--report", report).output.split())
+    assert "B40f - 2 planned ImageType says MIP" in shown
+    first, second = json.loads(report.read_text())["series"]
+    assert (first["convolution_kernel"], first["reconstruction"]) == ("Br40d\\3", "ITERATIVE")
+    assert first["notes"] == []
+    assert second["reconstruction"] is None
+    assert "no plain axial reconstruction" in second["notes"][0]
+
+
+def test_scan_has_no_column_for_what_no_series_states(tmp_path):
+    write_series(tmp_path, 1)
+    assert "reconstruction" not in harmonize("scan", tmp_path).output
 
 
 def test_doctor_explains_two_runtimes_at_once(monkeypatch):

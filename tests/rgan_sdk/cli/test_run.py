@@ -93,6 +93,20 @@ def test_a_series_is_harmonized(run, source):
     assert read_report(out / ".rgan" / "report.json") == report
 
 
+def test_what_is_no_plain_reconstruction_is_harmonized_with_a_note(run, source):
+    for path in (source / "a").iterdir():
+        dataset = pydicom.dcmread(path)
+        dataset.ImageType = ["DERIVED", "SECONDARY", "REFORMATTED", "AVERAGE"]
+        dataset.save_as(path)
+    result, report, _ = run(source)
+    assert result.exit_code == 0, result.output
+    (series,) = report["series"]
+    assert series["status"] == "done"
+    (note,) = series["notes"]
+    assert note.startswith("ImageType says REFORMATTED (a reformation)")
+    assert "ImageType says REFORMATTED" in " ".join(result.output.split())
+
+
 def test_the_pixels_are_the_models(run, source, model):
 
     _, report, out = run(source)
