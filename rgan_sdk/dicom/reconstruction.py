@@ -12,7 +12,6 @@ from collections.abc import Iterable, Mapping
 from typing import Final, NamedTuple
 
 from pydicom import Dataset
-from pydicom.dataelem import RawDataElement
 
 MAX_LENGTH: Final = 64
 ALGORITHM: Final = 0x00189315
@@ -92,8 +91,8 @@ def _in_sequence(dataset: Dataset) -> list[str]:
 
 def _raw(dataset: Dataset, tag: int) -> bytes:
     element = dataset.get_item(tag)
-    value = element.value if element is not None else b""
-    if isinstance(element, RawDataElement) or isinstance(value, bytes):
+    value = element.value if element is not None else None
+    if value is None or isinstance(value, bytes):
         return value or b""
     return str(value).encode(errors="replace")
 

@@ -6,7 +6,6 @@ times. What one alone states is a remark.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -18,12 +17,6 @@ TIME_TOLERANCE = 1.0
 
 NUMBER_TOLERANCE = 0.01
 """By how much SliceThickness in mm, KVP in kV and so on may differ."""
-
-_KINDS = re.compile(
-    r"MIP|MINIP|MPR|CPR|MPVR|AVG|AVE|AVERAGE|MEAN|SUM|VIRTUAL|VNC|VUE|IODINE|CALCIUM|WATER|MIX|MIXED|"
-    r"LOWKV|HIGHKV|EDENSITY|ZEFF|(MONO|KEV|RHO)\w*|\d+KEV"
-)
-"""Words of ImageType, from the third value on, that say that it is no plain reconstruction."""
 
 
 class _Difference(NamedTuple):
@@ -91,10 +84,7 @@ def _compare(x: Acquisition, y: Acquisition) -> Iterator[_Difference | _OneSided
     yield from _compare_times(x.seconds, y.seconds)
     yield from _compare_image_types(x, y)
     yield from _compare_texts("ContrastBolusAgent", x.contrast_agent, y.contrast_agent, show=False)
-    yield from _compare_texts("ReconstructionAlgorithm", x.algorithm, y.algorithm)
-    if x.kernel_values[1:] != y.kernel_values[1:]:
-        first, second = ("\\".join(each.kernel_values) for each in (x, y))
-        yield _Difference("reconstruction, by ConvolutionKernel", f"{first} and {second}")
+    yield from _compare_texts("reconstruction", x.reconstruction, y.reconstruction)
 
 
 def _compare_numbers(
@@ -134,11 +124,15 @@ def _compare_image_types(x: Acquisition, y: Acquisition) -> Iterator[_Difference
 
 
 def _kinds(image_type: Sequence[str]) -> set[str]:
-    words = re.findall(r"[A-Z0-9]+", " ".join(image_type[2:]).replace("_", " "))
-    kinds = {word for word in words if _KINDS.fullmatch(word)}
-    if any(word.startswith("MONO") for word in kinds):
-        kinds |= {word for word in words if word.isdigit()}
-    return kinds
+    """Return the values that name another kind of image than a plain reconstruction."""
+    from rgan_sdk.dicom.image_kind import special_kind
+
+    kinds = {value: special_kind((value,)) for value in image_type}
+    return {
+        value if "monoenergetic" in kind else kind  # the value may name the energy
+        for value, kind in kinds.items()
+        if kind is not None
+    }
 
 
 def _find_one_sided(keyword: str, in_x: bool, in_y: bool) -> Iterator[_OneSided]:

@@ -55,7 +55,7 @@ def compare_series(a: Series, b: Series, read: Reader | None = None) -> Comparis
     """
     from rgan_sdk.dicom.read.acquisition import read_acquisitions
 
-    difference = _compare_geometry(a, b)
+    difference = _compare_kernels(kernel_of(a), kernel_of(b)) or _compare_geometry(a, b)
     if difference is not None:
         return Comparison(difference)
     read = read or read_acquisitions
@@ -66,9 +66,16 @@ def compare_series(a: Series, b: Series, read: Reader | None = None) -> Comparis
     return Comparison(difference, remarks)
 
 
-def _compare_geometry(a: Series, b: Series) -> str | None:
-    if not (kernel_of(a) and kernel_of(b)):
+def _compare_kernels(a: str, b: str) -> str | None:
+    """Compare the values after the first, such as the strength of an iterative reconstruction."""
+    if not (a and b):
         return "a series has no ConvolutionKernel"
+    if a.split("\\")[1:] != b.split("\\")[1:]:
+        return f"different reconstruction: ConvolutionKernel {a} and {b}"
+    return None
+
+
+def _compare_geometry(a: Series, b: Series) -> str | None:
     if a.frame_of_reference_uid != b.frame_of_reference_uid:
         return "different frames of reference"
     if (a.rows, a.columns) != (b.rows, b.columns):

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Final
 
 from pydicom import Dataset, dcmread
+from pydicom.tag import Tag
 
-from rgan_sdk.dicom import values
+from rgan_sdk.dicom import reconstruction, values
 from rgan_sdk.dicom.discovery import open_dicom
 from rgan_sdk.dicom.header import has_own_code
 from rgan_sdk.dicom.series import Series
@@ -26,17 +27,16 @@ NUMBERS: Final = {
 }
 """Keywords of numbers, with their unit."""
 
-_KEYWORDS: Final[list[str]] = [
+_KEYWORDS: Final = (
     *NUMBERS,
     "AcquisitionDate",
     "AcquisitionTime",
     "AcquisitionDateTime",
     "ImageType",
     "ContrastBolusAgent",
-    "ConvolutionKernel",
-    "ReconstructionAlgorithm",
     "DerivationCodeSequence",
-]
+)
+_WANTED: Final = [*map(Tag, _KEYWORDS), *map(Tag, reconstruction.TAGS)]
 _TIME: Final = re.compile(r"(\d\d):?(\d\d)(?::?(\d\d(?:\.\d*)?))?")
 
 
@@ -58,11 +58,8 @@ class Acquisition:
     contrast_agent
         ContrastBolusAgent without differences in case and blanks, empty if not stated. It is free
         text, and must not be shown.
-    algorithm
-        ReconstructionAlgorithm (PS3.3 C.8.15.3.7), empty if not stated.
-    kernel_values
-        All values of ConvolutionKernel. Those after the first name more than the kernel, such as
-        the strength of an iterative reconstruction.
+    reconstruction
+        What the header says of iterative or learned reconstruction (``reconstruction.describe``).
     simulated
         Whether ``rgan-train simulate`` made it. Then ImageType begins with ``DERIVED\SECONDARY``,
         whatever the scanner stated.
@@ -73,8 +70,7 @@ class Acquisition:
     seconds: float | None
     image_type: tuple[str, ...]
     contrast_agent: str
-    algorithm: str
-    kernel_values: tuple[str, ...]
+    reconstruction: str
     simulated: bool
 
 
@@ -94,7 +90,7 @@ def read_acquisitions(series: Series) -> tuple[Acquisition, ...]:
 def _read(path: Path) -> Acquisition:
     try:
         with open_dicom(path) as file:
-            dataset = dcmread(file, stop_before_pixels=True, force=True, specific_tags=_KEYWORDS)
+            dataset = dcmread(file, stop_before_pixels=True, force=True, specific_tags=_WANTED)
             return _acquisition(dataset)
     except DicomError as error:
         raise UnreadableFileError(f"{path.name}: {error}") from error
@@ -109,8 +105,7 @@ def _acquisition(dataset: Dataset) -> Acquisition:
         seconds=_seconds(_text(dataset, "AcquisitionTime") or moment[8:]),
         image_type=tuple(term.upper() for term in _texts(dataset, "ImageType")),
         contrast_agent=" ".join(_text(dataset, "ContrastBolusAgent").casefold().split()),
-        algorithm=_text(dataset, "ReconstructionAlgorithm").upper(),
-        kernel_values=_texts(dataset, "ConvolutionKernel"),
+        reconstruction=reconstruction.describe_dataset(dataset) or "",
         simulated=has_own_code(dataset, SIMULATED_CODE),
     )
 

@@ -48,6 +48,7 @@ def in_sequence(*algorithms: str) -> Dataset:
         (private(GE, 0x53, "SH", {0x40: "AR40"}, first="OTHER"), "AR40"),
         (private("OTHER", 0x53, "SH", {0x40: "ASIR-V 40%"}), None),
         (private(PHILIPS, 0x1F7, "IS", {0x9B: "4"}), "iDose level 4"),
+        (private(PHILIPS, 0x1F7, "IS", {0x9B: ""}), None),
         (private(CANON, 0x7005, "SH", {0x0B: "AIDR 3D STD"}), "filter AIDR 3D STD"),
         (private(GE, 0x53, "LO", {0x42: "\x1b[31mred\r\nline\tüo"}), "[31mred line o"),
         (private(GE, 0x53, "LO", {0x42: "x" * 64, 0x43: "y"}), "x" * 64),

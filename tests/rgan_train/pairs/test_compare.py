@@ -30,7 +30,6 @@ def compare(folder, first, second):
         ("NominalPercentageOfCardiacPhase", 40.0, 75.0, "NominalPercentageOfCardiacPhase 40 and"),
         ("ReconstructionAlgorithm", "FILTER_BACK_PROJ", "ITERATIVE", "FILTER_BACK_PROJ and ITER"),
         ("ImageType", ["ORIGINAL", "PRIMARY", "AXIAL"], PROJECTION, "AXIAL\\CT_SOM5 MIP"),
-        ("ConvolutionKernel", ["Br40d"], ["Br60d", "3"], "reconstruction, by ConvolutionKernel"),
     ],
 )
 def test_what_both_state_must_agree(tmp_path, attribute, first, second, reason):
@@ -39,6 +38,19 @@ def test_what_both_state_must_agree(tmp_path, attribute, first, second, reason):
     assert reason in difference
     assert "CANARY" not in difference
     assert remarks == ()
+
+
+@pytest.mark.parametrize("other", ["Br40d", "Br60d"])
+def test_another_strength_is_another_reconstruction(tmp_path, other):
+    kernels = ({"ConvolutionKernel": ["Br40d"]}, {"ConvolutionKernel": [other, "3"]})
+    expected = f"different reconstruction: ConvolutionKernel Br40d and {other}\\3"
+    assert compare(tmp_path, *kernels).difference == expected
+
+
+def test_only_one_series_states_its_reconstruction(tmp_path):
+    difference, remarks = compare(tmp_path, {}, {"ReconstructionAlgorithm": "ITERATIVE"})
+    assert difference is None
+    assert remarks == ("only the series with B70f states reconstruction",)
 
 
 def test_all_that_differs_in_a_slice_is_named(tmp_path):
@@ -117,7 +129,14 @@ def test_a_simulated_series_is_a_pair_with_its_source(tmp_path):
     assert (difference, remarks) == (None, ("the series with B70f is simulated",))
 
 
-@pytest.mark.parametrize("name", ["pair_lungdx_A0002_siemens", "pair_philips_headphantom_step2"])
-def test_real_pairs_stay_pairs(name):
+@pytest.mark.parametrize(
+    ("name", "remarks"),
+    [
+        ("pair_lungdx_A0002_siemens", ()),
+        # Only the soft series states an iDose level.
+        ("pair_philips_headphantom_step2", ("only the series with UB states reconstruction",)),
+    ],
+)
+def test_real_pairs_stay_pairs(name, remarks):
     series = find_series(require_data(name)).series
-    assert compare_series(*series) == Comparison(None)
+    assert compare_series(*series) == Comparison(None, remarks)
