@@ -22,11 +22,11 @@ def has_begun(out: Path) -> bool:
     return staging.exists() and (any(staging.iterdir()) or bool(new_series(out)))
 
 
-def damage(out: Path, numbers: random.Random) -> None:
-    """Damage half of the series in OUTPUT, each in another way."""
-    series = new_series(out)
-    for folder in numbers.sample(series, len(series) // 2):
-        DAMAGES[numbers.choice(list(DAMAGES))](folder)
+def damage(out: Path, whole: dict[str, dict[str, bytes]], numbers: random.Random) -> None:
+    """Damage half of the whole series in OUTPUT, each in some way."""
+    series = [name for name, files in folders(out).items() if files == whole[name]]
+    for name in numbers.sample(series, len(series) // 2):
+        DAMAGES[numbers.choice(list(DAMAGES))](out / name)
 
 
 def kill_and_resume(root: Path, *, kills: int, series: int, options: tuple[str, ...]) -> list[int]:
@@ -40,7 +40,7 @@ def kill_and_resume(root: Path, *, kills: int, series: int, options: tuple[str, 
         out = root / f"out-{len(positions)}"
         if is_damaged := len(positions) % 2 == 1:
             shutil.copytree(root / "whole", out)
-            damage(out, numbers)
+            damage(out, whole, numbers)
         known = folders(out) if is_damaged else {}
         wanted = 0 if is_damaged else numbers.randrange(series)
         process = subprocess.Popen(
@@ -57,7 +57,7 @@ def kill_and_resume(root: Path, *, kills: int, series: int, options: tuple[str, 
         seen = folders(out)
         assert all(files in (whole[name], known.get(name)) for name, files in seen.items())
         positions.append(sum(files == whole[name] for name, files in seen.items()))
-        damage(out, numbers)
+        damage(out, whole, numbers)
         begun = time.monotonic()
         result = harmonize(*arguments, out)
         spent = time.monotonic() - begun
