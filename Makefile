@@ -5,15 +5,19 @@ VENV := .venv
 BIN := $(VENV)/bin
 CMAKE = $(BIN)/cmake -G Ninja -DCMAKE_MAKE_PROGRAM=$(abspath $(BIN)/ninja)
 CPP_FILES = $(sort $(shell find cpp_bindings -name '*.cpp' -o -name '*.hpp'))
+SOURCES := pyproject.toml $(shell find cpp_bindings -type f)
 CHECKS := eval-deps lint test-cpp test-cpp-sanitized
 CLANG ?= clang++
+WORKERS ?= 2
+PYTEST = $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist worksteal
 PIP := $(BIN)/python -m pip install --quiet --constraint constraints.txt
 ARCHIVES ?= archives
+CASES ?= cases
 DEMO := demo
 FUZZ_SECONDS ?= 600
 
-.PHONY: help demo test test-all test-cpp test-cpp-sanitized eval-deps fuzz lint lint-cpp format \
-  data stubs clean
+.PHONY: help demo test test-all test-cpp test-cpp-sanitized cases eval-deps fuzz lint lint-cpp \
+  format data stubs clean
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -25,10 +29,10 @@ demo: $(VENV)/.sdk ## Install, and harmonize a synthetic CT series with a packag
 	  --preview --report $(DEMO)/report.json
 
 test: $(CHECKS) ## Install, lint, and run the tests
-	$(BIN)/python -m pytest -m "not slow"
+	$(PYTEST) -m "not slow"
 
 test-all: $(CHECKS) ## The same, with the tests that take minutes
-	$(BIN)/python -m pytest
+	$(PYTEST)
 
 test-cpp: $(VENV)/.dev ## Run the tests of the C++ core only
 	$(CMAKE) -S cpp_bindings -B build/cpp -DCMAKE_BUILD_TYPE=Release -DRGAN_PYTHON=OFF -DRGAN_TESTS=ON
@@ -40,6 +44,13 @@ test-cpp-sanitized: $(VENV)/.dev ## Run them with AddressSanitizer and Undefined
 	  -DRGAN_TESTS=ON -DRGAN_SANITIZE=ON
 	$(BIN)/cmake --build build/cpp-sanitized
 	$(BIN)/ctest --test-dir build/cpp-sanitized --output-on-failure
+
+cases: $(VENV)/.dev $(VENV)/.eval ## Run scripts that exit 0 when all is right: make cases CASES=folder
+	@wrong=0; \
+	for case in $(CASES)/case_*.py; do \
+	  if said=$$($(BIN)/python "$$case" 2>&1); then echo "right  $$case"; \
+	  else wrong=1; echo "WRONG  $$case"; echo "$$said" | tail -n 1; fi; \
+	done; exit $$wrong
 
 eval-deps: $(VENV)/.eval ## Install pyradiomics, which needs Python 3.11 and is built from source
 
@@ -86,7 +97,7 @@ $(VENV)/.pip: constraints.txt
 	$(PIP) --upgrade pip
 	touch $@
 
-$(VENV)/.sdk: $(VENV)/.pip pyproject.toml $(shell find cpp_bindings -type f)
+$(VENV)/.sdk: $(VENV)/.pip $(SOURCES)
 	$(PIP) --editable ".[cpu]"
 	touch $@
 
@@ -96,6 +107,6 @@ $(VENV)/.eval: $(VENV)/.dev
 	$(PIP) --no-build-isolation pyradiomics==3.0.1
 	touch $@
 
-$(VENV)/.dev: $(VENV)/.sdk
+$(VENV)/.dev: $(VENV)/.pip $(SOURCES)
 	$(PIP) --editable ".[cpu,openvino,codecs,train,eval]" --group lint --group test
-	touch $@
+	touch $(VENV)/.sdk $@

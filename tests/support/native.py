@@ -49,9 +49,7 @@ def write_unchanged(source: Path, target: Path) -> list[Dataset]:
     """Read the one series below a folder, write it as it is, and return what was written."""
     (series,) = find_series(source).series
     hu = np.empty((len(series.slices), series.rows, series.columns), np.float32)
-    reader = BatchReader(1)
-    sources = reader.read(series.slices, hu)
-    reader.close()
+    sources = BatchReader(1).read(series.slices, hu)
     assert not [each for each in sources if isinstance(each, Exception)]
     target.mkdir()
     SeriesWriter(DERIVATION, target, POOL, durable=False).write(series.slices, sources, hu)
@@ -84,6 +82,8 @@ def check_file(path: Path) -> str:
     assert tuple(head.orientation) == header.orientation
     assert tuple(head.pixel_spacing) == header.pixel_spacing
     assert head.slice_thickness == header.slice_thickness
+    assert head.rescale_type == header.rescale_type
+    assert tuple(head.image_type.split("\\")) == header.image_type
     assert (head.rows, head.columns) == (header.rows, header.columns)
     if native.problem is not None:
         return "pixels handed back"
