@@ -62,7 +62,7 @@ _KEYWORDS: Final[list[str]] = [
     "RescaleIntercept",
     "RescaleType",
 ]
-_WANTED: Final = [Tag(each) for each in (*_KEYWORDS, *reconstruction.TAGS)]
+_WANTED: Final = [*map(Tag, _KEYWORDS), *map(Tag, reconstruction.TAGS)]
 NOT_SLICES: Final = {
     "LOCALIZER": "localizer",
     "SCREEN SAVE": "screen save",

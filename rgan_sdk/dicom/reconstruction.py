@@ -34,6 +34,7 @@ _BLOCKS: Final = (
     # Canon and Toshiba: filter, such as AIDR 3D and its strength.
     _Block("TOSHIBA_MEC_CT3", 0x7005, {0x0B: "filter "}),
 )
+_BY_GROUP: Final = {block.group: block for block in _BLOCKS}
 _RESERVED: Final = range(0x10, 0x20)
 """Where the blocks are looked for. A group may have more, which no scanner uses up."""
 
@@ -65,13 +66,13 @@ def describe(values: Mapping[int, bytes]) -> str | None:
         says nothing.
     """
     found = [_text(values.get(ALGORITHM, b""))]
-    for block in _BLOCKS:
-        for reserved in _RESERVED:
-            if _text(values.get(block.group << 16 | reserved, b"")) == block.creator:
-                first = block.group << 16 | reserved << 8
-                for element, name in block.elements.items():
-                    text = _text(values.get(first | element, b""))
-                    found += [name + text] if text else []
+    for tag, value in values.items():
+        block = _BY_GROUP.get(tag >> 16)
+        if block and tag & 0xFFFF in _RESERVED and _text(value) == block.creator:
+            first = (tag & 0xFFFF0000) + ((tag & 0xFF) << 8)
+            for element, name in block.elements.items():
+                text = _text(values.get(first + element, b""))
+                found += [name + text] if text else []
     return _join(found)
 
 

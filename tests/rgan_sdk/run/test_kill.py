@@ -13,20 +13,20 @@ from pathlib import Path
 import pytest
 from support.damage import DAMAGES
 from support.models import write_model
-from support.runs import PROGRAM, SAME_DATE, contents, folders, harmonize, new_series, write_inputs
+from support.runs import PROGRAM, SAME_DATE, contents, folders, harmonize, write_inputs
 
 
-def has_begun(out: Path) -> bool:
-    """Whether the run has made a folder for its first series."""
-    staging = out / ".rgan" / "staging"
-    return staging.exists() and (any(staging.iterdir()) or bool(new_series(out)))
+def has_noted(out: Path, series: int) -> bool:
+    """Whether the run has begun, and as many series are in its journal."""
+    staging, journal = out / ".rgan" / "staging", out / ".rgan" / "journal.jsonl"
+    return staging.exists() and journal.read_bytes().count(b"\n") > series
 
 
-def damage(out: Path, numbers: random.Random) -> None:
-    """Damage half of the series in OUTPUT, each in another way."""
-    series = new_series(out)
-    for folder in numbers.sample(series, len(series) // 2):
-        DAMAGES[numbers.choice(list(DAMAGES))](folder)
+def damage(out: Path, whole: dict[str, dict[str, bytes]], numbers: random.Random) -> None:
+    """Damage half of the whole series in OUTPUT, each in some way."""
+    series = [name for name, files in folders(out).items() if files == whole[name]]
+    for name in numbers.sample(series, len(series) // 2):
+        DAMAGES[numbers.choice(list(DAMAGES))](out / name)
 
 
 def kill_and_resume(root: Path, *, kills: int, series: int, options: tuple[str, ...]) -> list[int]:
@@ -40,16 +40,18 @@ def kill_and_resume(root: Path, *, kills: int, series: int, options: tuple[str, 
         out = root / f"out-{len(positions)}"
         if is_damaged := len(positions) % 2 == 1:
             shutil.copytree(root / "whole", out)
-            damage(out, numbers)
+            damage(out, whole, numbers)
         known = folders(out) if is_damaged else {}
-        wanted = 0 if is_damaged else numbers.randrange(series)
+        wanted = (
+            series + numbers.randrange(1, series // 2) if is_damaged else numbers.randrange(series)
+        )
         process = subprocess.Popen(
             [PROGRAM, *arguments, out],
             env=SAME_DATE,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
-        while process.poll() is None and (not has_begun(out) or len(new_series(out)) < wanted):
+        while process.poll() is None and not has_noted(out, wanted):
             time.sleep(0.001)
         time.sleep(numbers.uniform(0, spent / series))
         process.send_signal(signal.SIGKILL)
@@ -57,7 +59,7 @@ def kill_and_resume(root: Path, *, kills: int, series: int, options: tuple[str, 
         seen = folders(out)
         assert all(files in (whole[name], known.get(name)) for name, files in seen.items())
         positions.append(sum(files == whole[name] for name, files in seen.items()))
-        damage(out, numbers)
+        damage(out, whole, numbers)
         begun = time.monotonic()
         result = harmonize(*arguments, out)
         spent = time.monotonic() - begun
