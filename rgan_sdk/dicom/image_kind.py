@@ -14,11 +14,13 @@ _KINDS: Final = {
     "a rendered volume": "VRT|VOLUME RENDER|SURFACE RENDER",
     "an average of images": "AVERAGE|AVG|MEAN",
     "an iodine map": "IODINE",
-    "a virtual monoenergetic image": r"VMI\d*|MONOE?|MONOPLUS|MONOENERGETIC|MONOCHROMATIC|\d*KEV",
+    "a virtual monoenergetic image": (
+        r"(?:VMI|MONOE?|KEV)\d*|\d+KEV|MONOPLUS|MONOENERGETIC|MONOCHROMATIC"
+    ),
     "a virtual non-contrast image": "VNC|VUE|VIRTUAL NON CONTRAST|VIRTUAL UNENHANCED",
     "a material image": (
         "MAT SPECIFIC|MAT REMOVED|MAT FRACTIONAL|MAT MODIFIED|MAT VALUE BASED|EFF ATOMIC NUM|"
-        "ELECTRON DENSITY"
+        "ELECTRON DENSITY|WATER|CALCIUM|URIC ACID"
     ),
     "mixed from both detectors of a dual-source scanner": "DET AB",
 }

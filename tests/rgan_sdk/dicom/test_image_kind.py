@@ -21,6 +21,8 @@ from rgan_sdk.dicom.inventory import find_series
         (r"DERIVED\SECONDARY\AXIAL\IODINE_NO_WATER", "IODINE (an iodine map)"),
         (r"DERIVED\PRIMARY\AXIAL\VMI 70 KEV", "VMI (a virtual monoenergetic image)"),
         (r"DERIVED\SECONDARY\AXIAL\MONO_65KEV", "MONO (a virtual monoenergetic image)"),
+        (r"DERIVED\SECONDARY\AXIAL\GSI\MONO70", "MONO70 (a virtual monoenergetic image)"),
+        (r"DERIVED\SECONDARY\AXIAL\GSI\WATER", "WATER (a material image)"),
         (r"ORIGINAL\PRIMARY\AXIAL\GSI 70KEV", "70KEV (a virtual monoenergetic image)"),
         (r"DERIVED\SECONDARY\AXIAL\CT_SOM7 VNC", "VNC (a virtual non-contrast image)"),
         (r"DERIVED\SECONDARY\VIRTUAL_NON_CONTRAST", "VIRTUAL NON CONTRAST (a virtual non-contr"),
