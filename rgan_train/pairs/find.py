@@ -139,7 +139,7 @@ def find_pairs(folders: Iterable[Path]) -> Pairing:
         read = cache(read_acquisitions)
         for a, b in combinations(study, 2):
             kernels = (kernel_of(a), kernel_of(b))
-            if kernels[0] == kernels[1] != "":
+            if kernels[0].casefold() == kernels[1].casefold() != "":
                 continue
             uids = (a.series_instance_uid, b.series_instance_uid)
             difference, notes = compare_series(a, b, read)

@@ -108,7 +108,7 @@ def test_several_slices_at_one_position(tmp_path):
 def test_other_studies_and_equal_kernels_are_not_mentioned(tmp_path):
     write_scan(tmp_path, "B40f", number=1, slices=1, size=16)
     write_scan(tmp_path, "B70f", number=2, slices=1, size=16)
-    write_scan(tmp_path, "B40f", number=1, series=2, slices=1, size=16)
+    write_scan(tmp_path, "b40F", number=1, series=2, slices=1, size=16)
     found = find_pairs([tmp_path])
     assert (found.pairs, found.near_misses) == ((), ())
 
