@@ -12,7 +12,7 @@ from pydicom.datadict import keyword_for_tag
 from pydicom.errors import BytesLengthException
 from pydicom.filebase import DicomBytesIO
 from pydicom.filewriter import write_data_element
-from pydicom.tag import BaseTag
+from pydicom.tag import BaseTag, Tag
 
 from rgan_sdk.dicom.read.pydicom_reader import PydicomSlice, read_slice
 from rgan_sdk.dicom.stamp import Stamp, checksum
@@ -83,7 +83,8 @@ def find_differences(a: PydicomSlice, b: PydicomSlice) -> list[str]:
     """Return the names of what differs, ``pixels`` and keywords, without values.
 
     File meta information, transfer syntax, byte order, character set, group lengths and padding
-    are the encoding (PS3.5 6.2, 7.1, 7.2, 7.3), not the content.
+    are the encoding (PS3.5 6.2, 7.1, 7.2, 7.3), not the content. Nor is a private block that only
+    one of them has: archives add blocks of their own, and leave out those of others.
     """
     same_pixels = a.stored.dtype == b.stored.dtype and np.array_equal(a.stored, b.stored)
     names = [_name(tag) for tag in _differing_tags(a.dataset, b.dataset)]
@@ -92,10 +93,14 @@ def find_differences(a: PydicomSlice, b: PydicomSlice) -> list[str]:
 
 def _differing_tags(a: Dataset, b: Dataset) -> list[BaseTag]:
     tags = sorted(a.keys() | b.keys())
-    return [tag for tag in tags if _is_content(tag) and not _is_same(a, b, tag)]
+    return [tag for tag in tags if _is_content(a, b, tag) and not _is_same(a, b, tag)]
 
 
-def _is_content(tag: BaseTag) -> bool:
+def _is_content(a: Dataset, b: Dataset, tag: BaseTag) -> bool:
+    if tag.is_private:
+        # The element that reserves the block of a private element (PS3.5 7.8.1).
+        creator = Tag(tag.group, tag.element >> 8 or tag.element)
+        return creator in a and creator in b
     return tag.element != 0 and tag not in _ENCODING
 
 

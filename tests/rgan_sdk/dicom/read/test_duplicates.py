@@ -124,6 +124,15 @@ def test_private_attributes_are_named_by_their_tag(tmp_path):
     assert find_series(tmp_path).failed[0].reason.endswith("what differs: (0029,1004)")
 
 
+def test_a_private_block_that_an_archive_added_is_no_content(tmp_path):
+    save(tmp_path / "a", rich_dataset())
+    other = rich_dataset()
+    other.private_block(0x0009, "ARCHIVE", create=True).add_new(1, "LO", CANARY)
+    other.private_block(0x0029, "ARCHIVE", create=True).add_new(1, "LO", CANARY)
+    save(tmp_path / "b", other, ImplicitVRLittleEndian)
+    assert reasons(tmp_path) == ["duplicate in another encoding of a"]
+
+
 def test_many_differences_are_counted(tmp_path):
     save(tmp_path / "a", ct_dataset())
     changed = dict.fromkeys(("StudyID", "StationName", "ProtocolName", "BodyPartExamined"), "X")
