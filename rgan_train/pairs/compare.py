@@ -55,24 +55,30 @@ def compare_series(a: Series, b: Series, read: Reader | None = None) -> Comparis
     """
     from rgan_sdk.dicom.read.acquisition import read_acquisitions
 
-    difference = _compare_kernels(kernel_of(a), kernel_of(b)) or _compare_geometry(a, b)
+    kernels = (kernel_of(a), kernel_of(b))
+    difference = "a series has no ConvolutionKernel" if not all(kernels) else None
+    difference = difference or _compare_geometry(a, b)
     if difference is not None:
         return Comparison(difference)
     read = read or read_acquisitions
     try:
-        difference, remarks = compare_acquisitions(read(a), read(b), (kernel_of(a), kernel_of(b)))
+        first, second = read(a), read(b)
     except DicomError as exc:
         return Comparison(str(exc))
-    return Comparison(difference, remarks)
+    difference = _compare_strengths(*kernels)
+    if difference is not None and not any(each.simulated for each in (*first, *second)):
+        return Comparison(difference)
+    return Comparison(*compare_acquisitions(first, second, kernels))
 
 
-def _compare_kernels(a: str, b: str) -> str | None:
-    """Compare the values after the first, such as the strength of an iterative reconstruction."""
-    if not (a and b):
-        return "a series has no ConvolutionKernel"
-    if a.split("\\")[1:] != b.split("\\")[1:]:
-        return f"different reconstruction: ConvolutionKernel {a} and {b}"
-    return None
+def _compare_strengths(a: str, b: str) -> str | None:
+    """Compare the values after the first, such as the strength of an iterative reconstruction.
+
+    They are nothing that a simulation changes, though its name for the kernel may leave them out.
+    """
+    if a.split("\\")[1:] == b.split("\\")[1:]:
+        return None
+    return f"different reconstruction: ConvolutionKernel {a} and {b}"
 
 
 def _compare_geometry(a: Series, b: Series) -> str | None:

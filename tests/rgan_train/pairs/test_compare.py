@@ -125,8 +125,9 @@ def test_a_simulated_series_is_a_pair_with_its_source(tmp_path):
         "ImageType": ["DERIVED", "SECONDARY", "AXIAL"],
         "DerivationCodeSequence": [code_item("SIMULATED", "99RGAN", "Simulated")],
     }
-    difference, remarks = compare(tmp_path, {}, simulated)
-    assert (difference, remarks) == (None, ("the series with B70f is simulated",))
+    for source in ("B40f", ["B40f", "3"]):
+        found = compare(tmp_path, {"ConvolutionKernel": source}, simulated)
+        assert found == Comparison(None, ("the series with B70f is simulated",))
 
 
 @pytest.mark.parametrize(
