@@ -65,7 +65,10 @@ def test_real_files():
     assert counts["pixels handed back"] == 0
 
 
-@pytest.mark.parametrize("start", range(0, 2000, 250))
+@pytest.mark.parametrize(
+    "start",
+    [0, 250, *(pytest.param(start, marks=pytest.mark.slow) for start in range(500, 2000, 250))],
+)
 def test_generated_variants(tmp_path, start):
     counts = Counter()
     for number in range(start, start + 250):
