@@ -17,7 +17,7 @@ DEMO := demo
 FUZZ_SECONDS ?= 600
 
 .PHONY: help demo test test-all test-cpp test-cpp-sanitized cases eval-deps fuzz lint lint-cpp \
-  format data stubs clean
+  lint-python format data stubs clean
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -64,7 +64,9 @@ fuzz: $(VENV)/.dev ## Fuzz the DICOM parser for FUZZ_SECONDS; needs Clang with i
 	  -rss_limit_mb=1024 -verbosity=0 -print_final_stats=1 -artifact_prefix=build/fuzz/ \
 	  build/fuzz/corpus
 
-lint: lint-cpp ## Check style, types and layers only
+lint: lint-cpp lint-python ## Check style, types and layers only
+
+lint-python: $(VENV)/.dev ## Check the Python code with ruff, mypy and import-linter only
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy

@@ -132,7 +132,7 @@ main()
 """
 
 
-@pytest.mark.parametrize("fails", ["create", "save"])
+@pytest.mark.parametrize("fails", [pytest.param("create", marks=pytest.mark.slow), "save"])
 def test_an_error_in_the_main_process_stops_all(pairs_csv, tmp_path, fails):
     script = tmp_path / "script.py"
     script.write_text(FAILING)

@@ -19,6 +19,8 @@ from rgan_train.training import Job, RunFolder, fit
 
 TRAINED = ("radiomicgan", "physics+gan", "choe", "ganai", "stan_ct", "compact")
 FITTED = ("linear", "histogram")
+LONG = ("choe", "ganai", "stan_ct")
+"""The way of these from pairs to a model is gone by ``make test-all`` only."""
 SMALL = (
     "choe.channels=4",
     "compact.channels=4",
@@ -52,7 +54,13 @@ def test_the_table_names_each_method_of_the_configuration():
     assert tuple(METHODS) == MethodName.__args__ == (*TRAINED, *FITTED)
 
 
-@pytest.mark.parametrize("name", [*TRAINED, *FITTED])
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=pytest.mark.slow) if name in LONG else name
+        for name in (*TRAINED, *FITTED)
+    ],
+)
 def test_from_pairs_to_a_model_that_runs(job, name, tmp_path):
     work = job(name)
     outcome = fit(work, ignore)
