@@ -157,22 +157,34 @@ class OnnxRuntimeEngine(Engine):
             providers = [("CUDAExecutionProvider", self._cuda_settings(self._gpu.index))]
             options.add_session_config_entry("session.disable_cpu_ep_fallback", "1")
             preload_libraries()
-        # Failures to load a library go to the log of the process, whatever the options say.
-        self._ort.set_default_logger_severity(FATAL)
         try:
-            session = self._ort.InferenceSession(
-                self.model.content, sess_options=options, providers=providers, enable_fallback=0
-            )
+            with self._quiet_log():
+                session = self._ort.InferenceSession(
+                    self.model.content, sess_options=options, providers=providers, enable_fallback=0
+                )
         except Exception as exc:  # the runtime's own exceptions share no base class
             hint = f"; {MISSING}" if self._gpu and LIBRARIES_MISSING.search(str(exc)) else ""
             raise EngineUnavailableError(
                 f"ONNX Runtime cannot run {self.model.source} on {self.device}: {exc}{hint}"
             ) from exc
-        finally:
-            self._ort.set_default_logger_severity(WARNING)
         if self._gpu and session.get_providers()[0] != "CUDAExecutionProvider":
             raise EngineUnavailableError(f"ONNX Runtime does not run on {self.device}: {MISSING}")
         return session
+
+    @contextmanager
+    def _quiet_log(self) -> Iterator[None]:
+        """Keep failures to load CUDA's libraries, which the error tells, out of the process's log.
+
+        They go there whatever the options of the session say.
+        """
+        if self._gpu is None:
+            yield
+            return
+        self._ort.set_default_logger_severity(FATAL)
+        try:
+            yield
+        finally:
+            self._ort.set_default_logger_severity(WARNING)
 
     def _cuda_settings(self, index: int) -> dict[str, str]:
         return {
