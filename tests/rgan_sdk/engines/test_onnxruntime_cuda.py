@@ -165,8 +165,10 @@ def folders(tmp_path, monkeypatch):
     """Two installation folders, searched before all others."""
     paths = tmp_path / "first", tmp_path / "second"
     monkeypatch.setattr(sys, "path", [*map(str, paths), *sys.path])
-    for name in [name for name in sys.modules if name.partition(".")[0] == "onnxruntime"]:
-        monkeypatch.delitem(sys.modules, name)
+    for name in {"onnxruntime", *sys.modules}:
+        if name.partition(".")[0] == "onnxruntime":
+            monkeypatch.setitem(sys.modules, name, None)  # what is imported instead goes at the end
+            del sys.modules[name]
     return paths
 
 
