@@ -1,9 +1,14 @@
-"""Strictness: under ``RGAN_STRICT=1`` only a test that is marked ``gpu`` may be skipped."""
+"""Order, and strictness: under ``RGAN_STRICT=1`` only tests marked ``gpu`` may be skipped."""
 
 import os
 
 import pytest
 from support.requirements import STRICT
+
+
+def pytest_collection_modifyitems(items):
+    """Begin with the longest test, so that no process of ``make test`` waits for it at the end."""
+    items.sort(key=lambda item: item.path.name != "test_readme.py")
 
 
 @pytest.hookimpl(hookwrapper=True)

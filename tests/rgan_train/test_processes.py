@@ -89,12 +89,15 @@ def test_two_processes_train_one_model(pairs_csv, tmp_path, kind):
     "settled",
     [
         ("curriculum.schedule=growing+selection", "curriculum.step=1100", "training.epochs=4"),
-        (
-            "method.name=ganai",
-            "generator.encoder=vgg19",
-            "generator.stem_channels=0",
-            "ganai.phase_steps=2",
-            "training.epochs=2",
+        pytest.param(
+            (
+                "method.name=ganai",
+                "generator.encoder=vgg19",
+                "generator.stem_channels=0",
+                "ganai.phase_steps=2",
+                "training.epochs=2",
+            ),
+            marks=pytest.mark.slow,
         ),
     ],
 )
