@@ -97,11 +97,13 @@ def _differing_tags(a: Dataset, b: Dataset) -> list[BaseTag]:
 
 
 def _is_content(a: Dataset, b: Dataset, tag: BaseTag) -> bool:
+    if tag.element == 0 or tag in _ENCODING:
+        return False
     if tag.is_private:
         # The element that reserves the block of a private element (PS3.5 7.8.1).
         creator = Tag(tag.group, tag.element >> 8 or tag.element)
         return creator in a and creator in b
-    return tag.element != 0 and tag not in _ENCODING
+    return True
 
 
 def _is_same(a: Dataset, b: Dataset, tag: BaseTag) -> bool:

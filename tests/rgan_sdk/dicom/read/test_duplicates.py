@@ -133,6 +133,15 @@ def test_a_private_block_that_an_archive_added_is_no_content(tmp_path):
     assert reasons(tmp_path) == ["duplicate in another encoding of a"]
 
 
+def test_group_lengths_are_no_content(tmp_path):
+    """Older writers put one before each group, private ones too (PS3.5 7.2)."""
+    content = save(tmp_path / "a", rich_dataset()).read_bytes()
+    place = content.index(b"\x29\x00\x10\x00LO")
+    length = b"\x29\x00\x00\x00UL\x04\x00\x40\x00\x00\x00"
+    (tmp_path / "b").write_bytes(content[:place] + length + content[place:])
+    assert reasons(tmp_path) == ["duplicate in another encoding of a"]
+
+
 def test_many_differences_are_counted(tmp_path):
     save(tmp_path / "a", ct_dataset())
     changed = dict.fromkeys(("StudyID", "StationName", "ProtocolName", "BodyPartExamined"), "X")
