@@ -137,8 +137,9 @@ def test_group_lengths_are_no_content(tmp_path):
     """Older writers put one before each group, private ones too (PS3.5 7.2)."""
     content = save(tmp_path / "a", rich_dataset()).read_bytes()
     place = content.index(b"\x29\x00\x10\x00LO")
-    length = b"\x29\x00\x00\x00UL\x04\x00\x40\x00\x00\x00"
-    (tmp_path / "b").write_bytes(content[:place] + length + content[place:])
+    for name, length in ("a", b"\x40\0\0\0"), ("b", b"\x42\0\0\0"):
+        element = b"\x29\x00\x00\x00UL\x04\x00" + length
+        (tmp_path / name).write_bytes(content[:place] + element + content[place:])
     assert reasons(tmp_path) == ["duplicate in another encoding of a"]
 
 
