@@ -21,11 +21,11 @@ from typing import Any
 import numpy as np
 
 from rgan_sdk.engines import cuda
-from rgan_sdk.engines.tensorrt.profile import OptimizationProfile
-from rgan_sdk.engines.tensorrt.session import Session
+from rgan_sdk.engines.tensorrt.profile import make_profile
+from rgan_sdk.engines.tensorrt.session import ITEM, Session
 from rgan_sdk.model import INPUT_NAME, OUTPUT_NAME
 
-PROFILE = OptimizationProfile((1, 16, 16), (8, 512, 512), (8, 512, 512))
+PROFILE = make_profile(16)
 SHAPES = (
     (33, 1, 512, 512),
     (1, 1, 16, 16),
@@ -35,7 +35,6 @@ SHAPES = (
     (33, 1, 512, 512),
 )
 SESSIONS, REPEATS, TIMED, TIMED_SLICES = 2, 3, 20, 32
-ITEM = 4
 SILENT = (
     "cudaSetDevice",
     "cudaStreamDestroy",

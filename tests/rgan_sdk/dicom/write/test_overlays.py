@@ -81,23 +81,17 @@ def test_a_plane_in_the_pixel_cells_goes_with_its_description(
 
 
 @pytest.mark.parametrize("group", [0x6000, 0x600A, 0x601E])
-@pytest.mark.parametrize(("bits", "position", "data"), [(16, 12, None), (1, 0, None), (1, 0, b"")])
-def test_a_plane_without_data_goes_from_any_group(
+@pytest.mark.parametrize(
+    ("bits", "position", "data"),
+    [(16, 12, None), (1, 0, None), (1, 0, b""), pytest.param(16, 13, bytes(32), id="two places")],
+)
+def test_a_plane_that_is_not_in_its_own_data_alone_goes_from_any_group(
     tmp_path: Path, group: int, bits: int, position: int, data: bytes | None
 ):
     dataset = ct_dataset()
     add_plane(dataset, group, bits=bits, position=position)
     if data is not None:
         dataset.add_new(group << 16 | 0x3000, "OW", data)
-    save(tmp_path / "in" / "x", dataset)
-    (derived,) = write_unchanged(tmp_path / "in", tmp_path / "out")
-    assert planes(derived) == set()
-
-
-def test_a_plane_that_states_two_places_goes(tmp_path: Path):
-    dataset = ct_dataset()
-    add_plane(dataset, 0x6000, bits=16, position=13)
-    dataset.add_new(0x60003000, "OW", bytes(32))
     save(tmp_path / "in" / "x", dataset)
     (derived,) = write_unchanged(tmp_path / "in", tmp_path / "out")
     assert planes(derived) == set()

@@ -79,12 +79,15 @@ def test_each_value_of_a_label_map_is_a_mask(series, tmp_path, ending):
         np.testing.assert_array_equal(mask.voxels, values == value)
 
 
+def flipped(image):
+    for flips in itertools.product([False, True], repeat=3):
+        yield SimpleITK.Flip(image, flips, flipAboutOrigin=False)
+
+
 @pytest.mark.parametrize("axes", list(itertools.permutations(range(3))))
 def test_axes_in_any_order_and_direction_are_the_same_grid(series, tmp_path, axes):
     values = labels()
-    for flips in itertools.product([False, True], repeat=3):
-        image = SimpleITK.PermuteAxes(image_on(series, values), axes)
-        image = SimpleITK.Flip(image, flips, flipAboutOrigin=False)
+    for image in flipped(SimpleITK.PermuteAxes(image_on(series, values), axes)):
         (_, _, mask) = read_masks(write(tmp_path / "a.nrrd", image), series)
         np.testing.assert_array_equal(mask.voxels, values == 3)
 
@@ -227,9 +230,7 @@ def test_a_map_of_a_part_of_the_scan(series, tmp_path, ending):
 @pytest.mark.parametrize("axes", list(itertools.permutations(range(3))))
 def test_a_part_with_axes_in_any_order_and_direction(series, tmp_path, axes):
     values = labels()
-    for flips in itertools.product([False, True], repeat=3):
-        image = SimpleITK.PermuteAxes(cropped(series, values), axes)
-        image = SimpleITK.Flip(image, flips, flipAboutOrigin=False)
+    for image in flipped(SimpleITK.PermuteAxes(cropped(series, values), axes)):
         (_, _, mask) = read_masks(write(tmp_path / "a.nii", image), series)
         np.testing.assert_array_equal(mask.voxels, within_crop(values) == 3)
 
