@@ -19,8 +19,11 @@ from rgan_sdk.hu import HUWindow
 from rgan_sdk.kernels import kernel_name
 
 CARD_KEY = "rgan.card"
-CARD_FORMAT = 1
+CARD_FORMAT = 2
+"""The newest format that this software knows; models of format 1 state no domain."""
 BOUND_FACTOR = 2.0
+DOMAIN_FIELDS = ("pixel_spacing", "noise_hu", "thickness_seen", "reconstruction", "validity")
+"""The keys that only cards of format 2 have."""
 
 
 @dataclass(frozen=True)
@@ -80,6 +83,61 @@ class ErrorBound:
 
 
 @dataclass(frozen=True)
+class Range:
+    """A closed interval.
+
+    Attributes
+    ----------
+    min, max
+        Its ends, in the unit of the field.
+    """
+
+    min: float
+    max: float
+
+    def __contains__(self, value: float) -> bool:
+        return self.min <= value <= self.max
+
+
+@dataclass(frozen=True)
+class SpacingRange(Range):
+    """The pixel spacings in mm that a model holds for.
+
+    Attributes
+    ----------
+    reference
+        The pixel spacing in mm of the training data as they were reconstructed, between ``min``
+        and ``max``.
+    """
+
+    reference: float
+
+
+@dataclass(frozen=True)
+class ValidityMap:
+    """PSNR in dB gained by a model on resampled slices with added noise.
+
+    Attributes
+    ----------
+    data
+        What was measured on.
+    pixel_spacing
+        In mm, ascending: the rows.
+    added_noise
+        Standard deviation of the noise added to source and target in HU, ascending: the columns.
+    over_input, over_linear
+        Gain over the source slices, and over the linear filter of the same pair; the latter is
+        empty where there is none.
+    """
+
+    data: str
+    pixel_spacing: tuple[float, ...]
+    added_noise: tuple[float, ...]
+    over_input: tuple[tuple[float, ...], ...]
+    over_linear: tuple[tuple[float, ...], ...] = ()
+
+
+@dataclass(frozen=True)
 class ModelCard:
     """A model's description of itself. ``docs/model-format.md`` explains each field.
 
@@ -98,6 +156,17 @@ class ModelCard:
         Height and width of the input must be multiples of this number.
     error_bounds
         By precision: ``fp16``, ``bf16`` or ``int8``.
+    pixel_spacing
+        What the model holds for, in mm. None in format 1, whose models know no pixel spacing.
+    noise_hu
+        Standard deviation of the noise in soft tissue that the model was trained with, in HU; None
+        if the training slices show no soft tissue.
+    thickness_seen
+        SliceThickness (0018,0050) of the training data, in mm.
+    reconstruction
+        Kinds of reconstruction in the training data, as ``Series.reconstruction`` names them.
+    validity
+        Where the model gains how much; None if that was not measured.
     """
 
     name: str
@@ -113,6 +182,16 @@ class ModelCard:
     error_bounds: dict[str, ErrorBound]
     intended_use: str
     software: str
+    pixel_spacing: SpacingRange | None = None
+    noise_hu: Range | None = None
+    thickness_seen: tuple[float, ...] = ()
+    reconstruction: tuple[str, ...] = ()
+    validity: ValidityMap | None = None
+
+    @property
+    def format(self) -> int:
+        """The number of the format: 2, or 1 for a model that knows no pixel spacing."""
+        return 1 if self.pixel_spacing is None else 2
 
     def to_json(self) -> str:
         """Return the card as JSON text.
@@ -125,9 +204,11 @@ class ModelCard:
         fields = asdict(self)
         try:
             fields["window"]["handover"] = fields.pop("handover")
-            text = json.dumps(
-                {"format": CARD_FORMAT, **fields}, indent=1, ensure_ascii=False, allow_nan=False
-            )
+            fields = {"format": self.format, **fields}
+            if self.format == 1:
+                for name in DOMAIN_FIELDS:
+                    del fields[name]
+            text = json.dumps(fields, indent=1, ensure_ascii=False, allow_nan=False)
         except (TypeError, ValueError) as exc:  # a field of another type, NaN
             raise ModelFormatError(f"model card: cannot be written as JSON ({exc})") from exc
         ModelCard.from_json(text)
@@ -152,6 +233,7 @@ class ModelCard:
             )
         del fields["format"]
         return cls(
+            **_parse_domain(fields),
             window=HUWindow(**window),
             handover=handover,
             # JSON Schema accepts 8.0 as an integer.
@@ -194,11 +276,58 @@ def _parse_fields(text: str) -> dict[str, Any]:
             f"model card: format {version} is newer than this software, which knows format "
             f"{CARD_FORMAT}; update rgan-sdk"
         )
+    if version == 1 and (newer := [name for name in DOMAIN_FIELDS if name in fields]):
+        raise ModelFormatError(f"model card: {newer[0]!r} belongs to format 2, this is format 1")
     error = jsonschema.exceptions.best_match(_validator().iter_errors(fields))
     if error is not None:
         raise ModelFormatError(f"model card: {error.json_path}: {error.message}")
     assert isinstance(fields, dict)
     return fields
+
+
+def _parse_domain(fields: dict[str, Any]) -> dict[str, Any]:
+    """Take the fields that only format 2 has out of ``fields``; none of them in format 1.
+
+    Raises
+    ------
+    ModelFormatError
+        If a range is empty, or the validity map is no table.
+    """
+    found = {name: fields.pop(name) for name in DOMAIN_FIELDS if fields.get(name) is not None}
+    fields.pop("noise_hu", None)
+    fields.pop("validity", None)
+    if spacing := found.get("pixel_spacing"):
+        if not spacing["min"] <= spacing["reference"] <= spacing["max"]:
+            raise ModelFormatError("model card: pixel_spacing: expected min <= reference <= max")
+        found["pixel_spacing"] = SpacingRange(**spacing)
+    if noise := found.get("noise_hu"):
+        if noise["min"] > noise["max"]:
+            raise ModelFormatError("model card: noise_hu: expected min <= max")
+        found["noise_hu"] = Range(**noise)
+    if validity := found.get("validity"):
+        found["validity"] = _parse_validity(validity)
+    for name in ("thickness_seen", "reconstruction"):
+        if name in found:
+            found[name] = tuple(found[name])
+    return found
+
+
+def _parse_validity(fields: dict[str, Any]) -> ValidityMap:
+    rows, columns = (len(fields[name]) for name in ("pixel_spacing", "added_noise"))
+    for name in ("over_input", "over_linear"):
+        table = fields[name]
+        is_left_out = name == "over_linear" and not table
+        if not is_left_out and [len(row) for row in table] != [columns] * rows:
+            raise ModelFormatError(
+                f"model card: validity.{name}: expected {rows} rows of {columns} numbers"
+            )
+    return ValidityMap(
+        data=fields["data"],
+        pixel_spacing=tuple(fields["pixel_spacing"]),
+        added_noise=tuple(fields["added_noise"]),
+        over_input=tuple(map(tuple, fields["over_input"])),
+        over_linear=tuple(map(tuple, fields["over_linear"])),
+    )
 
 
 def _refuse_constant(name: str) -> None:

@@ -25,9 +25,13 @@ if TYPE_CHECKING:
     from google.protobuf.message import Message
 
 INPUT_NAME = "hu"
+SPACING_NAME = "pixel_spacing"
 OUTPUT_NAME = "harmonized_hu"
+IMAGE_SHAPE: list[str | int] = ["batch", 1, "height", "width"]
+INPUTS: dict[str, list[str | int]] = {INPUT_NAME: IMAGE_SHAPE, SPACING_NAME: [1]}
+"""Names and shapes of the inputs; format 1 has only the first."""
 OPSET = 20
-_ARITHMETIC = ("Add", "Div", "Mul", "Sub", "Clip", "Cast", "Constant")
+_ARITHMETIC = ("Add", "Div", "Mul", "Sub", "Clip", "Log", "Cast", "Constant")
 _LAYERS = ("Conv", "Relu", "LeakyRelu", "Pad", "MaxPool", "AveragePool", "Resize", "Concat")
 _QUANTIZATION = ("QuantizeLinear", "DequantizeLinear")
 OPERATORS = frozenset((*_ARITHMETIC, *_LAYERS, *_QUANTIZATION))
@@ -174,7 +178,7 @@ def _verify(content: bytes) -> tuple[ModelCard, int, str]:
         )
     card = ModelCard.from_json(cards[0])
     _check_versions(model)
-    _check_signature(graph)
+    _check_signature(graph, card.format)
     _check_nodes(graph)
     _refuse_external_data(model)
     _check_types(graph)
@@ -205,17 +209,21 @@ def _check_versions(model: onnx.ModelProto) -> None:
         raise ModelFormatError("holds functions or training information, which are refused")
 
 
-def _check_signature(graph: onnx.GraphProto) -> None:
+def _check_signature(graph: onnx.GraphProto, card_format: int) -> None:
     initializers = {tensor.name for tensor in graph.initializer}
     inputs = [value for value in graph.input if value.name not in initializers]
-    for values, name in ((inputs, INPUT_NAME), (list(graph.output), OUTPUT_NAME)):
-        if [value.name for value in values] != [name]:
-            found = [value.name for value in values]
-            raise ModelFormatError(f"inputs or outputs are {found}, expected only {name!r}")
-        _check_tensor(values[0])
+    expected = {INPUT_NAME: IMAGE_SHAPE} if card_format == 1 else INPUTS
+    for values, shapes in ((inputs, expected), (list(graph.output), {OUTPUT_NAME: IMAGE_SHAPE})):
+        names = [value.name for value in values]
+        if names != list(shapes):
+            raise ModelFormatError(
+                f"inputs or outputs are {names}, expected {list(shapes)} in format {card_format}"
+            )
+        for value in values:
+            _check_tensor(value, shapes[value.name])
 
 
-def _check_tensor(value: onnx.ValueInfoProto) -> None:
+def _check_tensor(value: onnx.ValueInfoProto, shape: list[str | int]) -> None:
     import onnx
 
     tensor = value.type.tensor_type
@@ -223,8 +231,8 @@ def _check_tensor(value: onnx.ValueInfoProto) -> None:
     if tensor.elem_type != onnx.TensorProto.FLOAT:
         kind = onnx.TensorProto.DataType.Name(tensor.elem_type)
         raise ModelFormatError(f"{value.name!r} is {kind}, expected FLOAT")
-    if dims != ["batch", 1, "height", "width"]:
-        raise ModelFormatError(f"{value.name!r} has shape {dims}, expected batch, 1, height, width")
+    if dims != shape:
+        raise ModelFormatError(f"{value.name!r} has shape {dims}, expected {shape}")
 
 
 def _check_nodes(graph: onnx.GraphProto) -> None:

@@ -31,9 +31,9 @@ nvidia-smi -L
 step 20 -c 'from rgan_sdk.engines import cuda; import onnxruntime as o
 print(cuda.devices(), cuda.driver_version(), o.__version__, o.get_available_providers())'
 step 40 benchmarks/gpu/session_smoke.py
-PYTHONPATH="benchmarks/gpu:${PYTHONPATH:-}" step 140 benchmarks/gpu/ort_probe.py
-step 100 benchmarks/gpu/train_probe.py
 # shellcheck disable=SC2046  # names of tests hold no spaces
 step 60 -m pytest -q -m gpu $(grep -rl --include='test_*.py' "mark.gpu" tests)
-step 170 benchmarks/gpu/engines.py --seconds 110 --json "$OUT/gpu-engines.json"
+step 150 benchmarks/gpu/engines.py --seconds 90 --json "$OUT/gpu-engines.json"
+step 80 benchmarks/gpu/train_probe.py
+PYTHONPATH="benchmarks/gpu:${PYTHONPATH:-}" step 120 benchmarks/gpu/ort_probe.py
 exit $status

@@ -5,10 +5,12 @@ from dataclasses import replace
 
 import jsonschema
 import pytest
-from support.models import make_card
+from support.models import make_card, make_domain_card
 
-from rgan_sdk.card import ErrorBound, ModelCard
+from rgan_sdk.card import ErrorBound, ModelCard, ValidityMap
 from rgan_sdk.errors import ModelFormatError
+
+DOMAIN = {"pixel_spacing", "noise_hu", "thickness_seen", "reconstruction", "validity"}
 
 
 def changed(**changes):
@@ -18,6 +20,48 @@ def changed(**changes):
 def test_round_trip():
     card = make_card(error_bounds={"fp16": ErrorBound(max=4.5, p999=1.5)})
     assert ModelCard.from_json(card.to_json()) == card
+
+
+def test_round_trip_of_format_2():
+    validity = ValidityMap("pair", (0.6, 0.9), (0.0, 20.0), ((8.0, 4.0), (9.0, 4.5)))
+    card = make_domain_card(validity=validity)
+    assert ModelCard.from_json(card.to_json()) == card
+    assert json.loads(card.to_json())["format"] == 2
+
+
+def test_a_card_without_a_domain_is_of_format_1():
+    fields = json.loads(make_card().to_json())
+    assert fields["format"] == 1
+    assert not DOMAIN & fields.keys()
+
+
+def changed_domain(**changes):
+    return json.dumps({**json.loads(make_domain_card().to_json()), **changes})
+
+
+VALIDITY = {"data": "", "pixel_spacing": [0.7], "added_noise": [0, 10], "over_linear": []}
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (changed_domain(pixel_spacing={"min": 0.6, "max": 0.9}), "'reference' is a required"),
+        (
+            changed_domain(pixel_spacing={"min": 0.6, "max": 0.9, "reference": 0.5}),
+            "min <= reference <= max",
+        ),
+        (changed_domain(noise_hu={"min": 9, "max": 5}), "noise_hu: expected min <= max"),
+        (
+            changed_domain(validity={**VALIDITY, "over_input": [[1]]}),
+            "over_input: expected 1 rows of 2 numbers",
+        ),
+        (changed(thickness_seen=[1.0]), "'thickness_seen' belongs to format 2"),
+        (changed(format=2), "'pixel_spacing' is a required property"),
+    ],
+)
+def test_what_breaks_a_domain_is_refused(text, message):
+    with pytest.raises(ModelFormatError, match=message):
+        ModelCard.from_json(text)
 
 
 def test_the_schema_is_a_schema():
@@ -32,7 +76,7 @@ def test_the_schema_is_a_schema():
     [
         ("{", "not valid JSON"),
         ("[]", "is not of type 'object'"),
-        (changed(format=2), "newer than this software"),
+        (changed(format=3), "newer than this software"),
         (changed(extra=1), "'extra' was unexpected"),
         (changed(multiple=0), r"\$\.multiple"),
         ("[" * 200_000, "not valid JSON"),

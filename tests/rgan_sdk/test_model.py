@@ -6,7 +6,7 @@ import numpy as np
 import onnx
 import pytest
 from onnx import TensorProto, helper
-from support.models import make_card, make_model, write_model
+from support.models import make_card, make_domain_card, make_model, write_model
 
 from rgan_sdk.card import CARD_KEY
 from rgan_sdk.errors import ModelFormatError, ModelNotFoundError
@@ -20,6 +20,21 @@ def test_open_reads_card_hash_and_size(tmp_path):
     assert model.content == path.read_bytes()
     assert model.parameters == 9 + 5
     assert HarmonizationModel.open(path, sha256=model.sha256.upper()).sha256 == model.sha256
+
+
+def test_format_2_has_the_pixel_spacing_as_second_input(tmp_path):
+    path = write_model(tmp_path / "m.onnx", make_domain_card())
+    assert HarmonizationModel.open(path).card == make_domain_card()
+
+
+@pytest.mark.parametrize("card", [make_card(), make_domain_card()])
+def test_a_card_of_the_other_format_is_refused(tmp_path, card):
+    other = make_domain_card() if card.format == 1 else make_card()
+    model = make_model(card)
+    model.metadata_props[0].value = other.to_json()
+    (tmp_path / "m.onnx").write_bytes(model.SerializeToString())
+    with pytest.raises(ModelFormatError, match=f"in format {other.format}"):
+        HarmonizationModel.open(tmp_path / "m.onnx")
 
 
 def _without_card(model):
@@ -166,7 +181,7 @@ CASTS = (TensorProto.BFLOAT16, TensorProto.INT32, TensorProto.UINT8, TensorProto
         (_custom_domain, "operator sets"),
         (_custom_operator, "is not a standard one"),
         (_new_ir, "IR version 11"),
-        (_other_input_name, "expected only 'hu'"),
+        (_other_input_name, "expected \\['hu'\\] in format 1"),
         (_double_output, "DOUBLE"),
         (_fixed_size, "has shape"),
         (_external_data, "external files"),

@@ -7,9 +7,9 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from rgan_sdk.card import CARD_KEY, ModelCard, Quality, TrainingData
+from rgan_sdk.card import CARD_KEY, ModelCard, Quality, Range, SpacingRange, TrainingData
 from rgan_sdk.hu import HUWindow
-from rgan_sdk.model import INPUT_NAME, OPSET, OUTPUT_NAME
+from rgan_sdk.model import INPUT_NAME, INPUTS, OPSET, OUTPUT_NAME, SPACING_NAME
 
 SHAPE = ["batch", 1, "height", "width"]
 CHANNELS = 8
@@ -35,8 +35,22 @@ def make_card(**changes: object) -> ModelCard:
     return replace(card, **changes)
 
 
+def make_domain_card(**changes: object) -> ModelCard:
+    """Return a valid card of format 2 with some fields changed."""
+    domain = {
+        "pixel_spacing": SpacingRange(0.6, 0.9, 0.7),
+        "noise_hu": Range(5.0, 40.0),
+        "thickness_seen": (1.0, 3.0),
+        "reconstruction": ("filtered back projection",),
+    }
+    return make_card(**(domain | changes))
+
+
 def make_model(card: ModelCard | None = None) -> onnx.ModelProto:
-    """Return a model that blurs what lies inside the window: an average of 3x3 pixels."""
+    """Return a model that blurs what lies inside the window: an average of 3x3 pixels.
+
+    In format 2 the average is scaled by ``1 + log(pixel_spacing / reference)``.
+    """
     card = card or make_card()
     constants = {
         "lower": card.window.lower,
@@ -49,8 +63,21 @@ def make_model(card: ModelCard | None = None) -> onnx.ModelProto:
         numpy_helper.from_array(np.float32(value), name) for name, value in constants.items()
     ]
     kernel = np.full((1, 1, 3, 3), 1 / 9, np.float32)
-    initializers.append(numpy_helper.from_array(kernel, "kernel"))
+    if card.pixel_spacing is None:
+        initializers.append(numpy_helper.from_array(kernel, "kernel"))
+        scaling = []
+    else:
+        reference = np.float32([card.pixel_spacing.reference])
+        initializers.append(numpy_helper.from_array(kernel, "plain"))
+        initializers.append(numpy_helper.from_array(reference, "reference"))
+        scaling = [
+            helper.make_node("Div", [SPACING_NAME, "reference"], ["ratio"]),
+            helper.make_node("Log", ["ratio"], ["position"]),
+            helper.make_node("Add", ["position", "one"], ["scale"]),
+            helper.make_node("Mul", ["plain", "scale"], ["kernel"]),
+        ]
     nodes = [
+        *scaling,
         helper.make_node("Clip", [INPUT_NAME, "lower", "upper"], ["inside"]),
         helper.make_node("Conv", ["inside", "kernel"], ["blurred"], pads=[1, 1, 1, 1]),
         helper.make_node("Sub", ["blurred", "inside"], ["change"]),
@@ -67,7 +94,10 @@ def make_model(card: ModelCard | None = None) -> onnx.ModelProto:
     graph = helper.make_graph(
         nodes,
         "blur",
-        [helper.make_tensor_value_info(INPUT_NAME, TensorProto.FLOAT, SHAPE)],
+        [
+            helper.make_tensor_value_info(name, TensorProto.FLOAT, shape)
+            for name, shape in list(INPUTS.items())[: card.format]
+        ],
         [helper.make_tensor_value_info(OUTPUT_NAME, TensorProto.FLOAT, SHAPE)],
         initializers,
     )
@@ -82,7 +112,7 @@ def write_model(path: Path, card: ModelCard | None = None) -> Path:
     return path
 
 
-def blur(hu: np.ndarray, card: ModelCard) -> np.ndarray:
+def blur(hu: np.ndarray, card: ModelCard, pixel_spacing: float | None = None) -> np.ndarray:
     """Compute what ``make_model`` does, in NumPy and double precision."""
     lower, upper = card.window.lower, card.window.upper
     inside = np.clip(hu.astype(np.float64), lower, upper)
@@ -91,6 +121,8 @@ def blur(hu: np.ndarray, card: ModelCard) -> np.ndarray:
     blurred = (
         sum(padded[:, y : y + height, x : x + width] for y in range(3) for x in range(3)) / 9.0
     )
+    if card.pixel_spacing is not None:
+        blurred *= 1 + np.log(pixel_spacing / card.pixel_spacing.reference)
     weight = np.clip((hu - lower) / card.handover, 0, 1) * np.clip(
         (upper - hu) / card.handover, 0, 1
     )
