@@ -70,15 +70,16 @@ def command(
     _check_output(output, model)
     opened = HarmonizationModel.open(model)
     found = _find_slices(sources, opened.card, any_kernel)
-    files = [found[index] for index in spread_indices(len(found), slices)]
+    chosen = [found[index] for index in spread_indices(len(found), slices)]
     with _Steps() as steps:
         images = []
-        for number, file in enumerate(files, start=1):
+        for number, (file, _) in enumerate(chosen, start=1):
             images.append(read_slice(file.path, file.stamp).hu)
-            steps("reading", number, len(files))
-        quantized = quantize(opened, images, limit=limit, on_step=steps)
+            steps("reading", number, len(chosen))
+        spacings = [spacing for _, spacing in chosen]
+        quantized = quantize(opened, images, pixel_spacings=spacings, limit=limit, on_step=steps)
     written = write_model(quantized.content, output)
-    _print(output, quantized, written.sha256, len(files))
+    _print(output, quantized, written.sha256, len(chosen))
     click.echo(f"took {time.monotonic() - started:.0f} s")
 
 
@@ -92,8 +93,13 @@ def _check_output(output: Path, model: str) -> None:
         raise click.BadParameter(f"{output} is MODEL itself, which is not overwritten")
 
 
-def _find_slices(sources: tuple[Path, ...], card: ModelCard, any_kernel: bool) -> list[SliceFile]:
-    """Return all slices that the model takes; print which series are left aside, and why."""
+def _find_slices(
+    sources: tuple[Path, ...], card: ModelCard, any_kernel: bool
+) -> list[tuple[SliceFile, float]]:
+    """Return all slices that the model takes, each with its pixel spacing in mm.
+
+    Prints which series are left aside, and why.
+    """
     from rgan_sdk.cli.tables import as_text
     from rgan_sdk.errors import IneligibleError
     from rgan_sdk.run.ledger import Ledger
@@ -115,7 +121,7 @@ def _find_slices(sources: tuple[Path, ...], card: ModelCard, any_kernel: bool) -
         raise IneligibleError(f"no slices to calibrate on; found:\n  {found}")
     for line in others:
         click.echo(f"skipped {line}", err=True)
-    return [file for series in chosen for file in series.slices]
+    return [(file, series.pixel_spacing[0]) for series in chosen for file in series.slices]
 
 
 def _print(output: Path, quantized: QuantizedModel, sha256: str, slices: int) -> None:
