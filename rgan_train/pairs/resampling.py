@@ -83,7 +83,7 @@ def _weights(new: int, old: int, factor: float, low_pass: float) -> NDArray[np.f
     positions = _positions(new, old, factor)[:, None]
     neighbours = np.floor(positions).astype(int) + np.arange(1 - reach, reach + 1)
     distance = positions - neighbours
-    weights = _windowed_sinc(distance)
+    weights: NDArray[np.float64] = _windowed_sinc(distance)
     if factor > 1:
         weights = low_pass * _windowed_sinc(distance / width) / width + (1 - low_pass) * weights
     weights /= weights.sum(1, keepdims=True)
@@ -114,4 +114,5 @@ def _nearest(
         _positions(new, old, factor)[part].round().astype(int).clip(0, old - 1)
         for part, new, old in zip(region, shape, mask.shape, strict=True)
     )
-    return mask[np.ix_(rows, columns)]
+    resampled: NDArray[np.bool_] = mask[np.ix_(rows, columns)]
+    return resampled
