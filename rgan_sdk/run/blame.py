@@ -52,7 +52,7 @@ def harmonize_batch(
     start = 0
     while start < len(items):
         try:
-            start += harmonizer.harmonize_some(hu[start:], hu[start:])
+            start += harmonizer.harmonize_some(hu[start:], hu[start:], None)
         except Exception:  # nothing from ``start`` on has been changed
             stop = start + harmonizer.fitting_batch_size
             _harmonize_singly(harmonizer, items[start:stop], hu[start:stop])
@@ -67,7 +67,7 @@ def _harmonize_singly(
             continue
         one = hu[index : index + 1]
         try:
-            harmonizer.harmonize_some(one, one)
+            harmonizer.harmonize_some(one, one, None)
         except DeviceMemoryError as error:  # no fault of the slice
             item.job.fail(error)
         except InferenceError as error:
