@@ -54,11 +54,11 @@ def stop_after(monkeypatch, calls):
     """Interrupt at a later call of the engine."""
     infer, counted = OnnxRuntimeEngine._infer, []
 
-    def stopping(self, hu):
+    def stopping(self, hu, pixel_spacing):
         counted.append(1)
         if len(counted) > calls:
             raise KeyboardInterrupt
-        return infer(self, hu)
+        return infer(self, hu, pixel_spacing)
 
     monkeypatch.setattr(OnnxRuntimeEngine, "_infer", stopping)
 
@@ -172,7 +172,7 @@ def test_a_damaged_series_that_cannot_be_done_again_stays(run, tmp_path, monkeyp
     DAMAGES["extra"](folder)
     found = contents(tmp_path / "out")
 
-    def failing(self, hu):
+    def failing(self, hu, pixel_spacing):
         raise InferenceError("it broke")
 
     with monkeypatch.context() as patch:
@@ -299,10 +299,10 @@ class SmallMemoryEngine(IdentityEngine):
     def default_batch_size(self):
         return self.free
 
-    def infer(self, hu):
+    def infer(self, hu, pixel_spacing=None):
         if len(hu) > self.room:
             raise DeviceMemoryError("too many slices")
-        return super().infer(hu)
+        return super().infer(hu, pixel_spacing)
 
 
 def small(model, free, room):

@@ -115,7 +115,7 @@ def test_the_pixels_are_the_models(run, source, model):
         new = read_slice(path)
         reference = new.dataset.SourceImageSequence[0].ReferencedSOPInstanceUID
         written[reference] = new.hu
-    with Harmonizer.load(model, device="cpu") as harmonizer:
+    with Harmonizer.load(model, device="cpu", outside_domain=("spacing",)) as harmonizer:
         for path in (source / "a").iterdir():
             old = read_slice(path)
             spacing = float(old.dataset.PixelSpacing[0])
@@ -356,12 +356,12 @@ def test_one_broken_series_does_not_stop_the_rest(run, source, monkeypatch, faul
     seen = []
     infer = OnnxRuntimeEngine._infer
 
-    def failing(self, hu):
+    def failing(self, hu, pixel_spacing):
         """Fail for the second slice, however often it comes."""
         seen.append(hu.copy())
         if len(seen) > 1 and np.array_equal(hu, seen[1]):
             raise fault
-        return infer(self, hu)
+        return infer(self, hu, pixel_spacing)
 
     monkeypatch.setattr(OnnxRuntimeEngine, "_infer", failing)
     result, report, out = run(source, "--engine", "onnxruntime")
@@ -377,7 +377,7 @@ def test_one_broken_series_does_not_stop_the_rest(run, source, monkeypatch, faul
 def test_bad_pixels_are_never_written(run, source, monkeypatch, bad):
     from rgan_sdk.engines.onnxruntime import OnnxRuntimeEngine
 
-    monkeypatch.setattr(OnnxRuntimeEngine, "_infer", lambda self, hu: np.full_like(hu, bad))
+    monkeypatch.setattr(OnnxRuntimeEngine, "_infer", lambda self, hu, _: np.full_like(hu, bad))
     result, report, out = run(source, "--engine", "onnxruntime")
     assert result.exit_code == 3
     assert report["summary"]["files"]["failed"] == 3
@@ -388,7 +388,7 @@ def test_bad_pixels_are_never_written(run, source, monkeypatch, bad):
 def test_an_interrupt_leaves_no_partial_series(run, source, monkeypatch):
     from rgan_sdk.engines.onnxruntime import OnnxRuntimeEngine
 
-    def interrupted(self, hu):
+    def interrupted(self, hu, pixel_spacing):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(OnnxRuntimeEngine, "_infer", interrupted)
@@ -507,7 +507,7 @@ def test_a_report_may_lie_in_the_new_output(source, tmp_path, model):
 
 def test_the_library_keeps_output_private_too(source, tmp_path, model):
 
-    with Harmonizer.load(model, device="cpu") as harmonizer:
+    with Harmonizer.load(model, device="cpu", outside_domain=("spacing",)) as harmonizer:
         harmonize_directory(source, tmp_path / "out", harmonizer)
     for folder in (tmp_path / "out").iterdir():
         assert folder.stat().st_mode & 0o077 == 0
