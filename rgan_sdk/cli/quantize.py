@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Self
 
 import click
 
-from rgan_sdk.cli.options import FILE, FOLDER, any_kernel_option
+from rgan_sdk.cli.options import FILE, FOLDER, outside_domain_option
 
 if TYPE_CHECKING:
     from rgan_sdk.card import ModelCard
@@ -52,9 +52,14 @@ is kept. The float32 weights stay in FILE. A lower --limit gives a slower and mo
     help="99.9 % of the pixels stay this close to the float32 model; layers that would break it "
     "stay in float32.",
 )
-@any_kernel_option
+@outside_domain_option
 def command(
-    model: str, sources: tuple[Path, ...], output: Path, slices: int, limit: float, any_kernel: bool
+    model: str,
+    sources: tuple[Path, ...],
+    output: Path,
+    slices: int,
+    limit: float,
+    outside_domain: frozenset[str],
 ) -> None:
     """Make an int8 model for CPUs from MODEL, a float32 file or a packaged model's name.
 
@@ -69,7 +74,7 @@ def command(
     started = time.monotonic()
     _check_output(output, model)
     opened = HarmonizationModel.open(model)
-    found = _find_slices(sources, opened.card, any_kernel)
+    found = _find_slices(sources, opened.card, outside_domain)
     chosen = [found[index] for index in spread_indices(len(found), slices)]
     with _Steps() as steps:
         images = []
@@ -94,7 +99,7 @@ def _check_output(output: Path, model: str) -> None:
 
 
 def _find_slices(
-    sources: tuple[Path, ...], card: ModelCard, any_kernel: bool
+    sources: tuple[Path, ...], card: ModelCard, outside_domain: frozenset[str]
 ) -> list[tuple[SliceFile, float]]:
     """Return all slices that the model takes, each with its pixel spacing in mm.
 
@@ -109,7 +114,7 @@ def _find_slices(
     chosen: list[Series] = []
     others: list[str] = []
     for source in sources:
-        plan = make_plan(source, card, RunOptions(any_kernel=any_kernel))
+        plan = make_plan(source, card, RunOptions(outside_domain=outside_domain))
         chosen += plan.chosen
         others += [
             f"{source}: series {entry.series_instance_uid}, {entry.slices} slices: {entry.reason}"
@@ -121,7 +126,7 @@ def _find_slices(
         raise IneligibleError(f"no slices to calibrate on; found:\n  {found}")
     for line in others:
         click.echo(f"skipped {line}", err=True)
-    return [(file, series.pixel_spacing[0]) for series in chosen for file in series.slices]
+    return [(file, series.mean_pixel_spacing) for series in chosen for file in series.slices]
 
 
 def _print(output: Path, quantized: QuantizedModel, sha256: str, slices: int) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 import pydicom
 import pytest
 from PIL import Image
-from support.models import make_card, write_model
+from support.models import make_series_card, write_model
 from support.runs import harmonize, new_series, read_report
 
 from rgan_sdk.dicom.read.pydicom_reader import read_slice
@@ -24,7 +24,7 @@ from rgan_sdk.run.directory import harmonize_directory
 
 @pytest.fixture
 def model(tmp_path):
-    return write_model(tmp_path / "m.onnx")
+    return write_model(tmp_path / "m.onnx", make_series_card())
 
 
 @pytest.fixture
@@ -118,7 +118,8 @@ def test_the_pixels_are_the_models(run, source, model):
     with Harmonizer.load(model, device="cpu", outside_domain=("spacing",)) as harmonizer:
         for path in (source / "a").iterdir():
             old = read_slice(path)
-            expected = np.clip(np.rint(harmonizer(old.hu)), -1024, 3071)
+            spacing = float(old.dataset.PixelSpacing[0])
+            expected = np.clip(np.rint(harmonizer(old.hu, pixel_spacing=spacing)), -1024, 3071)
             assert (written[old.dataset.SOPInstanceUID] == expected).all()
 
 
@@ -223,7 +224,7 @@ def test_every_file_of_a_messy_folder_has_one_outcome(run, source):
 
 
 def test_another_kernel_is_skipped_and_can_be_forced(run, source, tmp_path, model):
-    other = write_model(tmp_path / "other.onnx", make_card(source_kernels=("Br40", "Bl57")))
+    other = write_model(tmp_path / "other.onnx", make_series_card(source_kernels=("Br40", "Bl57")))
     result, report, out = run(source, model=other)
     assert result.exit_code == 4
     assert (
@@ -232,7 +233,7 @@ def test_another_kernel_is_skipped_and_can_be_forced(run, source, tmp_path, mode
     )
     assert not new_series(out)
     assert not (out / ".rgan" / "staging").exists()
-    result, report, _ = run(source, "--any-kernel", model=other)
+    result, report, _ = run(source, "--outside-domain", "kernel", model=other)
     assert result.exit_code == 0
     assert report["summary"]["series"]["done"] == 1
 
