@@ -126,7 +126,8 @@ class OnnxRuntimeEngine(Engine):
                 model.content, cuda.free_memory(self._gpu.index)
             )
         self._sessions = functools.lru_cache(maxsize=MAX_SPACINGS)(self._open_session)
-        self._session_for(model.card.reference_spacing)  # fails now if it cannot run this graph
+        # Fails now if it cannot run this graph.
+        self._session_for(self._check_spacing(model.card.reference_spacing))
         self._buffers: tuple[Any, Any, Any, Any] | None = None
 
     @property

@@ -94,7 +94,7 @@ class OpenVINOEngine(Engine):
         self._requests = functools.lru_cache(maxsize=MAX_COMPILED)(self._open_request)
         self._check_precision()
         multiple = model.card.multiple  # fails now if OpenVINO cannot run this graph
-        self._requests(multiple, multiple, model.card.reference_spacing)
+        self._requests(multiple, multiple, self._check_spacing(model.card.reference_spacing))
 
     @property
     def version(self) -> str:  # noqa: D102 - see Engine

@@ -99,9 +99,9 @@ def test_few_sessions_are_kept(domain_model, hu, monkeypatch):
 
     monkeypatch.setattr(onnxruntime, "bind_pixel_spacing", counting)
     with onnxruntime.OnnxRuntimeEngine(domain_model, "cpu") as engine:
-        for spacing in (0.75, 0.5, 0.75, 1.0, 0.625, 0.875, 0.5, 0.75):
+        for spacing in (0.7, 0.75, 0.5, 0.75, 1.0, 0.625, 0.875, 0.5, 0.75):
             engine.infer(hu, spacing)
-    assert opened == [0.7, 0.75, 0.5, 1.0, 0.625, 0.875, 0.5, 0.75]
+    assert opened == [float(np.float32(0.7)), 0.75, 0.5, 1.0, 0.625, 0.875, 0.5, 0.75]
 
 
 @pytest.mark.parametrize("name", ["onnxruntime", "openvino"])
@@ -188,6 +188,19 @@ def test_cuda_gives_the_cpus_values(model, hu):
         create_engine(model, "onnxruntime", "cuda") as gpu,
     ):
         assert np.abs(cpu.infer(hu) - gpu.infer(hu)).max() < 1
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("name", ["onnxruntime", "tensorrt"])
+def test_cuda_computes_the_weights_for_each_pixel_spacing(name, domain_model, hu):
+    if reason := engine_module(name).why_not("cuda"):
+        pytest.skip(f"gpu: {reason}")
+    with (
+        create_engine(domain_model, "onnxruntime", "cpu") as cpu,
+        create_engine(domain_model, name, "cuda") as gpu,
+    ):
+        for spacing in (0.6, 0.9, 0.6, 0.7):
+            assert np.abs(cpu.infer(hu, spacing) - gpu.infer(hu, spacing)).max() < 0.05
 
 
 def test_without_onnxruntime_the_error_says_what_to_install(model, monkeypatch, empty_cache):
