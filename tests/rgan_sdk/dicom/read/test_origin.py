@@ -174,8 +174,8 @@ def test_an_output_is_no_input(tmp_path: Path):
         save(tmp_path / "in" / "anonymous" / str(number), anonymous, ImplicitVRLittleEndian)
     (series,) = find_series(tmp_path / "in").series
     assert series.series_instance_uid == uid(1, 1)
-    for arguments in (("scan", tmp_path / "in"), ("run", tmp_path / "in", tmp_path / "2", *options)):
-        assert harmonize(*arguments, "--report", report).exit_code == 0
+    for command in (("scan", tmp_path / "in"), ("run", tmp_path / "in", tmp_path / "2", *options)):
+        assert harmonize(*command, "--report", report).exit_code == 0
         skipped = [file for file in read_report(report)["files"] if file["status"] == "skipped"]
         assert len(skipped) == 4
         for file in skipped:
