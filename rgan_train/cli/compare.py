@@ -119,7 +119,7 @@ def _harmonize(path: str, pair: CaseSlices) -> NDArray[np.float32]:
     """Return the source harmonized by one model."""
     from rgan_sdk.harmonizer import Harmonizer
 
-    with Harmonizer.load(path, device="cpu") as harmonizer:
+    with Harmonizer.load(path, device="cpu", outside_domain=("spacing",)) as harmonizer:
         card = harmonizer.model.card
         if not card.accepts_kernel(pair.source_kernel):
             raise ConfigurationError(

@@ -104,7 +104,7 @@ def harmonize_stack(
     ModelError, EngineError
         If the model cannot be used.
     """
-    with Harmonizer.load(model) as harmonizer:
+    with Harmonizer.load(model, outside_domain=("spacing",)) as harmonizer:
         card = harmonizer.model.card
         if not card.accepts_kernel(source_kernel):
             raise ConfigurationError(

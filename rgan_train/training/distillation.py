@@ -182,7 +182,7 @@ def _harmonize(
     if not work:
         return
     reader = SliceReader(cache_mb=0)
-    with Harmonizer(create_engine(teacher, "onnxruntime", "cpu")) as harmonizer:
+    with Harmonizer(create_engine(teacher, "onnxruntime", "cpu"), None, ("spacing",)) as harmonizer:
         for done, (files, taught, weight) in enumerate(work, start=1):
             source, target = reader.read(files)
             _save(weight * harmonizer(source) + (1 - weight) * target, taught.target)

@@ -34,6 +34,8 @@ class Derivation:
         When the run began, with a time zone. A resumed run must give the same one.
     group
         ``Series.group``.
+    outside
+        In what the series is outside the domain that the model's card states, such as ``spacing``.
 
     Raises
     ------
@@ -50,6 +52,7 @@ class Derivation:
     software: str
     timestamp: datetime
     group: int = 0
+    outside: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.timestamp.tzinfo is None:
