@@ -33,8 +33,11 @@ unpack() {
     tar -C .data -xJf "$archive" || return
   done
 }
-if [ ! -e .data ]; then unpack & fi
-unpacking=${!:-}
+unpacking=
+if [ ! -e .data ]; then
+  unpack &
+  unpacking=$!
+fi
 if [ -d "$KIT/wheels" ]; then
   SITE=$(mktemp -d)
   "$PYTHON" -m pip install --quiet --no-index --no-deps --no-compile --no-build-isolation \
