@@ -18,8 +18,8 @@ from rgan_sdk.harmonizer import Harmonizer
 from rgan_train.config import Config, override_from_text
 from rgan_train.evaluation.metrics.image_quality import QUALITY_RANGE, psnr, ssim
 from rgan_train.pairs.dataset import load_dataset
-from rgan_train.pairs.samples import PairedSample, SliceReader, WholeSlices
 from rgan_train.pairs.noise import PairNoise
+from rgan_train.pairs.samples import PairedSample, SliceReader, WholeSlices
 from spacings.plan import RESULTS, WORK, Plan, data_name, has_settings, list_data
 from spacings.training import Place
 
