@@ -195,5 +195,5 @@ def make_network(activation="Relu", outlier=0.0):
         [numpy_helper.from_array(value, name) for name, value in (constants | weights).items()],
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=10)
-    helper.set_model_props(model, {CARD_KEY: make_card(multiple=2).to_json()})
+    helper.set_model_props(model, {CARD_KEY: make_card(multiple=2, manufacturers=()).to_json()})
     return model
