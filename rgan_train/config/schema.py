@@ -245,6 +245,39 @@ class TrainingConfig:
 
 
 @dataclass(frozen=True)
+class DomainConfig:
+    """The pixel spacings and the noise that a model is trained for.
+
+    Attributes
+    ----------
+    spacing_aware
+        Whether the weights depend on the pixel spacing, and crops come from slices that are
+        resampled to other spacings. Otherwise the model holds for that of the training slices.
+    finest, coarsest
+        Smallest and largest pixel spacing of the crops, as factors of that of their slice.
+    native_share
+        Share of the batches that are not resampled.
+    added_noise
+        Largest standard deviation in HU of the noise that is added to the source, with the
+        spectrum of its kernel; the target gets what the same noise is with its own kernel.
+        Half of the crops get none. 0: no noise is added.
+    """
+
+    spacing_aware: bool = False
+    finest: float = 0.75
+    coarsest: float = 1.4
+    native_share: float = 0.25
+    added_noise: float = 0.0
+
+    def __post_init__(self) -> None:
+        require(0.25 <= self.finest <= 1, "domain.finest", self.finest, "from 0.25 to 1")
+        require(1 < self.coarsest <= 4, "domain.coarsest", self.coarsest, "above 1, at most 4")
+        share = self.native_share
+        require(0 <= share <= 1, "domain.native_share", share, "from 0 to 1")
+        require(self.added_noise >= 0, "domain.added_noise", self.added_noise, "0 or more")
+
+
+@dataclass(frozen=True)
 class Config:
     """All settings; each attribute is a TOML table."""
 
@@ -255,6 +288,7 @@ class Config:
     loss: LossConfig = field(default_factory=LossConfig)
     optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
     training: TrainingConfig = field(default_factory=TrainingConfig)
+    domain: DomainConfig = field(default_factory=DomainConfig)
     curriculum: CurriculumConfig = field(default_factory=CurriculumConfig)
     choe: ChoeConfig = field(default_factory=ChoeConfig)
     ganai: GANaiConfig = field(default_factory=GANaiConfig)

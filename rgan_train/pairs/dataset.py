@@ -50,6 +50,11 @@ class PairedFiles:
     columns: int
     pixel_spacing: tuple[float, float]
 
+    @property
+    def spacing(self) -> float:
+        """The mean of both pixel spacings, which hardly differ, in mm."""
+        return sum(self.pixel_spacing) / 2
+
 
 @dataclass(frozen=True)
 class Dataset:

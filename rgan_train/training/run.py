@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+import statistics
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -11,13 +13,15 @@ from lightning_fabric import Fabric
 
 from rgan_sdk.errors import ConfigurationError
 from rgan_sdk.hu import HUWindow
+from rgan_sdk.slices import spread_indices
 from rgan_train.config import Config
 from rgan_train.methods import METHODS
 from rgan_train.methods.base import Method
 from rgan_train.networks.base import HarmonizationNetwork
 from rgan_train.networks.weights import frozen_state, load_frozen_state
 from rgan_train.networks.window import network_window
-from rgan_train.pairs import SliceReader, WholeSlices, write_pairs
+from rgan_train.pairs import PairedFiles, SliceReader, WholeSlices, write_pairs
+from rgan_train.pairs.noise import PairNoise
 from rgan_train.processes import run_in_main_process
 from rgan_train.simulation.augmentation import kernel_jitter
 from rgan_train.training.curriculum import Curriculum
@@ -27,6 +31,9 @@ from rgan_train.training.run_folder import RunFolder, RunState
 from rgan_train.training.runlog import collect_provenance
 from rgan_train.training.sampler import Sampler, make_sampler
 from rgan_train.training.validation import Validator
+
+NOISE_SLICES = 12
+"""Slices in which the noise of both kernels is measured."""
 
 
 @dataclass
@@ -132,17 +139,24 @@ def prepare_run(fabric: Fabric, job: Job) -> Run:
     network = method_class.build_network(config)
     discriminator = method_class.build_discriminator(config)
     _check_curriculum(config, discriminator is not None)
+    _check_crop(config)
+    reference = reference_spacing(job.dataset.train)
+    samples = WholeSlices(job.dataset.train, reader, reference)
+    noise, without_noise = _measure_noise(config, samples)
     sampler = make_sampler(
         job.dataset.train,
         reader,
-        config.training,
+        config,
         network.multiple,
         fabric.world_size,
         kernel_jitter(config),
+        noise,
     )
     if discriminator is not None:
         discriminator.check_crop(*network.trained_size(sampler.height, sampler.width))
-    _initialize_network(network, job, reader, is_new=state == RunState())
+    _load_frozen(network, job)
+    if state == RunState():
+        network.prepare(samples, network_window(config.data.hu_range), reference)
     run_in_main_process(fabric, lambda: _record_start(job, network))
 
     method = method_class(fabric, config, network, discriminator)
@@ -165,7 +179,7 @@ def prepare_run(fabric: Fabric, job: Job) -> Run:
         validator,
         state,
         started,
-        job.dataset.notes,
+        (*job.dataset.notes, *filter(None, (without_noise,))),
     )
 
 
@@ -180,17 +194,44 @@ def _check_curriculum(config: Config, has_discriminator: bool) -> None:
         )
 
 
-def _initialize_network(
-    network: HarmonizationNetwork, job: Job, reader: SliceReader, *, is_new: bool
-) -> None:
-    """Load pretrained weights; before the first step also call ``prepare``."""
+def _check_crop(config: Config) -> None:
+    """Refuse whole slices where crops are resampled to one size."""
+    trains = bool(METHODS[config.method.name].losses)
+    if config.domain.spacing_aware and config.training.crop == 0 and trains:
+        raise ConfigurationError(
+            "training.crop = 0: whole slices can't be resampled to other pixel spacings; set "
+            "training.crop to a number of pixels, or domain.spacing_aware = false"
+        )
+
+
+def _load_frozen(network: HarmonizationNetwork, job: Job) -> None:
+    """Load pretrained weights."""
     if job.resume:
         load_frozen_state(network, job.folder.encoder())
     else:
         METHODS[job.config.method.name].load_pretrained(network, job.config, job.vgg_weights)
-    if is_new:
-        slices = WholeSlices(job.dataset.train, reader)
-        network.prepare(slices, network_window(job.config.data.hu_range))
+
+
+def reference_spacing(slices: Sequence[PairedFiles]) -> float:
+    """Return the pixel spacing in mm that half of the training slices do not exceed.
+
+    It is one that a scanner reconstructed, and not a mean of two.
+    """
+    return statistics.median_low(files.spacing for files in slices)
+
+
+def _measure_noise(config: Config, samples: WholeSlices) -> tuple[PairNoise | None, str]:
+    """Return the noise to add in training, and why there is none although it was asked for."""
+    if config.domain.added_noise == 0 or not METHODS[config.method.name].losses:
+        return None, ""
+    chosen = (samples[index] for index in spread_indices(len(samples), NOISE_SLICES))
+    noise = PairNoise.measure(chosen, config.training.seed)
+    if noise is not None:
+        return noise, ""
+    return None, (
+        "no noise is added in training (domain.added_noise): the slices show too little even soft "
+        "tissue to measure the noise of both kernels in"
+    )
 
 
 def _record_start(job: Job, network: HarmonizationNetwork) -> None:
