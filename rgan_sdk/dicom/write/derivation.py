@@ -75,7 +75,8 @@ def derived_sop_uid(sop_instance_uid: str, derivation: Derivation) -> str:
 
 
 def _derived_uid(kind: str, source_uid: str, derivation: Derivation) -> str:
-    return uids.hashed_uid(
+    return uids.marked_uid(
+        uids.HARMONIZED_CODE if derivation.harmonizes else uids.IDENTITY_CODE,
         kind,
         source_uid,
         str(derivation.group),
