@@ -21,6 +21,7 @@ import statistics
 import sys
 import tomllib
 from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from cells import Cell
@@ -29,12 +30,13 @@ from rich.progress import Progress
 
 from rgan_train.evaluation.evaluate import EvaluationOptions, evaluate
 from rgan_train.evaluation.regions.given_regions import read_box_regions
+from rgan_train.evaluation.regions.rois import Roi
 from rgan_train.evaluation.report.table import to_markdown
 from rgan_train.evaluation.report.tables import make_tables
 from rgan_train.evaluation.report.write import results_data, write_report
 from rgan_train.evaluation.results import THRESHOLDS, Evaluation
 from rgan_train.pairs.csv import read_pairs
-from rgan_train.pairs.dataset import load_dataset
+from rgan_train.pairs.dataset import Dataset, load_dataset
 
 PAGE = Path("docs/results/reproducibility.md")
 FIGURES = Path("docs/results/reproducibility")
@@ -74,6 +76,13 @@ def evaluate_direction(pair: str, folder: Path, cells: list[Cell], jobs: int) ->
     dataset = load_dataset(read_pairs(list_pairs(pair, str(folder))), cells[0].config().data)
     models = {shown(cell): WORK / f"{cell.name}.onnx" for cell in cells if cell.row != "input"}
     given = read_box_regions(folder / BOXES[pair], dataset) if pair in BOXES else ()
+    return evaluate_models(dataset, models, jobs, given)
+
+
+def evaluate_models(
+    dataset: Dataset, models: Mapping[str, Path], jobs: int, given: Sequence[Roi] = ()
+) -> Evaluation:
+    """Evaluate models on the test slices of a data set, and show how far it is."""
     with Progress() as bars:
         tasks = {}
 

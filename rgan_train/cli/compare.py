@@ -126,4 +126,4 @@ def _harmonize(path: str, pair: CaseSlices) -> NDArray[np.float32]:
                 f"{path}: is made for {', '.join(card.source_kernels)}, but the source has kernel "
                 f"{pair.source_kernel}"
             )
-        return harmonizer(pair.source_hu)
+        return harmonizer(pair.source_hu, pixel_spacing=pair.pixel_spacing)

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import functools
 import math
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -64,7 +64,7 @@ def resample(
         _some_weights(part, _weights(new, old, factor, low_pass))
         for part, new, old in zip(region, shape, hu.shape, strict=True)
     )
-    out: NDArray[np.float32] = left @ image[rows, columns] @ right.T
+    out: NDArray[Any] = left @ image[rows, columns] @ right.T
     if padding.any():
         out[_nearest(padding, factor, region, shape)] = PADDING_HU
     return out
@@ -72,7 +72,8 @@ def resample(
 
 def _positions(new: int, old: int, factor: float) -> NDArray[np.float64]:
     """Return where the centres of ``new`` pixels are among ``old`` ones."""
-    return (np.arange(new) - (new - 1) / 2) * factor + (old - 1) / 2
+    positions: NDArray[Any] = (np.arange(new) - (new - 1) / 2) * factor + (old - 1) / 2
+    return positions
 
 
 @functools.lru_cache(maxsize=8)

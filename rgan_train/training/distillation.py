@@ -185,7 +185,8 @@ def _harmonize(
     with Harmonizer(create_engine(teacher, "onnxruntime", "cpu"), None, ("spacing",)) as harmonizer:
         for done, (files, taught, weight) in enumerate(work, start=1):
             source, target = reader.read(files)
-            _save(weight * harmonizer(source) + (1 - weight) * target, taught.target)
+            harmonized = harmonizer(source, pixel_spacing=files.spacing)
+            _save(weight * harmonized + (1 - weight) * target, taught.target)
             yield done
 
 

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import math
-import statistics
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import torch
@@ -13,6 +12,7 @@ from lightning_fabric import Fabric
 
 from rgan_sdk.errors import ConfigurationError
 from rgan_sdk.hu import HUWindow
+from rgan_sdk.kernels.noise import soft_tissue_noise
 from rgan_sdk.slices import spread_indices
 from rgan_train.config import Config
 from rgan_train.methods import METHODS
@@ -20,7 +20,7 @@ from rgan_train.methods.base import Method
 from rgan_train.networks.base import HarmonizationNetwork
 from rgan_train.networks.weights import frozen_state, load_frozen_state
 from rgan_train.networks.window import network_window
-from rgan_train.pairs import PairedFiles, SliceReader, WholeSlices, write_pairs
+from rgan_train.pairs import PairedSample, SliceReader, WholeSlices, reference_spacing, write_pairs
 from rgan_train.pairs.noise import PairNoise
 from rgan_train.processes import run_in_main_process
 from rgan_train.simulation.augmentation import kernel_jitter
@@ -157,7 +157,7 @@ def prepare_run(fabric: Fabric, job: Job) -> Run:
     _load_frozen(network, job)
     if state == RunState():
         network.prepare(samples, network_window(config.data.hu_range), reference)
-    run_in_main_process(fabric, lambda: _record_start(job, network))
+    run_in_main_process(fabric, lambda: _record_start(job, network, samples))
 
     method = method_class(fabric, config, network, discriminator)
     curriculum = Curriculum(config.curriculum, config.data.hu_range)
@@ -212,20 +212,11 @@ def _load_frozen(network: HarmonizationNetwork, job: Job) -> None:
         METHODS[job.config.method.name].load_pretrained(network, job.config, job.vgg_weights)
 
 
-def reference_spacing(slices: Sequence[PairedFiles]) -> float:
-    """Return the pixel spacing in mm that half of the training slices do not exceed.
-
-    It is one that a scanner reconstructed, and not a mean of two.
-    """
-    return statistics.median_low(files.spacing for files in slices)
-
-
 def _measure_noise(config: Config, samples: WholeSlices) -> tuple[PairNoise | None, str]:
     """Return the noise to add in training, and why there is none although it was asked for."""
     if config.domain.added_noise == 0 or not METHODS[config.method.name].losses:
         return None, ""
-    chosen = (samples[index] for index in spread_indices(len(samples), NOISE_SLICES))
-    noise = PairNoise.measure(chosen, config.training.seed)
+    noise = PairNoise.measure(_some(samples), config.training.seed)
     if noise is not None:
         return noise, ""
     return None, (
@@ -234,12 +225,23 @@ def _measure_noise(config: Config, samples: WholeSlices) -> tuple[PairNoise | No
     )
 
 
-def _record_start(job: Job, network: HarmonizationNetwork) -> None:
+def _source_noise(samples: WholeSlices) -> list[float]:
+    """Return the noise of some source slices in soft tissue, in HU; none where it can't be told."""
+    spacing = samples.spacing(0)
+    levels = (soft_tissue_noise(sample.source_hu, spacing) for sample in _some(samples))
+    return [round(level, 2) for level in levels if level is not None]
+
+
+def _some(samples: WholeSlices) -> Iterator[PairedSample]:
+    return (samples[index] for index in spread_indices(len(samples), NOISE_SLICES))
+
+
+def _record_start(job: Job, network: HarmonizationNetwork, samples: WholeSlices) -> None:
     """Record pairs, settings, provenance and frozen weights; if resumed, only new limits."""
     if job.resume:
         job.folder.update_config(job.config)
         return
-    provenance = collect_provenance(job.dataset, job.pairs, job.vgg_weights)
+    provenance = collect_provenance(job.dataset, job.pairs, job.vgg_weights, _source_noise(samples))
     write_pairs(job.pairs, job.folder.pairs_csv)
     job.folder.create(job.config, provenance, frozen_state(network))
 

@@ -1,0 +1,50 @@
+#!/bin/bash
+# Train the models of docs/results/spacing.md on a GPU, within minutes and without a network:
+#
+#     benchmarks/gpu/spacing.sh KIT [OPTION OF spacing.py]...
+#
+# KIT is a folder with data/ (the archives of both pairs and the .npz file of the compact VGG-19) and
+# wheels/ (make_kit.sh), without which the project must be installed. LIMIT: seconds for everything,
+# JOBS: models at a time on the one GPU. The models, most important ones first, and logs go to $OUT
+# (gpu-out) as models-N.tar, at the end or when time is short. Unpack them in the project's folder:
+# `spacing.py` goes on from there.
+set -u
+cd "$(dirname "$0")/../.."
+KIT=${1:?usage: spacing.sh KIT [OPTION OF spacing.py]...}
+shift
+PYTHON=${PYTHON:-python3} LIMIT=${LIMIT:-350} JOBS=${JOBS:-8}
+export OUT=${OUT:-gpu-out} PYTHONUNBUFFERED=1 PYTHONPATH="benchmarks/quality${PYTHONPATH:+:$PYTHONPATH}"
+PACKING=12 # seconds
+mkdir -p "$OUT"
+exec > >(tee "$OUT/log") 2>&1
+
+training=
+finish() {
+  [ -z "$training" ] || kill -KILL -- "-$training" 2>/dev/null # all its processes
+  "$PYTHON" -P benchmarks/gpu/pack.py runs/spacing "$OUT"
+  echo "packed after $SECONDS s"
+}
+trap finish EXIT
+trap 'exit 143' TERM INT
+
+for archive in "$KIT"/data/*.tar.xz; do
+  name=$(basename "$archive" .tar.xz)
+  [ -e ".data/$name" ] || { mkdir -p .data && tar -C .data -xJf "$archive"; } &
+done
+mkdir -p .data/vgg && cp -n "$KIT"/data/*.npz .data/vgg/
+if [ -d "$KIT/wheels" ]; then
+  SITE=$(mktemp -d)
+  "$PYTHON" -m pip install --quiet --no-index --no-deps --no-compile --no-build-isolation \
+    --target "$SITE" "$KIT"/wheels/*.whl . || exit 1
+  PYTHONPATH="$SITE:$PYTHONPATH"
+fi
+wait
+echo "installed after $SECONDS s"
+nvidia-smi -L || true
+
+# -P: the folder of the sources must not hide the installed package. `timeout` makes a group of
+# processes, which ends with it.
+timeout -s KILL $((LIMIT - SECONDS - PACKING)) \
+  "$PYTHON" -P benchmarks/quality/spacing.py --train-only --jobs "$JOBS" "$@" &
+training=$!
+wait "$training"

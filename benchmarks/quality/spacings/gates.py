@@ -1,0 +1,92 @@
+"""What must hold: how much a model for all spacings may lose."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+
+from spacings.features import features_path, is_counted
+from spacings.figures import Figures
+from spacings.plan import Plan, directions
+
+LOSS_TO_ALONE, AIM, LOSS_TO_PACKAGED = 1.0, 0.5, 0.7
+"""In dB of PSNR."""
+
+FEATURES = 0.9
+"""Share of the features of the model that was made for the spacing."""
+
+
+@dataclass(frozen=True)
+class Gate:
+    """One thing that must hold.
+
+    Attributes
+    ----------
+    found
+        What was measured, with its limit; ``not measured yet``.
+    """
+
+    what: str
+    found: str
+    is_met: bool
+
+    def __str__(self) -> str:
+        return f"{'met   ' if self.is_met else 'NOT MET'} {self.what}: {self.found}"
+
+
+def check_gates(plan: Plan, figures: Figures) -> list[Gate]:
+    """Return all gates."""
+    gates = []
+    for pair in plan["pairs"]:
+        for way in directions(plan, pair):
+            gates += [_against_alone(figures, pair, way, row) for row in plan["row"]]
+            if plan["pairs"][pair].get("packaged"):
+                gates.append(_against_packaged(figures, pair, way))
+    for way in directions(plan, plan["features"]["pair"]):
+        gates += _features(plan, way)
+    return gates
+
+
+def _against_alone(figures: Figures, pair: str, way: tuple[str, str], row: str) -> Gate:
+    """Compare at the spacings and with the noise of the plan; the worst of them counts."""
+    what = f"{row}, {way[0]} to {way[1]}: least gain over the model made for that spacing alone"
+    aware = figures.of(pair, way, f"{row}, aware")
+    alone = figures.alone(pair, way, row)
+    asked = {
+        (spacing, noise)
+        for spacing in figures.plan["pairs"][pair]["spacings"]
+        for noise in figures.plan["noise"]
+    }
+    if not asked <= aware.keys() & alone.keys():
+        return Gate(what, "not measured yet", False)
+    gains = {key: aware[key]["psnr_db"] - alone[key]["psnr_db"] for key in asked}
+    worst = min(gains, key=lambda key: gains[key])
+    aim = "" if gains[worst] >= -AIM else f", the aim of -{AIM} is missed"
+    text = (
+        f"{gains[worst]:+.2f} dB at {worst[0]} mm with {worst[1]} HU (limit -{LOSS_TO_ALONE}{aim})"
+    )
+    return Gate(what, text, gains[worst] >= -LOSS_TO_ALONE)
+
+
+def _against_packaged(figures: Figures, pair: str, way: tuple[str, str]) -> Gate:
+    what = f"compact, {way[0]} to {way[1]}: gain over the packaged model of format 1, own spacing"
+    key = (figures.plan["pairs"][pair]["spacings"][0], 0)
+    aware, packaged = (figures.of(pair, way, row) for row in ("compact, aware", "packaged"))
+    if key not in aware or key not in packaged:
+        return Gate(what, "not measured yet", False)
+    gain = aware[key]["psnr_db"] - packaged[key]["psnr_db"]
+    return Gate(what, f"{gain:+.2f} dB (limit -{LOSS_TO_PACKAGED})", gain >= -LOSS_TO_PACKAGED)
+
+
+def _features(plan: Plan, way: tuple[str, str]) -> list[Gate]:
+    asked = plan["features"]
+    what = f"reproducible features at {asked['spacing']} mm, {way[0]} to {way[1]}"
+    if not is_counted(plan, way):
+        return [Gate(what, "not measured yet", False)]
+    gates = []
+    for group, counts in json.loads(features_path(*way).read_text())["groups"].items():
+        aware, alone = (counts[kind]["features"] for kind in ("aware", "alone"))
+        text = f"{aware:,} of {alone:,}, {aware / alone:.0%} (limit {FEATURES:.0%})"
+        if "HU" in group:  # whole slices are shown, without a limit
+            gates.append(Gate(f"{what}, {group}", text, aware >= FEATURES * alone))
+    return gates
