@@ -166,9 +166,7 @@ class OnnxRuntimeEngine(Engine):
             providers = [("CUDAExecutionProvider", self._cuda_settings(self._gpu.index))]
             options.add_session_config_entry("session.disable_cpu_ep_fallback", "1")
             preload_libraries()
-        content = self.model.content
-        if pixel_spacing is not None:
-            content = bind_pixel_spacing(content, pixel_spacing)
+        content = bind_pixel_spacing(self.model.content, pixel_spacing)
         try:
             with self._quiet_log():
                 session = self._ort.InferenceSession(

@@ -133,10 +133,7 @@ class OpenVINOEngine(Engine):
     def _compile(
         self, rows: int, columns: int, pixel_spacing: float | None
     ) -> openvino.CompiledModel:
-        content = self.model.content
-        if pixel_spacing is not None:
-            content = bind_pixel_spacing(content, pixel_spacing)
-        graph = self._core.read_model(content)
+        graph = self._core.read_model(bind_pixel_spacing(self.model.content, pixel_spacing))
         graph.reshape([1, 1, rows, columns])
         if self.precision == "bf16":
             from rgan_sdk.engines.openvino_bf16 import lower_to_bfloat16
