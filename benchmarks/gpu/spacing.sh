@@ -27,18 +27,21 @@ finish() {
 trap finish EXIT
 trap 'exit 143' TERM INT
 
-for archive in "$KIT"/data/*.tar.xz; do
-  name=$(basename "$archive" .tar.xz)
-  [ -e ".data/$name" ] || { mkdir -p .data && tar -C .data -xJf "$archive"; } &
-done
-mkdir -p .data/vgg && cp -n "$KIT"/data/*.npz .data/vgg/
+unpack() {
+  mkdir -p .data/vgg && cp "$KIT"/data/*.npz .data/vgg/ || return
+  for archive in "$KIT"/data/*.tar.xz; do
+    tar -C .data -xJf "$archive" || return
+  done
+}
+if [ ! -e .data ]; then unpack & fi
+unpacking=${!:-}
 if [ -d "$KIT/wheels" ]; then
   SITE=$(mktemp -d)
   "$PYTHON" -m pip install --quiet --no-index --no-deps --no-compile --no-build-isolation \
     --target "$SITE" "$KIT"/wheels/*.whl . || exit 1
   PYTHONPATH="$SITE:$PYTHONPATH"
 fi
-wait
+[ -z "$unpacking" ] || wait "$unpacking" || exit 1
 echo "installed after $SECONDS s"
 nvidia-smi -L || true
 

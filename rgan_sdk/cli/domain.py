@@ -31,8 +31,8 @@ def describe_domain(card: ModelCard) -> list[tuple[str, str]]:
             if card.thickness_seen
             else "not stated",
         ),
-        ("reconstruction", _listed(card.reconstruction)),
-        ("manufacturers", _listed(card.manufacturers)),
+        ("reconstruction", ", ".join(card.reconstruction) or _unnamed_reconstruction(card)),
+        ("manufacturers", ", ".join(card.manufacturers) or "not stated"),
     ]
 
 
@@ -91,5 +91,5 @@ def _row(heading: str, cells: Iterable[str]) -> str:
     return f"  {heading:>8}" + "".join(f"{cell:>7}" for cell in cells)
 
 
-def _listed(names: Sequence[str]) -> str:
-    return ", ".join(names) or "not stated"
+def _unnamed_reconstruction(card: ModelCard) -> str:
+    return "not stated" if card.format == 1 else "the headers of the training data name none"

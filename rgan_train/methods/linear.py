@@ -55,16 +55,15 @@ class LinearFilter(HarmonizationNetwork):
         The pixel spacings that taps are tabulated for.
     """
 
-    kernels: Tensor
     reference: Tensor
 
     def __init__(self, config: LinearConfig, domain: DomainConfig) -> None:
         super().__init__()
         self.config = config
         self.margin = config.taps // 2
-        self.below, self.above, self.step = _table(domain)
-        count = self.below + 1 + self.above
-        self.register_buffer("kernels", torch.zeros(count, 1, config.taps, config.taps))
+        self.places, self.step = _table(domain)
+        for place in self.places:
+            self.register_buffer(f"taps_{place}", torch.zeros(1, 1, config.taps, config.taps))
         self.register_buffer("reference", torch.ones(1))
 
     def prepare(
@@ -73,26 +72,25 @@ class LinearFilter(HarmonizationNetwork):
         """Fit the filter on the training slices."""
         self.reference.fill_(pixel_spacing)
         transfer = fit_transfer(samples, window, self.config)
-        for place in range(-self.below, self.above + 1):
+        for place in self.places:
             scaled = rescale_transfer(transfer, math.exp(place * self.step))
             kernel = to_kernel(scaled, min(self.config.taps, BLOCK - 1))
             margin = (self.config.taps - len(kernel)) // 2
             # PyTorch's convolution is a correlation, so the kernel is mirrored.
             mirrored = np.pad(kernel, margin)[::-1, ::-1].copy()
-            self.kernels[place + self.below, 0].copy_(torch.from_numpy(mirrored))
+            self.get_buffer(f"taps_{place}").copy_(torch.from_numpy(mirrored)[None, None])
 
     def kernel_at(self, pixel_spacing: Tensor) -> Tensor:
         """Return the taps ``[1, 1, taps, taps]`` for a pixel spacing in mm, ``[1]``."""
-        if len(self.kernels) == 1:
-            return self.kernels
-        place = torch.log(pixel_spacing / self.reference) / self.step + self.below
-        place = place.clamp(0, len(self.kernels) - 1)
-        kernel = torch.zeros_like(self.kernels[:1])
-        for index in range(len(self.kernels)):
-            taps = self.kernels[index : index + 1]
-            distance = functional.relu(place - index) + functional.relu(index - place)
-            kernel = kernel + functional.relu(1 - distance) * taps
-        return kernel
+        if len(self.places) == 1:
+            return self.get_buffer("taps_0")
+        wanted = torch.log(pixel_spacing / self.reference) / self.step
+        wanted = wanted.clamp(self.places.start, self.places.stop - 1)
+        blended = torch.zeros_like(self.get_buffer("taps_0"))
+        for place in self.places:
+            distance = functional.relu(wanted - place) + functional.relu(place - wanted)
+            blended = blended + functional.relu(1 - distance) * self.get_buffer(f"taps_{place}")
+        return blended
 
     def predict_at(self, normalized: Tensor, pixel_spacing: Tensor) -> Tensor:
         """Return the difference to the input, ``[N, 1, H, W]`` in window units."""
@@ -184,15 +182,16 @@ def rescale_transfer(transfer: Transfer, factor: float) -> Transfer:
     return transfer
 
 
-def _table(domain: DomainConfig) -> tuple[int, int, float]:
-    """Return how many spacings are tabulated below and above the reference, and their distance.
+def _table(domain: DomainConfig) -> tuple[range, float]:
+    """Return the places of the table, and their distance in the logarithm of the pixel spacing.
 
-    The distance is that of logarithms; the table covers what the model is trained for.
+    The reference is at place 0. The table covers what the model is trained for.
     """
     if not domain.spacing_aware:
-        return 0, 0, 1.0
+        return range(1), 1.0
     step = math.log(domain.coarsest) / TABULATED
-    return math.ceil(-math.log(domain.finest) / step - 1e-6), TABULATED, step
+    below = math.ceil(-math.log(domain.finest) / step - 1e-6)
+    return range(-below, TABULATED + 1), step
 
 
 def to_kernel(transfer: Transfer, taps: int) -> Array:
