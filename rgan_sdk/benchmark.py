@@ -7,9 +7,9 @@ import time
 from pathlib import Path
 from typing import Any
 
-from rgan_sdk.dicom.synthetic.sample import write_sample_series
+from rgan_sdk.dicom.synthetic.sample import write_sample_for
 from rgan_sdk.errors import ConfigurationError
-from rgan_sdk.harmonizer import Harmonizer
+from rgan_sdk.harmonizer import DOMAINS, Harmonizer
 from rgan_sdk.run.directory import harmonize_directory
 from rgan_sdk.run.observer import Observer
 from rgan_sdk.run.options import RunOptions
@@ -50,11 +50,14 @@ def run_benchmark(
         folder = Path(name)
         if source is None:
             source = folder / "in"
-            kernel = harmonizer.model.card.source_kernels[0]
-            write_sample_series(source, kernel, slices=slices)
+            write_sample_for(harmonizer.model.card, source, slices=slices)
         start = time.perf_counter()
         report = harmonize_directory(
-            source, folder / "out", harmonizer, RunOptions(any_kernel=True), observer=observer
+            source,
+            folder / "out",
+            harmonizer,
+            RunOptions(outside_domain=DOMAINS),
+            observer=observer,
         )
         seconds = time.perf_counter() - start
     done = report.summary["files"]["done"]

@@ -24,6 +24,8 @@ CARD_FORMAT = 2
 BOUND_FACTOR = 2.0
 DOMAIN_FIELDS = ("pixel_spacing", "noise_hu", "thickness_seen", "reconstruction", "validity")
 """The keys that only cards of format 2 have."""
+SPACING_TOLERANCE = 1e-3
+"""Relative: headers round the pixel spacing."""
 
 
 @dataclass(frozen=True)
@@ -112,6 +114,10 @@ class SpacingRange(Range):
 
     reference: float
 
+    def __contains__(self, value: float) -> bool:
+        slack = 1 + SPACING_TOLERANCE
+        return self.min / slack <= value <= self.max * slack
+
 
 @dataclass(frozen=True)
 class ValidityMap:
@@ -192,6 +198,11 @@ class ModelCard:
     def format(self) -> int:
         """The number of the format: 2, or 1 for a model that knows no pixel spacing."""
         return 1 if self.pixel_spacing is None else 2
+
+    @property
+    def reference_spacing(self) -> float | None:
+        """The pixel spacing in mm to try the model with; None in format 1."""
+        return None if self.pixel_spacing is None else self.pixel_spacing.reference
 
     def to_json(self) -> str:
         """Return the card as JSON text.
@@ -293,9 +304,8 @@ def _parse_domain(fields: dict[str, Any]) -> dict[str, Any]:
     ModelFormatError
         If a range is empty, or the validity map is no table.
     """
-    found = {name: fields.pop(name) for name in DOMAIN_FIELDS if fields.get(name) is not None}
-    fields.pop("noise_hu", None)
-    fields.pop("validity", None)
+    domain = {name: fields.pop(name, None) for name in DOMAIN_FIELDS}
+    found = {name: value for name, value in domain.items() if value is not None}
     if spacing := found.get("pixel_spacing"):
         if not spacing["min"] <= spacing["reference"] <= spacing["max"]:
             raise ModelFormatError("model card: pixel_spacing: expected min <= reference <= max")
@@ -306,10 +316,8 @@ def _parse_domain(fields: dict[str, Any]) -> dict[str, Any]:
         found["noise_hu"] = Range(**noise)
     if validity := found.get("validity"):
         found["validity"] = _parse_validity(validity)
-    for name in ("thickness_seen", "reconstruction"):
-        if name in found:
-            found[name] = tuple(found[name])
-    return found
+    lists = ("thickness_seen", "reconstruction")
+    return found | {name: tuple(found[name]) for name in lists if name in found}
 
 
 def _parse_validity(fields: dict[str, Any]) -> ValidityMap:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from numbers import Integral
+from collections.abc import Collection
+from numbers import Integral, Real
 from pathlib import Path
 from types import NoneType
 from typing import Self
@@ -21,6 +22,10 @@ from rgan_sdk.errors import (
 from rgan_sdk.model import HarmonizationModel
 from rgan_sdk.slices import pad_to_multiple
 
+DOMAINS = ("kernel", "manufacturer", "spacing", "reconstruction")
+"""What a series must share with the model's card, unless the user accepts that it does not."""
+ACCEPT = 'accept that with outside_domain=("spacing",) or `--outside-domain spacing`'
+
 
 class Harmonizer:
     """Pads, batches, infers and crops.
@@ -31,9 +36,14 @@ class Harmonizer:
         An opened engine; it is closed with the harmonizer.
     batch_size
         Slices per call of the engine; None takes what suits the device and its free memory.
+    outside_domain
+        What may be outside the model's card: names in ``DOMAINS``. Here only ``spacing``
+        matters.
 
     Attributes
     ----------
+    outside_domain
+        The accepted names.
     batch_size
         Slices per call of the engine.
     is_automatic
@@ -45,15 +55,23 @@ class Harmonizer:
     --------
     >>> import numpy as np
     >>> import rgan_sdk as rgan
-    >>> with rgan.Harmonizer.load("b40f-to-b70f", device="cpu") as harmonizer:
-    ...     hu = harmonizer(np.zeros((3, 500, 510), np.float32))
+    >>> with rgan.Harmonizer.load(
+    ...     "b40f-to-b70f", device="cpu", outside_domain=("spacing",)
+    ... ) as harmonizer:
+    ...     hu = harmonizer(np.zeros((3, 500, 510), np.float32), pixel_spacing=0.65)
     >>> hu.shape
     (3, 500, 510)
     """
 
-    def __init__(self, engine: Engine, batch_size: int | None = None) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        batch_size: int | None = None,
+        outside_domain: Collection[str] = (),
+    ) -> None:
         check_type("engine", engine, Engine)
         _check(batch_size)
+        self.outside_domain = check_domains(outside_domain)
         self.engine = engine
         self.is_automatic = batch_size is None
         self.batch_size = int(batch_size or engine.default_batch_size)
@@ -68,19 +86,21 @@ class Harmonizer:
         device: str = "auto",
         precision: str = "auto",
         batch_size: int | None = None,
+        outside_domain: Collection[str] = (),
     ) -> Harmonizer:
         """Open a model file or a packaged model by name; see ``create_engine``."""
         _check(batch_size)
+        accepted = check_domains(outside_domain)
         opened = create_engine(HarmonizationModel.open(model), engine, device, precision)
         try:
-            return cls(opened, batch_size)
+            return cls(opened, batch_size, accepted)
         except BaseException:
             opened.close()
             raise
 
     def with_batch_size(self, batch_size: int) -> Harmonizer:
         """Return a harmonizer with another batch size on the same engine; this one stays."""
-        return Harmonizer(self.engine, batch_size)
+        return Harmonizer(self.engine, batch_size, self.outside_domain)
 
     @property
     def model(self) -> HarmonizationModel:
@@ -88,7 +108,11 @@ class Harmonizer:
         return self.engine.model
 
     def __call__(
-        self, hu: NDArray[np.float32], out: NDArray[np.float32] | None = None
+        self,
+        hu: NDArray[np.float32],
+        out: NDArray[np.float32] | None = None,
+        *,
+        pixel_spacing: float | None = None,
     ) -> NDArray[np.float32]:
         """Harmonize one slice or a stack.
 
@@ -101,6 +125,8 @@ class Harmonizer:
         out
             Float32 array of the same shape to write to; its strides don't matter. It may be ``hu``
             itself, but not another view of its memory. None makes a new one.
+        pixel_spacing
+            Of all slices, in mm: a value of PixelSpacing (0028,0030). Models of format 2 need it.
 
         Returns
         -------
@@ -113,11 +139,14 @@ class Harmonizer:
         InferenceError
             If the input is not a finite image, or the engine's output is not one.
         ConfigurationError
-            If ``out`` cannot be written to as described.
+            If ``out`` cannot be written to as described. If the model needs the pixel spacing and
+            it is absent, or it is outside the model's card and that was not accepted; models of
+            format 1 state no pixel spacings, so that for them it always has to be.
         DeviceMemoryError
             If not even one slice fits the device's memory.
         """
         hu = _as_images(hu)
+        self._check_spacing(pixel_spacing)
         if out is None:
             out = np.empty(hu.shape, np.float32)
         else:
@@ -126,10 +155,12 @@ class Harmonizer:
         stack, written = (hu[np.newaxis], out[np.newaxis]) if hu.ndim == 2 else (hu, out)
         start = 0
         while start < len(stack):
-            start += self.harmonize_some(stack[start:], written[start:])
+            start += self.harmonize_some(stack[start:], written[start:], pixel_spacing)
         return out
 
-    def harmonize_some(self, hu: NDArray[np.float32], out: NDArray[np.float32]) -> int:
+    def harmonize_some(
+        self, hu: NDArray[np.float32], out: NDArray[np.float32], pixel_spacing: float | None
+    ) -> int:
         """Harmonize the first slices of a stack: as many as go into one call of the engine.
 
         Parameters
@@ -137,30 +168,57 @@ class Harmonizer:
         hu, out
             As in a call, but ``[N, H, W]`` float32 and not checked. After an error ``out`` is as it
             was before.
+        pixel_spacing
+            As in a call, but not compared with the card.
 
         Returns
         -------
         int
             How many slices those were.
         """
-        harmonized = self._infer_fitting(hu)
+        harmonized = self._infer_fitting(hu, pixel_spacing)
         done = out[: len(harmonized)]
         if not _are_same(harmonized, done):
             done[:] = harmonized
         return len(harmonized)
 
-    def _infer_fitting(self, stack: NDArray[np.float32]) -> NDArray[np.float32]:
+    def _check_spacing(self, pixel_spacing: float | None) -> None:
+        """Check a pixel spacing against the card."""
+        check_type("pixel_spacing", pixel_spacing, Real, NoneType)
+        name, limits = self.model.card.name, self.model.card.pixel_spacing
+        is_accepted = "spacing" in self.outside_domain
+        if limits is None:
+            if not is_accepted:
+                raise ConfigurationError(
+                    f"{name}: this model is of format 1 and states no pixel spacings; {ACCEPT}, or "
+                    "export the model again"
+                )
+        elif pixel_spacing is None:
+            raise ConfigurationError(
+                f"{name} needs the pixel spacing in mm: harmonizer(hu, pixel_spacing=0.7)"
+            )
+        elif pixel_spacing not in limits and not is_accepted:
+            raise ConfigurationError(
+                f"{name} is made for pixel spacings from {limits.min} to {limits.max} mm, not for "
+                f"{pixel_spacing} mm; {ACCEPT}"
+            )
+
+    def _infer_fitting(
+        self, stack: NDArray[np.float32], pixel_spacing: float | None
+    ) -> NDArray[np.float32]:
         """Infer as many slices as fit into memory; for good fewer where those do not."""
         while True:
             size = self.fitting_batch_size  # another thread may change it
             try:
-                return self._infer(stack[:size], size)
+                return self._infer(stack[:size], size, pixel_spacing)
             except DeviceMemoryError:
                 if size == 1:
                     raise
                 self.fitting_batch_size = min(self.fitting_batch_size, size // 2)
 
-    def _infer(self, stack: NDArray[np.float32], size: int) -> NDArray[np.float32]:
+    def _infer(
+        self, stack: NDArray[np.float32], size: int, pixel_spacing: float | None
+    ) -> NDArray[np.float32]:
         count, height, width = stack.shape
         # Some engines give a slice other bits in a batch of another size: fill the last one up.
         missing = 0 if self.engine.batch_invariant else size - count
@@ -168,7 +226,7 @@ class Harmonizer:
         if missing:
             padded = np.pad(padded, ((0, missing), (0, 0), (0, 0)), mode="edge")
         batch = np.ascontiguousarray(padded)[:, np.newaxis]
-        return self.engine.infer(batch)[:count, 0, :height, :width]
+        return self.engine.infer(batch, pixel_spacing)[:count, 0, :height, :width]
 
     def close(self) -> None:
         """Close the engine."""
@@ -179,6 +237,22 @@ class Harmonizer:
 
     def __exit__(self, *exc_info: object) -> None:
         self.close()
+
+
+def check_domains(names: Collection[str]) -> tuple[str, ...]:
+    """Return names of what may be outside a model's card.
+
+    Raises
+    ------
+    ConfigurationError
+        If they are no collection, or one is not in ``DOMAINS``.
+    """
+    check_type("outside_domain", names, tuple, list, set, frozenset)
+    if unknown := [name for name in names if name not in DOMAINS]:
+        raise ConfigurationError(
+            f"outside_domain: no {unknown[0]!r}; valid are {', '.join(DOMAINS)}"
+        )
+    return tuple(names)
 
 
 def _check(batch_size: int | None) -> None:

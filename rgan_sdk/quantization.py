@@ -201,7 +201,7 @@ class _Trial:
         self, model: HarmonizationModel, images: Slices, what: str
     ) -> list[NDArray[np.float32]]:
         outputs = []
-        with Harmonizer(OnnxRuntimeEngine(model, "cpu")) as harmonizer:
+        with Harmonizer(OnnxRuntimeEngine(model, "cpu"), None, ("spacing",)) as harmonizer:
             for number, hu in enumerate(images, start=1):
                 outputs.append(harmonizer(hu))
                 self._on_step(what, number, len(images))

@@ -66,7 +66,7 @@ def judge_slice(
             f"--slice {number}: the run has {len(slices)} validation slices, counted from 0"
         )
     source, target = slices[number]
-    harmonized = harmonize_slice(graph, source)
+    harmonized = harmonize_slice(graph, source, slices.spacing(number))
     window = network_window(config.data.hu_range)
     real_a, fake_b = (
         normalize(torch.from_numpy(hu)[None, None], window) for hu in (source, harmonized)

@@ -210,7 +210,7 @@ def end_to_end(bench: Bench) -> dict[str, Any]:
             opened = create_engine(bench.models["fp16"], "auto", "cuda")
         except RganError as exc:
             return {"missing": str(exc)}
-        harmonizer = stack.enter_context(Harmonizer(opened))
+        harmonizer = stack.enter_context(Harmonizer(opened, None, ("spacing",)))
         root = Path(stack.enter_context(tempfile.TemporaryDirectory(dir="/dev/shm")))
         write_sample_series(root / "scan", KERNEL, slices=SLICES)
         count = multiply(root / "scan", root / "in", series=SERIES, stacked=STACKED)

@@ -119,9 +119,11 @@ def engines(
     """Open each engine; one that cannot is left out, and said."""
     runs: dict[str, Run] = {"PyTorch eager fp32": lambda hu: harmonize_slice(graph, hu)}
     openers: dict[str, Callable[[], Harmonizer]] = {
-        REFERENCE: lambda: Harmonizer(OnnxRuntimeEngine(model, "cpu")),
-        "OpenVINO fp32": lambda: Harmonizer(OpenVINOEngine(model)),
-        "OpenVINO bf16": lambda: Harmonizer(OpenVINOEngine(model, precision="bf16")),
+        REFERENCE: lambda: Harmonizer(OnnxRuntimeEngine(model, "cpu"), None, ("spacing",)),
+        "OpenVINO fp32": lambda: Harmonizer(OpenVINOEngine(model), None, ("spacing",)),
+        "OpenVINO bf16": lambda: Harmonizer(
+            OpenVINOEngine(model, precision="bf16"), None, ("spacing",)
+        ),
     }
     try:
         # Random weights have no accuracy to keep: all layers run in int8.
@@ -129,8 +131,10 @@ def engines(
         made = quantize(model, calibration, limit=limit)
         print(f"  int8: {len(made.in_int8)} layers; fp32: {made.in_float32}; {made.deviation}")
         lowered = replace(model, content=made.content, precision="int8")
-        openers["ONNX Runtime int8"] = lambda: Harmonizer(OnnxRuntimeEngine(lowered, "cpu"))
-        openers["OpenVINO int8"] = lambda: Harmonizer(OpenVINOEngine(lowered))
+        openers["ONNX Runtime int8"] = lambda: Harmonizer(
+            OnnxRuntimeEngine(lowered, "cpu"), None, ("spacing",)
+        )
+        openers["OpenVINO int8"] = lambda: Harmonizer(OpenVINOEngine(lowered), None, ("spacing",))
     except RganError as exc:
         print(f"  no int8: {exc}")
     for name, opener in openers.items():

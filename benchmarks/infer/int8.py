@@ -148,8 +148,8 @@ def add_metal(hu: Image) -> Image:
 def difference(model: HarmonizationModel, content: bytes, images: list[Image]) -> dict[str, float]:
     lowered = replace(model, content=content, precision="int8")
     with (
-        Harmonizer(OnnxRuntimeEngine(model, "cpu")) as reference,
-        Harmonizer(OnnxRuntimeEngine(lowered, "cpu")) as int8,
+        Harmonizer(OnnxRuntimeEngine(model, "cpu"), None, ("spacing",)) as reference,
+        Harmonizer(OnnxRuntimeEngine(lowered, "cpu"), None, ("spacing",)) as int8,
     ):
         found = deviation(int8, images, [reference(hu) for hu in images])
     return {"p999_hu": round(found.p999, 2), "max_hu": round(found.max, 2)}

@@ -115,7 +115,7 @@ def compute(cell: Cell, pairs_csv: Path, work: Path, folder: Path) -> None:
         result["export"] = export(run, model, cell.pair)
         result["model_sha256"] = file_sha256(model)
         result |= size(run, model)
-        with Harmonizer.load(model, device="cpu") as harmonizer:
+        with Harmonizer.load(model, device="cpu", outside_domain=("spacing",)) as harmonizer:
             images = [harmonizer(sample.source_hu) for sample in samples]
         result["quality"] = measure(images, samples)
     result["environment"] = environment()

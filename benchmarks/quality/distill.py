@@ -149,7 +149,7 @@ def measure_all(direction: tuple[str, str], pairs: Path) -> dict[str, dict[str, 
 
 def load(file: Path) -> Harmonizer:
     """Open a model with the engine that all times and figures are from."""
-    return Harmonizer.load(file, engine="onnxruntime", device="cpu")
+    return Harmonizer.load(file, engine="onnxruntime", device="cpu", outside_domain=("spacing",))
 
 
 def score(harmonizer: Harmonizer, samples: list[PairedSample]) -> float:

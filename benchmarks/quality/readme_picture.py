@@ -26,7 +26,7 @@ def main() -> None:
     options = parser.parse_args()
     (series,) = find_series(options.series).series
     before = read_slice(series.slices[options.slice].path).hu
-    with Harmonizer.load(options.model, device="cpu") as harmonizer:
+    with Harmonizer.load(options.model, device="cpu", outside_domain=("spacing",)) as harmonizer:
         after = harmonizer(before)
         target = harmonizer.model.card.target_kernel
     kernel = str(series.convolution_kernel)

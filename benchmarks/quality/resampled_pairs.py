@@ -3,7 +3,7 @@
     python benchmarks/quality/resampled_pairs.py .data/pair_lungdx_A0002_siemens OUT 0.907
 
 OUT gets a folder for each kernel. Both series are resampled in their plane with
-``rgan_train.simulation.resampling``, around the centre of the slice, and rounded to stored values.
+``rgan_train.pairs.resampling``, around the centre of the slice, and rounded to stored values.
 A resampled series is no reconstruction; its files say so. OUT appears complete or not at all, and
 one that is there is not written again.
 """
@@ -33,7 +33,7 @@ from rgan_sdk.dicom.write.provenance import source_reference
 from rgan_sdk.dicom.write.writer import encode, set_pixel_data
 from rgan_sdk.hu import hu_to_stored
 from rgan_train.pairs.find import find_pairs, open_pairs
-from rgan_train.simulation.resampling import resample
+from rgan_train.pairs.resampling import resample
 
 
 def main() -> None:

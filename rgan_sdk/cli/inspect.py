@@ -2,20 +2,51 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import click
 
+from rgan_sdk.cli.options import FILE
 
-@click.command(epilog="Example: rgan-harmonize inspect b40f-to-b70f")
+EPILOG = """\b
+Examples:
+  rgan-harmonize inspect b40f-to-b70f
+  rgan-harmonize inspect b40f-to-b70f --map b40f-to-b70f.png"""
+WIDTH = 17
+
+
+@click.command(epilog=EPILOG)
 @click.argument("model", metavar="MODEL")
 @click.option("--model-sha256", metavar="HEX", help="Fail unless the file has this sha256.")
-def command(model: str, model_sha256: str | None) -> None:
-    """Verify MODEL (a file or a packaged model's name); show its card, hash and graph size."""
+@click.option(
+    "--map",
+    "picture",
+    type=FILE,
+    metavar="FILE.png",
+    help="Draw where the model gains how much, by pixel spacing and noise, as its card says.",
+)
+def command(model: str, model_sha256: str | None, picture: Path | None) -> None:
+    """Verify MODEL (a file or a packaged model's name); show what it is for, and its card."""
+    from rgan_sdk.cli.domain import describe_domain, describe_validity
+    from rgan_sdk.cli.tables import as_text
+    from rgan_sdk.cli.validity_map import write_validity_map
     from rgan_sdk.model import HarmonizationModel
 
+    if picture is not None and picture.suffix.lower() != ".png":
+        raise click.BadParameter(f"--map {picture}: the name of the picture must end in .png")
     opened = HarmonizationModel.open(model, sha256=model_sha256)
-    click.echo(f"file        {opened.source}")
-    click.echo(f"sha256      {opened.sha256}")
-    click.echo(f"bytes       {len(opened.content)}")
-    click.echo(f"parameters  {opened.parameters}")
-    click.echo(f"precision   {opened.precision}")
-    click.echo(f"card        {opened.card.to_json()}")
+    if picture is not None:
+        write_validity_map(picture, opened.card)
+    rows = [
+        ("file", opened.source),
+        ("sha256", opened.sha256),
+        ("bytes", str(len(opened.content))),
+        ("parameters", str(opened.parameters)),
+        ("precision", opened.precision),
+        *describe_domain(opened.card),
+    ]
+    for heading, text in rows:
+        click.echo(f"{heading:{WIDTH}}{as_text(text).plain}")
+    for line in describe_validity(opened.card):
+        click.echo(as_text(line).plain)
+    click.echo(f"{'card':{WIDTH}}{opened.card.to_json()}")

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 FOLDER = click.Path(path_type=Path, file_okay=False)
 FILE = click.Path(path_type=Path, dir_okay=False)
 
+_ANY_KERNEL = f"{__name__}.any_kernel"
+
 input_argument = click.argument("source", metavar="INPUT", type=FOLDER)
 
 report_option = click.option(
@@ -23,11 +25,38 @@ report_option = click.option(
     help="Write the report as JSON; its folder must exist.",
 )
 
-any_kernel_option = click.option(
-    "--any-kernel",
-    is_flag=True,
-    help="Also take series whose convolution kernel the model's card does not name.",
-)
+
+def outside_domain_option(command: Callable[..., None]) -> Callable[..., None]:
+    """Add ``--outside-domain``, and ``--any-kernel``, which is its older form for ``kernel``."""
+    older = click.option(
+        "--any-kernel",
+        is_flag=True,
+        hidden=True,
+        is_eager=True,
+        expose_value=False,
+        callback=lambda context, option, value: context.meta.update({_ANY_KERNEL: value}),
+    )
+    option = click.option(
+        "--outside-domain",
+        multiple=True,
+        metavar="NAME,...",
+        callback=_domains,
+        help="Also take series that are outside what the model's card states: kernel, "
+        "manufacturer, spacing, reconstruction. The report and the new files say so.",
+    )
+    return older(option(command))
+
+
+def _domains(
+    context: click.Context, option: click.Parameter, texts: tuple[str, ...]
+) -> frozenset[str]:
+    from rgan_sdk.harmonizer import DOMAINS
+
+    names = [name.strip() for text in texts for name in text.split(",")]
+    if unknown := [name for name in names if name not in DOMAINS]:
+        raise click.BadParameter(f"{unknown[0]!r} is none of {', '.join(DOMAINS)}")
+    return frozenset([*names, "kernel"] if context.meta[_ANY_KERNEL] else names)
+
 
 assume_hu_option = click.option(
     "--assume-hu",

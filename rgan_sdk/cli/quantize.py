@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Self
 
 import click
 
-from rgan_sdk.cli.options import FILE, FOLDER, any_kernel_option
+from rgan_sdk.cli.options import FILE, FOLDER, outside_domain_option
 
 if TYPE_CHECKING:
     from rgan_sdk.card import ModelCard
@@ -52,9 +52,14 @@ is kept. The float32 weights stay in FILE. A lower --limit gives a slower and mo
     help="99.9 % of the pixels stay this close to the float32 model; layers that would break it "
     "stay in float32.",
 )
-@any_kernel_option
+@outside_domain_option
 def command(
-    model: str, sources: tuple[Path, ...], output: Path, slices: int, limit: float, any_kernel: bool
+    model: str,
+    sources: tuple[Path, ...],
+    output: Path,
+    slices: int,
+    limit: float,
+    outside_domain: frozenset[str],
 ) -> None:
     """Make an int8 model for CPUs from MODEL, a float32 file or a packaged model's name.
 
@@ -69,7 +74,7 @@ def command(
     started = time.monotonic()
     _check_output(output, model)
     opened = HarmonizationModel.open(model)
-    found = _find_slices(sources, opened.card, any_kernel)
+    found = _find_slices(sources, opened.card, outside_domain)
     files = [found[index] for index in spread_indices(len(found), slices)]
     with _Steps() as steps:
         images = []
@@ -92,7 +97,9 @@ def _check_output(output: Path, model: str) -> None:
         raise click.BadParameter(f"{output} is MODEL itself, which is not overwritten")
 
 
-def _find_slices(sources: tuple[Path, ...], card: ModelCard, any_kernel: bool) -> list[SliceFile]:
+def _find_slices(
+    sources: tuple[Path, ...], card: ModelCard, outside_domain: frozenset[str]
+) -> list[SliceFile]:
     """Return all slices that the model takes; print which series are left aside, and why."""
     from rgan_sdk.cli.tables import as_text
     from rgan_sdk.errors import IneligibleError
@@ -103,7 +110,7 @@ def _find_slices(sources: tuple[Path, ...], card: ModelCard, any_kernel: bool) -
     chosen: list[Series] = []
     others: list[str] = []
     for source in sources:
-        plan = make_plan(source, card, RunOptions(any_kernel=any_kernel))
+        plan = make_plan(source, card, RunOptions(outside_domain=outside_domain))
         chosen += plan.chosen
         others += [
             f"{source}: series {entry.series_instance_uid}, {entry.slices} slices: {entry.reason}"

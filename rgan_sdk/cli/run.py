@@ -13,13 +13,13 @@ import click
 from rgan_sdk.cli.options import (
     FOLDER,
     announce,
-    any_kernel_option,
     assume_hu_option,
     check_report,
     devices_option,
     engine_option,
     input_argument,
     model_option,
+    outside_domain_option,
     precision_option,
     report_option,
 )
@@ -74,7 +74,7 @@ For research use, not a medical device."""
     type=click.IntRange(min=1),
     help="Threads that read and write. [default: usable cores]",
 )
-@any_kernel_option
+@outside_domain_option
 @assume_hu_option
 @click.option(
     "--preview",
@@ -115,7 +115,7 @@ def command(
     precision: str,
     batch_size: str,
     workers: int | None,
-    any_kernel: bool,
+    outside_domain: frozenset[str],
     assume_hu: bool,
     preview: bool,
     durable: bool,
@@ -138,7 +138,7 @@ def command(
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     os.umask(0o077)  # patients' images: readable by their owner only
     options = RunOptions(
-        any_kernel=any_kernel,
+        outside_domain=outside_domain,
         assume_hu=assume_hu,
         shard=part,
         resume=resume,

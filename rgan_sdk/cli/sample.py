@@ -19,14 +19,14 @@ DEFAULT_MODEL = "b40f-to-b70f"
     default=DEFAULT_MODEL,
     show_default=True,
     metavar="FILE|NAME",
-    help="Give the series this model's source kernel.",
+    help="Give the series what this model takes: kernel, pixel spacing and slice thickness.",
 )
 def command(destination: Path, slices: int, model: str) -> None:
     """Write a synthetic CT series of a chest phantom to OUTPUT."""
-    from rgan_sdk.dicom.synthetic.sample import write_sample_series
+    from rgan_sdk.dicom.synthetic.sample import write_sample_for
     from rgan_sdk.model import HarmonizationModel
 
-    kernel = HarmonizationModel.open(model).card.source_kernels[0]
-    files = write_sample_series(destination, kernel, slices=slices)
-    click.echo(f"wrote {len(files)} slices with kernel {kernel} to {destination}")
+    card = HarmonizationModel.open(model).card
+    files = write_sample_for(card, destination, slices=slices)
+    click.echo(f"wrote {len(files)} slices with kernel {card.source_kernels[0]} to {destination}")
     click.echo(f"try: rgan-harmonize run {destination} harmonized --model {model} --preview")

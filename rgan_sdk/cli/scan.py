@@ -7,11 +7,11 @@ from pathlib import Path
 import click
 
 from rgan_sdk.cli.options import (
-    any_kernel_option,
     assume_hu_option,
     check_report,
     input_argument,
     model_option,
+    outside_domain_option,
     report_option,
 )
 
@@ -24,11 +24,15 @@ Examples:
 @click.command(epilog=EPILOG)
 @input_argument
 @model_option(required=False)
-@any_kernel_option
+@outside_domain_option
 @assume_hu_option
 @report_option
 def command(
-    source: Path, model: str | None, any_kernel: bool, assume_hu: bool, report: Path | None
+    source: Path,
+    model: str | None,
+    outside_domain: frozenset[str],
+    assume_hu: bool,
+    report: Path | None,
 ) -> None:
     """Show the CT series below INPUT: which would be harmonized, which not, and why."""
     from rgan_sdk.cli.tables import print_report
@@ -39,7 +43,7 @@ def command(
 
     check_report(report, source)
     card = None if model is None else HarmonizationModel.open(model).card
-    plan = make_plan(source, card, RunOptions(any_kernel=any_kernel, assume_hu=assume_hu))
+    plan = make_plan(source, card, RunOptions(outside_domain=outside_domain, assume_hu=assume_hu))
     result = report_plan(plan, checksums=report is not None)
     if report is not None:
         result.write(report)

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from rgan_sdk.run.report import Report
+from rgan_sdk.run.report import Report, SeriesEntry
+
+ROOM_FOR_SPACING = 100
+"""Columns of a terminal that also shows the pixel spacing."""
 
 
 def print_report(report: Report) -> None:
     """Print one row per series, then the files that were left aside, by reason."""
     console = Console(highlight=False)
     if report.series:
-        console.print(_series_table(report))
+        console.print(_series_table(report, console.width))
     inside = {entry.reason for entry in report.series}
     others = Counter(
         (file.status, file.reason)
@@ -38,14 +42,18 @@ def as_text(text: str) -> Text:
     return Text("".join(char if char.isprintable() else "\ufffd" for char in text))
 
 
-def _series_table(report: Report) -> Table:
+def _series_table(report: Report, width: int) -> Table:
     table = Table(box=None, pad_edge=False)
-    shown = any(entry.reconstruction for entry in report.series)
-    extra = ("reconstruction",) if shown else ()
-    for heading in ("series", "kernel", *extra, "slices", "outcome", "note"):
-        table.add_column(
-            heading, overflow="fold", justify="right" if heading == "slices" else "left"
+    extra: dict[str, Callable[[SeriesEntry], str]] = {}
+    if any(entry.reconstruction for entry in report.series):
+        extra["reconstruction"] = lambda entry: entry.reconstruction or "-"
+    if width >= ROOM_FOR_SPACING:
+        extra["pixel, mm"] = lambda entry: (
+            f"{entry.pixel_spacing:.3f}" if entry.pixel_spacing else "-"
         )
+    for heading in ("series", "kernel", *extra, "slices", "outcome", "note"):
+        is_number = heading in ("pixel, mm", "slices")
+        table.add_column(heading, overflow="fold", justify="right" if is_number else "left")
     for entry in report.series:
         notes = [entry.reason, *entry.notes]
         if entry.clips:
@@ -53,7 +61,7 @@ def _series_table(report: Report) -> Table:
         cells = (
             _shorten(entry.series_instance_uid) + (f" #{entry.group}" if entry.group else ""),
             entry.convolution_kernel or "-",
-            *((entry.reconstruction or "-",) if shown else ()),
+            *(show(entry) for show in extra.values()),
             str(entry.slices),
             entry.status,
             "; ".join(note for note in notes if note),

@@ -1,4 +1,4 @@
-"""Warn of irregular slice spacing and gantry tilt, which matter to measurements in 3D."""
+"""Refuse pixels that are not square; warn of irregular slice spacing and of gantry tilt."""
 
 from __future__ import annotations
 
@@ -9,6 +9,23 @@ from typing import Final
 from rgan_sdk.dicom.series import Series, slice_normal
 
 TOLERANCE_MM: Final = 0.05
+SQUARE_TOLERANCE: Final = 0.005
+"""Relative difference between the distances of rows and of columns."""
+
+
+def why_not_square(series: Series) -> str:
+    """Return why a series has no pixels that a model can take; an empty text if it has.
+
+    A model is told one pixel spacing, so its pixels are square.
+    """
+    low, high = sorted(series.pixel_spacing)
+    if high <= low * (1 + SQUARE_TOLERANCE):
+        return ""
+    rows, columns = series.pixel_spacing
+    return (
+        f"PixelSpacing (0028,0030) is {rows:g} and {columns:g} mm: pixels are not square, which "
+        "models with a pixel spacing need; resample the series"
+    )
 
 
 def geometry_notes(series: Series) -> tuple[str, ...]:

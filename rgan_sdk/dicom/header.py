@@ -10,7 +10,6 @@ from typing import BinaryIO, Final, NamedTuple
 
 from pydicom import Dataset, dcmread
 from pydicom.filereader import read_partial
-from pydicom.sequence import Sequence
 from pydicom.tag import Tag
 from pydicom.uid import (
     UID,
@@ -22,10 +21,9 @@ from pydicom.uid import (
 
 from rgan_sdk.dicom import reconstruction, values
 from rgan_sdk.dicom.discovery import inflate, open_dicom, open_raw
-from rgan_sdk.dicom.read import pixels
+from rgan_sdk.dicom.read import origin, pixels
 from rgan_sdk.dicom.read.pixels import PixelFormat, Rescale
 from rgan_sdk.dicom.stamp import Stamp
-from rgan_sdk.dicom.uids import CODING_SCHEME, HARMONIZED_CODE, IDENTITY_CODE
 from rgan_sdk.errors import DicomError, IneligibleError, InvalidSeriesError, UnreadableFileError
 from rgan_sdk.kernels import kernel_name
 
@@ -42,7 +40,6 @@ _KEYWORDS: Final[list[str]] = [
     "ImageType",
     "Manufacturer",
     "ConvolutionKernel",
-    "DerivationCodeSequence",
     "ImagePositionPatient",
     "ImageOrientationPatient",
     "PixelSpacing",
@@ -62,15 +59,11 @@ _KEYWORDS: Final[list[str]] = [
     "RescaleIntercept",
     "RescaleType",
 ]
-_WANTED: Final = [*map(Tag, _KEYWORDS), *map(Tag, reconstruction.TAGS)]
+_WANTED: Final = [*map(Tag, _KEYWORDS), *map(Tag, reconstruction.TAGS), *map(Tag, origin.TAGS)]
 NOT_SLICES: Final = {
     "LOCALIZER": "localizer",
     "SCREEN SAVE": "screen save",
     "DOSE_INFO": "dose report",
-}
-_OWN_OBJECTS: Final = {
-    HARMONIZED_CODE: "harmonized already",
-    IDENTITY_CODE: "identity engine's copy, not an original",
 }
 _PIXEL_DATA_TAGS: Final = (b"\xe0\x7f\x10\x00", b"\x7f\xe0\x00\x10")
 
@@ -206,21 +199,11 @@ def require_eligible(dataset: Dataset) -> None:
     for term in values.texts(dataset, "ImageType")[2:]:
         if term in NOT_SLICES:
             raise IneligibleError(NOT_SLICES[term])
-    for code, reason in _OWN_OBJECTS.items():
-        if has_own_code(dataset, code):
-            raise IneligibleError(reason)
+    if reason := origin.own_object(dataset):
+        raise IneligibleError(reason)
     photometric = values.text(dataset, "PhotometricInterpretation")
     if photometric and not photometric.startswith("MONOCHROME"):
         raise IneligibleError(f"PhotometricInterpretation {values.redact(photometric)}, not HU")
-
-
-def has_own_code(dataset: Dataset, code: str) -> bool:
-    """Return whether DerivationCodeSequence holds this code of ours."""
-    codes = dataset.get("DerivationCodeSequence")
-    return isinstance(codes, Sequence) and any(
-        item.get("CodingSchemeDesignator") == CODING_SCHEME and item.get("CodeValue") == code
-        for item in codes
-    )
 
 
 def _require_pixel_data(dataset: Dataset, file: BinaryIO) -> None:

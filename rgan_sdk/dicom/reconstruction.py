@@ -13,6 +13,9 @@ from typing import Final, NamedTuple
 
 from pydicom import Dataset
 
+from rgan_sdk.dicom import values
+from rgan_sdk.dicom.values import printable
+
 MAX_LENGTH: Final = 64
 ALGORITHM: Final = 0x00189315
 SEQUENCE: Final = 0x00189314
@@ -51,12 +54,12 @@ TAGS: Final = sorted(
 """The elements that ``describe`` may need."""
 
 
-def describe(values: Mapping[int, bytes]) -> str | None:
+def describe(elements: Mapping[int, bytes]) -> str | None:
     """Return what the elements say of the reconstruction.
 
     Parameters
     ----------
-    values
+    elements
         By tag, those of ``TAGS`` that are there, as the file has them. ``SEQUENCE`` is not read.
 
     Returns
@@ -65,42 +68,29 @@ def describe(values: Mapping[int, bytes]) -> str | None:
         At most ``MAX_LENGTH`` characters of ASCII, without control characters. None if the header
         says nothing.
     """
-    found = [_text(values.get(ALGORITHM, b""))]
-    for tag, value in values.items():
+    found = [printable(elements.get(ALGORITHM, b""))]
+    for tag, value in elements.items():
         block = _BY_GROUP.get(tag >> 16)
-        if block and tag & 0xFFFF in _RESERVED and _text(value) == block.creator:
+        if block and tag & 0xFFFF in _RESERVED and printable(value) == block.creator:
             first = (tag & 0xFFFF0000) + ((tag & 0xFF) << 8)
             for element, name in block.elements.items():
-                text = _text(values.get(first + element, b""))
+                text = printable(elements.get(first + element, b""))
                 found += [name + text] if text else []
     return _join(found)
 
 
 def describe_dataset(dataset: Dataset) -> str | None:
     """Return what a data set that was read from a file says; see ``describe``."""
-    values = {tag: _raw(dataset, tag) for tag in TAGS if tag in dataset and tag != SEQUENCE}
-    return _join([*_in_sequence(dataset), describe(values) or ""])
+    found = {tag: values.raw(dataset, tag) for tag in TAGS if tag in dataset and tag != SEQUENCE}
+    return _join([*_in_sequence(dataset), describe(found) or ""])
 
 
 def _in_sequence(dataset: Dataset) -> list[str]:
     try:
         items = dataset.get("CTReconstructionSequence") or []
-        return [_text(_raw(item, ALGORITHM)) for item in items if ALGORITHM in item]
+        return [printable(values.raw(item, ALGORITHM)) for item in items if ALGORITHM in item]
     except Exception:
         return []  # badly written; neither pixels nor places depend on it
-
-
-def _raw(dataset: Dataset, tag: int) -> bytes:
-    element = dataset.get_item(tag)
-    value = element.value if element is not None else None
-    if value is None or isinstance(value, bytes):
-        return value or b""
-    return str(value).encode(errors="replace")
-
-
-def _text(value: bytes) -> str:
-    text = value.decode("ascii", errors="ignore").replace("\\", " ")
-    return " ".join("".join(char if char.isprintable() else " " for char in text).split())
 
 
 def _join(texts: Iterable[str]) -> str | None:

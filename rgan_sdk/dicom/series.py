@@ -96,6 +96,11 @@ class Series:
     image_type: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
+    @property
+    def mean_pixel_spacing(self) -> float:
+        """The mean of both values of ``pixel_spacing``, mm: what models take."""
+        return sum(self.pixel_spacing) / 2
+
     def __post_init__(self) -> None:
         if not self.slices:
             raise InvalidSeriesError("a series without slices")

@@ -120,6 +120,24 @@ def uid(dataset: Dataset, keyword: str) -> str:
     return found[0]
 
 
+def raw(dataset: Dataset, tag: int) -> bytes:
+    """Return the bytes of an element as the file has them; none if it is absent.
+
+    Nothing in them is interpreted, so that no bad value can cause an error.
+    """
+    element = dataset.get_item(tag)
+    value = element.value if element is not None else None
+    if value is None or isinstance(value, bytes):
+        return value or b""
+    return str(value).encode(errors="replace")
+
+
+def printable(value: bytes) -> str:
+    """Return the printable ASCII in the bytes of a text, with single spaces."""
+    text = value.decode("ascii", errors="ignore").replace("\\", " ")
+    return " ".join("".join(char if char.isprintable() else " " for char in text).split())
+
+
 def redact(value: str) -> str:
     """Return a text for use in a message: a known defined term, or a placeholder."""
     return value if value in _TERMS else "(not a defined term)"

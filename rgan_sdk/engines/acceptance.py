@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rgan_sdk.cache import cache_folder, read_own, write_own
-from rgan_sdk.card import ErrorBound
+from rgan_sdk.card import ErrorBound, ModelCard
 from rgan_sdk.engines.base import Deviation, Engine
 from rgan_sdk.engines.onnxruntime import OnnxRuntimeEngine, import_onnxruntime
 from rgan_sdk.engines.reference import float32_model
@@ -158,26 +158,39 @@ def measure(engine: Engine, slices: int = SELF_TEST_SLICES) -> Deviation:
 
     The engine gets them in one batch, in random order and as large as its default batch size, which
     is halved where the memory does not suffice. Then it gets a part of the first slice, to test
-    another image size.
+    another image size. A model of format 2 does that at its card's reference spacing, and computes
+    the first slice at both ends of the card's range too. The largest of each statistic counts.
     """
     hu = np.concatenate(list(self_test_slices(engine.model, slices)))
     multiple = engine.model.card.multiple
     rows, columns = (-(-size // multiple) * multiple for size in (SIZE // 4, SIZE // 2))
     part = np.ascontiguousarray(hu[:1, :, :rows, :columns])
+    middle, *ends = tested_spacings(engine.model.card)
+    order, out = _infer_batch(engine, hu, middle)
     with OnnxRuntimeEngine(float32_model(engine.model), "cpu") as reference:
-        expected, expected_part = reference.infer(hu), reference.infer(part)
-    order, out = _infer_batch(engine, hu)
-    error = np.concatenate(
-        [
-            np.abs(out - expected[order]).ravel(),
-            np.abs(engine.infer(part) - expected_part).ravel(),
-        ]
-    )
-    return Deviation.from_errors(error)
+
+        def error(image: NDArray[np.float32], pixel_spacing: float | None) -> NDArray[np.float32]:
+            done, expected = (each.infer(image, pixel_spacing) for each in (engine, reference))
+            difference: NDArray[np.float32] = np.abs(done - expected).ravel()
+            return difference
+
+        of_batch = np.abs(out - reference.infer(hu, middle)[order]).ravel()
+        errors = [np.concatenate([of_batch, error(part, middle)])]
+        errors += [error(hu[:1], end) for end in ends]
+    deviations = [astuple(Deviation.from_errors(each)) for each in errors]
+    return Deviation(*(max(values) for values in zip(*deviations, strict=True)))
+
+
+def tested_spacings(card: ModelCard) -> list[float | None]:
+    """Return the card's reference pixel spacing and its ends in mm; None alone in format 1."""
+    limits = card.pixel_spacing
+    if limits is None:
+        return [None]
+    return list(dict.fromkeys((limits.reference, limits.min, limits.max)))
 
 
 def _infer_batch(
-    engine: Engine, hu: NDArray[np.float32]
+    engine: Engine, hu: NDArray[np.float32], pixel_spacing: float | None
 ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
     """Infer a batch that fits, of the slices in random order; return the order and the output."""
     count = max(len(hu), engine.default_batch_size)
@@ -185,7 +198,7 @@ def _infer_batch(
         order = np.random.default_rng(0).integers(0, len(hu), count)
         order[0], order[-1] = 0, len(hu) - 1  # so that a reversed batch would be noticed
         try:
-            return order, engine.infer(hu[order])
+            return order, engine.infer(hu[order], pixel_spacing)
         except DeviceMemoryError:
             if count == 1:
                 raise

@@ -9,6 +9,7 @@ import platform
 import threading
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from numbers import Real
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -19,6 +20,9 @@ from rgan_sdk import _core
 from rgan_sdk.cores import usable_cores
 from rgan_sdk.errors import DeviceMemoryError, InferenceError, check_type
 from rgan_sdk.model import HarmonizationModel
+
+MAX_SPACINGS = 4
+"""Pixel spacings for which an engine on a CPU keeps the weights."""
 
 
 @dataclass(frozen=True)
@@ -120,7 +124,9 @@ class Engine(ABC):
         """Whether a slice gets the same bits in every batch, of any size and order."""
         return False
 
-    def infer(self, hu: NDArray[np.float32]) -> NDArray[np.float32]:
+    def infer(
+        self, hu: NDArray[np.float32], pixel_spacing: float | None = None
+    ) -> NDArray[np.float32]:
         """Harmonize a batch.
 
         Parameters
@@ -128,6 +134,9 @@ class Engine(ABC):
         hu
             ``[N, 1, H, W]`` float32 Hounsfield units, C-contiguous; H and W multiples
             of the card's ``multiple``.
+        pixel_spacing
+            Of all slices, in mm. Models of format 2 need it, models of format 1 don't use it. It
+            is not compared with the card; see ``Harmonizer``.
 
         Returns
         -------
@@ -137,16 +146,18 @@ class Engine(ABC):
         Raises
         ------
         InferenceError
-            If the input has another form or holds NaN or infinity; if the runtime fails; if the
-            output has another shape or holds NaN or infinity; or if a slice becomes constant.
+            If the input has another form or holds NaN or infinity; if the model needs a pixel
+            spacing and gets no finite positive number; if the runtime fails; if the output has
+            another shape or holds NaN or infinity; or if a slice becomes constant.
         DeviceMemoryError
             If the batch does not fit into memory.
         """
         self._check_input(hu)
+        spacing = self._check_spacing(pixel_spacing)
         before = _core.extremes(hu[:, 0])
         if any(math.isnan(lowest) for lowest, _ in before):
             raise InferenceError("the input holds NaN or infinite values")
-        out = self._infer_alone(hu)
+        out = self._infer_alone(hu, spacing)
         if out.shape != hu.shape or out.dtype != np.float32:
             raise InferenceError(
                 f"{self.name}: got {out.dtype} {out.shape} for float32 {hu.shape}; the model's "
@@ -156,13 +167,15 @@ class Engine(ABC):
             self._check_output(before, _core.extremes(np.ascontiguousarray(out[:, 0])))
         return out
 
-    def _infer_alone(self, hu: NDArray[np.float32]) -> NDArray[np.float32]:
+    def _infer_alone(
+        self, hu: NDArray[np.float32], pixel_spacing: float | None
+    ) -> NDArray[np.float32]:
         """Compute a batch while no other thread does."""
         with self._lock:
             if self._is_closed:
                 raise InferenceError(f"the {self.name} engine is closed")
             try:
-                return self._infer(hu)
+                return self._infer(hu, pixel_spacing)
             except MemoryError as exc:
                 raise DeviceMemoryError(
                     f"{self.name} on {self.device}: the system has not enough memory"
@@ -191,11 +204,25 @@ class Engine(ABC):
         if hu.shape[2] % multiple or hu.shape[3] % multiple:
             raise InferenceError(f"H and W must be multiples of {multiple}, got {hu.shape[2:]}")
 
+    def _check_spacing(self, pixel_spacing: float | None) -> float | None:
+        """Return the pixel spacing as the nearest float32; None for a model of format 1."""
+        if self.model.card.format == 1:
+            return None
+        with np.errstate(over="ignore"):
+            spacing = float(np.float32(pixel_spacing)) if isinstance(pixel_spacing, Real) else 0.0
+        if not (spacing > 0 and math.isfinite(spacing)):
+            raise InferenceError(
+                f"{self.model.card.name} needs the pixel spacing, a finite positive number in mm; "
+                f"got {pixel_spacing!r}"
+            )
+        return spacing
+
     @abstractmethod
-    def _infer(self, hu: NDArray[np.float32]) -> NDArray[np.float32]:
+    def _infer(self, hu: NDArray[np.float32], pixel_spacing: float | None) -> NDArray[np.float32]:
         """Compute a batch, in one thread at a time.
 
-        ``infer`` has checked the input, and checks the output.
+        ``infer`` has checked the input, and checks the output. The pixel spacing is a value of
+        float32; None for a model of format 1.
         """
 
     def close(self) -> None:

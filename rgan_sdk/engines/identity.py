@@ -33,16 +33,18 @@ class IdentityEngine(Engine):
     def batch_invariant(self) -> bool:  # noqa: D102 - see Engine
         return True
 
-    def infer(self, hu: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return a batch unchanged. Its shape and dtype are checked, its values are not.
+    def infer(
+        self, hu: NDArray[np.float32], pixel_spacing: float | None = None
+    ) -> NDArray[np.float32]:
+        """Return a batch unchanged. Its form and the spacing are checked, its values are not.
 
         Raises
         ------
         InferenceError
-            If the input has another form than ``Engine.infer`` takes.
+            If the input or the pixel spacing is none that ``Engine.infer`` takes.
         """
         self._check_input(hu)
-        return self._infer(hu)
+        return self._infer(hu, self._check_spacing(pixel_spacing))
 
-    def _infer(self, hu: NDArray[np.float32]) -> NDArray[np.float32]:
+    def _infer(self, hu: NDArray[np.float32], pixel_spacing: float | None) -> NDArray[np.float32]:
         return hu

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import re
 from collections.abc import Iterable, Iterator
@@ -14,11 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rgan_sdk.engines import cuda
-from rgan_sdk.engines.base import Engine, processor_name, thread_count
+from rgan_sdk.engines.base import MAX_SPACINGS, Engine, processor_name, thread_count
+from rgan_sdk.engines.binding import bind_pixel_spacing
 from rgan_sdk.engines.cuda_libraries import MISSING, preload_libraries
 from rgan_sdk.engines.memory import slices_that_fit
 from rgan_sdk.errors import DeviceMemoryError, EngineUnavailableError, InferenceError
-from rgan_sdk.model import INPUT_NAME, OUTPUT_NAME, HarmonizationModel
+from rgan_sdk.model import INPUT_NAME, OUTPUT_NAME, SPACING_NAME, HarmonizationModel
 
 if TYPE_CHECKING:
     import onnxruntime
@@ -102,9 +104,10 @@ class OnnxRuntimeEngine(Engine):
     -----
     On the CPU each slice is computed by itself. A batch would make convolutions no faster there,
     and this way the bits of a slice cannot depend on its neighbours. They do not depend on the
-    number of threads either; see ``thread_count``.
+    number of threads either; see ``thread_count``. A model of format 2 has a session for each pixel
+    spacing, which has the weights for it as constants; the last ``MAX_SPACINGS`` are kept.
 
-    On CUDA, input and output stay in device buffers, which are allocated once for each shape. TF32
+    On CUDA, inputs and output stay in device buffers, which are allocated once for each shape. TF32
     is off for float32 models only: for float16 ones the setting would keep cuDNN from Tensor Cores.
     """
 
@@ -122,8 +125,9 @@ class OnnxRuntimeEngine(Engine):
             self.default_batch_size = slices_that_fit(
                 model.content, cuda.free_memory(self._gpu.index)
             )
-        self._session = self._open_session()
-        self._buffers: tuple[Any, Any, Any] | None = None
+        self._sessions = functools.lru_cache(maxsize=MAX_SPACINGS)(self._open_session)
+        self._session_for(model.card.reference_spacing)  # fails now if it cannot run this graph
+        self._buffers: tuple[Any, Any, Any, Any] | None = None
 
     @property
     def version(self) -> str:  # noqa: D102 - see Engine
@@ -143,9 +147,14 @@ class OnnxRuntimeEngine(Engine):
 
     def _release(self) -> None:
         self._buffers = None
-        del self._session
+        del self._sessions
 
-    def _open_session(self) -> onnxruntime.InferenceSession:
+    def _session_for(self, pixel_spacing: float | None) -> onnxruntime.InferenceSession:
+        """Return a session for one pixel spacing on a CPU, and the one for all on CUDA."""
+        return self._sessions(None if self._gpu else pixel_spacing)
+
+    def _open_session(self, pixel_spacing: float | None) -> onnxruntime.InferenceSession:
+        """Open a session. Where there is a pixel spacing, it becomes a constant."""
         options = self._ort.SessionOptions()
         options.log_severity_level = FATAL
         # The same level on all devices, because it affects the bits of the output.
@@ -157,10 +166,13 @@ class OnnxRuntimeEngine(Engine):
             providers = [("CUDAExecutionProvider", self._cuda_settings(self._gpu.index))]
             options.add_session_config_entry("session.disable_cpu_ep_fallback", "1")
             preload_libraries()
+        content = self.model.content
+        if pixel_spacing is not None:
+            content = bind_pixel_spacing(content, pixel_spacing)
         try:
             with self._quiet_log():
                 session = self._ort.InferenceSession(
-                    self.model.content, sess_options=options, providers=providers, enable_fallback=0
+                    content, sess_options=options, providers=providers, enable_fallback=0
                 )
         except Exception as exc:  # the runtime's own exceptions share no base class
             hint = f"; {MISSING}" if self._gpu and LIBRARIES_MISSING.search(str(exc)) else ""
@@ -190,44 +202,49 @@ class OnnxRuntimeEngine(Engine):
         return {
             "device_id": str(index),
             "use_tf32": "0" if self.model.precision == "fp32" else "1",
-            "prefer_nhwc": "1" if self.model.precision == "fp16" else "0",
             "cudnn_conv_algo_search": "EXHAUSTIVE",
             # Memory grows by the amount needed, not to the next power of two.
             "arena_extend_strategy": "kSameAsRequested",
         }
 
-    def _infer(self, hu: NDArray[np.float32]) -> NDArray[np.float32]:
+    def _infer(self, hu: NDArray[np.float32], pixel_spacing: float | None) -> NDArray[np.float32]:
         try:
             if self._gpu is None:
-                run = self._session.run
+                run = self._session_for(pixel_spacing).run
                 slices = [hu[index : index + 1] for index in range(len(hu))]
                 return np.concatenate([run([OUTPUT_NAME], {INPUT_NAME: s})[0] for s in slices])
-            return self._infer_on_cuda(hu, self._gpu.index)
+            return self._infer_on_cuda(hu, pixel_spacing, self._gpu.index)
         except Exception as exc:  # see _open_session
             kind = DeviceMemoryError if OUT_OF_MEMORY.search(str(exc)) else InferenceError
             raise kind(f"ONNX Runtime failed on {self.device}: {exc}") from exc
 
-    def _infer_on_cuda(self, hu: NDArray[np.float32], index: int) -> NDArray[np.float32]:
+    def _infer_on_cuda(
+        self, hu: NDArray[np.float32], pixel_spacing: float | None, index: int
+    ) -> NDArray[np.float32]:
         if self._buffers is None or tuple(self._buffers[0].shape()) != hu.shape:
             self._buffers = None  # released before new ones are allocated
             self._buffers = self._bind(hu.shape, index)
-        source, target, binding = self._buffers
+        source, spacing, target, binding = self._buffers
         # The current device belongs to the thread, and this one may not have opened the session.
         cuda.check(cuda.runtime().cudaSetDevice(index))
         source.update_inplace(hu)
-        self._session.run_with_iobinding(binding)
+        if pixel_spacing is not None:
+            spacing.update_inplace(np.array([pixel_spacing], np.float32))
+        self._session_for(pixel_spacing).run_with_iobinding(binding)
         out: NDArray[np.float32] = target.numpy()
         return out
 
-    def _bind(self, shape: tuple[int, ...], index: int) -> tuple[Any, Any, Any]:
-        source, target = (
-            self._ort.OrtValue.ortvalue_from_shape_and_type(list(shape), np.float32, "cuda", index)
-            for _ in range(2)
+    def _bind(self, shape: tuple[int, ...], index: int) -> tuple[Any, Any, Any, Any]:
+        source, spacing, target = (
+            self._ort.OrtValue.ortvalue_from_shape_and_type(list(sizes), np.float32, "cuda", index)
+            for sizes in (shape, [1], shape)
         )
-        binding = self._session.io_binding()
+        binding = self._session_for(None).io_binding()
         binding.bind_ortvalue_input(INPUT_NAME, source)
+        if self.model.card.format > 1:
+            binding.bind_ortvalue_input(SPACING_NAME, spacing)
         binding.bind_ortvalue_output(OUTPUT_NAME, target)
-        return source, target, binding
+        return source, spacing, target, binding
 
 
 def run_graph(

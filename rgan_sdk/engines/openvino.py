@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import functools
 import sys
-from collections import OrderedDict
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from rgan_sdk.engines.base import Engine, thread_count
+from rgan_sdk.engines.base import MAX_SPACINGS, Engine, thread_count
+from rgan_sdk.engines.binding import bind_pixel_spacing
 from rgan_sdk.errors import EngineUnavailableError, InferenceError
 from rgan_sdk.model import HarmonizationModel
 
@@ -18,7 +19,8 @@ if TYPE_CHECKING:
     import openvino
 
 INSTALL = "pip install 'rgan-sdk[openvino]'"
-MAX_SHAPES = 4
+MAX_COMPILED = MAX_SPACINGS
+"""Pairs of image size and pixel spacing for which an engine keeps the compiled graph."""
 
 
 def why_not(device: str = "cpu") -> str:
@@ -73,9 +75,9 @@ class OpenVINOEngine(Engine):
     Notes
     -----
     Each slice is computed by itself: a batch would make convolutions no faster on a CPU, and this
-    way a slice cannot depend on its neighbours. Each image size is compiled once, and the last
-    ``MAX_SHAPES`` sizes are kept. The precision is always set, because OpenVINO's own choice on new
-    processors is bfloat16 for the whole graph.
+    way a slice cannot depend on its neighbours. A graph is compiled for an image size and a pixel
+    spacing, and the last ``MAX_COMPILED`` are kept. The precision is always set, because OpenVINO's
+    own choice on new processors is bfloat16 for the whole graph.
     """
 
     name = "openvino"
@@ -89,10 +91,10 @@ class OpenVINOEngine(Engine):
         super().__init__(model, "cpu", precision)
         self._openvino = import_openvino()
         self._core = self._openvino.Core()
-        self._requests: OrderedDict[tuple[int, int], Any] = OrderedDict()
+        self._requests = functools.lru_cache(maxsize=MAX_COMPILED)(self._open_request)
         self._check_precision()
-        multiple = model.card.multiple
-        self._request(multiple, multiple)  # fails now if OpenVINO cannot run this graph
+        multiple = model.card.multiple  # fails now if OpenVINO cannot run this graph
+        self._requests(multiple, multiple, model.card.reference_spacing)
 
     @property
     def version(self) -> str:  # noqa: D102 - see Engine
@@ -103,7 +105,7 @@ class OpenVINOEngine(Engine):
         return True
 
     def _release(self) -> None:
-        self._requests.clear()
+        del self._requests
 
     def _check_precision(self) -> None:
         if self.precision != "bf16":
@@ -117,23 +119,24 @@ class OpenVINOEngine(Engine):
                 f"{self.hardware} does not compute in bf16; leave --precision out"
             )
 
-    def _request(self, rows: int, columns: int) -> openvino.InferRequest:
-        shape = (rows, columns)
-        if shape not in self._requests:
-            try:
-                self._requests[shape] = self._compile(rows, columns).create_infer_request()
-            except RuntimeError as exc:
-                what = str(exc).strip().splitlines()[-1]  # earlier lines name source files
-                raise EngineUnavailableError(
-                    f"OpenVINO cannot run {self.model.source}: {what}"
-                ) from exc
-            if len(self._requests) > MAX_SHAPES:
-                self._requests.popitem(last=False)
-        self._requests.move_to_end(shape)
-        return self._requests[shape]
+    def _open_request(
+        self, rows: int, columns: int, pixel_spacing: float | None
+    ) -> openvino.InferRequest:
+        try:
+            return self._compile(rows, columns, pixel_spacing).create_infer_request()
+        except RuntimeError as exc:
+            what = str(exc).strip().splitlines()[-1]  # earlier lines name source files
+            raise EngineUnavailableError(
+                f"OpenVINO cannot run {self.model.source}: {what}"
+            ) from exc
 
-    def _compile(self, rows: int, columns: int) -> openvino.CompiledModel:
-        graph = self._core.read_model(self.model.content)
+    def _compile(
+        self, rows: int, columns: int, pixel_spacing: float | None
+    ) -> openvino.CompiledModel:
+        content = self.model.content
+        if pixel_spacing is not None:
+            content = bind_pixel_spacing(content, pixel_spacing)
+        graph = self._core.read_model(content)
         graph.reshape([1, 1, rows, columns])
         if self.precision == "bf16":
             from rgan_sdk.engines.openvino_bf16 import lower_to_bfloat16
@@ -146,10 +149,10 @@ class OpenVINOEngine(Engine):
         }
         return self._core.compile_model(graph, "CPU", settings)
 
-    def _infer(self, hu: NDArray[np.float32]) -> NDArray[np.float32]:
+    def _infer(self, hu: NDArray[np.float32], pixel_spacing: float | None) -> NDArray[np.float32]:
         out = np.empty_like(hu)
         try:
-            request = self._request(*hu.shape[2:])
+            request = self._requests(*hu.shape[2:], pixel_spacing)
             for index in range(len(hu)):
                 out[index] = request.infer([hu[index : index + 1]], share_inputs=True)[0]
         except (EngineUnavailableError, RuntimeError) as exc:

@@ -12,6 +12,7 @@ from rgan_sdk.kernels.edge_response import (
 )
 from rgan_sdk.kernels.mtf import ASSUMED_MTFS, KernelMTF, assumed_mtf, frequencies
 from rgan_sdk.kernels.name import kernel_name
+from rgan_sdk.kernels.noise import soft_tissue_noise
 from rgan_sdk.kernels.noise_power import (
     NoisePowerSpectrum,
     noise_power_distance,
@@ -36,4 +37,5 @@ __all__ = [
     "noise_power_ratio",
     "noise_power_spectrum",
     "soft_tissue_blocks",
+    "soft_tissue_noise",
 ]

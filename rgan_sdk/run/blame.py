@@ -40,7 +40,7 @@ def _read_alone(reader: BatchReader, file: SliceFile, hu: NDArray[np.float32]) -
 def harmonize_batch(
     harmonizer: Harmonizer, items: Sequence[BatchItem], hu: NDArray[np.float32]
 ) -> None:
-    """Replace the HU of a batch by harmonized HU.
+    """Replace the HU of a batch, which has one pixel spacing, by harmonized HU.
 
     A slice that cannot be computed fails its series, and leaves the others as they would have been.
 
@@ -49,10 +49,10 @@ def harmonize_batch(
     hu
         ``[N, H, W]`` float32, a slice for each item.
     """
-    start = 0
+    start, spacing = 0, items[0].pixel_spacing
     while start < len(items):
         try:
-            start += harmonizer.harmonize_some(hu[start:], hu[start:])
+            start += harmonizer.harmonize_some(hu[start:], hu[start:], spacing)
         except Exception:  # nothing from ``start`` on has been changed
             stop = start + harmonizer.fitting_batch_size
             _harmonize_singly(harmonizer, items[start:stop], hu[start:stop])
@@ -62,12 +62,13 @@ def harmonize_batch(
 def _harmonize_singly(
     harmonizer: Harmonizer, items: Sequence[BatchItem], hu: NDArray[np.float32]
 ) -> None:
+    spacing = items[0].pixel_spacing
     for index, item in enumerate(items):
         if item.job.error is not None:
             continue
         one = hu[index : index + 1]
         try:
-            harmonizer.harmonize_some(one, one)
+            harmonizer.harmonize_some(one, one, spacing)
         except DeviceMemoryError as error:  # no fault of the slice
             item.job.fail(error)
         except InferenceError as error:

@@ -14,9 +14,12 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from statistics import median
 from types import NoneType
 
+from rgan_sdk.card import ModelCard
 from rgan_sdk.cores import usable_cores
+from rgan_sdk.dicom.domain import noise_notes
 from rgan_sdk.errors import OutputError, RganError, check_type, describe_unexpected
 from rgan_sdk.files import as_path, sync
 from rgan_sdk.harmonizer import Harmonizer
@@ -214,6 +217,10 @@ class _Run:
     observer: Observer
     clock: StageClock = field(default_factory=StageClock)
 
+    @property
+    def _card(self) -> ModelCard:
+        return self.harmonizers[0].model.card
+
     def harmonize_all(self, standings: Iterable[Standing]) -> None:
         """Harmonize the chosen series and record each, whatever happens."""
         unfinished = self._record_finished(standings)
@@ -223,6 +230,7 @@ class _Run:
             threads=int(self.options.workers or usable_cores()),
             durable=self.options.durable,
             pictures=self.options.preview,
+            noise=self._card.noise_hu is not None,
         )
         with (
             closing(stages.run(self._make_jobs(unfinished))) as running,
@@ -280,7 +288,8 @@ class _Run:
             return self.ledger.record(job.series, "failed", self._reason(job))
         if self.options.preview:
             pictures.paint(job)
-        return self.ledger.record(job.series, "done", reason, clips=job.clips, output=uid)
+        notes = noise_notes(median(job.noise) if job.noise else None, self._card)
+        return self.ledger.record(job.series, "done", reason, notes, clips=job.clips, output=uid)
 
     def _put_in_place(self, job: SeriesJob) -> str:
         """Return why the series was done again, if it was."""

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from typing import Any, Final, Self
 
 import rgan_sdk
+from rgan_sdk.dicom.domain import find_outside
 from rgan_sdk.dicom.series import Series
 from rgan_sdk.dicom.write.derivation import Derivation
 from rgan_sdk.errors import ConfigurationError
@@ -83,7 +84,7 @@ class RunIdentity:
     software
         Name and version.
     options
-        Which series are taken: ``any_kernel``, ``assume_hu`` and ``shard``.
+        Which series are taken: ``outside_domain``, ``assume_hu`` and ``shard``.
     """
 
     models: tuple[UsedModel, ...]
@@ -96,7 +97,7 @@ class RunIdentity:
         """Return the identity of a run with this harmonizer and these options."""
         shard = str(options.shard) if options.shard else None
         chosen = {
-            "any_kernel": options.any_kernel,
+            "outside_domain": sorted(options.outside_domain),
             "assume_hu": options.assume_hu,
             "shard": shard,
         }
@@ -179,6 +180,7 @@ def make_derivation(harmonizer: Harmonizer, timestamp: datetime, series: Series)
         software=SOFTWARE,
         timestamp=timestamp,
         group=series.group,
+        outside=tuple(find_outside(series, card)),
     )
 
 

@@ -35,6 +35,8 @@ class SeriesJob:
         there is none.
     middle
         ``[H, W]`` HU of its middle slice, before and after; None unless pictures are wanted.
+    noise
+        Standard deviation in HU in soft tissue, of each of ``noise_files`` where it was measured.
     """
 
     series: Series
@@ -45,6 +47,7 @@ class SeriesJob:
     damage: str = ""
     files: list[WrittenFile] = field(default_factory=list)
     middle: tuple[NDArray[np.float32], NDArray[np.float32]] | None = None
+    noise: list[float] = field(default_factory=list)
     writer: SeriesWriter | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
@@ -60,6 +63,12 @@ class SeriesJob:
         """The slice that the series' picture shows."""
         return self.series.slices[len(self.series.slices) // 2]
 
+    @property
+    def noise_files(self) -> tuple[SliceFile, ...]:
+        """The slices, up to three from the middle half of the series, that stand for its noise."""
+        slices = self.series.slices
+        return tuple(slices[i] for i in sorted({len(slices) * part // 4 for part in (1, 2, 3)}))
+
     def fail(self, error: Exception) -> None:
         """Mark the series as failed; the first error stays."""
         self.error = self.error or error
@@ -72,30 +81,37 @@ class BatchItem:
     job: SeriesJob
     file: SliceFile
 
+    @property
+    def pixel_spacing(self) -> float:
+        """In mm."""
+        return self.job.series.mean_pixel_spacing
+
+    @property
+    def kind(self) -> tuple[int, int, float]:
+        """What all slices of a batch have in common: rows, columns and pixel spacing."""
+        return self.file.rows, self.file.columns, self.pixel_spacing
+
 
 def deal_batches(jobs: Iterable[SeriesJob], size: int) -> Iterator[list[BatchItem]]:
-    """Deal slices into batches of one matrix size, in the order of the series.
+    """Deal slices into batches of one matrix size and pixel spacing, in the order of the series.
 
     Parameters
     ----------
     jobs
         Taken one by one, when their first slice is needed.
     size
-        Slices per batch; the last one of a matrix size may be smaller.
+        Slices per batch; the last one of its kind may be smaller.
     """
     batch: list[BatchItem] = []
     for job in jobs:
         for file in job.series.slices:
-            if batch and (len(batch) == size or _matrix(batch[0]) != (file.rows, file.columns)):
+            item = BatchItem(job, file)
+            if batch and (len(batch) == size or batch[0].kind != item.kind):
                 yield batch
                 batch = []
-            batch.append(BatchItem(job, file))
+            batch.append(item)
     if batch:
         yield batch
-
-
-def _matrix(item: BatchItem) -> tuple[int, int]:
-    return item.file.rows, item.file.columns
 
 
 def group_by_job(items: Sequence[BatchItem]) -> Iterator[tuple[SeriesJob, slice]]:

@@ -61,6 +61,8 @@ class FinishedSeries:
         Hash of the slices that it was made of.
     clips
         Pixels that could not be stored as computed.
+    outside
+        In what it is outside the domain that the model's card states, such as ``spacing``.
     """
 
     source: str
@@ -69,6 +71,7 @@ class FinishedSeries:
     files: tuple[OutputFile, ...]
     sources: str
     clips: int
+    outside: tuple[str, ...] = ()
 
     def to_record(self) -> dict[str, Any]:
         """Return what its line holds."""
@@ -78,7 +81,7 @@ class FinishedSeries:
     def from_record(cls, record: dict[str, Any]) -> Self:
         """Return what ``to_record`` was made of."""
         files = tuple(OutputFile(**file) for file in record["files"])
-        return cls(**{**record, "files": files})
+        return cls(**{**record, "files": files, "outside": tuple(record.get("outside", ()))})
 
 
 class EarlierRun(NamedTuple):

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import platform
 import stat
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import rgan_sdk
+from rgan_sdk.dicom.domain import domain_notes, find_outside
 from rgan_sdk.dicom.geometry import geometry_notes
 from rgan_sdk.dicom.image_kind import kind_notes
 from rgan_sdk.dicom.inventory import Inventory
@@ -37,22 +39,30 @@ class Ledger:
     """
 
     def __init__(self, plan: Plan, *, checksums: bool = False) -> None:
-        self._source, self._checksums = plan.source, checksums
+        self._source, self._card, self._checksums = plan.source, plan.card, checksums
         self.report = Report(environment=_environment())
         self._record_unusable(plan.inventory)
         for series, reason in plan.skipped:
             self.record(series, "skipped", reason)
 
     def record(
-        self, series: Series, status: Status, reason: str = "", **outcome: Any
+        self,
+        series: Series,
+        status: Status,
+        reason: str = "",
+        notes: tuple[str, ...] = (),
+        **outcome: Any,
     ) -> SeriesEntry:
         """Record a series, and each of its files with the same status and reason.
 
         Parameters
         ----------
+        notes
+            Remarks beside those that the headers give.
         outcome
             Further fields of ``SeriesEntry``, such as ``clips`` and ``output``.
         """
+        outside = find_outside(series, self._card) if self._card else {}
         entry = SeriesEntry(
             series_instance_uid=series.series_instance_uid,
             group=series.group,
@@ -61,7 +71,15 @@ class Ledger:
             slices=len(series.slices),
             status=status,
             reason=reason,
-            notes=(*series.notes, *kind_notes(series), *geometry_notes(series)),
+            pixel_spacing=series.mean_pixel_spacing,
+            outside=tuple(outside),
+            notes=(
+                *series.notes,
+                *kind_notes(series),
+                *geometry_notes(series),
+                *(self._compared(series, outside.values()) if status != "skipped" else ()),
+                *notes,
+            ),
             **outcome,
         )
         self.report.series.append(entry)
@@ -69,6 +87,11 @@ class Ledger:
             sha256 = _slice_sha256(file) if self._checksums else None
             self._record_file(file.path, status, reason, sha256)
         return entry
+
+    def _compared(self, series: Series, outside: Iterable[str]) -> tuple[str, ...]:
+        """Return what is to be said of the model's domain where a series is harmonized."""
+        accepted = (f"outside the model's stated domain: {text}" for text in outside)
+        return (*accepted, *(domain_notes(series, self._card) if self._card else ()))
 
     def _record_unusable(self, inventory: Inventory) -> None:
         """Record what the search has skipped or failed already."""

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Collection
 from dataclasses import dataclass
 from numbers import Integral
 from types import NoneType
 
 from rgan_sdk.errors import ConfigurationError, check_type
+from rgan_sdk.harmonizer import check_domains
 
 
 @dataclass(frozen=True)
@@ -52,8 +54,9 @@ class RunOptions:
 
     Attributes
     ----------
-    any_kernel
-        Also take series whose convolution kernel the model's card does not name.
+    outside_domain
+        Also take series that are outside what the model's card states: names of what may be
+        outside, of ``kernel``, ``manufacturer``, ``spacing`` and ``reconstruction``.
     assume_hu
         Take the numbers of series whose RescaleType is US (unspecified) as HU, even where they do
         not show the air of a CT.
@@ -80,7 +83,7 @@ class RunOptions:
         If a value makes no sense, or is of another type.
     """
 
-    any_kernel: bool = False
+    outside_domain: Collection[str] = frozenset()
     assume_hu: bool = False
     shard: Shard | None = None
     resume: bool = True
@@ -92,7 +95,6 @@ class RunOptions:
 
     def __post_init__(self) -> None:
         for name in (
-            "any_kernel",
             "assume_hu",
             "resume",
             "durable",
@@ -101,6 +103,7 @@ class RunOptions:
             "checksums",
         ):
             check_type(name, getattr(self, name), bool)
+        object.__setattr__(self, "outside_domain", frozenset(check_domains(self.outside_domain)))
         check_type("shard", self.shard, Shard, NoneType)
         check_type("workers", self.workers, Integral, NoneType)
         if self.workers is not None and self.workers < 1:

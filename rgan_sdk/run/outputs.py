@@ -216,6 +216,7 @@ def finished_series(job: SeriesJob) -> FinishedSeries:
         files=tuple(sorted(files)),
         sources=_hash_sources(job.series),
         clips=job.clips,
+        outside=job.derivation.outside,
     )
 
 

@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from rgan_sdk.card import ModelCard
+from rgan_sdk.dicom.domain import find_outside
+from rgan_sdk.dicom.geometry import why_not_square
 from rgan_sdk.dicom.inventory import Inventory, find_series
 from rgan_sdk.dicom.series import Series
 from rgan_sdk.errors import ConfigurationError
@@ -34,15 +36,18 @@ class Plan:
     inventory
         Everything that lies below it.
     chosen
-        The series to harmonize.
+        The series to harmonize, by ascending pixel spacing, because a batch holds one spacing.
     skipped
         The valid series to leave aside.
+    card
+        Of the model that they were compared with; None if there was none.
     """
 
     source: Path
     inventory: Inventory
     chosen: tuple[Series, ...]
     skipped: tuple[SkippedSeries, ...]
+    card: ModelCard | None = None
 
     @property
     def slices(self) -> int:
@@ -63,7 +68,7 @@ def make_plan(
     card
         The model's card; None chooses every valid series.
     options
-        ``any_kernel``, ``assume_hu`` and ``shard`` matter here.
+        ``outside_domain``, ``assume_hu`` and ``shard`` matter here.
 
     Raises
     ------
@@ -80,11 +85,13 @@ def make_plan(
         ) from exc
     reasons = [_why_not(series, card, options) for series in inventory.series]
     judged = list(zip(inventory.series, reasons, strict=True))
+    chosen = [series for series, reason in judged if not reason]
     return Plan(
         source,
         inventory,
-        chosen=tuple(series for series, reason in judged if not reason),
+        chosen=tuple(sorted(chosen, key=lambda series: series.mean_pixel_spacing)),
         skipped=tuple(SkippedSeries(series, reason) for series, reason in judged if reason),
+        card=card,
     )
 
 
@@ -95,22 +102,19 @@ def _counter(observer: Observer) -> Callable[[], None]:
 
 def _why_not(series: Series, card: ModelCard | None, options: RunOptions) -> str:
     """Return why a series will not be harmonized; an empty text if it will."""
-    if card is not None and not options.any_kernel:
-        reason = _why_not_kernel(series.convolution_kernel, card)
-        if reason:
-            return reason
+    if card is not None and (reason := _why_not_model(series, card, options)):
+        return reason
     if options.shard is not None and not options.shard.holds(series.series_instance_uid):
         return f"belongs to another shard than {options.shard}"
     return ""
 
 
-def _why_not_kernel(convolution_kernel: str | None, card: ModelCard) -> str:
-    if card.accepts_kernel(convolution_kernel):
+def _why_not_model(series: Series, card: ModelCard, options: RunOptions) -> str:
+    if card.format > 1 and (reason := why_not_square(series)):
+        return reason
+    outside = find_outside(series, card)
+    refused = [name for name in outside if name not in options.outside_domain]
+    if not refused:
         return ""
-    kernels = ", ".join(card.source_kernels)
-    if convolution_kernel is None:
-        return f"no ConvolutionKernel (0018,1210); the model takes {kernels} (or use --any-kernel)"
-    return (
-        f"ConvolutionKernel (0018,1210) is {convolution_kernel}; the model takes {kernels} "
-        "(or use --any-kernel)"
-    )
+    reasons = "; ".join(outside[name] for name in refused)
+    return f"{reasons} (or use --outside-domain {','.join(refused)})"

@@ -35,6 +35,10 @@ class SeriesEntry:
         What a careful reader should know, such as uneven spacing.
     reconstruction
         What the headers say of iterative or learned reconstruction, such as ``ITERATIVE``.
+    pixel_spacing
+        mm, the mean of both directions; None for a series that could not be read.
+    outside
+        In what it is outside the domain that the model's card states, such as ``spacing``.
     """
 
     series_instance_uid: str
@@ -47,6 +51,8 @@ class SeriesEntry:
     output: str | None = None
     notes: tuple[str, ...] = ()
     reconstruction: str | None = None
+    pixel_spacing: float | None = None
+    outside: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -31,6 +31,7 @@ from rgan_sdk.dicom.read.batches import BatchReader, ReadResult
 from rgan_sdk.dicom.write.series_writer import SeriesWriter
 from rgan_sdk.errors import ResourceError
 from rgan_sdk.harmonizer import Harmonizer
+from rgan_sdk.kernels import soft_tissue_noise
 from rgan_sdk.run.blame import harmonize_batch, read_batch
 from rgan_sdk.run.jobs import BatchItem, SeriesJob, deal_batches, group_by_job
 
@@ -96,6 +97,8 @@ class Stages:
         Whether all files of a series must be on the disk before it counts as finished.
     pictures
         Whether to keep the middle slice of each series, before and after.
+    noise
+        Whether to measure the noise of a few slices of each series.
     """
 
     def __init__(
@@ -106,9 +109,10 @@ class Stages:
         threads: int,
         durable: bool,
         pictures: bool = False,
+        noise: bool = False,
     ) -> None:
         self._harmonizers, self._clock = harmonizers, clock
-        self._durable, self._pictures = durable, pictures
+        self._durable, self._pictures, self._noise = durable, pictures, noise
         self._batch_size = harmonizers[0].batch_size
         # Both work at the same time: with all cores for each they would compete for the caches.
         half = max(1, threads // 2)
@@ -198,6 +202,9 @@ class Stages:
             if isinstance(source, Exception):
                 item.job.fail(source)
                 view[index] = 0
+            elif self._noise and any(item.file is file for file in item.job.noise_files):
+                noise = soft_tissue_noise(view[index], item.pixel_spacing)
+                item.job.noise += [noise] if noise is not None else []
         return _Batch(items, buffer, view, sources)
 
     def _infer_all(self, harmonizer: Harmonizer) -> None:

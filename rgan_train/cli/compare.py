@@ -119,11 +119,11 @@ def _harmonize(path: str, pair: CaseSlices) -> NDArray[np.float32]:
     """Return the source harmonized by one model."""
     from rgan_sdk.harmonizer import Harmonizer
 
-    with Harmonizer.load(path, device="cpu") as harmonizer:
+    with Harmonizer.load(path, device="cpu", outside_domain=("spacing",)) as harmonizer:
         card = harmonizer.model.card
         if not card.accepts_kernel(pair.source_kernel):
             raise ConfigurationError(
                 f"{path}: is made for {', '.join(card.source_kernels)}, but the source has kernel "
                 f"{pair.source_kernel}"
             )
-        return harmonizer(pair.source_hu)
+        return harmonizer(pair.source_hu, pixel_spacing=pair.pixel_spacing)

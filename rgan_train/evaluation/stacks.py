@@ -104,7 +104,7 @@ def harmonize_stack(
     ModelError, EngineError
         If the model cannot be used.
     """
-    with Harmonizer.load(model) as harmonizer:
+    with Harmonizer.load(model, outside_domain=("spacing",)) as harmonizer:
         card = harmonizer.model.card
         if not card.accepts_kernel(source_kernel):
             raise ConfigurationError(
@@ -112,8 +112,8 @@ def harmonize_stack(
                 f"{source_kernel}; choose another model or direction"
             )
         images = np.empty_like(stack.source_hu)
-        for number, hu in enumerate(stack.source_hu):
-            images[number] = harmonizer(hu)
+        for number, (files, hu) in enumerate(zip(stack.items, stack.source_hu, strict=True)):
+            images[number] = harmonizer(hu, pixel_spacing=files.spacing)
             on_done()
         record = {
             "name": card.name,

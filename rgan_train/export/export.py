@@ -9,6 +9,7 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 import onnx
+from numpy.typing import NDArray
 
 from rgan_sdk.card import CARD_KEY, ErrorBound, ModelCard
 from rgan_sdk.engines.base import Deviation
@@ -18,7 +19,7 @@ from rgan_sdk.slices import spread_indices
 from rgan_train.config import Config
 from rgan_train.export.model_card import make_card, measure_quality, missing_facts
 from rgan_train.export.onnx_graph import to_onnx
-from rgan_train.export.parity import add_extremes, check_parity
+from rgan_train.export.parity import Check, add_extremes, check_parity
 from rgan_train.methods import METHODS
 from rgan_train.networks.graph import HarmonizationGraph, harmonize_slice
 from rgan_train.networks.weights import load_frozen_state, load_trainable_state
@@ -78,6 +79,16 @@ class ExportResult:
     warnings: tuple[str, ...] = ()
 
 
+class _Case(NamedTuple):
+    """A slice to measure the model on, and its pixel spacing in mm."""
+
+    sample: PairedSample
+    pixel_spacing: float
+
+    def harmonize(self, graph: HarmonizationGraph) -> NDArray[np.float32]:
+        return harmonize_slice(graph, self.sample.source_hu, self.pixel_spacing)
+
+
 class _Measured(NamedTuple):
     model: onnx.ModelProto
     deviation: Deviation
@@ -128,22 +139,27 @@ def export_run(
         raise ConfigurationError(f"the model's name {name!r} must match {NAME_PATTERN}")
     config = config or folder.config()
     graph = load_graph(folder, config, checkpoint)
-    samples = _validation_samples(folder, config)
-    images = [sample.source_hu for sample in samples]
-    expected = [harmonize_slice(graph, hu) for hu in images]
-    quality = measure_quality(samples, expected, config.data.hu_range, config.data)
-    card = make_card(folder, config, graph, quality, name=name, version=version)
-    images.append(add_extremes(images[0]))
-    expected.append(harmonize_slice(graph, images[-1]))
+    dataset = load_dataset(read_pairs(folder.pairs_csv), config.data)
+    slices = WholeSlices(dataset.validation, SliceReader(config.data.cache_mb))
+    cases = _validation_cases(folder, slices)
+    harmonized = [case.harmonize(graph) for case in cases]
+    samples = [case.sample for case in cases]
+    quality = measure_quality(samples, harmonized, config.data.hu_range, config.data)
+    card = make_card(folder, config, dataset, graph, quality, name=name, version=version)
+    checks = [
+        Check(case.sample.source_hu, case.pixel_spacing, out)
+        for case, out in zip(cases, harmonized, strict=True)
+    ]
+    checks += _extreme_checks(graph, samples[0].source_hu, card)
 
     full = to_onnx(graph)
-    deviation = check_parity(_embed_card(full, card), images, expected, LIMITS["fp32"])
+    deviation = check_parity(_embed_card(full, card), checks, LIMITS["fp32"])
     measured: dict[ModelPrecision, _Measured] = {"fp32": _Measured(full, deviation)}
     warnings = [missing_facts(config.data), _describe_stop(folder, config, checkpoint)]
     if fp16:
         half = to_onnx(graph.use_float16())
         try:
-            deviation = check_parity(_embed_card(half, card), images, expected, LIMITS["fp16"])
+            deviation = check_parity(_embed_card(half, card), checks, LIMITS["fp16"])
         except (TrainingError, InferenceError) as exc:
             warnings.append(f"no fp16 file was written, fp32 serves as it is: {exc}")
         else:
@@ -193,16 +209,30 @@ def open_validation_slices(folder: RunFolder, config: Config) -> WholeSlices:
     return WholeSlices(dataset.validation, SliceReader(config.data.cache_mb))
 
 
-def _validation_samples(folder: RunFolder, config: Config) -> list[PairedSample]:
+def _validation_cases(folder: RunFolder, slices: WholeSlices) -> list[_Case]:
     """Read validation slices, at most ``MAX_SLICES`` of them; never test slices."""
-    slices = open_validation_slices(folder, config)
-    samples = [slices[index] for index in spread_indices(len(slices), MAX_SLICES)]
-    if any(np.array_equal(*sample) for sample in samples):
+    cases = [
+        _Case(slices[index], slices.spacing(index))
+        for index in spread_indices(len(slices), MAX_SLICES)
+    ]
+    if any(np.array_equal(*case.sample) for case in cases):
         raise TrainingError(
             f"{folder.path}: a source and a target slice are identical; the two series are "
             "copies of one another and no pair"
         )
-    return samples
+    return cases
+
+
+def _extreme_checks(
+    graph: HarmonizationGraph, hu: NDArray[np.float32], card: ModelCard
+) -> list[Check]:
+    """Return checks of a slice with extreme HU, at both ends of the spacings and in between."""
+    image, spacings = add_extremes(hu), card.pixel_spacing
+    assert spacings is not None
+    return [
+        Check(image, spacing, harmonize_slice(graph, image, spacing))
+        for spacing in (spacings.min, spacings.reference, spacings.max)
+    ]
 
 
 def _describe_stop(folder: RunFolder, config: Config, checkpoint: Literal["best", "last"]) -> str:

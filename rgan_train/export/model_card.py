@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Sequence
 from importlib import metadata
@@ -9,16 +10,20 @@ from importlib import metadata
 import numpy as np
 from numpy.typing import NDArray
 
-from rgan_sdk.card import ModelCard, Quality, TrainingData
+from rgan_sdk.card import ModelCard, Quality, Range, SpacingRange, TrainingData
 from rgan_sdk.hu import HUWindow
 from rgan_train.config import Config, DataConfig
 from rgan_train.evaluation.metrics.image_quality import psnr, ssim
+from rgan_train.methods import METHODS
 from rgan_train.networks.graph import HarmonizationGraph
 from rgan_train.networks.window import HANDOVER
-from rgan_train.pairs import PairedSample
+from rgan_train.pairs import Dataset, PairedSample, reference_spacing
 from rgan_train.training import RunFolder
 
 METRICS = {"PSNR, dB": psnr, "SSIM": ssim}
+
+SPACING_MARGIN = 0.03
+"""Share by which pixel spacings may be outside those of the training slices."""
 
 NOT_STATED = "not stated"
 """What a card says where the training data have no name or no licence."""
@@ -32,6 +37,7 @@ INTENDED_USE = (
 def make_card(
     folder: RunFolder,
     config: Config,
+    dataset: Dataset,
     graph: HarmonizationGraph,
     quality: tuple[Quality, ...],
     *,
@@ -61,7 +67,37 @@ def make_card(
         error_bounds={},
         intended_use=INTENDED_USE,
         software=f"rgan-sdk {metadata.version('rgan-sdk')}",
+        pixel_spacing=spacing_range(config, dataset),
+        noise_hu=noise_range(folder, config),
+        thickness_seen=dataset.thickness,
+        reconstruction=dataset.reconstruction,
     )
+
+
+def spacing_range(config: Config, dataset: Dataset) -> SpacingRange:
+    """Return the pixel spacings in mm that a model holds for.
+
+    The smallest is that of a training slice as it was reconstructed, with a margin: what finer
+    pixels show beyond its Nyquist frequency was not seen in training. The largest is the coarsest
+    that slices were resampled to; that of a model that knows no spacing has the same margin.
+    """
+    spacings = [files.spacing for files in dataset.train]
+    coarsest = config.domain.coarsest if config.domain.spacing_aware else 1 + SPACING_MARGIN
+    return SpacingRange(
+        min=round(min(spacings) * (1 - SPACING_MARGIN), 4),
+        max=round(max(spacings) * coarsest, 4),
+        reference=reference_spacing(dataset.train),
+    )
+
+
+def noise_range(folder: RunFolder, config: Config) -> Range | None:
+    """Return the noise in soft tissue of the source slices, with what was added in training."""
+    measured = folder.provenance().get("noise_hu", [])
+    if not measured:
+        return None
+    added = config.domain.added_noise if METHODS[config.method.name].losses else 0.0
+    lowest, highest = measured
+    return Range(round(lowest, 1), round(math.hypot(highest, added), 1))
 
 
 def training_data(data: DataConfig) -> TrainingData:

@@ -14,11 +14,8 @@ import torch
 from torch.export import Dim
 
 from rgan_sdk.errors import TrainingError
-from rgan_sdk.model import INPUT_NAME, MAX_IR_VERSION, OPERATORS, OPSET, OUTPUT_NAME
+from rgan_sdk.model import IMAGE_SHAPE, INPUTS, MAX_IR_VERSION, OPERATORS, OPSET, OUTPUT_NAME
 from rgan_train.networks.graph import HarmonizationGraph
-
-DIMENSIONS = ("batch", 1, "height", "width")
-"""Names of the dimensions of input and output."""
 
 
 def to_onnx(graph: HarmonizationGraph) -> onnx.ModelProto:
@@ -31,17 +28,17 @@ def to_onnx(graph: HarmonizationGraph) -> onnx.ModelProto:
     """
     multiple = graph.multiple
     # All dimensions differ and no free one is 1; otherwise the exporter would specialize.
-    example = torch.zeros(2, 1, 8 * multiple, 9 * multiple)
+    example = (torch.zeros(2, 1, 8 * multiple, 9 * multiple), torch.ones(1))
     dynamic = {0: Dim("batch"), 2: multiple * Dim("rows"), 3: multiple * Dim("columns")}
     with _silence_exporter():
         program = torch.onnx.export(
             graph.eval(),
-            (example,),
+            example,
             dynamo=True,
             opset_version=OPSET,
-            input_names=[INPUT_NAME],
+            input_names=list(INPUTS),
             output_names=[OUTPUT_NAME],
-            dynamic_shapes=(dynamic,),
+            dynamic_shapes=(dynamic, None),
             external_data=False,
             verbose=False,
         )
@@ -69,8 +66,9 @@ def _tidy(model: onnx.ModelProto) -> None:
     for item in (*described, *graph.output):
         item.ClearField("metadata_props")
         item.ClearField("doc_string")
+    shapes = INPUTS | {OUTPUT_NAME: IMAGE_SHAPE}
     for value in (*graph.input, *graph.output):
-        for dim, name in zip(value.type.tensor_type.shape.dim, DIMENSIONS, strict=True):
+        for dim, name in zip(value.type.tensor_type.shape.dim, shapes[value.name], strict=True):
             if isinstance(name, str):
                 dim.dim_param = name
 

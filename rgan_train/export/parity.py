@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import onnx
@@ -18,20 +19,23 @@ EXTREMES = (-3024.0, 3071.0)
 """HU below and above everything that a scanner writes as an image."""
 
 
-def check_parity(
-    model: onnx.ModelProto,
-    images: Sequence[NDArray[np.float32]],
-    expected: Sequence[NDArray[np.float32]],
-    limit: float,
-) -> Deviation:
+class Check(NamedTuple):
+    """A slice ``[H, W]`` in HU, its pixel spacing in mm, and what PyTorch makes of it."""
+
+    hu: NDArray[np.float32]
+    pixel_spacing: float
+    expected: NDArray[np.float32]
+
+
+def check_parity(model: onnx.ModelProto, checks: Sequence[Check], limit: float) -> Deviation:
     """Run a model with ONNX Runtime on the CPU, and compare its output with PyTorch's.
 
     Parameters
     ----------
     model
         With its card.
-    images, expected
-        ``[H, W]`` HU: the inputs, and PyTorch's outputs.
+    checks
+        The inputs, and PyTorch's outputs.
     limit
         Largest absolute difference allowed, in HU.
 
@@ -53,8 +57,8 @@ def check_parity(
         path.write_bytes(model.SerializeToString())
         with Harmonizer.load(path, engine="onnxruntime", device="cpu") as harmonizer:
             window = harmonizer.model.card.window
-            for hu, wanted in zip(images, expected, strict=True):
-                out = harmonizer(hu)
+            for hu, pixel_spacing, wanted in checks:
+                out = harmonizer(hu, pixel_spacing=pixel_spacing)
                 outside = (hu <= window.lower) | (hu >= window.upper)
                 if not np.array_equal(out[outside], hu[outside]):
                     raise TrainingError("the exported graph changes pixels outside its HU window")

@@ -25,7 +25,7 @@ METHODS: dict[MethodName, type[Method]] = {
     "histogram": Histogram,
 }
 
-LOOP_TABLES = ("method", "data", "training", "curriculum")
+LOOP_TABLES = ("method", "data", "training", "curriculum", "domain.added_noise")
 """Tables of the configuration that the training loop reads for every method."""
 
 

@@ -10,10 +10,11 @@ from lightning_fabric import Fabric
 from torch import Tensor, nn
 
 from rgan_sdk.errors import ConfigurationError, TrainingError
-from rgan_train.config import Config, OptimizerConfig
+from rgan_train.config import Config, DomainConfig, OptimizerConfig
 from rgan_train.networks.base import HarmonizationNetwork
 from rgan_train.networks.discriminator import Discriminator
 from rgan_train.networks.losses import learning_rate_factor
+from rgan_train.networks.spacing import SpacingAware
 from rgan_train.networks.weights import (
     Tensors,
     load_optimizer_state,
@@ -21,6 +22,14 @@ from rgan_train.networks.weights import (
     optimizer_state,
     trainable_state,
 )
+
+SPACING_SETTINGS = (
+    "domain.spacing_aware",
+    "domain.finest",
+    "domain.coarsest",
+    "domain.native_share",
+)
+"""Keys of the configuration that methods read whose networks know the pixel spacing."""
 
 
 class Method:
@@ -91,8 +100,13 @@ class Method:
         """Whether the method is trained in steps."""
         return "g" in self.optimizers
 
-    def step(self, real_a: Tensor, real_b: Tensor) -> Tensor:
+    def step(self, real_a: Tensor, real_b: Tensor, pixel_spacing: Tensor) -> Tensor:
         """Train on one batch ``[N, 1, H, W]`` of source and target in window units.
+
+        Parameters
+        ----------
+        pixel_spacing
+            Of all slices of the batch in mm, ``[1]``.
 
         Returns
         -------
@@ -168,6 +182,11 @@ class Method:
         self.optimizers[name] = _make_adam(trained, rate, self.config.optimizer)
         wrapped, optimizer = self.fabric.setup(module, self.optimizers[name])
         return wrapped, optimizer
+
+
+def make_aware(network: HarmonizationNetwork, domain: DomainConfig) -> HarmonizationNetwork:
+    """Make the weights of a network depend on the pixel spacing, if the settings ask for it."""
+    return SpacingAware(network) if domain.spacing_aware else network
 
 
 def _make_adam(

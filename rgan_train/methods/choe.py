@@ -51,8 +51,8 @@ class Choe(Method):
         """Return the network with random weights; the last layer starts at zero."""
         return ResidualCNN(config.choe.channels, config.choe.layers)
 
-    def step(self, real_a: Tensor, real_b: Tensor) -> Tensor:
+    def step(self, real_a: Tensor, real_b: Tensor, pixel_spacing: Tensor) -> Tensor:
         """Train on one batch ``[N, 1, H, W]``."""
-        loss = functional.mse_loss(self._wrapped_g(real_a), real_b)
+        loss = functional.mse_loss(self._wrapped_g(real_a, pixel_spacing), real_b)
         self.train_generator(loss)
         return torch.stack([loss]).detach()

@@ -36,9 +36,9 @@ class ConditionalGAN(Method):
         """Return the discriminator, with random weights."""
         return Discriminator(config.discriminator.channels, config.discriminator.strided_layers)
 
-    def step(self, real_a: Tensor, real_b: Tensor) -> Tensor:
+    def step(self, real_a: Tensor, real_b: Tensor, pixel_spacing: Tensor) -> Tensor:
         """Train the discriminator, then the generator, on one batch ``[N, 1, H, W]``."""
-        fake_b = self._wrapped_g(real_a)
+        fake_b = self._wrapped_g(real_a, pixel_spacing)
         real_a, real_b = (trim(image, fake_b.shape[-2:]) for image in (real_a, real_b))
         D_real, D_fake, G_GAN = real_a.new_zeros(3)
         if self.config.loss.adversarial_weight > 0:

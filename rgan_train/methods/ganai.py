@@ -52,15 +52,15 @@ class GANai(ConditionalGAN):
         check_adversarial(config)
         return UNet(config.generator.widths, config.generator.output)
 
-    def step(self, real_a: Tensor, real_b: Tensor) -> Tensor:
+    def step(self, real_a: Tensor, real_b: Tensor, pixel_spacing: Tensor) -> Tensor:
         """Train one of the two networks on one batch ``[N, 1, H, W]``."""
         if self.phase == "discriminator":
             with torch.no_grad(), self.fabric.autocast():
-                fake_b = self.G(real_a)
+                fake_b = self.G(real_a, pixel_spacing)
             D_real, D_fake = self.train_discriminator(real_a, fake_b, real_b)
             G_GAN, G_L1 = real_a.new_zeros(()), (fake_b - real_b).abs().mean()
         else:
-            fake_b = self._wrapped_g(real_a)
+            fake_b = self._wrapped_g(real_a, pixel_spacing)
             D_real, D_fake = real_a.new_zeros(2)
             G_GAN, G_L1 = (
                 self.generator_adversarial_loss(real_a, fake_b),

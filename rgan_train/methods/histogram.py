@@ -45,7 +45,12 @@ class LookUpCurve(HarmonizationNetwork):
         self.register_buffer("increments", torch.zeros(1, segments, 1, 1))
         self.register_buffer("offset", torch.zeros(1))
 
-    def prepare(self, samples: Sequence[PairedSample], window: HUWindow) -> None:
+    def prepare(
+        self,
+        samples: Sequence[PairedSample],
+        window: HUWindow,
+        pixel_spacing: float,
+    ) -> None:
         """Fit the curve on the training slices."""
         knots = np.linspace(window.lower, window.upper, len(self.starts) + 1)
         change = (match_histograms(samples, window, knots) - knots) / window.width

@@ -10,10 +10,15 @@ Without a window the edges of the blocks leak into the high frequencies, which c
 
 The filter is a convolution in HU that does not change a constant image. It is not trained in
 steps.
+
+At another pixel spacing it has the same transfer function in line pairs per millimetre. Its taps
+are tabulated for a few spacings and interpolated in between. What is beyond the Nyquist frequency
+of the training slices is not known; there it is as it is at that frequency.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
@@ -25,8 +30,8 @@ from torch.nn import functional
 
 from rgan_sdk.errors import TrainingError
 from rgan_sdk.hu import HUWindow
-from rgan_train.config import Config, LinearConfig
-from rgan_train.methods.base import Method
+from rgan_train.config import Config, DomainConfig, LinearConfig
+from rgan_train.methods.base import SPACING_SETTINGS, Method
 from rgan_train.networks.base import HarmonizationNetwork
 from rgan_train.networks.blocks import compute_in_float32
 from rgan_train.pairs.samples import PairedSample
@@ -34,45 +39,78 @@ from rgan_train.pairs.samples import PairedSample
 BLOCK = 128
 """Edge length in pixels of the blocks whose spectra are averaged."""
 
+TABULATED = 4
+"""Pixel spacings above the reference for which taps are tabulated."""
+
 Array = NDArray[np.float64]
 Transfer = NDArray[np.float64] | NDArray[np.complex128]
 
 
 class LinearFilter(HarmonizationNetwork):
-    """A convolution of one channel whose output is the difference to the input."""
+    """A convolution of one channel whose output is the difference to the input.
 
-    kernel: Tensor
+    Parameters
+    ----------
+    domain
+        The pixel spacings that taps are tabulated for.
+    """
 
-    def __init__(self, config: LinearConfig) -> None:
+    reference: Tensor
+
+    def __init__(self, config: LinearConfig, domain: DomainConfig) -> None:
         super().__init__()
         self.config = config
         self.margin = config.taps // 2
-        self.register_buffer("kernel", torch.zeros(1, 1, config.taps, config.taps))
+        self.places, self.step = _table(domain)
+        for place in self.places:
+            self.register_buffer(f"taps_{place}", torch.zeros(1, 1, config.taps, config.taps))
+        self.register_buffer("reference", torch.ones(1))
 
-    def prepare(self, samples: Sequence[PairedSample], window: HUWindow) -> None:
+    def prepare(
+        self, samples: Sequence[PairedSample], window: HUWindow, pixel_spacing: float
+    ) -> None:
         """Fit the filter on the training slices."""
+        self.reference.fill_(pixel_spacing)
         transfer = fit_transfer(samples, window, self.config)
-        kernel = to_kernel(transfer, min(self.config.taps, BLOCK - 1))
-        margin = (self.config.taps - len(kernel)) // 2
-        # PyTorch's convolution is a correlation, so the kernel is mirrored.
-        mirrored = np.pad(kernel, margin)[::-1, ::-1].copy()
-        self.kernel.copy_(torch.from_numpy(mirrored)[None, None])
+        for place in self.places:
+            scaled = rescale_transfer(transfer, math.exp(place * self.step))
+            kernel = to_kernel(scaled, min(self.config.taps, BLOCK - 1))
+            margin = (self.config.taps - len(kernel)) // 2
+            # PyTorch's convolution is a correlation, so the kernel is mirrored.
+            mirrored = np.pad(kernel, margin)[::-1, ::-1].copy()
+            self.get_buffer(f"taps_{place}").copy_(torch.from_numpy(mirrored)[None, None])
 
-    def predict(self, normalized: Tensor) -> Tensor:
+    def kernel_at(self, pixel_spacing: Tensor) -> Tensor:
+        """Return the taps ``[1, 1, taps, taps]`` for a pixel spacing in mm, ``[1]``."""
+        if len(self.places) == 1:
+            return self.get_buffer("taps_0")
+        wanted = torch.log(pixel_spacing / self.reference) / self.step
+        wanted = wanted.clamp(self.places.start, self.places.stop - 1)
+        blended = torch.zeros_like(self.get_buffer("taps_0"))
+        for place in self.places:
+            distance = functional.relu(wanted - place) + functional.relu(place - wanted)
+            blended = blended + functional.relu(1 - distance) * self.get_buffer(f"taps_{place}")
+        return blended
+
+    def predict_at(self, normalized: Tensor, pixel_spacing: Tensor) -> Tensor:
         """Return the difference to the input, ``[N, 1, H, W]`` in window units."""
         padded = functional.pad(normalized, (self.margin,) * 4, mode="replicate")
-        return compute_in_float32(self._correlate, padded)
+        kernel = self.kernel_at(pixel_spacing).to(normalized.dtype)
+        return compute_in_float32(lambda image: self._correlate(image, kernel), padded)
 
-    def _correlate(self, padded: Tensor) -> Tensor:
+    def use_float16(self) -> None:
+        """Keep the table in float32; the taps are converted where they are used."""
+
+    def _correlate(self, padded: Tensor, kernel: Tensor) -> Tensor:
         """Apply the kernel without padding.
 
         This multiplies the spectra, which is about twenty times as fast on a CPU with 63x63
         taps. The exported graph has the convolution itself.
         """
         if torch.compiler.is_exporting():
-            return functional.conv2d(padded, self.kernel)
+            return functional.conv2d(padded, kernel)
         size = padded.shape[-2:]
-        spectrum = torch.fft.rfft2(padded) * torch.fft.rfft2(self.kernel, size).conj()
+        spectrum = torch.fft.rfft2(padded) * torch.fft.rfft2(kernel, size).conj()
         height, width = (edge - 2 * self.margin for edge in size)
         inside: Tensor = torch.fft.irfft2(spectrum, size)[..., :height, :width]
         return inside
@@ -81,12 +119,12 @@ class LinearFilter(HarmonizationNetwork):
 class Linear(Method):
     """A linear filter, which is fitted and not trained in steps."""
 
-    settings = ("linear",)
+    settings = ("linear", *SPACING_SETTINGS)
 
     @staticmethod
     def build_network(config: Config) -> HarmonizationNetwork:
         """Return a filter that changes nothing before it is fitted."""
-        return LinearFilter(config.linear)
+        return LinearFilter(config.linear, config.domain)
 
 
 def fit_transfer(
@@ -123,6 +161,37 @@ def fit_transfer(
         return radial
     transfer: NDArray[np.complex128] = cross / (power + floor)
     return transfer
+
+
+def rescale_transfer(transfer: Transfer, factor: float) -> Transfer:
+    """Return a transfer function for pixels ``factor`` times as large.
+
+    It is interpolated linearly. Beyond the highest frequency that is known it stays the same.
+    """
+    if factor == 1:
+        return transfer
+    count = len(transfer)
+    known = np.fft.fftshift(np.fft.fftfreq(count))
+    wanted = (np.fft.fftfreq(count) / factor).clip(known[0], known[-1])
+    for axis in (0, 1):
+        lines = np.moveaxis(np.fft.fftshift(transfer, axes=axis), axis, 0)
+        lower = np.searchsorted(known, wanted, side="right").clip(1, count - 1) - 1
+        share = ((wanted - known[lower]) / (known[lower + 1] - known[lower]))[:, None]
+        lines = lines[lower] * (1 - share) + lines[lower + 1] * share
+        transfer = np.moveaxis(lines, 0, axis)
+    return transfer
+
+
+def _table(domain: DomainConfig) -> tuple[range, float]:
+    """Return the places of the table, and their distance in the logarithm of the pixel spacing.
+
+    The reference is at place 0. The table covers what the model is trained for.
+    """
+    if not domain.spacing_aware:
+        return range(1), 1.0
+    step = math.log(domain.coarsest) / TABULATED
+    below = math.ceil(-math.log(domain.finest) / step - 1e-6)
+    return range(-below, TABULATED + 1), step
 
 
 def to_kernel(transfer: Transfer, taps: int) -> Array:

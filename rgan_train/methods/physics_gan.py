@@ -18,11 +18,13 @@ from torch import Tensor
 from rgan_sdk.errors import ConfigurationError
 from rgan_sdk.hu import HUWindow
 from rgan_train.config import Config
+from rgan_train.methods.base import make_aware
 from rgan_train.methods.conditional_gan import ConditionalGAN
 from rgan_train.methods.linear import LinearFilter
 from rgan_train.methods.radiomicgan import RadiomicGAN, build_generator
 from rgan_train.networks.base import HarmonizationNetwork, trim
 from rgan_train.networks.generator import Generator, typical_slices
+from rgan_train.networks.spacing import innermost
 from rgan_train.pairs.samples import PairedSample
 
 
@@ -34,26 +36,38 @@ class FilteredGenerator(HarmonizationNetwork):
         self.multiple = generator.multiple
         self.front, self.generator = front, generator
 
-    def prepare(self, samples: Sequence[PairedSample], window: HUWindow) -> None:
+    def prepare(
+        self, samples: Sequence[PairedSample], window: HUWindow, pixel_spacing: float
+    ) -> None:
         """Fit the filter; measure the gains of a pretrained encoder."""
-        self.front.prepare(samples, window)
+        self.front.prepare(samples, window, pixel_spacing)
+        typical = typical_slices(samples, window, self.multiple)
         with torch.no_grad():
-            filtered = self.front(typical_slices(samples, window, self.multiple))
+            filtered = self.front(typical, torch.tensor([pixel_spacing]))
         self.generator.calibrate(filtered)
 
     def notes(self) -> tuple[str, ...]:
         """Return the generator's notes."""
         return self.generator.notes()
 
-    def predict(self, normalized: Tensor) -> Tensor:
+    def polynomial_parameters(self) -> tuple[str, ...]:
+        """Return those of the generator."""
+        return tuple(f"generator.{name}" for name in self.generator.polynomial_parameters())
+
+    def predict_at(self, normalized: Tensor, pixel_spacing: Tensor) -> Tensor:
         """Return the difference to the input, ``[N, 1, H, W]`` in window units."""
-        difference = self.front.predict(normalized)
+        difference = self.front.predict_at(normalized, pixel_spacing)
         return difference + self.generator.predict(normalized + difference)
 
-    def forward(self, normalized: Tensor) -> Tensor:
+    def use_float16(self) -> None:
+        """Convert the generator to float16; the taps of the filter are computed in float32."""
+        self.generator.use_float16()
+
+    def forward(self, normalized: Tensor, pixel_spacing: Tensor) -> Tensor:
         """Return the harmonized crop without the margin where the filter sees the padding."""
-        height, width = self.trained_size(*normalized.shape[-2:])
-        harmonized: Tensor = self.generator(trim(self.front(normalized), (height, width)))
+        size = self.trained_size(*normalized.shape[-2:])
+        filtered = trim(self.front(normalized, pixel_spacing), size)
+        harmonized: Tensor = self.generator(filtered, pixel_spacing)
         return harmonized
 
     def trained_size(self, height: int, width: int) -> tuple[int, int]:
@@ -95,12 +109,15 @@ class PhysicsGAN(ConditionalGAN):
                 "physics+gan learns the difference to the filtered slice: set generator.output = "
                 "'residual'"
             )
-        return FilteredGenerator(LinearFilter(config.linear), build_generator(config.generator))
+        front = LinearFilter(config.linear, config.domain)
+        network = FilteredGenerator(front, build_generator(config.generator))
+        return make_aware(network, config.domain)
 
     @staticmethod
     def load_pretrained(
         network: HarmonizationNetwork, config: Config, vgg_weights: Path | None
     ) -> None:
         """Load the encoder's weights and freeze them, unless it is trained from scratch."""
+        network = innermost(network)
         assert isinstance(network, FilteredGenerator)
         RadiomicGAN.load_pretrained(network.generator, config, vgg_weights)

@@ -11,11 +11,12 @@ from __future__ import annotations
 from pathlib import Path
 
 from rgan_train.config import Config, GeneratorConfig
-from rgan_train.methods.base import Method
+from rgan_train.methods.base import SPACING_SETTINGS, Method, make_aware
 from rgan_train.methods.conditional_gan import ConditionalGAN
 from rgan_train.networks.base import HarmonizationNetwork
 from rgan_train.networks.blocks import initialize
 from rgan_train.networks.generator import Generator
+from rgan_train.networks.spacing import innermost
 from rgan_train.networks.vgg import VGGEncoder
 from rgan_train.networks.vgg_weights import ENCODERS, load_pretrained
 
@@ -23,12 +24,12 @@ from rgan_train.networks.vgg_weights import ENCODERS, load_pretrained
 class RadiomicGAN(ConditionalGAN):
     """A frozen VGG-19 encoder with trainable filters and decoder, against a discriminator."""
 
-    settings = (*ConditionalGAN.settings, "generator")
+    settings = (*ConditionalGAN.settings, "generator", *SPACING_SETTINGS)
 
     @staticmethod
     def build_network(config: Config) -> HarmonizationNetwork:
         """Return the generator with random weights."""
-        return build_generator(config.generator)
+        return make_aware(build_generator(config.generator), config.domain)
 
     @staticmethod
     def load_pretrained(
@@ -41,6 +42,7 @@ class RadiomicGAN(ConditionalGAN):
         WeightsError
             If the weights cannot be loaded.
         """
+        network = innermost(network)
         assert isinstance(network, Generator)
         if config.generator.encoder == "none":
             Method.load_pretrained(network, config, vgg_weights)

@@ -51,9 +51,9 @@ class StanCT(ConditionalGAN):
         check_adversarial(config)
         return UNet(config.generator.widths, config.generator.output)
 
-    def step(self, real_a: Tensor, real_b: Tensor) -> Tensor:
+    def step(self, real_a: Tensor, real_b: Tensor, pixel_spacing: Tensor) -> Tensor:
         """Train the discriminator, then the generator, on one batch ``[N, 1, H, W]``."""
-        fake_b = self._wrapped_g(real_a)
+        fake_b = self._wrapped_g(real_a, pixel_spacing)
         D_real, D_fake = self.train_discriminator(real_a, fake_b.detach(), real_b)
         G_L1 = (fake_b - real_b).abs().mean()
         with self.fabric.autocast():

@@ -16,7 +16,8 @@ Output = Literal["residual", "direct"]
 class HarmonizationNetwork(nn.Module):
     """Maps a slice with the source kernel to one with the target kernel, in window units.
 
-    In window units the lower end of the HU window is 0 and the upper end is 1.
+    In window units the lower end of the HU window is 0 and the upper end is 1. Pixel spacings are
+    in mm, float32 ``[1]``: all slices of a batch have the same.
 
     Attributes
     ----------
@@ -34,7 +35,20 @@ class HarmonizationNetwork(nn.Module):
         """Return the residual or the output for ``[N, 1, H, W]`` in window units; same shape."""
         raise NotImplementedError
 
-    def prepare(self, samples: Sequence[PairedSample], window: HUWindow) -> None:
+    def predict_at(self, normalized: Tensor, pixel_spacing: Tensor) -> Tensor:
+        """Return what ``predict`` does for slices of a pixel spacing.
+
+        It is the same at every pixel spacing, unless a network overrides this.
+        """
+        return self.predict(normalized)
+
+    def polynomial_parameters(self) -> tuple[str, ...]:
+        """Return the names of the parameters that may depend on the pixel spacing."""
+        return tuple(name for name, _ in self.named_parameters())
+
+    def prepare(
+        self, samples: Sequence[PairedSample], window: HUWindow, pixel_spacing: float
+    ) -> None:
         """Fit what is measured once on the training slices, before the first step.
 
         Parameters
@@ -43,7 +57,13 @@ class HarmonizationNetwork(nn.Module):
             Whole training slices in HU; each is read when it is asked for.
         window
             Range of HU that the network sees.
+        pixel_spacing
+            That of the samples, in mm.
         """
+
+    def use_float16(self) -> None:
+        """Convert the weights to float16, in place."""
+        self.half()
 
     def trained_size(self, height: int, width: int) -> tuple[int, int]:
         """Return height and width of the central part of a crop that is trained on."""
@@ -53,13 +73,13 @@ class HarmonizationNetwork(nn.Module):
         """Return remarks for the user on how this network was made."""
         return ()
 
-    def forward(self, normalized: Tensor) -> Tensor:
+    def forward(self, normalized: Tensor, pixel_spacing: Tensor) -> Tensor:
         """Return the harmonized crop ``[N, 1, h, w]`` in window units, for training.
 
         At the edge of a crop the output may depend on pixels outside the crop. A network
         that has this problem leaves out a margin; ``trim`` cuts source and target alike.
         """
-        out = self.predict(normalized)
+        out = self.predict_at(normalized, pixel_spacing)
         return normalized + out if self.output == "residual" else out
 
 

@@ -72,7 +72,17 @@ class Generator(HarmonizationNetwork):
         # Padding by reflection needs two pixels or more in the coarsest features.
         self.multiple = 2 ** len(encoder.channels)
 
-    def prepare(self, samples: Sequence[PairedSample], window: HUWindow) -> None:
+    def polynomial_parameters(self) -> tuple[str, ...]:
+        """Return the names of all parameters but the encoder's, which may be frozen."""
+        names = super().polynomial_parameters()
+        return tuple(name for name in names if not name.startswith("encoder."))
+
+    def prepare(
+        self,
+        samples: Sequence[PairedSample],
+        window: HUWindow,
+        pixel_spacing: float,
+    ) -> None:
         """Measure the gains of a pretrained encoder on a few training slices."""
         self.calibrate(typical_slices(samples, window, self.multiple))
 

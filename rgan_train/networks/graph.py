@@ -47,16 +47,20 @@ class HarmonizationGraph(nn.Module):
 
         The network is copied first. Returns this graph.
         """
-        self.network = copy.deepcopy(self.network).half()
+        self.network = copy.deepcopy(self.network)
+        self.network.use_float16()
         self.network_dtype = torch.float16
         return self
 
-    def forward(self, hu: Tensor) -> Tensor:
-        """Return harmonized HU for ``[N, 1, H, W]`` float32 HU; same shape and type."""
+    def forward(self, hu: Tensor, pixel_spacing: Tensor) -> Tensor:
+        """Return harmonized HU for ``[N, 1, H, W]`` float32 HU; same shape and type.
+
+        ``pixel_spacing`` is that of all slices in mm, float32 ``[1]``.
+        """
         lower, upper = self.window.lower, self.window.upper
         clipped = hu.clamp(lower, upper)
         normalized = (clipped - lower) / self.window.width
-        output = self.network.predict(normalized.to(self.network_dtype)).to(torch.float32)
+        output = self._predict(normalized, pixel_spacing)
         difference = output * self.window.width
         if self.network.output == "direct":
             difference = difference + lower - clipped
@@ -64,13 +68,24 @@ class HarmonizationGraph(nn.Module):
         harmonized: Tensor = hu + weight * difference
         return harmonized
 
+    def _predict(self, normalized: Tensor, pixel_spacing: Tensor) -> Tensor:
+        out = self.network.predict_at(normalized.to(self.network_dtype), pixel_spacing)
+        return out.to(torch.float32)
+
 
 @torch.no_grad()
 def harmonize_slice(
-    graph: HarmonizationGraph, hu: NDArray[np.float32], device: torch.device | str = "cpu"
+    graph: HarmonizationGraph,
+    hu: NDArray[np.float32],
+    pixel_spacing: float,
+    device: torch.device | str = "cpu",
 ) -> NDArray[np.float32]:
-    """Harmonize ``[H, W]`` HU of any size with PyTorch; pad and crop as the SDK does."""
+    """Harmonize ``[H, W]`` HU of any size with PyTorch; pad and crop as the SDK does.
+
+    ``pixel_spacing`` is in mm.
+    """
     rows, columns = hu.shape
     padded = pad_to_multiple(hu, graph.multiple)[None, None]
-    out: NDArray[np.float32] = graph(torch.from_numpy(padded).to(device)).cpu().numpy()
+    spacing = torch.tensor([pixel_spacing], device=device)
+    out: NDArray[np.float32] = graph(torch.from_numpy(padded).to(device), spacing).cpu().numpy()
     return out[0, 0, :rows, :columns]

@@ -3,7 +3,13 @@
 from __future__ import annotations
 
 from rgan_train.pairs.csv import PairList, read_pairs, write_pairs
-from rgan_train.pairs.dataset import Dataset, PairedFiles, choose_direction, load_dataset
+from rgan_train.pairs.dataset import (
+    Dataset,
+    PairedFiles,
+    choose_direction,
+    load_dataset,
+    reference_spacing,
+)
 from rgan_train.pairs.find import Failure, NearMiss, Pair, Pairing, Remark, find_pairs
 from rgan_train.pairs.samples import PairedSample, SliceReader, WholeSlices
 
@@ -23,5 +29,6 @@ __all__ = [
     "find_pairs",
     "load_dataset",
     "read_pairs",
+    "reference_spacing",
     "write_pairs",
 ]

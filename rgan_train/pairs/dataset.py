@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import statistics
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -50,6 +51,11 @@ class PairedFiles:
     columns: int
     pixel_spacing: tuple[float, float]
 
+    @property
+    def spacing(self) -> float:
+        """The mean of both pixel spacings, which hardly differ, in mm."""
+        return sum(self.pixel_spacing) / 2
+
 
 @dataclass(frozen=True)
 class Dataset:
@@ -65,6 +71,10 @@ class Dataset:
         Pseudonyms.
     manufacturers
         Of the scanners.
+    thickness
+        SliceThickness (0018,0050) of all series, in mm, ascending.
+    reconstruction
+        Kinds of reconstruction that the headers of the source series state.
     series_uids
         SeriesInstanceUID of all series used.
     notes
@@ -79,6 +89,8 @@ class Dataset:
     patients: tuple[str, ...]
     manufacturers: tuple[str, ...]
     series_uids: tuple[str, ...]
+    thickness: tuple[float, ...] = ()
+    reconstruction: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
     def sha256(self) -> str:
@@ -88,6 +100,14 @@ class Dataset:
             for item in getattr(self, part):
                 digest.update(f"{part} {item.source_uid} {item.target_uid}\n".encode())
         return digest.hexdigest()
+
+
+def reference_spacing(slices: Sequence[PairedFiles]) -> float:
+    """Return the pixel spacing in mm that half of the training slices do not exceed.
+
+    It is one that a scanner reconstructed, and not a mean of two.
+    """
+    return statistics.median_low(files.spacing for files in slices)
 
 
 def load_dataset(
@@ -117,9 +137,12 @@ def load_dataset(
     used = [
         pair for pair in pairs if {pair.kernel_a.casefold(), pair.kernel_b.casefold()} == wanted
     ]
+    opened = list(open_pairs(used))
     slices = [
-        _pair_files(pair, *series, source_kernel)
-        for pair, series in zip(used, open_pairs(used), strict=True)
+        _pair_files(pair, *series, source_kernel) for pair, series in zip(used, opened, strict=True)
+    ]
+    sources = [
+        _in_direction(pair, *s, source_kernel)[0] for pair, s in zip(used, opened, strict=True)
     ]
     splits = make_splits(
         [pair.patient for pair in used],
@@ -136,6 +159,8 @@ def load_dataset(
         patients=tuple(sorted({pair.patient for pair in used})),
         manufacturers=tuple(sorted({pair.manufacturer for pair in used})),
         series_uids=tuple(uid for pair in used for uid in (pair.series_a, pair.series_b)),
+        thickness=tuple(sorted({s.slice_thickness for s in sources if s.slice_thickness})),
+        reconstruction=tuple(sorted({s.reconstruction for s in sources if s.reconstruction})),
         notes=patient_notes(used),
     )
 
@@ -177,10 +202,14 @@ def choose_direction(pairs: Sequence[Pair], config: DataConfig) -> tuple[str, st
     )
 
 
+def _in_direction(pair: Pair, a: Series, b: Series, source_kernel: str) -> tuple[Series, Series]:
+    """Return the source and the target series."""
+    return (a, b) if pair.kernel_a.casefold() == source_kernel.casefold() else (b, a)
+
+
 def _pair_files(pair: Pair, a: Series, b: Series, source_kernel: str) -> list[PairedFiles]:
     """Return the slices of a pair in the direction asked for, by ascending position."""
-    if pair.kernel_a.casefold() != source_kernel.casefold():
-        a, b = b, a
+    a, b = _in_direction(pair, a, b, source_kernel)
     return [
         PairedFiles(
             pair.patient,

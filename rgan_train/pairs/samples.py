@@ -13,6 +13,10 @@ from numpy.typing import NDArray
 from rgan_sdk.dicom.read.padding import PADDING_HU, find_padding
 from rgan_sdk.errors import TrainingError
 from rgan_train.pairs.dataset import PairedFiles
+from rgan_train.pairs.resampling import Region, resample
+
+SAME_SPACING = 1e-3
+"""Pixel spacings that differ by less than this share are the same."""
 
 
 class PairedSample(NamedTuple):
@@ -28,6 +32,21 @@ class PairedSample(NamedTuple):
     def padding(self) -> NDArray[np.bool_]:
         """Which pixels are padding, in the shape of the images."""
         return find_padding(self.source_hu)
+
+    def resample(
+        self, factor: float, low_pass: float = 1.0, region: Region | None = None
+    ) -> PairedSample:
+        """Return a slice on pixels ``factor`` times as large; see ``resampling.resample``."""
+        if abs(factor - 1) < SAME_SPACING:
+            factor = 1.0
+        return PairedSample(*(resample(hu, factor, low_pass, region) for hu in self))
+
+
+class Batch(NamedTuple):
+    """Crops ``[N, 1, H, W]`` in HU, and their pixel spacing in mm."""
+
+    sample: PairedSample
+    pixel_spacing: float
 
 
 class SliceReader:
@@ -79,13 +98,28 @@ class SliceReader:
 
 
 class WholeSlices(Sequence[PairedSample]):
-    """A sequence of whole slices; each is read when it is asked for."""
+    """A sequence of whole slices; each is read when it is asked for.
 
-    def __init__(self, slices: Sequence[PairedFiles], reader: SliceReader) -> None:
-        self._slices, self._reader = slices, reader
+    Parameters
+    ----------
+    pixel_spacing
+        Slices of another pixel spacing are resampled to this one, in mm; None: they stay.
+    """
+
+    def __init__(
+        self,
+        slices: Sequence[PairedFiles],
+        reader: SliceReader,
+        pixel_spacing: float | None = None,
+    ) -> None:
+        self._slices, self._reader, self._spacing = slices, reader, pixel_spacing
 
     def __len__(self) -> int:
         return len(self._slices)
+
+    def spacing(self, index: int) -> float:
+        """Return the pixel spacing of a slice in mm."""
+        return self._spacing or self._slices[index].spacing
 
     @overload
     def __getitem__(self, index: int) -> PairedSample: ...
@@ -95,8 +129,10 @@ class WholeSlices(Sequence[PairedSample]):
 
     def __getitem__(self, index: int | slice) -> PairedSample | WholeSlices:
         if isinstance(index, slice):
-            return WholeSlices(self._slices[index], self._reader)
-        return self._reader.read(self._slices[index])
+            return WholeSlices(self._slices[index], self._reader, self._spacing)
+        files = self._slices[index]
+        sample = self._reader.read(files)
+        return sample if self._spacing is None else sample.resample(self._spacing / files.spacing)
 
 
 def _read_hu(path: Path, shape: tuple[int, int]) -> NDArray[np.float32]:

@@ -182,10 +182,11 @@ def _harmonize(
     if not work:
         return
     reader = SliceReader(cache_mb=0)
-    with Harmonizer(create_engine(teacher, "onnxruntime", "cpu")) as harmonizer:
+    with Harmonizer(create_engine(teacher, "onnxruntime", "cpu"), None, ("spacing",)) as harmonizer:
         for done, (files, taught, weight) in enumerate(work, start=1):
             source, target = reader.read(files)
-            _save(weight * harmonizer(source) + (1 - weight) * target, taught.target)
+            harmonized = harmonizer(source, pixel_spacing=files.spacing)
+            _save(weight * harmonized + (1 - weight) * target, taught.target)
             yield done
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import torch
@@ -11,13 +12,16 @@ from lightning_fabric import Fabric
 
 from rgan_sdk.errors import ConfigurationError
 from rgan_sdk.hu import HUWindow
+from rgan_sdk.kernels.noise import soft_tissue_noise
+from rgan_sdk.slices import spread_indices
 from rgan_train.config import Config
 from rgan_train.methods import METHODS
 from rgan_train.methods.base import Method
 from rgan_train.networks.base import HarmonizationNetwork
 from rgan_train.networks.weights import frozen_state, load_frozen_state
 from rgan_train.networks.window import network_window
-from rgan_train.pairs import SliceReader, WholeSlices, write_pairs
+from rgan_train.pairs import PairedSample, SliceReader, WholeSlices, reference_spacing, write_pairs
+from rgan_train.pairs.noise import PairNoise
 from rgan_train.processes import run_in_main_process
 from rgan_train.simulation.augmentation import kernel_jitter
 from rgan_train.training.curriculum import Curriculum
@@ -27,6 +31,9 @@ from rgan_train.training.run_folder import RunFolder, RunState
 from rgan_train.training.runlog import collect_provenance
 from rgan_train.training.sampler import Sampler, make_sampler
 from rgan_train.training.validation import Validator
+
+NOISE_SLICES = 12
+"""Slices in which the noise of both kernels is measured."""
 
 
 @dataclass
@@ -132,18 +139,25 @@ def prepare_run(fabric: Fabric, job: Job) -> Run:
     network = method_class.build_network(config)
     discriminator = method_class.build_discriminator(config)
     _check_curriculum(config, discriminator is not None)
+    _check_crop(config)
+    reference = reference_spacing(job.dataset.train)
+    samples = WholeSlices(job.dataset.train, reader, reference)
+    noise, without_noise = _measure_noise(config, samples)
     sampler = make_sampler(
         job.dataset.train,
         reader,
-        config.training,
+        config,
         network.multiple,
         fabric.world_size,
         kernel_jitter(config),
+        noise,
     )
     if discriminator is not None:
         discriminator.check_crop(*network.trained_size(sampler.height, sampler.width))
-    _initialize_network(network, job, reader, is_new=state == RunState())
-    run_in_main_process(fabric, lambda: _record_start(job, network))
+    _load_frozen(network, job)
+    if state == RunState():
+        network.prepare(samples, network_window(config.data.hu_range), reference)
+    run_in_main_process(fabric, lambda: _record_start(job, network, samples))
 
     method = method_class(fabric, config, network, discriminator)
     curriculum = Curriculum(config.curriculum, config.data.hu_range)
@@ -165,7 +179,7 @@ def prepare_run(fabric: Fabric, job: Job) -> Run:
         validator,
         state,
         started,
-        job.dataset.notes,
+        (*job.dataset.notes, *filter(None, (without_noise,))),
     )
 
 
@@ -180,25 +194,54 @@ def _check_curriculum(config: Config, has_discriminator: bool) -> None:
         )
 
 
-def _initialize_network(
-    network: HarmonizationNetwork, job: Job, reader: SliceReader, *, is_new: bool
-) -> None:
-    """Load pretrained weights; before the first step also call ``prepare``."""
+def _check_crop(config: Config) -> None:
+    """Refuse whole slices where crops are resampled to one size."""
+    trains = bool(METHODS[config.method.name].losses)
+    if config.domain.spacing_aware and config.training.crop == 0 and trains:
+        raise ConfigurationError(
+            "training.crop = 0: whole slices can't be resampled to other pixel spacings; set "
+            "training.crop to a number of pixels, or domain.spacing_aware = false"
+        )
+
+
+def _load_frozen(network: HarmonizationNetwork, job: Job) -> None:
+    """Load pretrained weights."""
     if job.resume:
         load_frozen_state(network, job.folder.encoder())
     else:
         METHODS[job.config.method.name].load_pretrained(network, job.config, job.vgg_weights)
-    if is_new:
-        slices = WholeSlices(job.dataset.train, reader)
-        network.prepare(slices, network_window(job.config.data.hu_range))
 
 
-def _record_start(job: Job, network: HarmonizationNetwork) -> None:
+def _measure_noise(config: Config, samples: WholeSlices) -> tuple[PairNoise | None, str]:
+    """Return the noise to add in training, and why there is none although it was asked for."""
+    if config.domain.added_noise == 0 or not METHODS[config.method.name].losses:
+        return None, ""
+    noise = PairNoise.measure(_some(samples), config.training.seed)
+    if noise is not None:
+        return noise, ""
+    return None, (
+        "no noise is added in training (domain.added_noise): the slices show too little even soft "
+        "tissue to measure the noise of both kernels in"
+    )
+
+
+def _source_noise(samples: WholeSlices) -> list[float]:
+    """Return the noise of some source slices in soft tissue, in HU; none where it can't be told."""
+    spacing = samples.spacing(0)
+    levels = (soft_tissue_noise(sample.source_hu, spacing) for sample in _some(samples))
+    return [round(level, 2) for level in levels if level is not None]
+
+
+def _some(samples: WholeSlices) -> Iterator[PairedSample]:
+    return (samples[index] for index in spread_indices(len(samples), NOISE_SLICES))
+
+
+def _record_start(job: Job, network: HarmonizationNetwork, samples: WholeSlices) -> None:
     """Record pairs, settings, provenance and frozen weights; if resumed, only new limits."""
     if job.resume:
         job.folder.update_config(job.config)
         return
-    provenance = collect_provenance(job.dataset, job.pairs, job.vgg_weights)
+    provenance = collect_provenance(job.dataset, job.pairs, job.vgg_weights, _source_noise(samples))
     write_pairs(job.pairs, job.folder.pairs_csv)
     job.folder.create(job.config, provenance, frozen_state(network))
 

@@ -7,6 +7,7 @@ import json
 import os
 import platform
 import sys
+from collections.abc import Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import Any, Self
@@ -28,14 +29,18 @@ SOFTWARE = ("rgan-sdk", "torch", "lightning-fabric", "numpy", "pydicom", "safete
 
 
 def collect_provenance(
-    dataset: Dataset, pairs: PairList, vgg_weights: Path | None
+    dataset: Dataset, pairs: PairList, vgg_weights: Path | None, noise: Sequence[float]
 ) -> dict[str, Any]:
-    """Return which data and software a run is made with; no patient data and no paths."""
+    """Return which data and software a run is made with; no patient data and no paths.
+
+    ``noise`` is that of some training slices in soft tissue, in HU.
+    """
     uids = "\n".join(dataset.series_uids)
     return {
         "source_kernel": dataset.source_kernel,
         "target_kernel": dataset.target_kernel,
         "manufacturers": list(dataset.manufacturers),
+        "noise_hu": [min(noise), max(noise)] if noise else [],
         "slices": {part: len(getattr(dataset, part)) for part in ("train", "validation", "test")},
         "pairs_sha256": pairs.sha256,
         "series_uids_sha256": hashlib.sha256(uids.encode()).hexdigest(),

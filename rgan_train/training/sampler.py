@@ -1,22 +1,26 @@
 """Draw batches of crops.
 
-A batch is a pure function of seed, epoch, step and rank. So a resumed run continues exactly,
-and needs no state of a random number generator.
+All crops of a batch have one pixel spacing; those of a spacing-aware network are resampled to it
+from that of their slice. A batch is a pure function of seed, epoch, step and rank. So a resumed run
+continues exactly, and needs no state of a random number generator.
 """
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from rgan_sdk.errors import ConfigurationError
-from rgan_train.config import TrainingConfig
+from rgan_train.config import Config, DomainConfig, TrainingConfig
 from rgan_train.pairs.dataset import PairedFiles
-from rgan_train.pairs.samples import PairedSample, SliceReader
+from rgan_train.pairs.noise import PairNoise
+from rgan_train.pairs.resampling import resampled_shape
+from rgan_train.pairs.samples import Batch, PairedSample, SliceReader
 from rgan_train.simulation.augmentation import KernelJitter
 
 _ORDER, _CROP = 0, 1  # purposes of random numbers, so that their streams differ
@@ -36,6 +40,8 @@ class Sampler:
         Number of processes; each draws its own slices.
     jitter
         Augmentation of the source's crops; None: off.
+    noise
+        Noise that is added to the crops of both images; None: none is.
     """
 
     slices: tuple[PairedFiles, ...]
@@ -46,6 +52,8 @@ class Sampler:
     width: int
     world_size: int = 1
     jitter: KernelJitter | None = None
+    domain: DomainConfig = field(default_factory=DomainConfig)
+    noise: PairNoise | None = None
 
     @property
     def steps_per_epoch(self) -> int:
@@ -53,26 +61,26 @@ class Sampler:
         batch = self.config.batch_size * self.world_size
         return self.config.steps_per_epoch or -(-len(self.slices) // batch)
 
-    def draw(self, epoch: int, step: int, rank: int) -> PairedSample:
-        """Return the batch ``[N, 1, height, width]`` of one process at one step, in HU.
+    def draw(self, epoch: int, step: int, rank: int) -> Batch:
+        """Return the batch ``[N, 1, height, width]`` of one process at one step.
 
         The slices of an epoch come in random order, and each of them equally often.
         """
         rng = np.random.default_rng((_CROP, self.config.seed, epoch, step, rank))
         first = (step * self.world_size + rank) * self.config.batch_size
-        crops = [
-            self._crop(self._slice_at(epoch, first + index), rng)
-            for index in range(self.config.batch_size)
-        ]
-        return PairedSample(*(np.stack(images)[:, None] for images in zip(*crops, strict=True)))
+        items = [self._slice_at(epoch, first + index) for index in range(self.config.batch_size)]
+        spacing, low_pass = self._draw_spacing(items[0], rng)
+        crops = [self._crop(item, spacing, low_pass, rng) for item in items]
+        images = (np.stack(images)[:, None] for images in zip(*crops, strict=True))
+        return Batch(PairedSample(*images), spacing)
 
-    def subsets(self, epoch: int, count: int, rank: int) -> Iterator[PairedSample]:
+    def subsets(self, epoch: int, count: int, rank: int) -> Iterator[Batch]:
         """Yield random batches that the epoch does not train on, without augmentation."""
-        plain = replace(self, jitter=None)
+        plain = replace(self, jitter=None, noise=None, domain=DomainConfig())
         for index in range(count):
             yield plain.draw(epoch, self.steps_per_epoch + index, rank)
 
-    def batches(self, epoch: int, first_step: int, rank: int) -> Iterator[PairedSample]:
+    def batches(self, epoch: int, first_step: int, rank: int) -> Iterator[Batch]:
         """Yield the remaining batches of an epoch; the next one is read in the background."""
         with ThreadPoolExecutor(max_workers=1, thread_name_prefix="batches") as pool:
             pending = pool.submit(self.draw, epoch, first_step, rank)
@@ -88,23 +96,42 @@ class Sampler:
         rng = np.random.default_rng((_ORDER, self.config.seed, epoch, cycle))
         return self.slices[int(rng.permutation(len(self.slices))[index])]
 
-    def _crop(self, item: PairedFiles, rng: np.random.Generator) -> PairedSample:
+    def _draw_spacing(self, item: PairedFiles, rng: np.random.Generator) -> tuple[float, float]:
+        """Return the pixel spacing of a batch in mm, and how much of a low-pass it gets."""
+        domain = self.domain
+        if not domain.spacing_aware or rng.random() < domain.native_share:
+            return item.spacing, 1.0
+        factor = math.exp(rng.uniform(math.log(domain.finest), math.log(domain.coarsest)))
+        return item.spacing * factor, float(rng.random())
+
+    def _crop(
+        self, item: PairedFiles, spacing: float, low_pass: float, rng: np.random.Generator
+    ) -> PairedSample:
         """Return a random crop of both images of a slice, ``[height, width]``."""
-        top = int(rng.integers(item.rows - self.height + 1))
-        left = int(rng.integers(item.columns - self.width + 1))
+        factor = spacing / item.spacing
+        rows, columns = resampled_shape((item.rows, item.columns), factor)
+        top = int(rng.integers(rows - self.height + 1))
+        left = int(rng.integers(columns - self.width + 1))
         flip_rows, flip_columns = rng.integers(2, size=2) * int(self.config.flips)
         region = (
             slice(top, top + self.height),
             slice(left, left + self.width),
         )
-        crops = [image[region] for image in self.reader.read(item)]
+        sample = self._add_noise(self.reader.read(item), rng)
+        crops = list(sample.resample(factor, low_pass, region))
         if self.jitter:
-            crops[0] = self.jitter(crops[0], item.pixel_spacing, rng)
+            crops[0] = self.jitter(crops[0], (spacing, spacing), rng)
         if flip_rows:
             crops = [image[::-1] for image in crops]
         if flip_columns:
             crops = [image[:, ::-1] for image in crops]
         return PairedSample(*crops)
+
+    def _add_noise(self, sample: PairedSample, rng: np.random.Generator) -> PairedSample:
+        """Add noise of a random level to one crop in two."""
+        if self.noise is None or rng.random() < 0.5:
+            return sample
+        return self.noise.add(sample, rng.uniform(0, self.domain.added_noise), rng)
 
 
 class TimedBatches:
@@ -116,11 +143,11 @@ class TimedBatches:
         Waiting time so far.
     """
 
-    def __init__(self, batches: Iterator[PairedSample]) -> None:
+    def __init__(self, batches: Iterator[Batch]) -> None:
         self._batches = batches
         self.seconds = 0.0
 
-    def __iter__(self) -> Iterator[PairedSample]:
+    def __iter__(self) -> Iterator[Batch]:
         while True:
             asked = time.monotonic()
             batch = next(self._batches, None)
@@ -133,12 +160,13 @@ class TimedBatches:
 def make_sampler(
     slices: tuple[PairedFiles, ...],
     reader: SliceReader,
-    config: TrainingConfig,
+    config: Config,
     multiple: int,
     world_size: int = 1,
     jitter: KernelJitter | None = None,
+    noise: PairNoise | None = None,
 ) -> Sampler:
-    """Return a sampler for square crops of ``config.crop`` pixels, or for whole slices.
+    """Return a sampler for square crops of ``training.crop`` pixels, or for whole slices.
 
     Parameters
     ----------
@@ -151,13 +179,30 @@ def make_sampler(
     ConfigurationError
         If the crop does not fit the network or the slices.
     """
-    rows = min(item.rows for item in slices)
-    columns = min(item.columns for item in slices)
-    if config.crop % multiple or config.crop > min(rows, columns):
+    crop, domain = config.training.crop, config.domain
+    coarsest = max(item.spacing for item in slices)
+    coarsest *= domain.coarsest if domain.spacing_aware else 1.0
+    shapes = [
+        resampled_shape((item.rows, item.columns), coarsest / item.spacing) for item in slices
+    ]
+    rows, columns = (min(edges) for edges in zip(*shapes, strict=True))
+    if crop % multiple or crop > min(rows, columns):
         raise ConfigurationError(
-            f"training.crop = {config.crop}: must be a multiple of {multiple} and at most "
-            f"{min(rows, columns)}, the smallest edge of the slices; 0 takes whole slices"
+            f"training.crop = {crop}: must be a multiple of {multiple} and at most "
+            f"{min(rows, columns)}, the smallest edge of the slices on the coarsest pixels; 0 "
+            "takes whole slices"
         )
-    height = config.crop or rows // multiple * multiple
-    width = config.crop or columns // multiple * multiple
-    return Sampler(slices, reader, config, multiple, height, width, world_size, jitter)
+    height = crop or rows // multiple * multiple
+    width = crop or columns // multiple * multiple
+    return Sampler(
+        slices,
+        reader,
+        config.training,
+        multiple,
+        height,
+        width,
+        world_size,
+        jitter,
+        domain,
+        noise,
+    )

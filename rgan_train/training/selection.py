@@ -20,7 +20,7 @@ from rgan_train.methods.base import Method
 from rgan_train.networks.base import trim
 from rgan_train.networks.gradcam import non_standard_cam
 from rgan_train.networks.window import network_window, normalize
-from rgan_train.pairs.samples import PairedSample
+from rgan_train.pairs.samples import Batch
 from rgan_train.processes import combine
 from rgan_train.training.curriculum import Selection
 
@@ -28,7 +28,7 @@ from rgan_train.training.curriculum import Selection
 def select(
     fabric: Fabric,
     method: Method,
-    subsets: Iterable[PairedSample],
+    subsets: Iterable[Batch],
     hu_range: HUWindow,
     th_fail: float,
 ) -> Selection:
@@ -85,16 +85,18 @@ def repeated_values(hu: NDArray[np.float32]) -> tuple[NDArray[np.float64], int]:
 
 @torch.no_grad()
 def _judge(
-    fabric: Fabric, method: Method, subset: PairedSample, window: HUWindow
+    fabric: Fabric, method: Method, batch: Batch, window: HUWindow
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Return the candidates in HU and their class activation maps, both ``[N, H, W]``.
 
     The activation of padding is 0, so that it is never hot.
     """
     assert method.D is not None
+    subset = batch.sample
     real_a = normalize(torch.from_numpy(subset.source_hu).to(fabric.device), window)
+    spacing = torch.tensor([batch.pixel_spacing], device=fabric.device)
     with method.D.freeze_weights():
-        fake_b = method.G(real_a)
+        fake_b = method.G(real_a, spacing)
         cam = non_standard_cam(method.D, trim(real_a, fake_b.shape[-2:]), fake_b)
     padding = trim(torch.from_numpy(subset.padding).to(cam.device), fake_b.shape[-2:])
     fake_hu = fake_b[:, 0] * window.width + window.lower

@@ -14,7 +14,7 @@ from torch import Tensor
 from rgan_sdk.errors import TrainingError
 from rgan_sdk.hu import HUWindow
 from rgan_train.networks.window import network_window, normalize
-from rgan_train.pairs import PairedSample
+from rgan_train.pairs.samples import Batch
 from rgan_train.processes import Interrupt, combine, leave_process_group, make_fabric
 from rgan_train.training.curriculum import Selection
 from rgan_train.training.events import EpochDone, StepDone, TrainingEvent
@@ -130,7 +130,7 @@ def train_epoch(run: Run, stop: Interrupt, log: RunLog, report: EventCallback) -
         if status != "finished":
             break
         rate = method.set_rates(progress)
-        losses = method.step(*_normalize_batch(batch, window, run.fabric.device))
+        losses = method.step(*_to_device(batch, window, run.fabric.device))
         sums += losses
         run.state = replace(run.state, step=run.state.step + 1)
         if run.state.step % REPORT_EVERY == 0:
@@ -224,12 +224,12 @@ def select_hu(run: Run) -> Selection:
     return select(run.fabric, run.method, subsets, run.hu_range, config.th_fail)
 
 
-def _normalize_batch(
-    batch: PairedSample, window: HUWindow, device: torch.device
-) -> tuple[Tensor, Tensor]:
-    """Return source and target on the device, in window units."""
-    source, target = (normalize(torch.from_numpy(hu).to(device), window) for hu in batch)
-    return source, target
+def _to_device(
+    batch: Batch, window: HUWindow, device: torch.device
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Return source and target in window units and their pixel spacing, on the device."""
+    source, target = (normalize(torch.from_numpy(hu).to(device), window) for hu in batch.sample)
+    return source, target, torch.tensor([batch.pixel_spacing], device=device)
 
 
 def _ignore(event: TrainingEvent) -> None:

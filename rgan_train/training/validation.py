@@ -71,9 +71,10 @@ class Validator:
         """
         sums = [0.0, 0.0, 0.0]
         for number in range(self._fabric.global_rank, len(self._slices), self._fabric.world_size):
-            sample = self._reader.read(self._slices[number])
+            files = self._slices[number]
+            sample = self._reader.read(files)
             source, target = sample
-            harmonized = harmonize_slice(self._graph, source, self._fabric.device)
+            harmonized = harmonize_slice(self._graph, source, files.spacing, self._fabric.device)
             if number == self._middle:
                 self.example = HarmonizedSlice(source, harmonized, target)
             if not sample.padding.all():
@@ -95,7 +96,7 @@ class Validator:
             sample = self._reader.read(files)
             if not sample.padding.all():
                 clipped = np.clip(sample.source_hu, window.lower, window.upper)
-                harmonized = harmonize_slice(graph, clipped, self._fabric.device)
+                harmonized = harmonize_slice(graph, clipped, files.spacing, self._fabric.device)
                 compared = harmonized, sample.target_hu, window, sample.padding
                 sums[0] += mean_absolute_error(*compared)
                 sums[1] += 1

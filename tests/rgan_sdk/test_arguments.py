@@ -152,7 +152,7 @@ def test_what_a_run_cannot_use(harmonizer, tmp_path, call, name, wrong):
         ("resume", "no"),
         ("durable", None),
         ("preview", 1),
-        ("any_kernel", "B40f"),
+        ("outside_domain", "kernel"),
         ("checksums", []),
     ],
 )

@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 
 import pytest
-from support.models import write_model
+from support.models import make_series_card, write_model
 from support.runs import harmonize, write_inputs
 
 from rgan_sdk import _core
@@ -29,7 +29,7 @@ def test_the_affinity_counts(three_of_many):
 
 
 def test_a_run_starts_no_more_threads_than_it_may_use(three_of_many, tmp_path):
-    model = write_model(tmp_path / "m.onnx")
+    model = write_model(tmp_path / "m.onnx", make_series_card())
     write_inputs(tmp_path / "in", series=1, slices=2, size=64)
     engine = ("--engine", "identity")
     assert (

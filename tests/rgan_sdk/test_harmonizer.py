@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from support.models import blur, make_card, write_model
+from support.models import blur, make_domain_card, write_model
 from support.threads import call_at_once
 
 import rgan_sdk
@@ -11,10 +11,13 @@ from rgan_sdk.errors import ConfigurationError, DeviceMemoryError, InferenceErro
 from rgan_sdk.harmonizer import Harmonizer
 from rgan_sdk.model import HarmonizationModel
 
+CARD = make_domain_card(multiple=8)
+SPACING = 0.8
+
 
 @pytest.fixture
 def path(tmp_path):
-    return write_model(tmp_path / "m.onnx", make_card(multiple=8))
+    return write_model(tmp_path / "m.onnx", CARD)
 
 
 def noise(*shape):
@@ -25,10 +28,10 @@ def noise(*shape):
 def test_any_size_is_padded_by_its_edge_and_cropped(path, shape):
     hu = noise(3, *shape)
     with Harmonizer.load(path, device="cpu") as harmonizer:
-        out = harmonizer(hu)
+        out = harmonizer(hu, pixel_spacing=SPACING)
     below, right = -shape[0] % 8, -shape[1] % 8
     padded = np.pad(hu, ((0, 0), (0, below), (0, right)), mode="edge")
-    expected = blur(padded, make_card())[:, : shape[0], : shape[1]]
+    expected = blur(padded, CARD, SPACING)[:, : shape[0], : shape[1]]
     assert out.shape == hu.shape
     assert np.abs(out - expected).max() < 1e-3
 
@@ -36,12 +39,15 @@ def test_any_size_is_padded_by_its_edge_and_cropped(path, shape):
 def test_one_slice_and_a_stack_of_one_agree(path):
     hu = noise(20, 20)
     with Harmonizer.load(path, device="cpu") as harmonizer:
-        assert (harmonizer(hu) == harmonizer(hu[np.newaxis])[0]).all()
+        assert (
+            harmonizer(hu, pixel_spacing=SPACING)
+            == harmonizer(hu[np.newaxis], pixel_spacing=SPACING)[0]
+        ).all()
 
 
 def test_an_empty_stack_stays_empty(path):
     with Harmonizer.load(path, device="cpu") as harmonizer:
-        assert harmonizer(noise(0, 16, 16)).shape == (0, 16, 16)
+        assert harmonizer(noise(0, 16, 16), pixel_spacing=SPACING).shape == (0, 16, 16)
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])
@@ -52,21 +58,21 @@ def test_input_that_is_not_finite_is_refused(path, value):
         Harmonizer.load(path, device="cpu") as harmonizer,
         pytest.raises(InferenceError, match="NaN or infinite"),
     ):
-        harmonizer(hu)
+        harmonizer(hu, pixel_spacing=SPACING)
 
 
 def test_other_shapes_are_refused(path):
     harmonizer = Harmonizer.load(path, engine="identity")
     with pytest.raises(InferenceError, match="expected"):
-        harmonizer(noise(2, 1, 16, 16))
+        harmonizer(noise(2, 1, 16, 16), pixel_spacing=SPACING)
 
 
 def test_a_constant_result_is_refused(path, monkeypatch):
     with Harmonizer.load(path, device="cpu") as harmonizer:
-        monkeypatch.setattr(harmonizer.engine, "_infer", np.zeros_like)
-        assert (harmonizer(np.zeros((16, 16), np.float32)) == 0).all()
+        monkeypatch.setattr(harmonizer.engine, "_infer", lambda hu, _: np.zeros_like(hu))
+        assert (harmonizer(np.zeros((16, 16), np.float32), pixel_spacing=SPACING) == 0).all()
         with pytest.raises(InferenceError, match="constant"):
-            harmonizer(noise(16, 16))
+            harmonizer(noise(16, 16), pixel_spacing=SPACING)
 
 
 def test_batch_size_must_be_positive(path):
@@ -90,21 +96,21 @@ class SmallMemoryEngine(OnnxRuntimeEngine):
         super().__init__(model, "cpu")
         self.room, self.batches = room, []
 
-    def _infer(self, hu):
+    def _infer(self, hu, pixel_spacing):
         if len(hu) > self.room:
             raise DeviceMemoryError("too many slices")
         self.batches.append(len(hu))
-        return super()._infer(hu)
+        return super()._infer(hu, pixel_spacing)
 
 
 @pytest.mark.parametrize(("room", "fitting"), [(8, 8), (7, 4), (3, 2), (1, 1)])
 def test_a_batch_that_does_not_fit_is_halved_and_nothing_is_lost(path, room, fitting):
     hu = noise(11, 16, 16)
     with Harmonizer.load(path, engine="onnxruntime", device="cpu") as harmonizer:
-        expected = harmonizer(hu)
+        expected = harmonizer(hu, pixel_spacing=SPACING)
     engine = SmallMemoryEngine(HarmonizationModel.open(path), room)
     with Harmonizer(engine) as harmonizer:
-        assert (harmonizer(hu) == expected).all()
+        assert (harmonizer(hu, pixel_spacing=SPACING) == expected).all()
         assert harmonizer.batch_size == 8
         assert harmonizer.fitting_batch_size == fitting
         assert set(engine.batches) == {fitting}  # also the last one, which is filled up
@@ -113,16 +119,19 @@ def test_a_batch_that_does_not_fit_is_halved_and_nothing_is_lost(path, room, fit
 def test_without_room_for_one_slice_there_is_an_error(path):
     engine = SmallMemoryEngine(HarmonizationModel.open(path), 0)
     with Harmonizer(engine) as harmonizer, pytest.raises(DeviceMemoryError):
-        harmonizer(noise(4, 16, 16))
+        harmonizer(noise(4, 16, 16), pixel_spacing=SPACING)
 
 
 @pytest.mark.parametrize("engine", ["identity", "onnxruntime", "openvino"])
 def test_threads_get_their_own_images(path, engine):
     images = [noise(5, 33, 20), noise(5, 33, 20)[::-1], noise(40, 17), noise(2, 8, 64)]
     with Harmonizer.load(path, engine=engine, device="cpu", batch_size=2) as harmonizer:
-        alone = [harmonizer(hu) for hu in images]
+        alone = [harmonizer(hu, pixel_spacing=SPACING) for hu in images]
         together = call_at_once(
-            [lambda hu=hu: [harmonizer(hu) for _ in range(10)] for hu in images]
+            [
+                lambda hu=hu: [harmonizer(hu, pixel_spacing=SPACING) for _ in range(10)]
+                for hu in images
+            ]
         )
     for outputs, expected in zip(together, alone, strict=True):
         assert all(np.array_equal(output, expected) for output in outputs)
@@ -131,11 +140,11 @@ def test_threads_get_their_own_images(path, engine):
 def test_threads_halve_the_batch_size_once_for_all_of_them(path):
     hu = noise(11, 16, 16)
     with Harmonizer.load(path, engine="onnxruntime", device="cpu") as harmonizer:
-        expected = harmonizer(hu)
+        expected = harmonizer(hu, pixel_spacing=SPACING)
     for _ in range(20):
         engine = SmallMemoryEngine(HarmonizationModel.open(path), 3)
         with Harmonizer(engine) as harmonizer:
-            outputs = call_at_once([lambda: harmonizer(hu)] * 4)
+            outputs = call_at_once([lambda: harmonizer(hu, pixel_spacing=SPACING)] * 4)
             assert harmonizer.fitting_batch_size == 2
             assert set(engine.batches) == {2}
         assert all(np.array_equal(output, expected) for output in outputs)
@@ -167,7 +176,7 @@ def test_an_out_that_will_not_do_is_refused(path, make_out, message):
         Harmonizer.load(path, engine="onnxruntime", device="cpu") as harmonizer,
         pytest.raises(ConfigurationError, match=message),
     ):
-        harmonizer(hu, make_out(hu))
+        harmonizer(hu, make_out(hu), pixel_spacing=SPACING)
     assert np.array_equal(hu, HU)
 
 
@@ -177,7 +186,7 @@ def test_an_out_that_is_shifted_against_the_input_is_refused(path):
         Harmonizer.load(path, engine="onnxruntime", device="cpu") as harmonizer,
         pytest.raises(ConfigurationError, match="shares memory"),
     ):
-        harmonizer(both[:-1], both[1:])
+        harmonizer(both[:-1], both[1:], pixel_spacing=SPACING)
 
 
 @pytest.mark.parametrize("engine", ["identity", "onnxruntime"])
@@ -196,11 +205,11 @@ def test_an_out_of_any_strides_is_filled(path, engine, make_out):
     hu = HU.copy()
     out = make_out(hu)
     with Harmonizer.load(path, engine=engine, device="cpu", batch_size=3) as harmonizer:
-        expected = harmonizer(HU)
-        assert harmonizer(hu, out) is out
+        expected = harmonizer(HU, pixel_spacing=SPACING)
+        assert harmonizer(hu, out, pixel_spacing=SPACING) is out
         assert np.array_equal(out, expected)
         one = make_out(HU.copy())[0]
-        assert np.array_equal(harmonizer(HU[0], one), expected[0])
+        assert np.array_equal(harmonizer(HU[0], one, pixel_spacing=SPACING), expected[0])
 
 
 @pytest.mark.parametrize("engine", ["identity", "onnxruntime"])
@@ -208,8 +217,8 @@ def test_views_between_each_other_do_not_overlap(path, engine):
     both = np.zeros((4, 16, 48), np.float32)
     both[:, :, ::2] = HU
     with Harmonizer.load(path, engine=engine, device="cpu") as harmonizer:
-        harmonizer(both[:, :, ::2], both[:, :, 1::2])
-        assert np.array_equal(both[:, :, 1::2], harmonizer(HU))
+        harmonizer(both[:, :, ::2], both[:, :, 1::2], pixel_spacing=SPACING)
+        assert np.array_equal(both[:, :, 1::2], harmonizer(HU, pixel_spacing=SPACING))
 
 
 @pytest.mark.parametrize(
@@ -236,7 +245,7 @@ def test_what_is_no_image_is_refused(path, hu):
         Harmonizer.load(path, engine="identity") as harmonizer,
         pytest.raises(InferenceError, match="expected"),
     ):
-        harmonizer(hu)
+        harmonizer(hu, pixel_spacing=SPACING)
 
 
 @pytest.mark.parametrize("kind", [np.int16, np.int32, np.float16, np.float64, ">i2", list])
@@ -244,4 +253,7 @@ def test_all_numbers_are_converted(path, kind):
     hu = np.arange(-1000, 1000, 5).reshape(20, 20)
     given = hu.tolist() if kind is list else hu.astype(kind)
     with Harmonizer.load(path, engine="onnxruntime", device="cpu") as harmonizer:
-        assert np.array_equal(harmonizer(given), harmonizer(hu.astype(np.float32)))
+        assert np.array_equal(
+            harmonizer(given, pixel_spacing=SPACING),
+            harmonizer(hu.astype(np.float32), pixel_spacing=SPACING),
+        )

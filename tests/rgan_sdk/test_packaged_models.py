@@ -46,17 +46,21 @@ def test_same_bits_for_any_batch_size_and_order(name):
     hu = np.random.default_rng(0).normal(0, 300, (5, 64, 72)).astype(np.float32)
     results = []
     for batch_size in (1, 2, 5):
-        with Harmonizer.load(name, device="cpu", batch_size=batch_size) as harmonizer:
-            results.append(harmonizer(hu).tobytes())
-            results.append(np.ascontiguousarray(harmonizer(hu[::-1])[::-1]).tobytes())
+        with Harmonizer.load(
+            name, device="cpu", batch_size=batch_size, outside_domain=("spacing",)
+        ) as harmonizer:
+            spacing = harmonizer.model.card.reference_spacing
+            results.append(harmonizer(hu, pixel_spacing=spacing).tobytes())
+            turned = harmonizer(hu[::-1], pixel_spacing=spacing)[::-1]
+            results.append(np.ascontiguousarray(turned).tobytes())
     assert len(set(results)) == 1
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (4, 4), (2, 512), (7, 9)])
 def test_the_smallest_slices_work(shape):
     hu = np.random.default_rng(0).normal(0, 300, shape).astype(np.float32)
-    with Harmonizer.load(NAMES[0], device="cpu") as harmonizer:
-        assert harmonizer(hu).shape == shape
+    with Harmonizer.load(NAMES[0], device="cpu", outside_domain=("spacing",)) as harmonizer:
+        assert harmonizer(hu, pixel_spacing=harmonizer.model.card.reference_spacing).shape == shape
 
 
 @pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="needs two cores")
@@ -67,7 +71,9 @@ os.sched_setaffinity(0, set(sorted(os.sched_getaffinity(0))[: int(sys.argv[1])])
 import numpy as np
 from rgan_sdk.harmonizer import Harmonizer
 hu = np.random.default_rng(0).normal(0, 300, (128, 128)).astype(np.float32)
-print(hashlib.sha256(Harmonizer.load("{NAMES[0]}", device="cpu")(hu).tobytes()).hexdigest())
+harmonizer = Harmonizer.load("{NAMES[0]}", device="cpu", outside_domain=("spacing",))
+out = harmonizer(hu, pixel_spacing=harmonizer.model.card.reference_spacing)
+print(hashlib.sha256(out.tobytes()).hexdigest())
 """
     hashes = {
         subprocess.run(
@@ -86,8 +92,8 @@ def test_hu_outside_the_window_stay_bit_equal(name):
     values = np.float32([-3024, lower - 0.5, lower, upper, upper + 0.25, 3071])
     hu = rng.choice(values, (64, 64))
     hu[20:40, 20:40] = rng.normal(0, 100, (20, 20))
-    with Harmonizer.load(name, device="cpu") as harmonizer:
-        out = harmonizer(hu)
+    with Harmonizer.load(name, device="cpu", outside_domain=("spacing",)) as harmonizer:
+        out = harmonizer(hu, pixel_spacing=harmonizer.model.card.reference_spacing)
     outside = (hu <= lower) | (hu >= upper)
     assert (out[outside] == hu[outside]).all()
     assert (out[~outside] != hu[~outside]).any()

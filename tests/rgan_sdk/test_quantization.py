@@ -67,7 +67,7 @@ def slices(count=2, height=50, width=37):
 
 
 def run(model, hu):
-    with Harmonizer(OnnxRuntimeEngine(model, "cpu")) as harmonizer:
+    with Harmonizer(OnnxRuntimeEngine(model, "cpu"), None, ("spacing",)) as harmonizer:
         return harmonizer(hu)
 
 

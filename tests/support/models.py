@@ -46,6 +46,18 @@ def make_domain_card(**changes: object) -> ModelCard:
     return make_card(**(domain | changes))
 
 
+def make_series_card(**changes: object) -> ModelCard:
+    """Return a valid card of format 2 that takes the series of the tests, without remarks."""
+    domain = {
+        "manufacturers": (),
+        "pixel_spacing": SpacingRange(0.3, 12.0, 0.7),
+        "noise_hu": None,
+        "thickness_seen": (1.0, 8.0),
+        "reconstruction": (),
+    }
+    return make_domain_card(**(domain | changes))
+
+
 def make_model(card: ModelCard | None = None) -> onnx.ModelProto:
     """Return a model that blurs what lies inside the window: an average of 3x3 pixels.
 

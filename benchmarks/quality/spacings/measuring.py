@@ -19,7 +19,7 @@ from rgan_train.config import Config, override_from_text
 from rgan_train.evaluation.metrics.image_quality import QUALITY_RANGE, psnr, ssim
 from rgan_train.pairs.dataset import load_dataset
 from rgan_train.pairs.samples import PairedSample, SliceReader, WholeSlices
-from rgan_train.simulation.noise import PairNoise
+from rgan_train.pairs.noise import PairNoise
 from spacings.plan import RESULTS, WORK, Plan, data_name, has_settings, list_data
 from spacings.training import Place
 
@@ -73,8 +73,12 @@ def subjects(plan: Plan, cells: list[Cell]) -> list[Subject]:
         for cell in cells:
             name, _, part = cell.pair.partition("-")
             if name == pair:
-                own = (float(part) if part else claimed[0],)
-                at = claimed if part == "reduced" else every if "aware" in cell.row else own
+                if part == "reduced":
+                    at = claimed
+                elif "aware" in cell.row:
+                    at = every
+                else:
+                    at = (float(part) if part else claimed[0],)
                 found.append(Subject(pair, cell.source, cell.target, cell.row, cell.pair, at, cell))
     return found
 

@@ -13,7 +13,7 @@ from pydicom.tag import Tag
 
 from rgan_sdk.dicom import reconstruction, values
 from rgan_sdk.dicom.discovery import open_dicom
-from rgan_sdk.dicom.header import has_own_code
+from rgan_sdk.dicom.read.origin import has_own_code
 from rgan_sdk.dicom.series import Series
 from rgan_sdk.dicom.uids import SIMULATED_CODE
 from rgan_sdk.errors import DicomError, UnreadableFileError

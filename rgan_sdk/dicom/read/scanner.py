@@ -14,12 +14,14 @@ from rgan_sdk import _core
 from rgan_sdk.cores import usable_cores
 from rgan_sdk.dicom import reconstruction
 from rgan_sdk.dicom.header import NOT_SLICES, SliceHeader, are_orthonormal, pseudonym, read_header
+from rgan_sdk.dicom.read import origin
 from rgan_sdk.dicom.stamp import Stamp
 from rgan_sdk.dicom.values import UID_PATTERN
 from rgan_sdk.errors import DicomError
 from rgan_sdk.kernels import kernel_name
 
 CHUNK: Final = 256
+_TAGS: Final = sorted([*reconstruction.TAGS, *origin.TAGS])
 
 ScanResult = tuple[Path, SliceHeader | DicomError]
 """A file with its header, or with the reason that there is none."""
@@ -52,9 +54,9 @@ def scan_headers(
 
 def _header(path: Path, head: _core.Head) -> SliceHeader | DicomError:
     if _is_plain(head):
-        wanted = dict(head.values(reconstruction.TAGS))
-        if reconstruction.SEQUENCE not in wanted:
-            return _from_head(path, head, reconstruction.describe(wanted))
+        found = dict(head.values(_TAGS))
+        if reconstruction.SEQUENCE not in found and not origin.is_own(found):
+            return _from_head(path, head, reconstruction.describe(found))
     # The slower reader looks into sequences, and says why a file is not a plain CT slice.
     try:
         return read_header(path)

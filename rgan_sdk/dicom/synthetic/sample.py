@@ -10,20 +10,52 @@ from pydicom import Dataset
 from pydicom.uid import CTImageStorage
 
 from rgan_sdk import hu as rescaling
+from rgan_sdk.card import ModelCard
 from rgan_sdk.dicom.uids import hashed_uid
 from rgan_sdk.dicom.write.derived_header import set_file_meta
-from rgan_sdk.dicom.write.provenance import MANUFACTURER
 from rgan_sdk.dicom.write.writer import encode, set_pixel_data, write_file
 from rgan_sdk.errors import ConfigurationError, OutputError
 from rgan_sdk.phantom import FIELD_OF_VIEW_MM, SLICE_DISTANCE_MM, synthetic_slices
 
 INTERCEPT: Final = -1024.0
+SIZE: Final = 512
+PIXEL_SPACING_MM: Final = round(FIELD_OF_VIEW_MM / SIZE, 6)
+SLICE_THICKNESS_MM: Final = 8.0
+
+
+def write_sample_for(card: ModelCard, folder: Path, *, slices: int = 12) -> list[Path]:
+    """Write a synthetic CT series that a model takes.
+
+    It has the card's first source kernel, the reference pixel spacing where ``PIXEL_SPACING_MM``
+    is outside the card's range, and the slice thickness of the training data that is nearest to
+    ``SLICE_THICKNESS_MM``. The rest is as in ``write_sample_series``.
+    """
+    spacing, stated = PIXEL_SPACING_MM, card.pixel_spacing
+    if stated is not None and spacing not in stated:
+        spacing = round(stated.reference, 10)  # fits a decimal string
+    thicknesses = card.thickness_seen or (SLICE_THICKNESS_MM,)
+    return write_sample_series(
+        folder,
+        card.source_kernels[0],
+        slices=slices,
+        pixel_spacing=spacing,
+        slice_thickness=min(thicknesses, key=lambda each: abs(each - SLICE_THICKNESS_MM)),
+    )
 
 
 def write_sample_series(
-    folder: Path, convolution_kernel: str, *, slices: int = 12, size: int = 512, seed: int = 0
+    folder: Path,
+    convolution_kernel: str,
+    *,
+    slices: int = 12,
+    size: int = SIZE,
+    seed: int = 0,
+    pixel_spacing: float = PIXEL_SPACING_MM,
+    slice_thickness: float = SLICE_THICKNESS_MM,
 ) -> list[Path]:
     """Write a synthetic CT series. The same arguments give the same bytes.
+
+    No scanner made it, so it states no Manufacturer.
 
     Two series that differ only in the kernel count as two reconstructions of one scan.
 
@@ -35,11 +67,15 @@ def write_sample_series(
         ConvolutionKernel (0018,1210); a backslash separates its values. Its number sets the
         sharpness, as in the names that Siemens uses: B70f is sharper than B40f.
     slices
-        How many slices, 5 mm apart. The field of view is 380 mm.
+        How many slices, 5 mm apart.
     size
-        Rows and columns of each slice.
+        Rows and columns of each slice. The thorax is always as wide as the slice.
     seed
         Of the noise and of the lung nodules.
+    pixel_spacing
+        PixelSpacing in mm. With 512 pixels, the default gives a field of view of 380 mm.
+    slice_thickness
+        SliceThickness in mm. It changes no pixel.
 
     Returns
     -------
@@ -61,10 +97,15 @@ def write_sample_series(
             raise OutputError(f"{folder} is not empty; choose an empty or a new folder")
     except OSError as error:
         raise OutputError(f"{folder} cannot be created: {error.strerror}") from error
-    identity = (convolution_kernel, str(slices), str(size), str(seed))
+    identity = tuple(
+        map(str, (convolution_kernel, slices, size, seed, pixel_spacing, slice_thickness))
+    )
     paths = []
     for index, hu in enumerate(synthetic_slices(convolution_kernel, slices, size=size, seed=seed)):
-        dataset = _header(index, size, convolution_kernel, identity)
+        dataset = _header(index, convolution_kernel, identity)
+        _set_geometry(dataset, index, size, pixel_spacing)
+        dataset.SliceThickness = slice_thickness
+        _set_pixel_format(dataset, size)
         stored = np.empty(hu.shape, np.uint16)
         rescaling.hu_to_stored(hu, 1.0, INTERCEPT, 0, 4095, stored)
         set_pixel_data(dataset, stored)
@@ -73,7 +114,7 @@ def write_sample_series(
     return paths
 
 
-def _header(index: int, size: int, convolution_kernel: str, identity: tuple[str, ...]) -> Dataset:
+def _header(index: int, convolution_kernel: str, identity: tuple[str, ...]) -> Dataset:
     dataset = Dataset()
     dataset.SpecificCharacterSet = "ISO_IR 192"
     dataset.SOPClassUID = CTImageStorage
@@ -82,8 +123,6 @@ def _header(index: int, size: int, convolution_kernel: str, identity: tuple[str,
     dataset.SeriesInstanceUID = hashed_uid("sample series", *identity)
     dataset.FrameOfReferenceUID = hashed_uid("sample frame of reference", *identity[1:])
     dataset.update(_text(convolution_kernel))
-    _set_geometry(dataset, index, size)
-    _set_pixel_format(dataset, size)
     set_file_meta(dataset)
     return dataset
 
@@ -93,7 +132,7 @@ def _text(convolution_kernel: str) -> Dataset:
     dataset = Dataset()
     dataset.ImageType = ["ORIGINAL", "PRIMARY", "AXIAL"]
     dataset.Modality = "CT"
-    dataset.Manufacturer = MANUFACTURER
+    dataset.Manufacturer = ""
     dataset.ManufacturerModelName = "Synthetic thorax"
     dataset.PatientName = "SYNTHETIC^THORAX"
     dataset.PatientID = "RGAN-SYNTHETIC"
@@ -115,8 +154,7 @@ def _text(convolution_kernel: str) -> Dataset:
     return dataset
 
 
-def _set_geometry(dataset: Dataset, index: int, size: int) -> None:
-    spacing = round(FIELD_OF_VIEW_MM / size, 6)
+def _set_geometry(dataset: Dataset, index: int, size: int, spacing: float) -> None:
     corner = round(-spacing * (size - 1) / 2, 6)
     z = index * SLICE_DISTANCE_MM
     dataset.SeriesNumber = 1
@@ -125,7 +163,6 @@ def _set_geometry(dataset: Dataset, index: int, size: int) -> None:
     dataset.ImagePositionPatient = [corner, corner, z]
     dataset.ImageOrientationPatient = [1, 0, 0, 0, 1, 0]
     dataset.SliceLocation = z
-    dataset.SliceThickness = SLICE_DISTANCE_MM
     dataset.PixelSpacing = [spacing, spacing]
     dataset.KVP = 120
     dataset.GantryDetectorTilt = 0

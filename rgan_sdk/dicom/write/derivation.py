@@ -34,6 +34,8 @@ class Derivation:
         When the run began, with a time zone. A resumed run must give the same one.
     group
         ``Series.group``.
+    outside
+        In what the series is outside the domain that the model's card states, such as ``spacing``.
 
     Raises
     ------
@@ -50,6 +52,7 @@ class Derivation:
     software: str
     timestamp: datetime
     group: int = 0
+    outside: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.timestamp.tzinfo is None:
@@ -72,7 +75,8 @@ def derived_sop_uid(sop_instance_uid: str, derivation: Derivation) -> str:
 
 
 def _derived_uid(kind: str, source_uid: str, derivation: Derivation) -> str:
-    return uids.hashed_uid(
+    return uids.marked_uid(
+        uids.HARMONIZED_CODE if derivation.harmonizes else uids.IDENTITY_CODE,
         kind,
         source_uid,
         str(derivation.group),

@@ -132,10 +132,12 @@ def _describe(dataset: Dataset, source: Dataset, derivation: Derivation) -> None
     if not derivation.harmonizes:
         change = "Copied unchanged (identity engine), no harmonization"
         code, meaning = uids.IDENTITY_CODE, uids.IDENTITY_MEANING
+    outside = ", ".join(derivation.outside)
+    remark = f" Outside the model's stated domain: {outside}." if outside else ""
     dataset.DerivationDescription = (
         f"{change}: {derivation.software[:64]}, model {derivation.model_name[:128]}"
         f" {derivation.model_version[:64]}, model sha256 {derivation.model_sha256},"
-        f" configuration sha256 {configuration}. Research use."
+        f" configuration sha256 {configuration}.{remark} Research use."
     )
     add_derivation_code(dataset, code, meaning)
 

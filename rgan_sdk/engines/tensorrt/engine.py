@@ -103,10 +103,10 @@ class TensorRTEngine(Engine):
         """Versions, and a hash of the plan: a new plan may choose other kernels."""
         return (*cuda.circumstances(), self._plan_sha256)
 
-    def _infer(self, hu: NDArray[np.float32]) -> NDArray[np.float32]:
+    def _infer(self, hu: NDArray[np.float32], pixel_spacing: float | None) -> NDArray[np.float32]:
         session = self._session_for(*hu.shape[2:])
         out = np.empty_like(hu)
-        session.run(hu, out)
+        session.run(hu, out, pixel_spacing)
         return out
 
     def _session_for(self, height: int, width: int) -> Session:

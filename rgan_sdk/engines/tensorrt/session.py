@@ -19,7 +19,7 @@ from rgan_sdk.engines import cuda
 from rgan_sdk.engines.tensorrt.build import OUT_OF_MEMORY, create, make_logger
 from rgan_sdk.engines.tensorrt.profile import OptimizationProfile
 from rgan_sdk.errors import DeviceMemoryError, InferenceError
-from rgan_sdk.model import INPUT_NAME, OUTPUT_NAME
+from rgan_sdk.model import INPUT_NAME, OUTPUT_NAME, SPACING_NAME
 
 SLOTS: Final = 2
 ITEM: Final = 4
@@ -92,11 +92,15 @@ class Session:
             self._computing, self._uploading, self._downloading = (
                 _stream(self._cuda, resources) for _ in range(3)
             )
+            self._spacing = _pinned_array(self._cuda, ITEM, resources)
+            self._device_spacing = _device_buffer(self._cuda, ITEM, resources)
             bytes_of_chunk = ITEM * math.prod(profile.largest)
             self._slots = [_Slot(self._cuda, bytes_of_chunk, resources) for _ in range(SLOTS)]
             self._resources = resources.pop_all()
 
-    def run(self, hu: NDArray[np.float32], out: NDArray[np.float32]) -> None:
+    def run(
+        self, hu: NDArray[np.float32], out: NDArray[np.float32], pixel_spacing: float | None = None
+    ) -> None:
         """Compute a batch of any length.
 
         Parameters
@@ -105,6 +109,8 @@ class Session:
             ``[N, 1, H, W]`` float32, C-contiguous; H and W within the profile.
         out
             To be filled, of the same shape and dtype. Its values are undefined after an error.
+        pixel_spacing
+            In mm; None for a plan without that input.
 
         Raises
         ------
@@ -117,6 +123,8 @@ class Session:
         size, chunks = split_batch(len(hu), self.profile.largest[0])
         # All chunks have one shape: a short last chunk keeps old values of its slot at the end.
         self._take_shape((size, *hu.shape[1:]))
+        if pixel_spacing is not None:
+            self._take_spacing(pixel_spacing)
         for number, chunk in enumerate(chunks):
             slot = self._slots[number % SLOTS]
             if number >= SLOTS:
@@ -148,6 +156,20 @@ class Session:
         self._workspace.grow(max(int(needed), 1))
         self._context.set_device_memory(self._workspace.pointer, self._workspace.size)
         self._shape = shape
+
+    def _take_spacing(self, pixel_spacing: float) -> None:
+        """Start copying the pixel spacing, for what is computed next. The device must be idle."""
+        self._spacing[0] = pixel_spacing
+        cuda.check(
+            self._cuda.cudaMemcpyAsync(
+                self._device_spacing,
+                self._spacing.ctypes.data,
+                ITEM,
+                self._cuda.cudaMemcpyKind.cudaMemcpyHostToDevice,
+                self._computing,
+            )
+        )
+        self._context.set_tensor_address(SPACING_NAME, self._device_spacing)
 
     def _submit(self, slot: _Slot, hu: NDArray[np.float32]) -> None:
         """Start copying a chunk to the device, computing it and copying it back. Does not wait."""

@@ -29,6 +29,8 @@ class CaseSlices:
         ``[H, W]``, true where one of them is padding.
     sop_instance_uids
         SOPInstanceUIDs of source and target.
+    pixel_spacing
+        In mm.
     """
 
     source_hu: NDArray[np.float32]
@@ -37,6 +39,7 @@ class CaseSlices:
     source_kernel: str
     target_kernel: str
     sop_instance_uids: tuple[str, str]
+    pixel_spacing: float
 
 
 def read_case_slices(source: Path, target: Path, number: int) -> CaseSlices:
@@ -70,7 +73,15 @@ def read_case_slices(source: Path, target: Path, number: int) -> CaseSlices:
     first, second = (read_slice(file.path, file.stamp) for file in files)
     padding = find_padding(first.hu, first.padding) | find_padding(second.hu, second.padding)
     uids = files[0].sop_instance_uid, files[1].sop_instance_uid
-    return CaseSlices(first.hu, second.hu, padding, kernel_of(a), kernel_of(b), uids)
+    return CaseSlices(
+        first.hu,
+        second.hu,
+        padding,
+        kernel_of(a),
+        kernel_of(b),
+        uids,
+        a.mean_pixel_spacing,
+    )
 
 
 def _not_one_scan(a: Series, b: Series) -> str | None:

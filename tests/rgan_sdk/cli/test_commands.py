@@ -38,15 +38,6 @@ def test_help_loads_nothing_heavy():
     assert not {"numpy", "pydicom", "onnx", "onnxruntime", "torch"} & set(done.stdout.split())
 
 
-def test_inspect_shows_the_card(tmp_path):
-    path = write_model(tmp_path / "m.onnx")
-    result = harmonize("inspect", path)
-    assert result.exit_code == 0
-    assert '"name": "test-blur"' in result.output
-    assert "precision   fp32" in result.output
-    assert harmonize("inspect", path, "--model-sha256", "00").exit_code == 1
-
-
 def test_scan_shows_kernel_reconstruction_and_kind(tmp_path):
     source, report = tmp_path / "in", tmp_path / "report.json"
     kernel = ["Br40d", "3"]

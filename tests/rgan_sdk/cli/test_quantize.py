@@ -14,6 +14,9 @@ from rgan_sdk.engines.base import Deviation
 from rgan_sdk.model import HarmonizationModel
 from rgan_sdk.quantization import QuantizedModel
 
+ACCEPTED = ("--outside-domain", "spacing")  # the network is of format 1
+EVERYTHING = "kernel,manufacturer,spacing,reconstruction"
+
 
 @pytest.fixture(scope="module")
 def network(tmp_path_factory):
@@ -32,7 +35,7 @@ def series(tmp_path_factory):
 @pytest.fixture(scope="module")
 def quantized(network, series):
     output = series.parent / "small.onnx"
-    result = harmonize("quantize", network, series, "-o", output, "--slices", 2)
+    result = harmonize("quantize", network, series, "-o", output, *ACCEPTED, "--slices", 2)
     assert result.exit_code == 0, result.output
     return output, result
 
@@ -75,7 +78,7 @@ def test_the_file_and_what_is_said_of_it(quantized):
 
 def test_an_int8_model_is_not_quantized_again(quantized, series):
     output, _ = quantized
-    result = harmonize("quantize", output, series, "-o", output.with_name("again.onnx"))
+    result = harmonize("quantize", output, series, "-o", output.with_name("again.onnx"), *ACCEPTED)
     assert result.exit_code == 1
     assert f"{output} is int8; int8 models are made from the float32 file" in result.output
     assert not output.with_name("again.onnx").exists()
@@ -90,7 +93,7 @@ def test_a_file_that_cannot_be_written_whole_is_not_there(network, series, tmp_p
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(Path, "replace", full)
-    result = harmonize("quantize", network, series, "-o", output)
+    result = harmonize("quantize", network, series, "-o", output, *ACCEPTED)
     assert result.exit_code == 1
     assert "cannot be written (No space left on device)" in result.output
     assert output.read_text() == "what was there before"
@@ -102,15 +105,18 @@ def test_other_kernels_are_listed(series, tmp_path):
     result = harmonize("quantize", "b70f-to-b40f", series, "-o", output)
     assert result.exit_code == 1
     assert "no slices to calibrate on; found:" in result.output
-    assert result.output.count("3 slices: ConvolutionKernel (0018,1210) is B40f") == 2
-    assert "the model takes B70f (or use --any-kernel)" in result.output
+    assert (
+        result.output.count("3 slices: ConvolutionKernel (0018,1210) is B40f; the model takes B70f")
+        == 2
+    )
+    assert "(or use --outside-domain kernel" in result.output
     assert not output.exists()
 
 
-def test_any_kernel(series, tmp_path, ready):
+def test_series_outside_the_domain_can_be_accepted(series, tmp_path, ready):
     output = tmp_path / "small.onnx"
     command = ("quantize", "b70f-to-b40f", series, "-o", output)
-    assert harmonize(*command, "--any-kernel").exit_code == 0
+    assert harmonize(*command, "--outside-domain", EVERYTHING).exit_code == 0
     assert output.exists()
     ((model, images, _),) = ready
     assert model.source == "b70f-to-b40f"
@@ -118,8 +124,8 @@ def test_any_kernel(series, tmp_path, ready):
 
 
 def test_slices_are_taken_from_all_over(network, series, tmp_path, ready):
-    command = ("quantize", network, series, "-o", tmp_path / "small.onnx", "--slices", 3)
-    assert harmonize(*command, "--limit", 2.5).exit_code == 0
+    command = ("quantize", network, series, "-o", tmp_path / "small.onnx", *ACCEPTED)
+    assert harmonize(*command, "--slices", 3, "--limit", 2.5).exit_code == 0
     ((_, images, options),) = ready
     files = [file for one in find_series(series).series for file in one.slices]
     expected = [read_slice(files[number].path).hu for number in (0, 2, 5)]

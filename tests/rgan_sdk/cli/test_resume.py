@@ -7,7 +7,7 @@ import pydicom
 import pytest
 from support.checksums import listed
 from support.damage import DAMAGES, EXTRA, first
-from support.models import make_card, write_model
+from support.models import make_series_card, write_model
 from support.runs import contents, harmonize, new_series, read_report
 
 from rgan_sdk.dicom.synthetic.sample import write_sample_series
@@ -26,7 +26,7 @@ def fixed_time(monkeypatch):
 
 @pytest.fixture
 def model(tmp_path):
-    return write_model(tmp_path / "m.onnx")
+    return write_model(tmp_path / "m.onnx", make_series_card())
 
 
 @pytest.fixture
@@ -54,11 +54,11 @@ def stop_after(monkeypatch, calls):
     """Interrupt at a later call of the engine."""
     infer, counted = OnnxRuntimeEngine._infer, []
 
-    def stopping(self, hu):
+    def stopping(self, hu, pixel_spacing):
         counted.append(1)
         if len(counted) > calls:
             raise KeyboardInterrupt
-        return infer(self, hu)
+        return infer(self, hu, pixel_spacing)
 
     monkeypatch.setattr(OnnxRuntimeEngine, "_infer", stopping)
 
@@ -172,7 +172,7 @@ def test_a_damaged_series_that_cannot_be_done_again_stays(run, tmp_path, monkeyp
     DAMAGES["extra"](folder)
     found = contents(tmp_path / "out")
 
-    def failing(self, hu):
+    def failing(self, hu, pixel_spacing):
         raise InferenceError("it broke")
 
     with monkeypatch.context() as patch:
@@ -187,11 +187,11 @@ def test_a_damaged_series_that_cannot_be_done_again_stays(run, tmp_path, monkeyp
 def test_another_model_or_option_is_refused(run, tmp_path):
     run("out")
     before = contents(tmp_path / "out")
-    other = write_model(tmp_path / "other.onnx", make_card(version="9.0.0"))
+    other = write_model(tmp_path / "other.onnx", make_series_card(version="9.0.0"))
     for arguments, options, name in (
         ((), {"model": other}, "model"),
         (("--engine", "identity", "--batch-size", 2), {}, "configuration"),
-        (("--any-kernel",), {}, "options"),
+        (("--outside-domain", "kernel"), {}, "options"),
         (("--shard", "1/2"), {}, "options"),
     ):
         for dry in ((), ("--dry-run",)):
@@ -205,7 +205,7 @@ def test_where_nothing_is_finished_anything_may_change(run, monkeypatch):
     with monkeypatch.context() as patch:
         stop_after(patch, 1)
         assert run("out")[0].exit_code == 130
-    assert run("out", "--any-kernel")[0].exit_code == 0
+    assert run("out", "--outside-domain", "spacing")[0].exit_code == 0
 
 
 def test_no_resume_wants_an_empty_folder(run):
@@ -299,10 +299,10 @@ class SmallMemoryEngine(IdentityEngine):
     def default_batch_size(self):
         return self.free
 
-    def infer(self, hu):
+    def infer(self, hu, pixel_spacing=None):
         if len(hu) > self.room:
             raise DeviceMemoryError("too many slices")
-        return super().infer(hu)
+        return super().infer(hu, pixel_spacing)
 
 
 def small(model, free, room):

@@ -11,7 +11,7 @@ import numpy as np
 import pydicom
 import pytest
 from PIL import Image
-from support.models import make_card, write_model
+from support.models import make_series_card, write_model
 from support.runs import harmonize, new_series, read_report
 
 from rgan_sdk.dicom.read.pydicom_reader import read_slice
@@ -24,7 +24,7 @@ from rgan_sdk.run.directory import harmonize_directory
 
 @pytest.fixture
 def model(tmp_path):
-    return write_model(tmp_path / "m.onnx")
+    return write_model(tmp_path / "m.onnx", make_series_card())
 
 
 @pytest.fixture
@@ -115,10 +115,11 @@ def test_the_pixels_are_the_models(run, source, model):
         new = read_slice(path)
         reference = new.dataset.SourceImageSequence[0].ReferencedSOPInstanceUID
         written[reference] = new.hu
-    with Harmonizer.load(model, device="cpu") as harmonizer:
+    with Harmonizer.load(model, device="cpu", outside_domain=("spacing",)) as harmonizer:
         for path in (source / "a").iterdir():
             old = read_slice(path)
-            expected = np.clip(np.rint(harmonizer(old.hu)), -1024, 3071)
+            spacing = float(old.dataset.PixelSpacing[0])
+            expected = np.clip(np.rint(harmonizer(old.hu, pixel_spacing=spacing)), -1024, 3071)
             assert (written[old.dataset.SOPInstanceUID] == expected).all()
 
 
@@ -223,7 +224,7 @@ def test_every_file_of_a_messy_folder_has_one_outcome(run, source):
 
 
 def test_another_kernel_is_skipped_and_can_be_forced(run, source, tmp_path, model):
-    other = write_model(tmp_path / "other.onnx", make_card(source_kernels=("Br40", "Bl57")))
+    other = write_model(tmp_path / "other.onnx", make_series_card(source_kernels=("Br40", "Bl57")))
     result, report, out = run(source, model=other)
     assert result.exit_code == 4
     assert (
@@ -232,7 +233,7 @@ def test_another_kernel_is_skipped_and_can_be_forced(run, source, tmp_path, mode
     )
     assert not new_series(out)
     assert not (out / ".rgan" / "staging").exists()
-    result, report, _ = run(source, "--any-kernel", model=other)
+    result, report, _ = run(source, "--outside-domain", "kernel", model=other)
     assert result.exit_code == 0
     assert report["summary"]["series"]["done"] == 1
 
@@ -355,12 +356,12 @@ def test_one_broken_series_does_not_stop_the_rest(run, source, monkeypatch, faul
     seen = []
     infer = OnnxRuntimeEngine._infer
 
-    def failing(self, hu):
+    def failing(self, hu, pixel_spacing):
         """Fail for the second slice, however often it comes."""
         seen.append(hu.copy())
         if len(seen) > 1 and np.array_equal(hu, seen[1]):
             raise fault
-        return infer(self, hu)
+        return infer(self, hu, pixel_spacing)
 
     monkeypatch.setattr(OnnxRuntimeEngine, "_infer", failing)
     result, report, out = run(source, "--engine", "onnxruntime")
@@ -376,7 +377,7 @@ def test_one_broken_series_does_not_stop_the_rest(run, source, monkeypatch, faul
 def test_bad_pixels_are_never_written(run, source, monkeypatch, bad):
     from rgan_sdk.engines.onnxruntime import OnnxRuntimeEngine
 
-    monkeypatch.setattr(OnnxRuntimeEngine, "_infer", lambda self, hu: np.full_like(hu, bad))
+    monkeypatch.setattr(OnnxRuntimeEngine, "_infer", lambda self, hu, _: np.full_like(hu, bad))
     result, report, out = run(source, "--engine", "onnxruntime")
     assert result.exit_code == 3
     assert report["summary"]["files"]["failed"] == 3
@@ -387,7 +388,7 @@ def test_bad_pixels_are_never_written(run, source, monkeypatch, bad):
 def test_an_interrupt_leaves_no_partial_series(run, source, monkeypatch):
     from rgan_sdk.engines.onnxruntime import OnnxRuntimeEngine
 
-    def interrupted(self, hu):
+    def interrupted(self, hu, pixel_spacing):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(OnnxRuntimeEngine, "_infer", interrupted)
@@ -506,7 +507,7 @@ def test_a_report_may_lie_in_the_new_output(source, tmp_path, model):
 
 def test_the_library_keeps_output_private_too(source, tmp_path, model):
 
-    with Harmonizer.load(model, device="cpu") as harmonizer:
+    with Harmonizer.load(model, device="cpu", outside_domain=("spacing",)) as harmonizer:
         harmonize_directory(source, tmp_path / "out", harmonizer)
     for folder in (tmp_path / "out").iterdir():
         assert folder.stat().st_mode & 0o077 == 0

@@ -39,10 +39,10 @@ class OffEngine(OnnxRuntimeEngine):
         super().__init__(model, "cpu")
         self.error, self.share, self.calls, self.shapes = error, share, 0, []
 
-    def _infer(self, hu):
+    def _infer(self, hu, pixel_spacing):
         self.calls += 1
         self.shapes.append(hu.shape)
-        out = super()._infer(hu)
+        out = super()._infer(hu, pixel_spacing)
         out.reshape(-1)[: int(self.share * out.size)] += self.error
         return out
 
@@ -68,8 +68,8 @@ def test_an_engine_that_computes_the_same_is_accepted(model):
 )
 def test_batches_and_another_size_are_tested_too(model, spoil):
     class Spoiled(OffEngine):
-        def _infer(self, hu):
-            return np.ascontiguousarray(spoil(hu, super()._infer(hu)))
+        def _infer(self, hu, pixel_spacing):
+            return np.ascontiguousarray(spoil(hu, super()._infer(hu, pixel_spacing)))
 
     Spoiled.name = f"spoiled {id(spoil)}"
     with Spoiled(model, 0.0) as engine, pytest.raises(AccuracyError):
@@ -145,10 +145,10 @@ def test_a_batch_that_does_not_fit_is_halved(model, largest, left):
     class Small(OffEngine):
         default_batch_size = 8
 
-        def _infer(self, hu):
+        def _infer(self, hu, pixel_spacing):
             if len(hu) > largest:
                 raise DeviceMemoryError("out of memory")
-            return super()._infer(hu)
+            return super()._infer(hu, pixel_spacing)
 
     Small.name = f"small {largest}"
     with Small(model, 0.0) as engine:
@@ -158,7 +158,7 @@ def test_a_batch_that_does_not_fit_is_halved(model, largest, left):
 
 def test_an_engine_without_room_for_one_slice_is_refused(model):
     class Full(OffEngine):
-        def _infer(self, hu):
+        def _infer(self, hu, pixel_spacing):
             raise DeviceMemoryError("out of memory")
 
     with Full(model, 0.0) as engine, pytest.raises(DeviceMemoryError):
@@ -206,7 +206,7 @@ def test_a_refused_engine_stays_refused(model):
 
 def test_auto_takes_the_next_where_one_is_off(model, monkeypatch):
     infer = OpenVINOEngine._infer
-    monkeypatch.setattr(OpenVINOEngine, "_infer", lambda self, hu: infer(self, hu) + 1)
+    monkeypatch.setattr(OpenVINOEngine, "_infer", lambda self, *given: infer(self, *given) + 1)
     with create_engine(model, device="cpu") as engine:
         assert engine.name == "onnxruntime"
         assert engine.passed_over[0].startswith("openvino on cpu: openvino")
@@ -286,7 +286,7 @@ def test_without_the_reference_nothing_is_accepted(model, monkeypatch):
 def test_a_refused_engine_is_closed(model, monkeypatch):
     closed = []
     infer = OpenVINOEngine._infer
-    monkeypatch.setattr(OpenVINOEngine, "_infer", lambda self, hu: infer(self, hu) + 1)
+    monkeypatch.setattr(OpenVINOEngine, "_infer", lambda self, *given: infer(self, *given) + 1)
     monkeypatch.setattr(Engine, "close", lambda self: closed.append(self.name))
     monkeypatch.setattr(OpenVINOEngine, "close", lambda self: closed.append(self.name))
     with pytest.raises(AccuracyError):

@@ -170,7 +170,7 @@ class ScriptedEngine(Engine):
         super().__init__(model, "cpu")
         self.result = result
 
-    def _infer(self, hu):
+    def _infer(self, hu, pixel_spacing):
         return self.result(hu)
 
 

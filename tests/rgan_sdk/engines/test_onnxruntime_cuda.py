@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from support.models import write_model
+from support.models import make_domain_card, write_model
 
 from rgan_sdk.engines import cuda, onnxruntime
 from rgan_sdk.engines.onnxruntime import OUT_OF_MEMORY, OnnxRuntimeEngine
@@ -18,7 +18,7 @@ GPU = cuda.Device(1, "NVIDIA H100", "9.0", 132, 80 << 30)
 
 
 class FakeRuntime:
-    """The part of ``onnxruntime`` that the engine uses, with a GPU that adds one."""
+    """The part of ``onnxruntime`` that the engine uses. The GPU adds one, or the spacing."""
 
     __version__ = "1.31.1"
     GraphOptimizationLevel = SimpleNamespace(ORT_ENABLE_ALL=99)
@@ -26,6 +26,7 @@ class FakeRuntime:
     def __init__(self):
         self.failure = None
         self.provider = "CUDAExecutionProvider"
+        self.inputs, self.contents = {}, []
         self.severities, self.current_device, self.free = [], 0, 60 << 30
         self.OrtValue = SimpleNamespace(ortvalue_from_shape_and_type=self.allocate)
 
@@ -36,12 +37,13 @@ class FakeRuntime:
         assert enable_fallback == 0
         if self.failure:
             raise self.failure
+        self.contents.append(content)
         self.settings = providers[0][1]
         self.free = 0  # the arena has taken it
         return SimpleNamespace(
             get_providers=lambda: [self.provider, "CPUExecutionProvider"],
             io_binding=lambda: SimpleNamespace(
-                bind_ortvalue_input=lambda name, value: setattr(self, "source", value),
+                bind_ortvalue_input=self.inputs.__setitem__,
                 bind_ortvalue_output=lambda name, value: setattr(self, "target", value),
             ),
             run_with_iobinding=self.run,
@@ -67,7 +69,9 @@ class FakeRuntime:
     def run(self, binding):
         if self.failure:
             raise self.failure
-        self.target.array[:] = self.source.array + 1
+        spacing = self.inputs.get("pixel_spacing")
+        added = 1 if spacing is None else spacing.array[0]
+        self.target.array[:] = self.inputs["hu"].array + added
 
 
 @pytest.fixture
@@ -109,6 +113,16 @@ def test_a_worker_computes_on_the_engines_device(runtime, model):
     runtime.current_device = 0  # as in a thread that has not used CUDA
     hu = np.eye(16, dtype=np.float32)[None, None]
     assert (engine.infer(hu) == hu + 1).all()
+
+
+def test_the_pixel_spacing_stays_an_input(runtime, tmp_path):
+    model = HarmonizationModel.open(write_model(tmp_path / "m.onnx", make_domain_card()))
+    engine = OnnxRuntimeEngine(model, "cuda:1")
+    assert runtime.contents == [model.content]
+    hu = np.eye(16, dtype=np.float32)[None, None]
+    for spacing in (0.75, 0.625):
+        assert (engine.infer(hu, spacing) == hu + spacing).all()
+    assert runtime.contents == [model.content]
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import pytest
 from support.models import make_network
 
 from rgan_sdk.engines import create_engine
-from rgan_sdk.engines.openvino import MAX_SHAPES, OpenVINOEngine, import_openvino
+from rgan_sdk.engines.openvino import MAX_COMPILED, OpenVINOEngine, import_openvino
 from rgan_sdk.errors import AccuracyError, EngineUnavailableError
 from rgan_sdk.model import HarmonizationModel
 
@@ -106,9 +106,9 @@ def test_each_size_is_compiled_once_and_few_are_kept(model, monkeypatch):
     compiled = []
     compile_one = OpenVINOEngine._compile
 
-    def counting(self, rows, columns):
+    def counting(self, rows, columns, pixel_spacing):
         compiled.append((rows, columns))
-        return compile_one(self, rows, columns)
+        return compile_one(self, rows, columns, pixel_spacing)
 
     monkeypatch.setattr(OpenVINOEngine, "_compile", counting)
     rng = np.random.default_rng(0)
@@ -118,7 +118,7 @@ def test_each_size_is_compiled_once_and_few_are_kept(model, monkeypatch):
             hu = rng.normal(0, 300, (1, 1, rows, 64)).astype(np.float32)
             assert engine.infer(hu).shape == hu.shape
     assert compiled == [(16, 64), (24, 64), (32, 64), (40, 64), (48, 64)]
-    assert MAX_SHAPES == 4
+    assert MAX_COMPILED == 4
 
 
 @pytest.mark.parametrize("name", ["openvino", "onnxruntime"])

@@ -82,7 +82,7 @@ class OneBuffer(Engine):
         self.buffer = np.empty(0, np.float32)
         self.is_released = False
 
-    def _infer(self, hu):
+    def _infer(self, hu, pixel_spacing):
         assert not self.is_released
         self.buffer = hu.copy()
         time.sleep(0.002)
@@ -119,7 +119,7 @@ def test_close_waits_for_a_call(tmp_path):
 
 
 def test_a_lack_of_memory_is_told_from_other_failures(tmp_path, monkeypatch):
-    def fail(hu):
+    def fail(hu, pixel_spacing):
         raise MemoryError
 
     engine = OneBuffer(HarmonizationModel.open(write_model(tmp_path / "m.onnx")))

@@ -1,7 +1,7 @@
 """A folder with one series that the model takes, one of another kernel, and other files."""
 
 import pytest
-from support.models import make_card, write_model
+from support.models import make_series_card, write_model
 
 from rgan_sdk.dicom.synthetic.sample import write_sample_series
 from rgan_sdk.engines.identity import IdentityEngine
@@ -25,12 +25,12 @@ def source(tmp_path):
 
 @pytest.fixture
 def card():
-    return make_card()
+    return make_series_card()
 
 
 @pytest.fixture
 def model(tmp_path):
-    return HarmonizationModel.open(write_model(tmp_path / "m.onnx"))
+    return HarmonizationModel.open(write_model(tmp_path / "m.onnx", make_series_card()))
 
 
 class BatchBoundEngine(IdentityEngine):

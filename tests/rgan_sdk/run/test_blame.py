@@ -32,7 +32,7 @@ class MoodyEngine(Engine):
         super().__init__(model, "cpu")
         self.room, self.accidents, self.batches = room, accidents, []
 
-    def _infer(self, hu):
+    def _infer(self, hu, pixel_spacing):
         if len(hu) > self.room:
             raise DeviceMemoryError("too many slices")
         self.batches.append(len(hu))
@@ -50,7 +50,7 @@ class MoodyEngine(Engine):
 @pytest.fixture
 def make(tmp_path):
     model = HarmonizationModel.open(write_model(tmp_path / "m.onnx"))
-    return lambda size=8, **mood: Harmonizer(MoodyEngine(model, **mood), size)
+    return lambda size=8, **mood: Harmonizer(MoodyEngine(model, **mood), size, ("spacing",))
 
 
 @pytest.fixture

@@ -94,7 +94,7 @@ def test_a_plan_refuses_what_the_run_would_refuse(source, tmp_path, bound):
     out = tmp_path / "out"
     harmonize_directory(source, out, bound(asked=4))
     for options, harmonizer, message in (
-        (RunOptions(any_kernel=True), bound(asked=4), "another options"),
+        (RunOptions(outside_domain=("spacing",)), bound(asked=4), "another options"),
         (RunOptions(shard=Shard(1, 2)), bound(asked=4), "another options"),
         (RunOptions(), bound(asked=2), "another configuration"),
         (RunOptions(resume=False), bound(asked=4), "leave --no-resume out"),

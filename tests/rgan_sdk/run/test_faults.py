@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import pytest
 from support.damage import DAMAGES, EXTRA
-from support.models import write_model
+from support.models import make_series_card, write_model
 from support.requirements import require_tool
 from support.runs import PROGRAM, SAME_DATE, contents, folders, harmonize, new_series, write_inputs
 
@@ -77,7 +77,7 @@ class Scene(NamedTuple):
 
 
 def make_scene(root: Path, *options: str, slices: int) -> Scene:
-    write_model(root / "m.onnx")
+    write_model(root / "m.onnx", make_series_card())
     write_inputs(root / "in", series=len(DAMAGED), slices=slices, size=64)
     arguments = ["run", root / "in", "--model", root / "m.onnx", "--verify-outputs", *options]
     assert harmonize(*arguments, root / "whole").exit_code == 0

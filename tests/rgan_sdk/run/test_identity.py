@@ -39,11 +39,18 @@ def test_another_text_is_no_configuration(text):
 
 
 def test_an_identity_holds_what_changes_the_series(bound):
-    options = RunOptions(any_kernel=True, shard=Shard(1, 2), workers=7, preview=True)
+    options = RunOptions(
+        outside_domain=("spacing", "kernel"), shard=Shard(1, 2), workers=7, preview=True
+    )
     identity = RunIdentity.of(bound(4), options)
-    assert identity.options == {"any_kernel": True, "assume_hu": False, "shard": "1/2"}
+    assert identity.options == {
+        "outside_domain": ["kernel", "spacing"],
+        "assume_hu": False,
+        "shard": "1/2",
+    }
     assert json.loads(identity.configuration)["batch"] == 4
-    again = RunIdentity.of(bound(4), RunOptions(any_kernel=True, shard=Shard(1, 2), workers=1))
+    same = RunOptions(outside_domain={"kernel", "spacing"}, shard=Shard(1, 2), workers=1)
+    again = RunIdentity.of(bound(4), same)
     assert identity.differences(again) == {}
     other = RunIdentity.of(bound(8), RunOptions())
     assert list(identity.differences(other)) == ["configuration", "options"]

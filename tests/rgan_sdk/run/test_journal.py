@@ -20,14 +20,14 @@ from rgan_sdk.run.journal import (
 )
 
 MODEL, ANOTHER = UsedModel("b40f-to-b70f", "ab" * 32), UsedModel("b70f-to-b40f", "cd" * 32)
-IDENTITY = RunIdentity((MODEL,), '{"batch":4}', "rgan-sdk 1", {"any_kernel": False})
-OTHER = RunIdentity((ANOTHER,), '{"batch":4}', "rgan-sdk 1", {"any_kernel": True})
+IDENTITY = RunIdentity((MODEL,), '{"batch":4}', "rgan-sdk 1", {"outside_domain": []})
+OTHER = RunIdentity((ANOTHER,), '{"batch":4}', "rgan-sdk 1", {"outside_domain": ["kernel"]})
 FIRST, LATER = datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 2, 2, tzinfo=UTC)
 FILES = (OutputFile("1.2.3.1.dcm", 700, "e3069283"), OutputFile("1.2.3.2.dcm", 702, "00000000"))
 
 
 def finished(output):
-    return FinishedSeries("1.2", MODEL.sha256, output, FILES, "00" * 32, 5)
+    return FinishedSeries("1.2", MODEL.sha256, output, FILES, "00" * 32, 5, ("spacing",))
 
 
 SERIES = finished("1.2.3")
@@ -66,7 +66,7 @@ def test_a_run_and_its_series_have_a_line_each(out):
         "models": [{"name": "b40f-to-b70f", "sha256": "ab" * 32}],
         "configuration": '{"batch":4}',
         "software": "rgan-sdk 1",
-        "options": {"any_kernel": False},
+        "options": {"outside_domain": []},
     }
     assert series == {
         "kind": "series",
@@ -79,6 +79,7 @@ def test_a_run_and_its_series_have_a_line_each(out):
         ],
         "sources": "00" * 32,
         "clips": 5,
+        "outside": ["spacing"],
     }
 
 

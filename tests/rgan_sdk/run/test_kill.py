@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from support.damage import DAMAGES
-from support.models import write_model
+from support.models import make_series_card, write_model
 from support.runs import PROGRAM, SAME_DATE, contents, folders, harmonize, write_inputs
 
 
@@ -70,7 +70,7 @@ def kill_and_resume(root: Path, *, kills: int, series: int, options: tuple[str, 
 
 
 def test_ten_kills(tmp_path):
-    write_model(tmp_path / "m.onnx")
+    write_model(tmp_path / "m.onnx", make_series_card())
     write_inputs(tmp_path / "in", series=6, slices=4, size=64)
     options = ("--engine", "identity", "--batch-size", "2")
     positions = kill_and_resume(tmp_path, kills=10, series=6, options=options)
@@ -79,7 +79,7 @@ def test_ten_kills(tmp_path):
 
 @pytest.mark.slow
 def test_fifty_kills(tmp_path, capsys):
-    write_model(tmp_path / "m.onnx")
+    write_model(tmp_path / "m.onnx", make_series_card())
     write_inputs(tmp_path / "in", series=12, slices=12, size=128)
     positions = kill_and_resume(tmp_path, kills=50, series=12, options=())
     with capsys.disabled():

@@ -38,8 +38,8 @@ def test_all_values_of_the_kernel_decide(tmp_path, card, named, taken):
         assert r"ConvolutionKernel (0018,1210) is Br40d\3; the model takes Br40d" in reason
 
 
-def test_without_a_card_or_with_any_kernel_all_are_chosen(source, card):
-    for plan in (make_plan(source), make_plan(source, card, RunOptions(any_kernel=True))):
+def test_without_a_card_or_with_the_kernel_accepted_all_are_chosen(source, card):
+    for plan in (make_plan(source), make_plan(source, card, RunOptions(outside_domain=["kernel"]))):
         assert sorted(kernels(plan.chosen)) == ["B40f", "H30s"]
         assert plan.skipped == ()
 

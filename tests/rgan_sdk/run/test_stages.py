@@ -47,9 +47,9 @@ def stages(harmonizer):
 def count_calls(harmonizer, monkeypatch):
     infer, shapes = harmonizer.engine._infer, []
 
-    def counting(hu):
+    def counting(hu, pixel_spacing):
         shapes.append((hu.shape, hu.__array_interface__["data"][0]))
-        return infer(hu)
+        return infer(hu, pixel_spacing)
 
     monkeypatch.setattr(harmonizer.engine, "_infer", counting)
     return shapes
@@ -78,7 +78,9 @@ def test_several_engines_share_the_batches(harmonizer, series, tmp_path, monkeyp
         for each in (harmonizer, second):
             infer = each.engine._infer
             monkeypatch.setattr(
-                each.engine, "_infer", lambda hu, infer=infer: (both_at_work.wait(), infer(hu))[1]
+                each.engine,
+                "_infer",
+                lambda *given, infer=infer: (both_at_work.wait(), infer(*given))[1],
             )
         running = Stages([harmonizer, second], StageClock(), threads=2, durable=False)
         done = finish(running.run(jobs(series, tmp_path / "out")))

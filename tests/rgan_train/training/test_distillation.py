@@ -64,7 +64,9 @@ def test_training_slices_have_the_teachers_output_as_target(job, teacher, weight
     calls = []
     taught, _ = teach(work, work.folder, lambda *call: calls.append(call))
     before, after = work.dataset, taught.dataset
-    with Harmonizer.load(teacher.source, engine="onnxruntime", device="cpu") as harmonizer:
+    with Harmonizer.load(
+        teacher.source, engine="onnxruntime", device="cpu", outside_domain=("spacing",)
+    ) as harmonizer:
         outputs = [harmonizer(hu) for hu in images(before.train, "source")]
     real = images(before.train, "target")
     for got, output, target in zip(images(after.train, "target"), outputs, real, strict=True):
@@ -89,7 +91,9 @@ def test_the_teachers_score_is_against_the_real_target(job, teacher):
     work = job("run", "distillation.teacher_weight=0.5")
     _, score = teach(work, work.folder, ignore)
     window = work.config.data.hu_range
-    with Harmonizer.load(teacher.source, engine="onnxruntime", device="cpu") as harmonizer:
+    with Harmonizer.load(
+        teacher.source, engine="onnxruntime", device="cpu", outside_domain=("spacing",)
+    ) as harmonizer:
         figures = [
             psnr(harmonizer(sample.source_hu), sample.target_hu, window)
             for sample in map(READER.read, work.dataset.validation)
@@ -102,7 +106,9 @@ def test_the_student_learns_what_the_teacher_does(job, teacher):
     work = job("run", "distillation.teacher_weight=1", *steps)
     run = run_taught(work)
     graph = load_graph(run, work.config, "last")
-    with Harmonizer.load(teacher.source, engine="onnxruntime", device="cpu") as harmonizer:
+    with Harmonizer.load(
+        teacher.source, engine="onnxruntime", device="cpu", outside_domain=("spacing",)
+    ) as harmonizer:
         for hu in images(work.dataset.validation, "source"):
             wanted = harmonizer(hu)
             assert _distance(harmonize_slice(graph, hu), wanted) < 0.85 * _distance(hu, wanted)

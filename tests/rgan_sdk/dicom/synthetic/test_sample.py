@@ -3,10 +3,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 from support.conformance import dcentvfy_errors, dciodvfy_errors
+from support.models import make_card, make_domain_card
 
+from rgan_sdk.card import SpacingRange
+from rgan_sdk.dicom.header import read_header
 from rgan_sdk.dicom.inventory import find_series
 from rgan_sdk.dicom.read.pydicom_reader import read_slice
-from rgan_sdk.dicom.synthetic.sample import write_sample_series
+from rgan_sdk.dicom.synthetic.sample import write_sample_for, write_sample_series
 from rgan_sdk.errors import ConfigurationError, OutputError
 
 
@@ -62,6 +65,28 @@ def test_a_sample_replaces_nothing(tmp_path: Path):
     with pytest.raises(OutputError, match="not empty"):
         write_sample_series(tmp_path, "B40f", slices=1, size=64)
     assert (tmp_path / "slice-001.dcm").read_text() == "precious"
+
+
+@pytest.mark.parametrize(
+    ("domain", "spacing", "thickness"),
+    [
+        ({"pixel_spacing": SpacingRange(0.63, 0.9, 0.65), "thickness_seen": (8.0,)}, 0.742188, 8),
+        ({"pixel_spacing": SpacingRange(0.4, 0.56, 0.45), "thickness_seen": (0.8, 3.0)}, 0.45, 3),
+        ({"pixel_spacing": SpacingRange(0.8, 0.9, 5 / 6), "thickness_seen": ()}, 0.8333333333, 8),
+    ],
+)
+def test_a_sample_lies_in_the_domain_of_a_model(tmp_path, domain, spacing, thickness):
+    card = make_domain_card(source_kernels=("Br40d\\3",), **domain)
+    header = read_header(write_sample_for(card, tmp_path, slices=1)[0])
+    assert header.convolution_kernel == "Br40d\\3"
+    assert header.pixel_spacing == (spacing, spacing)
+    assert header.slice_thickness == thickness
+    assert header.manufacturer == ""
+
+
+def test_a_sample_for_a_model_without_a_domain_is_380_mm_wide(tmp_path):
+    header = read_header(write_sample_for(make_card(), tmp_path, slices=1)[0])
+    assert header.pixel_spacing[0] * header.columns == pytest.approx(380, abs=1e-3)
 
 
 def test_a_sample_names_no_person(sample: list[Path]):

@@ -221,7 +221,8 @@ def test_a_size_without_a_plan_fails_alone(driver, model, monkeypatch):
             if profile != PROFILE:
                 raise DeviceMemoryError("the GPU's memory does not suffice")
 
-        def run(self, hu, out):
+        def run(self, hu, out, pixel_spacing):
+            assert pixel_spacing is None
             out[:] = hu + 1
 
         def close(self):

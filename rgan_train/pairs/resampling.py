@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import functools
 import math
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -64,7 +64,7 @@ def resample(
         _some_weights(part, _weights(new, old, factor, low_pass))
         for part, new, old in zip(region, shape, hu.shape, strict=True)
     )
-    out: NDArray[np.float32] = left @ image[rows, columns] @ right.T
+    out: NDArray[Any] = left @ image[rows, columns] @ right.T
     if padding.any():
         out[_nearest(padding, factor, region, shape)] = PADDING_HU
     return out
@@ -72,7 +72,8 @@ def resample(
 
 def _positions(new: int, old: int, factor: float) -> NDArray[np.float64]:
     """Return where the centres of ``new`` pixels are among ``old`` ones."""
-    return (np.arange(new) - (new - 1) / 2) * factor + (old - 1) / 2
+    positions: NDArray[Any] = (np.arange(new) - (new - 1) / 2) * factor + (old - 1) / 2
+    return positions
 
 
 @functools.lru_cache(maxsize=8)
@@ -83,7 +84,7 @@ def _weights(new: int, old: int, factor: float, low_pass: float) -> NDArray[np.f
     positions = _positions(new, old, factor)[:, None]
     neighbours = np.floor(positions).astype(int) + np.arange(1 - reach, reach + 1)
     distance = positions - neighbours
-    weights = _windowed_sinc(distance)
+    weights: NDArray[np.float64] = _windowed_sinc(distance)
     if factor > 1:
         weights = low_pass * _windowed_sinc(distance / width) / width + (1 - low_pass) * weights
     weights /= weights.sum(1, keepdims=True)
@@ -114,4 +115,5 @@ def _nearest(
         _positions(new, old, factor)[part].round().astype(int).clip(0, old - 1)
         for part, new, old in zip(region, shape, mask.shape, strict=True)
     )
-    return mask[np.ix_(rows, columns)]
+    resampled: NDArray[np.bool_] = mask[np.ix_(rows, columns)]
+    return resampled

@@ -1,0 +1,125 @@
+"""Compare a series with what a model's card says that it was made for.
+
+On another kernel, scanner or pixel spacing a model gives pixels that look right and are wrong. A
+card that is silent on a matter says nothing against any series. ``docs/dicom-conformance.md``
+lists the comparisons.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from rgan_sdk.card import ModelCard
+from rgan_sdk.dicom.series import Series
+
+THICKNESS_TOLERANCE: Final = 0.1
+"""Relative: slices of 1 mm also stand for slices of 1.1 mm."""
+
+
+def find_outside(series: Series, card: ModelCard) -> dict[str, str]:
+    """Return in what a series is outside a model's domain.
+
+    Returns
+    -------
+    dict of str
+        By the names of ``rgan_sdk.harmonizer.DOMAINS``, and in their order: the attribute, its
+        value, and what the model takes. Empty if the series is inside.
+    """
+    found = {name: compare(series, card) for name, compare in _COMPARISONS.items()}
+    return {name: text for name, text in found.items() if text}
+
+
+def domain_notes(series: Series, card: ModelCard) -> tuple[str, ...]:
+    """Return remarks on a slice thickness outside a model's domain, and on what is absent."""
+    notes = []
+    if card.manufacturers and not series.manufacturer:
+        notes.append(f"no Manufacturer (0008,0070); the model is made for {_manufacturers(card)}")
+    if card.reconstruction and series.reconstruction is None:
+        kinds = ", ".join(card.reconstruction)
+        notes.append(f"the headers state no reconstruction; the model is made for {kinds}")
+    if card.thickness_seen:
+        notes.append(_thickness(series.slice_thickness, card.thickness_seen))
+    return tuple(note for note in notes if note)
+
+
+def noise_notes(noise_hu: float | None, card: ModelCard) -> tuple[str, ...]:
+    """Return a remark on noise outside a model's domain, or on noise that is not known.
+
+    Parameters
+    ----------
+    noise_hu
+        Of the series, as ``soft_tissue_noise`` measures it; None if it could not be measured.
+    """
+    if card.noise_hu is None:
+        return ()
+    made_for = f"the model is made for {card.noise_hu.min:g} to {card.noise_hu.max:g} HU"
+    if noise_hu is None:
+        return (f"too little even soft tissue to measure the noise; {made_for}",)
+    return () if noise_hu in card.noise_hu else (f"noise is {noise_hu:.1f} HU; {made_for}",)
+
+
+def _kernel(series: Series, card: ModelCard) -> str:
+    kernel = series.convolution_kernel
+    if card.accepts_kernel(kernel):
+        return ""
+    what = "no ConvolutionKernel (0018,1210)"
+    if kernel is not None:
+        what = f"ConvolutionKernel (0018,1210) is {kernel}"
+    return f"{what}; the model takes {', '.join(card.source_kernels)}"
+
+
+def _manufacturer(series: Series, card: ModelCard) -> str:
+    names = {_first_word(name) for name in card.manufacturers}
+    if not names or not series.manufacturer or _first_word(series.manufacturer) in names:
+        return ""
+    takes = f"the model takes {_manufacturers(card)}"
+    return f"Manufacturer (0008,0070) is {series.manufacturer}; {takes}"
+
+
+def _spacing(series: Series, card: ModelCard) -> str:
+    spacing, limits = series.mean_pixel_spacing, card.pixel_spacing
+    what = f"PixelSpacing (0028,0030) is {spacing:g} mm"
+    if limits is None:
+        return f"{what}; the model, of format 1, states none"
+    return "" if spacing in limits else f"{what}; the model takes {limits.min:g} to {limits.max:g}"
+
+
+def _reconstruction(series: Series, card: ModelCard) -> str:
+    kind = series.reconstruction
+    is_stated = card.format > 1
+    if not is_stated or kind is None or _folded(kind) in map(_folded, card.reconstruction):
+        return ""
+    takes = ", ".join(card.reconstruction) or "series that state none"
+    return f"reconstruction is {kind}; the model takes {takes}"
+
+
+_COMPARISONS: Final[dict[str, Callable[[Series, ModelCard], str]]] = {
+    "kernel": _kernel,
+    "manufacturer": _manufacturer,
+    "spacing": _spacing,
+    "reconstruction": _reconstruction,
+}
+
+
+def _thickness(thickness: float | None, seen: tuple[float, ...]) -> str:
+    made_for = f"the model is made for {min(seen):g} to {max(seen):g} mm"
+    if thickness is None:
+        return f"no SliceThickness (0018,0050), or several; {made_for}"
+    slack = 1 + THICKNESS_TOLERANCE
+    if min(seen) / slack <= thickness <= max(seen) * slack:
+        return ""
+    return f"SliceThickness (0018,0050) is {thickness:g} mm; {made_for}"
+
+
+def _manufacturers(card: ModelCard) -> str:
+    return ", ".join(card.manufacturers)
+
+
+def _first_word(name: str) -> str:
+    """Return what tells manufacturers apart: ``SIEMENS`` is also ``Siemens Healthineers``."""
+    return next(iter(name.casefold().split()), "")
+
+
+def _folded(text: str) -> str:
+    return " ".join(text.casefold().split())
