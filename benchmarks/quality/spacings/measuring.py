@@ -18,8 +18,8 @@ from rgan_sdk.harmonizer import Harmonizer
 from rgan_train.config import Config, override_from_text
 from rgan_train.evaluation.metrics.image_quality import QUALITY_RANGE, psnr, ssim
 from rgan_train.pairs.dataset import load_dataset
-from rgan_train.pairs.samples import PairedSample, SliceReader, WholeSlices
 from rgan_train.pairs.noise import PairNoise
+from rgan_train.pairs.samples import PairedSample, SliceReader, WholeSlices
 from spacings.plan import RESULTS, WORK, Plan, data_name, has_settings, list_data
 from spacings.training import Place
 
@@ -54,10 +54,15 @@ class Subject(NamedTuple):
     cell: Cell | None = None
 
     @property
+    def name(self) -> str:
+        """That of the file without its ending."""
+        row = self.row.replace(",", "").replace(" ", "-")
+        return f"{self.data}_{self.source}-{self.target}_{row}"
+
+    @property
     def path(self) -> Path:
         """The file with its figures."""
-        row = self.row.replace(",", "").replace(" ", "-")
-        return RESULTS / f"{self.data}_{self.source}-{self.target}_{row}.json"
+        return RESULTS / f"{self.name}.json"
 
 
 def subjects(plan: Plan, cells: list[Cell]) -> list[Subject]:
