@@ -10,22 +10,25 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 import onnx
 from numpy.typing import NDArray
 
 from rgan_sdk.card import CARD_KEY, ErrorBound
-from rgan_sdk.engines.acceptance import SELF_TEST_SLICES, self_test_slices
+from rgan_sdk.engines.acceptance import SELF_TEST_SLICES, self_test_slices, tested_spacings
 from rgan_sdk.engines.base import Deviation
+from rgan_sdk.engines.binding import bind_pixel_spacing
 from rgan_sdk.engines.onnxruntime import OnnxRuntimeEngine, run_graph
 from rgan_sdk.errors import AccuracyError, ConfigurationError, ModelError
 from rgan_sdk.harmonizer import Harmonizer
 from rgan_sdk.model import HarmonizationModel
 from rgan_sdk.quantized_graph import (
     Range,
+    computed_weights,
     insert_quantization,
+    largest_magnitudes,
     quantizable_layers,
     quantized_tensors,
 )
@@ -35,6 +38,8 @@ LIMIT_HU: Final = 10.0
 """How much 99.9 % of the pixels may deviate from the float32 model; no card allows more."""
 
 RANKING_SLICES: Final = 4
+WEIGHT_STEPS: Final = 17
+"""Pixel spacings at which the range of computed weights is measured."""
 LOWEST, HIGHEST = "ReduceMin", "ReduceMax"
 
 Slices = Sequence[NDArray[np.float32]]
@@ -74,6 +79,7 @@ def quantize(
     model: HarmonizationModel,
     slices: Slices,
     *,
+    pixel_spacings: Sequence[float] = (),
     limit: float = LIMIT_HU,
     on_step: OnStep = lambda what, done, total: None,
 ) -> QuantizedModel:
@@ -86,6 +92,9 @@ def quantize(
     slices
         ``[H, W]`` float32 HU, similar to those that the model will be used on. The file will hold
         nothing of them but the ranges of tensors.
+    pixel_spacings
+        Of each slice, in mm. Only a model of format 2 needs them. Its int8 model is also calibrated
+        and measured at the ends of the card's range.
     limit
         How much 99.9 % of the pixels may deviate from the float32 model, in HU.
     on_step
@@ -94,7 +103,8 @@ def quantize(
     Raises
     ------
     ConfigurationError
-        If the model is not in float32, or there are no slices.
+        If the model is not in float32, there are no slices, or there is not one pixel spacing for
+        each slice where the model needs it.
     ModelError
         If no layer of the model can run in int8.
     AccuracyError
@@ -108,11 +118,20 @@ def quantize(
         )
     if not slices:
         raise ConfigurationError("no slices to calibrate on; give at least one")
+    spacings: Sequence[float | None] = pixel_spacings
+    if model.card.pixel_spacing is None:
+        spacings = [None] * len(slices)
+    elif len(spacings) != len(slices):
+        raise ConfigurationError(
+            f"{model.source} needs a pixel spacing in mm for each of the {len(slices)} slices, got "
+            f"{len(spacings)}"
+        )
     layers = quantizable_layers(onnx.load_model_from_string(model.content))
     candidates = [name for name, reason in layers.items() if not reason]
     if not candidates:
         raise ModelError(f"{model.source}: no layer that int8 would make faster; use it as it is")
-    trial = _Trial(model, slices, candidates, on_step)
+    images = [_Image(*each) for each in zip(slices, spacings, strict=True)]
+    trial = _Trial(model, images, candidates, on_step)
     chosen, deviation, harm = _choose(trial, candidates, limit)
     reasons = {name: f"alone in int8 p99.9 {error:.2f} HU" for name, error in harm.items()}
     measured = ErrorBound.from_measured(deviation.max, deviation.p999)
@@ -148,27 +167,39 @@ def _choose(
         chosen.remove(worst)
 
 
+class _Image(NamedTuple):
+    """A slice ``[H, W]`` in HU, and its pixel spacing in mm; None in format 1."""
+
+    hu: NDArray[np.float32]
+    pixel_spacing: float | None
+
+
 class _Trial:
     """Measures models with various layers in int8 on the same slices."""
 
     def __init__(
         self,
         model: HarmonizationModel,
-        slices: Slices,
+        images: list[_Image],
         candidates: Collection[str],
         on_step: OnStep,
     ) -> None:
         self._model = model
         self._float32 = onnx.load_model_from_string(model.content)
         # These hold metal and padding, so the ranges suit metal that is in no other slice.
-        self._images = [*slices, *(hu[0, 0] for hu in self_test_slices(model, SELF_TEST_SLICES))]
+        self._images = images + [
+            _Image(hu[0, 0], spacing)
+            for spacing in tested_spacings(model.card)
+            for hu in self_test_slices(model, SELF_TEST_SLICES)
+        ]
         self._on_step = on_step
         self._expected = self._run(model, self._images, "float32")
         self._ranges = self._calibrate(candidates)
+        self._largest = _largest_weights(model, self._float32, candidates)
 
     def graph(self, layers: Collection[str]) -> onnx.ModelProto:
         """Return the graph with the given layers in int8."""
-        return insert_quantization(self._float32, layers, self._ranges)
+        return insert_quantization(self._float32, layers, self._ranges, self._largest)
 
     def deviation(
         self, layers: Collection[str], count: int | None = None, what: str = ""
@@ -198,12 +229,12 @@ class _Trial:
         return errors
 
     def _run(
-        self, model: HarmonizationModel, images: Slices, what: str
+        self, model: HarmonizationModel, images: list[_Image], what: str
     ) -> list[NDArray[np.float32]]:
         outputs = []
         with Harmonizer(OnnxRuntimeEngine(model, "cpu"), None, ("spacing",)) as harmonizer:
-            for number, hu in enumerate(images, start=1):
-                outputs.append(harmonizer(hu))
+            for number, (hu, spacing) in enumerate(images, start=1):
+                outputs.append(harmonizer(hu, pixel_spacing=spacing))
                 self._on_step(what, number, len(images))
         return outputs
 
@@ -211,7 +242,10 @@ class _Trial:
         """Return the lowest and the highest value of each tensor on the slices."""
         tensors = list(quantized_tensors(self._float32, candidates))
         graph = _extremes_graph(self._float32, tensors).SerializeToString()
-        extremes = list(run_graph(graph, self._padded_slices()))
+        extremes: list[dict[str, NDArray[np.float32]]] = []
+        for spacing, images in self._by_spacing().items():
+            bound = bind_pixel_spacing(graph, spacing)
+            extremes += run_graph(bound, self._padded(images, len(extremes)))
         return {
             name: (
                 float(np.min([outputs[f"{name}.{LOWEST}"] for outputs in extremes])),
@@ -220,9 +254,15 @@ class _Trial:
             for name in tensors
         }
 
-    def _padded_slices(self) -> Iterator[NDArray[np.float32]]:
+    def _by_spacing(self) -> dict[float | None, list[NDArray[np.float32]]]:
+        found: dict[float | None, list[NDArray[np.float32]]] = {}
+        for hu, spacing in self._images:
+            found.setdefault(spacing, []).append(hu)
+        return found
+
+    def _padded(self, images: Slices, done: int) -> Iterator[NDArray[np.float32]]:
         multiple = self._model.card.multiple
-        for number, hu in enumerate(self._images, start=1):
+        for number, hu in enumerate(images, start=done + 1):
             yield pad_to_multiple(hu, multiple)[np.newaxis, np.newaxis]
             self._on_step("ranges", number, len(self._images))
 
@@ -241,6 +281,29 @@ def _extremes_graph(model: onnx.ModelProto, tensors: list[str]) -> onnx.ModelPro
                 onnx.helper.make_tensor_value_info(output, onnx.TensorProto.FLOAT, [])
             )
     return extremes
+
+
+def _largest_weights(
+    model: HarmonizationModel, float32: onnx.ModelProto, layers: Collection[str]
+) -> dict[str, NDArray[np.float32]]:
+    """Return the largest magnitudes of weights that the graph computes, over the card's range."""
+    names = computed_weights(float32, layers)
+    if not names:
+        return {}
+    limits = model.card.pixel_spacing
+    steps = [None] if limits is None else np.geomspace(limits.min, limits.max, WEIGHT_STEPS)
+    graph = onnx.ModelProto()
+    graph.CopyFrom(float32)
+    del graph.graph.output[:]
+    graph.graph.output.extend(onnx.helper.make_empty_tensor_value_info(name) for name in names)
+    content = graph.SerializeToString()
+    unused = np.zeros((1, 1, model.card.multiple, model.card.multiple), np.float32)
+    found: dict[str, NDArray[np.float32]] = {}
+    for spacing in steps:
+        (weights,) = run_graph(bind_pixel_spacing(content, spacing), [unused])
+        for name, values in weights.items():
+            found[name] = np.maximum(found.get(name, 0), largest_magnitudes(values))
+    return found
 
 
 def _state_bound(

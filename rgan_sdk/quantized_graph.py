@@ -1,8 +1,8 @@
 """Insert pairs of QuantizeLinear and DequantizeLinear into a float32 graph, and remove them.
 
 A pair rounds a tensor to eight bits and returns it as float32. Runtimes compute the operations
-between pairs in int8. The weights stay in the file as float32, each followed by a pair of its own,
-so that the graph without its pairs is the float32 model.
+between pairs in int8. The weights stay in the file as float32, or are computed in float32, each
+followed by a pair of its own, so that the graph without its pairs is the float32 model.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import Any, Final
 
 import numpy as np
 import onnx
+from numpy.typing import NDArray
 
 from rgan_sdk.errors import ModelFormatError
 
@@ -81,16 +82,31 @@ def quantizable_layers(model: onnx.ModelProto) -> dict[str, str]:
         The name of a convolution's weights, and why it must stay in float32; empty if it can run in
         int8. The first convolutions see the slice itself, and the last one makes a slice.
     """
-    weights = {tensor.name: tensor for tensor in model.graph.initializer}
+    shapes = _weight_shapes(model)
     layers = {}
     for node in model.graph.node:
         if node.op_type == "Conv":
-            outputs, inputs = weights[node.input[1]].dims[:2]
+            outputs, inputs = shapes[node.input[1]][:2]
             if inputs <= SLICE_CHANNELS:
                 layers[node.input[1]] = "sees the slice itself"
             else:
                 layers[node.input[1]] = "makes the slice" if outputs == 1 else ""
     return layers
+
+
+def computed_weights(model: onnx.ModelProto, layers: Collection[str]) -> list[str]:
+    """Return those layers whose weights the graph computes from the pixel spacing."""
+    stored = {tensor.name for tensor in model.graph.initializer}
+    return [name for name in layers if name not in stored]
+
+
+def _weight_shapes(model: onnx.ModelProto) -> dict[str, list[int]]:
+    """Return the shapes of all weights, also of those that the graph computes."""
+    shapes = {
+        value.name: [dim.dim_value for dim in value.type.tensor_type.shape.dim]
+        for value in onnx.shape_inference.infer_shapes(model).graph.value_info
+    }
+    return shapes | {tensor.name: list(tensor.dims) for tensor in model.graph.initializer}
 
 
 def quantized_tensors(model: onnx.ModelProto, layers: Collection[str]) -> dict[str, str]:
@@ -124,7 +140,10 @@ def quantized_tensors(model: onnx.ModelProto, layers: Collection[str]) -> dict[s
 
 
 def insert_quantization(
-    model: onnx.ModelProto, layers: Collection[str], ranges: Mapping[str, Range]
+    model: onnx.ModelProto,
+    layers: Collection[str],
+    ranges: Mapping[str, Range],
+    largest: Mapping[str, NDArray[np.float32]] | None = None,
 ) -> onnx.ModelProto:
     """Return an int8 model, from which ``strip_quantization`` restores ``model``.
 
@@ -137,6 +156,9 @@ def insert_quantization(
     ranges
         The range of each tensor in ``quantized_tensors`` that is not the output of a mover. Other
         tensors are ignored.
+    largest
+        For each of ``computed_weights``, the largest magnitude in each output channel at any pixel
+        spacing.
 
     Returns
     -------
@@ -153,11 +175,15 @@ def insert_quantization(
         graph.initializer.extend(
             _uint8_constants(source, [ranges[name] for name in group if name in ranges])
         )
+    magnitudes = dict(largest or {})
+    for tensor in model.graph.initializer:
+        if tensor.name in layers:
+            magnitudes[tensor.name] = largest_magnitudes(onnx.numpy_helper.to_array(tensor))
     graph.initializer.extend(
         constant
-        for tensor in model.graph.initializer
-        if tensor.name in layers
-        for constant in _int8_constants(tensor)
+        for name, magnitude in magnitudes.items()
+        if name in layers
+        for constant in _int8_constants(name, magnitude)
     )
     nodes: list[onnx.NodeProto] = []
     for node in graph.node:
@@ -226,11 +252,16 @@ def _uint8_constants(name: str, ranges: list[Range]) -> list[onnx.TensorProto]:
     return _constants(name, scale, np.uint8(np.rint(-lowest / scale)))
 
 
-def _int8_constants(weights: onnx.TensorProto) -> list[onnx.TensorProto]:
+def largest_magnitudes(weights: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the largest magnitude in each output channel of a convolution's weights."""
+    largest: NDArray[np.float32] = np.abs(weights).max(axis=(1, 2, 3))
+    return largest
+
+
+def _int8_constants(name: str, largest: NDArray[np.float32]) -> list[onnx.TensorProto]:
     """Return a scale for each output channel, and zero points of 0."""
-    largest = np.abs(onnx.numpy_helper.to_array(weights)).max(axis=(1, 2, 3))
     scale = np.where(largest > 0, largest / np.float32(127), np.float32(1))
-    return _constants(weights.name, scale, np.zeros(len(scale), np.int8))
+    return _constants(name, scale, np.zeros(len(scale), np.int8))
 
 
 def _constants(name: str, scale: Any, zero_point: Any) -> list[onnx.TensorProto]:

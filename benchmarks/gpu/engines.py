@@ -33,7 +33,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from rgan_sdk.engines import create_engine, cuda
 from rgan_sdk.errors import RganError
-from rgan_sdk.harmonizer import Harmonizer
+from rgan_sdk.harmonizer import DOMAINS, Harmonizer
 from rgan_sdk.model import HarmonizationModel
 from rgan_sdk.phantom import synthetic_slices
 from rgan_train.networks.graph import HarmonizationGraph, harmonize_slice
@@ -41,7 +41,7 @@ from rgan_train.networks.graph import HarmonizationGraph, harmonize_slice
 BENCHMARKS = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(BENCHMARKS / "e2e"), str(BENCHMARKS / "infer")]
 from copies import multiply
-from full_generator import make_graph, write_model
+from full_generator import SPACING, make_graph, write_model
 
 Batch = NDArray[np.float32]
 Run = Callable[[Batch], Batch]
@@ -65,7 +65,9 @@ class Bench:
         self.hu = np.stack([slices[n % PARITY_SLICES] for n in range(max(BATCHES))])[:, None]
         self.graph = make_graph(self.hu[0, 0])
         self.flops = SIZE * SIZE * flops_per_pixel(self.graph)
-        self.expected = np.stack([harmonize_slice(self.graph, hu) for hu in slices])[:, None]
+        self.expected = np.stack([harmonize_slice(self.graph, hu, SPACING) for hu in slices])[
+            :, None
+        ]
         self.models = self._write_models()
         self.matmul = matmul_rate()
 
@@ -180,7 +182,7 @@ def mixed(bench: Bench, *, compiled: bool = False) -> Iterator[Run]:
 @contextmanager
 def engine(bench: Bench, name: str, precision: str) -> Iterator[Run]:
     with create_engine(bench.models[precision], name, "cuda") as opened:
-        yield opened.infer
+        yield lambda hu: opened.infer(hu, SPACING)
 
 
 OPENERS: dict[str, Callable[[Bench], Any]] = {
@@ -195,8 +197,9 @@ OPENERS: dict[str, Callable[[Bench], Any]] = {
 
 
 @torch.inference_mode()
-def on_gpu(network: Callable[[torch.Tensor], torch.Tensor], hu: Batch) -> Batch:
-    return network(torch.from_numpy(hu).to("cuda")).float().cpu().numpy()
+def on_gpu(network: Callable[[torch.Tensor, torch.Tensor], torch.Tensor], hu: Batch) -> Batch:
+    spacing = torch.tensor([SPACING], device="cuda")
+    return network(torch.from_numpy(hu).to("cuda"), spacing).float().cpu().numpy()
 
 
 def end_to_end(bench: Bench) -> dict[str, Any]:
@@ -215,10 +218,12 @@ def end_to_end(bench: Bench) -> dict[str, Any]:
         write_sample_series(root / "scan", KERNEL, slices=SLICES)
         count = multiply(root / "scan", root / "in", series=SERIES, stacked=STACKED)
         hu = bench.hu[: harmonizer.batch_size, 0]
-        inference = bench.row(lambda batch: harmonizer(batch[:, 0])[:, None], len(hu))
+        inference = bench.row(
+            lambda batch: harmonizer(batch[:, 0], pixel_spacing=SPACING)[:, None], len(hu)
+        )
         start = time.perf_counter()
         report = harmonize_directory(
-            root / "in", root / "out", harmonizer, RunOptions(durable=False)
+            root / "in", root / "out", harmonizer, RunOptions(durable=False, outside_domain=DOMAINS)
         )
         seconds = time.perf_counter() - start
         done = report.summary["files"]["done"]
@@ -239,7 +244,7 @@ def flops_per_pixel(graph: HarmonizationGraph) -> float:
     """Count multiplications and additions of the convolutions, of a slice that is computed once."""
     size = 8 * graph.multiple
     with FlopCounterMode(display=False) as counter:
-        graph(torch.zeros(1, 1, size, size))
+        graph(torch.zeros(1, 1, size, size), torch.tensor([SPACING]))
     return counter.get_total_flops() / size**2
 
 

@@ -99,6 +99,8 @@ def run(ort: Any, session: Any, hu: np.ndarray[Any, Any]) -> tuple[float, float,
     target = ort.OrtValue.ortvalue_from_shape_and_type(list(hu.shape), np.float32, "cuda", 0)
     binding = session.io_binding()
     binding.bind_ortvalue_input(session.get_inputs()[0].name, source)
+    spacing = ort.OrtValue.ortvalue_from_numpy(np.array([0.65], np.float32), "cuda", 0)
+    binding.bind_ortvalue_input(session.get_inputs()[1].name, spacing)
     binding.bind_ortvalue_output(session.get_outputs()[0].name, target)
     times = []
     for _ in range(1 + RUNS):

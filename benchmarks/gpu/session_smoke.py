@@ -4,8 +4,9 @@
     python benchmarks/gpu/session_smoke.py --fake    anywhere, with CUDA imitated in host memory
 
 Streams, events, pinned buffers and workspace are the real ones. A stand-in takes TensorRT's place:
-its kernel is a copy on the stream, so that each slice must come back as it went in. Prints the rate
-of the copies, and the free memory before and after each session, which must not shrink.
+its kernel is a copy on the stream, so that each slice must come back as it went in. A pixel spacing
+is copied into the first pixel of each slice. Prints the rate of the copies, and the free memory
+before and after each session, which must not shrink.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ import numpy as np
 from rgan_sdk.engines import cuda
 from rgan_sdk.engines.tensorrt.profile import make_profile
 from rgan_sdk.engines.tensorrt.session import ITEM, Session
-from rgan_sdk.model import INPUT_NAME, OUTPUT_NAME
+from rgan_sdk.model import INPUT_NAME, OUTPUT_NAME, SPACING_NAME
 
 PROFILE = make_profile(16)
 SHAPES = (
@@ -34,7 +35,9 @@ SHAPES = (
     (9, 1, 512, 512),
     (33, 1, 512, 512),
 )
-SESSIONS, REPEATS, TIMED, TIMED_SLICES = 2, 3, 20, 32
+SESSIONS = ((None, None, None), (0.5, 0.75, 0.5))
+"""The pixel spacings of each session, for models of both formats."""
+TIMED, TIMED_SLICES = 20, 32
 SILENT = (
     "cudaSetDevice",
     "cudaStreamDestroy",
@@ -66,44 +69,51 @@ def main() -> int:
         print(f"missing: {missing}", file=sys.stderr)
         return 1
     free = [cuda.free_memory(0)]
-    for _ in range(SESSIONS):
-        check_session()
+    for spacings in SESSIONS:
+        check_session(spacings)
         free.append(cuda.free_memory(0))
     print("free MiB:", [amount >> 20 for amount in free])
     return 0 if free[-1] >= free[1] else 1
 
 
-def check_session() -> None:
+def check_session(spacings: tuple[float | None, ...]) -> None:
     """Take batches of all shapes through one session, from two threads too."""
     session = Session(stand_in(), b"", PROFILE, 0)
     random = np.random.default_rng(0)
     for shape in SHAPES:
-        for _ in range(REPEATS):
-            require_copy(session, random.normal(0, 500, shape).astype(np.float32))
+        for spacing in spacings:
+            require_copy(session, random.normal(0, 500, shape).astype(np.float32), spacing)
     hu = random.normal(0, 500, (TIMED_SLICES, 1, 512, 512)).astype(np.float32)
     out = np.empty_like(hu)
     start = time.perf_counter()
     for _ in range(TIMED):
-        session.run(hu, out)
+        session.run(hu, out, spacings[0])
     rate = TIMED * TIMED_SLICES / (time.perf_counter() - start)
     print(f"{rate:.0f} slices/s of copies alone", flush=True)
-    check_other_thread(session, hu)
+    check_other_thread(session, hu, spacings[0])
     session.close()
 
 
-def require_copy(session: Session, hu: np.ndarray[Any, np.dtype[np.float32]]) -> None:
+def require_copy(
+    session: Session, hu: np.ndarray[Any, np.dtype[np.float32]], pixel_spacing: float | None
+) -> None:
     out = np.full_like(hu, np.nan)
-    session.run(hu, out)
+    session.run(hu, out, pixel_spacing)
+    if pixel_spacing is not None:
+        hu = hu.copy()
+        hu[:, 0, 0, 0] = pixel_spacing
     if not np.array_equal(out, hu):
         raise SystemExit(f"wrong: a batch {hu.shape} did not come back as it went in")
 
 
-def check_other_thread(session: Session, hu: np.ndarray[Any, np.dtype[np.float32]]) -> None:
+def check_other_thread(
+    session: Session, hu: np.ndarray[Any, np.dtype[np.float32]], pixel_spacing: float | None
+) -> None:
     errors: list[BaseException] = []
 
     def work() -> None:
         try:
-            require_copy(session, hu)
+            require_copy(session, hu, pixel_spacing)
         except BaseException as error:
             errors.append(error)
 
@@ -155,6 +165,10 @@ class Context:
         way = api.cudaMemcpyKind.cudaMemcpyDeviceToDevice
         source, target = self.addresses[INPUT_NAME], self.addresses[OUTPUT_NAME]
         cuda.check(api.cudaMemcpyAsync(self.memory, source, self.size, way, stream))
+        if (spacing := self.addresses.get(SPACING_NAME)) is not None:
+            slices = self.shape[0]
+            for start in range(0, self.size, self.size // slices):
+                cuda.check(api.cudaMemcpyAsync(self.memory + start, spacing, ITEM, way, stream))
         cuda.check(api.cudaMemcpyAsync(target, self.memory, self.size, way, stream))
         return True
 

@@ -22,7 +22,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import onnx
@@ -63,14 +63,17 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
-    calibration = read(options.scans, options.calibration)
-    images = read(options.scans, options.slices)
+    calibration, images = (
+        read(options.scans, numbers) for numbers in (options.calibration, options.slices)
+    )
+    (series,) = find_series(options.scans).series
+    spacing = series.mean_pixel_spacing
     torch.set_num_threads(thread_count())
     rows = []
     with tempfile.TemporaryDirectory() as name:
         for label, model, graph in models(options.trained, images[0], Path(name)):
             print(label)
-            runs = engines(label, model, graph, calibration)
+            runs = engines(label, model, graph, calibration, spacing)
             rows += measure(label, runs, images, options.rounds)
     result = {"environment": environment(), "rows": rows}
     if options.json:
@@ -113,11 +116,25 @@ def packaged_graph(model: HarmonizationModel) -> HarmonizationGraph:
     return HarmonizationGraph(network, model.card.window).requires_grad_(False).eval()
 
 
+class Opened(NamedTuple):
+    """A harmonizer for slices of one pixel spacing."""
+
+    harmonizer: Harmonizer
+    spacing: float
+
+    def __call__(self, hu: Image) -> Image:  # noqa: D102 - see Harmonizer
+        return self.harmonizer(hu, pixel_spacing=self.spacing)
+
+
 def engines(
-    label: str, model: HarmonizationModel, graph: HarmonizationGraph, calibration: list[Image]
+    label: str,
+    model: HarmonizationModel,
+    graph: HarmonizationGraph,
+    calibration: list[Image],
+    spacing: float,
 ) -> dict[str, Run]:
     """Open each engine; one that cannot is left out, and said."""
-    runs: dict[str, Run] = {"PyTorch eager fp32": lambda hu: harmonize_slice(graph, hu)}
+    runs: dict[str, Run] = {"PyTorch eager fp32": lambda hu: harmonize_slice(graph, hu, spacing)}
     openers: dict[str, Callable[[], Harmonizer]] = {
         REFERENCE: lambda: Harmonizer(OnnxRuntimeEngine(model, "cpu"), None, ("spacing",)),
         "OpenVINO fp32": lambda: Harmonizer(OpenVINOEngine(model), None, ("spacing",)),
@@ -128,7 +145,8 @@ def engines(
     try:
         # Random weights have no accuracy to keep: all layers run in int8.
         limit = 1e4 if label == FULL else 10.0
-        made = quantize(model, calibration, limit=limit)
+        spacings = [spacing] * len(calibration)
+        made = quantize(model, calibration, pixel_spacings=spacings, limit=limit)
         print(f"  int8: {len(made.in_int8)} layers; fp32: {made.in_float32}; {made.deviation}")
         lowered = replace(model, content=made.content, precision="int8")
         openers["ONNX Runtime int8"] = lambda: Harmonizer(
@@ -139,7 +157,7 @@ def engines(
         print(f"  no int8: {exc}")
     for name, opener in openers.items():
         try:
-            runs[name] = opener()
+            runs[name] = Opened(opener(), spacing)
         except RganError as exc:
             print(f"  no {name}: {exc}")
     return runs
@@ -178,10 +196,10 @@ def measure(
 
 def self_test(run: Run) -> str:
     """Say whether the engine may be used for the model, and what its self-test gave."""
-    if not isinstance(run, Harmonizer):
+    if not isinstance(run, Opened):
         return ""
     try:
-        found = accept(run.engine)
+        found = accept(run.harmonizer.engine)
     except AccuracyError as exc:
         return f"refused: {exc}"
     return f"accepted: {found}" if found else "the reference"

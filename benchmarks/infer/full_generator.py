@@ -10,27 +10,30 @@ import onnx
 import torch
 from numpy.typing import NDArray
 
-from rgan_sdk.card import CARD_KEY
+from rgan_sdk.card import CARD_KEY, SpacingRange
 from rgan_sdk.hu import HUWindow
 from rgan_sdk.model import HarmonizationModel
 from rgan_train.config import recommended_config
 from rgan_train.export.onnx_graph import to_onnx
-from rgan_train.methods.radiomicgan import build_generator
+from rgan_train.methods.radiomicgan import RadiomicGAN
 from rgan_train.networks.graph import HarmonizationGraph, harmonize_slice
+from rgan_train.networks.spacing import innermost
 
 CHANGE_HU = 30.0
+LIMITS = SpacingRange(min=0.45, max=0.9, reference=0.65)
+SPACING = LIMITS.reference
 
 
 def make_graph(hu: NDArray[np.float32]) -> HarmonizationGraph:
     """Return the generator of ``radiomicgan.toml``, scaled so that it changes a slice visibly."""
     torch.manual_seed(0)
-    generator = build_generator(recommended_config("radiomicgan").generator).eval()
-    last = generator.head[-1]
+    generator = RadiomicGAN.build_network(recommended_config("radiomicgan")).eval()
+    last = innermost(generator).head[-1]
     torch.nn.init.normal_(last.weight, std=0.01)
     graph = HarmonizationGraph(generator, HUWindow(-1032.0, 1008.0)).requires_grad_(False)
     size = len(hu)
     middle = hu[3 * size // 8 : 5 * size // 8, 3 * size // 8 : 5 * size // 8]
-    change = harmonize_slice(graph, middle) - middle
+    change = harmonize_slice(graph, middle, SPACING) - middle
     last.weight *= CHANGE_HU / float(np.sqrt(np.square(change).mean()))
     return graph.eval()
 
@@ -46,6 +49,7 @@ def write_model(graph: HarmonizationGraph, path: Path, kernel: str) -> Harmoniza
         training_data=(),
         quality=(),
         error_bounds={},
+        pixel_spacing=LIMITS,
     )
     converted = to_onnx(graph)
     onnx.helper.set_model_props(converted, {CARD_KEY: card.to_json()})

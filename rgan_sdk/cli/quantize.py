@@ -75,15 +75,16 @@ def command(
     _check_output(output, model)
     opened = HarmonizationModel.open(model)
     found = _find_slices(sources, opened.card, outside_domain)
-    files = [found[index] for index in spread_indices(len(found), slices)]
+    chosen = [found[index] for index in spread_indices(len(found), slices)]
     with _Steps() as steps:
         images = []
-        for number, file in enumerate(files, start=1):
+        for number, (file, _) in enumerate(chosen, start=1):
             images.append(read_slice(file.path, file.stamp).hu)
-            steps("reading", number, len(files))
-        quantized = quantize(opened, images, limit=limit, on_step=steps)
+            steps("reading", number, len(chosen))
+        spacings = [spacing for _, spacing in chosen]
+        quantized = quantize(opened, images, pixel_spacings=spacings, limit=limit, on_step=steps)
     written = write_model(quantized.content, output)
-    _print(output, quantized, written.sha256, len(files))
+    _print(output, quantized, written.sha256, len(chosen))
     click.echo(f"took {time.monotonic() - started:.0f} s")
 
 
@@ -99,8 +100,11 @@ def _check_output(output: Path, model: str) -> None:
 
 def _find_slices(
     sources: tuple[Path, ...], card: ModelCard, outside_domain: frozenset[str]
-) -> list[SliceFile]:
-    """Return all slices that the model takes; print which series are left aside, and why."""
+) -> list[tuple[SliceFile, float]]:
+    """Return all slices that the model takes, each with its pixel spacing in mm.
+
+    Prints which series are left aside, and why.
+    """
     from rgan_sdk.cli.tables import as_text
     from rgan_sdk.errors import IneligibleError
     from rgan_sdk.run.ledger import Ledger
@@ -122,7 +126,7 @@ def _find_slices(
         raise IneligibleError(f"no slices to calibrate on; found:\n  {found}")
     for line in others:
         click.echo(f"skipped {line}", err=True)
-    return [file for series in chosen for file in series.slices]
+    return [(file, series.mean_pixel_spacing) for series in chosen for file in series.slices]
 
 
 def _print(output: Path, quantized: QuantizedModel, sha256: str, slices: int) -> None:

@@ -14,7 +14,7 @@ CONSTANT_INPUTS_IR = 3
 """Up to this IR version of ONNX, an input with an initializer of its name is a constant."""
 
 
-def bind_pixel_spacing(content: bytes, pixel_spacing: float) -> bytes:
+def bind_pixel_spacing(content: bytes, pixel_spacing: float | None) -> bytes:
     """Return the bytes of a model of format 2 for one pixel spacing, with ``hu`` as only input.
 
     Parameters
@@ -22,7 +22,7 @@ def bind_pixel_spacing(content: bytes, pixel_spacing: float) -> bytes:
     content
         The bytes of the ONNX file.
     pixel_spacing
-        In mm.
+        In mm. None, for a model of format 1, changes nothing.
 
     Notes
     -----
@@ -31,6 +31,8 @@ def bind_pixel_spacing(content: bytes, pixel_spacing: float) -> bytes:
     bytes sets the IR version and adds an initializer, and any program can append it without
     reading the file (Protocol Buffers, "Encoding: Last One Wins").
     """
+    if pixel_spacing is None:
+        return content
     tensor = (
         _varint_field(1, 1)  # dims
         + _varint_field(2, 1)  # data_type: FLOAT

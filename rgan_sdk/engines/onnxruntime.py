@@ -126,7 +126,8 @@ class OnnxRuntimeEngine(Engine):
                 model.content, cuda.free_memory(self._gpu.index)
             )
         self._sessions = functools.lru_cache(maxsize=MAX_SPACINGS)(self._open_session)
-        self._session_for(model.card.reference_spacing)  # fails now if it cannot run this graph
+        # Fails now if it cannot run this graph.
+        self._session_for(self._check_spacing(model.card.reference_spacing))
         self._buffers: tuple[Any, Any, Any, Any] | None = None
 
     @property
@@ -166,9 +167,7 @@ class OnnxRuntimeEngine(Engine):
             providers = [("CUDAExecutionProvider", self._cuda_settings(self._gpu.index))]
             options.add_session_config_entry("session.disable_cpu_ep_fallback", "1")
             preload_libraries()
-        content = self.model.content
-        if pixel_spacing is not None:
-            content = bind_pixel_spacing(content, pixel_spacing)
+        content = bind_pixel_spacing(self.model.content, pixel_spacing)
         try:
             with self._quiet_log():
                 session = self._ort.InferenceSession(

@@ -94,7 +94,7 @@ class OpenVINOEngine(Engine):
         self._requests = functools.lru_cache(maxsize=MAX_COMPILED)(self._open_request)
         self._check_precision()
         multiple = model.card.multiple  # fails now if OpenVINO cannot run this graph
-        self._requests(multiple, multiple, model.card.reference_spacing)
+        self._requests(multiple, multiple, self._check_spacing(model.card.reference_spacing))
 
     @property
     def version(self) -> str:  # noqa: D102 - see Engine
@@ -133,10 +133,7 @@ class OpenVINOEngine(Engine):
     def _compile(
         self, rows: int, columns: int, pixel_spacing: float | None
     ) -> openvino.CompiledModel:
-        content = self.model.content
-        if pixel_spacing is not None:
-            content = bind_pixel_spacing(content, pixel_spacing)
-        graph = self._core.read_model(content)
+        graph = self._core.read_model(bind_pixel_spacing(self.model.content, pixel_spacing))
         graph.reshape([1, 1, rows, columns])
         if self.precision == "bf16":
             from rgan_sdk.engines.openvino_bf16 import lower_to_bfloat16

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from support.models import blur, make_domain_card, write_model
+from support.models import blur, make_card, make_domain_card, write_model
 from support.threads import call_at_once
 
 import rgan_sdk
@@ -73,6 +73,62 @@ def test_a_constant_result_is_refused(path, monkeypatch):
         assert (harmonizer(np.zeros((16, 16), np.float32), pixel_spacing=SPACING) == 0).all()
         with pytest.raises(InferenceError, match="constant"):
             harmonizer(noise(16, 16), pixel_spacing=SPACING)
+
+
+def test_the_pixel_spacing_decides_what_is_computed(path):
+    hu = noise(16, 16)
+    with Harmonizer.load(path, device="cpu") as harmonizer:
+        for spacing in (0.6, np.float32(0.9)):
+            out = harmonizer(hu, pixel_spacing=spacing)
+            assert np.abs(out - blur(hu[np.newaxis], CARD, spacing)[0]).max() < 1e-3
+
+
+def test_a_pixel_spacing_is_needed(path):
+    harmonizer = Harmonizer.load(path, engine="identity", outside_domain=["spacing"])
+    with pytest.raises(ConfigurationError, match=r"mm: harmonizer\(hu, pixel_spacing=0\.7\)"):
+        harmonizer(HU)
+    with pytest.raises(ConfigurationError, match="pixel_spacing must be Real or None, not str"):
+        harmonizer(HU, pixel_spacing="0.7")
+    with pytest.raises(InferenceError, match="a finite positive number"):
+        harmonizer(HU, pixel_spacing=0)
+
+
+@pytest.mark.parametrize("spacing", [0.599, 0.902, np.nan, np.inf, -0.7])
+def test_a_pixel_spacing_outside_the_card_is_refused(path, spacing):
+    harmonizer = Harmonizer.load(path, engine="identity", outside_domain=("kernel",))
+    with pytest.raises(
+        ConfigurationError, match=rf'from 0\.6 to 0\.9 mm, not for {spacing} mm.*"spacing"'
+    ):
+        harmonizer(HU, pixel_spacing=spacing)
+    assert harmonizer.with_batch_size(2).outside_domain == ("kernel",)
+
+
+@pytest.mark.parametrize("spacing", [0.5995, 0.6, 0.9, 0.9008])
+def test_rounded_pixel_spacings_are_inside_the_card(path, spacing):
+    assert Harmonizer.load(path, engine="identity")(HU, pixel_spacing=spacing).shape == HU.shape
+
+
+def test_a_pixel_spacing_outside_the_card_can_be_accepted(path):
+    hu = noise(16, 16)
+    with Harmonizer.load(path, device="cpu", outside_domain={"spacing"}) as harmonizer:
+        out = harmonizer.with_batch_size(2)(hu, pixel_spacing=1.2)
+    assert np.abs(out - blur(hu[np.newaxis], CARD, 1.2)[0]).max() < 1e-3
+
+
+@pytest.mark.parametrize("spacing", [None, 0.7])
+def test_a_model_that_states_no_pixel_spacings_must_be_accepted(tmp_path, spacing):
+    old = write_model(tmp_path / "old.onnx", make_card())
+    harmonizer = Harmonizer.load(old, engine="identity")
+    with pytest.raises(ConfigurationError, match="format 1 and states no pixel spacings; accept"):
+        harmonizer(HU, pixel_spacing=spacing)
+    accepting = Harmonizer.load(old, engine="identity", outside_domain=("spacing",))
+    assert accepting(HU, pixel_spacing=spacing).shape == HU.shape
+
+
+@pytest.mark.parametrize("names", [("spacing", "thickness"), ["Spacing"], "spacing", 5, None])
+def test_only_known_names_can_be_accepted(path, names):
+    with pytest.raises(ConfigurationError, match="outside_domain"):
+        Harmonizer.load(path, engine="identity", outside_domain=names)
 
 
 def test_batch_size_must_be_positive(path):

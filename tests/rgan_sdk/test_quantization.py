@@ -8,13 +8,14 @@ import onnx
 import onnxruntime
 import pytest
 from onnx import numpy_helper
-from support.models import CHANNELS, make_model, make_network
+from support.models import CHANNELS, make_domain_card, make_model, make_network
 from support.requirements import require_data
 
 from rgan_sdk.card import BOUND_FACTOR
 from rgan_sdk.dicom.inventory import find_series
 from rgan_sdk.dicom.read.pydicom_reader import read_slice
 from rgan_sdk.engines.acceptance import SELF_TEST_SLICES, accept, self_test_slices
+from rgan_sdk.engines.binding import bind_pixel_spacing
 from rgan_sdk.engines.onnxruntime import OnnxRuntimeEngine
 from rgan_sdk.errors import (
     AccuracyError,
@@ -66,9 +67,9 @@ def slices(count=2, height=50, width=37):
     return [hu[200 : 200 + height, 150 : 150 + width] for hu in synthetic_slices("B40f", count)]
 
 
-def run(model, hu):
+def run(model, hu, pixel_spacing=None):
     with Harmonizer(OnnxRuntimeEngine(model, "cpu"), None, ("spacing",)) as harmonizer:
-        return harmonizer(hu)
+        return harmonizer(hu, pixel_spacing=pixel_spacing)
 
 
 @pytest.mark.parametrize("name", PACKAGED)
@@ -171,6 +172,74 @@ def test_onnx_runtime_computes_the_layers_in_int8(tmp_path, activation):
     operators = [node.op_type for node in onnx.load(tmp_path / "optimized.onnx").graph.node]
     assert operators.count("QLinearConv") == 3
     assert operators.count("Conv") + operators.count("FusedConv") == 2
+
+
+@pytest.fixture(scope="module")
+def domain_model(tmp_path_factory):
+    card = make_domain_card(multiple=2)
+    return opened(tmp_path_factory.mktemp("model"), make_network(card=card))
+
+
+@pytest.fixture(scope="module")
+def of_domain(domain_model):
+    """The int8 model, and the steps that were told while it was made."""
+    steps = []
+    result = quantize(
+        domain_model,
+        slices(1),
+        pixel_spacings=[0.65],
+        on_step=lambda *step: steps.append(step),
+    )
+    assert result.in_int8 == ("a", "b", "c")
+    return onnx.load_model_from_string(result.content), result.bound, steps
+
+
+def test_computed_weights_are_rounded_for_all_pixel_spacings(of_domain):
+    tensors = {t.name: numpy_helper.to_array(t) for t in of_domain[0].graph.initializer}
+    for layer in ("a", "b", "c"):
+        largest = [
+            np.abs(sum(tensors[f"{layer}.{power}"] * t**power for power in range(3))).max((1, 2, 3))
+            for t in np.log(np.geomspace(0.6, 0.9, 17) / 0.7)
+        ]
+        expected = np.max(largest, axis=0) / 127
+        expected[expected == 0] = 1
+        np.testing.assert_allclose(tensors[f"{layer}.scale"], expected, rtol=1e-5)
+
+
+def test_the_bound_holds_at_all_pixel_spacings(tmp_path, of_domain, domain_model):
+    graph, bound, _ = of_domain
+    lowered, hu = opened(tmp_path, graph), slices(1)[0]
+    for spacing in (0.6, 0.65, 0.7, 0.9):
+        error = np.abs(run(lowered, hu, spacing) - run(domain_model, hu, spacing))
+        assert 0 < np.percentile(error, 99.9) <= bound.p999
+
+
+def test_computed_weights_stay_when_the_pairs_are_stripped(of_domain, domain_model):
+    expected = onnx.load_model_from_string(domain_model.content)
+    assert strip_quantization(of_domain[0]).graph == expected.graph
+
+
+def test_onnx_runtime_computes_with_folded_weights_in_int8(tmp_path, of_domain):
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 4
+    options.optimized_model_filepath = str(tmp_path / "optimized.onnx")
+    content = bind_pixel_spacing(of_domain[0].SerializeToString(), 0.8)
+    onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+    operators = [node.op_type for node in onnx.load(tmp_path / "optimized.onnx").graph.node]
+    assert operators.count("QLinearConv") == 3
+    assert operators.count("Conv") + operators.count("FusedConv") == 2
+
+
+def test_the_self_test_slices_are_taken_at_the_ends_too(of_domain):
+    steps = of_domain[2]
+    assert ("float32", 7, 7) in steps
+    assert ("ranges", 7, 7) in steps
+
+
+@pytest.mark.parametrize("spacings", [(), (0.7,), (0.7, 0.7, 0.7)])
+def test_each_slice_needs_a_pixel_spacing_in_format_2(domain_model, spacings):
+    with pytest.raises(ConfigurationError, match="for each of the 2 slices, got"):
+        quantize(domain_model, slices(2), pixel_spacings=spacings)
 
 
 def test_the_card_states_the_deviation_with_room_to_spare(tmp_path):

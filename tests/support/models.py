@@ -106,15 +106,36 @@ def make_model(card: ModelCard | None = None) -> onnx.ModelProto:
     graph = helper.make_graph(
         nodes,
         "blur",
-        [
-            helper.make_tensor_value_info(name, TensorProto.FLOAT, shape)
-            for name, shape in list(INPUTS.items())[: card.format]
-        ],
+        _inputs(card),
         [helper.make_tensor_value_info(OUTPUT_NAME, TensorProto.FLOAT, SHAPE)],
         initializers,
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=10)
     helper.set_model_props(model, {CARD_KEY: card.to_json()})
+    return model
+
+
+def make_float16(card: ModelCard | None = None) -> onnx.ModelProto:
+    """Return ``make_model`` with its convolution in float16 between two casts.
+
+    In format 2 its weights are computed in float32, and rounded at last.
+    """
+    model = make_model(card)
+    nodes = list(model.graph.node)
+    (index,) = (i for i, node in enumerate(nodes) if node.op_type == "Conv")
+    nodes[index].input[:], nodes[index].output[:] = ["inside16", "kernel16"], ["blurred16"]
+    cast = helper.make_node
+    casts = [cast("Cast", ["inside"], ["inside16"], to=TensorProto.FLOAT16)]
+    kernel = [tensor for tensor in model.graph.initializer if tensor.name == "kernel"]
+    for tensor in kernel:
+        weights = numpy_helper.to_array(tensor).astype(np.float16)
+        tensor.CopyFrom(numpy_helper.from_array(weights, "kernel16"))
+    if not kernel:
+        casts.append(cast("Cast", ["kernel"], ["kernel16"], to=TensorProto.FLOAT16))
+    nodes.insert(index + 1, cast("Cast", ["blurred16"], ["blurred"], to=TensorProto.FLOAT))
+    nodes[index:index] = casts
+    del model.graph.node[:]
+    model.graph.node.extend(nodes)
     return model
 
 
@@ -141,12 +162,14 @@ def blur(hu: np.ndarray, card: ModelCard, pixel_spacing: float | None = None) ->
     return hu + weight * (blurred - inside)
 
 
-def make_network(activation="Relu", outlier=0.0):
+def make_network(activation="Relu", outlier=0.0, card=None):
     """Return a small network with everything that may stand between convolutions.
 
     Its layers are first, a, b, c, last. Where there is an outlier, a gives it in one channel, and
-    b makes nothing of that channel.
+    b makes nothing of that channel. In format 2 the weights and a bias are polynomials of degree 2
+    in ``log(pixel_spacing / reference)``.
     """
+    card = card or make_card(multiple=2)
     random = np.random.default_rng(0)
     sizes = {"first": (CHANNELS, 1), "a": (CHANNELS, CHANNELS), "b": (CHANNELS, CHANNELS)}
     sizes |= {"c": (CHANNELS, 2 * CHANNELS), "last": (1, CHANNELS)}
@@ -187,13 +210,46 @@ def make_network(activation="Relu", outlier=0.0):
         make("Mul", ["last.out", "scale"], ["change"]),
         make("Add", [INPUT_NAME, "change"], [OUTPUT_NAME]),
     ]
+    stored = constants | weights
+    if card.pixel_spacing is not None:
+        scaling, stored = _polynomials(stored, (*weights, "a.bias"), card.pixel_spacing.reference)
+        nodes[:0] = scaling
     graph = helper.make_graph(
         nodes,
         "network",
-        [helper.make_tensor_value_info(INPUT_NAME, TensorProto.FLOAT, SHAPE)],
+        _inputs(card),
         [helper.make_tensor_value_info(OUTPUT_NAME, TensorProto.FLOAT, SHAPE)],
-        [numpy_helper.from_array(value, name) for name, value in (constants | weights).items()],
+        [numpy_helper.from_array(value, name) for name, value in stored.items()],
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=10)
-    helper.set_model_props(model, {CARD_KEY: make_card(multiple=2).to_json()})
+    helper.set_model_props(model, {CARD_KEY: card.to_json()})
     return model
+
+
+def _inputs(card):
+    return [
+        helper.make_tensor_value_info(name, TensorProto.FLOAT, shape)
+        for name, shape in list(INPUTS.items())[: card.format]
+    ]
+
+
+def _polynomials(stored, names, reference):
+    """Return nodes that compute the named tensors, and all tensors that are stored instead."""
+    random = np.random.default_rng(1)
+    stored = dict(stored) | {"reference": np.float32([reference])}
+    nodes = [
+        helper.make_node("Div", [SPACING_NAME, "reference"], ["ratio"]),
+        helper.make_node("Log", ["ratio"], ["t"]),
+        helper.make_node("Mul", ["t", "t"], ["t.squared"]),
+    ]
+    for name in names:
+        weights = stored.pop(name)
+        largest = np.abs(weights).max(initial=0)
+        stored[f"{name}.0"] = weights
+        for power, t in ((1, "t"), (2, "t.squared")):
+            term = f"{name}.{power}"
+            stored[term] = random.normal(0, largest, weights.shape).astype(np.float32)
+            nodes.append(helper.make_node("Mul", [term, t], [f"{term}.scaled"]))
+        nodes.append(helper.make_node("Add", [f"{name}.0", f"{name}.1.scaled"], [f"{name}.01"]))
+        nodes.append(helper.make_node("Add", [f"{name}.01", f"{name}.2.scaled"], [name]))
+    return nodes, stored

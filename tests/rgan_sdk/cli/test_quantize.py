@@ -127,10 +127,12 @@ def test_slices_are_taken_from_all_over(network, series, tmp_path, ready):
     command = ("quantize", network, series, "-o", tmp_path / "small.onnx", *ACCEPTED)
     assert harmonize(*command, "--slices", 3, "--limit", 2.5).exit_code == 0
     ((_, images, options),) = ready
-    files = [file for one in find_series(series).series for file in one.slices]
+    found = find_series(series).series
+    files = [file for one in found for file in one.slices]
     expected = [read_slice(files[number].path).hu for number in (0, 2, 5)]
     assert np.array_equal(images, expected)
     assert options["limit"] == 2.5
+    assert options["pixel_spacings"] == [found[0].mean_pixel_spacing] * 3
 
 
 def test_a_folder_without_series(network, tmp_path):

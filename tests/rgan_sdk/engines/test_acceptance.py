@@ -5,8 +5,7 @@ from dataclasses import replace
 import numpy as np
 import onnx
 import pytest
-from onnx import TensorProto, helper, numpy_helper
-from support.models import make_card, make_model, write_model
+from support.models import blur, make_card, make_domain_card, make_float16, write_model
 
 from rgan_sdk.cache import cache_folder
 from rgan_sdk.card import ErrorBound
@@ -228,30 +227,49 @@ def test_other_sizes_are_made_for_odd_multiples(tmp_path):
     assert hu.shape == (1, 1, 528, 528)
 
 
-def make_float16(tmp_path):
-    """Return the blur with its convolution in float16 between two casts."""
-    graph = make_model()
-    kernel = next(tensor for tensor in graph.graph.initializer if tensor.name == "kernel")
-    kernel.CopyFrom(numpy_helper.from_array(np.full((1, 1, 3, 3), 1 / 9, np.float16), "kernel"))
-    nodes = list(graph.graph.node)
-    (index,) = (i for i, node in enumerate(nodes) if node.op_type == "Conv")
-    nodes[index].input[0], nodes[index].output[0] = "inside16", "blurred16"
-    nodes[index:index] = [
-        helper.make_node("Cast", ["inside"], ["inside16"], to=TensorProto.FLOAT16)
-    ]
-    nodes.insert(
-        index + 2, helper.make_node("Cast", ["blurred16"], ["blurred"], to=TensorProto.FLOAT)
-    )
-    del graph.graph.node[:]
-    graph.graph.node.extend(nodes)
+def open_float16(tmp_path, card=None):
+    graph = make_float16(card)
     onnx.checker.check_model(graph)
     path = tmp_path / "m.fp16.onnx"
     path.write_bytes(graph.SerializeToString())
     return HarmonizationModel.open(path)
 
 
+def test_the_ends_of_the_spacings_are_tested_too(tmp_path):
+    """And an error at one of them counts in full, though most pixels are at the reference."""
+    card = make_domain_card()
+    model = HarmonizationModel.open(write_model(tmp_path / "m.onnx", card))
+    spacings = [float(np.float32(value)) for value in (0.7, 0.6, 0.9)]
+
+    class Wrong(OffEngine):
+        def _infer(self, hu, pixel_spacing):
+            tested.append(pixel_spacing)
+            out = OnnxRuntimeEngine._infer(self, hu, pixel_spacing)
+            return out + 1 if pixel_spacing == wrong else out
+
+    for wrong in (0.0, spacings[2]):
+        tested = []
+        Wrong.name = f"wrong at {wrong}"
+        with Wrong(model, 0.0) as engine:
+            assert measure(engine, 1).p999 == pytest.approx(1 if wrong else 0, abs=1e-3)
+        assert tested == [spacings[0], spacings[0], *spacings[1:]]
+
+
+def test_a_float16_file_with_computed_weights_is_compared_with_float32(tmp_path):
+    card = make_domain_card()
+    model = open_float16(tmp_path, card)
+    assert model.precision == "fp16"
+    hu = np.random.default_rng(0).normal(0, 300, (1, 1, 32, 32)).astype(np.float32)
+    with OnnxRuntimeEngine(float32_model(model), "cpu") as reference:
+        for spacing in (0.6, 0.9):
+            exact = reference.infer(hu, spacing)
+            np.testing.assert_allclose(exact[0], blur(hu[0], card, spacing), atol=1e-3)
+    with OnnxRuntimeEngine(model, "cpu") as engine:
+        assert 0 < measure(engine, 1).max < 1
+
+
 def test_a_float16_file_is_compared_with_its_weights_in_float32(tmp_path):
-    model = make_float16(tmp_path)
+    model = open_float16(tmp_path)
     assert model.precision == "fp16"
     wide = float32_model(model)
     assert wide.precision == "fp32"
@@ -270,7 +288,7 @@ def test_a_float16_file_is_compared_with_its_weights_in_float32(tmp_path):
 
 def test_bf16_is_for_float32_models_and_engines_that_have_it(tmp_path, model):
     with pytest.raises(EngineUnavailableError, match="fp16 model"):
-        create_engine(make_float16(tmp_path), "openvino", precision="bf16")
+        create_engine(open_float16(tmp_path), "openvino", precision="bf16")
     with pytest.raises(EngineUnavailableError, match="--engine openvino"):
         create_engine(model, "onnxruntime", "cpu", precision="bf16")
 

@@ -5,7 +5,7 @@ from importlib.abc import MetaPathFinder
 
 import numpy as np
 import pytest
-from support.models import blur, make_card, write_model
+from support.models import blur, make_card, make_domain_card, write_model
 
 from rgan_sdk.engines import ENGINES, create_engine, cuda, engine_module, onnxruntime
 from rgan_sdk.engines.base import Engine
@@ -16,6 +16,11 @@ from rgan_sdk.model import HarmonizationModel
 @pytest.fixture
 def model(tmp_path):
     return HarmonizationModel.open(write_model(tmp_path / "m.onnx"))
+
+
+@pytest.fixture
+def domain_model(tmp_path):
+    return HarmonizationModel.open(write_model(tmp_path / "m2.onnx", make_domain_card()))
 
 
 @pytest.fixture
@@ -58,6 +63,45 @@ def test_engines_compute_the_graph(name, model, hu):
     assert np.abs(out[:, 0] - expected).max() < 1e-3
     outside = (hu <= -1024) | (hu >= 1000)
     assert (out[outside] == hu[outside]).all()
+
+
+@pytest.mark.parametrize("name", ["onnxruntime", "openvino"])
+def test_engines_compute_the_weights_for_each_pixel_spacing(name, domain_model, hu):
+    spacings = (0.6, 0.9, 0.65, 0.75, 0.8, 0.7, 0.6, np.float32(0.9))  # more than are kept
+    with create_engine(domain_model, name, "cpu") as engine:
+        for spacing in spacings:
+            expected = blur(hu[:, 0], domain_model.card, spacing)
+            assert np.abs(engine.infer(hu, spacing)[:, 0] - expected).max() < 1e-3
+
+
+@pytest.mark.parametrize("name", ["onnxruntime", "openvino", "identity"])
+@pytest.mark.parametrize("spacing", [None, 0.0, -0.7, np.nan, np.inf, 1e-60, 1e60, "0.7"])
+def test_a_model_of_format_2_needs_a_pixel_spacing(name, domain_model, hu, spacing):
+    with (
+        create_engine(domain_model, name, "cpu") as engine,
+        pytest.raises(InferenceError, match="needs the pixel spacing, a finite positive number"),
+    ):
+        engine.infer(hu, spacing)
+
+
+def test_a_model_of_format_1_does_not_use_the_pixel_spacing(model, hu):
+    with create_engine(model, "onnxruntime", "cpu") as engine:
+        assert np.array_equal(engine.infer(hu, 0.5), engine.infer(hu))
+
+
+def test_few_sessions_are_kept(domain_model, hu, monkeypatch):
+    opened = []
+    bind = onnxruntime.bind_pixel_spacing
+
+    def counting(content, pixel_spacing):
+        opened.append(pixel_spacing)
+        return bind(content, pixel_spacing)
+
+    monkeypatch.setattr(onnxruntime, "bind_pixel_spacing", counting)
+    with onnxruntime.OnnxRuntimeEngine(domain_model, "cpu") as engine:
+        for spacing in (0.7, 0.75, 0.5, 0.75, 1.0, 0.625, 0.875, 0.5, 0.75):
+            engine.infer(hu, spacing)
+    assert opened == [float(np.float32(0.7)), 0.75, 0.5, 1.0, 0.625, 0.875, 0.5, 0.75]
 
 
 @pytest.mark.parametrize("name", ["onnxruntime", "openvino"])
@@ -144,6 +188,19 @@ def test_cuda_gives_the_cpus_values(model, hu):
         create_engine(model, "onnxruntime", "cuda") as gpu,
     ):
         assert np.abs(cpu.infer(hu) - gpu.infer(hu)).max() < 1
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("name", ["onnxruntime", "tensorrt"])
+def test_cuda_computes_the_weights_for_each_pixel_spacing(name, domain_model, hu):
+    if reason := engine_module(name).why_not("cuda"):
+        pytest.skip(f"gpu: {reason}")
+    with (
+        create_engine(domain_model, "onnxruntime", "cpu") as cpu,
+        create_engine(domain_model, name, "cuda") as gpu,
+    ):
+        for spacing in (0.6, 0.9, 0.6, 0.7):
+            assert np.abs(cpu.infer(hu, spacing) - gpu.infer(hu, spacing)).max() < 0.05
 
 
 def test_without_onnxruntime_the_error_says_what_to_install(model, monkeypatch, empty_cache):

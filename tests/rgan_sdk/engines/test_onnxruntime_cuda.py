@@ -100,6 +100,7 @@ def test_tf32_is_off_for_float32_only(runtime, model, precision, tf32):
     object.__setattr__(model, "precision", precision)
     OnnxRuntimeEngine(model, "cuda:1")
     assert runtime.settings["use_tf32"] == tf32
+    assert "prefer_nhwc" not in runtime.settings  # off: cuDNN was four times slower with it
 
 
 def test_the_batch_size_is_asked_before_the_arena_grows(runtime, model):

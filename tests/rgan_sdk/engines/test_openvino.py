@@ -5,9 +5,10 @@ import sys
 
 import numpy as np
 import pytest
-from support.models import make_network
+from support.models import make_domain_card, make_network
 
 from rgan_sdk.engines import create_engine
+from rgan_sdk.engines.binding import bind_pixel_spacing
 from rgan_sdk.engines.openvino import MAX_COMPILED, OpenVINOEngine, import_openvino
 from rgan_sdk.errors import AccuracyError, EngineUnavailableError
 from rgan_sdk.model import HarmonizationModel
@@ -28,10 +29,10 @@ def model():
     return HarmonizationModel.open("b40f-to-b70f")
 
 
-def lowered(model):
+def lowered(model, pixel_spacing=None):
     from rgan_sdk.engines.openvino_bf16 import lower_to_bfloat16
 
-    graph = openvino.Core().read_model(model.content)
+    graph = openvino.Core().read_model(bind_pixel_spacing(model.content, pixel_spacing))
     graph.reshape([1, 1, 64, 64])
     lower_to_bfloat16(graph)
     return graph
@@ -57,6 +58,21 @@ def test_types_change_back_and_forth_as_seldom_as_can_be(model):
         ):
             (end,) = node.output(0).get_target_inputs()
             assert end.get_node().get_type_name() == "Convolution"  # the last, of one channel
+
+
+def test_computed_weights_are_folded_before_types_are_lowered(tmp_path):
+    path = tmp_path / "network.onnx"
+    path.write_bytes(make_network(card=make_domain_card(multiple=2)).SerializeToString())
+    graph = lowered(HarmonizationModel.open(path), 0.8)
+    operations = graph.get_ordered_ops()
+    assert "Log" not in {node.get_type_name() for node in operations}
+    kinds = [
+        node.get_output_element_type(0)
+        for node in operations
+        if node.get_type_name() == "Convolution"
+    ]
+    bf16, f32 = openvino.Type.bf16, openvino.Type.f32
+    assert kinds == [f32, bf16, bf16, bf16, f32]
 
 
 def can_bf16():

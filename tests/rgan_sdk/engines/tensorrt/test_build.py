@@ -9,7 +9,7 @@ import sys
 
 import pytest
 from onnx import TensorProto, helper
-from support.models import make_model, write_model
+from support.models import make_domain_card, make_float16, make_model, write_model
 from support.requirements import require_module
 
 from rgan_sdk.engines.tensorrt import build as tensorrt_build
@@ -91,6 +91,12 @@ def test_packaged_models_are_built_with_progress(name):
     assert shares == sorted(shares)
     assert shares[-1] == 1
     assert len(set(shares)) > 10
+
+
+@pytest.mark.parametrize("make", [make_model, make_float16])
+def test_computed_weights_are_built(make):
+    content = make(make_domain_card()).SerializeToString()
+    assert build_plan(trt, content, make_profile(4)).plan
 
 
 def test_timings_are_kept_and_spoilt_ones_are_done_without():

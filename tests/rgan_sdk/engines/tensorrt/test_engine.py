@@ -10,7 +10,7 @@ from types import ModuleType, SimpleNamespace
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from support.models import make_card, write_model
+from support.models import make_card, make_domain_card, make_model, write_model
 from support.requirements import require_module
 
 from rgan_sdk.cli import main
@@ -287,6 +287,31 @@ def test_build_leaves_the_plan_that_the_engine_will_want(rtx, driver, model, mon
     version = f"tensorrt_rtx {rtx.__version__}"
     key = plans.PlanKey(model.sha256, "fp32", version, "NVIDIA H100", "9.0", 132, make_profile(4))
     assert plans.load(key)
+
+
+@pytest.mark.usefixtures("installed")
+def test_one_plan_serves_all_pixel_spacings(driver, cache, tmp_path, monkeypatch):
+    driver(13000)
+    content, opened = make_model(make_domain_card()).SerializeToString(), []
+
+    class Session:
+        def __init__(self, trt, plan, profile, index):
+            self.profile = profile
+            opened.append(plan)
+
+        def run(self, hu, out, pixel_spacing):
+            out[:] = hu + pixel_spacing
+
+        def close(self):
+            pass
+
+    monkeypatch.setattr(tensorrt, "Session", Session)
+    (tmp_path / "domain.onnx").write_bytes(content)
+    engine = TensorRTEngine(HarmonizationModel.open(tmp_path / "domain.onnx"), "cuda")
+    hu = np.eye(64, dtype=np.float32)[None, None]
+    for spacing in (0.75, 0.625):
+        assert (engine.infer(hu, spacing) == hu + spacing).all()
+    assert len(opened) == len(list(cache.glob("*.plan"))) == 1
 
 
 @pytest.fixture(scope="module")
