@@ -3,12 +3,11 @@
     python benchmarks/gpu/pack.py runs/spacing OUT
 
 Models and their records come first, in the order in which they were finished; then the logs of all
-runs; then the best weights of runs that were trained but not exported.
+runs; then runs without a model, with their checkpoints: they can be continued elsewhere.
 """
 
 from __future__ import annotations
 
-import json
 import sys
 import tarfile
 from collections.abc import Iterator
@@ -26,13 +25,13 @@ def main() -> None:
     out.mkdir(parents=True, exist_ok=True)
     boxes: list[list[Path]] = [[] for _ in range(FILES)]
     room = [LARGEST] * FILES
-    for path in wanted(work):
-        size = path.stat().st_size + HEADER
+    for paths in wanted(work):
+        size = sum(path.stat().st_size + HEADER for path in paths)
         place = next((number for number, left in enumerate(room) if left >= size), None)
         if place is None:
-            print(f"no room left for {path}")
+            print(f"no room left for {paths[0]} and {len(paths) - 1} more")
             continue
-        boxes[place].append(path)
+        boxes[place] += paths
         room[place] -= size
     for number, paths in enumerate(boxes, 1):
         if paths:
@@ -41,20 +40,16 @@ def main() -> None:
                     tar.add(path)
 
 
-def wanted(work: Path) -> Iterator[Path]:
-    """Yield what is to be packed, the most important first."""
+def wanted(work: Path) -> Iterator[list[Path]]:
+    """Yield what is to be packed, the most important first; what belongs together in one list."""
     models = sorted((work / "models").glob("[!.]*"), key=lambda path: path.stat().st_mtime)
-    yield from models
-    yield from sorted(work.glob("runs/*/metrics.jsonl"))
+    yield from ([path] for path in models)
+    yield from ([path] for path in sorted(work.glob("runs/*/metrics.jsonl")))
     exported = {path.name.removesuffix(".onnx") for path in models if path.suffix == ".onnx"}
-    for path in models:
-        name = path.name.removesuffix(".json")
-        if path.suffix == ".json" and name not in exported:
-            best = json.loads(path.read_text())["best_checkpoint"]
-            run = work / "runs" / name
-            yield from (file for file in sorted(run.iterdir()) if file.is_file())
-            yield from sorted((run / "checkpoints" / best).glob("generator*"))
-            yield from sorted((run / "checkpoints" / best).glob("state.json"))
+    for run in sorted((work / "runs").glob("*")):
+        if run.name not in exported:
+            files = sorted(path for path in run.rglob("*") if path.is_file())
+            yield [path for path in files if "tensorboard" not in path.parts]
 
 
 if __name__ == "__main__":

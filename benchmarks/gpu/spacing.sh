@@ -12,7 +12,7 @@ set -u
 cd "$(dirname "$0")/../.."
 KIT=${1:?usage: spacing.sh KIT [OPTION OF spacing.py]...}
 shift
-PYTHON=${PYTHON:-python3} LIMIT=${LIMIT:-350} JOBS=${JOBS:-8}
+PYTHON=${PYTHON:-python3} LIMIT=${LIMIT:-350} JOBS=${JOBS:-12}
 export OUT=${OUT:-gpu-out} PYTHONUNBUFFERED=1 PYTHONPATH="benchmarks/quality${PYTHONPATH:+:$PYTHONPATH}"
 PACKING=12 # seconds
 mkdir -p "$OUT"

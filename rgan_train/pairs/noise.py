@@ -15,6 +15,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from rgan_sdk.dicom.read.padding import LOWEST_HU, PADDING_HU
 from rgan_train.pairs.samples import PairedSample
 
 BLOCK: Final = 32
@@ -64,7 +65,9 @@ class PairNoise:
         return cls(_make_fields(_radial_power(chosen), 2 * edge, seed))
 
     def add(self, sample: PairedSample, level: float, rng: np.random.Generator) -> PairedSample:
-        """Return both images of a slice with the same noise added; padding stays as it is.
+        """Return both images of a slice with the same noise added.
+
+        Padding stays as it is, and noise makes no air so dark that it would count as padding.
 
         Parameters
         ----------
@@ -77,7 +80,9 @@ class PairNoise:
         top, left = (int(rng.integers(self.fields.shape[1] - size + 1)) for size in (rows, columns))
         cut = np.float32(level) * self.fields[:, top : top + rows, left : left + columns]
         cut[:, sample.padding] = 0
-        return PairedSample(*(hu + noise for hu, noise in zip(sample, cut, strict=True)))
+        lowest = np.where(sample.padding, PADDING_HU, np.float32(LOWEST_HU))
+        noisy = (hu + noise for hu, noise in zip(sample, cut, strict=True))
+        return PairedSample(*(np.maximum(hu, lowest) for hu in noisy))
 
 
 def _soft_blocks(sample: PairedSample) -> Iterator[tuple[float, Array]]:

@@ -54,10 +54,15 @@ class Subject(NamedTuple):
     cell: Cell | None = None
 
     @property
+    def name(self) -> str:
+        """That of the file without its ending."""
+        row = self.row.replace(",", "").replace(" ", "-")
+        return f"{self.data}_{self.source}-{self.target}_{row}"
+
+    @property
     def path(self) -> Path:
         """The file with its figures."""
-        row = self.row.replace(",", "").replace(" ", "-")
-        return RESULTS / f"{self.data}_{self.source}-{self.target}_{row}.json"
+        return RESULTS / f"{self.name}.json"
 
 
 def subjects(plan: Plan, cells: list[Cell]) -> list[Subject]:
