@@ -78,12 +78,12 @@ class PairNoise:
         """
         rows, columns = sample.source_hu.shape
         top, left = (int(rng.integers(self.fields.shape[1] - size + 1)) for size in (rows, columns))
-        cut = np.float32(level) * self.fields[:, top : top + rows, left : left + columns]
-        if sample.padding.any():
-            cut[:, sample.padding] = 0
-        lowest = np.where(sample.padding, PADDING_HU, np.float32(LOWEST_HU))
-        noisy = (hu + noise for hu, noise in zip(sample, cut, strict=True))
-        return PairedSample(*(np.maximum(hu, lowest) for hu in noisy))
+        cut = self.fields[:, top : top + rows, left : left + columns]
+        padding, noisy = sample.padding, []
+        for hu, noise in zip(sample, cut, strict=True):
+            noisy.append(np.maximum(hu + np.float32(level) * noise, np.float32(LOWEST_HU)))
+            noisy[-1][padding] = PADDING_HU
+        return PairedSample(*noisy)
 
 
 def _soft_blocks(sample: PairedSample) -> Iterator[tuple[float, Array]]:
