@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import functools
 import math
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -60,14 +60,36 @@ def resample(
         return hu[region]
     padding = find_padding(hu)
     image = fill_padding(hu, padding)
-    (left, rows), (right, columns) = (
-        _some_weights(part, _weights(new, old, factor, low_pass))
+    rows, columns = (
+        _taps(new, old, factor, low_pass).of(part)
         for part, new, old in zip(region, shape, hu.shape, strict=True)
     )
-    out: NDArray[Any] = left @ image[rows, columns] @ right.T
+    left, right = columns.neighbours.min(), columns.neighbours.max() + 1
+    columns = columns._replace(neighbours=columns.neighbours - left)
+    out = _blend(_blend(image[:, left:right], rows).T, columns).T
     if padding.any():
         out[_nearest(padding, factor, region, shape)] = PADDING_HU
     return out
+
+
+class _Taps(NamedTuple):
+    """The old pixels that each new one is made of, and their weights: ``[new, taps]``."""
+
+    neighbours: NDArray[np.intp]
+    weights: NDArray[np.float32]
+
+    def of(self, part: slice) -> _Taps:
+        """Return those of some new pixels."""
+        return _Taps(self.neighbours[part], self.weights[part])
+
+
+def _blend(image: NDArray[np.float32], taps: _Taps) -> NDArray[np.float32]:
+    """Return new rows of an image.
+
+    A product of matrices would be as fast, but its threads disturb those of PyTorch.
+    """
+    rows: NDArray[np.float32] = np.einsum("nk,nkm->nm", taps.weights, image[taps.neighbours])
+    return rows
 
 
 def _positions(new: int, old: int, factor: float) -> NDArray[np.float64]:
@@ -77,28 +99,18 @@ def _positions(new: int, old: int, factor: float) -> NDArray[np.float64]:
 
 
 @functools.lru_cache(maxsize=8)
-def _weights(new: int, old: int, factor: float, low_pass: float) -> NDArray[np.float32]:
-    """Return the weights ``[new, old]``. The image continues beyond its edge as its last pixel."""
+def _taps(new: int, old: int, factor: float, low_pass: float) -> _Taps:
+    """Return the taps of all new pixels. The image continues beyond its edge as its last pixel."""
     width = max(factor, 1.0)
     reach = math.ceil(LOBES * width)
     positions = _positions(new, old, factor)[:, None]
-    neighbours = np.floor(positions).astype(int) + np.arange(1 - reach, reach + 1)
+    neighbours = np.floor(positions).astype(np.intp) + np.arange(1 - reach, reach + 1)
     distance = positions - neighbours
     weights: NDArray[np.float64] = _windowed_sinc(distance)
     if factor > 1:
         weights = low_pass * _windowed_sinc(distance / width) / width + (1 - low_pass) * weights
     weights /= weights.sum(1, keepdims=True)
-    matrix = np.zeros((new, old), np.float32)
-    np.add.at(matrix, (np.arange(new)[:, None], neighbours.clip(0, old - 1)), weights)
-    return matrix
-
-
-def _some_weights(part: slice, weights: NDArray[np.float32]) -> tuple[NDArray[np.float32], slice]:
-    """Return the rows of ``part`` without columns of zeros, and which columns are left."""
-    rows = weights[part]
-    used = np.flatnonzero(rows.any(0))
-    columns = slice(int(used[0]), int(used[-1]) + 1)
-    return rows[:, columns], columns
+    return _Taps(neighbours.clip(0, old - 1), weights.astype(np.float32))
 
 
 def _windowed_sinc(distance: NDArray[np.float64]) -> NDArray[np.float64]:
