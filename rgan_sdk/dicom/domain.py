@@ -53,7 +53,7 @@ def noise_notes(noise_hu: float | None, card: ModelCard) -> tuple[str, ...]:
     """
     if card.noise_hu is None:
         return ()
-    made_for = f"the model is made for {card.noise_hu.min:g} to {card.noise_hu.max:g} HU"
+    made_for = f"the model is made for {_span(card.noise_hu.min, card.noise_hu.max)} HU"
     if noise_hu is None:
         return (f"too little even soft tissue to measure the noise; {made_for}",)
     return () if noise_hu in card.noise_hu else (f"noise is {noise_hu:.1f} HU; {made_for}",)
@@ -82,7 +82,9 @@ def _spacing(series: Series, card: ModelCard) -> str:
     what = f"PixelSpacing (0028,0030) is {spacing:g} mm"
     if limits is None:
         return f"{what}; the model, of format 1, states none"
-    return "" if spacing in limits else f"{what}; the model takes {limits.min:g} to {limits.max:g}"
+    if spacing in limits:
+        return ""
+    return f"{what}; the model takes {_span(limits.min, limits.max)}"
 
 
 def _reconstruction(series: Series, card: ModelCard) -> str:
@@ -103,13 +105,17 @@ _COMPARISONS: Final[dict[str, Callable[[Series, ModelCard], str]]] = {
 
 
 def _thickness(thickness: float | None, seen: tuple[float, ...]) -> str:
-    made_for = f"the model is made for {min(seen):g} to {max(seen):g} mm"
+    made_for = f"the model is made for {_span(min(seen), max(seen))} mm"
     if thickness is None:
         return f"no SliceThickness (0018,0050), or several; {made_for}"
     slack = 1 + THICKNESS_TOLERANCE
     if min(seen) / slack <= thickness <= max(seen) * slack:
         return ""
     return f"SliceThickness (0018,0050) is {thickness:g} mm; {made_for}"
+
+
+def _span(low: float, high: float) -> str:
+    return f"{low:g}" if low == high else f"{low:g} to {high:g}"
 
 
 def _manufacturers(card: ModelCard) -> str:

@@ -90,8 +90,9 @@ class Ledger:
 
     def _compared(self, series: Series, outside: Iterable[str]) -> tuple[str, ...]:
         """Return what is to be said of the model's domain where a series is harmonized."""
-        accepted = (f"outside the model's stated domain: {text}" for text in outside)
-        return (*accepted, *(domain_notes(series, self._card) if self._card else ()))
+        notes = domain_notes(series, self._card) if self._card else ()
+        accepted = "; ".join(outside)
+        return (f"outside the model's stated domain: {accepted}", *notes) if accepted else notes
 
     def _record_unusable(self, inventory: Inventory) -> None:
         """Record what the search has skipped or failed already."""

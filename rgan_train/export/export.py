@@ -20,6 +20,7 @@ from rgan_train.config import Config
 from rgan_train.export.model_card import make_card, measure_quality, missing_facts
 from rgan_train.export.onnx_graph import to_onnx
 from rgan_train.export.parity import Check, add_extremes, check_parity
+from rgan_train.export.validity import measure_validity
 from rgan_train.methods import METHODS
 from rgan_train.networks.graph import HarmonizationGraph, harmonize_slice
 from rgan_train.networks.weights import load_frozen_state, load_trainable_state
@@ -146,6 +147,7 @@ def export_run(
     samples = [case.sample for case in cases]
     quality = measure_quality(samples, harmonized, config.data.hu_range, config.data)
     card = make_card(folder, config, dataset, graph, quality, name=name, version=version)
+    card = replace(card, validity=measure_validity(graph, dataset, config))
     checks = [
         Check(case.sample.source_hu, case.pixel_spacing, out)
         for case, out in zip(cases, harmonized, strict=True)

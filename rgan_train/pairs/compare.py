@@ -53,11 +53,12 @@ def compare_series(a: Series, b: Series, read: Reader | None = None) -> Comparis
     read
         Reads the acquisition of each slice; None reads it from the files.
     """
+    from rgan_sdk.dicom.geometry import why_not_square
     from rgan_sdk.dicom.read.acquisition import read_acquisitions
 
     kernels = (kernel_of(a), kernel_of(b))
     difference = "a series has no ConvolutionKernel" if not all(kernels) else None
-    difference = difference or _compare_geometry(a, b)
+    difference = difference or _compare_geometry(a, b) or why_not_square(a) or None
     if difference is not None:
         return Comparison(difference)
     read = read or read_acquisitions

@@ -103,7 +103,7 @@ def test_sample_then_scan(tmp_path):
     folder = tmp_path / "sample"
     assert harmonize("sample", folder, "--slices", 2).exit_code == 0
     assert len(list(folder.iterdir())) == 2
-    result = harmonize("scan", folder, "--model", "b40f-to-b70f")
+    result = harmonize("scan", folder, "--model", "b40f-to-b70f", "--outside-domain", "spacing")
     assert result.exit_code == 0
     assert "planned" in result.output
     result = harmonize("scan", folder, "--model", "b70f-to-b40f", "--report", tmp_path / "r.json")

@@ -55,6 +55,15 @@ def test_scan_shows_kernel_reconstruction_and_kind(tmp_path):
     assert "no plain axial reconstruction" in second["notes"][0]
 
 
+def test_scan_shows_pixel_spacing_where_there_is_room(tmp_path, monkeypatch):
+    write_series(tmp_path, 1, PixelSpacing=[0.64596, 0.64596])
+    assert "0.646" not in harmonize("scan", tmp_path).output
+    monkeypatch.setenv("COLUMNS", "120")
+    shown = " ".join(harmonize("scan", tmp_path).output.split())
+    assert "series kernel pixel, mm slices outcome note" in shown
+    assert "B40f 0.646 1 planned" in shown
+
+
 def test_scan_has_no_column_for_what_no_series_states(tmp_path):
     write_series(tmp_path, 1)
     assert "reconstruction" not in harmonize("scan", tmp_path).output

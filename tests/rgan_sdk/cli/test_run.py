@@ -11,9 +11,11 @@ import numpy as np
 import pydicom
 import pytest
 from PIL import Image
-from support.models import make_series_card, write_model
+from support.dicom_phantoms import write_series
+from support.models import make_card, make_series_card, write_model
 from support.runs import harmonize, new_series, read_report
 
+from rgan_sdk.card import SpacingRange
 from rgan_sdk.dicom.read.pydicom_reader import read_slice
 from rgan_sdk.dicom.synthetic.sample import write_sample_series
 from rgan_sdk.engines import openvino
@@ -236,6 +238,55 @@ def test_another_kernel_is_skipped_and_can_be_forced(run, source, tmp_path, mode
     result, report, _ = run(source, "--outside-domain", "kernel", model=other)
     assert result.exit_code == 0
     assert report["summary"]["series"]["done"] == 1
+
+
+def test_the_older_option_accepts_any_kernel(run, source, tmp_path):
+    other = write_model(tmp_path / "other.onnx", make_series_card(source_kernels=("Br40",)))
+    result, report, _ = run(source, "--any-kernel", model=other)
+    assert result.exit_code == 0, result.output
+    assert report["series"][0]["outside"] == ["kernel"]
+    assert "--any-kernel" not in harmonize("run", "--help").output
+
+
+def test_a_scan_by_ge_whose_header_says_b40f_is_skipped_and_named(run, tmp_path):
+    source = tmp_path / "ge"
+    write_series(source, 2, Manufacturer="GE MEDICAL SYSTEMS", PixelSpacing=[0.9, 0.9])
+    domain = {"manufacturers": ("SIEMENS",), "pixel_spacing": SpacingRange(0.6, 0.8, 0.65)}
+    model = write_model(tmp_path / "siemens.onnx", make_series_card(**domain))
+    result, report, out = run(source, model=model)
+    assert result.exit_code == 4
+    reason = (
+        "Manufacturer (0008,0070) is GE MEDICAL SYSTEMS; the model takes SIEMENS; "
+        "PixelSpacing (0028,0030) is 0.9 mm; the model takes 0.6 to 0.8 "
+        "(or use --outside-domain manufacturer,spacing)"
+    )
+    assert report["series"][0]["reason"] == reason
+    assert {file["reason"] for file in report["files"]} == {reason}
+    assert not new_series(out)
+    accept = ("--outside-domain", "manufacturer", "--outside-domain", " spacing ")
+    result, report, out = run(source, *accept, model=model)
+    assert result.exit_code == 0, result.output
+    assert report["series"][0]["outside"] == ["manufacturer", "spacing"]
+
+
+def test_a_model_of_format_1_wants_its_spacing_accepted(run, source, tmp_path):
+    model = write_model(tmp_path / "old.onnx", make_card(manufacturers=()))
+    result, report, _ = run(source, model=model)
+    assert result.exit_code == 4
+    assert report["series"][0]["reason"].endswith(
+        "the model, of format 1, states none (or use --outside-domain spacing)"
+    )
+    assert run(source, "--outside-domain", "spacing", model=model)[0].exit_code == 0
+
+
+@pytest.mark.parametrize("names", ["dose", "spacing,", "kernel, noise", ""])
+def test_unknown_domains_are_wrong_usage(run, source, names):
+    result, _, out = run(source, "--outside-domain", names)
+    assert result.exit_code == 2
+    plain = " ".join(result.output.replace("│", " ").split())
+    assert "is none of kernel, manufacturer, spacing, reconstruction" in plain
+    assert not out.exists()
+    assert harmonize("scan", source, "--outside-domain", names).exit_code == 2
 
 
 @pytest.mark.parametrize("content", [None, "text"])

@@ -123,6 +123,13 @@ def test_a_thickness_within_a_tenth_is_no_remark(inside, thickness):
     assert domain_notes(dataclasses.replace(inside, slice_thickness=thickness), CARD) == ()
 
 
+def test_one_value_is_no_range(inside):
+    card = dataclasses.replace(CARD, thickness_seen=(8.0, 8.0))
+    assert domain_notes(inside, card) == (
+        "SliceThickness (0018,0050) is 2 mm; the model is made for 8 mm",
+    )
+
+
 def test_a_silent_card_gives_no_remark(inside):
     silent = make_domain_card(manufacturers=(), thickness_seen=(), reconstruction=())
     absent = {"manufacturer": "", "slice_thickness": None, "reconstruction": None}

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from onnx import helper, numpy_helper
 from pydicom import dcmread
-from support.models import make_model, write_model
+from support.models import make_model, make_series_card, write_model
 from support.native import DERIVATION
 from support.runs import contents, harmonize, read_report, write_inputs
 
@@ -161,7 +161,7 @@ def test_reading_blames_single_files_too(jobs):
 
 def write_delicate_model(path):
     """Write a model that makes NaN of pixels of 1234 HU: there it divides nothing by nothing."""
-    model = make_model()
+    model = make_model(make_series_card())
     model.graph.node[-1].output[0] = "blurred_hu"
     model.graph.initializer.append(numpy_helper.from_array(np.float32(1234), "delicate"))
     model.graph.node.extend(

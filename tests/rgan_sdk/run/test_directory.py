@@ -2,10 +2,15 @@
 
 import json
 
+import pydicom
 import pytest
+from support.models import make_series_card, write_model
 from support.runs import contents, new_series
 
+from rgan_sdk.card import Range
+from rgan_sdk.dicom.synthetic.sample import write_sample_series
 from rgan_sdk.errors import ConfigurationError, OutputError
+from rgan_sdk.harmonizer import Harmonizer
 from rgan_sdk.run.directory import harmonize_directory, plan_directory
 from rgan_sdk.run.options import RunOptions, Shard
 
@@ -113,6 +118,57 @@ def test_threads_and_durability_change_no_byte(source, tmp_path, bound):
         harmonize_directory(source, tmp_path / str(number), bound(), options)
     assert contents(tmp_path / "0") == contents(tmp_path / "1")
     assert (tmp_path / "1" / "previews" / "contact-sheet.png").is_file()
+
+
+def test_what_a_series_becomes_does_not_depend_on_the_others(tmp_path, bound):
+    """Neither on their spacing nor on the order in which they are found."""
+    for number, spacing in enumerate((0.8, 0.6, 0.8)):
+        add = {"seed": number, "pixel_spacing": spacing}
+        write_sample_series(tmp_path / "all" / str(number), "B40f", slices=3, size=64, **add)
+        write_sample_series(tmp_path / "turned" / str(9 - number), "B40f", slices=3, size=64, **add)
+        write_sample_series(tmp_path / f"only-{number}", "B40f", slices=3, size=64, **add)
+    path = write_model(tmp_path / "m.onnx", make_series_card())
+    with Harmonizer.load(path, engine="onnxruntime", device="cpu", batch_size=2) as harmonizer:
+        for source in ("all", "turned", "only-0", "only-1", "only-2"):
+            report = harmonize_directory(tmp_path / source, tmp_path / f"{source}-out", harmonizer)
+            assert report.summary["series"]["failed"] == 0
+    together = contents(tmp_path / "all-out")
+    assert together == contents(tmp_path / "turned-out")
+    apart = [contents(tmp_path / f"only-{number}-out") for number in range(3)]
+    assert together == apart[0] | apart[1] | apart[2]
+
+
+def test_noise_outside_the_domain_is_a_note(tmp_path):
+    write_sample_series(tmp_path / "in", "B40f", slices=4, size=256, pixel_spacing=1.4)
+    for number, (stated, note) in enumerate(
+        [
+            (Range(5.0, 50.0), ()),
+            (Range(60.0, 90.0), ("HU; the model is made for 60 to 90 HU",)),
+        ]
+    ):
+        card = make_series_card(noise_hu=stated)
+        path = write_model(tmp_path / f"{number}.onnx", card)
+        with Harmonizer.load(path, engine="identity", device="cpu", batch_size=4) as harmonizer:
+            report = harmonize_directory(tmp_path / "in", tmp_path / str(number), harmonizer)
+        (entry,) = report.series
+        assert entry.status == "done"
+        assert len(entry.notes) == len(note)
+        assert all(text in found for text, found in zip(note, entry.notes, strict=True))
+
+
+def test_what_was_outside_stands_in_journal_report_and_files(tmp_path):
+    write_sample_series(tmp_path / "in", "B70f", slices=2, size=64, pixel_spacing=0.2)
+    path = write_model(tmp_path / "m.onnx", make_series_card())
+    options = RunOptions(outside_domain=("kernel", "spacing", "manufacturer"))
+    with Harmonizer.load(path, engine="onnxruntime", device="cpu") as harmonizer:
+        report = harmonize_directory(tmp_path / "in", tmp_path / "out", harmonizer, options)
+    assert report.series[0].outside == ("kernel", "spacing")
+    lines = (tmp_path / "out" / ".rgan" / "journal.jsonl").read_text().splitlines()
+    assert json.loads(lines[1])["outside"] == ["kernel", "spacing"]
+    (folder,) = new_series(tmp_path / "out")
+    for file in folder.iterdir():
+        text = pydicom.dcmread(file).DerivationDescription
+        assert text.endswith(" Outside the model's stated domain: kernel, spacing. Research use.")
 
 
 def test_the_report_is_kept_beside_the_series(source, tmp_path, bound):

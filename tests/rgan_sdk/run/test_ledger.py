@@ -1,10 +1,14 @@
 """Each series and each file has exactly one outcome."""
 
 import hashlib
+from dataclasses import replace
 
 import pytest
+from support.models import make_series_card
 
+from rgan_sdk.card import SpacingRange
 from rgan_sdk.run.ledger import Ledger, report_plan
+from rgan_sdk.run.options import RunOptions
 from rgan_sdk.run.planning import make_plan
 
 
@@ -63,6 +67,19 @@ def test_a_file_that_has_changed_has_no_checksum(plan, source):
     hashes = {file.path: file.sha256 for file in ledger.report.files}
     assert hashes["taken/slice-001.dcm"] is None
     assert hashes["taken/slice-002.dcm"] is not None
+
+
+def test_what_is_outside_the_domain_and_accepted_is_told(source):
+    card = make_series_card(manufacturers=("SIEMENS",), thickness_seen=(1.0,))
+    card = replace(card, pixel_spacing=SpacingRange(0.1, 0.2, 0.15))
+    options = RunOptions(outside_domain=["spacing"])
+    skipped, planned = report_plan(make_plan(source, card, options)).series
+    assert (skipped.outside, skipped.notes) == (("kernel", "spacing"), ())
+    assert planned.outside == ("spacing",)
+    accepted, manufacturer, thickness = planned.notes
+    assert accepted.startswith("outside the model's stated domain: PixelSpacing (0028,0030) is ")
+    assert manufacturer.startswith("no Manufacturer (0008,0070)")
+    assert thickness.startswith("SliceThickness (0018,0050) is 8 mm")
 
 
 def test_a_plan_is_reported_as_planned(plan):

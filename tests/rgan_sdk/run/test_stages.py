@@ -5,7 +5,8 @@ from contextlib import closing
 
 import numpy as np
 import pytest
-from support.models import write_model
+from support.dicom_phantoms import write_series
+from support.models import make_series_card, write_model
 from support.native import DERIVATION
 from support.runs import write_inputs
 
@@ -13,6 +14,7 @@ from rgan_sdk.dicom.inventory import find_series
 from rgan_sdk.dicom.synthetic.sample import write_sample_series
 from rgan_sdk.errors import OutputError, ResourceError
 from rgan_sdk.harmonizer import Harmonizer
+from rgan_sdk.kernels import soft_tissue_noise
 from rgan_sdk.run.jobs import SeriesJob
 from rgan_sdk.run.stages import RING, StageClock, Stages, _join
 
@@ -69,6 +71,43 @@ def test_a_batch_spans_series_but_not_matrix_sizes(harmonizer, series, tmp_path,
     assert all(len(list(job.folder.iterdir())) == len(job.series.slices) for job in done)
     for job in done:
         assert np.array_equal(*job.middle)
+
+
+def test_a_batch_has_one_pixel_spacing(tmp_path, monkeypatch):
+    for number, spacing in enumerate((0.7, 0.7, 0.8)):
+        write_series(tmp_path / "in", 3, series=number, PixelSpacing=[spacing, spacing])
+    path, calls = write_model(tmp_path / "m.onnx", make_series_card()), []
+    with Harmonizer.load(path, engine="identity", device="cpu", batch_size=4) as harmonizer:
+        monkeypatch.setattr(
+            harmonizer.engine,
+            "_infer",
+            lambda hu, spacing: (calls.append((len(hu), spacing)), hu)[1],
+        )
+        finish(stages(harmonizer).run(jobs(find_series(tmp_path / "in").series, tmp_path / "out")))
+    assert [(count, round(spacing, 6)) for count, spacing in calls] == [
+        (4, 0.7),
+        (2, 0.7),
+        (3, 0.8),
+    ]
+
+
+def test_the_noise_of_three_slices_is_measured(harmonizer, tmp_path, monkeypatch):
+    write_sample_series(tmp_path / "in", "B40f", slices=8, size=256, pixel_spacing=1.4)
+    found, seen = find_series(tmp_path / "in").series, []
+
+    def measure(hu, pixel_spacing):
+        seen.append((pixel_spacing, soft_tissue_noise(hu, pixel_spacing)))
+        return seen[-1][1]
+
+    monkeypatch.setattr("rgan_sdk.run.stages.soft_tissue_noise", measure)
+    measuring = Stages([harmonizer], StageClock(), threads=2, durable=False, noise=True)
+    (done,) = finish(measuring.run(jobs(found, tmp_path / "out")))
+    assert len(seen) == 3
+    assert [spacing for spacing, _ in seen] == [1.4] * 3
+    assert done.noise == [noise for _, noise in seen]
+    assert all(5 < noise < 50 for noise in done.noise)
+    (plain,) = finish(stages(harmonizer).run(jobs(found, tmp_path / "again")))
+    assert plain.noise == []
 
 
 def test_several_engines_share_the_batches(harmonizer, series, tmp_path, monkeypatch):

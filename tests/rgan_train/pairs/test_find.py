@@ -1,5 +1,7 @@
+import re
 import shutil
 
+import pydicom
 import pytest
 from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
 from support.dicom_phantoms import ct_dataset, save, uid
@@ -86,6 +88,21 @@ def test_near_misses_say_why(tmp_path, changes, reason):
     found = find_pairs([tmp_path])
     assert found.pairs == ()
     assert reason in found.near_misses[0].reason
+
+
+def test_pixels_that_are_not_square_are_no_pair(tmp_path):
+    write_pair_of_scans(tmp_path, slices=2, size=16)
+    (pair,) = find_pairs([tmp_path]).pairs
+    for path in tmp_path.rglob("*.dcm"):
+        dataset = pydicom.dcmread(path)
+        dataset.PixelSpacing = [0.7, 0.75]
+        dataset.save_as(path)
+    found = find_pairs([tmp_path])
+    assert found.pairs == ()
+    reason = r"PixelSpacing \(0028,0030\) is 0\.7 and 0\.75 mm: pixels are not square"
+    assert re.match(reason, found.near_misses[0].reason)
+    with pytest.raises(TrainingError, match=reason):
+        open_pairs([pair])
 
 
 @pytest.mark.parametrize("shift", [(0, 0, 0.5), (3, 0, 0)])
