@@ -70,13 +70,22 @@ class Sampler:
         first = (step * self.world_size + rank) * self.config.batch_size
         items = [self._slice_at(epoch, first + index) for index in range(self.config.batch_size)]
         spacing, low_pass = self._draw_spacing(items[0], rng)
-        crops = [self._crop(item, spacing, low_pass, rng) for item in items]
+        crops = [
+            self._crop(item, spacing / item.spacing if self._resamples else 1.0, low_pass, rng)
+            for item in items
+        ]
         images = (np.stack(images)[:, None] for images in zip(*crops, strict=True))
         return Batch(PairedSample(*images), spacing)
 
+    @property
+    def _resamples(self) -> bool:
+        """Whether all slices of a batch are brought to one spacing; else each keeps its own."""
+        return self.domain.spacing_aware
+
     def subsets(self, epoch: int, count: int, rank: int) -> Iterator[Batch]:
         """Yield random batches that the epoch does not train on, without augmentation."""
-        plain = replace(self, jitter=None, noise=None, domain=DomainConfig())
+        native = replace(self.domain, native_share=1.0)
+        plain = replace(self, jitter=None, noise=None, domain=native)
         for index in range(count):
             yield plain.draw(epoch, self.steps_per_epoch + index, rank)
 
@@ -99,16 +108,18 @@ class Sampler:
     def _draw_spacing(self, item: PairedFiles, rng: np.random.Generator) -> tuple[float, float]:
         """Return the pixel spacing of a batch in mm, and how much of a low-pass it gets."""
         domain = self.domain
-        if not domain.spacing_aware or rng.random() < domain.native_share:
+        if not self._resamples or rng.random() < domain.native_share:
             return item.spacing, 1.0
         factor = math.exp(rng.uniform(math.log(domain.finest), math.log(domain.coarsest)))
         return item.spacing * factor, float(rng.random())
 
     def _crop(
-        self, item: PairedFiles, spacing: float, low_pass: float, rng: np.random.Generator
+        self, item: PairedFiles, factor: float, low_pass: float, rng: np.random.Generator
     ) -> PairedSample:
-        """Return a random crop of both images of a slice, ``[height, width]``."""
-        factor = spacing / item.spacing
+        """Return a random crop of both images of a slice, ``[height, width]``.
+
+        Its pixels are ``factor`` times as large as those of the slice.
+        """
         rows, columns = resampled_shape((item.rows, item.columns), factor)
         top = int(rng.integers(rows - self.height + 1))
         left = int(rng.integers(columns - self.width + 1))
@@ -120,7 +131,7 @@ class Sampler:
         sample = self._add_noise(self.reader.read(item), rng)
         crops = list(sample.resample(factor, low_pass, region))
         if self.jitter:
-            crops[0] = self.jitter(crops[0], (spacing, spacing), rng)
+            crops[0] = self.jitter(crops[0], (factor * item.spacing,) * 2, rng)
         if flip_rows:
             crops = [image[::-1] for image in crops]
         if flip_columns:
@@ -180,10 +191,11 @@ def make_sampler(
         If the crop does not fit the network or the slices.
     """
     crop, domain = config.training.crop, config.domain
-    coarsest = max(item.spacing for item in slices)
-    coarsest *= domain.coarsest if domain.spacing_aware else 1.0
+    coarsest = max(item.spacing for item in slices) * domain.coarsest
+    factors = [coarsest / item.spacing if domain.spacing_aware else 1.0 for item in slices]
     shapes = [
-        resampled_shape((item.rows, item.columns), coarsest / item.spacing) for item in slices
+        resampled_shape((item.rows, item.columns), factor)
+        for item, factor in zip(slices, factors, strict=True)
     ]
     rows, columns = (min(edges) for edges in zip(*shapes, strict=True))
     if crop % multiple or crop > min(rows, columns):
