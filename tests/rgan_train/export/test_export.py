@@ -134,8 +134,8 @@ def test_any_size_and_batch_gives_what_pytorch_gives(exported, run, precision, l
         for shape in ((3, 64, 64), (1, 37, 50)):
             hu = rng.normal(0, 600, shape).astype(np.float32)
             hu = np.stack([add_extremes(image) for image in hu])
-            out = harmonizer(hu)
-            wanted = np.stack([harmonize_slice(graph, image) for image in hu])
+            out = harmonizer(hu, pixel_spacing=0.7)
+            wanted = np.stack([harmonize_slice(graph, image, 0.7) for image in hu])
             assert np.abs(out - wanted).max() < limit
             assert not np.array_equal(out, hu)
             outside = (hu <= -1032) | (hu >= 1008)
@@ -155,8 +155,8 @@ def test_last_and_best_are_different_checkpoints(run, tmp_path):
     run.save(replace(state, epoch=9), run.load(state) | {"generator": zeros(run, state)})
     last, best = (load_graph(run, run.config(), which) for which in ("last", "best"))
     hu = torch.rand(1, 1, 16, 16) * 100
-    assert torch.equal(last(hu), hu)
-    assert not torch.equal(best(hu), hu)
+    assert torch.equal(last(hu, torch.tensor([0.7])), hu)
+    assert not torch.equal(best(hu, torch.tensor([0.7])), hu)
 
 
 def zeros(run, state):
@@ -229,8 +229,9 @@ def test_test_slices_are_not_measured(run, scans, tmp_path, monkeypatch):
     read, opened = reader.read_slice, set()
     monkeypatch.setattr(reader, "read_slice", lambda path: opened.add(path) or read(path))
     export_run(run, tmp_path / "model.onnx")
-    validation = open_dataset(scans).validation
-    assert opened == {path for item in validation for path in (item.source, item.target)}
+    dataset = open_dataset(scans)
+    used = (*dataset.train, *dataset.validation)
+    assert opened == {path for item in used for path in (item.source, item.target)}
 
 
 @pytest.mark.usefixtures("converted")

@@ -1,22 +1,41 @@
 """What the card of an exported model says."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
-from rgan_sdk.card import TrainingData
+from rgan_sdk.card import Range, SpacingRange, TrainingData
 from rgan_sdk.hu import HUWindow
-from rgan_train.config import Config, DataConfig
+from rgan_train.config import Config, DataConfig, DomainConfig, MethodConfig
 from rgan_train.export.model_card import (
     make_card,
     measure_quality,
     missing_facts,
+    noise_range,
     training_data,
 )
 from rgan_train.methods import METHODS
 from rgan_train.networks.graph import HarmonizationGraph
-from rgan_train.pairs import PairedSample
+from rgan_train.pairs import Dataset, PairedFiles, PairedSample
 from rgan_train.training import RunFolder
 
+SLICES = [
+    PairedFiles("p", Path("a"), Path("b"), "1", "2", "3", 0.0, 64, 64, (spacing, spacing))
+    for spacing in (0.5, 0.6, 0.7)
+]
+DATASET = Dataset(
+    train=tuple(SLICES),
+    validation=(),
+    test=(),
+    source_kernel="B 40f",
+    target_kernel="B70f",
+    patients=("p",),
+    manufacturers=("Scanner Works",),
+    series_uids=("1", "2"),
+    thickness=(1.0, 3.0),
+    reconstruction=("iDose level 3",),
+)
 DATA = DataConfig("B 40f", "B70f\\3", name="phantom", licence="CC0-1.0")
 
 
@@ -36,7 +55,7 @@ def test_the_name_comes_from_the_kernels_unless_it_is_given(tmp_path, name, expe
     folder, config = RunFolder(tmp_path), Config(data=DATA)
     folder.create(config, {"manufacturers": ["Scanner Works"]}, {})
     graph = HarmonizationGraph(METHODS["linear"].build_network(config), HUWindow(-1032, 1008))
-    card = make_card(folder, config, graph, (), name=name, version="2.0.0")
+    card = make_card(folder, config, DATASET, graph, (), name=name, version="2.0.0")
     assert (card.name, card.version, card.window) == (expected, "2.0.0", HUWindow(-1032, 1008))
     assert (card.source_kernels, card.target_kernel) == (("B 40f",), "B70f\\3")
     assert card.manufacturers == ("Scanner Works",)
@@ -50,3 +69,30 @@ def test_quality_is_the_mean_over_slices():
     assert (psnr.metric, psnr.slices, psnr.data) == ("PSNR, dB", 2, "validation slices of phantom")
     assert (psnr.input, psnr.output) == (30.0, 50.0)
     assert ssim.metric == "SSIM"
+
+
+@pytest.mark.parametrize(
+    ("method", "domain", "spacing", "noise"),
+    [
+        ("compact", DomainConfig(True, added_noise=30.0), (0.485, 0.98), (9.1, 31.6)),
+        ("compact", DomainConfig(True, coarsest=1.2), (0.485, 0.84), (9.1, 10.0)),
+        ("linear", DomainConfig(True, added_noise=30.0), (0.485, 0.98), (9.1, 10.0)),
+        ("choe", DomainConfig(), (0.485, 0.721), (9.1, 10.0)),
+    ],
+)
+def test_the_domain_of_the_card(tmp_path, method, domain, spacing, noise):
+    config = Config(method=MethodConfig(method), data=DATA, domain=domain)
+    folder = RunFolder(tmp_path)
+    folder.create(config, {"noise_hu": [9.1, 10.0]}, {})
+    graph = HarmonizationGraph(METHODS[method].build_network(config), HUWindow(-1032, 1008))
+    card = make_card(folder, config, DATASET, graph, (), name=None, version="1.0.0")
+    assert card.pixel_spacing == SpacingRange(*spacing, reference=0.6)
+    assert card.noise_hu == Range(*noise)
+    assert card.thickness_seen == (1.0, 3.0)
+    assert card.reconstruction == ("iDose level 3",)
+
+
+def test_noise_that_was_not_measured(tmp_path):
+    folder, config = RunFolder(tmp_path), Config(data=DATA)
+    folder.create(config, {"noise_hu": []}, {})
+    assert noise_range(folder, config) is None

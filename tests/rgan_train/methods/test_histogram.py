@@ -24,13 +24,13 @@ def curve(hu):
 
 def fitted(target_of, segments=64):
     network = LookUpCurve(segments)
-    network.prepare(samples(target_of), WINDOW)
+    network.prepare(samples(target_of), WINDOW, 0.7)
     return network
 
 
 def apply(network, hu):
     normalized = (torch.from_numpy(hu)[:, None] - WINDOW.lower) / WINDOW.width
-    return network(normalized)[:, 0].numpy() * WINDOW.width + WINDOW.lower
+    return network(normalized, torch.tensor([0.7]))[:, 0].numpy() * WINDOW.width + WINDOW.lower
 
 
 def test_the_curve_is_found():

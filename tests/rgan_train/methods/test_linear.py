@@ -9,11 +9,12 @@ from torch.nn import functional
 from rgan_sdk.dicom.read.padding import PADDING_HU
 from rgan_sdk.errors import TrainingError
 from rgan_sdk.hu import HUWindow
-from rgan_train.config import LinearConfig
+from rgan_train.config import DomainConfig, LinearConfig
 from rgan_train.methods.linear import LinearFilter
 from rgan_train.pairs.samples import PairedSample
 
 WINDOW = HUWindow(-1032.0, 1008.0)
+SPACING = 0.7
 
 
 def scene(seed):
@@ -30,15 +31,19 @@ def pairs(make_target, count=3):
     ]
 
 
-def fitted(samples, **settings):
-    network = LinearFilter(LinearConfig(**settings))
-    network.prepare(samples, WINDOW)
+def fitted(samples, domain=DomainConfig(), **settings):  # noqa: B008 - it cannot change
+    network = LinearFilter(LinearConfig(**settings), domain)
+    network.prepare(samples, WINDOW, SPACING)
     return network
 
 
-def harmonized(network, hu):
+def kernel_of(network, spacing=SPACING):
+    return network.kernel_at(torch.tensor([spacing]))
+
+
+def harmonized(network, hu, spacing=SPACING):
     normalized = (torch.from_numpy(hu)[None, None] - WINDOW.lower) / WINDOW.width
-    return network(normalized)[0, 0].numpy() * WINDOW.width + WINDOW.lower
+    return network(normalized, torch.tensor([spacing]))[0, 0].numpy() * WINDOW.width + WINDOW.lower
 
 
 def sharpen(hu):
@@ -78,11 +83,11 @@ def test_a_constant_image_stays(taps):
     network = fitted(pairs(sharpen), taps=taps)
     constant = np.full((256, 256), 321.0, np.float32)
     assert np.abs(harmonized(network, constant) - 321).max() < 0.05
-    assert network.kernel.shape == (1, 1, taps, taps)
+    assert kernel_of(network).shape == (1, 1, taps, taps)
 
 
 def test_a_kernel_longer_than_a_block_is_filled_with_zeros():
-    kernel = fitted(pairs(sharpen), taps=131).kernel[0, 0]
+    kernel = kernel_of(fitted(pairs(sharpen), taps=131))[0, 0]
     assert not kernel[:2].any()
     assert kernel[2:-2].any()
 
@@ -91,9 +96,9 @@ def test_trained_through_the_spectra_and_exported_as_a_convolution():
     network = fitted(pairs(shift), kind="2d", taps=15)
     slices = torch.rand(2, 1, 40, 56)
     padded = functional.pad(slices, (7,) * 4, mode="replicate")
-    expected = functional.conv2d(padded, network.kernel)
-    assert torch.allclose(network.predict(slices), expected, atol=1e-5)
-    graph = str(torch.export.export(network, (slices,)).graph)
+    expected = functional.conv2d(padded, kernel_of(network))
+    assert torch.allclose(network.predict_at(slices, torch.tensor([SPACING])), expected, atol=1e-5)
+    graph = str(torch.export.export(network, (slices, torch.tensor([SPACING]))).graph)
     assert "conv2d" in graph
     assert "fft" not in graph
 
@@ -106,7 +111,7 @@ def test_slices_smaller_than_a_block():
 
 def test_equal_series_give_no_change():
     network = fitted(pairs(lambda hu: hu))
-    assert torch.equal(network.kernel, torch.zeros_like(network.kernel))
+    assert not kernel_of(network).any()
 
 
 def test_padding_teaches_nothing():
@@ -117,8 +122,8 @@ def test_padding_teaches_nothing():
         for hu in images:
             hu[:40] = PADDING_HU
         padded.append(PairedSample(*images))
-    kernel = fitted([PairedSample(*(hu[64:] for hu in s)) for s in plain], taps=31).kernel
-    assert torch.equal(fitted(padded, taps=31).kernel, kernel)
+    lower = [PairedSample(*(hu[64:] for hu in s)) for s in plain]
+    assert torch.equal(kernel_of(fitted(padded, taps=31)), kernel_of(fitted(lower, taps=31)))
 
 
 def test_padding_everywhere_is_refused():
@@ -127,3 +132,40 @@ def test_padding_everywhere_is_refused():
         hu[::100] = PADDING_HU
     with pytest.raises(TrainingError, match="a part of that size that has no padding"):
         fitted([sample])
+
+
+AWARE = DomainConfig(spacing_aware=True)
+
+
+FREQUENCY = np.linspace(0, 0.5, 101)
+
+
+def response(kernel):
+    """Return the transfer function along one axis, by ``FREQUENCY`` in cycles per pixel."""
+    line = kernel[0, 0].sum(0).numpy()
+    places = np.arange(len(line)) - len(line) // 2
+    return np.cos(2 * np.pi * FREQUENCY[:, None] * places) @ line
+
+
+def test_the_taps_at_the_reference_are_those_of_a_filter_for_one_spacing():
+    samples = pairs(sharpen)
+    assert torch.equal(kernel_of(fitted(samples, AWARE)), kernel_of(fitted(samples)))
+
+
+@pytest.mark.parametrize("factor", [1.2, 1.4])
+@pytest.mark.parametrize("kind", ["radial", "2d"])
+def test_the_filter_acts_alike_in_line_pairs_per_millimetre(factor, kind):
+    network = fitted(pairs(sharpen), AWARE, kind=kind)
+    known = response(kernel_of(network))
+    wanted = np.interp(FREQUENCY / factor, FREQUENCY, known)
+    assert np.abs(known - wanted).max() > 0.15
+    found = response(kernel_of(network, SPACING * factor))
+    np.testing.assert_allclose(found, wanted, atol=0.08)
+
+
+def test_beyond_the_table_the_taps_stay_the_same():
+    network = fitted(pairs(sharpen), AWARE)
+    ends = [SPACING * factor for factor in (0.7, 1.4)]
+    for end, beyond in zip(ends, (0.3, 2.0), strict=True):
+        torch.testing.assert_close(kernel_of(network, beyond), kernel_of(network, end))
+    assert not torch.equal(*(kernel_of(network, end) for end in ends))

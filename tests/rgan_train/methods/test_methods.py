@@ -73,8 +73,8 @@ def test_from_pairs_to_a_model_that_runs(job, name, tmp_path):
         with Harmonizer.load(
             tmp_path / file, device="cpu", outside_domain=("spacing",)
         ) as harmonizer:
-            out = harmonizer(hu)
-        wanted = np.stack([harmonize_slice(graph, image) for image in hu])
+            out = harmonizer(hu, pixel_spacing=0.7)
+        wanted = np.stack([harmonize_slice(graph, image, 0.7) for image in hu])
         assert np.abs(out - wanted).max() < limit
 
 
@@ -115,8 +115,8 @@ def test_the_filter_of_physics_gan_is_the_linear_method_s_and_stays(job):
     fit(linear, ignore)
     fit(hybrid, ignore)
     fitted, front = (
-        weights(linear.folder.path)["kernel"],
-        weights(hybrid.folder.path)["front.kernel"],
+        weights(linear.folder.path)["taps_0"],
+        weights(hybrid.folder.path)["front.taps_0"],
     )
     assert fitted.any()
     assert np.array_equal(fitted, front)
@@ -125,10 +125,10 @@ def test_the_filter_of_physics_gan_is_the_linear_method_s_and_stays(job):
 def test_physics_gan_starts_where_the_filter_ends(job):
     config = job("physics+gan").config
     network = METHODS["physics+gan"].build_network(config)
-    torch.nn.init.normal_(network.front.kernel)
-    image = torch.rand(1, 1, 32, 32)
+    torch.nn.init.normal_(network.front.taps_0)
+    call = torch.rand(1, 1, 32, 32), torch.tensor([0.7])
     with torch.no_grad():
-        assert torch.equal(network.predict(image), network.front.predict(image))
+        assert torch.equal(network.predict_at(*call), network.front.predict_at(*call))
     direct = tiny_config("method.name=physics+gan", "generator.output=direct")
     with pytest.raises(ConfigurationError, match=r"set generator\.output"):
         METHODS["physics+gan"].build_network(direct)

@@ -4,6 +4,8 @@ import torch
 
 from rgan_train.networks.compact import CompactCNN
 
+SPACING = torch.tensor([0.7])
+
 
 def make(layers=5):
     torch.manual_seed(0)
@@ -12,7 +14,7 @@ def make(layers=5):
 
 def test_it_starts_by_changing_nothing():
     slices = torch.rand(2, 1, 24, 20)
-    assert torch.equal(make()(slices), slices)
+    assert torch.equal(make()(slices, SPACING), slices)
 
 
 def test_its_first_filters_see_differences_only():
@@ -28,6 +30,6 @@ def test_it_sees_one_pixel_more_with_each_layer():
         network = make(layers)
         torch.nn.init.ones_(network.layers[-1].weight)
         image = torch.rand(1, 1, 41, 41, requires_grad=True)
-        network(image)[0, 0, 20, 20].backward()
+        network(image, SPACING)[0, 0, 20, 20].backward()
         seen = image.grad[0, 0].nonzero() - 20
         assert seen.abs().max() == 2 + layers - 1

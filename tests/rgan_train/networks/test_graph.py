@@ -9,6 +9,7 @@ from rgan_train.networks.graph import HarmonizationGraph, harmonize_slice
 from rgan_train.networks.window import HANDOVER, network_window, normalize
 
 WINDOW = HUWindow(-1024.0, 1000.0)
+SPACING = torch.tensor([0.7])
 
 
 def graph_of(output, window=WINDOW):
@@ -23,7 +24,7 @@ def graph_of(output, window=WINDOW):
 def test_hu_outside_the_window_come_out_bit_equal(output):
     _, graph = graph_of(output)
     hu = torch.linspace(-3024, 3071, 64 * 64).view(1, 1, 64, 64)
-    out = graph(hu)
+    out = graph(hu, SPACING)
     outside = (hu <= WINDOW.lower) | (hu >= WINDOW.upper)
     assert outside.any()
     assert torch.equal(out[outside], hu[outside])
@@ -35,8 +36,8 @@ def test_it_is_the_generator_in_the_middle_of_the_window(output):
     generator, graph = graph_of(output)
     hu = torch.rand(2, 1, 16, 16) * 1900 - 960
     with torch.no_grad():
-        wanted = generator(normalize(hu, WINDOW)) * WINDOW.width + WINDOW.lower
-        assert torch.allclose(graph(hu), wanted, atol=0.05)
+        wanted = generator(normalize(hu, WINDOW), SPACING) * WINDOW.width + WINDOW.lower
+        assert torch.allclose(graph(hu, SPACING), wanted, atol=0.05)
 
 
 def test_the_handover_is_linear():
@@ -45,7 +46,7 @@ def test_the_handover_is_linear():
     torch.nn.init.constant_(generator.head[-1].bias, 0.5)  # HU -12 everywhere
     hu = torch.full((1, 1, 8, 8), WINDOW.lower + HANDOVER / 4)
     wanted = hu + 0.25 * (-12 - hu)
-    assert torch.allclose(graph(hu), wanted, atol=1e-3)
+    assert torch.allclose(graph(hu, SPACING), wanted, atol=1e-3)
 
 
 def test_weights_are_shared_and_the_generator_stays_as_it_was():
@@ -53,24 +54,24 @@ def test_weights_are_shared_and_the_generator_stays_as_it_was():
     assert generator.output == "residual"
     torch.nn.init.zeros_(generator.head[-1].weight)
     hu = torch.rand(1, 1, 8, 8)
-    assert torch.equal(graph(hu), hu)
+    assert torch.equal(graph(hu, SPACING), hu)
 
 
 def test_slices_of_any_size():
     _, graph = graph_of("residual")
     hu = np.random.default_rng(0).normal(0, 100, (17, 23)).astype(np.float32)
-    out = harmonize_slice(graph, hu)
+    out = harmonize_slice(graph, hu, 0.7)
     assert out.shape == hu.shape
     padded = np.pad(hu, ((0, 1), (0, 1)), mode="edge")
-    assert np.array_equal(out, harmonize_slice(graph, padded)[:17, :23])
+    assert np.array_equal(out, harmonize_slice(graph, padded, 0.7)[:17, :23])
 
 
 def test_a_slice_does_not_depend_on_its_neighbours_in_the_batch():
     _, graph = graph_of("residual")
     hu = torch.rand(16, 1, 16, 16) * 1000
     with torch.no_grad():
-        alone = torch.cat([graph(image[None]) for image in hu])
-        assert torch.allclose(graph(hu), alone, atol=1e-3)
+        alone = torch.cat([graph(image[None], SPACING) for image in hu])
+        assert torch.allclose(graph(hu, SPACING), alone, atol=1e-3)
 
 
 def test_all_of_the_range_is_harmonized():
@@ -81,4 +82,6 @@ def test_all_of_the_range_is_harmonized():
     torch.nn.init.constant_(generator.head[-1].bias, 0.5)  # HU -12 everywhere
     hu = torch.tensor([-1032.0, -1024.0, 1000.0, 1008.0]).view(1, 1, 1, 4).expand(1, 1, 8, 4)
     hu = hu.repeat(1, 1, 1, 2)
-    assert graph(hu)[0, 0, 0, :4].tolist() == pytest.approx([-1032, -12, -12, 1008], abs=1e-3)
+    assert graph(hu, SPACING)[0, 0, 0, :4].tolist() == pytest.approx(
+        [-1032, -12, -12, 1008], abs=1e-3
+    )

@@ -43,7 +43,7 @@ def test_a_version_that_cannot_be_told_is_unknown(scans, pairs_csv, monkeypatch)
         return "1.0"
 
     monkeypatch.setattr(metadata, "version", version)
-    provenance = collect_provenance(open_dataset(scans), read_pairs(pairs_csv), None)
+    provenance = collect_provenance(open_dataset(scans), read_pairs(pairs_csv), None, [])
     assert provenance["software"]["lightning-fabric"] == "unknown"
     assert provenance["software"]["torch"] == "1.0"
 
@@ -100,11 +100,12 @@ def test_tensorboard_has_scores_and_images(tmp_path):
 
 def test_provenance_names_data_and_software_but_no_place(scans, pairs_csv):
     pairs = read_pairs(pairs_csv)
-    recorded = collect_provenance(open_dataset(scans), pairs, None)
+    recorded = collect_provenance(open_dataset(scans), pairs, None, [9.5, 12.25, 10.0])
     assert recorded["pairs_sha256"] == file_sha256(pairs_csv)
     assert (recorded["source_kernel"], recorded["target_kernel"]) == ("B40f", "B70f")
     assert recorded["slices"] == {"train": 7, "validation": 1, "test": 3}
     assert recorded["vgg_weights_sha256"] == ""
+    assert recorded["noise_hu"] == [9.5, 12.25]
     assert "torch" in recorded["software"]
     text = json.dumps(recorded)
     assert str(scans) not in text
@@ -114,7 +115,7 @@ def test_provenance_names_data_and_software_but_no_place(scans, pairs_csv):
 def test_the_weight_file_is_recorded(scans, pairs_csv, tmp_path):
     file = tmp_path / "vgg.npz"
     file.write_bytes(b"weights")
-    recorded = collect_provenance(open_dataset(scans), read_pairs(pairs_csv), file)
+    recorded = collect_provenance(open_dataset(scans), read_pairs(pairs_csv), file, [])
     assert recorded["vgg_weights_sha256"] == file_sha256(file)
 
 

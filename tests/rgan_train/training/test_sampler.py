@@ -7,6 +7,7 @@ from support.training import open_dataset, tiny_config, write_pair_of_scans
 
 from rgan_sdk.dicom.read.padding import PADDING_HU
 from rgan_sdk.errors import ConfigurationError
+from rgan_train.pairs.noise import PairNoise
 from rgan_train.pairs.samples import SliceReader
 from rgan_train.simulation.augmentation import kernel_jitter
 from rgan_train.training.sampler import make_sampler
@@ -18,23 +19,23 @@ def dataset(scans):
 
 
 def sampler_of(dataset, *assignments, world_size=1):
-    config = tiny_config(*assignments).training
+    config = tiny_config(*assignments)
     return make_sampler(dataset.train, SliceReader(100), config, multiple=2, world_size=world_size)
 
 
 def test_batches_are_a_pure_function_of_seed_epoch_step_and_rank(dataset):
-    draws = [sampler_of(dataset, world_size=2).draw(1, 2, 1) for _ in range(2)]
+    draws = [sampler_of(dataset, world_size=2).draw(1, 2, 1).sample for _ in range(2)]
     assert np.array_equal(draws[0].source_hu, draws[1].source_hu)
     others = [(0, 2, 1), (1, 1, 1), (1, 2, 0)]
     for other in others:
-        drawn = sampler_of(dataset, world_size=2).draw(*other)
+        drawn = sampler_of(dataset, world_size=2).draw(*other).sample
         assert not np.array_equal(drawn.source_hu, draws[0].source_hu)
-    reseeded = sampler_of(dataset, "training.seed=1", world_size=2).draw(1, 2, 1)
+    reseeded = sampler_of(dataset, "training.seed=1", world_size=2).draw(1, 2, 1).sample
     assert not np.array_equal(reseeded.source_hu, draws[0].source_hu)
 
 
 def test_shapes_and_types(dataset):
-    batch = sampler_of(dataset).draw(0, 0, 0)
+    batch = sampler_of(dataset).draw(0, 0, 0).sample
     assert batch.source_hu.shape == batch.target_hu.shape == (2, 1, 32, 32)
     assert batch.source_hu.dtype == np.float32
 
@@ -42,10 +43,10 @@ def test_shapes_and_types(dataset):
 def test_source_and_target_are_cut_alike(dataset):
     same = replace(dataset.train[0], target=dataset.train[0].source)
     sampler = make_sampler(
-        (same,), SliceReader(100), tiny_config("training.flips=true").training, multiple=2
+        (same,), SliceReader(100), tiny_config("training.flips=true"), multiple=2
     )
     for step in range(8):
-        batch = sampler.draw(0, step, 0)
+        batch = sampler.draw(0, step, 0).sample
         assert np.array_equal(batch.source_hu, batch.target_hu)
 
 
@@ -54,8 +55,8 @@ def test_flips_mirror_what_would_be_drawn_without(dataset):
     flipped = sampler_of(dataset, "training.flips=true")
     seen = set()
     for step in range(24):
-        image = plain.draw(0, step, 0).source_hu[0, 0]
-        mirrored = flipped.draw(0, step, 0).source_hu[0, 0]
+        image = plain.draw(0, step, 0).sample.source_hu[0, 0]
+        mirrored = flipped.draw(0, step, 0).sample.source_hu[0, 0]
         for rows in (1, -1):
             for columns in (1, -1):
                 if np.array_equal(mirrored, image[::rows, ::columns]):
@@ -74,7 +75,9 @@ def test_each_slice_comes_equally_often(dataset):
     count = len(dataset.train)
     assert sampler.steps_per_epoch == -(-count // 2)
     assert (sampler.height, sampler.width) == (64, 64)
-    drawn = [sampler.draw(3, step, rank).source_hu for step in range(count) for rank in (0, 1)]
+    drawn = [
+        sampler.draw(3, step, rank).sample.source_hu for step in range(count) for rank in (0, 1)
+    ]
     keys = [image.tobytes() for image in drawn]
     assert {keys.count(key) for key in keys} == {2}
     assert len(set(keys[:count])) == count
@@ -82,8 +85,8 @@ def test_each_slice_comes_equally_often(dataset):
 
 def test_batches_go_on_at_any_step(dataset):
     sampler = sampler_of(dataset)
-    whole = [batch.source_hu for batch in sampler.batches(0, 0, 0)]
-    rest = [batch.source_hu for batch in sampler.batches(0, 1, 0)]
+    whole = [batch.sample.source_hu for batch in sampler.batches(0, 0, 0)]
+    rest = [batch.sample.source_hu for batch in sampler.batches(0, 1, 0)]
     assert len(whole) == 3
     assert all(np.array_equal(a, b) for a, b in zip(whole[1:], rest, strict=True))
 
@@ -99,10 +102,66 @@ def test_padding_is_alike_in_source_and_target(tmp_path):
     pad_files(root / "1-B70f", corners(64), -2000)
     dataset = open_dataset(root)
     jitter = kernel_jitter(tiny_config("training.kernel_jitter=0.2", "training.source_mtf=[4,7]"))
-    config = tiny_config("training.crop=64").training
+    config = tiny_config("training.crop=64")
     sampler = make_sampler(dataset.train, SliceReader(100), config, 2, jitter=jitter)
-    batch = sampler.draw(0, 0, 0)
+    batch = sampler.draw(0, 0, 0).sample
     assert (batch.padding == corners(64)).all()
     for hu in batch:
         assert (hu[batch.padding] == PADDING_HU).all()
     assert not np.array_equal(batch.source_hu, batch.target_hu)
+
+
+AWARE = ("domain.spacing_aware=true", "domain.finest=0.8", "domain.coarsest=1.5")
+
+
+def test_a_batch_has_one_pixel_spacing_within_the_domain(dataset):
+    sampler, own = sampler_of(dataset, *AWARE), dataset.train[0].spacing
+    drawn = [sampler.draw(0, step, 0) for step in range(200)]
+    factors = np.array([batch.pixel_spacing / own for batch in drawn])
+    assert {batch.sample.source_hu.shape for batch in drawn} == {(2, 1, 32, 32)}
+    assert 0.8 <= factors.min() < 0.85
+    assert 1.4 < factors.max() <= 1.5
+    assert 0.15 < (factors == 1).mean() < 0.35  # domain.native_share
+
+
+def test_crops_of_an_aware_network_are_resampled(dataset):
+    plain = sampler_of(dataset).draw(0, 0, 0)
+    drawn = [sampler_of(dataset, *AWARE).draw(0, step, 0) for step in range(20)]
+    assert plain.pixel_spacing == dataset.train[0].spacing
+    coarse = max(drawn, key=lambda batch: batch.pixel_spacing).sample.target_hu
+    fine = min(drawn, key=lambda batch: batch.pixel_spacing).sample.target_hu
+    roughness = [np.abs(np.diff(hu)).mean() for hu in (fine, coarse)]
+    assert roughness[0] < roughness[1]
+
+
+def test_slices_of_other_networks_keep_their_own_spacing(dataset):
+    slices = tuple(
+        replace(item, pixel_spacing=(0.5 + index / 10,) * 2)
+        for index, item in enumerate(dataset.train)
+    )
+    config = tiny_config("training.crop=0", "training.batch_size=1")
+    sampler = make_sampler(slices, SliceReader(100), config, multiple=2)
+    read = SliceReader(100).read
+    wholes = {read(item).source_hu.tobytes() for item in slices}
+    assert {sampler.draw(0, step, 0).sample.source_hu.tobytes() for step in range(7)} == wholes
+
+
+def test_the_coarsest_pixels_must_fill_a_crop(dataset):
+    with pytest.raises(ConfigurationError, match="at most 42, the smallest edge of the slices on"):
+        sampler_of(dataset, *AWARE, "training.crop=44")
+
+
+def test_noise_is_added_to_half_of_the_crops_of_both_images(dataset):
+    fields = np.random.default_rng(0).normal(0, 1, (2, 128, 128)).astype(np.float32)
+    config = tiny_config("domain.added_noise=30", "training.batch_size=1")
+    slices = dataset.train
+    plain = make_sampler(slices, SliceReader(100), config, 2)
+    noisy = make_sampler(slices, SliceReader(100), config, 2, noise=PairNoise(fields))
+    levels = []
+    for step in range(100):
+        before, after = (sampler.draw(0, step, 0).sample for sampler in (plain, noisy))
+        added = [(new - old).std() for new, old in zip(after, before, strict=True)]
+        assert (added[0] > 0) == (added[1] > 0)
+        levels.append(added[0])
+    assert 30 < np.count_nonzero(levels) < 70
+    assert 20 < max(levels) < 33

@@ -13,7 +13,7 @@ from rgan_sdk.dicom.read.padding import PADDING_HU
 from rgan_sdk.hu import HUWindow
 from rgan_train.methods import METHODS
 from rgan_train.pairs import read_pairs
-from rgan_train.pairs.samples import PairedSample
+from rgan_train.pairs.samples import Batch, PairedSample
 from rgan_train.processes import make_fabric
 from rgan_train.training import Job, RunFolder, fit, selection, trainer
 from rgan_train.training.selection import select
@@ -103,9 +103,9 @@ def test_each_stage_trains_on_its_window(job, monkeypatch):
     seen = []
     step = METHODS["radiomicgan"].step
 
-    def spy(self, real_a, real_b):
+    def spy(self, real_a, *others):
         seen.append((float(real_a.min()), float(real_a.max())))
-        return step(self, real_a, real_b)
+        return step(self, real_a, *others)
 
     monkeypatch.setattr(METHODS["radiomicgan"], "step", spy)
     fit(job("run", "growing", "curriculum.step=300", "training.epochs=1"), ignore)
@@ -126,7 +126,7 @@ def method():
 
 
 def batch(hu):
-    return PairedSample(hu.astype(np.float32), hu.astype(np.float32))
+    return Batch(PairedSample(hu.astype(np.float32), hu.astype(np.float32)), 0.7)
 
 
 def test_hu_under_hot_pixels_are_selected(method, monkeypatch):

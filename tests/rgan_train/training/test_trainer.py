@@ -290,7 +290,7 @@ def test_slices_are_not_rounded_in_mixed_precision():
         first.register_forward_hook(lambda *call, to=seen: to.extend((call[1][0], call[2])))
         image = torch.rand(1, 1, 32, 32, device=fabric.device)
         # The last layer starts at zero: a residual network returns its input.
-        assert torch.equal(method._wrapped_g(image), image)
+        assert torch.equal(method._wrapped_g(image, torch.tensor([0.7])), image)
         assert [tensor.dtype for tensor in seen] == [torch.float32] * 2
         assert torch.equal(seen[0][:, :1], image)
 
