@@ -32,6 +32,7 @@ from numpy.typing import NDArray
 from torch.utils.flop_counter import FlopCounterMode
 
 from rgan_sdk.engines import create_engine, cuda
+from rgan_sdk.engines.onnxruntime import import_onnxruntime
 from rgan_sdk.errors import RganError
 from rgan_sdk.harmonizer import DOMAINS, Harmonizer
 from rgan_sdk.model import HarmonizationModel
@@ -264,7 +265,7 @@ def matmul_rate(size: int = 8192) -> float:
 
 def environment() -> dict[str, Any]:
     versions = {}
-    for name in ("torch", "onnxruntime", "onnxruntime-gpu", "tensorrt", "cuda-bindings", "numpy"):
+    for name in ("torch", "tensorrt", "cuda-bindings", "numpy"):
         try:
             versions[name] = metadata.version(name)
         except metadata.PackageNotFoundError:
@@ -272,6 +273,7 @@ def environment() -> dict[str, Any]:
     return {
         "gpus": [device.name for device in cuda.devices()],
         "python": platform.python_version(),
+        "onnxruntime": import_onnxruntime().__version__,  # another distribution may be there too
         **versions,
     }
 

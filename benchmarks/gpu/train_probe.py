@@ -3,7 +3,8 @@
     python benchmarks/gpu/train_probe.py
 
 A line for each method and precision: how far the weights of a run that was interrupted after two of
-three epochs are from those of one that was not, as a share of the largest weight. Then the pace of
+three epochs, and those of the same run made again, are from those of an unbroken one, as a share of
+the largest weight of a tensor. If both are alike, it is the order of additions. Then the pace of
 the full RadiomicGAN with an encoder from scratch, at 512x512. Without a GPU the first part runs on
 the CPU, which tests this script. Exit code 1 where a run failed.
 """
@@ -74,19 +75,24 @@ def make_job(scans: Path, config: Config) -> Job:
 def resume_and_compare(scans: Path, method: str, precision: str) -> str:
     windows = WINDOWS if method == "radiomicgan" else ()
     settings = (*SMALL, f"method.name={method}", f"training.precision={precision}", *windows)
-    whole, parts = (
+    whole, again, parts = (
         make_job(scans, tiny_config(*settings, f"training.epochs={epochs}"))
-        for epochs in (EPOCHS, INTERRUPTED_AFTER)
+        for epochs in (EPOCHS, EPOCHS, INTERRUPTED_AFTER)
     )
-    fit(whole, ignore)
-    fit(parts, ignore)
+    for job in (whole, again, parts):
+        fit(job, ignore)
     fit(replace(parts, config=whole.config, resume=True), ignore)
-    first, second = weights(whole.folder.path), weights(parts.folder.path)
-    worst = max(
+    resumed, repeated = (difference(whole, other) for other in (parts, again))
+    return f"resumed weights differ by {resumed:.1e}, repeated ones by {repeated:.1e}"
+
+
+def difference(one: Job, other: Job) -> float:
+    """Return the largest difference of a weight, as a share of the largest of its tensor."""
+    first, second = weights(one.folder.path), weights(other.folder.path)
+    return max(
         float(np.abs(first[key] - second[key]).max() / (np.abs(first[key]).max() + 1e-12))
         for key in first
     )
-    return f"resumed weights differ by {worst:.1e}"
 
 
 def measure_full(scans: Path, precision: Any) -> str:
