@@ -16,6 +16,9 @@ FEATURES = 0.9
 """Share of the features of the model that was made for the spacing."""
 
 
+STATES = {True: "met", False: "NOT MET", None: "open"}
+
+
 @dataclass(frozen=True)
 class Gate:
     """One thing that must hold.
@@ -23,15 +26,17 @@ class Gate:
     Attributes
     ----------
     found
-        What was measured, with its limit; ``not measured yet``.
+        What was measured, with its limit.
+    is_met
+        None if nothing was measured yet.
     """
 
     what: str
     found: str
-    is_met: bool
+    is_met: bool | None
 
     def __str__(self) -> str:
-        return f"{'met   ' if self.is_met else 'NOT MET'} {self.what}: {self.found}"
+        return f"{STATES[self.is_met]:7} {self.what}: {self.found}"
 
 
 def check_gates(plan: Plan, figures: Figures) -> list[Gate]:
@@ -58,7 +63,7 @@ def _against_alone(figures: Figures, pair: str, way: tuple[str, str], row: str) 
         for noise in figures.plan["noise"]
     }
     if not asked <= aware.keys() & alone.keys():
-        return Gate(what, "not measured yet", False)
+        return Gate(what, "not measured yet", None)
     gains = {key: aware[key]["psnr_db"] - alone[key]["psnr_db"] for key in asked}
     worst = min(gains, key=lambda key: gains[key])
     aim = "" if gains[worst] >= -AIM else f", the aim of -{AIM} is missed"
@@ -73,7 +78,7 @@ def _against_packaged(figures: Figures, pair: str, way: tuple[str, str]) -> Gate
     key = (figures.plan["pairs"][pair]["spacings"][0], 0)
     aware, packaged = (figures.of(pair, way, row) for row in ("compact, aware", "packaged"))
     if key not in aware or key not in packaged:
-        return Gate(what, "not measured yet", False)
+        return Gate(what, "not measured yet", None)
     gain = aware[key]["psnr_db"] - packaged[key]["psnr_db"]
     return Gate(what, f"{gain:+.2f} dB (limit -{LOSS_TO_PACKAGED})", gain >= -LOSS_TO_PACKAGED)
 
@@ -82,7 +87,7 @@ def _features(plan: Plan, way: tuple[str, str]) -> list[Gate]:
     asked = plan["features"]
     what = f"reproducible features at {asked['spacing']} mm, {way[0]} to {way[1]}"
     if not is_counted(plan, way):
-        return [Gate(what, "not measured yet", False)]
+        return [Gate(what, "not measured yet", None)]
     gates = []
     for group, counts in json.loads(features_path(*way).read_text())["groups"].items():
         aware, alone = (counts[kind]["features"] for kind in ("aware", "alone"))

@@ -12,6 +12,7 @@ from spacings.gates import Gate
 from spacings.plan import Plan, directions
 
 Measured = dict[Key, dict[str, float]]
+MET = {True: "yes", False: "**no**", None: "open"}
 
 
 def write_page(page: Path, plan: Plan, figures: Figures, gates: list[Gate]) -> None:
@@ -116,7 +117,7 @@ def gates_table(gates: list[Gate]) -> str:
     """Return all gates."""
     lines = table_head(["what", "found", "met"])
     for gate in gates:
-        lines.append(table_line(gate.what, [gate.found, "yes" if gate.is_met else "**no**"]))
+        lines.append(table_line(gate.what, [gate.found, MET[gate.is_met]]))
     return "\n".join(line.replace("[", r"\[") for line in lines)
 
 
