@@ -72,7 +72,7 @@ class Dataset:
     manufacturers
         Of the scanners.
     thickness
-        SliceThickness (0018,0050) of all series, in mm, ascending.
+        SliceThickness (0018,0050) of the source series, in mm, ascending.
     reconstruction
         Kinds of reconstruction that the headers of the source series state.
     series_uids

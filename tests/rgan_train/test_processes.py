@@ -32,7 +32,7 @@ draw, save = Sampler.draw, Run.save
 
 def recording_draw(self, epoch, step, rank):
     batch = draw(self, epoch, step, rank)
-    drawn[f"drawn.{epoch}.{step}"] = np.ascontiguousarray(batch.source_hu)
+    drawn[f"drawn.{epoch}.{step}"] = np.ascontiguousarray(batch.sample.source_hu)
     return batch
 
 def recording_save(self, state):

@@ -48,7 +48,10 @@ def test_from_a_teacher_to_a_students_student(teacher, pairs_csv, tmp_path):
 
 def test_file_set_and_resume(teacher, pairs_csv, tmp_path):
     toml = tmp_path / "student.toml"
-    toml.write_text("[method]\nname = 'choe'\n[choe]\nchannels = 4\nlayers = 2\n")
+    toml.write_text(
+        "[method]\nname = 'choe'\n[choe]\nchannels = 4\nlayers = 2\n"
+        "[domain]\nspacing_aware = false\n"
+    )
     small = [text for text in SMALL if not text.startswith("compact.")]
     run = tmp_path / "run"
     assert distill(teacher, pairs_csv, run, "--config", toml, set_=small).exit_code == 0

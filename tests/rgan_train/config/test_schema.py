@@ -5,7 +5,7 @@ import pytest
 
 from rgan_sdk.errors import ConfigurationError
 from rgan_sdk.hu import HUWindow
-from rgan_train.config import Config, DataConfig, TrainingConfig
+from rgan_train.config import Config, DataConfig, DomainConfig, TrainingConfig
 
 
 def test_the_defaults_are_the_paper():
@@ -40,3 +40,18 @@ def test_the_window_is_a_range_of_hu():
 def test_values_are_checked_at_construction(changes, message):
     with pytest.raises(ConfigurationError, match=message):
         TrainingConfig(**changes)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"finest": 0.2}, "domain.finest = 0.2: must be from 0.25 to 1"),
+        ({"finest": 1.1}, "domain.finest = 1.1: must be from 0.25 to 1"),
+        ({"coarsest": 1.0}, "domain.coarsest = 1.0: must be above 1, at most 4"),
+        ({"native_share": 1.5}, "domain.native_share = 1.5: must be from 0 to 1"),
+        ({"added_noise": -1.0}, "domain.added_noise = -1.0: must be 0 or more"),
+    ],
+)
+def test_a_domain_that_makes_no_sense(changes, message):
+    with pytest.raises(ConfigurationError, match=message):
+        DomainConfig(**changes)

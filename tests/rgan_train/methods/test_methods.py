@@ -19,6 +19,8 @@ from rgan_train.training import Job, RunFolder, fit
 
 TRAINED = ("radiomicgan", "physics+gan", "choe", "ganai", "stan_ct", "compact")
 FITTED = ("linear", "histogram")
+AWARE = ("radiomicgan", "physics+gan", "compact")
+"""Methods trained in steps whose networks can know the pixel spacing."""
 LONG = ("choe", "ganai", "stan_ct")
 """The way of these from pairs to a model is gone by ``make test-all`` only."""
 SMALL = (
@@ -28,6 +30,7 @@ SMALL = (
     "histogram.segments=8",
     "ganai.phase_steps=2",
 )
+SPACINGS_AND_NOISE = ("domain.spacing_aware=true", "domain.added_noise=20")
 
 
 @pytest.fixture(scope="module")
@@ -62,25 +65,29 @@ def test_the_table_names_each_method_of_the_configuration():
     ],
 )
 def test_from_pairs_to_a_model_that_runs(job, name, tmp_path):
-    work = job(name)
+    aware = name in (*AWARE, "linear")
+    work = job(name, f"domain.spacing_aware={str(aware).lower()}")
     outcome = fit(work, ignore)
     assert outcome.status == "finished"
     assert outcome.state.epoch == (2 if name in TRAINED else 1)
-    export_run(work.folder, tmp_path / "model.onnx")
+    spacings = export_run(work.folder, tmp_path / "model.onnx").card.pixel_spacing
+    native = work.dataset.train[0].spacing
+    assert spacings.max == pytest.approx(native * (1.4 if aware else 1.03), abs=1e-4)
     hu = np.random.default_rng(0).normal(0, 300, (2, 48, 56)).astype(np.float32)
     graph = load_graph(work.folder, work.config, "best")
     for file, limit in (("model.onnx", 0.05), ("model.fp16.onnx", 5.0)):
-        with Harmonizer.load(
-            tmp_path / file, device="cpu", outside_domain=("spacing",)
-        ) as harmonizer:
-            out = harmonizer(hu, pixel_spacing=0.7)
-        wanted = np.stack([harmonize_slice(graph, image, 0.7) for image in hu])
+        with Harmonizer.load(tmp_path / file, device="cpu") as harmonizer:
+            out = harmonizer(hu, pixel_spacing=spacings.max)
+        wanted = np.stack([harmonize_slice(graph, image, spacings.max) for image in hu])
         assert np.abs(out - wanted).max() < limit
 
 
-@pytest.mark.parametrize("name", TRAINED)
-def test_a_run_that_is_continued_ends_alike(job, name):
-    whole, parts = job(name, "training.epochs=3"), job(name, "training.epochs=2")
+@pytest.mark.parametrize(
+    ("name", "settings"),
+    [*((name, ()) for name in TRAINED), *((name, SPACINGS_AND_NOISE) for name in AWARE)],
+)
+def test_a_run_that_is_continued_ends_alike(job, name, settings):
+    whole, parts = (job(name, f"training.epochs={count}", *settings) for count in (3, 2))
     fit(whole, ignore)
     fit(parts, ignore)
     fit(replace(parts, config=whole.config, resume=True), ignore)

@@ -13,7 +13,7 @@ from support.training import (
 from rgan_sdk.errors import ConfigurationError, TrainingError
 from rgan_train.config import DataConfig
 from rgan_train.pairs.csv import read_pairs
-from rgan_train.pairs.dataset import choose_direction, load_dataset
+from rgan_train.pairs.dataset import choose_direction, load_dataset, reference_spacing
 from rgan_train.pairs.find import find_pairs
 
 
@@ -122,3 +122,23 @@ def test_the_hash_tells_splits_apart(scans):
     config = tiny_config("data.train_slices=0-5", "data.validation_slices=6", "data.test_slices=7")
     assert open_dataset(scans).sha256() == open_dataset(scans).sha256()
     assert open_dataset(scans).sha256() != open_dataset(scans, config.data).sha256()
+
+
+def test_what_the_headers_state_of_thickness_and_reconstruction(tmp_path):
+    algorithms = {1: "ITERATIVE", 2: "FILTER_BACK_PROJ", 3: None}
+    write_cohort(
+        tmp_path,
+        SliceThickness=lambda number: 4 - number,
+        ReconstructionAlgorithm=algorithms.get,
+    )
+    dataset = open_dataset(tmp_path)
+    assert dataset.thickness == (1.0, 2.0, 3.0)
+    assert dataset.reconstruction == ("FILTER_BACK_PROJ", "ITERATIVE")
+
+
+def test_the_reference_is_a_spacing_that_a_scanner_made(scans):
+    files = open_dataset(scans).train[0]
+    sizes = (0.9, 0.5, 0.6, 0.8)
+    slices = [replace(files, pixel_spacing=(size, size)) for size in sizes]
+    assert reference_spacing(slices) == 0.6
+    assert reference_spacing([*slices, *slices[:1]]) == 0.8

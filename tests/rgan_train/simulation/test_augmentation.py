@@ -13,7 +13,7 @@ def sampler(scans, *assignments):
     dataset = open_dataset(scans)
     reader = SliceReader(100)
     jitter = kernel_jitter(config)
-    return make_sampler(dataset.train, reader, config.training, multiple=2, jitter=jitter)
+    return make_sampler(dataset.train, reader, config, multiple=2, jitter=jitter)
 
 
 def test_it_is_off_by_default():
@@ -21,13 +21,13 @@ def test_it_is_off_by_default():
 
 
 def test_the_source_changes_and_the_target_does_not(scans):
-    plain = sampler(scans).draw(0, 0, 0)
-    jittered = sampler(scans, "training.kernel_jitter=0.1").draw(0, 0, 0)
+    plain = sampler(scans).draw(0, 0, 0).sample
+    jittered = sampler(scans, "training.kernel_jitter=0.1").draw(0, 0, 0).sample
     assert np.array_equal(plain.target_hu[0], jittered.target_hu[0])
     change = jittered.source_hu[0] - plain.source_hu[0]
     assert 0.5 < change.std() < 60
     assert abs(change.mean()) < 2
-    again = sampler(scans, "training.kernel_jitter=0.1").draw(0, 0, 0)
+    again = sampler(scans, "training.kernel_jitter=0.1").draw(0, 0, 0).sample
     assert np.array_equal(jittered.source_hu, again.source_hu)
 
 

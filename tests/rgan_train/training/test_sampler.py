@@ -91,6 +91,28 @@ def test_batches_go_on_at_any_step(dataset):
     assert all(np.array_equal(a, b) for a, b in zip(whole[1:], rest, strict=True))
 
 
+def places(dataset, crops):
+    """Return which slice each crop of its source is from, and where it begins in it."""
+    read, found = SliceReader(100).read, []
+    for crop in crops:
+        for number, item in enumerate(dataset.train):
+            views = np.lib.stride_tricks.sliding_window_view(read(item).source_hu, crop.shape)
+            found += [(number, *at) for at in np.argwhere((views == crop).all((2, 3))).tolist()]
+    return found
+
+
+def test_crops_without_resampling_and_noise_are_those_of_earlier_versions(dataset):
+    """A run of a network that knows no spacing can be repeated with any version."""
+    sampler = sampler_of(dataset, "domain.finest=0.5")
+    drawn = [sampler.draw(0, step, 0).sample.source_hu[:, 0] for step in range(3)]
+    first, second, third = (
+        [(2, 0, 23), (4, 27, 21)],
+        [(3, 27, 10), (6, 15, 6)],
+        [(5, 31, 32), (0, 30, 6)],
+    )
+    assert places(dataset, np.concatenate(drawn)) == first + second + third
+
+
 @pytest.mark.parametrize("crop", [33, 66])
 def test_crops_that_do_not_fit(dataset, crop):
     with pytest.raises(ConfigurationError, match=f"training.crop = {crop}.*at most 64"):
@@ -165,3 +187,12 @@ def test_noise_is_added_to_half_of_the_crops_of_both_images(dataset):
         levels.append(added[0])
     assert 30 < np.count_nonzero(levels) < 70
     assert 20 < max(levels) < 33
+
+
+def test_subsets_are_neither_resampled_nor_noisy(dataset):
+    fields = np.ones((2, 128, 128), np.float32)
+    config = tiny_config(*AWARE, "domain.added_noise=30", "training.batch_size=1")
+    sampler = make_sampler(dataset.train, SliceReader(100), config, 2, noise=PairNoise(fields))
+    subsets = list(sampler.subsets(0, 6, 0))
+    assert {batch.pixel_spacing for batch in subsets} == {dataset.train[0].spacing}
+    assert len(places(dataset, [batch.sample.source_hu[0, 0] for batch in subsets])) == 6
