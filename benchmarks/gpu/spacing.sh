@@ -5,8 +5,9 @@
 #
 # KIT is a folder with data/ (the archives of both pairs and the .npz file of the compact VGG-19) and
 # wheels/ (make_kit.sh), without which the project must be installed. LIMIT: seconds for everything,
-# JOBS: models at a time on the one GPU. The models, most important ones first, and logs go to $OUT
-# (gpu-out) as models-N.tar, at the end or when time is short. Unpack them in the project's folder:
+# JOBS: models at a time on the one GPU. Small networks of several processes take turns on it: more
+# JOBS make each of them slower. The models, most important ones first, and logs go to $OUT (gpu-out)
+# as models-N.tar, at the end or when time is short. Unpack them in the project's folder:
 # `spacing.py` goes on from there.
 set -u
 cd "$(dirname "$0")/../.."

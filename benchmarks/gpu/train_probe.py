@@ -4,9 +4,10 @@
 
 A line for each method and precision: how far the weights of a run that was interrupted after two of
 three epochs, and those of the same run made again, are from those of an unbroken one, as a share of
-the largest weight of a tensor. If both are alike, it is the order of additions. Then the pace of
-the full RadiomicGAN with an encoder from scratch, at 512x512. Without a GPU the first part runs on
-the CPU, which tests this script. Exit code 1 where a run failed.
+the largest weight of a tensor. If both are alike, the order of additions explains it; if only the
+first one is large, resuming is at fault. Then the pace of the full RadiomicGAN with an encoder from
+scratch, on crops of 512x512 slices. Without a GPU the first part runs on the CPU, which tests this
+script. Exit code 1 where a run failed.
 """
 
 from __future__ import annotations
