@@ -22,7 +22,7 @@ LOBES: Final = 12
 """Lobes of the sinc on each side."""
 
 BETA: Final = 5.0
-"""Shape of the Kaiser window. It leaves ripples of 0.1 %, and a transition of 8 % of Nyquist."""
+"""Shape of the Kaiser window. It leaves ripples of 0.5 %, and a transition from 86 % of Nyquist."""
 
 Region = tuple[slice, slice]
 
