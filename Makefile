@@ -26,7 +26,7 @@ demo: $(VENV)/.sdk ## Install, and harmonize a synthetic CT series with a packag
 	rm -rf $(DEMO)
 	$(BIN)/rgan-harmonize sample $(DEMO)/sample-ct
 	$(BIN)/rgan-harmonize run $(DEMO)/sample-ct $(DEMO)/harmonized --model b40f-to-b70f \
-	  --outside-domain spacing --preview --report $(DEMO)/report.json
+	  --preview --report $(DEMO)/report.json
 
 test: $(CHECKS) ## Install, lint, and run the tests
 	$(PYTEST) -m "not slow"

@@ -55,9 +55,7 @@ class Harmonizer:
     --------
     >>> import numpy as np
     >>> import rgan_sdk as rgan
-    >>> with rgan.Harmonizer.load(
-    ...     "b40f-to-b70f", device="cpu", outside_domain=("spacing",)
-    ... ) as harmonizer:
+    >>> with rgan.Harmonizer.load("b40f-to-b70f", device="cpu") as harmonizer:
     ...     hu = harmonizer(np.zeros((3, 500, 510), np.float32), pixel_spacing=0.65)
     >>> hu.shape
     (3, 500, 510)

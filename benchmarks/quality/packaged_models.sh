@@ -29,7 +29,7 @@ for direction in ${DIRECTIONS:-B40f,B70f,UB,YA B70f,B40f,YA,UB}; do
   rgan-train export "runs/$name" -o "$work/$name.onnx"
   measure "$name" "$siemens/$source" "$siemens/$target" 22-29 test
   measure "$name" "$siemens/$source" "$siemens/$target" 0-17 training
-  measure "$name" "$philips/$other_source" "$philips/$other_target" 50-69 other --outside-domain kernel,manufacturer,spacing
+  measure "$name" "$philips/$other_source" "$philips/$other_target" 50-69 other --outside-domain kernel,manufacturer,spacing,reconstruction
   python benchmarks/quality/package_model.py "$work/$name.onnx" \
     --measured "held-out slices 22-29 of the same scan=$work/test.json" \
     --measured "training slices 0-17=$work/training.json" \

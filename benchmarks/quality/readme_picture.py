@@ -26,8 +26,8 @@ def main() -> None:
     options = parser.parse_args()
     (series,) = find_series(options.series).series
     before = read_slice(series.slices[options.slice].path).hu
-    with Harmonizer.load(options.model, device="cpu", outside_domain=("spacing",)) as harmonizer:
-        after = harmonizer(before)
+    with Harmonizer.load(options.model, device="cpu") as harmonizer:
+        after = harmonizer(before, pixel_spacing=series.mean_pixel_spacing)
         target = harmonizer.model.card.target_kernel
     kernel = str(series.convolution_kernel)
     write_preview(options.output, before, after, (kernel, f"{kernel} harmonized to {target}"))

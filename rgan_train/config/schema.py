@@ -71,6 +71,11 @@ class DataConfig:
         """The HU that are harmonized: ``window`` as an interval."""
         return HUWindow(*self.window)
 
+    @property
+    def validation_name(self) -> str:
+        """What the validation slices are called on a model card."""
+        return f"validation slices of {self.name}" if self.name else "validation slices"
+
 
 @dataclass(frozen=True)
 class GeneratorConfig:

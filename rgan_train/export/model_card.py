@@ -132,7 +132,6 @@ def measure_quality(
     data
         The card tells their name.
     """
-    what = f"validation slices of {data.name}" if data.name else "validation slices"
     figures = []
     for name, metric in METRICS.items():
         before = [metric(*s, window, s.padding) for s in samples]
@@ -142,7 +141,7 @@ def measure_quality(
         ]
         figures.append(
             Quality(
-                data=what,
+                data=data.validation_name,
                 slices=len(samples),
                 metric=name,
                 input=round(float(np.mean(before)), 4),

@@ -63,7 +63,7 @@ def measure_validity(graph: HarmonizationGraph, dataset: Dataset, config: Config
     tables = np.array([[comparison.gains(one, level) for level in levels] for one in spacings])
     over = [tuple(map(tuple, tables[..., index].round(2).tolist())) for index in range(2)]
     return ValidityMap(
-        data=config.data.name or "not stated",
+        data=config.data.validation_name,
         pixel_spacing=spacings,
         added_noise=levels,
         over_input=over[0],
