@@ -29,7 +29,7 @@ def model():
     return HarmonizationModel.open("b40f-to-b70f")
 
 
-def lowered(model, pixel_spacing=None):
+def lowered(model, pixel_spacing):
     from rgan_sdk.engines.openvino_bf16 import lower_to_bfloat16
 
     graph = openvino.Core().read_model(bind_pixel_spacing(model.content, pixel_spacing))
@@ -40,7 +40,7 @@ def lowered(model, pixel_spacing=None):
 
 def test_inner_convolutions_are_lowered_and_the_edges_are_not(model):
     kinds = {}
-    for node in lowered(model).get_ordered_ops():
+    for node in lowered(model, 0.7).get_ordered_ops():
         if node.get_type_name() == "Convolution":
             out, into = node.input(1).get_partial_shape().to_shape()[:2]
             is_inner = into > 4 and out > 1
@@ -52,7 +52,7 @@ def test_inner_convolutions_are_lowered_and_the_edges_are_not(model):
 
 def test_types_change_back_and_forth_as_seldom_as_can_be(model):
     """Nothing between two inner convolutions becomes float32 again: that would cost the gain."""
-    for node in lowered(model).get_ordered_ops():
+    for node in lowered(model, 0.7).get_ordered_ops():
         if node.get_type_name() == "Convert" and node.get_output_element_type(0) == (
             openvino.Type.f32
         ):
@@ -115,7 +115,7 @@ def test_pixels_outside_the_window_stay(model):
     outside = (hu <= model.card.window.lower) | (hu >= model.card.window.upper)
     for precision in ("fp32", "bf16") if can_bf16() else ("fp32",):
         with OpenVINOEngine(model, precision=precision) as engine:
-            assert (engine.infer(hu)[outside] == hu[outside]).all()
+            assert (engine.infer(hu, 0.7)[outside] == hu[outside]).all()
 
 
 def test_each_size_is_compiled_once_and_few_are_kept(model, monkeypatch):
@@ -132,7 +132,7 @@ def test_each_size_is_compiled_once_and_few_are_kept(model, monkeypatch):
         del compiled[:]
         for rows in (16, 24, 16, 32, 40, 48, 16):
             hu = rng.normal(0, 300, (1, 1, rows, 64)).astype(np.float32)
-            assert engine.infer(hu).shape == hu.shape
+            assert engine.infer(hu, 0.7).shape == hu.shape
     assert compiled == [(16, 64), (24, 64), (32, 64), (40, 64), (48, 64)]
     assert MAX_COMPILED == 4
 
