@@ -13,6 +13,8 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
+from rgan_sdk.kernels.planes import subtract_planes
+
 BLOCK_MM: Final = 8.0
 SMALLEST_BLOCK: Final = 6
 """In pixels: fewer hold too little noise to measure."""
@@ -80,18 +82,10 @@ def _quarter_means(blocks: NDArray[Any]) -> Floats:
 
 def _deviations(blocks: NDArray[np.float32]) -> Floats:
     """Return the standard deviation of each block around the plane that fits it best."""
-    side = blocks.shape[-1]
-    flat = blocks.reshape(-1, side * side).astype(np.float64)
-    planes = _planes(side)
-    residues = flat - flat @ planes @ planes.T
-    deviations: Floats = np.sqrt((residues**2).sum(axis=1) / (side * side - 3))
+    pixels = blocks.shape[-1] ** 2
+    residues = subtract_planes(blocks).reshape(-1, pixels)
+    deviations: Floats = np.sqrt((residues**2).sum(axis=1) / (pixels - 3))
     return deviations
-
-
-def _planes(side: int) -> Floats:
-    """Return an orthonormal basis of the planes on a block, ``[side * side, 3]``."""
-    y, x = (axis.ravel() for axis in np.mgrid[-1 : 1 : side * 1j, -1 : 1 : side * 1j])
-    return np.linalg.qr(np.stack([np.ones_like(x), x, y], axis=1)).Q
 
 
 def _closest_third(ascending: Floats) -> Floats:

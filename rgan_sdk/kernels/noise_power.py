@@ -16,6 +16,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from rgan_sdk.errors import MeasurementError
+from rgan_sdk.kernels.planes import subtract_planes
 
 BLOCK: Final = 32
 STRIDE: Final = BLOCK // 2
@@ -175,7 +176,7 @@ def _radial_power(
     for number in np.unique(blocks[:, 0]):
         corners = blocks[blocks[:, 0] == number, 1:]
         hu = np.stack([slices[number, y : y + BLOCK, x : x + BLOCK] for y, x in corners])
-        spectra = np.fft.fft2(_subtract_planes(hu) * _HANN)
+        spectra = np.fft.fft2(subtract_planes(hu) * _HANN)
         total += np.sum(np.abs(spectra) ** 2, axis=0)
     power = total / (len(blocks) * np.sum(_HANN**2))
     return np.array([power[band == number].mean() for number in range(BANDS)])
@@ -196,18 +197,6 @@ def _is_soft_tissue(blocks: NDArray[np.float32]) -> NDArray[np.bool_]:
     return inside
 
 
-def _subtract_planes(blocks: NDArray[np.float32]) -> Floats:
-    """Subtract from each block the plane that fits it best."""
-    flat = blocks.reshape(len(blocks), -1).astype(np.float64)
-    return (flat - flat @ _PLANES @ _PLANES.T).reshape(blocks.shape)
-
-
-def _planes() -> Floats:
-    """Return an orthonormal basis of the planes on a block, ``[1024, 3]``."""
-    y, x = (axis.ravel() for axis in np.mgrid[-1 : 1 : BLOCK * 1j, -1 : 1 : BLOCK * 1j])
-    return np.linalg.qr(np.stack([np.ones_like(x), x, y], axis=1)).Q
-
-
 def _bands(down: float, across: float) -> NDArray[np.int64]:
     """Return the band of each frequency of a block; -1 for DC and beyond Nyquist.
 
@@ -221,5 +210,4 @@ def _bands(down: float, across: float) -> NDArray[np.int64]:
 
 
 _HANN = np.outer(*[np.hanning(BLOCK + 1)[:-1]] * 2)
-_PLANES = _planes()
 _BAND = _bands(1, 1)

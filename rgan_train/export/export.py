@@ -12,6 +12,7 @@ import onnx
 from numpy.typing import NDArray
 
 from rgan_sdk.card import CARD_KEY, ErrorBound, ModelCard
+from rgan_sdk.engines.acceptance import tested_spacings
 from rgan_sdk.engines.base import Deviation
 from rgan_sdk.errors import ConfigurationError, InferenceError, OutputError, TrainingError
 from rgan_sdk.model import write_model
@@ -25,7 +26,14 @@ from rgan_train.methods import METHODS
 from rgan_train.networks.graph import HarmonizationGraph, harmonize_slice
 from rgan_train.networks.weights import load_frozen_state, load_trainable_state
 from rgan_train.networks.window import network_window
-from rgan_train.pairs import PairedSample, SliceReader, WholeSlices, load_dataset, read_pairs
+from rgan_train.pairs import (
+    Dataset,
+    PairedSample,
+    SliceReader,
+    WholeSlices,
+    load_dataset,
+    read_pairs,
+)
 from rgan_train.training import RunFolder
 from rgan_train.training.curriculum import Curriculum
 
@@ -140,14 +148,13 @@ def export_run(
         raise ConfigurationError(f"the model's name {name!r} must match {NAME_PATTERN}")
     config = config or folder.config()
     graph = load_graph(folder, config, checkpoint)
-    dataset = load_dataset(read_pairs(folder.pairs_csv), config.data)
-    slices = WholeSlices(dataset.validation, SliceReader(config.data.cache_mb))
-    cases = _validation_cases(folder, slices)
+    dataset, reader = _open_dataset(folder, config), SliceReader(config.data.cache_mb)
+    cases = _validation_cases(folder, WholeSlices(dataset.validation, reader))
     harmonized = [case.harmonize(graph) for case in cases]
     samples = [case.sample for case in cases]
     quality = measure_quality(samples, harmonized, config.data.hu_range, config.data)
     card = make_card(folder, config, dataset, graph, quality, name=name, version=version)
-    card = replace(card, validity=measure_validity(graph, dataset, config))
+    card = replace(card, validity=measure_validity(graph, dataset, reader, config.data))
     checks = [
         Check(case.sample.source_hu, case.pixel_spacing, out)
         for case, out in zip(cases, harmonized, strict=True)
@@ -207,8 +214,12 @@ def open_validation_slices(folder: RunFolder, config: Config) -> WholeSlices:
     TrainingError
         If a series of the run is missing or has changed.
     """
-    dataset = load_dataset(read_pairs(folder.pairs_csv), config.data)
-    return WholeSlices(dataset.validation, SliceReader(config.data.cache_mb))
+    slices = _open_dataset(folder, config).validation
+    return WholeSlices(slices, SliceReader(config.data.cache_mb))
+
+
+def _open_dataset(folder: RunFolder, config: Config) -> Dataset:
+    return load_dataset(read_pairs(folder.pairs_csv), config.data)
 
 
 def _validation_cases(folder: RunFolder, slices: WholeSlices) -> list[_Case]:
@@ -229,11 +240,10 @@ def _extreme_checks(
     graph: HarmonizationGraph, hu: NDArray[np.float32], card: ModelCard
 ) -> list[Check]:
     """Return checks of a slice with extreme HU, at both ends of the spacings and in between."""
-    image, spacings = add_extremes(hu), card.pixel_spacing
-    assert spacings is not None
+    image = add_extremes(hu)
     return [
         Check(image, spacing, harmonize_slice(graph, image, spacing))
-        for spacing in (spacings.min, spacings.reference, spacings.max)
+        for spacing in filter(None, tested_spacings(card))
     ]
 
 

@@ -11,8 +11,7 @@ import numpy as np
 from rgan_sdk.card import ValidityMap
 from rgan_sdk.errors import TrainingError
 from rgan_sdk.hu import HUWindow
-from rgan_sdk.slices import spread_indices
-from rgan_train.config import Config, DomainConfig, LinearConfig
+from rgan_train.config import DataConfig, DomainConfig, LinearConfig
 from rgan_train.evaluation.metrics.image_quality import psnr
 from rgan_train.methods.linear import LinearFilter
 from rgan_train.networks.graph import HarmonizationGraph, harmonize_slice
@@ -34,7 +33,9 @@ TRAINING_SLICES: Final = 16
 """Slices in which noise is measured, and to which the linear filter is fitted, at most."""
 
 
-def measure_validity(graph: HarmonizationGraph, dataset: Dataset, config: Config) -> ValidityMap:
+def measure_validity(
+    graph: HarmonizationGraph, dataset: Dataset, reader: SliceReader, data: DataConfig
+) -> ValidityMap:
     """Measure what a model gains over the source, and over a linear filter of the same pairs.
 
     The slices are resampled to the pixel spacings of ``FACTORS``, after noise was added. None is
@@ -47,15 +48,14 @@ def measure_validity(graph: HarmonizationGraph, dataset: Dataset, config: Config
         Mean gains in PSNR over ``SLICES`` validation slices.
     """
     reference = reference_spacing(dataset.train)
-    reader = SliceReader(config.data.cache_mb)
-    train = _some(WholeSlices(dataset.train, reader, reference), TRAINING_SLICES)
+    train = list(WholeSlices(dataset.train, reader, reference).spread(TRAINING_SLICES))
     noise = PairNoise.measure(train)
     linear = _fit_linear(train, graph.window, reference)
     comparison = _Comparison(
-        _some(WholeSlices(dataset.validation, reader, reference), SLICES),
+        list(WholeSlices(dataset.validation, reader, reference).spread(SLICES)),
         noise,
         reference,
-        config.data.hu_range,
+        data.hu_range,
         (graph, linear) if linear else (graph,),
     )
     spacings = tuple(round(reference * factor, 4) for factor in FACTORS)
@@ -63,7 +63,7 @@ def measure_validity(graph: HarmonizationGraph, dataset: Dataset, config: Config
     tables = np.array([[comparison.gains(one, level) for level in levels] for one in spacings])
     over = [tuple(map(tuple, tables[..., index].round(2).tolist())) for index in range(2)]
     return ValidityMap(
-        data=config.data.validation_name,
+        data=data.validation_name,
         pixel_spacing=spacings,
         added_noise=levels,
         over_input=over[0],
@@ -107,10 +107,6 @@ def _fit_linear(
     except TrainingError:
         return None
     return HarmonizationGraph(network, window)
-
-
-def _some(slices: WholeSlices, count: int) -> list[PairedSample]:
-    return [slices[index] for index in spread_indices(len(slices), count)]
 
 
 def _middle(shape: tuple[int, ...], factor: float) -> tuple[slice, slice]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple, overload
 
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from rgan_sdk.dicom.read.padding import PADDING_HU, find_padding
 from rgan_sdk.errors import TrainingError
+from rgan_sdk.slices import spread_indices
 from rgan_train.pairs.dataset import PairedFiles
 from rgan_train.pairs.resampling import Region, resample
 
@@ -120,6 +121,10 @@ class WholeSlices(Sequence[PairedSample]):
     def spacing(self, index: int) -> float:
         """Return the pixel spacing of a slice in mm."""
         return self._spacing or self._slices[index].spacing
+
+    def spread(self, count: int) -> Iterator[PairedSample]:
+        """Yield ``count`` slices, evenly spread; all of them if there are fewer."""
+        return (self[index] for index in spread_indices(len(self), count))
 
     @overload
     def __getitem__(self, index: int) -> PairedSample: ...

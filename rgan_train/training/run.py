@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import torch
@@ -13,14 +12,13 @@ from lightning_fabric import Fabric
 from rgan_sdk.errors import ConfigurationError
 from rgan_sdk.hu import HUWindow
 from rgan_sdk.kernels.noise import soft_tissue_noise
-from rgan_sdk.slices import spread_indices
 from rgan_train.config import Config
 from rgan_train.methods import METHODS
 from rgan_train.methods.base import Method
 from rgan_train.networks.base import HarmonizationNetwork
 from rgan_train.networks.weights import frozen_state, load_frozen_state
 from rgan_train.networks.window import network_window
-from rgan_train.pairs import PairedSample, SliceReader, WholeSlices, reference_spacing, write_pairs
+from rgan_train.pairs import SliceReader, WholeSlices, reference_spacing, write_pairs
 from rgan_train.pairs.noise import PairNoise
 from rgan_train.processes import run_in_main_process
 from rgan_train.simulation.augmentation import kernel_jitter
@@ -216,7 +214,7 @@ def _measure_noise(config: Config, samples: WholeSlices) -> tuple[PairNoise | No
     """Return the noise to add in training, and why there is none although it was asked for."""
     if config.domain.added_noise == 0 or not METHODS[config.method.name].losses:
         return None, ""
-    noise = PairNoise.measure(_some(samples), config.training.seed)
+    noise = PairNoise.measure(samples.spread(NOISE_SLICES), config.training.seed)
     if noise is not None:
         return noise, ""
     return None, (
@@ -228,12 +226,10 @@ def _measure_noise(config: Config, samples: WholeSlices) -> tuple[PairNoise | No
 def _source_noise(samples: WholeSlices) -> list[float]:
     """Return the noise of some source slices in soft tissue, in HU; none where it can't be told."""
     spacing = samples.spacing(0)
-    levels = (soft_tissue_noise(sample.source_hu, spacing) for sample in _some(samples))
+    levels = (
+        soft_tissue_noise(sample.source_hu, spacing) for sample in samples.spread(NOISE_SLICES)
+    )
     return [round(level, 2) for level in levels if level is not None]
-
-
-def _some(samples: WholeSlices) -> Iterator[PairedSample]:
-    return (samples[index] for index in spread_indices(len(samples), NOISE_SLICES))
 
 
 def _record_start(job: Job, network: HarmonizationNetwork, samples: WholeSlices) -> None:

@@ -70,17 +70,13 @@ class Sampler:
         first = (step * self.world_size + rank) * self.config.batch_size
         items = [self._slice_at(epoch, first + index) for index in range(self.config.batch_size)]
         spacing, low_pass = self._draw_spacing(items[0], rng)
+        aware = self.domain.spacing_aware  # else each slice keeps its own spacing
         crops = [
-            self._crop(item, spacing / item.spacing if self._resamples else 1.0, low_pass, rng)
+            self._crop(item, spacing / item.spacing if aware else 1.0, low_pass, rng)
             for item in items
         ]
         images = (np.stack(images)[:, None] for images in zip(*crops, strict=True))
         return Batch(PairedSample(*images), spacing)
-
-    @property
-    def _resamples(self) -> bool:
-        """Whether all slices of a batch are brought to one spacing; else each keeps its own."""
-        return self.domain.spacing_aware
 
     def subsets(self, epoch: int, count: int, rank: int) -> Iterator[Batch]:
         """Yield random batches that the epoch does not train on, without augmentation."""
@@ -108,7 +104,7 @@ class Sampler:
     def _draw_spacing(self, item: PairedFiles, rng: np.random.Generator) -> tuple[float, float]:
         """Return the pixel spacing of a batch in mm, and how much of a low-pass it gets."""
         domain = self.domain
-        if not self._resamples or rng.random() < domain.native_share:
+        if not domain.spacing_aware or rng.random() < domain.native_share:
             return item.spacing, 1.0
         factor = math.exp(rng.uniform(math.log(domain.finest), math.log(domain.coarsest)))
         return item.spacing * factor, float(rng.random())

@@ -3,7 +3,6 @@
 import dataclasses
 import shutil
 import uuid
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -18,6 +17,7 @@ from pydicom.uid import (
 )
 from support.dicom_phantoms import ct_dataset, save, uid, write_series
 from support.models import make_domain_card, write_model
+from support.native import DERIVATION
 from support.runs import harmonize, read_report
 
 from rgan_sdk.dicom.header import read_header
@@ -36,15 +36,11 @@ from rgan_sdk.dicom.write.derivation import Derivation
 from rgan_sdk.dicom.write.writer import write_derived
 from rgan_sdk.errors import IneligibleError
 
-HARMONIZED = Derivation(
+HARMONIZED = dataclasses.replace(
+    DERIVATION,
     target_kernel="Br64d\\3",
     model_name="b40f-to-b70f, mine",
     model_version="1.2.0",
-    model_sha256="ab" * 32,
-    configuration="{}",
-    engine="onnxruntime",
-    software="rgan-sdk 0.1.0",
-    timestamp=datetime(2025, 1, 2, tzinfo=UTC),
 )
 IDENTITY = dataclasses.replace(HARMONIZED, engine="identity")
 MODEL = " by model b40f-to-b70f, mine 1.2.0"
