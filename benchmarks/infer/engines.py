@@ -66,8 +66,7 @@ def main() -> None:
     calibration, images = (
         read(options.scans, numbers) for numbers in (options.calibration, options.slices)
     )
-    (series,) = find_series(options.scans).series
-    spacing = series.mean_pixel_spacing
+    spacing = pixel_spacing(options.scans)
     torch.set_num_threads(thread_count())
     rows = []
     with tempfile.TemporaryDirectory() as name:
@@ -84,6 +83,11 @@ def read(folder: Path, numbers: str) -> list[Image]:
     first, last = map(int, numbers.split("-"))
     (series,) = find_series(folder).series
     return [read_slice(file.path).hu for file in series.slices[first : last + 1]]
+
+
+def pixel_spacing(folder: Path) -> float:
+    (series,) = find_series(folder).series
+    return series.mean_pixel_spacing
 
 
 def models(

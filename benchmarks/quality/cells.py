@@ -116,7 +116,10 @@ def compute(cell: Cell, pairs_csv: Path, work: Path, folder: Path) -> None:
         result["model_sha256"] = file_sha256(model)
         result |= size(run, model)
         with Harmonizer.load(model, device="cpu", outside_domain=("spacing",)) as harmonizer:
-            images = [harmonizer(sample.source_hu) for sample in samples]
+            images = [
+                harmonizer(sample.source_hu, pixel_spacing=item.spacing)
+                for sample, item in zip(samples, dataset.test, strict=True)
+            ]
         result["quality"] = measure(images, samples)
     result["environment"] = environment()
     folder.mkdir(parents=True, exist_ok=True)

@@ -119,7 +119,7 @@ def measure_all(direction: tuple[str, str], pairs: Path) -> dict[str, dict[str, 
     """Return the figures of the teacher and its students on the test slices."""
     kernels = dict(zip(("source_kernel", "target_kernel"), direction, strict=True))
     dataset = load_dataset(read_pairs(pairs), override(Config(), {"data": kernels}).data)
-    reader = SliceReader(4096)
+    reader, spacing = SliceReader(4096), dataset.test[0].spacing
     test, validation = (
         [reader.read(item) for item in part] for part in (dataset.test, dataset.validation)
     )
@@ -129,10 +129,10 @@ def measure_all(direction: tuple[str, str], pairs: Path) -> dict[str, dict[str, 
     outputs: dict[str, list[np.ndarray]] = {}
     for row, file in files.items():
         with load(file) as harmonizer:
-            outputs[row] = [harmonizer(sample.source_hu) for sample in test]
+            outputs[row] = [harmonizer(s.source_hu, pixel_spacing=spacing) for s in test]
             results[row] = {
                 "sha256": harmonizer.model.sha256,
-                "validation_psnr_db": score(harmonizer, validation),
+                "validation_psnr_db": score(harmonizer, validation, spacing),
                 **measure(outputs[row], test),
                 "gmac": round(count_multiplications(file) / 1e9, 2),
             }
@@ -142,7 +142,7 @@ def measure_all(direction: tuple[str, str], pairs: Path) -> dict[str, dict[str, 
         results[row]["to_teacher_db"] = float(np.mean(figures))
         results[row]["cpu_minutes"] = json.loads((student.run / "minutes.json").read_text())
         results[row]["configuration"] = json.loads(RunFolder(student.run).config().to_json())
-    for row, seconds in time_all(files, test[0].source_hu).items():
+    for row, seconds in time_all(files, test[0].source_hu, spacing).items():
         results[row] |= seconds
     return results
 
@@ -152,20 +152,24 @@ def load(file: Path) -> Harmonizer:
     return Harmonizer.load(file, engine="onnxruntime", device="cpu", outside_domain=("spacing",))
 
 
-def score(harmonizer: Harmonizer, samples: list[PairedSample]) -> float:
+def score(harmonizer: Harmonizer, samples: list[PairedSample], spacing: float) -> float:
     """Return the mean PSNR in dB."""
-    figures = [psnr(harmonizer(s.source_hu), s.target_hu, QUALITY_RANGE) for s in samples]
+    images = (harmonizer(sample.source_hu, pixel_spacing=spacing) for sample in samples)
+    figures = [
+        psnr(image, sample.target_hu, QUALITY_RANGE)
+        for image, sample in zip(images, samples, strict=True)
+    ]
     return float(np.mean(figures))
 
 
-def time_all(files: dict[str, Path], hu: np.ndarray) -> dict[str, dict[str, float]]:
+def time_all(files: dict[str, Path], hu: np.ndarray, spacing: float) -> dict[str, dict[str, float]]:
     """Time the models in turns on one slice; a ratio is the median over the turns."""
     harmonizers = {row: load(file) for row, file in files.items()}
     seconds: dict[str, list[float]] = {row: [] for row in files}
     for _ in range(REPEATS + 1):
         for row, harmonizer in harmonizers.items():
             start = time.perf_counter()
-            harmonizer(hu)
+            harmonizer(hu, pixel_spacing=spacing)
             seconds[row].append(time.perf_counter() - start)
     timed = {row: times[1:] for row, times in seconds.items()}  # the first one allocates
     return {
