@@ -21,9 +21,6 @@ from rgan_sdk.cores import usable_cores
 from rgan_sdk.errors import DeviceMemoryError, InferenceError, check_type
 from rgan_sdk.model import HarmonizationModel
 
-MAX_SPACINGS = 4
-"""Pixel spacings for which an engine on a CPU keeps the weights."""
-
 
 @dataclass(frozen=True)
 class Deviation:
@@ -175,11 +172,22 @@ class Engine(ABC):
             if self._is_closed:
                 raise InferenceError(f"the {self.name} engine is closed")
             try:
-                return self._infer(hu, pixel_spacing)
-            except MemoryError as exc:
-                raise DeviceMemoryError(
-                    f"{self.name} on {self.device}: the system has not enough memory"
-                ) from exc
+                return self._infer_or_lack_memory(hu, pixel_spacing)
+            except DeviceMemoryError:
+                if not self._release_sessions():
+                    raise
+            # Not in the handler: the traceback there still holds the session that failed.
+            return self._infer_or_lack_memory(hu, pixel_spacing)
+
+    def _infer_or_lack_memory(
+        self, hu: NDArray[np.float32], pixel_spacing: float | None
+    ) -> NDArray[np.float32]:
+        try:
+            return self._infer(hu, pixel_spacing)
+        except MemoryError as exc:
+            raise DeviceMemoryError(
+                f"{self.name} on {self.device}: the system has not enough memory"
+            ) from exc
 
     def _check_output(
         self, before: list[tuple[float, float]], after: list[tuple[float, float]]
@@ -224,6 +232,16 @@ class Engine(ABC):
         ``infer`` has checked the input, and checks the output. The pixel spacing is a value of
         float32; None for a model of format 1.
         """
+
+    def _release_sessions(self) -> bool:
+        """Let sessions go that can be opened again, because memory does not suffice.
+
+        Returns
+        -------
+        bool
+            Whether there were any, so that it is worth another try.
+        """
+        return False
 
     def close(self) -> None:
         """Wait for a running ``infer``, then release what the engine holds.

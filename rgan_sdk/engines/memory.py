@@ -1,8 +1,9 @@
-"""How many slices fit into the memory of a device."""
+"""How many slices fit into the memory of a device, and which errors say that it does not suffice."""
 
 from __future__ import annotations
 
 import math
+import re
 from typing import TYPE_CHECKING
 
 from rgan_sdk.model import INPUT_NAME
@@ -14,6 +15,17 @@ LARGEST_BATCH = 32
 SIZE = 512
 RESERVE = 0.5
 """Share of the free memory that is left for the runtime's workspace and for other programs."""
+
+OUT_OF_MEMORY = re.compile(
+    "out of memory|out_of_memory|failed to allocate|could not allocate|ALLOC_FAILED"
+    "|ALLOCATION_FAILED|bad_alloc|available memory of .* is smaller than requested",
+    re.IGNORECASE,
+)
+
+
+def lacks_memory(error: BaseException) -> bool:
+    """Return whether an error, of Python or of ONNX Runtime or OpenVINO, is a lack of memory."""
+    return isinstance(error, MemoryError) or OUT_OF_MEMORY.search(str(error)) is not None
 
 
 def slices_that_fit(content: bytes, free: int) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import os
 import re
 from collections.abc import Iterable, Iterator
@@ -15,10 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rgan_sdk.engines import cuda
-from rgan_sdk.engines.base import MAX_SPACINGS, Engine, processor_name, thread_count
+from rgan_sdk.engines.base import Engine, processor_name, thread_count
 from rgan_sdk.engines.binding import bind_pixel_spacing
 from rgan_sdk.engines.cuda_libraries import MISSING, preload_libraries
-from rgan_sdk.engines.memory import slices_that_fit
+from rgan_sdk.engines.memory import lacks_memory, slices_that_fit
+from rgan_sdk.engines.sessions import Sessions
 from rgan_sdk.errors import DeviceMemoryError, EngineUnavailableError, InferenceError
 from rgan_sdk.model import INPUT_NAME, OUTPUT_NAME, SPACING_NAME, HarmonizationModel
 
@@ -36,11 +36,6 @@ BOTH_INSTALLED = (
 WITHOUT_CUDA = (
     "this ONNX Runtime was built without CUDA; pip uninstall -y onnxruntime, then pip install "
     "'rgan-sdk[gpu]', or use --device cpu"
-)
-OUT_OF_MEMORY = re.compile(
-    "out of memory|failed to allocate memory|ALLOC_FAILED|ALLOCATION_FAILED|bad_alloc"
-    "|available memory of .* is smaller than requested",
-    re.IGNORECASE,
 )
 LIBRARIES_MISSING = re.compile(
     r"assigned to the default CPU EP|cannot open shared object file|libonnxruntime_providers_cuda"
@@ -105,7 +100,7 @@ class OnnxRuntimeEngine(Engine):
     On the CPU each slice is computed by itself. A batch would make convolutions no faster there,
     and this way the bits of a slice cannot depend on its neighbours. They do not depend on the
     number of threads either; see ``thread_count``. A model of format 2 has a session for each pixel
-    spacing, which has the weights for it as constants; the last ``MAX_SPACINGS`` are kept.
+    spacing, which has the weights for it as constants; the last ``MAX_SESSIONS`` are kept.
 
     On CUDA, inputs and output stay in device buffers, which are allocated once for each shape. TF32
     is off for float32 models only: for float16 ones the setting would keep cuDNN from Tensor Cores.
@@ -125,7 +120,7 @@ class OnnxRuntimeEngine(Engine):
             self.default_batch_size = slices_that_fit(
                 model.content, cuda.free_memory(self._gpu.index)
             )
-        self._sessions = functools.lru_cache(maxsize=MAX_SPACINGS)(self._open_session)
+        self._sessions = Sessions(self._open_session)
         # Fails now if it cannot run this graph.
         self._session_for(self._check_spacing(model.card.reference_spacing))
         self._buffers: tuple[Any, Any, Any, Any] | None = None
@@ -148,11 +143,18 @@ class OnnxRuntimeEngine(Engine):
 
     def _release(self) -> None:
         self._buffers = None
-        del self._sessions
+        self._sessions.clear()
+
+    def _release_sessions(self) -> bool:
+        if self._gpu is not None:  # the only one
+            return False
+        found = len(self._sessions) > 0
+        self._sessions.clear()
+        return found
 
     def _session_for(self, pixel_spacing: float | None) -> onnxruntime.InferenceSession:
         """Return a session for one pixel spacing on a CPU, and the one for all on CUDA."""
-        return self._sessions(None if self._gpu else pixel_spacing)
+        return self._sessions.get(None if self._gpu else pixel_spacing)
 
     def _open_session(self, pixel_spacing: float | None) -> onnxruntime.InferenceSession:
         """Open a session. Where there is a pixel spacing, it becomes a constant."""
@@ -214,7 +216,7 @@ class OnnxRuntimeEngine(Engine):
                 return np.concatenate([run([OUTPUT_NAME], {INPUT_NAME: s})[0] for s in slices])
             return self._infer_on_cuda(hu, pixel_spacing, self._gpu.index)
         except Exception as exc:  # see _open_session
-            kind = DeviceMemoryError if OUT_OF_MEMORY.search(str(exc)) else InferenceError
+            kind = DeviceMemoryError if lacks_memory(exc) else InferenceError
             raise kind(f"ONNX Runtime failed on {self.device}: {exc}") from exc
 
     def _infer_on_cuda(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -10,17 +9,17 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from rgan_sdk.engines.base import MAX_SPACINGS, Engine, thread_count
+from rgan_sdk.engines.base import Engine, thread_count
 from rgan_sdk.engines.binding import bind_pixel_spacing
-from rgan_sdk.errors import EngineUnavailableError, InferenceError
+from rgan_sdk.engines.memory import lacks_memory
+from rgan_sdk.engines.sessions import Sessions
+from rgan_sdk.errors import DeviceMemoryError, EngineUnavailableError, InferenceError
 from rgan_sdk.model import HarmonizationModel
 
 if TYPE_CHECKING:
     import openvino
 
 INSTALL = "pip install 'rgan-sdk[openvino]'"
-MAX_COMPILED = MAX_SPACINGS
-"""Pairs of image size and pixel spacing for which an engine keeps the compiled graph."""
 
 
 def why_not(device: str = "cpu") -> str:
@@ -76,7 +75,7 @@ class OpenVINOEngine(Engine):
     -----
     Each slice is computed by itself: a batch would make convolutions no faster on a CPU, and this
     way a slice cannot depend on its neighbours. A graph is compiled for an image size and a pixel
-    spacing, and the last ``MAX_COMPILED`` are kept. The precision is always set, because OpenVINO's
+    spacing, and the last ``MAX_SESSIONS`` are kept. The precision is always set, because OpenVINO's
     own choice on new processors is bfloat16 for the whole graph.
     """
 
@@ -91,10 +90,10 @@ class OpenVINOEngine(Engine):
         super().__init__(model, "cpu", precision)
         self._openvino = import_openvino()
         self._core = self._openvino.Core()
-        self._requests = functools.lru_cache(maxsize=MAX_COMPILED)(self._open_request)
+        self._requests = Sessions(self._open_request)
         self._check_precision()
         multiple = model.card.multiple  # fails now if OpenVINO cannot run this graph
-        self._requests(multiple, multiple, self._check_spacing(model.card.reference_spacing))
+        self._requests.get(multiple, multiple, self._check_spacing(model.card.reference_spacing))
 
     @property
     def version(self) -> str:  # noqa: D102 - see Engine
@@ -105,7 +104,12 @@ class OpenVINOEngine(Engine):
         return True
 
     def _release(self) -> None:
-        del self._requests
+        self._requests.clear()
+
+    def _release_sessions(self) -> bool:
+        found = len(self._requests) > 0
+        self._requests.clear()
+        return found
 
     def _check_precision(self) -> None:
         if self.precision != "bf16":
@@ -149,9 +153,10 @@ class OpenVINOEngine(Engine):
     def _infer(self, hu: NDArray[np.float32], pixel_spacing: float | None) -> NDArray[np.float32]:
         out = np.empty_like(hu)
         try:
-            request = self._requests(*hu.shape[2:], pixel_spacing)
+            request = self._requests.get(*hu.shape[2:], pixel_spacing)
             for index in range(len(hu)):
                 out[index] = request.infer([hu[index : index + 1]], share_inputs=True)[0]
         except (EngineUnavailableError, RuntimeError) as exc:
-            raise InferenceError(f"OpenVINO failed: {exc}") from exc
+            kind = DeviceMemoryError if lacks_memory(exc) else InferenceError
+            raise kind(f"OpenVINO failed: {exc}") from exc
         return out

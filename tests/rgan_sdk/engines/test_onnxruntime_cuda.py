@@ -10,7 +10,8 @@ import pytest
 from support.models import make_domain_card, write_model
 
 from rgan_sdk.engines import cuda, onnxruntime
-from rgan_sdk.engines.onnxruntime import OUT_OF_MEMORY, OnnxRuntimeEngine
+from rgan_sdk.engines.memory import lacks_memory
+from rgan_sdk.engines.onnxruntime import OnnxRuntimeEngine
 from rgan_sdk.errors import DeviceMemoryError, EngineUnavailableError
 from rgan_sdk.model import HarmonizationModel
 
@@ -163,7 +164,7 @@ def test_too_little_memory_is_told_from_other_failures(runtime, model, text):
     runtime.failure = RuntimeError(text)
     with pytest.raises(DeviceMemoryError):
         engine.infer(np.eye(16, dtype=np.float32)[None, None])
-    assert OUT_OF_MEMORY.search("CUDA failure 700: an illegal memory access") is None
+    assert not lacks_memory(RuntimeError("CUDA failure 700: an illegal memory access"))
 
 
 def install(folder: Path, distribution: str, package: str = "onnxruntime") -> None:
