@@ -8,7 +8,7 @@ stay in float32, one after the other.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, NamedTuple
 
@@ -39,7 +39,7 @@ LIMIT_HU: Final = 10.0
 
 RANKING_SLICES: Final = 4
 WEIGHT_STEPS: Final = 17
-"""Pixel spacings at which the range of computed weights is measured."""
+"""Pixel spacings of the card at which the range of computed weights is measured."""
 LOWEST, HIGHEST = "ReduceMin", "ReduceMax"
 
 Slices = Sequence[NDArray[np.float32]]
@@ -195,7 +195,7 @@ class _Trial:
         self._on_step = on_step
         self._expected = self._run(model, self._images, "float32")
         self._ranges = self._calibrate(candidates)
-        self._largest = _largest_weights(model, self._float32, candidates)
+        self._largest = largest_weights(model, candidates, self._weight_spacings())
 
     def graph(self, layers: Collection[str]) -> onnx.ModelProto:
         """Return the graph with the given layers in int8."""
@@ -254,6 +254,15 @@ class _Trial:
             for name in tensors
         }
 
+    def _weight_spacings(self) -> set[float]:
+        """Return spacings all over the card's range, and those of the slices, also outside it."""
+        limits = self._model.card.pixel_spacing
+        if limits is None:
+            return set()
+        steps = np.geomspace(limits.min, limits.max, WEIGHT_STEPS).tolist()
+        own = (image.pixel_spacing for image in self._images)
+        return {*steps, *(spacing for spacing in own if spacing is not None)}
+
     def _by_spacing(self) -> dict[float | None, list[NDArray[np.float32]]]:
         found: dict[float | None, list[NDArray[np.float32]]] = {}
         for hu, spacing in self._images:
@@ -283,23 +292,28 @@ def _extremes_graph(model: onnx.ModelProto, tensors: list[str]) -> onnx.ModelPro
     return extremes
 
 
-def _largest_weights(
-    model: HarmonizationModel, float32: onnx.ModelProto, layers: Collection[str]
+def largest_weights(
+    model: HarmonizationModel, layers: Collection[str], spacings: Iterable[float]
 ) -> dict[str, NDArray[np.float32]]:
-    """Return the largest magnitudes of weights that the graph computes, over the card's range."""
-    names = computed_weights(float32, layers)
+    """Return the largest magnitudes of weights that a model of format 2 computes, by name.
+
+    Parameters
+    ----------
+    layers
+        As ``quantizable_layers`` names them. Those with stored weights are left out.
+    spacings
+        Pixel spacings in mm over which the largest are taken.
+    """
+    graph = onnx.load_model_from_string(model.content)
+    names = computed_weights(graph, layers)
     if not names:
         return {}
-    limits = model.card.pixel_spacing
-    steps = [None] if limits is None else np.geomspace(limits.min, limits.max, WEIGHT_STEPS)
-    graph = onnx.ModelProto()
-    graph.CopyFrom(float32)
     del graph.graph.output[:]
     graph.graph.output.extend(onnx.helper.make_empty_tensor_value_info(name) for name in names)
     content = graph.SerializeToString()
     unused = np.zeros((1, 1, model.card.multiple, model.card.multiple), np.float32)
     found: dict[str, NDArray[np.float32]] = {}
-    for spacing in steps:
+    for spacing in spacings:
         (weights,) = run_graph(bind_pixel_spacing(content, spacing), [unused])
         for name, values in weights.items():
             found[name] = np.maximum(found.get(name, 0), largest_magnitudes(values))

@@ -19,15 +19,15 @@ from pathlib import Path
 
 import numpy as np
 import onnx
-import onnxruntime
-from engines import deviation, environment, read
+from engines import Opened, deviation, environment, pixel_spacing, read
 from numpy.typing import NDArray
 
-from rgan_sdk.engines.onnxruntime import OnnxRuntimeEngine
+from rgan_sdk.engines.binding import bind_pixel_spacing
+from rgan_sdk.engines.onnxruntime import OnnxRuntimeEngine, run_graph
 from rgan_sdk.errors import AccuracyError
 from rgan_sdk.harmonizer import Harmonizer
-from rgan_sdk.model import INPUT_NAME, HarmonizationModel
-from rgan_sdk.quantization import quantize
+from rgan_sdk.model import HarmonizationModel
+from rgan_sdk.quantization import largest_weights, quantize
 from rgan_sdk.quantized_graph import insert_quantization, quantizable_layers, quantized_tensors
 
 Image = NDArray[np.float32]
@@ -42,47 +42,50 @@ def main() -> None:
     parser.add_argument("--model", action="append", required=True)
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
-    images = read(options.scans, "18-20")
+    images, spacing = read(options.scans, "18-20"), pixel_spacing(options.scans)
     result: dict = {"environment": environment(), "ranges": {}, "metal": {}}
     for name in options.model:
         model = HarmonizationModel.open(name)
         label = Path(name).stem
-        result["ranges"][label] = compare_ranges(model, images)
-        result["metal"][label] = at_metal(model, images)
+        result["ranges"][label] = compare_ranges(model, images, spacing)
+        result["metal"][label] = at_metal(model, images, spacing)
         print(label, json.dumps({key: result[key][label] for key in ("ranges", "metal")}, indent=1))
     if options.json:
         options.json.write_text(json.dumps(result, indent=1) + "\n")
 
 
-def compare_ranges(model: HarmonizationModel, images: list[Image]) -> dict[str, dict[str, float]]:
+def compare_ranges(
+    model: HarmonizationModel, images: list[Image], spacing: float
+) -> dict[str, dict[str, float]]:
     graph = onnx.load_model_from_string(model.content)
     layers = [name for name, reason in quantizable_layers(graph).items() if not reason]
-    values = activations(graph, layers, images[:2])
+    values = activations(model, layers, images[:2], spacing)
+    largest = largest_weights(model, layers, [spacing])
     found = {}
     for rule, choose in RULES.items():
         ranges = {name: choose(array) for name, array in values.items()}
-        content = insert_quantization(graph, layers, ranges).SerializeToString()
-        found[rule] = difference(model, content, images[2:])
+        content = insert_quantization(graph, layers, ranges, largest).SerializeToString()
+        found[rule] = difference(model, content, images[2:], spacing)
     return found
 
 
 def activations(
-    graph: onnx.ModelProto, layers: list[str], images: list[Image]
+    model: HarmonizationModel, layers: list[str], images: list[Image], spacing: float
 ) -> dict[str, NDArray[np.float32]]:
     """Return all values of each tensor that is quantized."""
+    graph = onnx.load_model_from_string(model.content)
     names = list(dict.fromkeys(quantized_tensors(graph, layers)))
-    watched = onnx.ModelProto()
-    watched.CopyFrom(graph)
+    del graph.graph.output[:]
     for name in names:
-        watched.graph.output.append(onnx.helper.make_tensor_value_info(name, 1, None))
-    session = onnxruntime.InferenceSession(
-        watched.SerializeToString(), providers=["CPUExecutionProvider"]
-    )
-    each = [session.run(names, {INPUT_NAME: hu[None, None]}) for hu in images]
-    return {
-        name: np.concatenate([out[number].ravel() for out in each])
-        for number, name in enumerate(names)
-    }
+        graph.graph.output.append(onnx.helper.make_tensor_value_info(name, 1, None))
+    content = bind_pixel_spacing(graph.SerializeToString(), known_spacing(model, spacing))
+    each = list(run_graph(content, [hu[None, None] for hu in images]))
+    return {name: np.concatenate([out[name].ravel() for out in each]) for name in names}
+
+
+def known_spacing(model: HarmonizationModel, spacing: float) -> float | None:
+    """Return the pixel spacing; None for a model of format 1, which has no such input."""
+    return None if model.card.pixel_spacing is None else spacing
 
 
 def extremes(values: NDArray[np.float32]) -> Range:
@@ -122,9 +125,9 @@ RULES: dict[str, Callable[[NDArray[np.float32]], Range]] = {
 }
 
 
-def at_metal(model: HarmonizationModel, images: list[Image]) -> dict[str, object]:
+def at_metal(model: HarmonizationModel, images: list[Image], spacing: float) -> dict[str, object]:
     try:
-        made = quantize(model, images)
+        made = quantize(model, images, pixel_spacings=[spacing] * len(images))
     except AccuracyError as exc:
         return {"refused": str(exc)}
     with_metal = [add_metal(images[0]), add_metal(images[2])]
@@ -132,8 +135,8 @@ def at_metal(model: HarmonizationModel, images: list[Image]) -> dict[str, object
         "int8_layers": len(made.in_int8),
         "layers": len(made.in_int8) + len(made.in_float32),
         "card": {"max": made.bound.max, "p999": made.bound.p999},
-        "without": difference(model, made.content, [images[0], images[2]]),
-        "with": difference(model, made.content, with_metal),
+        "without": difference(model, made.content, [images[0], images[2]], spacing),
+        "with": difference(model, made.content, with_metal, spacing),
     }
 
 
@@ -145,13 +148,16 @@ def add_metal(hu: Image) -> Image:
     return (hu * (1 - share) + METAL_HU * share).astype(np.float32)
 
 
-def difference(model: HarmonizationModel, content: bytes, images: list[Image]) -> dict[str, float]:
+def difference(
+    model: HarmonizationModel, content: bytes, images: list[Image], spacing: float
+) -> dict[str, float]:
     lowered = replace(model, content=content, precision="int8")
     with (
         Harmonizer(OnnxRuntimeEngine(model, "cpu"), None, ("spacing",)) as reference,
         Harmonizer(OnnxRuntimeEngine(lowered, "cpu"), None, ("spacing",)) as int8,
     ):
-        found = deviation(int8, images, [reference(hu) for hu in images])
+        expected = [reference(hu, pixel_spacing=spacing) for hu in images]
+        found = deviation(Opened(int8, spacing), images, expected)
     return {"p999_hu": round(found.p999, 2), "max_hu": round(found.max, 2)}
 
 

@@ -1,4 +1,4 @@
-"""How many slices fit into the memory of a device, and which errors say that it does not suffice."""
+"""How many slices fit into the memory of a device, and which errors say that none do."""
 
 from __future__ import annotations
 

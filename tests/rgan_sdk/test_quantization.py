@@ -27,7 +27,7 @@ from rgan_sdk.errors import (
 from rgan_sdk.harmonizer import Harmonizer
 from rgan_sdk.model import HarmonizationModel
 from rgan_sdk.phantom import synthetic_slices
-from rgan_sdk.quantization import LIMIT_HU, quantize
+from rgan_sdk.quantization import LIMIT_HU, largest_weights, quantize
 from rgan_sdk.quantized_graph import (
     insert_quantization,
     quantizable_layers,
@@ -208,6 +208,17 @@ def test_computed_weights_are_rounded_for_all_pixel_spacings(of_domain):
         expected = np.max(largest, axis=0) / 127
         expected[expected == 0] = 1
         np.testing.assert_allclose(tensors[f"{layer}.scale"], expected, rtol=1e-5)
+
+
+def test_computed_weights_are_not_cut_off_at_the_spacing_of_a_slice(domain_model):
+    spacing = 0.4  # outside the card's range
+    result = quantize(domain_model, slices(1), pixel_spacings=[spacing], limit=1e4)
+    graph = onnx.load_model_from_string(result.content).graph
+    tensors = {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.initializer}
+    largest = largest_weights(domain_model, result.in_int8, [spacing])
+    assert list(largest) == ["a", "b", "c"]
+    for layer, values in largest.items():
+        assert (values <= 127 * tensors[f"{layer}.scale"] * (1 + 1e-6)).all()
 
 
 def test_the_bound_holds_at_all_pixel_spacings(tmp_path, of_domain, domain_model):
