@@ -55,7 +55,7 @@ def noise_notes(noise_hu: float | None, card: ModelCard) -> tuple[str, ...]:
         return ()
     made_for = f"the model is made for {_span(card.noise_hu.min, card.noise_hu.max)} HU"
     if noise_hu is None:
-        return (f"too little even soft tissue to measure the noise; {made_for}",)
+        return (f"noise not measured, as where there is little even soft tissue; {made_for}",)
     return () if noise_hu in card.noise_hu else (f"noise is {noise_hu:.1f} HU; {made_for}",)
 
 

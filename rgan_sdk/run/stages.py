@@ -13,6 +13,7 @@ and the run continues with the next series. Series that share a batch with it do
 
 from __future__ import annotations
 
+import logging
 import queue
 import threading
 import time
@@ -29,11 +30,13 @@ from numpy.typing import NDArray
 from rgan_sdk import _core
 from rgan_sdk.dicom.read.batches import BatchReader, ReadResult
 from rgan_sdk.dicom.write.series_writer import SeriesWriter
-from rgan_sdk.errors import ResourceError
+from rgan_sdk.errors import ResourceError, describe_unexpected
 from rgan_sdk.harmonizer import Harmonizer
 from rgan_sdk.kernels import soft_tissue_noise
 from rgan_sdk.run.blame import harmonize_batch, read_batch
 from rgan_sdk.run.jobs import BatchItem, SeriesJob, deal_batches, group_by_job
+
+log = logging.getLogger(__name__)
 
 RING = 3  # buffers: one to read into, one to write from, one in between; one more per engine
 PASSED = 16  # batches that may wait until their series are put into place
@@ -203,8 +206,7 @@ class Stages:
                 item.job.fail(source)
                 view[index] = 0
             elif self._noise and any(item.file is file for file in item.job.noise_files):
-                noise = soft_tissue_noise(view[index], item.pixel_spacing)
-                item.job.noise += [noise] if noise is not None else []
+                item.job.noise += _measure_noise(view[index], item.pixel_spacing)
         return _Batch(items, buffer, view, sources)
 
     def _infer_all(self, harmonizer: Harmonizer) -> None:
@@ -270,6 +272,18 @@ class Stages:
             with suppress(queue.Full):
                 channel.put(item, timeout=POLL_SECONDS)
                 return
+
+
+def _measure_noise(hu: NDArray[np.float32], pixel_spacing: float) -> list[float]:
+    """Return the noise of a slice in HU, or nothing: a mere remark must not fail a series."""
+    try:
+        noise = soft_tissue_noise(hu, pixel_spacing)
+    except MemoryError:
+        raise
+    except Exception as error:
+        log.warning("noise not measured: %s", describe_unexpected(error))
+        return []
+    return [] if noise is None else [noise]
 
 
 def _start(thread: threading.Thread) -> None:

@@ -144,7 +144,7 @@ def test_a_silent_card_gives_no_remark(inside):
         (39.9, None),
         (4.9, "noise is 4.9 HU; the model is made for 5 to 40 HU"),
         (77.3, "noise is 77.3 HU; the model is made for 5 to 40 HU"),
-        (None, "too little even soft tissue to measure the noise; the model is made for 5 to 40"),
+        (None, "noise not measured, as where there is little even soft tissue; the model is made"),
     ],
 )
 def test_noise(noise, note):

@@ -56,6 +56,20 @@ def test_no_soft_tissue_no_number():
     assert soft_tissue_noise(np.zeros((8, 8), np.float32), SPACING) is None
 
 
+@pytest.mark.parametrize("hu", [np.nan, np.inf, 50.0, -1000.0])
+@pytest.mark.parametrize("shape", [(1, 1), (1, 512), (5, 5), (6, 6), (13, 7), (64, 64)])
+@pytest.mark.parametrize("spacing", [1e-4, 0.7, 50.0])
+def test_slices_that_show_nothing_have_no_noise(hu, shape, spacing):
+    found = soft_tissue_noise(np.full(shape, hu, np.float32), spacing)
+    assert found is None or 0 <= found < 1e-9
+
+
+def test_pixels_without_a_value_are_left_out():
+    hu = (body() + noise(20.0)).astype(np.float32)
+    hu[:100:7, ::9], hu[200:, 5] = np.nan, np.inf
+    assert soft_tissue_noise(hu, SPACING) == pytest.approx(20.0, rel=0.1)
+
+
 def test_soft_tissue_without_an_even_place_gives_no_number():
     random = np.random.default_rng(2)
     texture = np.repeat(np.repeat(random.uniform(0, 100, (16, 16)), 16, 0), 16, 1)

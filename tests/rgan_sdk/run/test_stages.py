@@ -110,6 +110,42 @@ def test_the_noise_of_three_slices_is_measured(harmonizer, tmp_path, monkeypatch
     assert plain.noise == []
 
 
+def measure_noise(harmonizer, series, folder, monkeypatch, error):
+    def fail(hu, pixel_spacing):
+        raise error
+
+    monkeypatch.setattr("rgan_sdk.run.stages.soft_tissue_noise", fail)
+    measuring = Stages([harmonizer], StageClock(), threads=2, durable=False, noise=True)
+    return finish(measuring.run(jobs(series, folder)))
+
+
+def test_noise_that_cannot_be_measured_fails_no_series(
+    harmonizer, series, tmp_path, monkeypatch, caplog
+):
+    error = ValueError("a bug")
+    done = measure_noise(harmonizer, series, tmp_path / "out", monkeypatch, error)
+    assert [job.error for job in done] == [None] * 4
+    assert [job.noise for job in done] == [[]] * 4
+    assert "noise not measured: unexpected ValueError at test_stages.py" in caplog.text
+
+
+def test_a_lack_of_memory_to_measure_noise_is_one(harmonizer, series, tmp_path, monkeypatch):
+    done = measure_noise(harmonizer, series, tmp_path / "out", monkeypatch, MemoryError())
+    assert all(isinstance(job.error, MemoryError) for job in done)
+
+
+@pytest.mark.parametrize("hu", [np.nan, 40.0])
+def test_slices_that_show_no_noise_are_harmonized(harmonizer, series, tmp_path, monkeypatch, hu):
+    def measure(image, pixel_spacing):
+        return soft_tissue_noise(np.full_like(image, hu), pixel_spacing)
+
+    monkeypatch.setattr("rgan_sdk.run.stages.soft_tissue_noise", measure)
+    measuring = Stages([harmonizer], StageClock(), threads=2, durable=False, noise=True)
+    done = finish(measuring.run(jobs(series, tmp_path / "out")))
+    assert [job.error for job in done] == [None] * 4
+    assert all(noise < 1e-9 for job in done for noise in job.noise)
+
+
 def test_several_engines_share_the_batches(harmonizer, series, tmp_path, monkeypatch):
     calls = count_calls(harmonizer, monkeypatch)
     with Harmonizer.load(tmp_path / "m.onnx", engine="identity", batch_size=4) as second:
