@@ -32,7 +32,7 @@ def describe_domain(card: ModelCard) -> list[tuple[str, str]]:
             else "not stated",
         ),
         ("reconstruction", ", ".join(card.reconstruction) or _unnamed_reconstruction(card)),
-        ("manufacturers", ", ".join(card.manufacturers) or "not stated"),
+        ("manufacturers", ", ".join(filter(None, card.manufacturers)) or "not stated"),
     ]
 
 

@@ -7,6 +7,7 @@ lists the comparisons.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Final
 
@@ -15,6 +16,19 @@ from rgan_sdk.dicom.series import Series
 
 THICKNESS_TOLERANCE: Final = 0.1
 """Relative: slices of 1 mm also stand for slices of 1.1 mm."""
+
+COMPANIES: Final = {
+    "canon": "canon",
+    "fujifilm": "fujifilm",
+    "ge": "ge",
+    "hitachi": "hitachi",
+    "neusoft": "neusoft",
+    "philips": "philips",
+    "siemens": "siemens",
+    "toshiba": "canon",  # Toshiba Medical Systems became Canon Medical Systems
+    "uih": "uih",
+}
+"""Makers of CT scanners that the first word of Manufacturer (0008,0070) tells from all others."""
 
 
 def find_outside(series: Series, card: ModelCard) -> dict[str, str]:
@@ -33,7 +47,7 @@ def find_outside(series: Series, card: ModelCard) -> dict[str, str]:
 def domain_notes(series: Series, card: ModelCard) -> tuple[str, ...]:
     """Return remarks on a slice thickness outside a model's domain, and on what is absent."""
     notes = []
-    if card.manufacturers and not series.manufacturer:
+    if _companies(card) and not series.manufacturer:
         notes.append(f"no Manufacturer (0008,0070); the model is made for {_manufacturers(card)}")
     if card.reconstruction and series.reconstruction is None:
         kinds = ", ".join(card.reconstruction)
@@ -70,8 +84,8 @@ def _kernel(series: Series, card: ModelCard) -> str:
 
 
 def _manufacturer(series: Series, card: ModelCard) -> str:
-    names = {_first_word(name) for name in card.manufacturers}
-    if not names or not series.manufacturer or _first_word(series.manufacturer) in names:
+    companies = _companies(card)
+    if not companies or not series.manufacturer or _company(series.manufacturer) in companies:
         return ""
     takes = f"the model takes {_manufacturers(card)}"
     return f"Manufacturer (0008,0070) is {series.manufacturer}; {takes}"
@@ -79,7 +93,12 @@ def _manufacturer(series: Series, card: ModelCard) -> str:
 
 def _spacing(series: Series, card: ModelCard) -> str:
     spacing, limits = series.mean_pixel_spacing, card.pixel_spacing
-    what = f"PixelSpacing (0028,0030) is {spacing:g} mm"
+    first, second = series.pixel_spacing
+    what = f"PixelSpacing (0028,0030) is {first:g} mm"
+    if f"{first:g}" != f"{second:g}":
+        what = (
+            f"PixelSpacing (0028,0030) is {first:g} and {second:g} mm, in the mean {spacing:g} mm"
+        )
     if limits is None:
         return f"{what}; the model, of format 1, states none"
     if spacing in limits:
@@ -119,12 +138,20 @@ def _span(low: float, high: float) -> str:
 
 
 def _manufacturers(card: ModelCard) -> str:
-    return ", ".join(card.manufacturers)
+    return ", ".join(filter(_company, card.manufacturers))
 
 
-def _first_word(name: str) -> str:
-    """Return what tells manufacturers apart: ``SIEMENS`` is also ``Siemens Healthineers``."""
-    return next(iter(name.casefold().split()), "")
+def _companies(card: ModelCard) -> set[str]:
+    return {_company(name) for name in card.manufacturers} - {""}
+
+
+def _company(name: str) -> str:
+    """Return what tells companies apart: ``SIEMENS`` is also ``Siemens-Healthineers``.
+
+    Of a name that is not in ``COMPANIES`` every word counts, whatever stands between them.
+    """
+    words = re.findall(r"[^\W_]+", name.casefold().replace(".", ""))
+    return COMPANIES.get(words[0], " ".join(words)) if words else ""
 
 
 def _folded(text: str) -> str:

@@ -110,11 +110,10 @@ def _why_not(series: Series, card: ModelCard | None, options: RunOptions) -> str
 
 
 def _why_not_model(series: Series, card: ModelCard, options: RunOptions) -> str:
-    if card.format > 1 and (reason := why_not_square(series)):
-        return reason
     outside = find_outside(series, card)
-    refused = [name for name in outside if name not in options.outside_domain]
-    if not refused:
-        return ""
-    reasons = "; ".join(outside[name] for name in refused)
+    refused = {name: text for name, text in outside.items() if name not in options.outside_domain}
+    not_square = why_not_square(series) if card.format > 1 else ""
+    reasons = "; ".join(filter(None, [not_square, *refused.values()]))
+    if not_square or not refused:  # to accept the others would not help
+        return reasons
     return f"{reasons} (or use --outside-domain {','.join(refused)})"

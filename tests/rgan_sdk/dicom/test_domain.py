@@ -58,17 +58,46 @@ def test_kernel(outside, kernel, text):
     assert outside(convolution_kernel=kernel) == {"kernel": text}
 
 
-@pytest.mark.parametrize("name", ["siemens", "Siemens Healthineers", "GE", "GE  HEALTHCARE", ""])
-def test_manufacturers_are_told_apart_by_their_first_word(outside, name):
-    assert outside(manufacturer=name) == {}
+@pytest.mark.parametrize(
+    ("stated", "names"),
+    [
+        ("SIEMENS", ["siemens", "Siemens Healthineers", "Siemens-Healthineers", " SIEMENS AG"]),
+        ("Siemens-Healthineers", ["SIEMENS", "Siemens, Healthineers"]),
+        ("GE MEDICAL SYSTEMS", ["GE", "GE  HEALTHCARE", "GE-Healthcare", "G.E. Medical Systems"]),
+        ("Philips Medical Systems", ["PHILIPS", "Philips, Best", "Philips Healthcare"]),
+        ("TOSHIBA", ["Canon Medical Systems", "TOSHIBA_MEC", "CANON"]),
+        ("Canon", ["TOSHIBA"]),
+        ("Scanner Works, Ltd.", ["SCANNER-WORKS LTD"]),
+    ],
+)
+def test_a_company_has_several_names(outside, stated, names):
+    for name in ["", stated, *names]:
+        assert outside(make_domain_card(manufacturers=(stated,)), manufacturer=name) == {}
 
 
-@pytest.mark.parametrize("name", ["Philips", "GEHC", "Siemens-like"])
+@pytest.mark.parametrize(
+    "name",
+    ["Philips", "Getinge", "General Imaging", "Siemensstadt Scanners", "The Siemens", "---", "GEX"],
+)
 def test_another_manufacturer(outside, name):
     takes = "the model takes SIEMENS, GE MEDICAL SYSTEMS"
     text = f"Manufacturer (0008,0070) is {name}; {takes}"
     assert outside(manufacturer=name) == {"manufacturer": text}
     assert outside(make_domain_card(manufacturers=()), manufacturer=name) == {}
+
+
+def test_companies_that_share_their_first_word_are_told_apart(outside):
+    card = make_domain_card(manufacturers=("Shenzhen Scanners",))
+    assert list(outside(card, manufacturer="Shenzhen Tubes")) == ["manufacturer"]
+
+
+def test_an_empty_name_on_a_card_says_nothing(inside, outside):
+    silent = make_domain_card(manufacturers=("", " "))
+    assert outside(silent, manufacturer="Philips") == {}
+    assert domain_notes(dataclasses.replace(inside, manufacturer=""), silent) == ()
+    other = make_domain_card(manufacturers=("", "SIEMENS"))
+    text = "Manufacturer (0008,0070) is Philips; the model takes SIEMENS"
+    assert outside(other, manufacturer="Philips") == {"manufacturer": text}
 
 
 @pytest.mark.parametrize("spacing", [(0.6, 0.6), (0.9, 0.9), (0.5995, 0.5995), (0.9008, 0.9008)])
@@ -77,10 +106,15 @@ def test_a_spacing_may_be_rounded(outside, spacing):
 
 
 @pytest.mark.parametrize(
-    ("spacing", "shown"), [((0.598, 0.598), "0.598"), ((0.9, 0.904), "0.902"), ((2, 2), "2")]
+    ("spacing", "shown"),
+    [
+        ((0.598, 0.598), "0.598 mm"),
+        ((0.9, 0.904), "0.9 and 0.904 mm, in the mean 0.902 mm"),
+        ((2, 2), "2 mm"),
+    ],
 )
 def test_another_spacing(outside, spacing, shown):
-    text = f"PixelSpacing (0028,0030) is {shown} mm; the model takes 0.6 to 0.9"
+    text = f"PixelSpacing (0028,0030) is {shown}; the model takes 0.6 to 0.9"
     assert outside(pixel_spacing=spacing) == {"spacing": text}
 
 

@@ -85,6 +85,24 @@ def test_pixels_that_are_not_square_are_refused(tmp_path, card):
     assert len(of_format_1.chosen) == 2
 
 
+def test_pixels_that_are_not_square_hide_no_other_reason(tmp_path):
+    other = {"ConvolutionKernel": "B70f", "Manufacturer": "Philips", "PixelSpacing": [1, 1.2]}
+    write_series(tmp_path, 1, **other)
+    card = make_domain_card()
+    not_square = (
+        "PixelSpacing (0028,0030) is 1 and 1.2 mm: pixels are not square, which models with a "
+        "pixel spacing need; resample the series"
+    )
+    ((_, reason),) = make_plan(tmp_path, card).skipped
+    assert reason == (
+        f"{not_square}; ConvolutionKernel (0018,1210) is B70f; the model takes B40f; "
+        "Manufacturer (0008,0070) is Philips; the model takes SIEMENS; "
+        "PixelSpacing (0028,0030) is 1 and 1.2 mm, in the mean 1.1 mm; the model takes 0.6 to 0.9"
+    )
+    ((_, reason),) = make_plan(tmp_path, card, RunOptions(outside_domain=DOMAINS)).skipped
+    assert reason == not_square
+
+
 def test_series_run_by_ascending_pixel_spacing(tmp_path, card):
     for series, spacing in enumerate((0.8, 0.6, 0.7, 0.6)):
         write_series(tmp_path, 1, series=series, PixelSpacing=[spacing, spacing])
