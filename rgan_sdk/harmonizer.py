@@ -37,8 +37,8 @@ class Harmonizer:
     batch_size
         Slices per call of the engine; None takes what suits the device and its free memory.
     outside_domain
-        What may be outside the model's card: names in ``DOMAINS``. Here only ``spacing``
-        matters.
+        What may be outside the model's card: names in ``DOMAINS``. A call compares nothing but
+        ``spacing``; ``harmonize_directory`` compares all.
 
     Attributes
     ----------

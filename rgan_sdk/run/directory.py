@@ -113,7 +113,8 @@ def harmonize_directory(
     source, destination = as_path("source", source), as_path("destination", destination)
     _check_types(harmonizer, options, others)
     check_type("observer", observer, Observer, NoneType)
-    options, observer = options or RunOptions(), observer or SilentObserver()
+    options = (options or RunOptions()).accepting(harmonizer.outside_domain)
+    observer = observer or SilentObserver()
     check_folders(source, destination, resume=options.resume)
     with lock_folder(destination):
         earlier = read_journal(destination)
@@ -160,7 +161,7 @@ def plan_directory(
     """
     source, destination = as_path("source", source), as_path("destination", destination)
     _check_types(harmonizer, options, others)
-    options = options or RunOptions()
+    options = (options or RunOptions()).accepting(harmonizer.outside_domain)
     check_folders(source, destination, resume=options.resume)
     earlier = read_journal(destination)
     harmonizers, identity = _settle(destination, earlier, (harmonizer, *others), options)

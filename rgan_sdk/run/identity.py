@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, Final, Self
 
@@ -107,8 +107,16 @@ class RunIdentity:
 
     def differences(self, earlier: RunIdentity) -> dict[str, str]:
         """Return the names of what differs, each with what it was in the earlier run."""
-        mine, theirs = self._described(), earlier._described()
+        mine, theirs = self._as_told_by(earlier)._described(), earlier._described()
         return {name: theirs[name] for name in mine if mine[name] != theirs[name]}
+
+    def _as_told_by(self, earlier: RunIdentity) -> Self:
+        """Return this identity as versions told it that compared nothing but the kernel."""
+        if "any_kernel" not in earlier.options:
+            return self
+        others = {name: value for name, value in self.options.items() if name != "outside_domain"}
+        any_kernel = "kernel" in self.options.get("outside_domain", ())
+        return replace(self, options={"any_kernel": any_kernel, **others})
 
     def _described(self) -> dict[str, str]:
         return {

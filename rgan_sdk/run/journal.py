@@ -108,7 +108,7 @@ class EarlierRun(NamedTuple):
 
     def finished_for(self, identity: RunIdentity) -> dict[str, FinishedSeries]:
         """Return the series that a run of this identity has finished."""
-        return self.finished if self.identity == identity else {}
+        return {} if identity.differences(self.identity) else self.finished
 
 
 class Journal:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from numbers import Integral
 from types import NoneType
+from typing import Self
 
 from rgan_sdk.errors import ConfigurationError, check_type
 from rgan_sdk.harmonizer import check_domains
@@ -56,7 +57,8 @@ class RunOptions:
     ----------
     outside_domain
         Also take series that are outside what the model's card states: names of what may be
-        outside, of ``kernel``, ``manufacturer``, ``spacing`` and ``reconstruction``.
+        outside, of ``kernel``, ``manufacturer``, ``spacing`` and ``reconstruction``. Those that the
+        harmonizer was loaded with count too.
     assume_hu
         Take the numbers of series whose RescaleType is US (unspecified) as HU, even where they do
         not show the air of a CT.
@@ -108,3 +110,7 @@ class RunOptions:
         check_type("workers", self.workers, Integral, NoneType)
         if self.workers is not None and self.workers < 1:
             raise ConfigurationError(f"workers = {self.workers} must be at least 1")
+
+    def accepting(self, names: Collection[str]) -> Self:
+        """Return these options with further names of what may be outside the card."""
+        return replace(self, outside_domain=frozenset(self.outside_domain) | frozenset(names))

@@ -20,7 +20,11 @@ from typing import Final
 from rgan_sdk import _core
 from rgan_sdk.cores import usable_cores
 from rgan_sdk.dicom.series import Series
-from rgan_sdk.dicom.write.derivation import Derivation, derived_series_uid
+from rgan_sdk.dicom.write.derivation import (
+    Derivation,
+    derived_series_uid,
+    unmarked_series_uid,
+)
 from rgan_sdk.dicom.write.writer import format_crc32c
 from rgan_sdk.errors import ConfigurationError, OutputError
 from rgan_sdk.run.jobs import SeriesJob
@@ -115,13 +119,33 @@ def examine(
     standings = []
     for series in chosen:
         derivation = derive(series)
-        uid = derived_series_uid(series.series_instance_uid, derivation)
+        uid = _find_name(series, derivation, output)
         standing = Standing(series, derivation, uid, finished.get(uid))
         standings.append(_compare(standing, output / uid))
-    if not options.verify_outputs:
-        return standings
-    threads = int(options.workers or usable_cores())
-    return _verify(standings, output, threads, observer or SilentObserver())
+    if options.verify_outputs:
+        threads = int(options.workers or usable_cores())
+        standings = _verify(standings, output, threads, observer or SilentObserver())
+    return [_keep_unmarked(standing) for standing in standings]
+
+
+def _find_name(series: Series, derivation: Derivation, output: Path) -> str:
+    """Return the name of a series' folder, which an earlier version may have given."""
+    unmarked = unmarked_series_uid(series.series_instance_uid, derivation)
+    if is_there(output / unmarked):
+        return unmarked
+    return derived_series_uid(series.series_instance_uid, derivation)
+
+
+def _keep_unmarked(standing: Standing) -> Standing:
+    """Refuse to do a series of an earlier version again, because it would have other UIDs now."""
+    uid = derived_series_uid(standing.series.series_instance_uid, standing.derivation)
+    if not standing.damage or standing.output == uid:
+        return standing
+    conflict = (
+        f"{standing.output} was made by an earlier version and is damaged, {standing.damage}; "
+        "choose another OUTPUT"
+    )
+    return replace(standing, conflict=conflict, damage="")
 
 
 def _compare(standing: Standing, folder: Path) -> Standing:

@@ -74,9 +74,18 @@ def derived_sop_uid(sop_instance_uid: str, derivation: Derivation) -> str:
     return _derived_uid("instance", sop_instance_uid, derivation)
 
 
+def unmarked_series_uid(series_instance_uid: str, derivation: Derivation) -> str:
+    """Return the SeriesInstanceUID as versions gave it whose UIDs carried no mark."""
+    return uids.hashed_uid(*_parts("series", series_instance_uid, derivation))
+
+
 def _derived_uid(kind: str, source_uid: str, derivation: Derivation) -> str:
-    return uids.marked_uid(
-        uids.HARMONIZED_CODE if derivation.harmonizes else uids.IDENTITY_CODE,
+    code = uids.HARMONIZED_CODE if derivation.harmonizes else uids.IDENTITY_CODE
+    return uids.marked_uid(code, *_parts(kind, source_uid, derivation))
+
+
+def _parts(kind: str, source_uid: str, derivation: Derivation) -> tuple[str, ...]:
+    return (
         kind,
         source_uid,
         str(derivation.group),

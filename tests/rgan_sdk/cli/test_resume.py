@@ -2,15 +2,17 @@
 
 import json
 import shutil
+from datetime import datetime
 
 import pydicom
 import pytest
 from support.checksums import listed
 from support.damage import DAMAGES, EXTRA, first
 from support.models import make_series_card, write_model
-from support.runs import contents, harmonize, new_series, read_report
+from support.runs import contents, folders, harmonize, new_series, read_report
 
 from rgan_sdk.dicom.synthetic.sample import write_sample_series
+from rgan_sdk.dicom.uids import hashed_uid
 from rgan_sdk.engines.identity import IdentityEngine
 from rgan_sdk.engines.onnxruntime import OnnxRuntimeEngine
 from rgan_sdk.errors import DeviceMemoryError, InferenceError, OutputError
@@ -199,6 +201,54 @@ def test_another_model_or_option_is_refused(run, tmp_path):
             assert result.exit_code == 1
             assert f"were made with another {name}" in result.output
     assert contents(tmp_path / "out") == before
+
+
+def make_older(out):
+    """Make a finished folder as versions left it that knew --any-kernel and no marked UIDs."""
+    journal = out / ".rgan" / "journal.jsonl"
+    run, *finished = map(json.loads, journal.open())
+    del run["options"]["outside_domain"]
+    run["options"] = {"any_kernel": False, **run["options"]}
+    timestamp = datetime.fromisoformat(run["timestamp"])
+    for series in finished:
+        del series["outside"]
+        parts = ("series", series["source"], "0", series["model"], run["configuration"])
+        older = hashed_uid(*parts, run["software"], timestamp.isoformat())
+        (out / series["output"]).rename(out / older)
+        series["output"] = older
+    journal.write_text("".join(f"{json.dumps(line)}\n" for line in (run, *finished)))
+
+
+def test_a_folder_of_an_older_version_is_continued(run, tmp_path, source):
+    run("out")
+    make_older(tmp_path / "out")
+    before = folders(tmp_path / "out")
+    for command in (("--dry-run",), ("--verify-outputs",), ()):
+        result, report = run("out", *command)
+        assert result.exit_code == 0
+        assert {entry["output"] for entry in report["series"]} <= {None, *before}
+        assert folders(tmp_path / "out") == before
+    result, _ = run("out", "--outside-domain", "kernel")
+    assert "were made with another options" in result.output
+    write_sample_series(source / "4", "B40f", slices=2, size=64, seed=4)
+    result, report = run("out")
+    assert report["summary"]["series"] == {"done": 5, "skipped": 0, "failed": 0}
+    assert len(folders(tmp_path / "out")) == 5
+    assert run("out")[0].exit_code == 0
+    assert len(folders(tmp_path / "out")) == 5
+
+
+def test_a_damaged_series_of_an_older_version_is_not_done_again(run, tmp_path):
+    run("out")
+    make_older(tmp_path / "out")
+    victim = new_series(tmp_path / "out")[0]
+    next(victim.iterdir()).unlink()
+    before = folders(tmp_path / "out")
+    result, report = run("out")
+    assert result.exit_code == 3
+    (failed,) = [series for series in report["series"] if series["status"] == "failed"]
+    assert f"{victim.name} was made by an earlier version and is damaged" in failed["reason"]
+    assert folders(tmp_path / "out") == before
 
 
 def test_where_nothing_is_finished_anything_may_change(run, monkeypatch):

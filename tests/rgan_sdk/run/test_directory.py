@@ -171,6 +171,23 @@ def test_what_was_outside_stands_in_journal_report_and_files(tmp_path):
         assert text.endswith(" Outside the model's stated domain: kernel, spacing. Research use.")
 
 
+def test_what_the_harmonizer_was_loaded_with_is_accepted_too(tmp_path):
+    write_sample_series(tmp_path / "in", "B70f", slices=2, size=64, pixel_spacing=0.2)
+    path = write_model(tmp_path / "m.onnx", make_series_card())
+    with Harmonizer.load(
+        path, engine="identity", device="cpu", outside_domain=("kernel",)
+    ) as harmonizer:
+        (refused,) = plan_directory(tmp_path / "in", tmp_path / "out", harmonizer).series
+        options = RunOptions(outside_domain=("spacing",))
+        (planned,) = plan_directory(tmp_path / "in", tmp_path / "out", harmonizer, options).series
+        report = harmonize_directory(tmp_path / "in", tmp_path / "out", harmonizer, options)
+    assert refused.reason.startswith("PixelSpacing (0028,0030) is 0.2 mm")
+    assert "ConvolutionKernel" not in refused.reason
+    assert (planned.status, report.series[0].status) == ("planned", "done")
+    run = json.loads((tmp_path / "out" / ".rgan" / "journal.jsonl").read_text().splitlines()[0])
+    assert run["options"]["outside_domain"] == ["kernel", "spacing"]
+
+
 def test_the_report_is_kept_beside_the_series(source, tmp_path, bound):
     options = RunOptions(checksums=True)
     report = harmonize_directory(source, tmp_path / "out", bound(), options)
