@@ -210,15 +210,16 @@ class ModelCard:
         Raises
         ------
         ModelFormatError
-            If the card breaks the schema.
+            If the card breaks the schema, or states a domain but no pixel spacing.
         """
         fields = asdict(self)
         try:
             fields["window"]["handover"] = fields.pop("handover")
             fields = {"format": self.format, **fields}
-            if self.format == 1:
-                for name in DOMAIN_FIELDS:
-                    del fields[name]
+            if self.format == 1:  # what is stated of a domain stays, and is refused below
+                fields = {
+                    k: value for k, value in fields.items() if value or k not in DOMAIN_FIELDS
+                }
             text = json.dumps(fields, indent=1, ensure_ascii=False, allow_nan=False)
         except (TypeError, ValueError) as exc:  # a field of another type, NaN
             raise ModelFormatError(f"model card: cannot be written as JSON ({exc})") from exc

@@ -42,6 +42,8 @@ def command(
     from rgan_sdk.run.planning import make_plan
 
     check_report(report, source)
+    if outside_domain and model is None:
+        raise click.UsageError("--outside-domain needs --model, whose card states the domain")
     card = None if model is None else HarmonizationModel.open(model).card
     plan = make_plan(source, card, RunOptions(outside_domain=outside_domain, assume_hu=assume_hu))
     result = report_plan(plan, checksums=report is not None)

@@ -35,6 +35,14 @@ def test_a_card_without_a_domain_is_of_format_1():
     assert not DOMAIN & fields.keys()
 
 
+@pytest.mark.parametrize("name", sorted(DOMAIN - {"pixel_spacing"}))
+def test_a_domain_without_pixel_spacings_is_not_dropped_in_silence(name):
+    validity = ValidityMap("pair", (0.7,), (0.0,), ((8.0,),))
+    stated = getattr(make_domain_card(validity=validity), name)
+    with pytest.raises(ModelFormatError, match=f"'{name}' belongs to format 2, this is format 1"):
+        make_card(**{name: stated}).to_json()
+
+
 def changed_domain(**changes):
     return json.dumps({**json.loads(make_domain_card().to_json()), **changes})
 

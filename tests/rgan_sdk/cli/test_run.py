@@ -273,10 +273,26 @@ def test_a_model_of_format_1_wants_its_spacing_accepted(run, source, tmp_path):
     model = write_model(tmp_path / "old.onnx", make_card(manufacturers=()))
     result, report, _ = run(source, model=model)
     assert result.exit_code == 4
-    assert report["series"][0]["reason"].endswith(
-        "the model, of format 1, states none (or use --outside-domain spacing)"
+    spacing = report["series"][0]["pixel_spacing"]
+    assert report["series"][0]["reason"] == (
+        f"PixelSpacing (0028,0030) is {spacing:g} mm; the model, of format 1, states none "
+        "(or use --outside-domain spacing)"
     )
     assert run(source, "--outside-domain", "spacing", model=model)[0].exit_code == 0
+
+
+def test_a_series_of_another_spacing_alone_is_skipped_each_time_by_the_name_of_the_tag(
+    run, tmp_path, model
+):
+    source, report = tmp_path / "in", tmp_path / "scan.json"
+    write_series(source, 2, PixelSpacing=[0.2, 0.2])
+    assert harmonize("scan", source, "--model", model, "--report", report).exit_code == 0
+    reports = [read_report(report), *(run(source)[1] for _ in range(2))]
+    reasons = {entry["reason"] for each in reports for entry in each["series"] + each["files"]}
+    assert reasons == {
+        "PixelSpacing (0028,0030) is 0.2 mm; the model takes 0.3 to 12 "
+        "(or use --outside-domain spacing)"
+    }
 
 
 @pytest.mark.parametrize("names", ["dose", "spacing,", "kernel, noise", ""])
@@ -287,6 +303,14 @@ def test_unknown_domains_are_wrong_usage(run, source, names):
     assert "is none of kernel, manufacturer, spacing, reconstruction" in plain
     assert not out.exists()
     assert harmonize("scan", source, "--outside-domain", names).exit_code == 2
+
+
+@pytest.mark.parametrize("option", [("--outside-domain", "spacing"), ("--any-kernel",)])
+def test_a_scan_without_a_model_has_no_domain(source, model, option):
+    result = harmonize("scan", source, *option)
+    assert result.exit_code == 2
+    assert "--outside-domain needs --model" in " ".join(result.output.replace("│", " ").split())
+    assert harmonize("scan", source, "--model", model, *option).exit_code == 0
 
 
 @pytest.mark.parametrize("content", [None, "text"])
