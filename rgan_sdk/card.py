@@ -217,9 +217,7 @@ class ModelCard:
             fields["window"]["handover"] = fields.pop("handover")
             fields = {"format": self.format, **fields}
             if self.format == 1:  # what is stated of a domain stays, and is refused below
-                fields = {
-                    k: value for k, value in fields.items() if value or k not in DOMAIN_FIELDS
-                }
+                fields = {k: v for k, v in fields.items() if v or k not in DOMAIN_FIELDS}
             text = json.dumps(fields, indent=1, ensure_ascii=False, allow_nan=False)
         except (TypeError, ValueError) as exc:  # a field of another type, NaN
             raise ModelFormatError(f"model card: cannot be written as JSON ({exc})") from exc
