@@ -43,7 +43,7 @@ def main() -> None:
 def wanted(work: Path) -> Iterator[list[Path]]:
     """Yield what is to be packed, the most important first; what belongs together in one list."""
     models = sorted((work / "models").glob("[!.]*"), key=lambda path: path.stat().st_mtime)
-    yield from ([path] for path in models)
+    yield from ([path] for path in models if path.stat().st_size > 0)  # empty: kept elsewhere
     yield from ([path] for path in sorted(work.glob("runs/*/metrics.jsonl")))
     exported = {path.name.removesuffix(".onnx") for path in models if path.suffix == ".onnx"}
     for run in sorted((work / "runs").glob("*")):

@@ -21,7 +21,7 @@ from rgan_train.config import Config
 from rgan_train.export.model_card import make_card, measure_quality, missing_facts
 from rgan_train.export.onnx_graph import to_onnx
 from rgan_train.export.parity import Check, add_extremes, check_parity
-from rgan_train.export.validity import measure_validity
+from rgan_train.export.validity import describe_losses, measure_validity
 from rgan_train.methods import METHODS
 from rgan_train.networks.graph import HarmonizationGraph, harmonize_slice
 from rgan_train.networks.weights import load_frozen_state, load_trainable_state
@@ -154,7 +154,8 @@ def export_run(
     samples = [case.sample for case in cases]
     quality = measure_quality(samples, harmonized, config.data.hu_range, config.data)
     card = make_card(folder, config, dataset, graph, quality, name=name, version=version)
-    card = replace(card, validity=measure_validity(graph, dataset, reader, config.data))
+    validity = measure_validity(graph, dataset, reader, config.data)
+    card = replace(card, validity=validity)
     checks = [
         Check(case.sample.source_hu, case.pixel_spacing, out)
         for case, out in zip(cases, harmonized, strict=True)
@@ -165,6 +166,8 @@ def export_run(
     deviation = check_parity(_embed_card(full, card), checks, LIMITS["fp32"])
     measured: dict[ModelPrecision, _Measured] = {"fp32": _Measured(full, deviation)}
     warnings = [missing_facts(config.data), _describe_stop(folder, config, checkpoint)]
+    if card.pixel_spacing:
+        warnings.append(describe_losses(validity, card.pixel_spacing))
     if fp16:
         half = to_onnx(graph.use_float16())
         try:

@@ -14,7 +14,6 @@ from rgan_sdk.card import ModelCard, Quality, Range, SpacingRange, TrainingData
 from rgan_sdk.hu import HUWindow
 from rgan_train.config import Config, DataConfig
 from rgan_train.evaluation.metrics.image_quality import psnr, ssim
-from rgan_train.methods import METHODS
 from rgan_train.networks.graph import HarmonizationGraph
 from rgan_train.networks.window import HANDOVER
 from rgan_train.pairs import Dataset, PairedSample, reference_spacing
@@ -60,43 +59,46 @@ def make_card(
         handover=HANDOVER,
         source_kernels=(source,),
         target_kernel=target,
-        manufacturers=tuple(folder.provenance().get("manufacturers", ())),
+        manufacturers=dataset.manufacturers,
         multiple=graph.multiple,
         training_data=tuple(dict.fromkeys((own, *_teacher_data(folder)))),
         quality=quality,
         error_bounds={},
         intended_use=INTENDED_USE,
         software=f"rgan-sdk {metadata.version('rgan-sdk')}",
-        pixel_spacing=spacing_range(config, dataset),
-        noise_hu=noise_range(folder, config),
+        pixel_spacing=spacing_range(config, dataset, graph),
+        noise_hu=noise_range(folder),
         thickness_seen=dataset.thickness,
         reconstruction=dataset.reconstruction,
     )
 
 
-def spacing_range(config: Config, dataset: Dataset) -> SpacingRange:
+def spacing_range(config: Config, dataset: Dataset, graph: HarmonizationGraph) -> SpacingRange:
     """Return the pixel spacings in mm that a model holds for.
 
     The smallest is that of a training slice as it was reconstructed, with a margin: what finer
     pixels show beyond its Nyquist frequency was not seen in training. The largest is the coarsest
     that slices were resampled to; that of a model that knows no spacing has the same margin.
+    A linear filter is known for less where slices have very different pixel spacings.
     """
     spacings = [files.spacing for files in dataset.train]
     coarsest = config.domain.coarsest if config.domain.spacing_aware else 1 + SPACING_MARGIN
+    finest_known, coarsest_known = graph.network.spacing_limits()
     return SpacingRange(
-        min=round(min(spacings) * (1 - SPACING_MARGIN), 4),
-        max=round(max(spacings) * coarsest, 4),
+        min=round(max(min(spacings) * (1 - SPACING_MARGIN), finest_known), 4),
+        max=round(min(max(spacings) * coarsest, coarsest_known), 4),
         reference=reference_spacing(dataset.train),
     )
 
 
-def noise_range(folder: RunFolder, config: Config) -> Range | None:
+def noise_range(folder: RunFolder) -> Range | None:
     """Return the noise in soft tissue of the source slices, with what was added in training."""
-    measured = folder.provenance().get("noise_hu", [])
+    provenance = folder.provenance()
+    measured = provenance.get("noise_hu", [])
     if not measured:
         return None
-    added = config.domain.added_noise if METHODS[config.method.name].losses else 0.0
     lowest, highest = measured
+    added = provenance.get("added_noise_hu", 0.0)
     return Range(round(lowest, 1), round(math.hypot(highest, added), 1))
 
 

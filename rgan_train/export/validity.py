@@ -8,9 +8,10 @@ from typing import Final
 
 import numpy as np
 
-from rgan_sdk.card import ValidityMap
+from rgan_sdk.card import SpacingRange, ValidityMap
 from rgan_sdk.errors import TrainingError
 from rgan_sdk.hu import HUWindow
+from rgan_sdk.slices import spread_indices
 from rgan_train.config import DataConfig, DomainConfig, LinearConfig
 from rgan_train.evaluation.metrics.image_quality import psnr
 from rgan_train.methods.linear import LinearFilter
@@ -29,6 +30,9 @@ SLICES: Final = 3
 EDGE: Final = 256
 """Rows and columns in the middle of a slice that are measured, at most."""
 
+MOST_DECIBELS: Final = 120.0
+"""Stands for infinity, where a model hits the target exactly."""
+
 TRAINING_SLICES: Final = 16
 """Slices in which noise is measured, and to which the linear filter is fitted, at most."""
 
@@ -38,7 +42,7 @@ def measure_validity(
 ) -> ValidityMap:
     """Measure what a model gains over the source, and over a linear filter of the same pairs.
 
-    The slices are resampled to the pixel spacings of ``FACTORS``, after noise was added. None is
+    The slices are resampled to the pixel spacings of ``FACTORS``, then noise is added. None is
     added if the training slices show no even soft tissue to measure its spectrum in. Slices that
     are too small for a linear filter are compared with the source only.
 
@@ -46,15 +50,23 @@ def measure_validity(
     -------
     ValidityMap
         Mean gains in PSNR over ``SLICES`` validation slices.
+
+    Raises
+    ------
+    TrainingError
+        If no validation slice shows a difference between the kernels.
     """
     reference = reference_spacing(dataset.train)
     train = list(WholeSlices(dataset.train, reader, reference).spread(TRAINING_SLICES))
-    noise = PairNoise.measure(train)
+    noise = PairNoise.measure(train, reference)
     linear = _fit_linear(train, graph.window, reference)
+    validation = WholeSlices(dataset.validation, reader)
     comparison = _Comparison(
-        list(WholeSlices(dataset.validation, reader, reference).spread(SLICES)),
+        [
+            (validation[index], validation.spacing(index))
+            for index in spread_indices(len(validation), SLICES)
+        ],
         noise,
-        reference,
         data.hu_range,
         (graph, linear) if linear else (graph,),
     )
@@ -71,29 +83,60 @@ def measure_validity(
     )
 
 
+def describe_losses(validity: ValidityMap, limits: SpacingRange) -> str:
+    """Return a warning if a model loses somewhere inside its pixel spacings; else nothing."""
+    lost = []
+    for what, table in (("source", validity.over_input), ("linear filter", validity.over_linear)):
+        gains = [
+            (gain, f"{spacing:g} mm and {level:g} HU of added noise")
+            for spacing, row in zip(validity.pixel_spacing, table, strict=bool(table))
+            for level, gain in zip(validity.added_noise, row, strict=True)
+            if limits.min <= spacing <= limits.max
+        ]
+        least, where = min(gains, default=(0.0, ""))
+        if least < 0:
+            lost.append(f"than the {what}, by up to {-least:.1f} dB (at {where})")
+    if not lost:
+        return ""
+    return (
+        f"on {validity.data} the model is worse {' and '.join(lost)}: see the card's validity map "
+        "with `rgan-harmonize inspect --map`, and train longer or for a smaller range ([domain])"
+    )
+
+
 @dataclass(frozen=True)
 class _Comparison:
-    """Slices at the reference spacing, and what they are harmonized with: the model first."""
+    """Slices with their pixel spacings in mm, and what harmonizes them: the model first."""
 
-    samples: Sequence[PairedSample]
+    samples: Sequence[tuple[PairedSample, float]]
     noise: PairNoise | None
-    reference: float
     window: HUWindow
     graphs: Sequence[HarmonizationGraph]
 
     def gains(self, pixel_spacing: float, level: float) -> tuple[float, float]:
-        """Return the model's gain in dB over the source, and over the last graph."""
+        """Return the model's gain in dB over the source, and over the last graph.
+
+        Slices whose two images are the same where they are measured tell nothing.
+        """
         figures = []
-        for number, sample in enumerate(self.samples):
+        for number, (sample, native) in enumerate(self.samples):
+            factor = pixel_spacing / native
+            seen = sample.resample(factor, region=_middle(sample.source_hu.shape, factor))
+            if np.array_equal(*seen):
+                continue
             if self.noise and level:
-                sample = self.noise.add(sample, level, np.random.default_rng(number))
-            factor = pixel_spacing / self.reference
-            resampled = sample.resample(factor, region=_middle(sample.source_hu.shape, factor))
-            source = np.ascontiguousarray(resampled.source_hu)
+                rng = np.random.default_rng(number)
+                seen = self.noise.add(seen, level, pixel_spacing, rng)
+            source = np.ascontiguousarray(seen.source_hu)
             images = (source, *(harmonize_slice(g, source, pixel_spacing) for g in self.graphs))
-            target, padding = resampled.target_hu, resampled.padding
-            figures.append([psnr(image, target, self.window, padding) for image in images])
-        before, after, *others = np.mean(figures, axis=0)
+            compared = seen.target_hu, self.window, seen.padding
+            figures.append([psnr(image, *compared) for image in images])
+        if not figures:
+            raise TrainingError(
+                "source and target do not differ in the middle of the validation slices, so there "
+                "is nothing to measure a model on; choose others with data.validation_slices"
+            )
+        before, after, *others = np.mean(figures, axis=0).clip(max=MOST_DECIBELS)
         return float(after - before), float(after - (others[-1] if others else after))
 
 

@@ -80,6 +80,14 @@ class LinearFilter(HarmonizationNetwork):
             mirrored = np.pad(kernel, margin)[::-1, ::-1].copy()
             self.get_buffer(f"taps_{place}").copy_(torch.from_numpy(mirrored)[None, None])
 
+    def spacing_limits(self) -> tuple[float, float]:
+        """Return the ends of the table; a filter for one spacing has no limits."""
+        if len(self.places) == 1:
+            return super().spacing_limits()
+        ends = (self.places.start, self.places.stop - 1)
+        first, last = (float(self.reference) * math.exp(place * self.step) for place in ends)
+        return first, last
+
     def kernel_at(self, pixel_spacing: Tensor) -> Tensor:
         """Return the taps ``[1, 1, taps, taps]`` for a pixel spacing in mm, ``[1]``."""
         if len(self.places) == 1:

@@ -46,6 +46,10 @@ class FilteredGenerator(HarmonizationNetwork):
             filtered = self.front(typical, torch.tensor([pixel_spacing]))
         self.generator.calibrate(filtered)
 
+    def spacing_limits(self) -> tuple[float, float]:
+        """Return those of the filter."""
+        return self.front.spacing_limits()
+
     def notes(self) -> tuple[str, ...]:
         """Return the generator's notes."""
         return self.generator.notes()

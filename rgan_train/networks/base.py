@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Literal
 
@@ -45,6 +46,10 @@ class HarmonizationNetwork(nn.Module):
     def polynomial_parameters(self) -> tuple[str, ...]:
         """Return the names of the parameters that may depend on the pixel spacing."""
         return tuple(name for name, _ in self.named_parameters())
+
+    def spacing_limits(self) -> tuple[float, float]:
+        """Return the smallest and the largest pixel spacing in mm that the network can tell."""
+        return 0.0, math.inf
 
     def prepare(
         self, samples: Sequence[PairedSample], window: HUWindow, pixel_spacing: float

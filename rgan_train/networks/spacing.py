@@ -76,6 +76,10 @@ class SpacingAware(HarmonizationNetwork):
         self.reference.fill_(pixel_spacing)
         self.network.prepare(samples, window, pixel_spacing)
 
+    def spacing_limits(self) -> tuple[float, float]:
+        """Return the network's limits."""
+        return self.network.spacing_limits()
+
     def trained_size(self, height: int, width: int) -> tuple[int, int]:
         """Return what the network returns."""
         return self.network.trained_size(height, width)

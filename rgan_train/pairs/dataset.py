@@ -70,11 +70,11 @@ class Dataset:
     patients
         Pseudonyms.
     manufacturers
-        Of the scanners.
+        Of the scanners of the source series with training slices, as far as the headers state it.
     thickness
-        SliceThickness (0018,0050) of the source series, in mm, ascending.
+        SliceThickness (0018,0050) of these series, in mm, ascending.
     reconstruction
-        Kinds of reconstruction that the headers of the source series state.
+        Kinds of reconstruction that the headers of these series state.
     series_uids
         SeriesInstanceUID of all series used.
     notes
@@ -141,9 +141,6 @@ def load_dataset(
     slices = [
         _pair_files(pair, *series, source_kernel) for pair, series in zip(used, opened, strict=True)
     ]
-    sources = [
-        _in_direction(pair, *s, source_kernel)[0] for pair, s in zip(used, opened, strict=True)
-    ]
     splits = make_splits(
         [pair.patient for pair in used],
         [len(items) for items in slices],
@@ -152,15 +149,20 @@ def load_dataset(
     )
     parts = {part: _select(slices, splits, part) for part in PARTS}
     _check_parts(parts, needed)
+    trained = [
+        _in_direction(pair, *series, source_kernel)[0]
+        for pair, series, split in zip(used, opened, splits, strict=True)
+        if split.train
+    ]
     return Dataset(
         **parts,
         source_kernel=source_kernel,
         target_kernel=target_kernel,
         patients=tuple(sorted({pair.patient for pair in used})),
-        manufacturers=tuple(sorted({pair.manufacturer for pair in used})),
+        manufacturers=tuple(sorted({s.manufacturer for s in trained if s.manufacturer})),
         series_uids=tuple(uid for pair in used for uid in (pair.series_a, pair.series_b)),
-        thickness=tuple(sorted({s.slice_thickness for s in sources if s.slice_thickness})),
-        reconstruction=tuple(sorted({s.reconstruction for s in sources if s.reconstruction})),
+        thickness=tuple(sorted({s.slice_thickness for s in trained if s.slice_thickness})),
+        reconstruction=tuple(sorted({s.reconstruction for s in trained if s.reconstruction})),
         notes=patient_notes(used),
     )
 

@@ -2,8 +2,8 @@
 
 Both images of a pair come from the same projections, so their noise is the same noise behind two
 filters. Its power spectra are measured in even soft tissue of the training slices. Noise is then
-made from one white field with both spectra, so that source and target agree in it as two real
-reconstructions do. See ``docs/simulation.md``.
+made from white fields with both spectra, for any pixel spacing, so that source and target agree in
+it as two real reconstructions do. See ``docs/simulation.md``.
 """
 
 from __future__ import annotations
@@ -38,33 +38,43 @@ class PairNoise:
 
     Attributes
     ----------
-    fields
-        ``[2, E, E]`` float32: noise of the source and of the target, periodic; the standard
-        deviation of the source's is 1.
+    power
+        ``[2, n]`` noise power of the source and of the target, by spatial frequency. Only its
+        shape matters, and the ratio of the two.
+    step
+        Distance between two frequencies in line pairs per mm; the first one is 0.
     """
 
-    fields: NDArray[np.float32]
+    power: Array
+    step: float
 
     @classmethod
-    def measure(cls, samples: Iterable[PairedSample], seed: int = 0) -> PairNoise | None:
-        """Measure the spectra of both kernels; None if there is too little even soft tissue.
+    def measure(cls, samples: Iterable[PairedSample], pixel_spacing: float) -> PairNoise | None:
+        """Measure the spectra of both kernels; None if there is too little noise to measure.
 
         Parameters
         ----------
         samples
             Whole slices in HU.
+        pixel_spacing
+            Of all these slices, in mm.
+
+        Returns
+        -------
+        PairNoise or None
+            None where fewer than 80 blocks are soft tissue, or the source has no noise there.
         """
-        edge, found = 0, []
-        for sample in samples:
-            edge = max(edge, *sample.source_hu.shape)
-            found += list(_soft_blocks(sample))
+        found = [blocks for sample in samples for blocks in _soft_blocks(sample)]
         if len(found) * EVENEST < FEWEST_BLOCKS:
             return None
         found.sort(key=lambda item: item[0])
         chosen = np.stack([blocks for _, blocks in found[: int(len(found) * EVENEST)]])
-        return cls(_make_fields(_radial_power(chosen), 2 * edge, seed))
+        power = _radial_power(chosen)
+        return cls(power, 1 / (BLOCK * pixel_spacing)) if power[0].any() else None
 
-    def add(self, sample: PairedSample, level: float, rng: np.random.Generator) -> PairedSample:
+    def add(
+        self, sample: PairedSample, level: float, pixel_spacing: float, rng: np.random.Generator
+    ) -> PairedSample:
         """Return both images of a slice with the same noise added.
 
         Padding stays as it is, and noise makes no air so dark that it would count as padding.
@@ -72,18 +82,35 @@ class PairNoise:
         Parameters
         ----------
         sample
-            ``[H, W]``, at most half as large as ``fields``.
+            A slice or a part of one, ``[H, W]``.
         level
-            Standard deviation of the noise of the source in HU.
+            Standard deviation in HU of the noise that the source gets.
+        pixel_spacing
+            Of the slice, in mm. At frequencies that are higher than all measured ones the power is
+            that of the highest.
         """
-        rows, columns = sample.source_hu.shape
-        top, left = (int(rng.integers(self.fields.shape[1] - size + 1)) for size in (rows, columns))
-        cut = self.fields[:, top : top + rows, left : left + columns]
         padding, noisy = sample.padding, []
-        for hu, noise in zip(sample, cut, strict=True):
+        for hu, noise in zip(sample, self._draw(padding.shape, pixel_spacing, rng), strict=True):
             noisy.append(np.maximum(hu + np.float32(level) * noise, np.float32(LOWEST_HU)))
             noisy[-1][padding] = PADDING_HU
         return PairedSample(*noisy)
+
+    def _draw(
+        self, shape: tuple[int, ...], pixel_spacing: float, rng: np.random.Generator
+    ) -> NDArray[np.float32]:
+        """Return noise of both images, ``[2, H, W]``; the source's standard deviation is 1.
+
+        One white field is filtered for both. It has no borders: it goes on at the other side.
+        """
+        rows, columns = shape
+        white = np.fft.rfft2(rng.standard_normal((rows, columns)))
+        frequency = np.hypot(np.fft.fftfreq(rows)[:, None], np.fft.rfftfreq(columns))
+        place = frequency / (pixel_spacing * self.step)
+        known = np.arange(self.power.shape[1])
+        gains = (np.sqrt(np.interp(place, known, one)) for one in self.power)
+        fields = np.stack([np.fft.irfft2(white * gain, (rows, columns)) for gain in gains])
+        scaled: NDArray[np.float32] = (fields / fields[0].std()).astype(np.float32)
+        return scaled
 
 
 def _soft_blocks(sample: PairedSample) -> Iterator[tuple[float, Array]]:
@@ -119,18 +146,3 @@ def _radial_power(blocks: Array) -> Array:
     mean: Array = sums / np.bincount(bins)[:count]
     mean[:, 0] = 0
     return mean
-
-
-def _make_fields(power: Array, edge: int, seed: int) -> NDArray[np.float32]:
-    """Return noise with both spectra from one white field; see ``PairNoise.fields``."""
-    white = np.fft.rfft2(np.random.default_rng(seed).standard_normal((edge, edge)))
-    frequency = np.hypot(np.fft.fftfreq(edge)[:, None], np.fft.rfftfreq(edge)) * BLOCK
-    known = np.arange(power.shape[1])
-    fields = np.stack(
-        [
-            np.fft.irfft2(white * np.sqrt(np.interp(frequency, known, one)), (edge, edge))
-            for one in power
-        ]
-    )
-    scaled: NDArray[np.float32] = (fields / fields[0].std()).astype(np.float32)
-    return scaled

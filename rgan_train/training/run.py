@@ -140,7 +140,7 @@ def prepare_run(fabric: Fabric, job: Job) -> Run:
     _check_crop(config)
     reference = reference_spacing(job.dataset.train)
     samples = WholeSlices(job.dataset.train, reader, reference)
-    noise, without_noise = _measure_noise(config, samples)
+    noise, without_noise = _measure_noise(config, samples, reference)
     sampler = make_sampler(
         job.dataset.train,
         reader,
@@ -155,7 +155,7 @@ def prepare_run(fabric: Fabric, job: Job) -> Run:
     _load_frozen(network, job)
     if state == RunState():
         network.prepare(samples, network_window(config.data.hu_range), reference)
-    run_in_main_process(fabric, lambda: _record_start(job, network, samples))
+    run_in_main_process(fabric, lambda: _record_start(job, network, samples, noise))
 
     method = method_class(fabric, config, network, discriminator)
     curriculum = Curriculum(config.curriculum, config.data.hu_range)
@@ -210,11 +210,13 @@ def _load_frozen(network: HarmonizationNetwork, job: Job) -> None:
         METHODS[job.config.method.name].load_pretrained(network, job.config, job.vgg_weights)
 
 
-def _measure_noise(config: Config, samples: WholeSlices) -> tuple[PairNoise | None, str]:
+def _measure_noise(
+    config: Config, samples: WholeSlices, pixel_spacing: float
+) -> tuple[PairNoise | None, str]:
     """Return the noise to add in training, and why there is none although it was asked for."""
     if config.domain.added_noise == 0 or not METHODS[config.method.name].losses:
         return None, ""
-    noise = PairNoise.measure(samples.spread(NOISE_SLICES), config.training.seed)
+    noise = PairNoise.measure(samples.spread(NOISE_SLICES), pixel_spacing)
     if noise is not None:
         return noise, ""
     return None, (
@@ -232,12 +234,15 @@ def _source_noise(samples: WholeSlices) -> list[float]:
     return [round(level, 2) for level in levels if level is not None]
 
 
-def _record_start(job: Job, network: HarmonizationNetwork, samples: WholeSlices) -> None:
+def _record_start(
+    job: Job, network: HarmonizationNetwork, samples: WholeSlices, noise: PairNoise | None
+) -> None:
     """Record pairs, settings, provenance and frozen weights; if resumed, only new limits."""
     if job.resume:
         job.folder.update_config(job.config)
         return
     provenance = collect_provenance(job.dataset, job.pairs, job.vgg_weights, _source_noise(samples))
+    provenance["added_noise_hu"] = job.config.domain.added_noise if noise else 0.0
     write_pairs(job.pairs, job.folder.pairs_csv)
     job.folder.create(job.config, provenance, frozen_state(network))
 

@@ -20,7 +20,7 @@ from rgan_train.config import Config, DomainConfig, TrainingConfig
 from rgan_train.pairs.dataset import PairedFiles
 from rgan_train.pairs.noise import PairNoise
 from rgan_train.pairs.resampling import resampled_shape
-from rgan_train.pairs.samples import Batch, PairedSample, SliceReader
+from rgan_train.pairs.samples import SAME_SPACING, Batch, PairedSample, SliceReader
 from rgan_train.simulation.augmentation import KernelJitter
 
 _ORDER, _CROP = 0, 1  # purposes of random numbers, so that their streams differ
@@ -64,17 +64,17 @@ class Sampler:
     def draw(self, epoch: int, step: int, rank: int) -> Batch:
         """Return the batch ``[N, 1, height, width]`` of one process at one step.
 
-        The slices of an epoch come in random order, and each of them equally often.
+        The slices of an epoch come in random order, and each of them equally often. But where
+        slices have several pixel spacings, those that the spacing of the batch is too far from
+        are replaced by others.
         """
         rng = np.random.default_rng((_CROP, self.config.seed, epoch, step, rank))
         first = (step * self.world_size + rank) * self.config.batch_size
         items = [self._slice_at(epoch, first + index) for index in range(self.config.batch_size)]
         spacing, low_pass = self._draw_spacing(items[0], rng)
-        aware = self.domain.spacing_aware  # else each slice keeps its own spacing
-        crops = [
-            self._crop(item, spacing / item.spacing if aware else 1.0, low_pass, rng)
-            for item in items
-        ]
+        if self.domain.spacing_aware:
+            items = self._fitting(items, spacing, rng)
+        crops = [self._crop(item, spacing, low_pass, rng) for item in items]
         images = (np.stack(images)[:, None] for images in zip(*crops, strict=True))
         return Batch(PairedSample(*images), spacing)
 
@@ -109,13 +109,34 @@ class Sampler:
         factor = math.exp(rng.uniform(math.log(domain.finest), math.log(domain.coarsest)))
         return item.spacing * factor, float(rng.random())
 
+    def _fitting(
+        self, items: list[PairedFiles], spacing: float, rng: np.random.Generator
+    ) -> list[PairedFiles]:
+        """Return the slices of a batch, all of which may be resampled to a spacing in mm.
+
+        If the first one is not resampled, none is.
+        """
+        first, limits = items[0], (self.domain.finest, self.domain.coarsest)
+        lowest, highest = (
+            (1 - SAME_SPACING, 1 + SAME_SPACING) if first.spacing == spacing else limits
+        )
+
+        def fits(item: PairedFiles) -> bool:
+            return item is first or lowest <= spacing / item.spacing <= highest
+
+        if all(map(fits, items)):
+            return items
+        fitting = list(filter(fits, self.slices))
+        return [item if fits(item) else fitting[int(rng.integers(len(fitting)))] for item in items]
+
     def _crop(
-        self, item: PairedFiles, factor: float, low_pass: float, rng: np.random.Generator
+        self, item: PairedFiles, spacing: float, low_pass: float, rng: np.random.Generator
     ) -> PairedSample:
         """Return a random crop of both images of a slice, ``[height, width]``.
 
-        Its pixels are ``factor`` times as large as those of the slice.
+        It is on pixels of ``spacing`` mm, if the network knows the spacing.
         """
+        factor = spacing / item.spacing if self.domain.spacing_aware else 1.0
         rows, columns = resampled_shape((item.rows, item.columns), factor)
         top = int(rng.integers(rows - self.height + 1))
         left = int(rng.integers(columns - self.width + 1))
@@ -124,8 +145,8 @@ class Sampler:
             slice(top, top + self.height),
             slice(left, left + self.width),
         )
-        sample = self._add_noise(self.reader.read(item), rng)
-        crops = list(sample.resample(factor, low_pass, region))
+        sample = self.reader.read(item).resample(factor, low_pass, region)
+        crops = list(self._add_noise(sample, factor * item.spacing, rng))
         if self.jitter:
             crops[0] = self.jitter(crops[0], (factor * item.spacing,) * 2, rng)
         if flip_rows:
@@ -134,11 +155,14 @@ class Sampler:
             crops = [image[:, ::-1] for image in crops]
         return PairedSample(*crops)
 
-    def _add_noise(self, sample: PairedSample, rng: np.random.Generator) -> PairedSample:
+    def _add_noise(
+        self, sample: PairedSample, spacing: float, rng: np.random.Generator
+    ) -> PairedSample:
         """Add noise of a random level to one crop in two."""
         if self.noise is None or rng.random() < 0.5:
             return sample
-        return self.noise.add(sample, rng.uniform(0, self.domain.added_noise), rng)
+        level = rng.uniform(0, self.domain.added_noise)
+        return self.noise.add(sample, level, spacing, rng)
 
 
 class TimedBatches:
@@ -187,12 +211,8 @@ def make_sampler(
         If the crop does not fit the network or the slices.
     """
     crop, domain = config.training.crop, config.domain
-    coarsest = max(item.spacing for item in slices) * domain.coarsest
-    factors = [coarsest / item.spacing if domain.spacing_aware else 1.0 for item in slices]
-    shapes = [
-        resampled_shape((item.rows, item.columns), factor)
-        for item, factor in zip(slices, factors, strict=True)
-    ]
+    factor = domain.coarsest if domain.spacing_aware else 1.0
+    shapes = [resampled_shape((item.rows, item.columns), factor) for item in slices]
     rows, columns = (min(edges) for edges in zip(*shapes, strict=True))
     if crop % multiple or crop > min(rows, columns):
         raise ConfigurationError(

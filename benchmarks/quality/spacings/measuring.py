@@ -192,14 +192,15 @@ class TestSlices:
         way = (f"data.source_kernel={subject.source}", f"data.target_kernel={subject.target}")
         dataset = load_dataset(list_data(plan, name), override_from_text(Config(), way).data)
         reader = SliceReader(cache_mb=1)
-        noise = PairNoise.measure(WholeSlices(dataset.train, reader), NOISE_SEED)
+        pixel_spacing = dataset.test[0].spacing
+        noise = PairNoise.measure(WholeSlices(dataset.train, reader), pixel_spacing)
         if noise is None:
             raise RuntimeError(f"{name}: too little soft tissue to measure noise in")
         samples = tuple(reader.read(item) for item in dataset.test)
-        return cls(samples, dataset.test[0].pixel_spacing[0], noise)
+        return cls(samples, pixel_spacing, noise)
 
     def with_noise(self, level: float) -> Iterator[PairedSample]:
         """Yield all slices with noise of ``level`` HU in the source: the same for each subject."""
         for number, sample in enumerate(self.samples):
             rng = np.random.default_rng((NOISE_SEED, number))
-            yield self.noise.add(sample, level, rng) if level else sample
+            yield self.noise.add(sample, level, self.pixel_spacing, rng) if level else sample

@@ -1,9 +1,11 @@
 """What the card of an exported model says."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from support.training import tiny_config
 
 from rgan_sdk.card import Range, SpacingRange, TrainingData
 from rgan_sdk.hu import HUWindow
@@ -13,6 +15,7 @@ from rgan_train.export.model_card import (
     measure_quality,
     missing_facts,
     noise_range,
+    spacing_range,
     training_data,
 )
 from rgan_train.methods import METHODS
@@ -72,18 +75,18 @@ def test_quality_is_the_mean_over_slices():
 
 
 @pytest.mark.parametrize(
-    ("method", "domain", "spacing", "noise"),
+    ("method", "domain", "spacing", "added", "noise"),
     [
-        ("compact", DomainConfig(True, added_noise=30.0), (0.485, 0.98), (9.1, 31.6)),
-        ("compact", DomainConfig(True, coarsest=1.2), (0.485, 0.84), (9.1, 10.0)),
-        ("linear", DomainConfig(True, added_noise=30.0), (0.485, 0.98), (9.1, 10.0)),
-        ("choe", DomainConfig(), (0.485, 0.721), (9.1, 10.0)),
+        ("compact", DomainConfig(True, added_noise=30.0), (0.485, 0.98), 30.0, (9.1, 31.6)),
+        # asked for, but the slices showed no noise to add
+        ("compact", DomainConfig(True, 0.75, 1.2, added_noise=30), (0.485, 0.84), 0, (9.1, 10.0)),
+        ("choe", DomainConfig(), (0.485, 0.721), 0, (9.1, 10.0)),
     ],
 )
-def test_the_domain_of_the_card(tmp_path, method, domain, spacing, noise):
+def test_the_domain_of_the_card(tmp_path, method, domain, spacing, added, noise):
     config = Config(method=MethodConfig(method), data=DATA, domain=domain)
     folder = RunFolder(tmp_path)
-    folder.create(config, {"noise_hu": [9.1, 10.0]}, {})
+    folder.create(config, {"noise_hu": [9.1, 10.0], "added_noise_hu": added}, {})
     graph = HarmonizationGraph(METHODS[method].build_network(config), HUWindow(-1032, 1008))
     card = make_card(folder, config, DATASET, graph, (), name=None, version="1.0.0")
     assert card.pixel_spacing == SpacingRange(*spacing, reference=0.6)
@@ -93,6 +96,20 @@ def test_the_domain_of_the_card(tmp_path, method, domain, spacing, noise):
 
 
 def test_noise_that_was_not_measured(tmp_path):
-    folder, config = RunFolder(tmp_path), Config(data=DATA)
-    folder.create(config, {"noise_hu": []}, {})
-    assert noise_range(folder, config) is None
+    folder = RunFolder(tmp_path)
+    folder.create(Config(data=DATA), {"noise_hu": [], "added_noise_hu": 0}, {})
+    assert noise_range(folder) is None
+
+
+@pytest.mark.parametrize("method", ["linear", "physics+gan"])
+def test_a_filter_is_not_known_beyond_its_table(method):
+    slices = [replace(DATASET.train[0], pixel_spacing=(mm, mm)) for mm in (0.4, 0.6, 0.9)]
+    config = tiny_config(f"method.name={method}", "domain.spacing_aware=true")
+    network = METHODS[method].build_network(config)
+    for name, tensor in network.named_buffers():
+        if name.endswith("reference"):
+            tensor.fill_(0.6)
+    graph = HarmonizationGraph(network, HUWindow(-1032, 1008))
+    limits = spacing_range(config, replace(DATASET, train=tuple(slices)), graph)
+    assert (limits.reference, limits.max) == (0.6, 0.84)
+    assert limits.min == pytest.approx(0.6 * 0.75, rel=0.1)

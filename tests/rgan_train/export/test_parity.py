@@ -28,6 +28,12 @@ def test_the_deviation_is_that_of_all_pixels(image):
     assert deviation.mean == pytest.approx(0.125, abs=0.01)
 
 
+def test_slices_outside_the_card_are_compared_too(image):
+    outside = CARD.pixel_spacing.max + 0.1
+    check = Check(image, outside, expect(image, outside))
+    assert check_parity(make_model(CARD), [check], limit=0.5).max < 0.5
+
+
 def test_a_deviation_above_the_limit(image):
     with pytest.raises(TrainingError, match=r"by up to 1\.000 HU; 0\.5 HU are allowed"):
         check_parity(make_model(CARD), [Check(image, 0.7, expect(image) + 1)], limit=0.5)

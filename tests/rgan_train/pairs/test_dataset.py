@@ -124,16 +124,20 @@ def test_the_hash_tells_splits_apart(scans):
     assert open_dataset(scans).sha256() != open_dataset(scans, config.data).sha256()
 
 
-def test_what_the_headers_state_of_thickness_and_reconstruction(tmp_path):
-    algorithms = {1: "ITERATIVE", 2: "FILTER_BACK_PROJ", 3: None}
+@pytest.mark.parametrize("maker", ["Scanner Works", None])
+def test_the_headers_of_what_is_trained_on_state_the_domain(tmp_path, maker):
+    kinds = {1: "ITERATIVE", 2: "FILTER_BACK_PROJ", 3: None}
     write_cohort(
         tmp_path,
         SliceThickness=lambda number: 4 - number,
-        ReconstructionAlgorithm=algorithms.get,
+        ReconstructionAlgorithm=kinds.get,
+        Manufacturer=lambda number: maker and f"{maker} {number}",
     )
     dataset = open_dataset(tmp_path)
-    assert dataset.thickness == (1.0, 2.0, 3.0)
-    assert dataset.reconstruction == ("FILTER_BACK_PROJ", "ITERATIVE")
+    (trained,) = {int(item.source.name.split("-")[0]) for item in dataset.train}
+    assert dataset.thickness == (4.0 - trained,)
+    assert dataset.reconstruction == tuple(filter(None, [kinds[trained]]))
+    assert dataset.manufacturers == ((f"{maker} {trained}",) if maker else ())
 
 
 def test_the_reference_is_a_spacing_that_a_scanner_made(scans):

@@ -10,7 +10,9 @@ from rgan_sdk.errors import ConfigurationError
 from rgan_train.pairs.noise import PairNoise
 from rgan_train.pairs.samples import SliceReader
 from rgan_train.simulation.augmentation import kernel_jitter
-from rgan_train.training.sampler import make_sampler
+from rgan_train.training.sampler import Sampler, make_sampler
+
+WHITE = PairNoise(np.ones((2, 9)), step=0.1)
 
 
 @pytest.fixture(scope="module")
@@ -157,15 +159,57 @@ def test_crops_of_an_aware_network_are_resampled(dataset):
 
 
 def test_slices_of_other_networks_keep_their_own_spacing(dataset):
-    slices = tuple(
-        replace(item, pixel_spacing=(0.5 + index / 10,) * 2)
-        for index, item in enumerate(dataset.train)
-    )
+    slices = several_spacings(dataset, [0.5 + index / 10 for index in range(len(dataset.train))])
     config = tiny_config("training.crop=0", "training.batch_size=1")
     sampler = make_sampler(slices, SliceReader(100), config, multiple=2)
     read = SliceReader(100).read
     wholes = {read(item).source_hu.tobytes() for item in slices}
     assert {sampler.draw(0, step, 0).sample.source_hu.tobytes() for step in range(7)} == wholes
+
+
+def several_spacings(dataset, spacings):
+    """Return the training slices as if they had other pixel spacings, in turn."""
+    return tuple(
+        replace(item, pixel_spacing=(spacings[index % len(spacings)],) * 2)
+        for index, item in enumerate(dataset.train)
+    )
+
+
+@pytest.mark.parametrize(("share", "lowest", "highest"), [(1, 1, 1), (0, 0.8, 1.5)])
+def test_slices_of_very_different_spacings_do_not_share_a_batch(
+    dataset, monkeypatch, share, lowest, highest
+):
+    slices, seen = several_spacings(dataset, (0.5, 0.7, 0.98)), []
+    config = tiny_config(*AWARE, f"domain.native_share={share}", "training.batch_size=4")
+    sampler = make_sampler(slices, SliceReader(100), config, multiple=2)
+    crop = Sampler._crop
+
+    def spy(self, item, spacing, *others):
+        seen.append((item.spacing, spacing / item.spacing))
+        return crop(self, item, spacing, *others)
+
+    monkeypatch.setattr(Sampler, "_crop", spy)
+    for step in range(30):
+        sampler.draw(0, step, 0)
+    assert {spacing for spacing, _ in seen} == {0.5, 0.7, 0.98}
+    factors = [factor for _, factor in seen]
+    assert len(factors) == 120
+    assert min(factors) >= lowest - 1e-9
+    assert max(factors) <= highest + 1e-9
+
+
+def test_added_noise_has_its_level_on_the_pixels_of_the_batch(dataset):
+    settings = (*AWARE, "domain.native_share=0", "domain.finest=1", "domain.coarsest=1.4")
+    config = tiny_config(*settings, "domain.added_noise=30", "training.batch_size=1")
+    samplers = [
+        make_sampler(dataset.train, SliceReader(100), config, 2, noise=noise)
+        for noise in (None, WHITE)
+    ]
+    levels = []
+    for step in range(60):
+        plain, noisy = (sampler.draw(0, step, 0).sample.target_hu for sampler in samplers)
+        levels.append((noisy - plain).std())
+    assert 28 < max(levels) < 31
 
 
 def test_the_coarsest_pixels_must_fill_a_crop(dataset):
@@ -174,11 +218,10 @@ def test_the_coarsest_pixels_must_fill_a_crop(dataset):
 
 
 def test_noise_is_added_to_half_of_the_crops_of_both_images(dataset):
-    fields = np.random.default_rng(0).normal(0, 1, (2, 128, 128)).astype(np.float32)
     config = tiny_config("domain.added_noise=30", "training.batch_size=1")
     slices = dataset.train
     plain = make_sampler(slices, SliceReader(100), config, 2)
-    noisy = make_sampler(slices, SliceReader(100), config, 2, noise=PairNoise(fields))
+    noisy = make_sampler(slices, SliceReader(100), config, 2, noise=WHITE)
     levels = []
     for step in range(100):
         before, after = (sampler.draw(0, step, 0).sample for sampler in (plain, noisy))
@@ -190,9 +233,8 @@ def test_noise_is_added_to_half_of_the_crops_of_both_images(dataset):
 
 
 def test_subsets_are_neither_resampled_nor_noisy(dataset):
-    fields = np.ones((2, 128, 128), np.float32)
     config = tiny_config(*AWARE, "domain.added_noise=30", "training.batch_size=1")
-    sampler = make_sampler(dataset.train, SliceReader(100), config, 2, noise=PairNoise(fields))
+    sampler = make_sampler(dataset.train, SliceReader(100), config, 2, noise=WHITE)
     subsets = list(sampler.subsets(0, 6, 0))
     assert {batch.pixel_spacing for batch in subsets} == {dataset.train[0].spacing}
     assert len(places(dataset, [batch.sample.source_hu[0, 0] for batch in subsets])) == 6
