@@ -25,7 +25,7 @@ from rgan_sdk.files import atomic_write
 from rgan_sdk.harmonizer import Harmonizer
 from rgan_sdk.hu import HUWindow
 from rgan_sdk.model import HarmonizationModel
-from rgan_train.config import Config, DistillationConfig, override, recommended_config
+from rgan_train.config import Config, DistillationConfig, MethodName, override, recommended_config
 from rgan_train.evaluation.metrics.image_quality import psnr
 from rgan_train.methods import check_settings
 from rgan_train.pairs import Pair, PairedFiles, SliceReader
@@ -73,15 +73,15 @@ class StudentFolder(RunFolder):
         return self.path / "teacher" / f"{part}-{number:05d}.npy"
 
 
-def student_config(teacher: ModelCard) -> Config:
-    """Return the settings of the compact student, with the teacher's kernels and HU range."""
+def student_config(teacher: ModelCard, method: MethodName = "compact") -> Config:
+    """Return the settings recommended for a method, with the teacher's kernels and HU range."""
     (source, *others), handover = teacher.source_kernels, teacher.handover
     data = {
         "source_kernel": "" if others else source,
         "target_kernel": teacher.target_kernel,
         "window": (teacher.window.lower + handover, teacher.window.upper - handover),
     }
-    return override(recommended_config("compact"), {"data": data})
+    return override(recommended_config(method), {"data": data})
 
 
 def check_student(config: Config, teacher: ModelCard, pairs: Sequence[Pair]) -> None:
