@@ -24,6 +24,7 @@ from spacings.measuring import is_measured, measure_subject, subjects
 from spacings.page import write_page
 from spacings.plan import Plan, plan_cells, read_plan
 from spacings.training import is_done, make_model, run_all
+from spacings.written import measure_written, packaged_models, read_written
 
 PAGE = Path("docs/results/spacing.md")
 
@@ -41,6 +42,8 @@ def main() -> int:
         missing = [s for s in subjects(plan, cells) if not is_measured(s, plan)]
         there = [s for s in missing if s.cell is None or is_done(s.cell)]
         ok &= run_all(measure_subject, there, options.jobs, plan)
+        unwritten = [model for model in packaged_models(plan) if not read_written(model, plan)]
+        ok &= run_all(measure_written, unwritten, options.jobs, plan)
         measure_features(plan, options.jobs)
     figures = Figures.read(plan)
     gates = check_gates(plan, figures)

@@ -104,20 +104,25 @@ def command(
     else:
         box = Box.center_of(*pair.source_hu.shape)
     box.check_inside(*pair.source_hu.shape)
-    images = {f"source ({pair.source_kernel})": pair.source_hu}
+    images, notes = {f"source ({pair.source_kernel})": pair.source_hu}, []
     for name, path in named.items():
         if name in images:
             raise ConfigurationError(f"two columns would be called {name!r}; use --model NAME=FILE")
-        images[name] = _harmonize(path, pair)
+        images[name], found = _harmonize(path, pair)
+        notes += [f"{name}: {note}" for note in found]
     reference = (f"target ({pair.target_kernel})", pair.target_hu)
-    study = CaseStudy(images, reference, box, display, pair.padding, caption)
+    legend = " ".join(filter(None, (caption, *(f"Note: {note}." for note in notes))))
+    study = CaseStudy(images, reference, box, display, pair.padding, legend)
     save_figure(draw_case_study(study), output)
     click.echo(f"{output}: slice {number}, {box}")
+    for note in notes:
+        click.echo(f"note: {note}")
 
 
-def _harmonize(path: str, pair: CaseSlices) -> NDArray[np.float32]:
-    """Return the source harmonized by one model."""
+def _harmonize(path: str, pair: CaseSlices) -> tuple[NDArray[np.float32], tuple[str, ...]]:
+    """Return the source harmonized by one model, and remarks if it is outside the model's card."""
     from rgan_sdk.harmonizer import Harmonizer
+    from rgan_train.evaluation.domain import spacing_notes
 
     with Harmonizer.load(path, device="cpu", outside_domain=("spacing",)) as harmonizer:
         card = harmonizer.model.card
@@ -126,4 +131,5 @@ def _harmonize(path: str, pair: CaseSlices) -> NDArray[np.float32]:
                 f"{path}: is made for {', '.join(card.source_kernels)}, but the source has kernel "
                 f"{pair.source_kernel}"
             )
-        return harmonizer(pair.source_hu, pixel_spacing=pair.pixel_spacing)
+        harmonized = harmonizer(pair.source_hu, pixel_spacing=pair.pixel_spacing)
+        return harmonized, spacing_notes(card, [pair.pixel_spacing])

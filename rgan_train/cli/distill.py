@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -15,6 +16,9 @@ from rgan_train.cli.options import (
     resume_option,
     run_option,
 )
+
+if TYPE_CHECKING:
+    from rgan_train.config import Config
 
 EXAMPLES = """\b
 Examples:
@@ -42,7 +46,8 @@ def command(
 
     MODEL is a file or the name of a packaged model. The student has the teacher's kernels
     and HU range. By default it is a compact network for the CPU; --config and --set change
-    its settings. RUN is a run as `fit` makes it.
+    its settings. With another method.name it starts from the settings recommended for that
+    method. RUN is a run as `fit` makes it.
     """
     require_train_extra()
 
@@ -56,10 +61,16 @@ def command(
 
     teacher = HarmonizationModel.open(model)
     folder = StudentFolder(run, teacher)
-    config = folder.config() if resume and not config_file else student_config(teacher.card)
-    if config_file is not None:
-        config = read_toml(config_file, config)
-    config = override_from_text(config, assignments)
+
+    def configure(start: Config) -> Config:
+        config = read_toml(config_file, start) if config_file else start
+        return override_from_text(config, assignments)
+
+    if resume and not config_file:
+        config = configure(folder.config())
+    else:
+        method = configure(student_config(teacher.card)).method.name
+        config = configure(student_config(teacher.card, method))
     listed = read_pairs(pairs)
     check_student(config, teacher.card, listed)
     job = Job.from_pairs(config, listed, folder, resume=resume)

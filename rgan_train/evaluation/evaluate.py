@@ -128,7 +128,7 @@ def evaluate(
         table=table,
         agreements=compare_all(table),
         quality=_measure_qualities(images, stack, progress),
-        notes=[*notes, *_describe_padding(stack), *missing],
+        notes=[*notes, *_model_notes(records), *_describe_padding(stack), *missing],
         provenance={
             "data_sha256": dataset.sha256(),
             "series": list(dataset.series_uids),
@@ -157,6 +157,11 @@ def _harmonize_all(
     for hu in images.values():
         hu[stack.padding] = PADDING_HU
     return images, records
+
+
+def _model_notes(records: Mapping[str, Any]) -> list[str]:
+    """Return the notes on all models, with their names."""
+    return [f"{name}: {note}" for name, record in records.items() for note in record["notes"]]
 
 
 def _describe_padding(stack: TestStack) -> list[str]:

@@ -169,7 +169,8 @@ class Evaluation:
     quality
         Image quality by method.
     notes
-        Remarks for the reader: regions that were left out and why, HU ranges with few regions.
+        Remarks for the reader: slices outside a model's card, regions that were left out and why,
+        HU ranges with few regions.
     provenance
         Hashes, versions, and the command, as JSON data.
     """

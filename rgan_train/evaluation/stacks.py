@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from rgan_sdk.dicom.read.padding import find_padding
 from rgan_sdk.errors import ConfigurationError, TrainingError
 from rgan_sdk.harmonizer import Harmonizer
+from rgan_train.evaluation.domain import spacing_notes
 from rgan_train.pairs.dataset import Dataset, PairedFiles
 
 
@@ -95,7 +96,8 @@ def harmonize_stack(
     images : ndarray
         ``[N, H, W]`` HU.
     record : dict
-        Name, version and SHA-256 of the model, and the engine that was used.
+        Name, version and SHA-256 of the model, the engine that was used, and ``notes`` on slices
+        outside the card.
 
     Raises
     ------
@@ -120,5 +122,6 @@ def harmonize_stack(
             "version": card.version,
             "sha256": harmonizer.model.sha256,
             "engine": harmonizer.engine.description,
+            "notes": list(spacing_notes(card, [files.spacing for files in stack.items])),
         }
     return images, record

@@ -25,7 +25,8 @@ from rgan_sdk.files import atomic_write
 from rgan_sdk.harmonizer import Harmonizer
 from rgan_sdk.hu import HUWindow
 from rgan_sdk.model import HarmonizationModel
-from rgan_train.config import Config, DistillationConfig, override, recommended_config
+from rgan_train.config import Config, DistillationConfig, MethodName, override, recommended_config
+from rgan_train.evaluation.domain import spacing_notes
 from rgan_train.evaluation.metrics.image_quality import psnr
 from rgan_train.methods import check_settings
 from rgan_train.pairs import Pair, PairedFiles, SliceReader
@@ -41,20 +42,24 @@ class StudentFolder(RunFolder):
     ----------
     teacher
         The model that the student learns from.
+    notes
+        On slices outside the teacher's card.
     """
 
     teacher: HarmonizationModel
+    notes: tuple[str, ...] = ()
 
     def create(
         self, config: Config, provenance: Mapping[str, Any], encoder: dict[str, Tensor]
     ) -> None:
-        """Start a run here; also record the teacher and the data that its card names."""
+        """Start a run here; also record the teacher, the data that its card names, and notes."""
         card = self.teacher.card
         teacher = {
             "name": card.name,
             "version": card.version,
             "sha256": self.teacher.sha256,
             "training_data": [dataclasses.asdict(data) for data in card.training_data],
+            "notes": list(self.notes),
         }
         super().create(config, {**provenance, "teacher": teacher}, encoder)
 
@@ -73,15 +78,15 @@ class StudentFolder(RunFolder):
         return self.path / "teacher" / f"{part}-{number:05d}.npy"
 
 
-def student_config(teacher: ModelCard) -> Config:
-    """Return the settings of the compact student, with the teacher's kernels and HU range."""
+def student_config(teacher: ModelCard, method: MethodName = "compact") -> Config:
+    """Return the settings recommended for a method, with the teacher's kernels and HU range."""
     (source, *others), handover = teacher.source_kernels, teacher.handover
     data = {
         "source_kernel": "" if others else source,
         "target_kernel": teacher.target_kernel,
         "window": (teacher.window.lower + handover, teacher.window.upper - handover),
     }
-    return override(recommended_config("compact"), {"data": data})
+    return override(recommended_config(method), {"data": data})
 
 
 def check_student(config: Config, teacher: ModelCard, pairs: Sequence[Pair]) -> None:
@@ -127,7 +132,8 @@ def teach(
     -------
     job
         The job to train. The target of its training slices is the teacher's output mixed
-        with the real target, as ``distillation.teacher_weight`` says.
+        with the real target, as ``distillation.teacher_weight`` says. Its notes, and the
+        provenance of the run, say where slices are outside the teacher's card.
     float
         The teacher's mean PSNR in dB on the validation slices.
 
@@ -140,7 +146,10 @@ def teach(
     EngineError
         If ONNX Runtime is not installed, or the teacher fails.
     """
-    job = replace(job, folder=folder)
+    before = job.dataset
+    slices = (*before.train, *before.validation)
+    notes = spacing_notes(folder.teacher.card, [files.spacing for files in slices])
+    job = replace(job, folder=replace(folder, notes=notes))
     check_folder(job)
     train = _replace_targets(job.dataset.train, folder, "train")
     validation = _replace_targets(job.dataset.validation, folder, "validation")
@@ -155,7 +164,8 @@ def teach(
     for done in _harmonize(folder.teacher, missing):
         on_progress(present + done, len(work))
     score = _mean_psnr(validation, job.dataset.validation, job.config.data.hu_range)
-    return replace(job, dataset=replace(job.dataset, train=train)), score
+    said = (*before.notes, *(f"teacher {folder.teacher.card.name}: {note}" for note in notes))
+    return replace(job, dataset=replace(before, train=train, notes=said)), score
 
 
 def _replace_targets(

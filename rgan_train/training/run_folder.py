@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import shlex
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -39,6 +40,9 @@ FORMAT = 2
 
 CHANGEABLE = frozenset({"training.epochs", "training.max_minutes"})
 """Settings that may change when a run is resumed."""
+
+_OLD_FILTERS = frozenset({"kernel", "kernels"})
+"""Names of a linear filter's taps in earlier versions of this software."""
 
 _TEMPORARY = ".unfinished-"
 
@@ -228,9 +232,31 @@ class RunFolder:
         return self._read_state(last.best) if last.best else None
 
     def load(self, state: RunState, device: torch.device | str = "cpu") -> Tensors:
-        """Return the tensors of a checkpoint by file and name."""
+        """Return the tensors of a checkpoint by file and name.
+
+        Raises
+        ------
+        TrainingError
+            If a file is damaged, or the run has a linear filter of an earlier version.
+        """
         folder = self._checkpoints / state.name
-        return {path.stem: load_tensors(path, device) for path in folder.glob("*.safetensors")}
+        tensors = {path.stem: load_tensors(path, device) for path in folder.glob("*.safetensors")}
+        if any(name.split(".")[-1] in _OLD_FILTERS for name in tensors.get("generator", ())):
+            raise TrainingError(self._explain_old_filter())
+        return tensors
+
+    def _explain_old_filter(self) -> str:
+        config = self.config()
+        command = ["rgan-train", "fit", str(self.pairs_csv), "-o", "NEW_RUN"]
+        command += ["--method", config.method.name]
+        for key in ("source_kernel", "target_kernel"):
+            if value := getattr(config.data, key):
+                command += ["--set", f"data.{key}={value}"]
+        return (
+            f"{self.path}: the run was made by an older version of this software, whose linear "
+            "filter held for one pixel spacing only; this version cannot read it. Train again, "
+            f"with your other settings if you had any (config.json has them): {shlex.join(command)}"
+        )
 
     @property
     def _encoder(self) -> Path:

@@ -17,7 +17,7 @@ from rgan_sdk.files import file_sha256
 from rgan_sdk.harmonizer import Harmonizer
 from rgan_train.config import Config, override_from_text
 from rgan_train.evaluation.metrics.image_quality import QUALITY_RANGE, psnr, ssim
-from rgan_train.pairs.dataset import load_dataset
+from rgan_train.pairs.dataset import Dataset, load_dataset
 from rgan_train.pairs.noise import PairNoise
 from rgan_train.pairs.samples import PairedSample, SliceReader, WholeSlices
 from spacings.plan import RESULTS, WORK, Plan, data_name, has_settings, list_data
@@ -155,7 +155,7 @@ def _measure(subject: Subject, plan: Plan, harmonize: Harmonize) -> list[dict[st
         slices = TestSlices.read(plan, subject, spacing)
         for level in plan["noise"]:
             figures = [
-                _figures(harmonize(sample.source_hu, slices.pixel_spacing), sample)
+                quality_figures(harmonize(sample.source_hu, slices.pixel_spacing), sample)
                 for sample in slices.with_noise(level)
             ]
             means = {key: float(np.mean([f[key] for f in figures])) for key in figures[0]}
@@ -164,9 +164,17 @@ def _measure(subject: Subject, plan: Plan, harmonize: Harmonize) -> list[dict[st
     return measured
 
 
-def _figures(hu: NDArray[np.float32], sample: PairedSample) -> dict[str, float]:
+def quality_figures(hu: NDArray[np.float32], sample: PairedSample) -> dict[str, float]:
+    """Return PSNR and SSIM of a harmonized slice ``[H, W]``."""
     compared = hu, sample.target_hu, QUALITY_RANGE, sample.padding
     return {"psnr_db": psnr(*compared), "ssim": ssim(*compared)}
+
+
+def read_dataset(plan: Plan, pair: str, way: tuple[str, str], spacing: float) -> Dataset:
+    """Return the slices of a pair on some pixels, with the split of the tables."""
+    name = data_name(pair, spacing, plan["pairs"][pair]["spacings"][0])
+    kernels = (f"data.source_kernel={way[0]}", f"data.target_kernel={way[1]}")
+    return load_dataset(list_data(plan, name), override_from_text(Config(), kernels).data)
 
 
 @dataclass(frozen=True)
@@ -188,14 +196,13 @@ class TestSlices:
     @classmethod
     def read(cls, plan: Plan, subject: Subject, spacing: float) -> TestSlices:
         """Read those of a subject's pair."""
-        name = data_name(subject.pair, spacing, plan["pairs"][subject.pair]["spacings"][0])
-        way = (f"data.source_kernel={subject.source}", f"data.target_kernel={subject.target}")
-        dataset = load_dataset(list_data(plan, name), override_from_text(Config(), way).data)
+        dataset = read_dataset(plan, subject.pair, (subject.source, subject.target), spacing)
         reader = SliceReader(cache_mb=1)
         pixel_spacing = dataset.test[0].spacing
         noise = PairNoise.measure(WholeSlices(dataset.train, reader), pixel_spacing)
         if noise is None:
-            raise RuntimeError(f"{name}: too little soft tissue to measure noise in")
+            what = f"{subject.pair} at {spacing} mm"
+            raise RuntimeError(f"{what}: too little soft tissue to measure noise in")
         samples = tuple(reader.read(item) for item in dataset.test)
         return cls(samples, pixel_spacing, noise)
 

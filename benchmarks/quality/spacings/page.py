@@ -10,6 +10,7 @@ from spacings.features import features_path, is_counted
 from spacings.figures import Figures, Key
 from spacings.gates import Gate
 from spacings.plan import Plan, directions
+from spacings.written import packaged_models, read_written
 
 Measured = dict[Key, dict[str, float]]
 MET = {True: "yes", False: "**no**", None: "open"}
@@ -27,6 +28,7 @@ def write_page(page: Path, plan: Plan, figures: Figures, gates: list[Gate]) -> N
                 f"{title}, with noise**: PSNR in dB\n\n{noise_table(figures, pair, way)}"
             )
     blocks["reduced"] = reduced_table(figures)
+    blocks["written"] = written_table(plan)
     text = page.read_text()
     for name, block in blocks.items():
         pattern = rf"(<!-- table {re.escape(name)} -->\n).*?(<!-- end -->)"
@@ -111,6 +113,22 @@ def features_tables(plan: Plan) -> str:
             lines.append(table_line(title, texts))
         blocks.append(f"**{way[0]} to {way[1]}**\n\n" + "\n".join(lines))
     return "\n\n".join(blocks) or "Not measured yet."
+
+
+def written_table(plan: Plan) -> str:
+    """Return what `rgan-harmonize run` wrote, beside the same models in memory."""
+    heads = ["model", "pixel spacing", "in memory", "written files"]
+    lines = table_head([*heads, "difference, dB", "largest difference of a pixel, HU"])
+    for packaged in packaged_models(plan):
+        for row in read_written(packaged, plan):
+            cells = [row["status"], "", "", ""]
+            if row["status"] == "done":
+                memory, written = row["memory"], row["written"]
+                cells = [show(figure, with_ssim=True) for figure in (memory, written)]
+                cells.append(f"{written['psnr_db'] - memory['psnr_db']:+.3f}")
+                cells.append(f"{row['largest_difference_hu']:.2f}")
+            lines.append(table_line(packaged.model, [f"{row['spacing']} mm", *cells]))
+    return "\n".join(lines) if len(lines) > 2 else "Not measured yet."
 
 
 def gates_table(gates: list[Gate]) -> str:

@@ -6,8 +6,10 @@ import sys
 import pytest
 from support.boxes import write_boxes
 from support.dicom_phantoms import uid
-from support.models import make_card, write_model
+from support.models import make_card, make_domain_card, make_series_card, write_model
 from support.training import train, write_scan
+
+from rgan_sdk.card import SpacingRange
 
 
 @pytest.fixture
@@ -52,6 +54,22 @@ def test_what_is_drawn(pair, model, tmp_path, monkeypatch):
     source, blurred, _ = study.images.values()
     assert abs(source[32, 32] - 70) < 200  # the fourth slice from below: 40 + 3 * 10 HU
     assert blurred[8:-8, 8:-8].std() < source[8:-8, 8:-8].std()
+
+
+def test_a_slice_outside_the_card_is_named_in_the_figure_too(pair, tmp_path, monkeypatch):
+    drawn = []
+    monkeypatch.setattr("rgan_train.evaluation.figures.case_study.draw_case_study", drawn.append)
+    monkeypatch.setattr("rgan_train.evaluation.figures.save.save_figure", lambda figure, path: None)
+    coarse = SpacingRange(0.8, 0.9, 0.85)
+    outside = write_model(tmp_path / "coarse.onnx", make_domain_card(pixel_spacing=coarse))
+    inside = write_model(tmp_path / "fits.onnx", make_series_card())
+    models = ["--model", outside, "--model", inside, "--caption", "CC0."]
+    done = compare(pair, tmp_path, *models)
+    assert done.exit_code == 0, done.output
+    note = "coarse: the pixel spacing is 0.7 mm on 1 of 1 slices, and the model is made for 0.8"
+    assert f"note: {note}" in done.output
+    assert drawn[0].caption.startswith(f"CC0. Note: {note}")
+    assert "fits:" not in done.output + drawn[0].caption
 
 
 def test_boxes_of_both_slices(pair, model, tmp_path):

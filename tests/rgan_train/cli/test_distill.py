@@ -5,6 +5,7 @@ from support.models import make_card, write_model
 from support.training import settings, train
 
 from rgan_sdk.model import HarmonizationModel
+from rgan_train.config import DomainConfig
 from rgan_train.training.run_folder import RunFolder
 
 SMALL = (
@@ -48,10 +49,7 @@ def test_from_a_teacher_to_a_students_student(teacher, pairs_csv, tmp_path):
 
 def test_file_set_and_resume(teacher, pairs_csv, tmp_path):
     toml = tmp_path / "student.toml"
-    toml.write_text(
-        "[method]\nname = 'choe'\n[choe]\nchannels = 4\nlayers = 2\n"
-        "[domain]\nspacing_aware = false\n"
-    )
+    toml.write_text("[method]\nname = 'choe'\n[choe]\nchannels = 4\nlayers = 2\n")
     small = [text for text in SMALL if not text.startswith("compact.")]
     run = tmp_path / "run"
     assert distill(teacher, pairs_csv, run, "--config", toml, set_=small).exit_code == 0
@@ -59,7 +57,17 @@ def test_file_set_and_resume(teacher, pairs_csv, tmp_path):
     assert resumed.exit_code == 0, resumed.output
     assert "epoch 3:" in resumed.output
     assert "epoch 2:" not in resumed.output
-    assert RunFolder(run).config().choe.channels == 4
+    config = RunFolder(run).config()
+    assert config.choe.channels == 4
+    assert config.domain == DomainConfig()  # as recommended for choe, not for compact
+
+
+def test_another_method_by_set_starts_from_its_own_settings(teacher, pairs_csv, tmp_path):
+    small = [text for text in SMALL if not text.startswith("compact.")]
+    choe = ("method.name=choe", "choe.channels=4", "choe.layers=2", "training.epochs=1")
+    done = distill(teacher, pairs_csv, tmp_path / "run", set_=[*small, *choe])
+    assert done.exit_code == 0, done.output
+    assert RunFolder(tmp_path / "run").config().optimizer.learning_rate == 1e-3
 
 
 @pytest.mark.parametrize(

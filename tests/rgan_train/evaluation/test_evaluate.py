@@ -70,11 +70,14 @@ def test_an_evaluation(dataset, model, tmp_path, options):
     assert means[0] > means[1] > means[2]
     assert found.provenance["models"]["blur"]["name"] == "test-blur"
     assert any("[300, 800] HU: 0 regions instead of 10" in note for note in found.notes)
+    (outside,) = found.provenance["models"]["blur"]["notes"]
+    assert "mm on 5 of 5 slices, and the model is of format 1 and states none" in outside
+    assert f"blur: {outside}" in found.notes
 
 
 def test_a_perfect_model_reproduces_all(dataset, model, tmp_path, options, monkeypatch):
     def perfect(model, stack, source_kernel, on_done):
-        return stack.target_hu.copy(), {}
+        return stack.target_hu.copy(), {"notes": []}
 
     monkeypatch.setattr(module, "harmonize_stack", perfect)
     found = run(dataset, model, tmp_path, options)

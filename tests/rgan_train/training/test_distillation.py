@@ -83,6 +83,8 @@ def test_all_else_sees_the_real_target(job):
     before, after = work.dataset, taught.dataset
     assert (after.validation, after.test) == (before.validation, before.test)
     assert after.sha256() == before.sha256()
+    count = len(before.train) + len(before.validation)
+    assert f"mm on {count} of {count} slices" in after.notes[-1]
     sources = zip(images(after.train, "source"), images(before.train, "source"), strict=True)
     assert all(np.array_equal(*pair) for pair in sources)
 
@@ -141,6 +143,7 @@ def test_a_run_knows_its_teacher(job, teacher, tmp_path):
     run = run_taught(work)
     recorded = run.provenance()["teacher"]
     assert (recorded["name"], recorded["sha256"]) == ("test-blur", teacher.sha256)
+    assert "the model is of format 1 and states none" in recorded["notes"][0]
     other = write_model(tmp_path / "other.onnx", make_card(version="2.0.0"))
     stranger = StudentFolder(run.path, HarmonizationModel.open(other))
     with pytest.raises(TrainingError, match="started with another teacher than"):

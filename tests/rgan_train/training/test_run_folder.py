@@ -5,7 +5,7 @@ import torch
 from safetensors.torch import save_file
 
 from rgan_sdk.errors import TrainingError
-from rgan_train.config import Config
+from rgan_train.config import Config, override_from_text
 from rgan_train.training.run_folder import RunFolder, RunState
 
 
@@ -74,6 +74,18 @@ def test_damaged_tensors(folder):
     (path / "generator.safetensors").write_bytes(b"no tensors")
     with pytest.raises(TrainingError, match="the file is damaged"):
         folder.load(folder.state("last"))
+
+
+@pytest.mark.parametrize("name", ["kernel", "front.kernel", "network.front.kernels"])
+def test_a_linear_filter_of_an_older_version(tmp_path, name):
+    folder = RunFolder(tmp_path / "run")
+    settings = ("method.name=physics+gan", "data.source_kernel=Br40d\\3")
+    folder.create(override_from_text(Config(), settings), {}, {})
+    folder.save(RunState(epoch=1), {"generator": {name: torch.zeros(1, 1, 3, 3)}})
+    with pytest.raises(TrainingError, match="made by an older version") as refused:
+        folder.load(folder.state("last"))
+    command = f"rgan-train fit {folder.pairs_csv} -o NEW_RUN --method physics+gan"
+    assert f"{command} --set 'data.source_kernel=Br40d\\3'" in str(refused.value)
 
 
 def test_an_empty_folder_holds_no_run(tmp_path):
