@@ -153,9 +153,8 @@ def export_run(
     harmonized = [case.harmonize(graph) for case in cases]
     samples = [case.sample for case in cases]
     quality = measure_quality(samples, harmonized, config.data.hu_range, config.data)
-    card = make_card(folder, config, dataset, graph, quality, name=name, version=version)
     validity = measure_validity(graph, dataset, reader, config.data)
-    card = replace(card, validity=validity)
+    card = make_card(folder, config, dataset, graph, quality, validity, name=name, version=version)
     checks = [
         Check(case.sample.source_hu, case.pixel_spacing, out)
         for case, out in zip(cases, harmonized, strict=True)
