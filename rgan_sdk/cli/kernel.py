@@ -41,7 +41,7 @@ def command(sources: tuple[Path, ...], plot: Path | None) -> None:
 
     check_picture("--plot", plot)
     measured = []
-    left_aside = []
+    left_aside: list[str] = []
     for source in sources:
         for series, found in _measure(source, left_aside):
             measured.append((series.convolution_kernel or "no kernel", found))
@@ -66,7 +66,9 @@ def _measure(source: Path, left_aside: list[str]) -> Iterator[tuple[Series, Kern
     from rgan_sdk.kernels import fit_kernel
 
     inventory = find_series(source)
-    left_aside += [f"{file.path}: {file.status}: {file.reason}" for file in inventory.outcomes]
+    left_aside += [
+        f"{file.path}: {file.reason}" for file in inventory.outcomes if file.status == "failed"
+    ]
     left_aside += [
         f"{source}: series {series.series_instance_uid}: {series.reason}"
         for series in inventory.failed

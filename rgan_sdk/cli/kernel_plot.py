@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -14,7 +14,7 @@ from rgan_sdk.cli.drawing import FAINT, INK, SMALL, TEXT, TITLE, WHITE, place, s
 from rgan_sdk.kernels import Curve, KernelCurves
 
 if TYPE_CHECKING:
-    from PIL import Image
+    from PIL import Image, ImageDraw
 
 COLOURS: Final = ("#155a94", "#dd7010", "#2f8f4e", "#8c3d9e", "#b02a37", "#6b5b3e")
 """Of the series in turn."""
@@ -25,6 +25,7 @@ MARGIN, LABELS, GAP = 44, 70, 60
 HEADINGS, AXIS, KEY = 110, 70, 34
 
 Named = tuple[str, KernelCurves]
+Points = list[tuple[float, float]]
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,9 @@ class _Panel:
     low: float
     high: float
 
-    def points(self, frequency: Sequence[float], value: Sequence[float]) -> list[tuple[float, ...]]:
+    def points(
+        self, frequency: Sequence[float], value: Sequence[float]
+    ) -> list[tuple[float, float]]:
         x = self.left + np.array(frequency) / self.highest * PANEL_WIDTH
         share = (np.clip(value, self.low, self.high) - self.low) / (self.high - self.low)
         return list(zip(x.tolist(), (self.top + (1 - share) * PANEL_HEIGHT).tolist(), strict=True))
@@ -57,11 +60,12 @@ def write_kernel_plot(path: Path, measured: Sequence[Named]) -> None:
 def _draw(measured: Sequence[Named]) -> Image.Image:
     from PIL import Image, ImageDraw
 
-    width = round(2 * (MARGIN + LABELS + PANEL_WIDTH) + GAP - MARGIN + MARGIN)
+    width = 2 * (MARGIN + LABELS + PANEL_WIDTH) + GAP
     top = MARGIN + HEADINGS
     bottom = top + PANEL_HEIGHT + AXIS
     picture = Image.new("RGB", (width, bottom + KEY * len(measured) + MARGIN), WHITE)
-    draw = ImageDraw.Draw(picture)
+    # Pillow blends colours on this canvas where they have an alpha.
+    draw = ImageDraw.Draw(picture, "RGBA")
     place(draw, MARGIN, MARGIN, "Kernels, measured on the images", TITLE, anchor="la")
     highest = math.ceil(max(curves.nyquist for _, curves in measured))
     mtfs = [curves.mtf for _, curves in measured]
@@ -72,29 +76,26 @@ def _draw(measured: Sequence[Named]) -> Image.Image:
     panels = (
         ("MTF", _Panel(left, top, highest, 0, peak), mtfs, 0.2),
         (
-            "noise power in soft tissue, dB (HU² mm²)",
+            "noise power in soft tissue, dB of HU^2 mm^2",
             _Panel(left + PANEL_WIDTH + GAP + LABELS, top, highest, *ends),
             powers,
             10.0,
         ),
     )
     for title, panel, curves, step in panels:
-        _draw_axes(picture, panel, title, step)
+        _draw_axes(draw, panel, title, step)
         for index, curve in enumerate(curves):
-            _draw_curve(picture, panel, curve, COLOURS[index % len(COLOURS)])
+            _draw_curve(draw, panel, curve, COLOURS[index % len(COLOURS)])
     for index, (name, found) in enumerate(measured):
         y = bottom + (index + 0.5) * KEY
         colour = COLOURS[index % len(COLOURS)]
-        ImageDraw.Draw(picture).line([(left, y), (left + 50, y)], fill=colour, width=4)
+        draw.line([(left, y), (left + 50, y)], fill=colour, width=4)
         text = f"{name}, Nyquist {found.nyquist:.1f} lp/cm"
-        place(ImageDraw.Draw(picture), left + 64, y, text, TEXT, anchor="lm")
+        place(draw, left + 64, y, text, TEXT, anchor="lm")
     return picture
 
 
-def _draw_axes(picture: Image.Image, panel: _Panel, title: str, step: float) -> None:
-    from PIL import ImageDraw
-
-    draw = ImageDraw.Draw(picture)
+def _draw_axes(draw: ImageDraw.ImageDraw, panel: _Panel, title: str, step: float) -> None:
     right, bottom = panel.left + PANEL_WIDTH, panel.top + PANEL_HEIGHT
     place(draw, panel.left, panel.top - 30, title, TEXT, anchor="lm")
     for value in np.arange(panel.low, panel.high + step / 2, step):
@@ -109,23 +110,17 @@ def _draw_axes(picture: Image.Image, panel: _Panel, title: str, step: float) -> 
     place(draw, right, bottom + 44, "spatial frequency, lp/cm", SMALL, anchor="rm")
 
 
-def _draw_curve(picture: Image.Image, panel: _Panel, curve: Curve, colour: str) -> None:
-    from PIL import ImageDraw
-
+def _draw_curve(draw: ImageDraw.ImageDraw, panel: _Panel, curve: Curve, colour: str) -> None:
     frequency = curve.frequency.tolist()
     band = panel.points(frequency, curve.lower.tolist())
     band += panel.points(frequency, curve.upper.tolist())[::-1]
-    rgb = tuple(int(colour[place : place + 2], 16) for place in (1, 3, 5))
-    # Pillow blends colours on this canvas where fill has an alpha.
-    draw = ImageDraw.Draw(picture, "RGBA")
+    rgb = tuple(int(colour[start : start + 2], 16) for start in (1, 3, 5))
     draw.polygon(band, fill=(*rgb, LIMITS_ALPHA))
     draw.line(panel.points(frequency, curve.value.tolist()), fill=colour, width=3, joint="curve")
 
 
 def _decibels(curve: Curve) -> Curve:
-    to_decibels: Callable[..., np.ndarray[tuple[int], np.dtype[np.float64]]]
-    to_decibels = lambda power: 10 * np.log10(np.maximum(power, 1e-6))  # noqa: E731
-    return Curve(curve.frequency, *(to_decibels(part) for part in curve[1:]))
+    return Curve(curve.frequency, *(10 * np.log10(np.maximum(part, 1e-6)) for part in curve[1:]))
 
 
 def _round_ends(curves: Sequence[Curve]) -> tuple[float, float]:

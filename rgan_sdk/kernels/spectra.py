@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
-from typing import Any, Final, Literal, Self
+from dataclasses import dataclass
+from typing import Any, Final, Literal
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
@@ -89,9 +89,16 @@ class KernelSpectra:
             mean: Floats = np.nansum(known * power, axis=0) / known.sum(axis=0)
         return mean
 
-    def take(self, chosen: Any) -> Self:
+    def take(self, chosen: NDArray[np.int64] | NDArray[np.bool_]) -> KernelSpectra:
         """Return the chosen slices, some of them several times if need be."""
-        return type(self)(*[_pick(getattr(self, field.name), chosen) for field in fields(self)])
+        return KernelSpectra(
+            self.pixel_spacing[chosen],
+            self.structure[chosen],
+            self.structure_blocks[chosen],
+            self.even[chosen],
+            self.even_blocks[chosen],
+            {name: levels[chosen] for name, levels in self.noise.items()},
+        )
 
 
 def join_spectra(parts: Sequence[KernelSpectra]) -> KernelSpectra:
@@ -101,12 +108,14 @@ def join_spectra(parts: Sequence[KernelSpectra]) -> KernelSpectra:
     """
     if not parts:
         raise ConfigurationError("no spectra to put together; give at least one series")
-    arrays = [
-        np.concatenate([getattr(part, field.name) for part in parts])
-        for field in fields(KernelSpectra)[:-1]
-    ]
-    noise = {name: np.concatenate([part.noise[name] for part in parts]) for name in TISSUES_HU}
-    return KernelSpectra(*arrays, noise)
+    return KernelSpectra(
+        np.concatenate([part.pixel_spacing for part in parts]),
+        np.concatenate([part.structure for part in parts]),
+        np.concatenate([part.structure_blocks for part in parts]),
+        np.concatenate([part.even for part in parts]),
+        np.concatenate([part.even_blocks for part in parts]),
+        {name: np.concatenate([part.noise[name] for part in parts]) for name in TISSUES_HU},
+    )
 
 
 def measure_kernel(
@@ -190,7 +199,8 @@ def _even(means: Floats) -> NDArray[np.int64]:
 
 
 def _spread(corners: NDArray[np.int64]) -> NDArray[np.int64]:
-    return corners[:: -(-len(corners) // MOST_BLOCKS) or 1]
+    count = min(len(corners), MOST_BLOCKS)
+    return corners[np.linspace(0, len(corners) - 1, count).round().astype(int)]
 
 
 def _overlapping(means: Floats, block: int) -> NDArray[Any]:
@@ -229,9 +239,3 @@ def _radial_mean(side: int, spacing: tuple[float, float]) -> Floats:
     with np.errstate(invalid="ignore"):
         mean: Floats = weights / weights.sum(axis=1, keepdims=True)
     return mean
-
-
-def _pick(value: Any, chosen: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {name: array[chosen] for name, array in value.items()}
-    return value[chosen]

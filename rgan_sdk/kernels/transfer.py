@@ -26,9 +26,14 @@ FEWEST_SLICES: Final = 3
 BEYOND: Final = 0.9
 """A frequency above this part of Nyquist can't be told."""
 MOST_GAIN: Final = 10.0
-EMPTY_MTF: Final = 0.05
+EMPTY: Final = 0.05
+FULL: Final = 0.95
+"""A series holds nothing where its MTF is below this part of its peak; up to this part of Nyquist it
+should hold something."""
 MOST_MISFIT: Final = 0.3
+"""Root mean square of the logarithm of power minus the model's; in linear reconstructions 0.1."""
 HIDDEN_NOISE_DB: Final = 6.0
+"""Power of anatomy over that of noise from 60 to 90 % of the frequencies that hold something."""
 
 Floats = NDArray[np.float64]
 
@@ -107,7 +112,7 @@ class TransferRatio:
         amplified. Beyond the Nyquist frequency it stays what it is there.
         """
         factor = np.minimum(self.ratio.value, MOST_GAIN) * self.share
-        return np.interp(frequency, self.ratio.frequency, factor)
+        return np.asarray(np.interp(frequency, self.ratio.frequency, factor))
 
 
 def fit_kernel(
@@ -135,7 +140,7 @@ def fit_kernel(
     best, others = _fit_all([spectra], resamples, seed)
 
     def mtf(fit: Fit) -> Floats:
-        return np.exp(fit.log_transfer(frequency))
+        return np.asarray(np.exp(fit.log_transfer(frequency)))
 
     curves = np.array([mtf(fit) for fit, _ in others])
     value = mtf(best)
@@ -177,7 +182,7 @@ def fit_transfer(
     best, others = _fit_all([source, target], resamples, seed)
 
     def ratio(fit: Fit) -> Floats:
-        return np.exp(fit.log_transfer(frequency, 1) - fit.log_transfer(frequency, 0))
+        return np.asarray(np.exp(fit.log_transfer(frequency, 1) - fit.log_transfer(frequency, 0)))
 
     curve = _limit(frequency, ratio(best), np.array([ratio(fit) for fit, _ in others]))
     return TransferRatio(curve, _share(source, frequency), nyquist, best.misfit)
@@ -248,7 +253,7 @@ def _crossing(curve: Curve, resampled: Floats, level: float, nyquist: float) -> 
     found = [find(values) for values in (curve.value, *resampled)]
     # Of sorted values, not between them: some may be infinite.
     lower, upper = np.percentile(found, LIMITS, method="nearest")
-    return Interval(found[0], min(lower, found[0]), max(upper, found[0]))
+    return Interval(found[0], float(min(lower, found[0])), float(max(upper, found[0])))
 
 
 def _median(values: Floats, seed: int) -> Interval:
@@ -267,19 +272,19 @@ def _share(source: KernelSpectra, frequency: Floats) -> Floats:
     rounding = np.prod(source.pixel_spacing, axis=1).mean() / 12
     known = np.isfinite(power) & (power > 0)
     share = np.clip(1 - rounding / power[known], 0, 1)
-    return np.interp(frequency, FREQUENCY[known], share)
+    return np.asarray(np.interp(frequency, FREQUENCY[known], share))
 
 
 def _doubts(spectra: KernelSpectra, mtf: Curve, misfit: float) -> Iterator[str]:
     """Yield what speaks against the curves of a series."""
     nyquist = spectra.nyquist
-    full = np.flatnonzero(mtf.value > EMPTY_MTF)[-1]
-    if (highest := mtf.frequency[full]) < BEYOND * nyquist:
+    full = np.flatnonzero(mtf.value > EMPTY * mtf.value.max())[-1]
+    if (highest := mtf.frequency[full]) < FULL * nyquist:
         yield (
             f"hardly anything beyond {highest:.1f} lp/cm, though the pixels hold {nyquist:.1f}: "
             "resampled from coarser pixels, or the kernel is much softer than the pixels"
         )
-    band = (FREQUENCY > 0.6 * highest) & (FREQUENCY < 0.9 * highest)
+    band = np.abs(FREQUENCY / highest - 0.75) < 0.15
     anatomy, noise = (np.nanmean(spectra.mean_power(kind)[band]) for kind in KINDS)
     if (hidden := 10 * np.log10(anatomy / noise)) > HIDDEN_NOISE_DB:
         yield (

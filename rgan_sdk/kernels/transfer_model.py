@@ -28,6 +28,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Final, Literal, NamedTuple
 
 import numpy as np
@@ -179,7 +180,7 @@ class GroupModel:
         self._splines = (2 + (self.groups - 1)) * KNOTS
         self._exponent = self._splines + 2 * len(KINDS) * len(self.stacks)
         self.size = self._exponent + len(KINDS)
-        self._rows = [
+        self.rows = [
             rows for number, stack in enumerate(self.stacks) for rows in self._data(number, stack)
         ]
         self._prior, self._centre, self.start = self._make_prior()
@@ -189,7 +190,7 @@ class GroupModel:
         aim = self._centre if centre is None else centre
 
         def problem(parameters: Floats) -> tuple[Floats, Floats]:
-            parts = [self._residuals(rows, parameters) for rows in self._rows]
+            parts = [self.residuals(rows, parameters) for rows in self.rows]
             residuals = [part for part, _ in parts] + [self._prior @ parameters - aim]
             return np.concatenate(residuals), np.concatenate([*(j for _, j in parts), self._prior])
 
@@ -209,7 +210,7 @@ class GroupModel:
                 continue
             power = stack.spectra.mean_power(name)
             lowest = 10 * kind.periods / (kind.side * spacing.min())
-            inside = (lowest <= FREQUENCY) & (FREQUENCY <= nyquist - BIN / 2)
+            inside = (lowest <= FREQUENCY) & (nyquist - BIN / 2 >= FREQUENCY)
             inside &= np.isfinite(power) & (power > 0)
             if inside.sum() < FEWEST_BANDS:
                 continue
@@ -230,7 +231,8 @@ class GroupModel:
             )
         return found
 
-    def _residuals(self, rows: _Rows, parameters: Floats) -> tuple[Floats, Floats]:
+    def residuals(self, rows: _Rows, parameters: Floats) -> tuple[Floats, Floats]:
+        """Return how far the model is from data, in deviations, and the derivatives."""
         splines = parameters[: self._splines].reshape(-1, KNOTS)
         log_transfer = rows.basis @ splines[0]
         if self.groups == 2:
@@ -277,7 +279,7 @@ class GroupModel:
             expect(stack[1, 1] - stack[0, 1], 0, NOISE_OF_KINDS)
             for level in stack.reshape(-1, self.size):
                 expect(level, 5, 20)
-        for before, after in zip(levels[:-1], levels[1:], strict=True):
+        for before, after in pairwise(levels):
             for one, other in zip(before[:, 1], after[:, 1], strict=True):
                 expect(other - one, 0, NOISE_OF_STACKS)
         return np.array(rows), np.array(centre), self._start()
@@ -286,7 +288,7 @@ class GroupModel:
         start = np.zeros(self.size)
         start[:KNOTS] = CURVATURE[0]
         start[self._exponent :] = EXPONENT[0]
-        for rows in self._rows:
+        for rows in self.rows:
             middle = len(rows.log_power) // 2
             anatomy = rows.log_power + start[rows.exponent] * rows.log_frequency
             noise = rows.log_power - rows.log_frequency
@@ -299,7 +301,7 @@ class GroupModel:
         signs = [(group - 0.5) * (self.groups - 1) for group in range(self.groups)]
         difference = splines[2] if self.groups == 2 else np.zeros(KNOTS)
         residuals = np.concatenate(
-            [self._residuals(rows, parameters)[0] / rows.weight for rows in self._rows]
+            [self.residuals(rows, parameters)[0] / rows.weight for rows in self.rows]
         )
         b, c = parameters[self._exponent :]
         return Fit(

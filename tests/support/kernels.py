@@ -63,9 +63,11 @@ def _anatomies(spacing, count, random) -> Iterator[np.ndarray]:
 
 def _shrink(fine: np.ndarray) -> np.ndarray:
     """Return the ``rfft2`` of an image on pixels that are three times as large."""
-    spectrum = np.fft.fft2(fine)
+    spectrum = np.fft.rfft2(fine)
     # A fine pixel's mean is placed at its centre, a large pixel's at its own.
     k = np.fft.fftfreq(SIZE, 1 / SIZE).astype(int)
     shift = np.exp(1j * np.pi * k / SIZE * (1 - 1 / FINER))
-    kept = spectrum[np.ix_(k, k)] * np.outer(shift, shift) / FINER**2
-    return kept[:, : SIZE // 2 + 1]
+    half = SIZE // 2 + 1
+    right = shift[:half].copy()
+    right[-1] = right[-1].conj()  # of rfft2, the last column is at the positive frequency
+    return spectrum[k, :half] * np.outer(shift, right) / FINER**2
