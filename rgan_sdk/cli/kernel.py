@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -61,13 +62,18 @@ def command(sources: tuple[Path, ...], plot: Path | None) -> None:
 def _measure(source: Path, left_aside: list[str]) -> Iterator[tuple[Series, KernelCurves]]:
     """Yield each series of a folder with its curves; note what can't be measured, and why."""
     from rgan_sdk.dicom.inventory import find_series
-    from rgan_sdk.dicom.spectra import measure_series
+    from rgan_sdk.dicom.read.spectra import measure_series
     from rgan_sdk.errors import DicomError, MeasurementError
     from rgan_sdk.kernels import fit_kernel
 
     inventory = find_series(source)
+    failed: dict[str, list[Path]] = defaultdict(list)
+    for file in inventory.outcomes:
+        if file.status == "failed":
+            failed[file.reason].append(file.path)
     left_aside += [
-        f"{file.path}: {file.reason}" for file in inventory.outcomes if file.status == "failed"
+        f"{paths[0]}{f' and {len(paths) - 1} more' if len(paths) > 1 else ''}: {reason}"
+        for reason, paths in failed.items()
     ]
     left_aside += [
         f"{source}: series {series.series_instance_uid}: {series.reason}"

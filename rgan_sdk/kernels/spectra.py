@@ -1,9 +1,12 @@
 """Power spectra of a series, by spatial frequency: all that is kept of it to measure its kernel.
 
-Two kinds of blocks are told apart. In *structure*, a step of 500 HU or more (skin, lungs, bone) has
-much more power than noise. *Even* blocks are the third of soft tissue with the least structure, and
-show noise. Spectra are those of ``noise_power``: a plane is subtracted, blocks overlap by half
-under a Hann window, and the power of all directions is averaged.
+Two kinds of blocks are told apart. In *structure*, a step of 500 HU or more (lungs, skin, bone) has
+much more power than noise. Where a slice has enough such blocks inside the body, only those count:
+in the air around it, files cut off the lower half of noise and of overshoots. *Even* blocks are the
+third of soft tissue with the least structure, and show noise.
+
+Spectra are those of ``noise_power``: a plane is subtracted, blocks overlap by half under a Hann
+window, and the power of all directions is averaged.
 """
 
 from __future__ import annotations
@@ -35,7 +38,12 @@ EVEN_BLOCK: Final = 32
 MOST_BLOCKS: Final = 64
 """Of more blocks of one kind in a slice, some from all over are taken."""
 
-LIMITS_HU: Final = (-1024.0, 2000.0)
+LIMITS_HU: Final = (-1500.0, 3071.0)
+AIR_HU: Final = -950.0
+"""A block with a cell below has air around the body in it."""
+ENOUGH: Final = 16
+"""A slice with so many blocks inside the body needs no others."""
+
 STEP_HU: Final = 500.0
 EVEN_HU: Final = (-150.0, 150.0)
 """The mean of each cell of an even block lies between these."""
@@ -183,8 +191,11 @@ def _measure(
 def _with_structure(means: Floats) -> NDArray[np.int64]:
     """Return the corners of the blocks that have a large step, ``[M, 2]`` pixels."""
     blocks = _overlapping(means, STRUCTURE_BLOCK)
-    step = blocks.max(axis=(2, 3), initial=-np.inf) - blocks.min(axis=(2, 3), initial=np.inf)
-    return _spread(np.argwhere(step > STEP_HU) * STRUCTURE_BLOCK // 2)
+    lowest = blocks.min(axis=(2, 3), initial=np.inf)
+    structured = blocks.max(axis=(2, 3), initial=-np.inf) - lowest > STEP_HU
+    inside = structured & (lowest > AIR_HU)
+    enough = np.count_nonzero(inside) >= ENOUGH
+    return _spread(np.argwhere(inside if enough else structured) * STRUCTURE_BLOCK // 2)
 
 
 def _even(means: Floats) -> NDArray[np.int64]:
@@ -200,7 +211,8 @@ def _even(means: Floats) -> NDArray[np.int64]:
 
 def _spread(corners: NDArray[np.int64]) -> NDArray[np.int64]:
     count = min(len(corners), MOST_BLOCKS)
-    return corners[np.linspace(0, len(corners) - 1, count).round().astype(int)]
+    chosen: NDArray[np.int64] = corners[np.linspace(0, len(corners) - 1, count).round().astype(int)]
+    return chosen
 
 
 def _overlapping(means: Floats, block: int) -> NDArray[Any]:

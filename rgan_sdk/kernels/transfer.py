@@ -27,9 +27,11 @@ BEYOND: Final = 0.9
 """A frequency above this part of Nyquist can't be told."""
 MOST_GAIN: Final = 10.0
 EMPTY: Final = 0.05
+STEEP: Final = 7.0
 FULL: Final = 0.95
-"""A series holds nothing where its MTF is below this part of its peak; up to this part of Nyquist it
-should hold something."""
+"""A series holds hardly anything where its MTF is below 5 % of its peak, or a seventh of what it is
+at 0.6 Nyquist. Up to 0.95 Nyquist it should hold something."""
+
 MOST_MISFIT: Final = 0.3
 """Root mean square of the logarithm of power minus the model's; in linear reconstructions 0.1."""
 HIDDEN_NOISE_DB: Final = 6.0
@@ -278,8 +280,10 @@ def _share(source: KernelSpectra, frequency: Floats) -> Floats:
 def _doubts(spectra: KernelSpectra, mtf: Curve, misfit: float) -> Iterator[str]:
     """Yield what speaks against the curves of a series."""
     nyquist = spectra.nyquist
-    full = np.flatnonzero(mtf.value > EMPTY * mtf.value.max())[-1]
-    if (highest := mtf.frequency[full]) < FULL * nyquist:
+    middle = np.interp(0.6 * nyquist, mtf.frequency, mtf.value)
+    least = max(EMPTY * mtf.value.max(), middle / STEEP)
+    highest = mtf.frequency[np.flatnonzero(mtf.value > least)[-1]]
+    if highest < FULL * nyquist:
         yield (
             f"hardly anything beyond {highest:.1f} lp/cm, though the pixels hold {nyquist:.1f}: "
             "resampled from coarser pixels, or the kernel is much softer than the pixels"

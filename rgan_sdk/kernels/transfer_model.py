@@ -78,7 +78,7 @@ EXPONENT: Final = (3.0, 0.5)
 CURVATURE: Final = (-0.03, 0.15, 0.1)
 """Prior of the mean of log T: of the second derivative at each knot, mean and deviation, and
 deviation of the difference between knots; per (lp/cm)^2."""
-DIFFERENCE: Final = (0.0, 0.1, 0.2)
+DIFFERENCE: Final = (0.0, 0.2, 0.2)
 """The same for the difference of log T between groups."""
 SHARED: Final = (0.0, 0.3, 0.3)
 """The same for D."""
