@@ -13,6 +13,7 @@ COMMANDS = {
     "scan": "Show what is in a folder, and what a model would do with it.",
     "models": "List the packaged models.",
     "inspect": "Show a model's card, hash and graph size.",
+    "kernel": "Measure the convolution kernel of series: MTF and noise.",
     "quantize": "Make an int8 model for CPUs, calibrated on your slices.",
     "sample": "Write a synthetic CT series to try things on.",
     "build": "Build a model's TensorRT plan ahead of time.",

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from rgan_sdk.cli.options import FILE
+from rgan_sdk.cli.options import FILE, check_picture
 
 EPILOG = """\b
 Examples:
@@ -32,8 +32,7 @@ def command(model: str, model_sha256: str | None, picture: Path | None) -> None:
     from rgan_sdk.cli.validity_map import write_validity_map
     from rgan_sdk.model import HarmonizationModel
 
-    if picture is not None and picture.suffix.lower() != ".png":
-        raise click.BadParameter(f"--map {picture}: the name of the picture must end in .png")
+    check_picture("--map", picture)
     opened = HarmonizationModel.open(model, sha256=model_sha256)
     if picture is not None:
         write_validity_map(picture, opened.card)

@@ -127,3 +127,9 @@ def check_report(report: Path | None, source: Path, destination: Path | None = N
     made_by_the_run = destination is not None and folder == destination.resolve()
     if not (folder.is_dir() or made_by_the_run):
         raise click.BadParameter(f"there is no folder {report.parent} for the report")
+
+
+def check_picture(option: str, picture: Path | None) -> None:
+    """Refuse the name of a picture that is not a PNG's."""
+    if picture is not None and picture.suffix.lower() != ".png":
+        raise click.BadParameter(f"{option} {picture}: the name of the picture must end in .png")

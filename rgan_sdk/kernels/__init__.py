@@ -12,7 +12,7 @@ from rgan_sdk.kernels.edge_response import (
 )
 from rgan_sdk.kernels.mtf import ASSUMED_MTFS, KernelMTF, assumed_mtf, frequencies
 from rgan_sdk.kernels.name import kernel_name
-from rgan_sdk.kernels.noise import soft_tissue_noise
+from rgan_sdk.kernels.noise import soft_tissue_noise, tissue_noise
 from rgan_sdk.kernels.noise_power import (
     NoisePowerSpectrum,
     noise_power_distance,
@@ -20,22 +20,41 @@ from rgan_sdk.kernels.noise_power import (
     noise_power_spectrum,
     soft_tissue_blocks,
 )
+from rgan_sdk.kernels.spectra import KernelSpectra, join_spectra, measure_kernel
+from rgan_sdk.kernels.transfer import (
+    Curve,
+    Interval,
+    KernelCurves,
+    TransferRatio,
+    fit_kernel,
+    fit_transfer,
+)
 
 __all__ = [
     "ASSUMED_MTFS",
+    "Curve",
     "EdgePoints",
     "EdgeProfile",
+    "Interval",
+    "KernelCurves",
     "KernelMTF",
+    "KernelSpectra",
     "NoisePowerSpectrum",
+    "TransferRatio",
     "assumed_mtf",
     "edge_points",
     "edge_profile",
     "edge_rise",
+    "fit_kernel",
+    "fit_transfer",
     "frequencies",
+    "join_spectra",
     "kernel_name",
+    "measure_kernel",
     "noise_power_distance",
     "noise_power_ratio",
     "noise_power_spectrum",
     "soft_tissue_blocks",
     "soft_tissue_noise",
+    "tissue_noise",
 ]

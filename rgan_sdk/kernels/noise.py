@@ -7,7 +7,8 @@ whatever else a region holds only adds to it.
 
 from __future__ import annotations
 
-from typing import Any, Final
+from collections.abc import Mapping
+from typing import Final
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
@@ -20,6 +21,13 @@ SMALLEST_BLOCK: Final = 6
 """In pixels: fewer hold too little noise to measure."""
 
 SOFT_TISSUE_HU: Final = (0.0, 100.0)
+TISSUES_HU: Final = {
+    "soft tissue": SOFT_TISSUE_HU,
+    "fat": (-130.0, -70.0),
+    "lung": (-950.0, -700.0),
+}
+"""The mean of a block in each tissue lies between these."""
+
 EVEN: Final = 0.5
 """In an even block the means of its quarters differ by less than this part of its deviation."""
 
@@ -54,14 +62,45 @@ def soft_tissue_noise(hu: NDArray[np.float32], pixel_spacing: float) -> float | 
         Standard deviation in HU; None where fewer than 12 blocks are even soft tissue, or where
         they differ too much to be noise.
     """
+    return tissue_noise(hu, pixel_spacing, {"soft tissue": SOFT_TISSUE_HU})["soft tissue"]
+
+
+def tissue_noise(
+    hu: NDArray[np.float32],
+    pixel_spacing: float,
+    tissues: Mapping[str, tuple[float, float]] = TISSUES_HU,
+) -> dict[str, float | None]:
+    """Measure the noise of one slice in each tissue, as ``soft_tissue_noise`` does.
+
+    Parameters
+    ----------
+    hu, pixel_spacing
+        As ``soft_tissue_noise`` takes them.
+    tissues
+        By name, the lowest and the highest mean of a block, HU.
+
+    Returns
+    -------
+    dict
+        By name, the standard deviation in HU or None.
+    """
     side = max(round(BLOCK_MM / pixel_spacing / 2) * 2, SMALLEST_BLOCK)
     if min(hu.shape) < side:
-        return None
+        return dict.fromkeys(tissues)
     blocks = sliding_window_view(hu, (side, side))[:: side // 2, :: side // 2]
-    quarters = _quarter_means(blocks)
+    quarters = _quarter_means(hu, side // 2)
     means = quarters.mean(axis=-1)
-    is_soft = (means >= SOFT_TISSUE_HU[0]) & (means <= SOFT_TISSUE_HU[1])
-    chosen = np.argwhere(is_soft)
+    return {
+        name: _most_frequent(blocks, quarters, (means >= lowest) & (means <= highest))
+        for name, (lowest, highest) in tissues.items()
+    }
+
+
+def _most_frequent(
+    blocks: NDArray[np.float32], quarters: Floats, inside: NDArray[np.bool_]
+) -> float | None:
+    """Return the deviation that most of the even blocks have; None if they do not agree."""
+    chosen = np.argwhere(inside)
     rows, columns = chosen[:: -(-len(chosen) // MOST_BLOCKS) or 1].T
     deviations = _deviations(blocks[rows, columns])
     even = np.sort(deviations[quarters[rows, columns].std(axis=-1) < EVEN * deviations])
@@ -72,12 +111,15 @@ def soft_tissue_noise(hu: NDArray[np.float32], pixel_spacing: float) -> float | 
     return noise if closest[-1] - closest[0] <= LARGEST_SPREAD * noise else None
 
 
-def _quarter_means(blocks: NDArray[Any]) -> Floats:
-    """Return the mean of each quarter of each block, ``[rows, columns, 4]``."""
-    rows, columns, side, _ = blocks.shape
-    quarters = blocks.reshape(rows, columns, 2, side // 2, 2, side // 2)
-    means: Floats = quarters.mean(axis=(3, 5), dtype=np.float64).reshape(rows, columns, 4)
-    return means
+def _quarter_means(hu: NDArray[np.float32], side: int) -> Floats:
+    """Return the mean of each quarter of each block, ``[rows, columns, 4]``.
+
+    Blocks overlap by half, so that their quarters of ``side`` pixels are those of their neighbours.
+    """
+    rows, columns = (size // side for size in hu.shape)
+    cells = hu[: rows * side, : columns * side].reshape(rows, side, columns, side)
+    means = cells.mean(axis=(1, 3), dtype=np.float64)
+    return np.stack([means[:-1, :-1], means[:-1, 1:], means[1:, :-1], means[1:, 1:]], axis=-1)
 
 
 def _deviations(blocks: NDArray[np.float32]) -> Floats:
