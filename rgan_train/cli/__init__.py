@@ -10,6 +10,7 @@ from rgan_sdk.cli.lazy import LazyGroup
 
 COMMANDS = {
     "pair": "Find series of one scan with different kernels.",
+    "match": "Make a model from two groups of series, without pairs.",
     "simulate": "Simulate roughly the series that another kernel would have given.",
     "fit": "Train a model on listed pairs.",
     "distill": "Train a small, fast model on the output of a large one.",

@@ -15,7 +15,13 @@ from numpy.typing import NDArray
 from rgan_sdk.card import CARD_KEY, ErrorBound, ModelCard
 from rgan_sdk.engines.acceptance import tested_spacings
 from rgan_sdk.engines.base import Deviation
-from rgan_sdk.errors import ConfigurationError, InferenceError, OutputError, TrainingError
+from rgan_sdk.errors import (
+    AccuracyError,
+    ConfigurationError,
+    InferenceError,
+    OutputError,
+    TrainingError,
+)
 from rgan_sdk.model import write_model
 from rgan_train.export.onnx_graph import to_onnx
 from rgan_train.export.parity import Check, add_extremes, check_parity
@@ -126,7 +132,7 @@ def write_files(
         half = to_onnx(graph.use_float16())
         try:
             deviation = check_parity(_embed_card(half, card), checks, LIMITS["fp16"])
-        except (TrainingError, InferenceError) as exc:
+        except (TrainingError, InferenceError, AccuracyError) as exc:
             warnings.append(f"no fp16 file was written, fp32 serves as it is: {exc}")
         else:
             measured["fp16"] = _Measured(half, deviation)

@@ -56,7 +56,7 @@ def make_card(
     own = training_data(config.data)
     spacings = spacing_range(config, dataset, graph)
     return ModelCard(
-        name=name or _slug(f"{source}-to-{target}"),
+        name=name or default_name(source, target),
         version=version,
         window=graph.window,
         handover=HANDOVER,
@@ -75,6 +75,12 @@ def make_card(
         reconstruction=dataset.reconstruction,
         validity=validity,
     )
+
+
+def default_name(source_kernel: str, target_kernel: str) -> str:
+    """Return a valid name for a model, made from its kernels."""
+    text = f"{source_kernel}-to-{target_kernel}".lower()
+    return re.sub(r"[^a-z0-9._-]+", "-", text)[:64].strip("-._")
 
 
 def spacing_range(config: Config, dataset: Dataset, graph: HarmonizationGraph) -> SpacingRange:
@@ -158,11 +164,6 @@ def measure_quality(
             )
         )
     return tuple(figures)
-
-
-def _slug(text: str) -> str:
-    """Turn a text into a valid model name."""
-    return re.sub(r"[^a-z0-9._-]+", "-", text.lower())[:64].strip("-._")
 
 
 def _teacher_data(folder: RunFolder) -> tuple[TrainingData, ...]:

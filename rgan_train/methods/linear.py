@@ -19,7 +19,7 @@ of the training slices is not known; there it is as it is at that frequency.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -70,11 +70,25 @@ class LinearFilter(HarmonizationNetwork):
         self, samples: Sequence[PairedSample], window: HUWindow, pixel_spacing: float
     ) -> None:
         """Fit the filter on the training slices."""
-        self.reference.fill_(pixel_spacing)
         transfer = fit_transfer(samples, window, self.config)
+        self.tabulate(pixel_spacing, lambda factor: rescale_transfer(transfer, factor))
+
+    def tabulate(self, reference: float, transfer_at: Callable[[float], Transfer]) -> None:
+        """Fill the table.
+
+        Parameters
+        ----------
+        reference
+            Pixel spacing at place 0 of the table, in mm.
+        transfer_at
+            Takes a pixel spacing, as a factor of the reference, and returns the transfer function
+            from the source to its difference to the target there: ``[BLOCK, BLOCK]``, frequencies
+            in the order of ``numpy.fft.fftfreq``.
+        """
+        self.reference.fill_(reference)
         for place in self.places:
-            scaled = rescale_transfer(transfer, math.exp(place * self.step))
-            kernel = to_kernel(scaled, min(self.config.taps, BLOCK - 1))
+            transfer = transfer_at(math.exp(place * self.step))
+            kernel = to_kernel(transfer, min(self.config.taps, BLOCK - 1))
             margin = (self.config.taps - len(kernel)) // 2
             # PyTorch's convolution is a correlation, so the kernel is mirrored.
             mirrored = np.pad(kernel, margin)[::-1, ::-1].copy()

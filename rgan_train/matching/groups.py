@@ -1,0 +1,174 @@
+"""A group of series with one kernel, of any patients."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rgan_sdk.dicom.read.padding import fill_padding, find_padding
+from rgan_sdk.errors import DicomError, TrainingError
+from rgan_sdk.kernels.spectra import KernelSpectra, join_spectra, measure_kernel
+from rgan_sdk.slices import spread_indices
+from rgan_train.pairs.compare import kernel_of
+
+if TYPE_CHECKING:
+    from rgan_sdk.dicom.series import Series, SliceFile
+
+MOST_SLICES = 96
+"""Slices of a group that are measured, at most."""
+
+
+@dataclass(frozen=True)
+class Group:
+    """Series with one kernel.
+
+    Attributes
+    ----------
+    name
+        ``source`` or ``target``, for messages.
+    notes
+        Which series and files were left out, and why.
+    """
+
+    name: str
+    kernel: str
+    series: tuple[Series, ...]
+    notes: tuple[str, ...] = ()
+
+    @property
+    def manufacturers(self) -> tuple[str, ...]:
+        """Manufacturers, as far as the headers state them."""
+        return tuple(sorted({one.manufacturer for one in self.series if one.manufacturer}))
+
+    @property
+    def slice_count(self) -> int:
+        """Number of slices of all series."""
+        return sum(len(one.slices) for one in self.series)
+
+    def spread(self, count: int) -> list[tuple[Series, list[SliceFile]]]:
+        """Return ``count`` slices at most, evenly spread over all series."""
+        slices = [(number, item) for number, one in enumerate(self.series) for item in one.slices]
+        chosen: dict[int, list[SliceFile]] = {}
+        for index in spread_indices(len(slices), count):
+            number, item = slices[index]
+            chosen.setdefault(number, []).append(item)
+        return [(self.series[number], items) for number, items in chosen.items()]
+
+
+def open_group(name: str, folders: Iterable[Path], *, mixed: bool = False) -> Group:
+    """Find the series of a group. Only headers are read.
+
+    Parameters
+    ----------
+    folders
+        Searched recursively.
+    mixed
+        Whether series of several kernels may be one group; its kernel is the most frequent one.
+
+    Raises
+    ------
+    TrainingError
+        If there is no series, no kernel is stated, or there are several.
+    """
+    from rgan_sdk.dicom.inventory import find_series
+
+    series: list[Series] = []
+    notes: list[str] = []
+    for folder in dict.fromkeys(folders):
+        try:
+            found = find_series(folder)
+        except OSError as exc:
+            raise TrainingError(f"{folder}: cannot be searched ({exc.strerror})") from exc
+        series += found.series
+        notes += [
+            f"left out: series {one.series_instance_uid} failed: {one.reason}"
+            for one in found.failed
+        ]
+    if not series:
+        tried = ", ".join(map(str, folders))
+        lost = f"; {notes[0]}" if notes else ""
+        raise TrainingError(f"the {name} group has no CT series in {tried}{lost}")
+    kernels = Counter(kernel_of(one) for one in series)
+    if len(kernels) > 1 and not mixed:
+        listed = ", ".join(
+            f"{kernel or 'none stated'} ({count} series)" for kernel, count in kernels.most_common()
+        )
+        raise TrainingError(
+            f"the {name} group has several kernels: {listed}. Give folders that hold series with "
+            "one kernel, or accept them as one group with --mixed"
+        )
+    kernel = kernels.most_common(1)[0][0]
+    if not kernel:
+        raise TrainingError(
+            f"the {name} group states no ConvolutionKernel (0018,1210), so a model's card could "
+            "not say which series it is for"
+        )
+    return Group(name, kernel, tuple(series), tuple(notes))
+
+
+def read_slices(files: Sequence[SliceFile]) -> NDArray[np.float32]:
+    """Return slices of one series in HU, ``[N, H, W]``; padding is filled with what is near.
+
+    Raises
+    ------
+    DicomError
+        If a file cannot be read.
+    """
+    from rgan_sdk.dicom.read.pydicom_reader import read_slice
+
+    images = []
+    for item in files:
+        hu = read_slice(item.path).hu
+        images.append(fill_padding(hu, find_padding(hu)))
+    return np.stack(images)
+
+
+def measure_group(group: Group) -> KernelSpectra:
+    """Measure the spectra of at most ``MOST_SLICES`` slices of a group.
+
+    Raises
+    ------
+    TrainingError
+        If a slice cannot be read.
+    """
+    try:
+        return join_spectra(
+            [
+                measure_kernel(read_slices(items), (one.pixel_spacing[0], one.pixel_spacing[1]))
+                for one, items in group.spread(MOST_SLICES)
+            ]
+        )
+    except DicomError as exc:
+        raise TrainingError(f"the {group.name} group: {exc}") from exc
+
+
+def require_disjoint(source: Group, target: Group) -> None:
+    """Refuse two groups that share a series.
+
+    Raises
+    ------
+    TrainingError
+        With the series.
+    """
+    own = {one.series_instance_uid for one in source.series}
+    shared = [one.series_instance_uid for one in target.series if one.series_instance_uid in own]
+    if shared:
+        raise TrainingError(
+            f"series {shared[0]} is in both groups; give folders that have nothing in common"
+        )
+    if source.kernel.casefold() == target.kernel.casefold():
+        raise TrainingError(
+            f"both groups have the kernel {source.kernel}; there is nothing to match"
+        )
+
+
+def all_notes(groups: Iterable[Group]) -> list[str]:
+    """Return the notes of all groups."""
+    return list(chain.from_iterable(group.notes for group in groups))

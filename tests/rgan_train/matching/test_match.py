@@ -1,0 +1,138 @@
+"""A model from two groups of series of different patients."""
+
+import numpy as np
+import pytest
+from support.dicom_phantoms import uid, write_ct
+from support.kernels import chests, exponential
+from support.training import train
+
+from rgan_sdk.errors import TrainingError
+from rgan_sdk.harmonizer import Harmonizer
+from rgan_sdk.hu import HUWindow
+from rgan_train.evaluation.metrics.image_quality import psnr
+from rgan_train.matching.groups import open_group
+from rgan_train.matching.match import match
+
+SOFT, SHARP = exponential(3.5, 2.0), exponential(5.5, 2.0)
+SPACING, COUNT = 0.8, 8
+RANGE = HUWindow(-1024, 1000)
+
+
+def write_series(folder, slices, kernel, number, spacing=SPACING):
+    """Write a series of another patient for each number."""
+    for index, hu in enumerate(slices):
+        stored = np.clip(hu + 1024, 0, 4095).astype(np.uint16)
+        write_ct(
+            folder / f"{index:02d}.dcm",
+            stored,
+            bits_stored=12,
+            PatientID=f"patient {number}",
+            StudyInstanceUID=uid(number),
+            FrameOfReferenceUID=uid(number, 2),
+            SeriesInstanceUID=uid(number, 1),
+            SOPInstanceUID=uid(number, 1, index + 1),
+            ImagePositionPatient=[0, 0, 2.0 * index],
+            PixelSpacing=[spacing, spacing],
+            ConvolutionKernel=kernel,
+            Manufacturer="Scanner Works",
+        )
+    return folder
+
+
+@pytest.fixture(scope="module")
+def cohort(tmp_path_factory):
+    root = tmp_path_factory.mktemp("cohort")
+    write_series(root / "soft", chests(SOFT, SPACING, COUNT, seed=1), "SOFT", 1)
+    write_series(root / "sharp", chests(SHARP, 0.7, COUNT, seed=2, noise=5.0), "SHARP", 2, 0.7)
+    return root
+
+
+@pytest.fixture(scope="module")
+def softening(cohort):
+    groups = open_group("source", [cohort / "sharp"]), open_group("target", [cohort / "soft"])
+    return match(*groups, cohort / "sharp-to-soft.onnx")
+
+
+def test_other_patients_at_another_spacing_and_dose_give_the_right_filter(softening):
+    ratio = softening.transfer.ratio
+    wanted = SOFT(ratio.frequency) / SHARP(ratio.frequency)
+    known = ratio.frequency < 0.8 * softening.transfer.nyquist
+    assert np.abs(ratio.value - wanted)[known].max() < 0.06
+
+
+def test_the_model_turns_one_kernel_into_the_other(softening):
+    sharp, soft = (chests(mtf, 0.75, 2, seed=3) for mtf in (SHARP, SOFT))
+    with Harmonizer.load(softening.exported.files["fp32"].path, device="cpu") as harmonizer:
+        out = np.stack([harmonizer(hu, pixel_spacing=0.75) for hu in sharp])
+    before, after = (
+        np.mean([psnr(*pair, RANGE) for pair in zip(images, soft, strict=True)])
+        for images in (sharp, out)
+    )
+    assert after > before + 8
+
+
+def test_the_card_states_what_the_source_series_are(softening):
+    card = softening.exported.card
+    assert card.name == "sharp-to-soft"
+    assert (card.source_kernels, card.target_kernel) == (("SHARP",), "SOFT")
+    assert card.manufacturers == ("Scanner Works",)
+    limits = card.pixel_spacing
+    assert (limits.min, limits.reference, limits.max) == pytest.approx((0.679, 0.7, 0.98))
+    assert card.noise_hu is not None
+    assert card.quality == ()
+
+
+def test_halves_agree_and_a_group_against_itself_does_next_to_nothing(softening):
+    certificate = softening.certificate
+    assert certificate.halves < 1.5
+    assert certificate.source_to_itself < 1.5
+    assert certificate.target_to_itself < 1.5
+    assert certificate.closure is None
+
+
+def test_the_command_prints_the_curve_and_what_speaks_for_it(cohort, tmp_path):
+    medium = chests(exponential(4.5, 2.0), SPACING, COUNT, seed=4)
+    write_series(tmp_path / "third", medium, "MEDIUM", 4)
+    output = tmp_path / "model.onnx"
+    folders = ("--source", cohort / "soft", "--target", cohort / "sharp")
+    data = ("--data-name", "phantoms", "--data-licence", "CC0-1.0")
+    done = train("match", *folders, "--third", tmp_path / "third", "-o", output, *data)
+    assert done.exit_code == 0, done.output
+    assert output.exists()
+    assert " 3 lp/cm" in done.output
+    assert "by way of the third group: " in done.output
+
+
+def test_a_group_with_several_kernels_is_refused_by_name(cohort):
+    with pytest.raises(TrainingError, match=r"several kernels: .*SOFT \(1 series\)"):
+        open_group("source", [cohort])
+    assert open_group("source", [cohort], mixed=True).kernel in ("SOFT", "SHARP")
+
+
+def test_groups_that_share_a_series_or_a_kernel(cohort, tmp_path):
+    soft = open_group("source", [cohort / "soft"])
+    with pytest.raises(TrainingError, match="is in both groups"):
+        match(soft, open_group("target", [cohort / "soft"]), tmp_path / "m.onnx")
+    write_series(tmp_path / "other", np.zeros((2, 64, 64)), "soft", 5)
+    with pytest.raises(TrainingError, match="there is nothing to match"):
+        match(soft, open_group("target", [tmp_path / "other"]), tmp_path / "m.onnx")
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_air_tells_no_kernel(cohort, tmp_path, count):
+    write_series(tmp_path / "air", np.full((count, 64, 64), -1000), "AIR", 6)
+    groups = open_group("source", [tmp_path / "air"]), open_group("target", [cohort / "soft"])
+    with pytest.raises(TrainingError, match="the source can't tell its kernel"):
+        match(*groups, tmp_path / "m.onnx")
+    assert not (tmp_path / "m.onnx").exists()
+
+
+def test_folders_without_a_series(tmp_path):
+    with pytest.raises(TrainingError, match="the target group has no CT series"):
+        open_group("target", [tmp_path])
+
+
+def test_a_kernel_that_no_header_states(tmp_path):
+    write_series(tmp_path / "a", np.zeros((2, 64, 64)), "", 7)
+    with pytest.raises(TrainingError, match="states no ConvolutionKernel"):
+        open_group("source", [tmp_path / "a"])
