@@ -9,8 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rgan_sdk.errors import MeasurementError
-from rgan_sdk.kernels.spectra import KernelSpectra
-from rgan_sdk.kernels.transfer import TransferRatio, fit_transfer
+from rgan_sdk.kernels import KernelSpectra, TransferRatio, fit_transfer
 
 TRUSTED: Final = 0.9
 """Part of the Nyquist frequency up to which curves are compared."""

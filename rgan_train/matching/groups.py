@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,7 +13,7 @@ from numpy.typing import NDArray
 
 from rgan_sdk.dicom.read.padding import fill_padding, find_padding
 from rgan_sdk.errors import DicomError, TrainingError
-from rgan_sdk.kernels.spectra import KernelSpectra, join_spectra, measure_kernel
+from rgan_sdk.kernels import KernelSpectra, join_spectra
 from rgan_sdk.slices import spread_indices
 from rgan_train.pairs.compare import kernel_of
 
@@ -138,12 +137,11 @@ def measure_group(group: Group) -> KernelSpectra:
     TrainingError
         If a slice cannot be read.
     """
+    from rgan_sdk.dicom.read.spectra import measure_series
+
     try:
         return join_spectra(
-            [
-                measure_kernel(read_slices(items), (one.pixel_spacing[0], one.pixel_spacing[1]))
-                for one, items in group.spread(MOST_SLICES)
-            ]
+            [measure_series(one, len(items)) for one, items in group.spread(MOST_SLICES)]
         )
     except DicomError as exc:
         raise TrainingError(f"the {group.name} group: {exc}") from exc
@@ -167,8 +165,3 @@ def require_disjoint(source: Group, target: Group) -> None:
         raise TrainingError(
             f"both groups have the kernel {source.kernel}; there is nothing to match"
         )
-
-
-def all_notes(groups: Iterable[Group]) -> list[str]:
-    """Return the notes of all groups."""
-    return list(chain.from_iterable(group.notes for group in groups))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from rgan_sdk.hu import HUWindow
-from rgan_sdk.kernels.transfer import TransferRatio
+from rgan_sdk.kernels import TransferRatio
 from rgan_train.config import DomainConfig, LinearConfig
 from rgan_train.methods.linear import BLOCK, LinearFilter, Transfer
 from rgan_train.networks.graph import HarmonizationGraph

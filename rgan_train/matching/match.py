@@ -11,8 +11,7 @@ import numpy as np
 
 from rgan_sdk.card import ModelCard, Range, SpacingRange
 from rgan_sdk.errors import MeasurementError, TrainingError
-from rgan_sdk.kernels.spectra import KernelSpectra
-from rgan_sdk.kernels.transfer import TransferRatio, fit_transfer
+from rgan_sdk.kernels import KernelSpectra, TransferRatio, fit_transfer
 from rgan_train.config import DataConfig
 from rgan_train.export.files import ExportResult, check_names, extreme_checks, write_files
 from rgan_train.export.model_card import (
@@ -26,7 +25,6 @@ from rgan_train.export.parity import Check
 from rgan_train.matching.certificate import Certificate, certify
 from rgan_train.matching.groups import (
     Group,
-    all_notes,
     measure_group,
     read_slices,
     require_disjoint,
@@ -103,7 +101,8 @@ def match(
     graph = make_graph(make_filter(transfer, _spacings(source)))
     card = _make_card(source, target, spectra[0], graph, data, name=name, version=version)
     exported = write_files(graph, card, _make_checks(source, graph, card), output)
-    notes = [*all_notes(groups), *filter(None, [missing_facts(data)]), *exported.warnings]
+    notes = [note for group in groups for note in group.notes]
+    notes += [*filter(None, [missing_facts(data)]), *exported.warnings]
     return Match(transfer, certify(transfer, *spectra), exported, tuple(notes))
 
 
