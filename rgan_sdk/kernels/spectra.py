@@ -38,7 +38,10 @@ EVEN_BLOCK: Final = 32
 MOST_BLOCKS: Final = 64
 """Of more blocks of one kind in a slice, some from all over are taken."""
 
-LIMITS_HU: Final = (-1500.0, 3071.0)
+PADDING_HU: Final = -1500.0
+"""Lower values are padding; a block with such a pixel does not count."""
+HIGHEST_HU: Final = 3071.0
+"""Metal has more, in files that hold more."""
 AIR_HU: Final = -950.0
 """A block with a cell below has air around the body in it."""
 ENOUGH: Final = 16
@@ -134,7 +137,7 @@ def measure_kernel(
     Parameters
     ----------
     slices
-        ``[N, H, W]`` HU of one series. Padding must have been replaced by air.
+        ``[N, H, W]`` HU of one series; below -1500 for padding.
     pixel_spacing
         Distance between rows and between columns, mm.
 
@@ -178,10 +181,11 @@ def _measure(
     hu: NDArray[np.float32], spacing: tuple[float, float]
 ) -> tuple[tuple[Floats, int], tuple[Floats, int]]:
     """Return the mean power and the number of blocks of a slice: with structure, and even."""
-    clipped = np.clip(hu, *LIMITS_HU)
+    clipped = np.minimum(hu, HIGHEST_HU)
     rows, columns = (size // CELL for size in hu.shape)
     cells = clipped[: rows * CELL, : columns * CELL].reshape(rows, CELL, columns, CELL)
     means = cells.mean(axis=(1, 3), dtype=np.float64)
+    means[cells.min(axis=(1, 3)) < PADDING_HU] = np.nan  # no comparison holds with it
     return (
         _mean_power(clipped, _with_structure(means), STRUCTURE_BLOCK, spacing),
         _mean_power(clipped, _even(means), EVEN_BLOCK, spacing),

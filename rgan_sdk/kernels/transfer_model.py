@@ -7,8 +7,8 @@ a block with structure (c = 1) or an even one (c = 2) has the power
 
 - ``T_g`` is the transfer of the kernel, 1 at f = 0. Its logarithm is a cubic spline without slope
   at 0, so that it can rise above 1 as edge-enhancing kernels do, and fall at any pace.
-- ``A f^-b_c`` is anatomy. Edges have f^-3 (Field 1987 for natural images; an edge falls as f^-2 in
-  amplitude squared, and is the rarer in a direction the higher f), oblique ones more.
+- ``A f^-b_c`` is anatomy. The power of a straight edge falls as f^-2 along its normal, and averaged
+  over all directions as f^-3. The exponents are fitted.
 - ``N f`` is the noise of filtered back projection, a ramp before the kernel (Riederer, Pelc and
   Chesler, Phys Med Biol 23:446, 1978; ICRU 87).
 - ``D`` is what both groups share: how anatomy differs from a power law, and the blur of focal spot,

@@ -5,8 +5,10 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
+import numpy as np
+
 from rgan_sdk.cores import usable_cores
-from rgan_sdk.dicom.read.padding import fill_padding, find_padding
+from rgan_sdk.dicom.read.padding import PADDING_HU
 from rgan_sdk.dicom.read.pydicom_reader import read_slice
 from rgan_sdk.dicom.series import Series, SliceFile
 from rgan_sdk.kernels import KernelSpectra, join_spectra, measure_kernel
@@ -19,7 +21,7 @@ MOST_THREADS: Final = 8
 def measure_series(series: Series, slices: int = SLICES) -> KernelSpectra:
     """Read slices from all over a series, and measure their spectra.
 
-    Padding is replaced by the image next to it.
+    Blocks with padding do not count.
 
     Parameters
     ----------
@@ -35,8 +37,9 @@ def measure_series(series: Series, slices: int = SLICES) -> KernelSpectra:
 
     def measure(file: SliceFile) -> KernelSpectra:
         source = read_slice(file.path, file.stamp)
-        hu = fill_padding(source.hu, find_padding(source.hu, source.padding))
-        return measure_kernel(hu[None], (rows, columns))
+        declared = source.padding
+        hu = source.hu if declared is None else np.where(declared, PADDING_HU, source.hu)
+        return measure_kernel(hu[np.newaxis], (rows, columns))
 
     chosen = [series.slices[index] for index in spread_indices(len(series.slices), slices)]
     with ThreadPoolExecutor(min(usable_cores(), MOST_THREADS)) as pool:

@@ -33,6 +33,17 @@ def test_even_blocks_lie_in_soft_tissue_and_structure_has_steps():
     assert measure_kernel(hu, (0.7, 0.7)).structure_blocks.tolist() == [0, 7]
 
 
+def test_blocks_with_padding_do_not_count():
+    hu = white((1, 256, 256))
+    hu[0, :, 130:] -= 1040
+    before = measure_kernel(hu, (0.7, 0.7))
+    hu[0, :, 150:] = -2048
+    after = measure_kernel(hu, (0.7, 0.7))
+    assert before.structure_blocks[0] > 0
+    assert after.structure_blocks[0] == 0
+    assert (after.even == before.even)[np.isfinite(before.even)].all()
+
+
 def test_slices_smaller_than_a_block_have_none():
     spectra = measure_kernel(white((1, 24, 40)), (0.7, 0.7))
     assert spectra.even_blocks[0] == spectra.structure_blocks[0] == 0
