@@ -139,11 +139,12 @@ def _largest(
     """Return the volumes of air that are lungs."""
     from scipy import ndimage
 
-    labels, _ = ndimage.label(air)
-    sizes = np.bincount(labels.ravel())
-    sizes[0] = 0  # what is not air
-    is_gas = np.bincount(labels[gas], minlength=len(sizes)) > GAS_SHARE * sizes
-    sizes[is_gas] = 0
+    labels, count = ndimage.label(air)
+    sizes, sizes_of_gas = np.zeros((2, count + 1), np.int64)
+    for here, is_air, is_gas in zip(labels, air, gas, strict=True):
+        sizes += np.bincount(here[is_air], minlength=count + 1)
+        sizes_of_gas += np.bincount(here[is_air & is_gas], minlength=count + 1)
+    sizes[sizes_of_gas > GAS_SHARE * sizes] = 0
     larger = labels == sizes.argmax()
     area_cm2 = larger.sum(axis=(1, 2)).max() * pixel_mm[0] * pixel_mm[1] / 100
     if not sizes.any() or area_cm2 < SMALLEST_CM2:
@@ -151,5 +152,7 @@ def _largest(
             f"no lung was found: inside the patient nothing of {SMALLEST_CM2:g} cm2 is below "
             f"{LUNG_HU:g} HU and more than gas; give a mask if there is a lung"
         )
-    smallest = SMALLEST_SHARE * sizes.max()
-    return np.isin(labels, [label for label in sizes.argsort()[-LUNGS:] if sizes[label] > smallest])
+    is_lung = sizes > SMALLEST_SHARE * sizes.max()
+    is_lung[sizes.argsort()[:-LUNGS]] = False
+    lungs: NDArray[np.bool_] = is_lung[labels]
+    return lungs
