@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal, NamedTuple
 
 import numpy as np
-import onnx
 from numpy.typing import NDArray
 
-from rgan_sdk.card import CARD_KEY, ErrorBound, ModelCard
-from rgan_sdk.engines.acceptance import tested_spacings
-from rgan_sdk.engines.base import Deviation
-from rgan_sdk.errors import ConfigurationError, InferenceError, OutputError, TrainingError
-from rgan_sdk.model import write_model
+from rgan_sdk.errors import TrainingError
 from rgan_sdk.slices import spread_indices
 from rgan_train.config import Config
+from rgan_train.export.files import ExportResult, check_names, extreme_checks, write_files
 from rgan_train.export.model_card import make_card, measure_quality, missing_facts
-from rgan_train.export.onnx_graph import to_onnx
-from rgan_train.export.parity import Check, add_extremes, check_parity
+from rgan_train.export.parity import Check
 from rgan_train.export.validity import describe_losses, measure_validity
 from rgan_train.methods import METHODS
 from rgan_train.networks.graph import HarmonizationGraph, harmonize_slice
@@ -37,55 +31,8 @@ from rgan_train.pairs import (
 from rgan_train.training import RunFolder
 from rgan_train.training.curriculum import Curriculum
 
-ModelPrecision = Literal["fp32", "fp16"]
-
-LIMITS: dict[ModelPrecision, float] = {"fp32": 0.05, "fp16": 5.0}
-"""Largest deviation from PyTorch in HU that an exported model may have."""
-
-LEAST_BOUND = ErrorBound(max=1.0, p999=0.5)
-"""Smallest error bound on a card: what rounding to stored values of 1 HU costs in any case."""
-
 MAX_SLICES = 32
 """Number of validation slices that are measured at most."""
-
-NAME_PATTERN = "[a-z0-9][a-z0-9._-]{0,63}"
-
-
-@dataclass(frozen=True)
-class ExportedFile:
-    """A model file that was written.
-
-    Attributes
-    ----------
-    sha256
-        Hash of the file, hexadecimal.
-    size
-        Bytes.
-    deviation
-        Absolute difference of its output to PyTorch's.
-    """
-
-    path: Path
-    sha256: str
-    size: int
-    deviation: Deviation
-
-
-@dataclass(frozen=True)
-class ExportResult:
-    """What was exported.
-
-    Attributes
-    ----------
-    files
-        By precision.
-    warnings
-        Why there is no fp16 file, and what else a user of the model should know.
-    """
-
-    files: dict[ModelPrecision, ExportedFile]
-    card: ModelCard
-    warnings: tuple[str, ...] = ()
 
 
 class _Case(NamedTuple):
@@ -96,11 +43,6 @@ class _Case(NamedTuple):
 
     def harmonize(self, graph: HarmonizationGraph) -> NDArray[np.float32]:
         return harmonize_slice(graph, self.sample.source_hu, self.pixel_spacing)
-
-
-class _Measured(NamedTuple):
-    model: onnx.ModelProto
-    deviation: Deviation
 
 
 def export_run(
@@ -142,10 +84,7 @@ def export_run(
     EngineUnavailableError
         If ONNX Runtime is not installed.
     """
-    if output.suffix != ".onnx":
-        raise ConfigurationError(f"{output}: a model file must be named .onnx")
-    if name is not None and not re.fullmatch(NAME_PATTERN, name):
-        raise ConfigurationError(f"the model's name {name!r} must match {NAME_PATTERN}")
+    check_names(output, name)
     config = config or folder.config()
     graph = load_graph(folder, config, checkpoint)
     dataset, reader = _open_dataset(folder, config), SliceReader(config.data.cache_mb)
@@ -153,38 +92,18 @@ def export_run(
     harmonized = [case.harmonize(graph) for case in cases]
     samples = [case.sample for case in cases]
     quality = measure_quality(samples, harmonized, config.data.hu_range, config.data)
-    card = make_card(folder, config, dataset, graph, quality, name=name, version=version)
     validity = measure_validity(graph, dataset, reader, config.data)
-    card = replace(card, validity=validity)
+    card = make_card(folder, config, dataset, graph, quality, validity, name=name, version=version)
     checks = [
         Check(case.sample.source_hu, case.pixel_spacing, out)
         for case, out in zip(cases, harmonized, strict=True)
     ]
-    checks += _extreme_checks(graph, samples[0].source_hu, card)
-
-    full = to_onnx(graph)
-    deviation = check_parity(_embed_card(full, card), checks, LIMITS["fp32"])
-    measured: dict[ModelPrecision, _Measured] = {"fp32": _Measured(full, deviation)}
+    checks += extreme_checks(graph, samples[0].source_hu, card)
     warnings = [missing_facts(config.data), _describe_stop(folder, config, checkpoint)]
     if card.pixel_spacing:
         warnings.append(describe_losses(validity, card.pixel_spacing))
-    if fp16:
-        half = to_onnx(graph.use_float16())
-        try:
-            deviation = check_parity(_embed_card(half, card), checks, LIMITS["fp16"])
-        except (TrainingError, InferenceError) as exc:
-            warnings.append(f"no fp16 file was written, fp32 serves as it is: {exc}")
-        else:
-            measured["fp16"] = _Measured(half, deviation)
-            card = replace(card, error_bounds={"fp16": _bound(deviation)})
-    beside = output.with_suffix(".fp16.onnx")
-    if _remove(beside) and "fp16" not in measured:
-        warnings.append(f"{beside} of an earlier export was removed")
-    files = {
-        precision: _write(one, card, output if precision == "fp32" else beside)
-        for precision, one in measured.items()
-    }
-    return ExportResult(files, card, tuple(filter(None, warnings)))
+    exported = write_files(graph, card, checks, output, fp16=fp16)
+    return replace(exported, warnings=(*filter(None, warnings), *exported.warnings))
 
 
 def load_graph(
@@ -239,17 +158,6 @@ def _validation_cases(folder: RunFolder, slices: WholeSlices) -> list[_Case]:
     return cases
 
 
-def _extreme_checks(
-    graph: HarmonizationGraph, hu: NDArray[np.float32], card: ModelCard
-) -> list[Check]:
-    """Return checks of a slice with extreme HU, at both ends of the spacings and in between."""
-    image = add_extremes(hu)
-    return [
-        Check(image, spacing, harmonize_slice(graph, image, spacing))
-        for spacing in filter(None, tested_spacings(card))
-    ]
-
-
 def _describe_stop(folder: RunFolder, config: Config, checkpoint: Literal["best", "last"]) -> str:
     """Return what to know if the training of a checkpoint stopped inside a growing window."""
     state = folder.state(checkpoint)
@@ -258,30 +166,3 @@ def _describe_stop(folder: RunFolder, config: Config, checkpoint: Literal["best"
     curriculum = Curriculum(config.curriculum, config.data.hu_range)
     curriculum.load_state_dict(state.curriculum)
     return curriculum.describe_stop(state.step)
-
-
-def _bound(deviation: Deviation) -> ErrorBound:
-    """Return the error bound for the card: the measured deviation with room."""
-    measured = ErrorBound.from_measured(deviation.max, deviation.p999)
-    return ErrorBound(max(measured.max, LEAST_BOUND.max), max(measured.p999, LEAST_BOUND.p999))
-
-
-def _remove(path: Path) -> bool:
-    """Delete a model of an earlier export, which is not that of the new fp32 file."""
-    try:
-        path.unlink()
-    except FileNotFoundError:
-        return False
-    except OSError as exc:
-        raise OutputError(f"{path}: cannot be replaced ({exc.strerror})") from exc
-    return True
-
-
-def _embed_card(model: onnx.ModelProto, card: ModelCard) -> onnx.ModelProto:
-    onnx.helper.set_model_props(model, {CARD_KEY: card.to_json()})
-    return model
-
-
-def _write(one: _Measured, card: ModelCard, path: Path) -> ExportedFile:
-    written = write_model(_embed_card(one.model, card).SerializeToString(), path)
-    return ExportedFile(path, written.sha256, len(written.content), one.deviation)

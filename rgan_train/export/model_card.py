@@ -10,10 +10,11 @@ from importlib import metadata
 import numpy as np
 from numpy.typing import NDArray
 
-from rgan_sdk.card import ModelCard, Quality, Range, SpacingRange, TrainingData
+from rgan_sdk.card import ModelCard, Quality, Range, SpacingRange, TrainingData, ValidityMap
 from rgan_sdk.hu import HUWindow
 from rgan_train.config import Config, DataConfig
 from rgan_train.evaluation.metrics.image_quality import psnr, ssim
+from rgan_train.export.validity import noise_without_loss
 from rgan_train.networks.graph import HarmonizationGraph
 from rgan_train.networks.window import HANDOVER
 from rgan_train.pairs import Dataset, PairedSample, reference_spacing
@@ -39,6 +40,7 @@ def make_card(
     dataset: Dataset,
     graph: HarmonizationGraph,
     quality: tuple[Quality, ...],
+    validity: ValidityMap,
     *,
     name: str | None,
     version: str,
@@ -52,6 +54,7 @@ def make_card(
     """
     source, target = config.data.source_kernel, config.data.target_kernel
     own = training_data(config.data)
+    spacings = spacing_range(config, dataset, graph)
     return ModelCard(
         name=name or _slug(f"{source}-to-{target}"),
         version=version,
@@ -66,10 +69,11 @@ def make_card(
         error_bounds={},
         intended_use=INTENDED_USE,
         software=f"rgan-sdk {metadata.version('rgan-sdk')}",
-        pixel_spacing=spacing_range(config, dataset, graph),
-        noise_hu=noise_range(folder),
+        pixel_spacing=spacings,
+        noise_hu=noise_range(folder, noise_without_loss(validity, spacings)),
         thickness_seen=dataset.thickness,
         reconstruction=dataset.reconstruction,
+        validity=validity,
     )
 
 
@@ -91,14 +95,17 @@ def spacing_range(config: Config, dataset: Dataset, graph: HarmonizationGraph) -
     )
 
 
-def noise_range(folder: RunFolder) -> Range | None:
-    """Return the noise in soft tissue of the source slices, with what was added in training."""
+def noise_range(folder: RunFolder, without_loss: float) -> Range | None:
+    """Return the noise in soft tissue of the source slices, with what was added in training.
+
+    Of the latter no more counts than goes without a loss on the validity map.
+    """
     provenance = folder.provenance()
     measured = provenance.get("noise_hu", [])
     if not measured:
         return None
     lowest, highest = measured
-    added = provenance.get("added_noise_hu", 0.0)
+    added = min(provenance.get("added_noise_hu", 0.0), without_loss)
     return Range(round(lowest, 1), round(math.hypot(highest, added), 1))
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -23,8 +24,11 @@ from rgan_train.pairs.resampling import resampled_shape
 FACTORS: Final = (0.8, 0.9, 1.0, 1.1, 1.25, 1.4)
 """Pixel spacings of the map, as factors of the reference."""
 
-ADDED_NOISE: Final = (0.0, 10.0, 20.0, 30.0)
+ADDED_NOISE: Final = (0.0, 5.0, 10.0, 20.0, 30.0)
 """Standard deviations in HU of the noise that is added to the source."""
+
+LEAST_GAIN: Final = 0.1
+"""In dB."""
 
 SLICES: Final = 3
 EDGE: Final = 256
@@ -42,9 +46,10 @@ def measure_validity(
 ) -> ValidityMap:
     """Measure what a model gains over the source, and over a linear filter of the same pairs.
 
-    The slices are resampled to the pixel spacings of ``FACTORS``, then noise is added. None is
-    added if the training slices show no even soft tissue to measure its spectrum in. Slices that
-    are too small for a linear filter are compared with the source only.
+    The slices are resampled to the pixel spacings of ``FACTORS``, then noise is added like that
+    of training slices on the same pixels. None is added if these show no even soft tissue to
+    measure its spectrum in. Slices that are too small for a linear filter are compared with the
+    source only.
 
     Returns
     -------
@@ -58,7 +63,8 @@ def measure_validity(
     """
     reference = reference_spacing(dataset.train)
     train = list(WholeSlices(dataset.train, reader, reference).spread(TRAINING_SLICES))
-    noise = PairNoise.measure(train, reference)
+    spacings = tuple(round(reference * factor, 4) for factor in FACTORS)
+    noise = {one: _measure_noise(train, one / reference, one) for one in spacings}
     linear = _fit_linear(train, graph.window, reference)
     validation = WholeSlices(dataset.validation, reader)
     comparison = _Comparison(
@@ -70,8 +76,7 @@ def measure_validity(
         data.hu_range,
         (graph, linear) if linear else (graph,),
     )
-    spacings = tuple(round(reference * factor, 4) for factor in FACTORS)
-    levels = ADDED_NOISE if noise else ADDED_NOISE[:1]
+    levels = ADDED_NOISE if all(noise.values()) else ADDED_NOISE[:1]
     tables = np.array([[comparison.gains(one, level) for level in levels] for one in spacings])
     over = [tuple(map(tuple, tables[..., index].round(2).tolist())) for index in range(2)]
     return ValidityMap(
@@ -83,25 +88,46 @@ def measure_validity(
     )
 
 
+def noise_without_loss(validity: ValidityMap, limits: SpacingRange) -> float:
+    """Return how much noise in HU may be added before a model loses inside its pixel spacings.
+
+    Few slices do not tell a gain below ``LEAST_GAIN`` from a loss.
+    """
+    lost = [
+        level
+        for table in (validity.over_input, validity.over_linear)
+        for gain, _, level in _gains_inside(validity, table, limits)
+        if gain < LEAST_GAIN
+    ]
+    kept = (level for level in validity.added_noise if level < min(lost, default=math.inf))
+    return max(kept, default=0.0)
+
+
 def describe_losses(validity: ValidityMap, limits: SpacingRange) -> str:
     """Return a warning if a model loses somewhere inside its pixel spacings; else nothing."""
     lost = []
     for what, table in (("source", validity.over_input), ("linear filter", validity.over_linear)):
-        gains = [
-            (gain, f"{spacing:g} mm and {level:g} HU of added noise")
-            for spacing, row in zip(validity.pixel_spacing, table, strict=bool(table))
-            for level, gain in zip(validity.added_noise, row, strict=True)
-            if limits.min <= spacing <= limits.max
-        ]
-        least, where = min(gains, default=(0.0, ""))
+        least, spacing, level = min(_gains_inside(validity, table, limits), default=(0.0, 0.0, 0.0))
         if least < 0:
-            lost.append(f"than the {what}, by up to {-least:.1f} dB (at {where})")
+            where = f"at {spacing:g} mm and {level:g} HU of added noise"
+            lost.append(f"than the {what}, by up to {-least:.1f} dB ({where})")
     if not lost:
         return ""
     return (
-        f"on {validity.data} the model is worse {' and '.join(lost)}: see the card's validity map "
-        "with `rgan-harmonize inspect --map`, and train longer or for a smaller range ([domain])"
+        f"on {validity.data} the model is worse {' and '.join(lost)}; the card claims no more "
+        "noise than goes without a loss. See its validity map with `rgan-harmonize inspect --map`, "
+        "and train longer or for a smaller range ([domain])"
     )
+
+
+def _gains_inside(
+    validity: ValidityMap, table: Sequence[Sequence[float]], limits: SpacingRange
+) -> Iterator[tuple[float, float, float]]:
+    """Yield each gain inside the pixel spacings of a card, with its spacing and added noise."""
+    for spacing, row in zip(validity.pixel_spacing, table, strict=bool(table)):
+        if limits.min <= spacing <= limits.max:
+            for level, gain in zip(validity.added_noise, row, strict=True):
+                yield gain, spacing, level
 
 
 @dataclass(frozen=True)
@@ -109,7 +135,7 @@ class _Comparison:
     """Slices with their pixel spacings in mm, and what harmonizes them: the model first."""
 
     samples: Sequence[tuple[PairedSample, float]]
-    noise: PairNoise | None
+    noise: Mapping[float, PairNoise | None]
     window: HUWindow
     graphs: Sequence[HarmonizationGraph]
 
@@ -124,9 +150,8 @@ class _Comparison:
             seen = sample.resample(factor, region=_middle(sample.source_hu.shape, factor))
             if np.array_equal(*seen):
                 continue
-            if self.noise and level:
-                rng = np.random.default_rng(number)
-                seen = self.noise.add(seen, level, pixel_spacing, rng)
+            if (noise := self.noise[pixel_spacing]) and level:
+                seen = noise.add(seen, level, pixel_spacing, np.random.default_rng(number))
             source = np.ascontiguousarray(seen.source_hu)
             images = (source, *(harmonize_slice(g, source, pixel_spacing) for g in self.graphs))
             compared = seen.target_hu, self.window, seen.padding
@@ -138,6 +163,12 @@ class _Comparison:
             )
         before, after, *others = np.mean(figures, axis=0).clip(max=MOST_DECIBELS)
         return float(after - before), float(after - (others[-1] if others else after))
+
+
+def _measure_noise(
+    train: Sequence[PairedSample], factor: float, pixel_spacing: float
+) -> PairNoise | None:
+    return PairNoise.measure((sample.resample(factor) for sample in train), pixel_spacing)
 
 
 def _fit_linear(

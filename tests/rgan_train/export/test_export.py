@@ -21,8 +21,9 @@ from rgan_sdk.errors import (
 from rgan_sdk.harmonizer import Harmonizer
 from rgan_sdk.model import HarmonizationModel
 from rgan_train.config import override
-from rgan_train.export import export as exporting
-from rgan_train.export.export import LEAST_BOUND, export_run, load_graph
+from rgan_train.export import files as exporting
+from rgan_train.export.export import export_run, load_graph
+from rgan_train.export.files import LEAST_BOUND
 from rgan_train.export.onnx_graph import OPERATORS, to_onnx
 from rgan_train.export.parity import add_extremes
 from rgan_train.networks.graph import harmonize_slice

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from support.training import tiny_config
 
-from rgan_sdk.card import Range, SpacingRange, TrainingData
+from rgan_sdk.card import Range, SpacingRange, TrainingData, ValidityMap
 from rgan_sdk.hu import HUWindow
 from rgan_train.config import Config, DataConfig, DomainConfig, MethodConfig
 from rgan_train.export.model_card import (
@@ -39,6 +39,7 @@ DATASET = Dataset(
     thickness=(1.0, 3.0),
     reconstruction=("iDose level 3",),
 )
+VALIDITY = ValidityMap("phantom", (0.6,), (0.0, 30.0), ((1.0, 1.0),))
 DATA = DataConfig("B 40f", "B70f\\3", name="phantom", licence="CC0-1.0")
 
 
@@ -58,7 +59,7 @@ def test_the_name_comes_from_the_kernels_unless_it_is_given(tmp_path, name, expe
     folder, config = RunFolder(tmp_path), Config(data=DATA)
     folder.create(config, {"manufacturers": ["Scanner Works"]}, {})
     graph = HarmonizationGraph(METHODS["linear"].build_network(config), HUWindow(-1032, 1008))
-    card = make_card(folder, config, DATASET, graph, (), name=name, version="2.0.0")
+    card = make_card(folder, config, DATASET, graph, (), VALIDITY, name=name, version="2.0.0")
     assert (card.name, card.version, card.window) == (expected, "2.0.0", HUWindow(-1032, 1008))
     assert (card.source_kernels, card.target_kernel) == (("B 40f",), "B70f\\3")
     assert card.manufacturers == ("Scanner Works",)
@@ -88,7 +89,7 @@ def test_the_domain_of_the_card(tmp_path, method, domain, spacing, added, noise)
     folder = RunFolder(tmp_path)
     folder.create(config, {"noise_hu": [9.1, 10.0], "added_noise_hu": added}, {})
     graph = HarmonizationGraph(METHODS[method].build_network(config), HUWindow(-1032, 1008))
-    card = make_card(folder, config, DATASET, graph, (), name=None, version="1.0.0")
+    card = make_card(folder, config, DATASET, graph, (), VALIDITY, name=None, version="1.0.0")
     assert card.pixel_spacing == SpacingRange(*spacing, reference=0.6)
     assert card.noise_hu == Range(*noise)
     assert card.thickness_seen == (1.0, 3.0)
@@ -98,7 +99,13 @@ def test_the_domain_of_the_card(tmp_path, method, domain, spacing, added, noise)
 def test_noise_that_was_not_measured(tmp_path):
     folder = RunFolder(tmp_path)
     folder.create(Config(data=DATA), {"noise_hu": [], "added_noise_hu": 0}, {})
-    assert noise_range(folder) is None
+    assert noise_range(folder, 30.0) is None
+
+
+def test_noise_with_which_the_model_loses_is_not_claimed(tmp_path):
+    folder = RunFolder(tmp_path)
+    folder.create(Config(data=DATA), {"noise_hu": [9.1, 12.0], "added_noise_hu": 30.0}, {})
+    assert noise_range(folder, 5.0) == Range(9.1, 13.0)
 
 
 @pytest.mark.parametrize("method", ["linear", "physics+gan"])

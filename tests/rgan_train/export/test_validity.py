@@ -7,7 +7,13 @@ from support.training import open_dataset, tiny_config
 
 from rgan_sdk.card import SpacingRange, ValidityMap
 from rgan_sdk.errors import TrainingError
-from rgan_train.export.validity import FACTORS, describe_losses, measure_validity
+from rgan_train.export.validity import (
+    ADDED_NOISE,
+    FACTORS,
+    describe_losses,
+    measure_validity,
+    noise_without_loss,
+)
 from rgan_train.networks.base import HarmonizationNetwork
 from rgan_train.networks.graph import HarmonizationGraph
 from rgan_train.networks.window import network_window
@@ -85,16 +91,16 @@ def test_noise_has_its_level_at_each_spacing(dataset, monkeypatch):
     monkeypatch.setattr(PairNoise, "add", add)
     validity = measure(dataset, Constant(0.0), Pairs())
     assert set(seen) == {
-        (level, spacing) for level in (10.0, 20.0, 30.0) for spacing in validity.pixel_spacing
+        (level, spacing) for level in ADDED_NOISE[1:] for spacing in validity.pixel_spacing
     }
 
 
 MAP = ValidityMap(
     data="validation slices of a phantom",
-    pixel_spacing=(0.5, 0.7, 0.9),
+    pixel_spacing=(0.5, 0.7, 0.9, 1.1, 1.3),
     added_noise=(0.0, 20.0),
-    over_input=((-3.0, -4.0), (2.0, -0.5), (1.0, 1.0)),
-    over_linear=((0.0, 0.0), (0.5, 0.5), (0.5, -1.25)),
+    over_input=((-3.0, -4.0), (2.0, -0.5), (1.0, 1.0), (2.0, 2.0), (2.0, 2.0)),
+    over_linear=((0.0, 0.0), (0.5, 0.5), (0.5, -1.25), (0.2, 0.05), (0.2, 0.2)),
 )
 
 
@@ -102,6 +108,14 @@ def test_losses_inside_the_range_are_named():
     told = describe_losses(MAP, SpacingRange(0.68, 0.95, 0.7))
     assert "than the source, by up to 0.5 dB (at 0.7 mm and 20 HU of added noise)" in told
     assert "than the linear filter, by up to 1.2 dB (at 0.9 mm and 20 HU of added noise)" in told
+
+
+@pytest.mark.parametrize(
+    ("lowest", "highest", "level"),
+    [(0.68, 0.75, 0.0), (0.85, 0.95, 0.0), (1.0, 1.2, 0.0), (1.2, 1.4, 20.0)],
+)
+def test_noise_is_claimed_as_far_as_nothing_is_lost(lowest, highest, level):
+    assert noise_without_loss(MAP, SpacingRange(lowest, highest, highest)) == level
 
 
 def test_losses_outside_the_range_are_not():
