@@ -59,7 +59,7 @@ def _series_table(report: Report, width: int) -> Table:
         if entry.clips:
             notes.append(f"{entry.clips} pixels clamped to the stored range")
         cells = (
-            _shorten(entry.series_instance_uid) + (f" #{entry.group}" if entry.group else ""),
+            shorten_uid(entry.series_instance_uid) + (f" #{entry.group}" if entry.group else ""),
             entry.convolution_kernel or "-",
             *(show(entry) for show in extra.values()),
             str(entry.slices),
@@ -70,5 +70,6 @@ def _series_table(report: Report, width: int) -> Table:
     return table
 
 
-def _shorten(uid: str) -> str:
+def shorten_uid(uid: str) -> str:
+    """Return the beginning and the end of a UID, where a table has no room for all of it."""
     return uid if len(uid) <= 24 else f"{uid[:11]}..{uid[-10:]}"

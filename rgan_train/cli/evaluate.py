@@ -19,10 +19,12 @@ from rgan_train.cli.options import (
     config_option,
     files_by_name,
     model_files_option,
+    structures_option,
 )
 
 if TYPE_CHECKING:
     from rgan_train.evaluation.evaluate import EvaluationProgress
+    from rgan_train.evaluation.lungs.compare import LungCase
     from rgan_train.evaluation.results import Evaluation
 
 EXAMPLES = """\b
@@ -64,14 +66,7 @@ The test slices are those that `fit` does not use with the same --config and --s
     help="Label map (NIfTI, NRRD, MetaImage), DICOM SEG or RTSTRUCT on the grid of the one pair "
     "listed.",
 )
-@click.option(
-    "--structure",
-    "structures",
-    metavar="NAME",
-    multiple=True,
-    help="Only this structure of --masks: a name, or a value of a label map. Several times for "
-    "several.  [default: all]",
-)
+@structures_option("--masks")
 @click.option(
     "--boxes",
     metavar="FOLDER",
@@ -108,6 +103,7 @@ def command(
 
     Compares the features of whole slices, of random regions in three HU ranges and of given
     regions with those of the target: which features are reproducible, and with which model?
+    Lung density (LAA-950, LAA-910, Perc15, mean) is compared where the target shows lungs.
     Writes report.html, which opens in a browser from disk, and tables as CSV, JSON, Markdown
     and LaTeX. After Ctrl-C the same command continues where it stopped.
     """
@@ -184,5 +180,19 @@ def _summarize(evaluation: Evaluation) -> None:
             f"features with CCC > {THRESHOLDS[0]} ({low:.0f} to {high:.0f}; "
             f"{agreement.regions} regions on {agreement.slices} slices)"
         )
+    for case in evaluation.lungs:
+        _summarize_lungs(case)
     for note in evaluation.notes:
         click.echo(f"note: {note}")
+
+
+def _summarize_lungs(case: LungCase) -> None:
+    """Print the lung density of all variants of a scan."""
+    from rgan_train.evaluation.lungs.density import END_POINTS
+
+    for variant, density in case.densities.items():
+        figures = ", ".join(
+            f"{point.title} {getattr(density, name):.{point.digits}f} {point.unit}"
+            for name, point in END_POINTS.items()
+        )
+        click.echo(f"{'lung density':<20} {variant:<24} {figures} (patient {case.patient})")

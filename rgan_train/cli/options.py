@@ -137,6 +137,18 @@ def parse_whole_numbers(
     return numbers
 
 
+def structures_option(masks: str) -> Decorator:
+    """Return the option that chooses among the structures of the files of another option."""
+    return click.option(
+        "--structure",
+        "structures",
+        metavar="NAME",
+        multiple=True,
+        help=f"Only this structure of {masks}: a name, or a value of a label map. Several times "
+        "for several.  [default: all]",
+    )
+
+
 display_window_option = click.option(
     "--window",
     metavar="LOWER,UPPER",

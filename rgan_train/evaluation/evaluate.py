@@ -24,6 +24,7 @@ from rgan_train.evaluation.features.extractor import (
     IBSI_DEVIATIONS,
     FeatureExtractor,
 )
+from rgan_train.evaluation.lungs.compare import compare_lungs
 from rgan_train.evaluation.metrics.combat import combat
 from rgan_train.evaluation.metrics.moments import MIN_REGIONS
 from rgan_train.evaluation.metrics.reproducibility import compare_all
@@ -116,6 +117,7 @@ def evaluate(
     stack = read_test_stack(dataset)
     images, records = _harmonize_all(stack, models, dataset.source_kernel, progress)
     rois, missing = choose_regions(images[TARGET], stack.padding, given, options.regions)
+    lungs, lung_notes = compare_lungs(stack, images)
     table = with_combat(_compute_table(images, rois, stack, extractor, cache, options, progress))
     return Evaluation(
         source_kernel=dataset.source_kernel,
@@ -128,7 +130,8 @@ def evaluate(
         table=table,
         agreements=compare_all(table),
         quality=_measure_qualities(images, stack, progress),
-        notes=[*notes, *_model_notes(records), *_describe_padding(stack), *missing],
+        lungs=lungs,
+        notes=[*notes, *_model_notes(records), *_describe_padding(stack), *missing, *lung_notes],
         provenance={
             "data_sha256": dataset.sha256(),
             "series": list(dataset.series_uids),

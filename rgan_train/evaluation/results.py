@@ -5,12 +5,15 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from rgan_train.evaluation.regions.rois import Roi
+
+if TYPE_CHECKING:
+    from rgan_train.evaluation.lungs.compare import LungCase
 
 TARGET: Final = "target"
 INPUT: Final = "input"
@@ -168,9 +171,11 @@ class Evaluation:
         One for each group and method, and for each method with ComBat.
     quality
         Image quality by method.
+    lungs
+        Lung density of each scan that shows lungs.
     notes
         Remarks for the reader: slices outside a model's card, regions that were left out and why,
-        HU ranges with few regions.
+        HU ranges with few regions, scans without lungs or off protocol.
     provenance
         Hashes, versions, and the command, as JSON data.
     """
@@ -185,6 +190,7 @@ class Evaluation:
     table: FeatureTable
     agreements: Sequence[Agreement]
     quality: Mapping[str, ImageQuality]
+    lungs: Sequence[LungCase] = ()
     notes: Sequence[str] = ()
     provenance: Mapping[str, Any] = field(default_factory=dict)
 

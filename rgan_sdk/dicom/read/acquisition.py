@@ -27,8 +27,11 @@ NUMBERS: Final = {
 }
 """Keywords of numbers, with their unit."""
 
+_DESCRIPTIONS: Final = ("SeriesDescription", "ProtocolName", "ImageComments")
+_EXPIRATION: Final = re.compile(r"\b(expi?|exs?pir\w*|espir\w*|exhal\w*)\b")
 _KEYWORDS: Final = (
     *NUMBERS,
+    *_DESCRIPTIONS,
     "AcquisitionDate",
     "AcquisitionTime",
     "AcquisitionDateTime",
@@ -58,6 +61,8 @@ class Acquisition:
     contrast_agent
         ContrastBolusAgent without differences in case and blanks, empty if not stated. It is free
         text, and must not be shown.
+    expiration
+        Whether SeriesDescription, ProtocolName or ImageComments says that the patient had exhaled.
     reconstruction
         What the header says of iterative or learned reconstruction (``reconstruction.describe``).
     simulated
@@ -70,6 +75,7 @@ class Acquisition:
     seconds: float | None
     image_type: tuple[str, ...]
     contrast_agent: str
+    expiration: bool
     reconstruction: str
     simulated: bool
 
@@ -84,10 +90,11 @@ def read_acquisitions(series: Series) -> tuple[Acquisition, ...]:
     DicomError
         If a file cannot be read any more.
     """
-    return tuple(_read(file.path) for file in series.slices)
+    return tuple(read_acquisition(file.path) for file in series.slices)
 
 
-def _read(path: Path) -> Acquisition:
+def read_acquisition(path: Path) -> Acquisition:
+    """Read the acquisition of one slice, as ``read_acquisitions`` does."""
     try:
         with open_dicom(path) as file:
             dataset = dcmread(file, stop_before_pixels=True, force=True, specific_tags=_WANTED)
@@ -105,6 +112,7 @@ def _acquisition(dataset: Dataset) -> Acquisition:
         seconds=_seconds(_text(dataset, "AcquisitionTime") or moment[8:]),
         image_type=tuple(term.upper() for term in _texts(dataset, "ImageType")),
         contrast_agent=" ".join(_text(dataset, "ContrastBolusAgent").casefold().split()),
+        expiration=any(_says_expiration(_text(dataset, name)) for name in _DESCRIPTIONS),
         reconstruction=reconstruction.describe_dataset(dataset) or "",
         simulated=has_own_code(dataset, SIMULATED_CODE),
     )
@@ -119,6 +127,10 @@ def _texts(dataset: Dataset, keyword: str) -> tuple[str, ...]:
 
 def _text(dataset: Dataset, keyword: str) -> str:
     return next(iter(_texts(dataset, keyword)), "")
+
+
+def _says_expiration(description: str) -> bool:
+    return bool(_EXPIRATION.search(description.casefold().replace("_", " ")))
 
 
 def _seconds(time: str) -> float | None:

@@ -4,17 +4,30 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from importlib.resources import files
+from typing import Final, NamedTuple
 
+import numpy as np
 from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup
 
+from rgan_train.evaluation.lungs.picture import draw_lungs
 from rgan_train.evaluation.report.charts import THRESHOLD, chart_data
 from rgan_train.evaluation.report.findings import list_findings, list_warnings, summarize
 from rgan_train.evaluation.report.table import Table
 from rgan_train.evaluation.report.texts import describe_slices, pluralize
-from rgan_train.evaluation.results import Evaluation
+from rgan_train.evaluation.results import TARGET, Evaluation
+
+MASK_PICTURES: Final = 8
+"""Most scans whose lungs are shown: each picture takes about 1 MB."""
+
+
+class MaskPicture(NamedTuple):
+    """The lungs of one scan, with a PNG as base64."""
+
+    text: str
+    png: str
 
 
 def render_page(evaluation: Evaluation, tables: Sequence[Table]) -> str:
@@ -23,9 +36,10 @@ def render_page(evaluation: Evaluation, tables: Sequence[Table]) -> str:
     Parameters
     ----------
     tables
-        The tables of ``make_tables``: features first, then image quality and bias.
+        The tables of ``make_tables``.
     """
-    *features, quality, bias = tables
+    named = {table.name: table for table in tables}
+    quality, bias, lung = named.pop("quality"), named.pop("bias"), named.pop("lung", None)
     script = _read_template("report.js")
     size = [
         pluralize(len(evaluation.table.names), "feature"),
@@ -45,8 +59,10 @@ def render_page(evaluation: Evaluation, tables: Sequence[Table]) -> str:
             summary=summarize(evaluation),
             findings=list_findings(evaluation, quality),
             warnings=list_warnings(evaluation),
-            feature_tables=features,
+            feature_tables=list(named.values()),
             quality_tables=[quality, bias],
+            lung_table=lung,
+            lung_pictures=list(_mask_pictures(evaluation)),
             provenance=evaluation.provenance,
             data=chart_data(evaluation),
             style=Markup(_read_template("report.css")),  # noqa: S704 - our own file
@@ -56,6 +72,19 @@ def render_page(evaluation: Evaluation, tables: Sequence[Table]) -> str:
             ),
         )
     )
+
+
+def _mask_pictures(evaluation: Evaluation) -> Iterator[MaskPicture]:
+    for case in evaluation.lungs[:MASK_PICTURES]:
+        protocol = "; ".join(case.off_protocol)
+        text = (
+            f"Patient {case.patient}, {pluralize(len(case.slices), 'slice')}, "
+            f"{case.volume_ml:,.0f} mL."
+            + (f" Off protocol: {protocol}." if protocol else "")
+            + "".join(f" {note[0].upper()}{note[1:]}." for note in case.mask.notes)
+        )
+        target = np.stack([evaluation.images[TARGET][number] for number in case.slices])
+        yield MaskPicture(text, base64.b64encode(draw_lungs(target, case.mask)).decode("ascii"))
 
 
 def _environment() -> Environment:

@@ -10,6 +10,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from rgan_train.evaluation.lungs.density import END_POINTS
 from rgan_train.evaluation.metrics.image_quality import QUALITY_RANGE
 from rgan_train.evaluation.metrics.tissue_bias import TISSUES
 from rgan_train.evaluation.report.table import Column, Table
@@ -19,11 +20,13 @@ from rgan_train.evaluation.report.texts import (
     format_count,
     format_number,
     format_spread,
+    pluralize,
 )
 from rgan_train.evaluation.results import (
     COMBAT,
     COMBAT_SHRUNK,
     INPUT,
+    TARGET,
     THRESHOLDS,
     Evaluation,
     Spread,
@@ -39,12 +42,13 @@ def make_tables(evaluation: Evaluation) -> list[Table]:
     -------
     list of Table
         Reproducible features, one table for each threshold; the comparison with ComBat, if it was
-        applied; image quality; bias.
+        applied; image quality; bias; lung density, if there are lungs.
     """
     features = [_feature_table(evaluation, threshold) for threshold in THRESHOLDS]
     if any(COMBAT in agreement.method for agreement in evaluation.agreements):
         features.append(_combat_table(evaluation))
-    return [*features, _quality_table(evaluation), _bias_table(evaluation)]
+    lungs = [_lung_table(evaluation)] if evaluation.lungs else []
+    return [*features, _quality_table(evaluation), _bias_table(evaluation), *lungs]
 
 
 def _feature_table(evaluation: Evaluation, threshold: float) -> Table:
@@ -147,6 +151,41 @@ def _bias_table(evaluation: Evaluation) -> Table:
         f"in the tissue's range ({ranges}). {describe_slices(evaluation)}. {BEST}"
     )
     return Table("bias", caption, evaluation.methods, _drop_unmeasured(columns))
+
+
+def _lung_table(evaluation: Evaluation) -> Table:
+    columns = []
+    for name, point in END_POINTS.items():
+        goal = _mean_over_lungs(evaluation, TARGET, name)
+        over = f"{point.title}, {point.unit} (target {format_number(goal, point.digits)})"
+        values = [_mean_over_lungs(evaluation, method, name) for method in evaluation.methods]
+        biases = [value - goal for value in values]
+        texts = [format_number(value, point.digits) for value in values]
+        columns.append(Column(over, "value", texts, values, [math.nan] * len(values)))
+        texts = [format_number(bias, point.digits, plus="+") for bias in biases]
+        columns.append(_column(over, "bias", texts, biases, point.digits, abs))
+    clamped = [_mean_over_lungs(evaluation, name, "clamped") for name in evaluation.methods]
+    texts = [format_number(share, 2) for share in clamped]
+    goal = _mean_over_lungs(evaluation, TARGET, "clamped")
+    over = f"clamped, % (target {format_number(goal, 2)})"
+    columns.append(Column(over, "value", texts, clamped, [math.nan] * len(clamped)))
+    volumes = [case.volume_ml for case in evaluation.lungs]
+    off = sum(bool(case.off_protocol) for case in evaluation.lungs)
+    caption = (
+        "Lung density in one mask for all variants, made on the target, without trachea and main "
+        f"bronchi: means over {pluralize(len(volumes), 'scan')}, in the mean "
+        f"{format_number(statistics.mean(volumes))} mL. LAA-950 and LAA-910: share of the lung's "
+        "voxels below -950 and -910 HU. Perc15: 15th percentile of HU. Bias: method minus target. "
+        "Clamped: voxels at the lowest HU of the image, which stand for all lower ones. Off "
+        f"protocol (slices above 1.5 mm, contrast, or expiration): {off} of "
+        f"{pluralize(len(volumes), 'scan')}. {BEST}"
+    )
+    return Table("lung", caption, evaluation.methods, columns)
+
+
+def _mean_over_lungs(evaluation: Evaluation, variant: str, name: str) -> float:
+    values = [getattr(case.densities[variant], name) for case in evaluation.lungs]
+    return float(np.mean(values))
 
 
 def _noise_distance(ratio: NDArray[np.float64] | None) -> float:

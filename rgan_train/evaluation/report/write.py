@@ -15,6 +15,7 @@ from typing import Any, Final
 import numpy as np
 
 from rgan_sdk.errors import OutputError
+from rgan_train.evaluation.lungs.density import LungDensity
 from rgan_train.evaluation.report.page import render_page
 from rgan_train.evaluation.report.table import to_latex, to_markdown
 from rgan_train.evaluation.report.tables import make_tables
@@ -46,7 +47,8 @@ def write_report(evaluation: Evaluation, folder: Path) -> Path:
 
     These are ``results.json`` (counts, image quality, notes, provenance), ``agreement.csv`` (a row
     for each group, method and feature), ``features.csv.gz`` (a row for each region and variant),
-    and the tables as ``tables.md`` and ``tables.tex``.
+    ``lung.csv`` (a row for each scan with lungs and variant), and the tables as ``tables.md`` and
+    ``tables.tex``.
 
     Parameters
     ----------
@@ -74,6 +76,7 @@ def write_report(evaluation: Evaluation, folder: Path) -> Path:
         folder.mkdir(parents=True, exist_ok=True)
         _write_csv(folder / "agreement.csv", _agreement_rows(evaluation))
         _write_csv(folder / "features.csv.gz", _feature_rows(evaluation))
+        _write_csv(folder / "lung.csv", _lung_rows(evaluation))
         for name, text in texts.items():
             (folder / name).write_text(text, encoding="utf-8", errors=NAME_ERRORS)
     except OSError as exc:
@@ -113,6 +116,16 @@ def results_data(evaluation: Evaluation) -> dict[str, Any]:
             for agreement in evaluation.agreements
         ],
         "quality": evaluation.quality,
+        "lungs": [
+            {
+                "patient": case.patient,
+                "slices": case.slices,
+                "volume_ml": case.volume_ml,
+                "off_protocol": case.off_protocol,
+                "densities": case.densities,
+            }
+            for case in evaluation.lungs
+        ],
         "notes": evaluation.notes,
         "provenance": evaluation.provenance,
     }
@@ -148,6 +161,15 @@ def _feature_rows(evaluation: Evaluation) -> Iterator[Sequence[Any]]:
         for roi, row in zip(evaluation.table.rois, values, strict=True):
             region = roi.group, roi.repeat, roi.slice_number, roi.pixels, variant
             yield (*region, *_or_empty(row))
+
+
+def _lung_rows(evaluation: Evaluation) -> Iterator[Sequence[Any]]:
+    names = [field.name for field in dataclasses.fields(LungDensity)]
+    yield ("patient", "slices", "volume_ml", "off_protocol", "variant", *names)
+    for case in evaluation.lungs:
+        scan = case.patient, len(case.slices), case.volume_ml, "; ".join(case.off_protocol)
+        for variant, density in case.densities.items():
+            yield (*scan, variant, *dataclasses.astuple(density))
 
 
 def _or_empty(row: Sequence[float]) -> list[float | str]:

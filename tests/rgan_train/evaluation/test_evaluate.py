@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from support.lungs import make_chest, write_chest
 from support.models import make_card, write_model
 from support.requirements import require_module
 from support.training import list_pairs, write_pair_of_scans
@@ -70,9 +71,25 @@ def test_an_evaluation(dataset, model, tmp_path, options):
     assert means[0] > means[1] > means[2]
     assert found.provenance["models"]["blur"]["name"] == "test-blur"
     assert any("[300, 800] HU: 0 regions instead of 10" in note for note in found.notes)
+    assert not found.lungs
+    assert any("no lung was found" in note for note in found.notes)
     (outside,) = found.provenance["models"]["blur"]["notes"]
     assert "mm on 5 of 5 slices, and the model is of format 1 and states none" in outside
     assert f"blur: {outside}" in found.notes
+
+
+def test_lung_density_where_there_are_lungs(tmp_path, model, options):
+    hu, _ = make_chest()
+    write_chest(tmp_path / "scans" / "soft", hu[8:13])
+    write_chest(tmp_path / "scans" / "sharp", hu[8:13], "B70f", series=2)
+    parts = {"train_slices": "0", "validation_slices": "1", "test_slices": "2-4"}
+    config = replace(DIRECTION, **parts)
+    pairs = read_pairs(list_pairs(tmp_path / "scans"))
+    found = run(load_dataset(pairs, config, needed=("test",)), model, tmp_path, options)
+    (case,) = found.lungs
+    assert set(case.densities) == {"target", "input", "blur"}
+    assert case.densities["input"] == case.densities["target"]
+    assert case.densities["blur"].laa_950 < case.densities["input"].laa_950
 
 
 def test_a_perfect_model_reproduces_all(dataset, model, tmp_path, options, monkeypatch):

@@ -1,19 +1,26 @@
 """The files of a report, without a browser."""
 
+import base64
 import csv
 import gzip
+import io
 import json
 import math
 import os
+import re
 from dataclasses import replace
 from html import unescape
 
 import numpy as np
 import pytest
-from support.evaluations import NAMES, RANGE, make_evaluation
+from PIL import Image
+from support.evaluations import NAMES, RANGE, SHAPE, make_evaluation
 
 from rgan_sdk.errors import OutputError
 from rgan_train.evaluation.evaluate import with_combat
+from rgan_train.evaluation.lungs.compare import LungCase
+from rgan_train.evaluation.lungs.density import LungDensity
+from rgan_train.evaluation.lungs.mask import LungMask
 from rgan_train.evaluation.metrics.reproducibility import compare_all
 from rgan_train.evaluation.report.charts import chart_data
 from rgan_train.evaluation.report.table import to_latex, to_markdown
@@ -236,3 +243,58 @@ def test_a_folder_that_cannot_be_written(evaluation, tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(OutputError, match="the report cannot be written"):
         write_report(evaluation, tmp_path / "file")
+
+
+def with_lungs(evaluation):
+    """Add a scan whose lungs are all pixels of three slices."""
+    mask = np.zeros(SHAPE, np.bool_)[:3]
+    mask[:, 4:20, 4:30] = True
+    densities = {
+        name: LungDensity(laa, laa + 10, -900 - laa, -850, 0.25)
+        for name, laa in (("target", 5.0), (INPUT, 1.0), ("good", 4.75), (ODD, 6.5))
+    }
+    case = LungCase(
+        "0123456789ab",
+        (0, 1, 3),
+        LungMask(mask, ~mask, ("large airways may count",)),
+        2500.0,
+        densities,
+        ("slices are thick",),
+    )
+    return replace(evaluation, lungs=[case])
+
+
+def test_lung_density_is_in_the_table_with_its_bias(evaluation):
+    table = make_tables(with_lungs(evaluation))[-1]
+    assert table.name == "lung"
+    value, bias = table.columns[:2]
+    assert value.over == bias.over == "LAA-950, % (target 5.00)"
+    assert list(value.texts) == ["1.00", "4.75", "6.50"]
+    assert list(bias.texts) == ["−4.00", "−0.25", "+1.50"]
+    assert bias.best == {1}
+    assert "Off protocol (slices above 1.5 mm, contrast, or expiration): 1 of 1 scan" in (
+        table.caption
+    )
+    assert "lung" not in [table.name for table in make_tables(evaluation)]
+
+
+def test_lung_density_is_in_the_files_and_its_mask_on_the_page(evaluation, tmp_path):
+    write_report(with_lungs(evaluation), tmp_path)
+    rows = read_csv(tmp_path / "lung.csv")
+    assert [row["variant"] for row in rows] == ["target", "input", "good", ODD]
+    assert float(rows[2]["laa_950"]) == 4.75
+    assert rows[0]["off_protocol"] == "slices are thick"
+    (case,) = json.loads((tmp_path / "results.json").read_text(), parse_constant=refuse)["lungs"]
+    assert case["densities"]["good"]["perc15_hu"] == -904.75
+    html = (tmp_path / "report.html").read_text()
+    assert "img-src data:" in html
+    assert "Off protocol: slices are thick. Large airways may count." in html
+    (picture,) = re.findall(r'src="data:image/png;base64,([^"]+)"', html)
+    with Image.open(io.BytesIO(base64.b64decode(picture))) as image:
+        assert image.size == (3 * SHAPE[2], SHAPE[1])
+    assert html.count('src="') == 1
+
+
+def test_a_report_without_lungs_says_nothing_of_them(folder):
+    assert read_csv(folder / "lung.csv") == []
+    assert 'id="lung"' not in (folder / "report.html").read_text()
