@@ -11,9 +11,11 @@ Without a window the edges of the blocks leak into the high frequencies, which c
 The filter is a convolution in HU that does not change a constant image. It is not trained in
 steps.
 
-At another pixel spacing it has the same transfer function in line pairs per millimetre. Its taps
-are tabulated for a few spacings and interpolated in between. What is beyond the Nyquist frequency
-of the training slices is not known; there it is as it is at that frequency.
+Its taps are tabulated for a few pixel spacings and interpolated in between. For coarser pixels than
+those of the training slices it is fitted to the slices resampled to them: a sharp filter amplifies
+the rounding of stored values, of which coarse pixels have more in each line pair per millimetre.
+For finer ones it has the same transfer function in line pairs per millimetre. What is beyond the
+Nyquist frequency of the training slices is not known; there it is as it is at that frequency.
 """
 
 from __future__ import annotations
@@ -30,6 +32,7 @@ from torch.nn import functional
 
 from rgan_sdk.errors import TrainingError
 from rgan_sdk.hu import HUWindow
+from rgan_sdk.slices import spread_indices
 from rgan_train.config import Config, DomainConfig, LinearConfig
 from rgan_train.methods.base import SPACING_SETTINGS, Method
 from rgan_train.networks.base import HarmonizationNetwork
@@ -38,6 +41,9 @@ from rgan_train.pairs.samples import PairedSample
 
 BLOCK = 128
 """Edge length in pixels of the blocks whose spectra are averaged."""
+
+COARSENED = 64
+"""Slices that the filter for coarser pixels is fitted to, at most."""
 
 TABULATED = 4
 """Pixel spacings above the reference for which taps are tabulated."""
@@ -69,9 +75,18 @@ class LinearFilter(HarmonizationNetwork):
     def prepare(
         self, samples: Sequence[PairedSample], window: HUWindow, pixel_spacing: float
     ) -> None:
-        """Fit the filter on the training slices."""
+        """Fit the filter on the training slices, and on coarser pixels too."""
         transfer = fit_transfer(samples, window, self.config)
-        self.tabulate(pixel_spacing, lambda factor: rescale_transfer(transfer, factor))
+
+        def transfer_at(factor: float) -> Transfer:
+            try:
+                if factor > 1:
+                    return fit_transfer(_coarsen(samples, factor), window, self.config)
+            except TrainingError:  # too small there
+                pass
+            return rescale_transfer(transfer, factor)
+
+        self.tabulate(pixel_spacing, transfer_at)
 
     def tabulate(self, reference: float, transfer_at: Callable[[float], Transfer]) -> None:
         """Fill the table.
@@ -202,6 +217,13 @@ def rescale_transfer(transfer: Transfer, factor: float) -> Transfer:
         lines = lines[lower] * (1 - share) + lines[lower + 1] * share
         transfer = np.moveaxis(lines, 0, axis)
     return transfer
+
+
+def _coarsen(samples: Sequence[PairedSample], factor: float) -> Iterator[PairedSample]:
+    """Yield some slices on pixels ``factor`` times as large, in whole HU as files hold them."""
+    for index in spread_indices(len(samples), COARSENED):
+        coarse = samples[index].resample(factor)
+        yield PairedSample(*(np.round(hu) for hu in coarse))
 
 
 def _table(domain: DomainConfig) -> tuple[range, float]:
