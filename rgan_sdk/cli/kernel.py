@@ -50,7 +50,7 @@ def command(sources: tuple[Path, ...], plot: Path | None) -> None:
                 click.echo(as_text(line).plain)
     shown = [as_text(line).plain for line in left_aside]
     if not measured:
-        raise IneligibleError("no kernel measured:\n  " + ("\n  ".join(shown) or "no CT series"))
+        raise IneligibleError("no kernel measured:\n  " + "\n  ".join(shown))
     for line in shown:
         click.echo(line, err=True)
     if plot is not None:
@@ -79,6 +79,8 @@ def _measure(source: Path, left_aside: list[str]) -> Iterator[tuple[Series, Kern
         f"{source}: series {series.series_instance_uid}: {series.reason}"
         for series in inventory.failed
     ]
+    if not (inventory.series or inventory.failed or failed):
+        left_aside.append(f"{source}: {inventory.explain_empty()}")
     for series in inventory.series:
         try:
             yield series, fit_kernel(measure_series(series))

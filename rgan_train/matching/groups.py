@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -31,7 +32,7 @@ class Group:
     Attributes
     ----------
     name
-        ``source`` or ``target``, for messages.
+        ``source``, ``target`` or ``third``, for messages.
     notes
         Which series and files were left out, and why.
     """
@@ -62,7 +63,7 @@ class Group:
 
 
 def open_group(name: str, folders: Iterable[Path], *, mixed: bool = False) -> Group:
-    """Find the series of a group. Only headers are read.
+    """Find the series of a group, each once. Only headers are read.
 
     Parameters
     ----------
@@ -85,15 +86,22 @@ def open_group(name: str, folders: Iterable[Path], *, mixed: bool = False) -> Gr
             found = find_series(folder)
         except OSError as exc:
             raise TrainingError(f"{folder}: cannot be searched ({exc.strerror})") from exc
-        series += found.series
+        known = {_identity(one) for one in series}
+        for one in found.series:
+            if _identity(one) in known:
+                notes.append(f"{folder}: left out: series {one.series_instance_uid} is there twice")
+                continue
+            series.append(one)
+            if one.reconstruction:
+                notes.append(_describe_reconstruction(name, one))
+        if not found.series and not found.failed:
+            notes.append(f"{folder}: {found.explain_empty()}")
         notes += [
             f"left out: series {one.series_instance_uid} failed: {one.reason}"
             for one in found.failed
         ]
     if not series:
-        tried = ", ".join(map(str, folders))
-        lost = f"; {notes[0]}" if notes else ""
-        raise TrainingError(f"the {name} group has no CT series in {tried}{lost}")
+        raise TrainingError(f"the {name} group is empty: {'; '.join(notes)}")
     kernels = Counter(kernel_of(one) for one in series)
     if len(kernels) > 1 and not mixed:
         listed = ", ".join(
@@ -110,6 +118,18 @@ def open_group(name: str, folders: Iterable[Path], *, mixed: bool = False) -> Gr
             "not say which series it is for"
         )
     return Group(name, kernel, tuple(series), tuple(notes))
+
+
+def _identity(series: Series) -> tuple[str, str]:
+    """Return what tells series apart: also a copy of a series in another folder is the same."""
+    return series.series_instance_uid, series.group
+
+
+def _describe_reconstruction(name: str, series: Series) -> str:
+    return (
+        f"the {name} group: series {series.series_instance_uid} states {series.reconstruction}: "
+        "where that is not linear, noise does not show what the kernel does to anatomy"
+    )
 
 
 def read_slices(files: Sequence[SliceFile]) -> NDArray[np.float32]:
@@ -147,21 +167,24 @@ def measure_group(group: Group) -> KernelSpectra:
         raise TrainingError(f"the {group.name} group: {exc}") from exc
 
 
-def require_disjoint(source: Group, target: Group) -> None:
-    """Refuse two groups that share a series.
+def require_disjoint(groups: Sequence[Group]) -> None:
+    """Refuse groups that share a series or a kernel.
 
     Raises
     ------
     TrainingError
-        With the series.
+        With the series, or the kernel.
     """
-    own = {one.series_instance_uid for one in source.series}
-    shared = [one.series_instance_uid for one in target.series if one.series_instance_uid in own]
-    if shared:
-        raise TrainingError(
-            f"series {shared[0]} is in both groups; give folders that have nothing in common"
-        )
-    if source.kernel.casefold() == target.kernel.casefold():
-        raise TrainingError(
-            f"both groups have the kernel {source.kernel}; there is nothing to match"
-        )
+    for one, other in combinations(groups, 2):
+        own = {series.series_instance_uid for series in one.series}
+        for series in other.series:
+            if series.series_instance_uid in own:
+                raise TrainingError(
+                    f"series {series.series_instance_uid} is in the {one.name} and in the "
+                    f"{other.name} group; give folders that have nothing in common"
+                )
+        if one.kernel.casefold() == other.kernel.casefold():
+            raise TrainingError(
+                f"the {one.name} and the {other.name} group have the kernel {one.kernel}; there "
+                "is nothing to match"
+            )

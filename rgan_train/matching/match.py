@@ -84,14 +84,14 @@ def match(
     ConfigurationError
         If the output is not named ``.onnx``, or the name of the model is not valid.
     TrainingError
-        If a series is in both groups, both have the same kernel, a group cannot tell its kernel,
+        If two groups share a series or a kernel, a group cannot tell its kernel,
         or the exported graph deviates from PyTorch.
     OutputError
         If a file cannot be written.
     """
     check_names(output, name)
-    require_disjoint(source, target)
     groups = [group for group in (source, target, third) if group]
+    require_disjoint(groups)
     spectra = [measure_group(group) for group in groups]
     try:
         transfer = fit_transfer(spectra[0], spectra[1])
