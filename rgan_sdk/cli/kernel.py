@@ -23,7 +23,7 @@ Examples:
 
 All is measured on the patient's images; the limits (95 %) come from resampled slices.
 docs/kernels.md says how, and what can't be told."""
-WIDTH = 17
+WIDTH = 20
 
 
 @click.command(epilog=EPILOG)
@@ -95,7 +95,7 @@ def _describe(series: Series, curves: KernelCurves) -> Iterator[str]:
     for percent, found in ((50, curves.f50), (10, curves.f10)):
         yield f"{f'MTF {percent} %':{WIDTH}}{_frequency(found, curves.nyquist)}"
     for tissue, noise in curves.noise.items():
-        yield f"{f'noise, {tissue}':{WIDTH + 3}}{_noise(noise)}"
+        yield f"{f'noise, {tissue}':{WIDTH}}{_noise(noise)}"
     if series.reconstruction:
         yield (
             f"{'doubt':{WIDTH}}the header states {series.reconstruction}: where that is not "

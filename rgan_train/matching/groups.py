@@ -27,18 +27,20 @@ MOST_SLICES = 96
 
 @dataclass(frozen=True)
 class Group:
-    """Series with one kernel.
+    """Series with one kernel, or with several that are taken as one.
 
     Attributes
     ----------
     name
         ``source``, ``target`` or ``third``, for messages.
+    kernels
+        The one that most series state comes first.
     notes
         Which series and files were left out, and why.
     """
 
     name: str
-    kernel: str
+    kernels: tuple[str, ...]
     series: tuple[Series, ...]
     notes: tuple[str, ...] = ()
 
@@ -70,7 +72,7 @@ def open_group(name: str, folders: Iterable[Path], *, mixed: bool = False) -> Gr
     folders
         Searched recursively.
     mixed
-        Whether series of several kernels may be one group; its kernel is the most frequent one.
+        Whether series of several kernels may be one group.
 
     Raises
     ------
@@ -111,13 +113,13 @@ def open_group(name: str, folders: Iterable[Path], *, mixed: bool = False) -> Gr
             f"the {name} group has several kernels: {listed}. Give folders that hold series with "
             "one kernel, or accept them as one group with --mixed"
         )
-    kernel = kernels.most_common(1)[0][0]
-    if not kernel:
+    stated = tuple(kernel for kernel, _ in kernels.most_common() if kernel)
+    if not stated:
         raise TrainingError(
             f"the {name} group states no ConvolutionKernel (0018,1210), so a model's card could "
             "not say which series it is for"
         )
-    return Group(name, kernel, tuple(series), tuple(notes))
+    return Group(name, stated, tuple(series), tuple(notes))
 
 
 def _identity(series: Series) -> tuple[str, str]:
@@ -183,8 +185,10 @@ def require_disjoint(groups: Sequence[Group]) -> None:
                     f"series {series.series_instance_uid} is in the {one.name} and in the "
                     f"{other.name} group; give folders that have nothing in common"
                 )
-        if one.kernel.casefold() == other.kernel.casefold():
-            raise TrainingError(
-                f"the {one.name} and the {other.name} group have the kernel {one.kernel}; there "
-                "is nothing to match"
-            )
+        names = {kernel.casefold() for kernel in other.kernels}
+        for kernel in one.kernels:
+            if kernel.casefold() in names:
+                raise TrainingError(
+                    f"the {one.name} and the {other.name} group have the kernel {kernel}; there "
+                    "is nothing to match"
+                )

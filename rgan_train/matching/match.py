@@ -102,8 +102,20 @@ def match(
     card = _make_card(source, target, spectra[0], graph, data, name=name, version=version)
     exported = write_files(graph, card, _make_checks(source, graph, card), output)
     notes = [note for group in groups for note in group.notes]
-    notes += [*filter(None, [missing_facts(data)]), *exported.warnings]
+    remarks = missing_facts(data), _describe_unseen(spectra[0], transfer)
+    notes += [*filter(None, remarks), *exported.warnings]
     return Match(transfer, certify(transfer, *spectra), exported, tuple(notes))
+
+
+def _describe_unseen(source: KernelSpectra, transfer: TransferRatio) -> str:
+    """Return a remark if the source's pixels hold frequencies that the target's do not show."""
+    if source.nyquist <= (1 + SPACING_MARGIN) * transfer.nyquist:
+        return ""
+    return (
+        f"the target group's pixels show nothing above {transfer.nyquist:.1f} lp/cm, and the "
+        f"source's hold up to {source.nyquist:.1f}: there the filter is not known and stays what "
+        "it is below; take a target group with finer pixels"
+    )
 
 
 def _spacings(group: Group) -> list[float]:
@@ -123,12 +135,12 @@ def _make_card(
     spacings = _spacings(source)
     first, last = graph.network.spacing_limits()
     return ModelCard(
-        name=name or default_name(source.kernel, target.kernel),
+        name=name or default_name(source.kernels[0], target.kernels[0]),
         version=version,
         window=graph.window,
         handover=HANDOVER,
-        source_kernels=(source.kernel,),
-        target_kernel=target.kernel,
+        source_kernels=source.kernels,
+        target_kernel=target.kernels[0],
         manufacturers=source.manufacturers,
         multiple=graph.multiple,
         training_data=(training_data(data),),

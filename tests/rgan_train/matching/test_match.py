@@ -85,6 +85,10 @@ def test_the_card_states_what_the_source_series_are(softening):
     assert card.quality == ()
 
 
+def test_frequencies_that_the_target_does_not_show_are_noted(softening):
+    assert any("show nothing above 6.2 lp/cm" in note for note in softening.notes)
+
+
 def test_halves_agree_and_a_group_against_itself_does_next_to_nothing(softening):
     certificate = softening.certificate
     assert certificate.halves < 1.5
@@ -109,7 +113,18 @@ def test_the_command_prints_the_curve_and_what_speaks_for_it(cohort, tmp_path):
 def test_a_group_with_several_kernels_is_refused_by_name(cohort):
     with pytest.raises(TrainingError, match=r"several kernels: .*SOFT \(1 series\)"):
         open_group("source", [cohort])
-    assert open_group("source", [cohort], mixed=True).kernel in ("SOFT", "SHARP")
+
+
+def test_several_kernels_taken_as_one_are_all_on_the_card(cohort, tmp_path):
+    write_series(tmp_path / "a", chests(SHARP, 0.7, 3, seed=5), "SHARP3", 9, 0.7)
+    source = open_group("source", [cohort / "sharp", tmp_path / "a"], mixed=True)
+    target = open_group("target", [cohort / "soft"])
+    card = match(source, target, tmp_path / "m.onnx").exported.card
+    assert (card.name, set(card.source_kernels)) == ("sharp-to-soft", set(source.kernels))
+    assert len(source.kernels) == 2
+    write_series(tmp_path / "b", np.zeros((2, 64, 64)), "sharp3", 10)
+    with pytest.raises(TrainingError, match="have the kernel SHARP3"):
+        match(source, open_group("target", [tmp_path / "b"]), tmp_path / "m.onnx")
 
 
 def test_groups_that_share_a_series_or_a_kernel(cohort, tmp_path):
