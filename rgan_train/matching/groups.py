@@ -122,7 +122,7 @@ def open_group(name: str, folders: Iterable[Path], *, mixed: bool = False) -> Gr
     return Group(name, stated, tuple(series), tuple(notes))
 
 
-def _identity(series: Series) -> tuple[str, str]:
+def _identity(series: Series) -> tuple[str, int]:
     """Return what tells series apart: also a copy of a series in another folder is the same."""
     return series.series_instance_uid, series.group
 
