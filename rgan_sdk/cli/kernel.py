@@ -23,7 +23,7 @@ Examples:
 
 All is measured on the patient's images; the limits (95 %) come from resampled slices.
 docs/kernels.md says how, and what can't be told."""
-WIDTH = 17
+WIDTH = 20
 
 
 @click.command(epilog=EPILOG)
@@ -50,7 +50,7 @@ def command(sources: tuple[Path, ...], plot: Path | None) -> None:
                 click.echo(as_text(line).plain)
     shown = [as_text(line).plain for line in left_aside]
     if not measured:
-        raise IneligibleError("no kernel measured:\n  " + ("\n  ".join(shown) or "no CT series"))
+        raise IneligibleError("no kernel measured:\n  " + "\n  ".join(shown))
     for line in shown:
         click.echo(line, err=True)
     if plot is not None:
@@ -79,6 +79,8 @@ def _measure(source: Path, left_aside: list[str]) -> Iterator[tuple[Series, Kern
         f"{source}: series {series.series_instance_uid}: {series.reason}"
         for series in inventory.failed
     ]
+    if not (inventory.series or inventory.failed or failed):
+        left_aside.append(f"{source}: {inventory.explain_empty()}")
     for series in inventory.series:
         try:
             yield series, fit_kernel(measure_series(series))
@@ -93,7 +95,7 @@ def _describe(series: Series, curves: KernelCurves) -> Iterator[str]:
     for percent, found in ((50, curves.f50), (10, curves.f10)):
         yield f"{f'MTF {percent} %':{WIDTH}}{_frequency(found, curves.nyquist)}"
     for tissue, noise in curves.noise.items():
-        yield f"{f'noise, {tissue}':{WIDTH + 3}}{_noise(noise)}"
+        yield f"{f'noise, {tissue}':{WIDTH}}{_noise(noise)}"
     if series.reconstruction:
         yield (
             f"{'doubt':{WIDTH}}the header states {series.reconstruction}: where that is not "

@@ -55,8 +55,8 @@ def write_validity_map(path: Path, card: ModelCard) -> None:
     """
     if card.validity is None:
         raise ConfigurationError(
-            f"{card.name}: its card has no validity map to draw. `rgan-train export` measures one "
-            "where the run has pairs to test with: export the model again with this version"
+            f"{card.name}: its card has no validity map to draw. `rgan-train export` of this "
+            "version measures one on the pairs of the run; a model made without pairs has none"
         )
     save_picture(path, _draw(card))
 

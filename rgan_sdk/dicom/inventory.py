@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -62,6 +62,14 @@ class Inventory:
     series: tuple[Series, ...]
     failed: tuple[FailedSeries, ...]
     outcomes: tuple[FileOutcome, ...]
+
+    def explain_empty(self) -> str:
+        """Say that there is no series, and the most frequent reason why files belong to none."""
+        reasons = Counter(outcome.reason for outcome in self.outcomes)
+        if not reasons:
+            return "no CT series"
+        reason, count = reasons.most_common(1)[0]
+        return f"no CT series ({count} of {reasons.total()} files: {reason})"
 
 
 def find_series(

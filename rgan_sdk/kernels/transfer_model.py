@@ -140,7 +140,7 @@ class Fit:
     misfit
         Root mean square of log P minus the model.
     parameters
-        All, as ``fit_groups`` takes them for a start.
+        All, as ``GroupModel.fit`` takes them for a start.
     """
 
     curvature: Floats

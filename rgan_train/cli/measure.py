@@ -74,8 +74,6 @@ def command(
     pictures = output.with_name(f"{output.stem}-masks") if output else None
     given = GivenMask(mask, structures) if mask else None
     rows = [row for folder in folders for row in _measure_folder(folder, given, pictures)]
-    if not rows:
-        raise ConfigurationError(f"{', '.join(map(str, folders))}: no CT series")
     _show(rows)
     if output is not None:
         write_measured(rows, str(mask) if mask else "found in each series", output)
@@ -100,9 +98,11 @@ def _measure_folder(
         yield _measure(series, given, pictures)
     for failed in found.failed:
         yield Measured(failed.series_instance_uid, reason=failed.reason)
-    for outcome in found.outcomes:
-        if outcome.status == "failed":
-            yield Measured(outcome.path.name, reason=outcome.reason)
+    lost = [outcome for outcome in found.outcomes if outcome.status == "failed"]
+    for outcome in lost:
+        yield Measured(str(outcome.path), reason=outcome.reason)
+    if not (found.series or found.failed or lost):
+        yield Measured(str(folder), reason=found.explain_empty())
 
 
 def _measure(series: Series, given: GivenMask | None, pictures: Path | None) -> Measured:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,18 +27,20 @@ MOST_SLICES = 96
 
 @dataclass(frozen=True)
 class Group:
-    """Series with one kernel.
+    """Series with one kernel, or with several that are taken as one.
 
     Attributes
     ----------
     name
-        ``source`` or ``target``, for messages.
+        ``source``, ``target`` or ``third``, for messages.
+    kernels
+        The one that most series state comes first.
     notes
         Which series and files were left out, and why.
     """
 
     name: str
-    kernel: str
+    kernels: tuple[str, ...]
     series: tuple[Series, ...]
     notes: tuple[str, ...] = ()
 
@@ -62,14 +65,14 @@ class Group:
 
 
 def open_group(name: str, folders: Iterable[Path], *, mixed: bool = False) -> Group:
-    """Find the series of a group. Only headers are read.
+    """Find the series of a group, each once. Only headers are read.
 
     Parameters
     ----------
     folders
         Searched recursively.
     mixed
-        Whether series of several kernels may be one group; its kernel is the most frequent one.
+        Whether series of several kernels may be one group.
 
     Raises
     ------
@@ -85,15 +88,22 @@ def open_group(name: str, folders: Iterable[Path], *, mixed: bool = False) -> Gr
             found = find_series(folder)
         except OSError as exc:
             raise TrainingError(f"{folder}: cannot be searched ({exc.strerror})") from exc
-        series += found.series
+        known = {_identity(one) for one in series}
+        for one in found.series:
+            if _identity(one) in known:
+                notes.append(f"{folder}: left out: series {one.series_instance_uid} is there twice")
+                continue
+            series.append(one)
+            if one.reconstruction:
+                notes.append(_describe_reconstruction(name, one))
+        if not found.series and not found.failed:
+            notes.append(f"{folder}: {found.explain_empty()}")
         notes += [
             f"left out: series {one.series_instance_uid} failed: {one.reason}"
             for one in found.failed
         ]
     if not series:
-        tried = ", ".join(map(str, folders))
-        lost = f"; {notes[0]}" if notes else ""
-        raise TrainingError(f"the {name} group has no CT series in {tried}{lost}")
+        raise TrainingError(f"the {name} group is empty: {'; '.join(notes)}")
     kernels = Counter(kernel_of(one) for one in series)
     if len(kernels) > 1 and not mixed:
         listed = ", ".join(
@@ -103,13 +113,25 @@ def open_group(name: str, folders: Iterable[Path], *, mixed: bool = False) -> Gr
             f"the {name} group has several kernels: {listed}. Give folders that hold series with "
             "one kernel, or accept them as one group with --mixed"
         )
-    kernel = kernels.most_common(1)[0][0]
-    if not kernel:
+    stated = tuple(kernel for kernel, _ in kernels.most_common() if kernel)
+    if not stated:
         raise TrainingError(
             f"the {name} group states no ConvolutionKernel (0018,1210), so a model's card could "
             "not say which series it is for"
         )
-    return Group(name, kernel, tuple(series), tuple(notes))
+    return Group(name, stated, tuple(series), tuple(notes))
+
+
+def _identity(series: Series) -> tuple[str, int]:
+    """Return what tells series apart: also a copy of a series in another folder is the same."""
+    return series.series_instance_uid, series.group
+
+
+def _describe_reconstruction(name: str, series: Series) -> str:
+    return (
+        f"the {name} group: series {series.series_instance_uid} states {series.reconstruction}: "
+        "where that is not linear, noise does not show what the kernel does to anatomy"
+    )
 
 
 def read_slices(files: Sequence[SliceFile]) -> NDArray[np.float32]:
@@ -147,21 +169,26 @@ def measure_group(group: Group) -> KernelSpectra:
         raise TrainingError(f"the {group.name} group: {exc}") from exc
 
 
-def require_disjoint(source: Group, target: Group) -> None:
-    """Refuse two groups that share a series.
+def require_disjoint(groups: Sequence[Group]) -> None:
+    """Refuse groups that share a series or a kernel.
 
     Raises
     ------
     TrainingError
-        With the series.
+        With the series, or the kernel.
     """
-    own = {one.series_instance_uid for one in source.series}
-    shared = [one.series_instance_uid for one in target.series if one.series_instance_uid in own]
-    if shared:
-        raise TrainingError(
-            f"series {shared[0]} is in both groups; give folders that have nothing in common"
-        )
-    if source.kernel.casefold() == target.kernel.casefold():
-        raise TrainingError(
-            f"both groups have the kernel {source.kernel}; there is nothing to match"
-        )
+    for one, other in combinations(groups, 2):
+        own = {series.series_instance_uid for series in one.series}
+        for series in other.series:
+            if series.series_instance_uid in own:
+                raise TrainingError(
+                    f"series {series.series_instance_uid} is in the {one.name} and in the "
+                    f"{other.name} group; give folders that have nothing in common"
+                )
+        names = {kernel.casefold() for kernel in other.kernels}
+        for kernel in one.kernels:
+            if kernel.casefold() in names:
+                raise TrainingError(
+                    f"the {one.name} and the {other.name} group have the kernel {kernel}; there "
+                    "is nothing to match"
+                )

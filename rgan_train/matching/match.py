@@ -84,14 +84,14 @@ def match(
     ConfigurationError
         If the output is not named ``.onnx``, or the name of the model is not valid.
     TrainingError
-        If a series is in both groups, both have the same kernel, a group cannot tell its kernel,
+        If two groups share a series or a kernel, a group cannot tell its kernel,
         or the exported graph deviates from PyTorch.
     OutputError
         If a file cannot be written.
     """
     check_names(output, name)
-    require_disjoint(source, target)
     groups = [group for group in (source, target, third) if group]
+    require_disjoint(groups)
     spectra = [measure_group(group) for group in groups]
     try:
         transfer = fit_transfer(spectra[0], spectra[1])
@@ -102,8 +102,20 @@ def match(
     card = _make_card(source, target, spectra[0], graph, data, name=name, version=version)
     exported = write_files(graph, card, _make_checks(source, graph, card), output)
     notes = [note for group in groups for note in group.notes]
-    notes += [*filter(None, [missing_facts(data)]), *exported.warnings]
+    remarks = missing_facts(data), _describe_unseen(spectra[0], transfer)
+    notes += [*filter(None, remarks), *exported.warnings]
     return Match(transfer, certify(transfer, *spectra), exported, tuple(notes))
+
+
+def _describe_unseen(source: KernelSpectra, transfer: TransferRatio) -> str:
+    """Return a remark if the source's pixels hold frequencies that the target's do not show."""
+    if source.nyquist <= (1 + SPACING_MARGIN) * transfer.nyquist:
+        return ""
+    return (
+        f"the target group's pixels show nothing above {transfer.nyquist:.1f} lp/cm, and the "
+        f"source's hold up to {source.nyquist:.1f}: there the filter is not known and stays what "
+        "it is below; take a target group with finer pixels"
+    )
 
 
 def _spacings(group: Group) -> list[float]:
@@ -123,12 +135,12 @@ def _make_card(
     spacings = _spacings(source)
     first, last = graph.network.spacing_limits()
     return ModelCard(
-        name=name or default_name(source.kernel, target.kernel),
+        name=name or default_name(source.kernels[0], target.kernels[0]),
         version=version,
         window=graph.window,
         handover=HANDOVER,
-        source_kernels=(source.kernel,),
-        target_kernel=target.kernel,
+        source_kernels=source.kernels,
+        target_kernel=target.kernels[0],
         manufacturers=source.manufacturers,
         multiple=graph.multiple,
         training_data=(training_data(data),),

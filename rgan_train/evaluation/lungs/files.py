@@ -27,7 +27,7 @@ class Measured:
     Attributes
     ----------
     series
-        SeriesInstanceUID, or a folder that could not be searched. Series of one UID are numbered.
+        SeriesInstanceUID, or a folder or file that shows no series. Series of one UID are numbered.
     kernel
         ConvolutionKernel, empty where it is absent.
     lungs

@@ -97,3 +97,10 @@ def test_nothing_measured_is_an_error(air, tmp_path):
     assert "no kernel measured" in result.output
     assert "take more slices of the body" in result.output
     assert "no CT series" in harmonize("kernel", tmp_path).output
+
+
+def test_a_folder_without_series_is_named_with_the_reason(soft, tmp_path):
+    (tmp_path / "notes.txt").write_text("no image")
+    result = harmonize("kernel", soft, tmp_path)
+    assert result.exit_code == 0, result.output
+    assert f"{tmp_path}: no CT series (1 of 1 files: not DICOM)" in result.output

@@ -101,7 +101,15 @@ def test_refusals(scan, more, message):
     assert message in done.output
 
 
-def test_a_folder_without_series(tmp_path):
-    done = train("measure", tmp_path)
-    assert done.exit_code == 1
-    assert "no CT series" in done.output
+def test_a_folder_without_series_is_named_and_the_others_go_on(scan, tmp_path):
+    (tmp_path / "empty").mkdir()
+    done = train("measure", tmp_path / "empty", scan)
+    assert done.exit_code == 3
+    assert f"failed: {tmp_path / 'empty'}: no CT series" in done.output
+    assert "LAA-950" in done.output
+
+
+def test_a_failed_file_is_named_with_its_folder(scan, tmp_path):
+    broken = tmp_path / "broken.dcm"
+    broken.write_bytes(next(scan.iterdir()).read_bytes()[:300])
+    assert f"failed: {broken}: " in train("measure", tmp_path).output

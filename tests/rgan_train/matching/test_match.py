@@ -1,6 +1,9 @@
 """A model from two groups of series of different patients."""
 
+import shutil
+
 import numpy as np
+import pydicom
 import pytest
 from support.dicom_phantoms import uid, write_ct
 from support.kernels import chests, exponential
@@ -82,6 +85,10 @@ def test_the_card_states_what_the_source_series_are(softening):
     assert card.quality == ()
 
 
+def test_frequencies_that_the_target_does_not_show_are_noted(softening):
+    assert any("show nothing above 6.2 lp/cm" in note for note in softening.notes)
+
+
 def test_halves_agree_and_a_group_against_itself_does_next_to_nothing(softening):
     certificate = softening.certificate
     assert certificate.halves < 1.5
@@ -106,12 +113,26 @@ def test_the_command_prints_the_curve_and_what_speaks_for_it(cohort, tmp_path):
 def test_a_group_with_several_kernels_is_refused_by_name(cohort):
     with pytest.raises(TrainingError, match=r"several kernels: .*SOFT \(1 series\)"):
         open_group("source", [cohort])
-    assert open_group("source", [cohort], mixed=True).kernel in ("SOFT", "SHARP")
+
+
+def test_several_kernels_taken_as_one_are_all_on_the_card(cohort, tmp_path):
+    write_series(tmp_path / "a", chests(SHARP, 0.7, 3, seed=5), "SHARP3", 9, 0.7)
+    source = open_group("source", [cohort / "sharp", tmp_path / "a"], mixed=True)
+    target = open_group("target", [cohort / "soft"])
+    card = match(source, target, tmp_path / "m.onnx").exported.card
+    assert (card.name, set(card.source_kernels)) == ("sharp-to-soft", set(source.kernels))
+    assert len(source.kernels) == 2
+    write_series(tmp_path / "b", np.zeros((2, 64, 64)), "sharp3", 10)
+    with pytest.raises(TrainingError, match="have the kernel SHARP3"):
+        match(source, open_group("target", [tmp_path / "b"]), tmp_path / "m.onnx")
 
 
 def test_groups_that_share_a_series_or_a_kernel(cohort, tmp_path):
-    soft = open_group("source", [cohort / "soft"])
-    with pytest.raises(TrainingError, match="is in both groups"):
+    soft, sharp = open_group("source", [cohort / "soft"]), open_group("target", [cohort / "sharp"])
+    third = open_group("third", [cohort / "soft"])
+    with pytest.raises(TrainingError, match="is in the source and in the third group"):
+        match(soft, sharp, tmp_path / "m.onnx", third=third)
+    with pytest.raises(TrainingError, match="is in the source and in the target group"):
         match(soft, open_group("target", [cohort / "soft"]), tmp_path / "m.onnx")
     write_series(tmp_path / "other", np.zeros((2, 64, 64)), "soft", 5)
     with pytest.raises(TrainingError, match="there is nothing to match"):
@@ -127,9 +148,30 @@ def test_air_tells_no_kernel(cohort, tmp_path, count):
     assert not (tmp_path / "m.onnx").exists()
 
 
-def test_folders_without_a_series(tmp_path):
-    with pytest.raises(TrainingError, match="the target group has no CT series"):
+def test_folders_without_a_series(cohort, tmp_path):
+    with pytest.raises(TrainingError, match=r"the target group is empty: .*: no CT series"):
         open_group("target", [tmp_path])
+    (note,) = open_group("target", [cohort / "soft", tmp_path]).notes
+    assert note == f"{tmp_path}: no CT series"
+
+
+def test_a_series_that_two_folders_hold_counts_once(cohort, tmp_path):
+    shutil.copytree(cohort / "soft", tmp_path / "outer" / "inner")
+    folders = [cohort / "soft", tmp_path / "outer", tmp_path / "outer" / "inner"]
+    group = open_group("source", folders)
+    assert group.slice_count == COUNT
+    assert [note.partition(": ")[0] for note in group.notes] == [*map(str, folders[1:])]
+
+
+def test_a_reconstruction_that_may_not_be_linear_is_noted(tmp_path):
+    folder = write_series(tmp_path / "a", np.zeros((2, 64, 64)), "SOFT", 8)
+    for path in folder.iterdir():
+        dataset = pydicom.dcmread(path)
+        dataset.ReconstructionAlgorithm = "ITERATIVE"
+        dataset.save_as(path)
+    (note,) = open_group("target", [folder]).notes
+    assert "the target group" in note
+    assert "where that is not linear" in note
 
 
 def test_a_kernel_that_no_header_states(tmp_path):
