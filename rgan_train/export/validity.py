@@ -108,7 +108,7 @@ def describe_losses(validity: ValidityMap, limits: SpacingRange) -> str:
     lost = []
     for what, table in (("source", validity.over_input), ("linear filter", validity.over_linear)):
         least, spacing, level = min(_gains_inside(validity, table, limits), default=(0.0, 0.0, 0.0))
-        if least < 0:
+        if round(least, 1) < 0:
             where = f"at {spacing:g} mm and {level:g} HU of added noise"
             lost.append(f"than the {what}, by up to {-least:.1f} dB ({where})")
     if not lost:
