@@ -24,7 +24,12 @@ Image = NDArray[np.float64]
 
 
 def synthetic_slices(
-    convolution_kernel: str, count: int, *, size: int = 512, seed: int = 0
+    convolution_kernel: str,
+    count: int,
+    *,
+    size: int = 512,
+    seed: int = 0,
+    noise_hu: float = NOISE_HU,
 ) -> Iterator[NDArray[np.float32]]:
     """Yield the slices of a scan from feet to head.
 
@@ -41,6 +46,8 @@ def synthetic_slices(
         Rows and columns. The field of view is 380 mm.
     seed
         Of the noise and of the lung nodules.
+    noise_hu
+        Standard deviation of the noise in soft tissue, about.
 
     Yields
     ------
@@ -52,7 +59,7 @@ def synthetic_slices(
     cutoff = _cutoff(convolution_kernel)
     for index in range(count):
         z = (index - (count - 1) / 2) * SLICE_DISTANCE_MM
-        yield _scan(_thorax(size, z, nodules), cutoff, random)
+        yield _scan(_thorax(size, z, nodules), cutoff, random, noise_hu)
 
 
 class _Canvas:
@@ -149,7 +156,9 @@ def _cutoff(convolution_kernel: str) -> float:
     return 0.007 * int(number[0]) if number else 0.28
 
 
-def _scan(hu: Image, cutoff: float, random: np.random.Generator) -> NDArray[np.float32]:
+def _scan(
+    hu: Image, cutoff: float, random: np.random.Generator, noise_hu: float
+) -> NDArray[np.float32]:
     """Blur a slice and add noise, as reconstruction with a kernel does.
 
     The noise power of filtered back projection rises with frequency because of the ramp filter,
@@ -162,5 +171,5 @@ def _scan(hu: Image, cutoff: float, random: np.random.Generator) -> NDArray[np.f
     noise = np.fft.irfft2(white * np.sqrt(frequency) * kernel, s=hu.shape)
     image = np.fft.irfft2(np.fft.rfft2(hu) * kernel, s=hu.shape)
     # Noise is lower where little attenuates.
-    strength = NOISE_HU * np.clip((image + 1400) / 1400, 0.3, 1.0)
+    strength = noise_hu * np.clip((image + 1400) / 1400, 0.3, 1.0)
     return np.asarray(image + strength * noise / noise.std(), np.float32)

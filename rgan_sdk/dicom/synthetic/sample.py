@@ -15,7 +15,12 @@ from rgan_sdk.dicom.uids import hashed_uid
 from rgan_sdk.dicom.write.derived_header import set_file_meta
 from rgan_sdk.dicom.write.writer import encode, set_pixel_data, write_file
 from rgan_sdk.errors import ConfigurationError, OutputError
-from rgan_sdk.phantom import FIELD_OF_VIEW_MM, SLICE_DISTANCE_MM, synthetic_slices
+from rgan_sdk.phantom import (
+    FIELD_OF_VIEW_MM,
+    NOISE_HU,
+    SLICE_DISTANCE_MM,
+    synthetic_slices,
+)
 
 INTERCEPT: Final = -1024.0
 SIZE: Final = 512
@@ -27,9 +32,11 @@ def write_sample_for(card: ModelCard, folder: Path, *, slices: int = 12) -> list
     """Write a synthetic CT series that a model takes.
 
     It has the card's first source kernel, the reference pixel spacing where ``PIXEL_SPACING_MM``
-    is outside the card's range, and the slice thickness of the training data that is nearest to
-    ``SLICE_THICKNESS_MM``. The rest is as in ``write_sample_series``.
+    is outside the card's range, the slice thickness of the training data that is nearest to
+    ``SLICE_THICKNESS_MM``, and noise from the middle of the card's range. The rest is as in
+    ``write_sample_series``.
     """
+    noise = card.noise_hu
     spacing, stated = PIXEL_SPACING_MM, card.pixel_spacing
     if stated is not None and spacing not in stated:
         spacing = round(stated.reference, 10)  # fits a decimal string
@@ -40,6 +47,7 @@ def write_sample_for(card: ModelCard, folder: Path, *, slices: int = 12) -> list
         slices=slices,
         pixel_spacing=spacing,
         slice_thickness=min(thicknesses, key=lambda each: abs(each - SLICE_THICKNESS_MM)),
+        noise_hu=(noise.min + noise.max) / 2 if noise else NOISE_HU,
     )
 
 
@@ -52,6 +60,7 @@ def write_sample_series(
     seed: int = 0,
     pixel_spacing: float = PIXEL_SPACING_MM,
     slice_thickness: float = SLICE_THICKNESS_MM,
+    noise_hu: float = NOISE_HU,
 ) -> list[Path]:
     """Write a synthetic CT series. The same arguments give the same bytes.
 
@@ -76,6 +85,8 @@ def write_sample_series(
         PixelSpacing in mm. With 512 pixels, the default gives a field of view of 380 mm.
     slice_thickness
         SliceThickness in mm. It changes no pixel.
+    noise_hu
+        Standard deviation of the noise in soft tissue, about.
 
     Returns
     -------
@@ -98,10 +109,11 @@ def write_sample_series(
     except OSError as error:
         raise OutputError(f"{folder} cannot be created: {error.strerror}") from error
     identity = tuple(
-        map(str, (convolution_kernel, slices, size, seed, pixel_spacing, slice_thickness))
+        map(str, (convolution_kernel, slices, size, seed, pixel_spacing, slice_thickness, noise_hu))
     )
     paths = []
-    for index, hu in enumerate(synthetic_slices(convolution_kernel, slices, size=size, seed=seed)):
+    scan = synthetic_slices(convolution_kernel, slices, size=size, seed=seed, noise_hu=noise_hu)
+    for index, hu in enumerate(scan):
         dataset = _header(index, convolution_kernel, identity)
         _set_geometry(dataset, index, size, pixel_spacing)
         dataset.SliceThickness = slice_thickness

@@ -5,12 +5,13 @@ import pytest
 from support.conformance import dcentvfy_errors, dciodvfy_errors
 from support.models import make_card, make_domain_card
 
-from rgan_sdk.card import SpacingRange
+from rgan_sdk.card import Range, SpacingRange
 from rgan_sdk.dicom.header import read_header
 from rgan_sdk.dicom.inventory import find_series
 from rgan_sdk.dicom.read.pydicom_reader import read_slice
 from rgan_sdk.dicom.synthetic.sample import write_sample_for, write_sample_series
 from rgan_sdk.errors import ConfigurationError, OutputError
+from rgan_sdk.kernels import soft_tissue_noise
 
 
 @pytest.fixture(scope="module")
@@ -82,6 +83,14 @@ def test_a_sample_lies_in_the_domain_of_a_model(tmp_path, domain, spacing, thick
     assert header.pixel_spacing == (spacing, spacing)
     assert header.slice_thickness == thickness
     assert header.manufacturer == ""
+
+
+@pytest.mark.parametrize("noise", [Range(9.0, 13.0), Range(35.0, 55.0)])
+def test_a_sample_has_no_more_noise_than_its_model_states(tmp_path, noise):
+    card = make_domain_card(source_kernels=("B40f",), noise_hu=noise)
+    source = read_slice(write_sample_for(card, tmp_path, slices=1)[0])
+    measured = soft_tissue_noise(source.hu, source.dataset.PixelSpacing[0])
+    assert noise.min < measured < noise.max
 
 
 def test_a_sample_for_a_model_without_a_domain_is_380_mm_wide(tmp_path):
