@@ -89,15 +89,29 @@ def spacing_range(config: Config, dataset: Dataset, graph: HarmonizationGraph) -
     The smallest is that of a training slice as it was reconstructed, with a margin: what finer
     pixels show beyond its Nyquist frequency was not seen in training. The largest is the coarsest
     that slices were resampled to; that of a model that knows no spacing has the same margin.
-    A linear filter is known for less where slices have very different pixel spacings.
     """
     spacings = [files.spacing for files in dataset.train]
     coarsest = config.domain.coarsest if config.domain.spacing_aware else 1 + SPACING_MARGIN
+    return claim_spacings(spacings, reference_spacing(dataset.train), coarsest, graph)
+
+
+def claim_spacings(
+    spacings: Sequence[float], reference: float, coarsest: float, graph: HarmonizationGraph
+) -> SpacingRange:
+    """Return the pixel spacings of a card, which end where a linear filter is not known.
+
+    Parameters
+    ----------
+    spacings
+        Of the source slices as they were reconstructed, in mm.
+    coarsest
+        The largest claimed, as a factor of the largest of these.
+    """
     finest_known, coarsest_known = graph.network.spacing_limits()
     return SpacingRange(
         min=round(max(min(spacings) * (1 - SPACING_MARGIN), finest_known), 4),
         max=round(min(max(spacings) * coarsest, coarsest_known), 4),
-        reference=reference_spacing(dataset.train),
+        reference=reference,
     )
 
 

@@ -50,9 +50,9 @@ class Group:
         return tuple(sorted({one.manufacturer for one in self.series if one.manufacturer}))
 
     @property
-    def slice_count(self) -> int:
-        """Number of slices of all series."""
-        return sum(len(one.slices) for one in self.series)
+    def spacings(self) -> list[float]:
+        """Pixel spacings of the series in mm."""
+        return [one.mean_pixel_spacing for one in self.series]
 
     def spread(self, count: int) -> list[tuple[Series, list[SliceFile]]]:
         """Return ``count`` slices at most, evenly spread over all series."""
@@ -146,8 +146,8 @@ def read_slices(files: Sequence[SliceFile]) -> NDArray[np.float32]:
 
     images = []
     for item in files:
-        hu = read_slice(item.path).hu
-        images.append(fill_padding(hu, find_padding(hu)))
+        source = read_slice(item.path, item.stamp)
+        images.append(fill_padding(source.hu, find_padding(source.hu, source.padding)))
     return np.stack(images)
 
 

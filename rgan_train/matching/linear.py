@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import statistics
+
 import numpy as np
 
 from rgan_sdk.hu import HUWindow
@@ -23,14 +25,14 @@ def make_filter(transfer: TransferRatio, spacings: list[float]) -> LinearFilter:
     Parameters
     ----------
     spacings
-        Of the source series, in mm, sorted; the middle one is the reference.
+        Of the source series, in mm; the middle one is the reference.
     """
-    reference = spacings[(len(spacings) - 1) // 2]
+    reference = statistics.median_low(spacings)
     usual = DomainConfig(spacing_aware=True)
     domain = DomainConfig(
         spacing_aware=True,
-        finest=max(min(usual.finest, spacings[0] / reference), 0.25),
-        coarsest=min(usual.coarsest * spacings[-1] / reference, 4.0),
+        finest=max(min(usual.finest, min(spacings) / reference), 0.25),
+        coarsest=min(usual.coarsest * max(spacings) / reference, 4.0),
     )
     network = LinearFilter(LinearConfig(), domain)
     network.tabulate(reference, lambda factor: difference(transfer, reference * factor))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import metadata
@@ -9,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from rgan_sdk.card import ModelCard, Range, SpacingRange
+from rgan_sdk.card import ModelCard, Range
 from rgan_sdk.errors import MeasurementError, TrainingError
 from rgan_sdk.kernels import KernelSpectra, TransferRatio, fit_transfer
 from rgan_train.config import DataConfig
@@ -17,6 +19,7 @@ from rgan_train.export.files import ExportResult, check_names, extreme_checks, w
 from rgan_train.export.model_card import (
     INTENDED_USE,
     SPACING_MARGIN,
+    claim_spacings,
     default_name,
     missing_facts,
     training_data,
@@ -98,7 +101,7 @@ def match(
     except MeasurementError as exc:
         raise TrainingError(str(exc)) from exc
     data = data or DataConfig()
-    graph = make_graph(make_filter(transfer, _spacings(source)))
+    graph = make_graph(make_filter(transfer, source.spacings))
     card = _make_card(source, target, spectra[0], graph, data, name=name, version=version)
     exported = write_files(graph, card, _make_checks(source, graph, card), output)
     notes = [note for group in groups for note in group.notes]
@@ -118,10 +121,6 @@ def _describe_unseen(source: KernelSpectra, transfer: TransferRatio) -> str:
     )
 
 
-def _spacings(group: Group) -> list[float]:
-    return sorted(one.mean_pixel_spacing for one in group.series)
-
-
 def _make_card(
     source: Group,
     target: Group,
@@ -132,8 +131,7 @@ def _make_card(
     name: str | None,
     version: str,
 ) -> ModelCard:
-    spacings = _spacings(source)
-    first, last = graph.network.spacing_limits()
+    spacings = source.spacings
     return ModelCard(
         name=name or default_name(source.kernels[0], target.kernels[0]),
         version=version,
@@ -148,11 +146,7 @@ def _make_card(
         error_bounds={},
         intended_use=INTENDED_USE,
         software=f"rgan-sdk {metadata.version('rgan-sdk')}",
-        pixel_spacing=SpacingRange(
-            min=round(max(spacings[0] * (1 - SPACING_MARGIN), first), 4),
-            max=round(last, 4),
-            reference=spacings[(len(spacings) - 1) // 2],
-        ),
+        pixel_spacing=claim_spacings(spacings, statistics.median_low(spacings), math.inf, graph),
         noise_hu=_noise_range(spectra),
         thickness_seen=tuple(
             sorted({one.slice_thickness for one in source.series if one.slice_thickness})
