@@ -18,7 +18,7 @@ from rgan_train.evaluation.metrics.image_quality import psnr
 from rgan_train.methods.linear import LinearFilter
 from rgan_train.networks.graph import HarmonizationGraph, harmonize_slice
 from rgan_train.pairs import Dataset, PairedSample, SliceReader, WholeSlices, reference_spacing
-from rgan_train.pairs.noise import PairNoise
+from rgan_train.pairs.noise import PairNoise, add_noise
 from rgan_train.pairs.resampling import resampled_shape
 
 FACTORS: Final = (0.8, 0.9, 1.0, 1.1, 1.25, 1.4)
@@ -151,7 +151,9 @@ class _Comparison:
             if np.array_equal(*seen):
                 continue
             if (noise := self.noise[pixel_spacing]) and level:
-                seen = noise.add(seen, level, pixel_spacing, np.random.default_rng(number))
+                rng = np.random.default_rng(number)
+                drawn = noise.draw(seen.source_hu.shape, pixel_spacing, rng)
+                seen = add_noise(seen, drawn, level)
             source = np.ascontiguousarray(seen.source_hu)
             images = (source, *(harmonize_slice(g, source, pixel_spacing) for g in self.graphs))
             compared = seen.target_hu, self.window, seen.padding

@@ -72,35 +72,18 @@ class PairNoise:
         power = _radial_power(chosen)
         return cls(power, 1 / (BLOCK * pixel_spacing)) if power[0].any() else None
 
-    def add(
-        self, sample: PairedSample, level: float, pixel_spacing: float, rng: np.random.Generator
+    def draw(
+        self, shape: tuple[int, ...], pixel_spacing: float, rng: np.random.Generator
     ) -> PairedSample:
-        """Return both images of a slice with the same noise added.
+        """Return noise for both images, float32 ``[H, W]``.
 
-        Padding stays as it is, and noise makes no air so dark that it would count as padding.
+        One white field is filtered for both. It has no borders: it goes on at the other side.
 
         Parameters
         ----------
-        sample
-            A slice or a part of one, ``[H, W]``.
-        level
-            Standard deviation in HU of the noise that the source gets.
         pixel_spacing
-            Of the slice, in mm. At frequencies that are higher than all measured ones the power is
-            that of the highest.
-        """
-        padding, noisy = sample.padding, []
-        for hu, noise in zip(sample, self._draw(padding.shape, pixel_spacing, rng), strict=True):
-            noisy.append(np.maximum(hu + np.float32(level) * noise, np.float32(LOWEST_HU)))
-            noisy[-1][padding] = PADDING_HU
-        return PairedSample(*noisy)
-
-    def _draw(
-        self, shape: tuple[int, ...], pixel_spacing: float, rng: np.random.Generator
-    ) -> NDArray[np.float32]:
-        """Return noise of both images, ``[2, H, W]``; the source's standard deviation is 1.
-
-        One white field is filtered for both. It has no borders: it goes on at the other side.
+            In mm. At frequencies that are higher than all measured ones the power is that of the
+            highest.
         """
         rows, columns = shape
         white = np.fft.rfft2(rng.standard_normal((rows, columns)))
@@ -108,9 +91,28 @@ class PairNoise:
         place = frequency / (pixel_spacing * self.step)
         known = np.arange(self.power.shape[1])
         gains = (np.sqrt(np.interp(place, known, one)) for one in self.power)
-        fields = np.stack([np.fft.irfft2(white * gain, (rows, columns)) for gain in gains])
-        scaled: NDArray[np.float32] = (fields / fields[0].std()).astype(np.float32)
-        return scaled
+        fields = (np.fft.irfft2(white * gain, (rows, columns)) for gain in gains)
+        return PairedSample(*(field.astype(np.float32) for field in fields))
+
+
+def add_noise(sample: PairedSample, noise: PairedSample, level: float) -> PairedSample:
+    """Return both images of a slice with noise added.
+
+    Padding stays as it is, and noise makes no air so dark that it would count as padding.
+
+    Parameters
+    ----------
+    sample, noise
+        A slice or a part of one, and noise as ``PairNoise.draw`` makes it: ``[H, W]``.
+    level
+        Standard deviation in HU that the source's noise is brought to; the target's follows.
+    """
+    padding, noisy = sample.padding, []
+    scale = np.float32(level / noise.source_hu.std())
+    for hu, added in zip(sample, noise, strict=True):
+        noisy.append(np.maximum(hu + scale * added, np.float32(LOWEST_HU)))
+        noisy[-1][padding] = PADDING_HU
+    return PairedSample(*noisy)
 
 
 def _soft_blocks(sample: PairedSample) -> Iterator[tuple[float, Array]]:
@@ -131,18 +133,17 @@ def _soft_blocks(sample: PairedSample) -> Iterator[tuple[float, Array]]:
 
 
 def _radial_power(blocks: Array) -> Array:
-    """Return the noise power of both images by frequency, ``[2, BLOCK // 2 + 1]``.
+    """Return the noise power of both images by frequency, ``[2, n]``.
 
-    The frequencies are multiples of ``1 / BLOCK`` per pixel. At 0 there is no power: what a block
-    has there is anatomy.
+    The frequencies are multiples of ``1 / BLOCK`` per pixel, up to that of a checkerboard. At 0
+    there is no power: what a block has there is anatomy.
     """
     taper = np.hanning(BLOCK + 1)[:-1]
     even = blocks - blocks.mean((2, 3), keepdims=True)
     power = np.square(np.abs(np.fft.fft2(even * np.outer(taper, taper)))).mean(0)
     frequency = np.fft.fftfreq(BLOCK) * BLOCK
     bins = np.hypot(frequency[:, None], frequency).round().astype(int).ravel()
-    count = BLOCK // 2 + 1
-    sums = np.stack([np.bincount(bins, one.ravel())[:count] for one in power])
-    mean: Array = sums / np.bincount(bins)[:count]
+    sums = np.stack([np.bincount(bins, one.ravel()) for one in power])
+    mean: Array = sums / np.bincount(bins)
     mean[:, 0] = 0
     return mean

@@ -165,7 +165,14 @@ def prepare_run(fabric: Fabric, job: Job) -> Run:
         curriculum.load_state_dict(state.curriculum)
         if state.scaler:
             fabric.strategy.precision.load_state_dict(state.scaler)
-    validator = Validator(fabric, job.dataset.validation, reader, config.data.hu_range, network)
+    validator = Validator(
+        fabric,
+        job.dataset.validation,
+        reader,
+        config.data.hu_range,
+        network,
+        config.domain.coarsest if config.domain.spacing_aware else 1.0,
+    )
     started = time.monotonic() - state.elapsed_seconds
     return Run(
         fabric,

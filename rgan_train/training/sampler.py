@@ -12,16 +12,26 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from typing import Final
 
 import numpy as np
 
 from rgan_sdk.errors import ConfigurationError
 from rgan_train.config import Config, DomainConfig, TrainingConfig
 from rgan_train.pairs.dataset import PairedFiles
-from rgan_train.pairs.noise import PairNoise
+from rgan_train.pairs.noise import PairNoise, add_noise
 from rgan_train.pairs.resampling import resampled_shape
 from rgan_train.pairs.samples import SAME_SPACING, Batch, PairedSample, SliceReader
 from rgan_train.simulation.augmentation import KernelJitter
+
+NOISY: Final = 0.5
+"""Share of the crops that noise is added to."""
+
+FULL_LOW_PASS: Final = 0.8
+"""Share of the resampled batches in which nothing is folded; the others have less of a low-pass."""
+
+NOISE_MARGIN: Final = 16
+"""Pixels around a crop for which noise is made too, because resampling continues its edges."""
 
 _ORDER, _CROP = 0, 1  # purposes of random numbers, so that their streams differ
 
@@ -107,7 +117,8 @@ class Sampler:
         if not domain.spacing_aware or rng.random() < domain.native_share:
             return item.spacing, 1.0
         factor = math.exp(rng.uniform(math.log(domain.finest), math.log(domain.coarsest)))
-        return item.spacing * factor, float(rng.random())
+        low_pass = 1.0 if rng.random() < FULL_LOW_PASS else float(rng.random())
+        return item.spacing * factor, low_pass
 
     def _fitting(
         self, items: list[PairedFiles], spacing: float, rng: np.random.Generator
@@ -146,7 +157,10 @@ class Sampler:
             slice(left, left + self.width),
         )
         sample = self.reader.read(item).resample(factor, low_pass, region)
-        crops = list(self._add_noise(sample, factor * item.spacing, rng))
+        if self.noise and rng.random() < NOISY:
+            noise = self._draw_noise(self.noise, item.spacing, factor, low_pass, rng)
+            sample = add_noise(sample, noise, rng.uniform(0, self.domain.added_noise))
+        crops = list(sample)
         if self.jitter:
             crops[0] = self.jitter(crops[0], (factor * item.spacing,) * 2, rng)
         if flip_rows:
@@ -155,14 +169,26 @@ class Sampler:
             crops = [image[:, ::-1] for image in crops]
         return PairedSample(*crops)
 
-    def _add_noise(
-        self, sample: PairedSample, spacing: float, rng: np.random.Generator
+    def _draw_noise(
+        self,
+        noise: PairNoise,
+        spacing: float,
+        factor: float,
+        low_pass: float,
+        rng: np.random.Generator,
     ) -> PairedSample:
-        """Add noise of a random level to one crop in two."""
-        if self.noise is None or rng.random() < 0.5:
-            return sample
-        level = rng.uniform(0, self.domain.added_noise)
-        return self.noise.add(sample, level, spacing, rng)
+        """Return noise for a crop that was resampled as the crop was: ``[height, width]``."""
+        size = (self.height, self.width)
+        edges = tuple(math.ceil((edge + 2 * NOISE_MARGIN) * factor) for edge in size)
+        starts = (
+            (new - edge) // 2
+            for new, edge in zip(resampled_shape(edges, factor), size, strict=True)
+        )
+        rows, columns = (
+            slice(start, start + edge) for start, edge in zip(starts, size, strict=True)
+        )
+        drawn = noise.draw(edges, spacing, rng)
+        return drawn.resample(factor, low_pass, (rows, columns))
 
 
 class TimedBatches:

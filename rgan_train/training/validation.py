@@ -13,7 +13,7 @@ from rgan_train.evaluation.metrics.image_quality import mean_absolute_error, psn
 from rgan_train.networks.base import HarmonizationNetwork
 from rgan_train.networks.graph import HarmonizationGraph, harmonize_slice
 from rgan_train.networks.window import network_window
-from rgan_train.pairs import PairedFiles, SliceReader
+from rgan_train.pairs import PairedFiles, PairedSample, SliceReader
 from rgan_train.processes import combine
 
 
@@ -36,6 +36,8 @@ class Validator:
         The HU that the model is made for; scores are measured inside it.
     network
         The network that is trained; each call uses its current weights.
+    coarsest
+        The slices count a second time on pixels that are this many times as large; 1: they do not.
 
     Attributes
     ----------
@@ -51,8 +53,11 @@ class Validator:
         reader: SliceReader,
         hu_range: HUWindow,
         network: HarmonizationNetwork,
+        coarsest: float = 1.0,
     ) -> None:
-        self._fabric, self._slices, self._reader, self._range = fabric, slices, reader, hu_range
+        self._fabric, self._reader, self._range = fabric, reader, hu_range
+        factors = (1.0,) if coarsest == 1 else (1.0, coarsest)
+        self._images = [(files, factor) for factor in factors for files in slices]
         self._network = network
         self._graph = HarmonizationGraph(network, network_window(hu_range))
         self._middle = len(slices) // 2 // fabric.world_size * fabric.world_size
@@ -60,7 +65,7 @@ class Validator:
 
     def input_psnr(self) -> float:
         """Return the mean PSNR of the unharmonized source in dB."""
-        samples = (self._reader.read(files) for files in self._slices)
+        samples = (self._read(number)[0] for number in range(len(self._images)))
         figures = [psnr(*s, self._range, s.padding) for s in samples if not s.padding.all()]
         return float(np.mean(figures))
 
@@ -70,11 +75,10 @@ class Validator:
         Padding does not count, nor does a slice that is nothing else.
         """
         sums = [0.0, 0.0, 0.0]
-        for number in range(self._fabric.global_rank, len(self._slices), self._fabric.world_size):
-            files = self._slices[number]
-            sample = self._reader.read(files)
+        for number in self._share():
+            sample, spacing = self._read(number)
             source, target = sample
-            harmonized = harmonize_slice(self._graph, source, files.spacing, self._fabric.device)
+            harmonized = harmonize_slice(self._graph, source, spacing, self._fabric.device)
             if number == self._middle:
                 self.example = HarmonizedSlice(source, harmonized, target)
             if not sample.padding.all():
@@ -92,13 +96,22 @@ class Validator:
         """
         graph = HarmonizationGraph(self._network, network_window(window))
         sums = [0.0, 0.0]
-        for files in self._slices[self._fabric.global_rank :: self._fabric.world_size]:
-            sample = self._reader.read(files)
+        for number in self._share():
+            sample, spacing = self._read(number)
             if not sample.padding.all():
                 clipped = np.clip(sample.source_hu, window.lower, window.upper)
-                harmonized = harmonize_slice(graph, clipped, files.spacing, self._fabric.device)
+                harmonized = harmonize_slice(graph, clipped, spacing, self._fabric.device)
                 compared = harmonized, sample.target_hu, window, sample.padding
                 sums[0] += mean_absolute_error(*compared)
                 sums[1] += 1
         error, count = combine(self._fabric, "sum", *sums)
         return 1 - error / count / window.width
+
+    def _share(self) -> range:
+        """Return the numbers of the images that this process harmonizes."""
+        return range(self._fabric.global_rank, len(self._images), self._fabric.world_size)
+
+    def _read(self, number: int) -> tuple[PairedSample, float]:
+        """Return both images of a slice ``[H, W]``, and their pixel spacing in mm."""
+        files, factor = self._images[number]
+        return self._reader.read(files).resample(factor), files.spacing * factor

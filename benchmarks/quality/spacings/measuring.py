@@ -18,7 +18,7 @@ from rgan_sdk.harmonizer import Harmonizer
 from rgan_train.config import Config, override_from_text
 from rgan_train.evaluation.metrics.image_quality import QUALITY_RANGE, psnr, ssim
 from rgan_train.pairs.dataset import Dataset, load_dataset
-from rgan_train.pairs.noise import PairNoise
+from rgan_train.pairs.noise import PairNoise, add_noise
 from rgan_train.pairs.samples import PairedSample, SliceReader, WholeSlices
 from spacings.plan import RESULTS, WORK, Plan, data_name, has_settings, list_data
 from spacings.training import Place
@@ -210,4 +210,5 @@ class TestSlices:
         """Yield all slices with noise of ``level`` HU in the source: the same for each subject."""
         for number, sample in enumerate(self.samples):
             rng = np.random.default_rng((NOISE_SEED, number))
-            yield self.noise.add(sample, level, self.pixel_spacing, rng) if level else sample
+            noise = self.noise.draw(sample.source_hu.shape, self.pixel_spacing, rng)
+            yield add_noise(sample, noise, level) if level else sample

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from rgan_sdk.dicom.read.padding import PADDING_HU
-from rgan_train.pairs.noise import PairNoise
+from rgan_train.pairs.noise import PairNoise, add_noise
 from rgan_train.pairs.samples import PairedSample
 
 SPACING = 0.6
@@ -14,7 +14,8 @@ def test_strong_noise_in_air_is_not_taken_for_padding():
     white = PairNoise(np.repeat([[1.0], [16.0]], 9, axis=1), step=1 / 16)
     air = np.full((32, 32), -1000, np.float32)
     air[:4] = PADDING_HU
-    noisy = white.add(PairedSample(air, air), 300, 1.0, np.random.default_rng(1))
+    noise = white.draw(air.shape, 1.0, np.random.default_rng(1))
+    noisy = add_noise(PairedSample(air, air), noise, 300)
     for hu in noisy:
         assert np.array_equal(hu < -1500, air == PADDING_HU)
         assert (hu[:4] == PADDING_HU).all()
@@ -47,7 +48,8 @@ def power(noise):
 def added(noise, level=20, spacing=SPACING, size=256, seed=3):
     """Return the noise that an even slice gets."""
     flat = np.zeros((size, size), np.float32)
-    return noise.add(PairedSample(flat, flat), level, spacing, np.random.default_rng(seed))
+    drawn = noise.draw(flat.shape, spacing, np.random.default_rng(seed))
+    return add_noise(PairedSample(flat, flat), drawn, level)
 
 
 def test_spectra_and_levels_are_those_of_both_kernels():

@@ -212,6 +212,30 @@ def test_added_noise_has_its_level_on_the_pixels_of_the_batch(dataset):
     assert 28 < max(levels) < 31
 
 
+def test_noise_is_resampled_as_its_crop_is(dataset):
+    config = tiny_config(*AWARE, "domain.added_noise=30")
+    sampler = make_sampler(dataset.train, SliceReader(100), config, 2, noise=WHITE)
+
+    def roughness(factor, low_pass):
+        rng = np.random.default_rng(0)
+        noise = sampler._draw_noise(WHITE, 0.7, factor, low_pass, rng).source_hu
+        assert noise.shape == (32, 32)
+        return np.abs(np.diff(noise)).mean() / noise.std()
+
+    assert roughness(0.8, 1.0) < 0.9 * roughness(1.0, 1.0)  # nothing beyond the old Nyquist
+    assert roughness(1.4, 1.0) < roughness(1.4, 0.0)
+
+
+def test_most_of_the_resampled_batches_have_the_full_low_pass(dataset):
+    sampler = sampler_of(dataset, *AWARE, "domain.native_share=0")
+    drawn = [
+        sampler._draw_spacing(dataset.train[0], np.random.default_rng(seed)) for seed in range(200)
+    ]
+    low_passes = np.array([low_pass for _, low_pass in drawn])
+    assert 140 < np.count_nonzero(low_passes == 1) < 180
+    assert low_passes.min() < 0.1
+
+
 def test_the_coarsest_pixels_must_fill_a_crop(dataset):
     with pytest.raises(ConfigurationError, match="at most 42, the smallest edge of the slices on"):
         sampler_of(dataset, *AWARE, "training.crop=44")
