@@ -159,7 +159,7 @@ class Sampler:
         sample = self.reader.read(item).resample(factor, low_pass, region)
         if self.noise and rng.random() < NOISY:
             noise = self._draw_noise(self.noise, item.spacing, factor, low_pass, rng)
-            sample = add_noise(sample, noise, rng.uniform(0, self.domain.added_noise))
+            sample = add_noise(sample, noise, self.domain.added_noise * rng.random() ** 2)
         crops = list(sample)
         if self.jitter:
             crops[0] = self.jitter(crops[0], (factor * item.spacing,) * 2, rng)
