@@ -108,24 +108,19 @@ def describe(result: Match) -> list[str]:
     """Return what a user should know of a match, in lines."""
     import numpy as np
 
-    certificate, ratio = result.certificate, result.transfer.ratio
+    from rgan_sdk.cli.domain import describe_certificate
+
+    transfer = result.evidence.direct
+    ratio = transfer.ratio
     lines = [
         f"{file.path}: {precision}, {file.size / 1e6:.2f} MB, sha256 {file.sha256}"
         for precision, file in result.exported.files.items()
     ]
     lines.append("gain by spatial frequency, with 95 % limits from resampled slices:")
-    for frequency in range(1, int(result.transfer.nyquist) + 1):
+    for frequency in range(1, int(transfer.nyquist) + 1):
         value, lower, upper = (
             float(np.interp(frequency, ratio.frequency, curve))
             for curve in (ratio.value, ratio.lower, ratio.upper)
         )
         lines.append(f"  {frequency:2d} lp/cm  {value:.3f} ({lower:.3f} to {upper:.3f})")
-    for what, deviation in (
-        ("halves of both groups differ by", certificate.halves),
-        ("half of the source against the other half", certificate.source_to_itself),
-        ("half of the target against the other half", certificate.target_to_itself),
-        ("by way of the third group", certificate.closure),
-    ):
-        if deviation is not None:
-            lines.append(f"{what}: {deviation:.2f} dB (rms)")
-    return lines
+    return [*lines, *describe_certificate(result.evidence.certificate())]

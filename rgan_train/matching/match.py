@@ -13,7 +13,7 @@ import numpy as np
 
 from rgan_sdk.card import ModelCard, Range
 from rgan_sdk.errors import MeasurementError, TrainingError
-from rgan_sdk.kernels import KernelSpectra, TransferRatio, fit_transfer
+from rgan_sdk.kernels import KernelSpectra, MatchCertificate, TransferRatio, fit_transfer
 from rgan_train.config import DataConfig
 from rgan_train.export.files import ExportResult, check_names, extreme_checks, write_files
 from rgan_train.export.model_card import (
@@ -25,7 +25,7 @@ from rgan_train.export.model_card import (
     training_data,
 )
 from rgan_train.export.parity import Check
-from rgan_train.matching.certificate import Certificate, certify
+from rgan_train.matching.certificate import Evidence, gather_evidence
 from rgan_train.matching.groups import (
     Group,
     measure_group,
@@ -45,16 +45,15 @@ class Match:
 
     Attributes
     ----------
-    transfer
-        What was measured: the factor by spatial frequency, with limits.
+    evidence
+        What was measured: the factor by spatial frequency, with limits, and what speaks for it.
     exported
         The files that were written.
     notes
         Series that were left out, and what else a user should know.
     """
 
-    transfer: TransferRatio
-    certificate: Certificate
+    evidence: Evidence
     exported: ExportResult
     notes: tuple[str, ...]
 
@@ -102,12 +101,15 @@ def match(
         raise TrainingError(str(exc)) from exc
     data = data or DataConfig()
     graph = make_graph(make_filter(transfer, source.spacings))
-    card = _make_card(source, target, spectra[0], graph, data, name=name, version=version)
+    evidence = gather_evidence(transfer, *spectra)
+    card = _make_card(
+        source, target, spectra[0], graph, data, evidence.certificate(), name=name, version=version
+    )
     exported = write_files(graph, card, _make_checks(source, graph, card), output)
     notes = [note for group in groups for note in group.notes]
     remarks = missing_facts(data), _describe_unseen(spectra[0], transfer)
     notes += [*filter(None, remarks), *exported.warnings]
-    return Match(transfer, certify(transfer, *spectra), exported, tuple(notes))
+    return Match(evidence, exported, tuple(notes))
 
 
 def _describe_unseen(source: KernelSpectra, transfer: TransferRatio) -> str:
@@ -127,6 +129,7 @@ def _make_card(
     spectra: KernelSpectra,
     graph: HarmonizationGraph,
     data: DataConfig,
+    certificate: MatchCertificate,
     *,
     name: str | None,
     version: str,
@@ -154,6 +157,7 @@ def _make_card(
         reconstruction=tuple(
             sorted({one.reconstruction for one in source.series if one.reconstruction})
         ),
+        certificate=certificate,
     )
 
 

@@ -57,9 +57,9 @@ def softening(cohort):
 
 
 def test_other_patients_at_another_spacing_and_dose_give_the_right_filter(softening):
-    ratio = softening.transfer.ratio
+    ratio = softening.evidence.direct.ratio
     wanted = SOFT(ratio.frequency) / SHARP(ratio.frequency)
-    known = ratio.frequency < 0.8 * softening.transfer.nyquist
+    known = ratio.frequency < 0.8 * softening.evidence.direct.nyquist
     assert np.abs(ratio.value - wanted)[known].max() < 0.06
 
 
@@ -90,7 +90,7 @@ def test_frequencies_that_the_target_does_not_show_are_noted(softening):
 
 
 def test_halves_agree_and_a_group_against_itself_does_next_to_nothing(softening):
-    certificate = softening.certificate
+    certificate = softening.exported.card.certificate
     assert certificate.halves < 1.5
     assert certificate.source_to_itself < 1.5
     assert certificate.target_to_itself < 1.5
