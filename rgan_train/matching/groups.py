@@ -54,6 +54,16 @@ class Group:
         """Pixel spacings of the series in mm."""
         return [one.mean_pixel_spacing for one in self.series]
 
+    @property
+    def thicknesses(self) -> tuple[float, ...]:
+        """SliceThickness (0018,0050) of the series in mm, ascending."""
+        return tuple(sorted({one.slice_thickness for one in self.series if one.slice_thickness}))
+
+    @property
+    def reconstructions(self) -> tuple[str, ...]:
+        """Kinds of reconstruction, as far as the headers state them."""
+        return tuple(sorted({one.reconstruction for one in self.series if one.reconstruction}))
+
     def spread(self, count: int) -> list[tuple[Series, list[SliceFile]]]:
         """Return ``count`` slices at most, evenly spread over all series."""
         slices = [(number, item) for number, one in enumerate(self.series) for item in one.slices]

@@ -5,7 +5,7 @@ import shutil
 import numpy as np
 import pydicom
 import pytest
-from support.dicom_phantoms import uid, write_ct
+from support.groups import write_series
 from support.kernels import chests, exponential
 from support.training import train
 
@@ -19,27 +19,6 @@ from rgan_train.matching.match import match
 SOFT, SHARP = exponential(3.5, 2.0), exponential(5.5, 2.0)
 SPACING, COUNT = 0.8, 8
 RANGE = HUWindow(-1024, 1000)
-
-
-def write_series(folder, slices, kernel, number, spacing=SPACING):
-    """Write a series of another patient for each number."""
-    for index, hu in enumerate(slices):
-        stored = np.clip(hu + 1024, 0, 4095).astype(np.uint16)
-        write_ct(
-            folder / f"{index:02d}.dcm",
-            stored,
-            bits_stored=12,
-            PatientID=f"patient {number}",
-            StudyInstanceUID=uid(number),
-            FrameOfReferenceUID=uid(number, 2),
-            SeriesInstanceUID=uid(number, 1),
-            SOPInstanceUID=uid(number, 1, index + 1),
-            ImagePositionPatient=[0, 0, 2.0 * index],
-            PixelSpacing=[spacing, spacing],
-            ConvolutionKernel=kernel,
-            Manufacturer="Scanner Works",
-        )
-    return folder
 
 
 @pytest.fixture(scope="module")
