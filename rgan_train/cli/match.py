@@ -118,11 +118,12 @@ def command(
     Another --method trains a network. Its pairs are the series of the sharper group, and what the
     measured softer kernel makes of them. RUN keeps them, and is a run as `fit` makes it.
 
-    What the fits say of each other is printed, too: halves of the groups must give the same
-    filter, and a half matched to the other half none.
+    What the fits say of each other is printed and drawn beside MODEL.onnx: halves of the groups
+    must give the same filter, and a half matched to the other half none.
     """
     require_train_extra()
 
+    from rgan_train.cli.certificate_plot import write_certificate
     from rgan_train.config import Config, override, override_from_text, read_toml
     from rgan_train.export.files import check_names
     from rgan_train.matching.groups import open_group
@@ -144,12 +145,14 @@ def command(
         for what, folders in (("source", sources), ("target", targets))
     )
     third = open_group("third", thirds, mixed=mixed) if thirds else None
+    page = output.with_suffix(".certificate.png")
     if run is None:
         result = match(
             source, target, output, third=third, name=name, data=override(Config(), stated).data
         )
         evidence, exported, notes = result.evidence, result.exported, result.notes
-        echo([*describe_files(exported), *describe_evidence(evidence)], notes)
+        write_certificate(page, evidence, source.kernels[0], target.kernels[0])
+        echo([*describe_files(exported), *describe_evidence(evidence), f"curves: {page}"], notes)
         return
     start = network_config(cast("NetworkMethod", method), source, target)
     if config_file:
@@ -157,7 +160,8 @@ def command(
     config = override(override_from_text(start, assignments), stated)
     check_start(config, run, source, target)
     measurement = measure(source, target, third)
-    echo(describe_evidence(measurement.evidence), measurement.notes)
+    write_certificate(page, measurement.evidence, source.kernels[0], target.kernels[0])
+    echo([*describe_evidence(measurement.evidence), f"curves: {page}"], measurement.notes)
     exported = train_network(measurement, config, run, output, vgg_weights, name)
     echo(describe_files(exported), exported.warnings)
 

@@ -85,6 +85,7 @@ def test_the_command_prints_the_curve_and_what_speaks_for_it(cohort, tmp_path):
     done = train("match", *folders, "--third", tmp_path / "third", "-o", output, *data)
     assert done.exit_code == 0, done.output
     assert output.exists()
+    assert (tmp_path / "model.certificate.png").exists()
     assert " 3 lp/cm" in done.output
     assert "by way of the third group: " in done.output
 
