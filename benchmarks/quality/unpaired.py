@@ -37,6 +37,7 @@ PAGE, RESULTS = Path("docs/results/unpaired.md"), Path("docs/results/unpaired")
 RUNS = Path("runs/unpaired")
 DATA, THIRD = Path(".data"), "lidc_idri_0001_ge_standard"
 SPLITS = 5
+MOST_BELOW = 0.2
 
 ROWS = {
     "input": "input",
@@ -59,8 +60,10 @@ class Pair:
     known: int
     trained: int
     test: range
-    gates: tuple[tuple[float, float, float, float], ...]
-    """By direction, in dB: median and lowest of five, by way of the third group, the network."""
+    gates: tuple[tuple[float, float, float, float | None], ...]
+    """By direction, in dB: median and lowest of five, by way of the third group, the network.
+
+    None: at most ``MOST_BELOW`` below the linear filter of the same division."""
     rows: tuple[str, ...] = tuple(ROWS)
 
 
@@ -72,7 +75,7 @@ PAIRS = {
         known=21,
         trained=18,
         test=range(22, 30),
-        gates=((44.0, 42.0, 42.0, 44.5), (49.5, 49.0, 50.0, 51.97)),
+        gates=((44.0, 42.0, 42.0, 44.5), (49.5, 49.0, 50.0, None)),
     ),
     "philips": Pair(
         "pair_philips_headphantom_step2",
@@ -82,7 +85,7 @@ PAIRS = {
         trained=42,
         test=range(50, 70),
         gates=(),
-        rows=tuple(row for row in ROWS if row != "network"),
+        rows=("input", "match", "star", "paired"),
     ),
 }
 
@@ -314,15 +317,16 @@ def make_table(pair: Pair, found: dict[str, Any]) -> str:
 
 
 def check(
-    figures: dict[str, Any], median: float, lowest: float, star: float, network: float
+    figures: dict[str, Any], median: float, lowest: float, star: float, network: float | None
 ) -> list[str]:
     """Return a line for each gate."""
     values = [one["psnr_db"] for one in figures["match"]]
+    beside = round(figures["match"][0]["psnr_db"] - MOST_BELOW, 2)
     gates = (
         ("median of five", statistics.median(values), median),
         ("lowest of five", min(values), lowest),
         ("by way of the GE scan", figures["star"][0]["psnr_db"], star),
-        ("the network", figures["network"][0]["psnr_db"], network),
+        ("the network", figures["network"][0]["psnr_db"], network or beside),
     )
     return [
         f"{what}: {value:.2f} dB, at least {limit} wanted: {'met' if value >= limit else 'missed'}"
