@@ -176,7 +176,8 @@ def train_network(
 ) -> ExportResult:
     """Simulate pairs in ``run``, train on them, and export the network."""
     from rgan_train.cli.progress import show_progress
-    from rgan_train.export import export_run
+    from rgan_train.export import export_run, load_graph
+    from rgan_train.matching.drift import describe_drift, measure_drift
     from rgan_train.matching.network import describe_outside, describe_resume, prepare_job
     from rgan_train.training import fit
 
@@ -193,8 +194,10 @@ def train_network(
         click.echo(f"interrupted; {describe_resume(run, output)}", err=True)
         raise click.exceptions.Exit(INTERRUPTED)
     exported = export_run(job.folder, output, name=name)
+    drift = measure_drift(load_graph(job.folder, job.config, "best"), measurement)
     outside = describe_outside(measurement.source, exported.card)
-    warnings = (*filter(None, (outcome.note, outside)), *exported.warnings)
+    remarks = outcome.note, outside, describe_drift(drift)
+    warnings = (*filter(None, remarks), *exported.warnings)
     return replace(exported, warnings=warnings)
 
 

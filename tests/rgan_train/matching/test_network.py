@@ -100,6 +100,7 @@ def test_the_card_tells_simulated_pairs_from_real_ones(trained):
     assert card.certificate is not None
     assert card.pixel_spacing.reference == 0.7
     assert "halves of both groups differ by" in output
+    assert "of the measured transfer below 1 lp/cm" in output
 
 
 def test_the_run_goes_on_and_is_exported_as_any_other(trained):
