@@ -34,10 +34,10 @@ SIGMAS = (1.0, 2.0, 4.0, 8.0, 16.0)
 """Of the blurred slices, pixels."""
 
 TRAINING = {
-    "training": {"epochs": 10, "steps_per_epoch": 500, "max_minutes": 30.0, "precision": "32-true"},
+    "training": {"epochs": 10, "steps_per_epoch": 500, "precision": "32-true"},
     "domain": {"spacing_aware": False, "added_noise": 0.0},
 }
-"""The scans have one spacing and one dose. On a busy machine time runs out before steps do."""
+"""The scans have one pixel spacing and one dose."""
 
 Images = NDArray[np.float32]
 
