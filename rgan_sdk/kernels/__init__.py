@@ -3,6 +3,7 @@
 Plain arrays with their pixel spacing in, numbers out; nothing here knows DICOM.
 """
 
+from rgan_sdk.kernels.curves import Curve, Interval, KernelCurves
 from rgan_sdk.kernels.edge_response import (
     EdgePoints,
     EdgeProfile,
@@ -21,14 +22,7 @@ from rgan_sdk.kernels.noise_power import (
     soft_tissue_blocks,
 )
 from rgan_sdk.kernels.spectra import KernelSpectra, join_spectra, measure_kernel
-from rgan_sdk.kernels.transfer import (
-    Curve,
-    Interval,
-    KernelCurves,
-    TransferRatio,
-    fit_kernel,
-    fit_transfer,
-)
+from rgan_sdk.kernels.transfer import TransferRatio, fit_kernel, fit_transfer
 
 __all__ = [
     "ASSUMED_MTFS",
