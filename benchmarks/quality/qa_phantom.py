@@ -18,6 +18,8 @@ from rgan_sdk.kernels import frequencies
 FINER = 3
 """Pixels are sampled from pixels that are so many times as fine."""
 AIR = -1000.0
+STORED = -1024, 3071
+"""What 12 bits hold, with an intercept of -1024."""
 
 MTF = Callable[[NDArray[np.float64]], NDArray[np.float64]]
 
@@ -58,7 +60,7 @@ def render(
     noise: float = 8.0,
     seed: int = 0,
 ) -> NDArray[np.float32]:
-    """Return ``[count, size, size]`` HU, rounded and not below -1024, as stored values are.
+    """Return ``[count, size, size]`` HU, rounded and limited as stored values of 12 bits are.
 
     Parameters
     ----------
@@ -81,7 +83,7 @@ def render(
         image = np.fft.irfft2(spectrum * _shift(shape[0], fine, down, right), shape)
         white = np.fft.rfft2(random.normal(0, noise / spacing, (size, size)))
         hu = AIR + image[::FINER, ::FINER] + np.fft.irfft2(shaped * white, (size, size))
-        slices.append(np.maximum(hu.round(), -1024))
+        slices.append(np.clip(hu.round(), *STORED))
     return np.array(slices, np.float32)
 
 

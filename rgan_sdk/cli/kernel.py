@@ -20,8 +20,9 @@ EPILOG = """\b
 Examples:
   rgan-harmonize kernel scans/a
   rgan-harmonize kernel scans/a scans/b --plot kernels.png
+  rgan-harmonize kernel --phantom qa/january --plot phantom.png
 
-All is measured on the patient's images; the limits (95 %) come from resampled slices.
+All is measured on the images; the limits (95 %) come from resampled slices.
 docs/kernels.md says how, and what can't be told."""
 WIDTH = 20
 
@@ -29,9 +30,14 @@ WIDTH = 20
 @click.command(epilog=EPILOG)
 @click.argument("sources", metavar="SERIES...", nargs=-1, required=True, type=FOLDER)
 @click.option(
+    "--phantom",
+    is_flag=True,
+    help="The series show a QA phantom: the MTF is measured on its rods and wires.",
+)
+@click.option(
     "--plot", type=FILE, metavar="FILE.png", help="Draw the curves of all series in one picture."
 )
-def command(sources: tuple[Path, ...], plot: Path | None) -> None:
+def command(sources: tuple[Path, ...], phantom: bool, plot: Path | None) -> None:
     """Measure the convolution kernel of the CT series in the folders SERIES.
 
     Shown are the spatial frequencies at which the modulation transfer function (MTF) falls to 50
@@ -44,7 +50,7 @@ def command(sources: tuple[Path, ...], plot: Path | None) -> None:
     measured = []
     left_aside: list[str] = []
     for source in sources:
-        for series, found in _measure(source, left_aside):
+        for series, found in _measure(source, left_aside, phantom=phantom):
             measured.append((series.convolution_kernel or "no kernel", found))
             for line in _describe(series, found):
                 click.echo(as_text(line).plain)
@@ -59,12 +65,15 @@ def command(sources: tuple[Path, ...], plot: Path | None) -> None:
         write_kernel_plot(plot, measured)
 
 
-def _measure(source: Path, left_aside: list[str]) -> Iterator[tuple[Series, KernelCurves]]:
+def _measure(
+    source: Path, left_aside: list[str], *, phantom: bool
+) -> Iterator[tuple[Series, KernelCurves]]:
     """Yield each series of a folder with its curves; note what can't be measured, and why."""
     from rgan_sdk.dicom.inventory import find_series
-    from rgan_sdk.dicom.read.spectra import measure_series
+    from rgan_sdk.dicom.read.spectra import measure_phantom_series, measure_series
     from rgan_sdk.errors import DicomError, MeasurementError
     from rgan_sdk.kernels import fit_kernel
+    from rgan_sdk.kernels.inserts import fit_phantom
 
     inventory = find_series(source)
     failed: dict[str, list[Path]] = defaultdict(list)
@@ -83,7 +92,10 @@ def _measure(source: Path, left_aside: list[str]) -> Iterator[tuple[Series, Kern
         left_aside.append(f"{source}: {inventory.explain_empty()}")
     for series in inventory.series:
         try:
-            yield series, fit_kernel(measure_series(series))
+            if phantom:
+                yield series, fit_phantom(measure_phantom_series(series))
+            else:
+                yield series, fit_kernel(measure_series(series))
         except (DicomError, MeasurementError) as error:
             left_aside.append(f"{source}: series {series.series_instance_uid}: {error}")
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from rgan_sdk.errors import ConfigurationError, MeasurementError
 from rgan_sdk.kernels.curves import KernelCurves, find_crossing, limit_curve, median_interval
-from rgan_sdk.kernels.inserts.slices import FAINT, Insert, measure_inserts
+from rgan_sdk.kernels.inserts.slices import ALONE, FAINT, TRUSTED, Insert, measure_inserts
 from rgan_sdk.kernels.spectra import (
     FREQUENCY,
     STRUCTURE_BLOCK,
@@ -29,10 +29,17 @@ STEP_HU: Final = 1000.0
 """Height of the edge whose spectrum stands for an insert's."""
 MOST_BLOCKS: Final = 16
 """The best slice counts as so many blocks with structure."""
-LEAST_WEIGHT: Final = 1 / 0.05**2
-"""Together, inserts tell the MTF to 0.05."""
+LEAST_WEIGHT: Final = 1 / 0.03**2
+"""Together, inserts must tell the MTF to 0.03."""
+SAME_MM: Final = 1.5
+"""So near in another slice, a point is the same wire or bead."""
 APART: Final = 1.5
 """An insert is left out whose MTF differs from most by so many times 3 errors and 0.05."""
+
+LOW: Final = 0.1
+SHARPER: Final = 3.0
+"""Where the MTF has fallen to 0.1, noise may be so many times as sharp as inserts. Focal spot and
+detector blur inserts, and not noise, but not as much."""
 
 RESAMPLES: Final = 200
 Floats = NDArray[np.float64]
@@ -121,15 +128,17 @@ def join_phantom(slices: Sequence[PhantomSlice]) -> PhantomSpectra:
         As ``measure_phantom`` does.
     """
     spectra = join_spectra([one.spectra for one in slices])
-    left_out = Counter(one.reason for part in slices for one in part.inserts if one.reason)
-    measured = [[one for one in part.inserts if one.response] for part in slices]
+    found = _leave_lone_points([part.inserts for part in slices])
+    left_out = Counter(one.reason for part in found for one in part if one.reason)
+    measured = [[one for one in part if one.response] for part in found]
     kept = _choose_alike(measured)
     differing = sum(map(len, measured)) - sum(map(len, kept))
     if differing:
         left_out["different from most"] = differing
-    mtf, weight = _average(kept)
+    mtf, weight = _average(_correct_errors(kept))
     if weight.sum() < LEAST_WEIGHT:
         raise MeasurementError(_explain(len(slices), kept, left_out))
+    _require_sharp(np.average(mtf[weight > 0], axis=0, weights=weight[weight > 0]), spectra)
     side = STRUCTURE_BLOCK * spectra.pixel_spacing.mean(axis=1)
     edge = STEP_HU**2 / (4 * (np.pi / 10) ** 3 * side)
     structure, blocks = _as_structure(mtf, weight, edge, spectra.mean_power("even"))
@@ -184,6 +193,28 @@ def fit_phantom(spectra: PhantomSpectra, *, seed: int = 0) -> KernelCurves:
     )
 
 
+def _leave_lone_points(slices: list[list[Insert]]) -> list[list[Insert]]:
+    """Leave out points that no other slice has in the same place: in patients, vessels."""
+    places = [
+        np.array([one.place for one in part if one.kind == "wire"]).reshape(-1, 2)
+        for part in slices
+    ]
+
+    def goes_on(insert: Insert, number: int) -> bool:
+        others = np.concatenate([np.empty((0, 2)), *places[:number], *places[number + 1 :]])
+        return bool((np.hypot(*(others - insert.place).T) < SAME_MM).any())
+
+    return [
+        [
+            one._replace(response=None, reason=ALONE)
+            if one.response and one.kind == "wire" and not goes_on(one, number)
+            else one
+            for one in part
+        ]
+        for number, part in enumerate(slices)
+    ]
+
+
 def _choose_alike(slices: list[list[Insert]]) -> list[list[Insert]]:
     """Leave out the inserts whose MTF differs from that of most, by weight."""
     responses = [one.response for part in slices for one in part if one.response]
@@ -200,6 +231,24 @@ def _choose_alike(slices: list[list[Insert]]) -> list[list[Insert]]:
         return bool(np.sqrt(np.nanmean(off**2)) < APART)
 
     return [[one for one in part if is_alike(one)] for part in slices]
+
+
+def _correct_errors(slices: list[list[Insert]]) -> list[list[Insert]]:
+    """Return inserts with errors as large as those of their kind scatter; noise is not white."""
+    factors = {}
+    for kind in {one.kind for part in slices for one in part}:
+        alike = [one for part in slices for one in part if one.kind == kind and one.response]
+        curves = np.array([one.response.mtf for one in alike if one.response])
+        errors = np.array([one.response.error for one in alike if one.response])
+        mean = np.average(curves, axis=0, weights=[one.weight for one in alike])
+        factors[kind] = max(1.0, float(np.sqrt(np.nanmean(((curves - mean) / errors) ** 2))))
+
+    def correct(insert: Insert) -> Insert:
+        assert insert.response is not None
+        error = insert.response.error * factors[insert.kind]
+        return insert._replace(response=insert.response._replace(error=error))
+
+    return [[correct(one) for one in part] for part in slices]
 
 
 def _weighted_median(curves: Floats, weights: Floats) -> Floats:
@@ -220,6 +269,22 @@ def _average(slices: list[list[Insert]]) -> tuple[Floats, Floats]:
             mtf[number] = np.average(curves, axis=0, weights=weights)
             weight[number] = sum(weights)
     return mtf, weight
+
+
+def _require_sharp(mtf: Floats, spectra: KernelSpectra) -> None:
+    """Refuse inserts that are much softer than noise: vessels, or rods that are no wires."""
+    noise = np.sqrt(spectra.mean_power("even") / FREQUENCY)
+    known = np.flatnonzero((noise > 0) & (spectra.nyquist * TRUSTED > FREQUENCY))
+    if not len(known):
+        return
+    low = known[mtf[known] < LOW]
+    last = low[0] if len(low) else known[-1]
+    sharper = noise[last] / max(mtf[last], LOW / 2) / (noise[known[0]] / mtf[known[0]])
+    if sharper > SHARPER:
+        raise MeasurementError(
+            f"inserts are {sharper:.0f} times as soft as noise at {FREQUENCY[last]:.1f} lp/cm: "
+            "they are no sharp rods or thin wires. Is it a scan of a QA phantom?"
+        )
 
 
 def _as_structure(
@@ -249,8 +314,8 @@ def _explain(count: int, kept: list[list[Insert]], left_out: Counter[str]) -> st
         reasons[FAINT] = reasons.get(FAINT, 0) + found
     if not reasons:
         return (
-            f"no insert found in {count} slice(s): a phantom needs rods of 8 to 80 mm diameter, or "
-            "wires or beads, along z in an even region"
+            f"no insert stands out in {count} slice(s): a phantom needs rods of 8 to 80 mm "
+            "diameter, or wires or beads, along z in an even region"
         )
     listed = "; ".join(f"{number} {reason}" for reason, number in reasons.items())
     return f"no insert of {count} slice(s) tells the kernel: {listed}"

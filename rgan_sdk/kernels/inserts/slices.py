@@ -12,8 +12,10 @@ from rgan_sdk.kernels.inserts.rods import find_rods
 from rgan_sdk.kernels.inserts.wires import find_wires
 from rgan_sdk.kernels.spectra import FREQUENCY, HIGHEST_HU, PADDING_HU
 
+WIRE_REACH_MM: Final = 12.0
+"""Pixels so far from a wire are used: they must tell what it adds to from what it stands in."""
 REACH_MM: Final = 8.0
-"""Pixels so far from an edge, or from a wire, are used; at least"""
+"""Pixels so far from an edge are used; at least"""
 LEAST_REACH_MM: Final = 5.0
 SECTORS: Final = 24
 COMPLETE: Final = 0.6
@@ -25,6 +27,8 @@ SCATTER: Final = 5.0
 
 MOST_MISFIT: Final = 1.25
 LOWEST_MTF: Final = -0.1
+SOFTEST: Final = (1.0, 0.75)
+"""Up to this frequency, lp/cm, the MTF of no kernel is lower: what is softer is no thin wire."""
 MOST_ERROR: Final = 0.5
 """Standard error of an MTF, above which an insert tells nothing."""
 TRUSTED: Final = 0.9
@@ -39,6 +43,7 @@ BORDER: Final = "too near the border of the image, or of padding"
 CUT: Final = "cut off at the lowest or highest value that the file holds"
 UNEVEN: Final = "in uneven surroundings"
 MISSHAPEN: Final = "neither a rod nor a wire, or seen on pixels that are too coarse"
+ALONE: Final = "points in one slice only, where a wire would go on"
 FAINT: Final = "too low in contrast for the noise"
 
 Floats = NDArray[np.float64]
@@ -51,6 +56,8 @@ class Insert(NamedTuple):
     ----------
     kind
         ``rod`` or ``wire``.
+    place
+        Down and right of the first pixel's centre, mm.
     response
         None if it was not measured.
     reason
@@ -58,6 +65,7 @@ class Insert(NamedTuple):
     """
 
     kind: str
+    place: tuple[float, float]
     response: Response | None
     reason: str = ""
 
@@ -99,27 +107,29 @@ class _Slice:
         self.spacing = np.array(pixel_spacing)
         self.nyquist = 5 / max(pixel_spacing)
         image = hu[hu >= PADDING_HU]
-        self.lowest, self.highest = float(image.min()), float(image.max())
+        self.lowest = float(image.min(initial=np.inf))
+        self.highest = float(image.max(initial=-np.inf))
 
     def measure(self, kind: str, place: tuple[float, float], radius: float) -> Insert:
         """Return the insert at a place, mm."""
         offset, values = self._around(place, radius)
         if not len(values):
-            return Insert(kind, None, BORDER)
+            return Insert(kind, place, None, BORDER)
         if self._is_cut(values):
-            return Insert(kind, None, CUT)
+            return Insert(kind, place, None, CUT)
         even = _choose_even(offset, values, radius)
         if even is None:
-            return Insert(kind, None, UNEVEN)
+            return Insert(kind, place, None, UNEVEN)
         if kind == "rod":
             response = fit_rod(offset[even], values[even], radius, self.nyquist)
         else:
             response = fit_wire(offset[even], values[even], self.nyquist)
-        return self._judge(kind, response)
+        return self._judge(Insert(kind, place, response), response)
 
     def _around(self, place: tuple[float, float], radius: float) -> tuple[Floats, Floats]:
         """Return the pixels around an insert and their places; none if some are missing."""
-        reach = (radius + REACH_MM) / self.spacing
+        widest = REACH_MM if radius else WIRE_REACH_MM
+        reach = (radius + widest) / self.spacing
         first = np.ceil(np.array(place) / self.spacing - reach).astype(int)
         last = np.floor(np.array(place) / self.spacing + reach).astype(int)
         if (first < 0).any() or (last >= self.hu.shape).any():
@@ -127,7 +137,7 @@ class _Slice:
         grid = np.mgrid[first[0] : last[0] + 1, first[1] : last[1] + 1].reshape(2, -1).T
         offset = grid * self.spacing - place
         distance = np.hypot(*offset.T)
-        chosen = (np.abs(distance - radius) <= REACH_MM) & ((radius == 0) | (distance > 1))
+        chosen = (np.abs(distance - radius) <= widest) & ((radius == 0) | (distance > 1))
         values = self.hu[tuple(grid[chosen].T)].astype(np.float64)
         if (values < PADDING_HU).any():
             return np.empty((0, 2)), np.empty(0)
@@ -143,18 +153,20 @@ class _Slice:
             or at_limit
         )
 
-    def _judge(self, kind: str, response: Response) -> Insert:
+    def _judge(self, insert: Insert, response: Response) -> Insert:
         known = self.nyquist * TRUSTED >= FREQUENCY
         mtf, error = response.mtf[known], response.error[known]
         if not np.isfinite(response.misfit) or response.misfit > MOST_MISFIT:
-            return Insert(kind, None, MISSHAPEN)
+            return insert._replace(response=None, reason=MISSHAPEN)
         if not np.sqrt(np.mean(error**2)) < MOST_ERROR:
-            return Insert(kind, None, FAINT)
-        if (mtf + 3 * error < LOWEST_MTF).any():
-            return Insert(kind, None, MISSHAPEN)
+            return insert._replace(response=None, reason=FAINT)
+        frequency, softest = SOFTEST
+        low = FREQUENCY[known] < frequency
+        if (mtf + 3 * error < np.where(low, softest, LOWEST_MTF)).any():
+            return insert._replace(response=None, reason=MISSHAPEN)
         unknown = self.nyquist < FREQUENCY
         response.mtf[unknown] = response.error[unknown] = np.nan
-        return Insert(kind, response)
+        return insert
 
 
 def _choose_even(offset: Floats, values: Floats, radius: float) -> NDArray[np.bool_] | None:
@@ -163,7 +175,7 @@ def _choose_even(offset: Floats, values: Floats, radius: float) -> NDArray[np.bo
     turn = np.arctan2(*offset.T) / (2 * np.pi) % 1
     sector = (turn * SECTORS).astype(int) % SECTORS
     contrast = np.ptp(np.percentile(values, (1, 99)))
-    for reach in (REACH_MM, LEAST_REACH_MM):
+    for reach in (REACH_MM, LEAST_REACH_MM) if radius else (WIRE_REACH_MM, REACH_MM):
         used = np.abs(depth) <= reach
         even = np.ones(SECTORS, bool)
         for side in (depth < -NEAR_MM, depth > NEAR_MM):
