@@ -75,7 +75,7 @@ def _measure(
     from rgan_sdk.kernels import fit_kernel
     from rgan_sdk.kernels.inserts import fit_phantom
 
-    inventory = find_series(source)
+    inventory = find_series(source, include_own=True)
     failed: dict[str, list[Path]] = defaultdict(list)
     for file in inventory.outcomes:
         if file.status == "failed":
