@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -41,7 +41,8 @@ def command(sources: tuple[Path, ...], phantom: bool, plot: Path | None) -> None
     """Measure the convolution kernel of the CT series in the folders SERIES.
 
     Shown are the spatial frequencies at which the modulation transfer function (MTF) falls to 50
-    and 10 %, and the noise by tissue.
+    and 10 %, and the noise by tissue. Patients show kernels well enough to match them; a QA phantom
+    with rods (ACR, Catphan) or wires shows the MTF itself.
     """
     from rgan_sdk.cli.tables import as_text
     from rgan_sdk.errors import IneligibleError
@@ -50,9 +51,9 @@ def command(sources: tuple[Path, ...], phantom: bool, plot: Path | None) -> None
     measured = []
     left_aside: list[str] = []
     for source in sources:
-        for series, found in _measure(source, left_aside, phantom=phantom):
+        for series, found, inserts in _measure(source, left_aside, phantom=phantom):
             measured.append((series.convolution_kernel or "no kernel", found))
-            for line in _describe(series, found):
+            for line in _describe(series, found, inserts):
                 click.echo(as_text(line).plain)
     shown = [as_text(line).plain for line in left_aside]
     if not measured:
@@ -67,8 +68,11 @@ def command(sources: tuple[Path, ...], phantom: bool, plot: Path | None) -> None
 
 def _measure(
     source: Path, left_aside: list[str], *, phantom: bool
-) -> Iterator[tuple[Series, KernelCurves]]:
-    """Yield each series of a folder with its curves; note what can't be measured, and why."""
+) -> Iterator[tuple[Series, KernelCurves, Mapping[str, int]]]:
+    """Yield each series of a folder with its curves; note what can't be measured, and why.
+
+    With a phantom, how many inserts of each kind were measured.
+    """
     from rgan_sdk.dicom.inventory import find_series
     from rgan_sdk.dicom.read.spectra import measure_phantom_series, measure_series
     from rgan_sdk.errors import DicomError, MeasurementError
@@ -93,17 +97,21 @@ def _measure(
     for series in inventory.series:
         try:
             if phantom:
-                yield series, fit_phantom(measure_phantom_series(series))
+                spectra = measure_phantom_series(series)
+                yield series, fit_phantom(spectra), spectra.inserts
             else:
-                yield series, fit_kernel(measure_series(series))
+                yield series, fit_kernel(measure_series(series)), {}
         except (DicomError, MeasurementError) as error:
             left_aside.append(f"{source}: series {series.series_instance_uid}: {error}")
 
 
-def _describe(series: Series, curves: KernelCurves) -> Iterator[str]:
+def _describe(series: Series, curves: KernelCurves, inserts: Mapping[str, int]) -> Iterator[str]:
     yield f"{'series':{WIDTH}}{series.series_instance_uid}"
     yield f"{'kernel':{WIDTH}}{series.convolution_kernel or 'not stated'}"
     yield f"{'slices':{WIDTH}}{len(series.slices)} of {series.mean_pixel_spacing:.3f} mm pixels"
+    if inserts:
+        counts = ", ".join(f"{count} of a {kind}" for kind, count in inserts.items())
+        yield f"{'sections measured':{WIDTH}}{counts}"
     for percent, found in ((50, curves.f50), (10, curves.f10)):
         yield f"{f'MTF {percent} %':{WIDTH}}{_frequency(found, curves.nyquist)}"
     for tissue, noise in curves.noise.items():

@@ -32,7 +32,7 @@ MOST_BLOCKS: Final = 16
 LEAST_WEIGHT: Final = 1 / 0.03**2
 """Together, inserts must tell the MTF to 0.03."""
 SAME_MM: Final = 1.5
-"""So near in another slice, a point is the same wire or bead."""
+"""So near in another slice, an insert is the same."""
 APART: Final = 1.5
 """An insert is left out whose MTF differs from most by so many times 3 errors and 0.05."""
 
@@ -128,7 +128,7 @@ def join_phantom(slices: Sequence[PhantomSlice]) -> PhantomSpectra:
         As ``measure_phantom`` does.
     """
     spectra = join_spectra([one.spectra for one in slices])
-    found = _leave_lone_points([part.inserts for part in slices])
+    found = _leave_lone([part.inserts for part in slices])
     left_out = Counter(one.reason for part in found for one in part if one.reason)
     measured = [[one for one in part if one.response] for part in found]
     kept = _choose_alike(measured)
@@ -193,21 +193,25 @@ def fit_phantom(spectra: PhantomSpectra, *, seed: int = 0) -> KernelCurves:
     )
 
 
-def _leave_lone_points(slices: list[list[Insert]]) -> list[list[Insert]]:
-    """Leave out points that no other slice has in the same place: in patients, vessels."""
-    places = [
-        np.array([one.place for one in part if one.kind == "wire"]).reshape(-1, 2)
-        for part in slices
-    ]
+def _leave_lone(slices: list[list[Insert]]) -> list[list[Insert]]:
+    """Leave out what no other slice has in the same place: in patients, vessels and bones."""
+    places = {
+        kind: [
+            np.array([one.place for one in part if one.kind == kind]).reshape(-1, 2)
+            for part in slices
+        ]
+        for kind in ("rod", "wire")
+    }
 
-    def goes_on(insert: Insert, number: int) -> bool:
-        others = np.concatenate([np.empty((0, 2)), *places[:number], *places[number + 1 :]])
-        return bool((np.hypot(*(others - insert.place).T) < SAME_MM).any())
+    def is_alone(insert: Insert, number: int) -> bool:
+        own = places[insert.kind]
+        others = np.concatenate([np.empty((0, 2)), *own[:number], *own[number + 1 :]])
+        return not (np.hypot(*(others - insert.place).T) < SAME_MM).any()
 
     return [
         [
             one._replace(response=None, reason=ALONE)
-            if one.response and one.kind == "wire" and not goes_on(one, number)
+            if one.response and is_alone(one, number)
             else one
             for one in part
         ]

@@ -43,7 +43,7 @@ BORDER: Final = "too near the border of the image, or of padding"
 CUT: Final = "cut off at the lowest or highest value that the file holds"
 UNEVEN: Final = "in uneven surroundings"
 MISSHAPEN: Final = "neither a rod nor a wire, or seen on pixels that are too coarse"
-ALONE: Final = "points in one slice only, where a wire would go on"
+ALONE: Final = "in one slice only, where a rod or wire would go on"
 FAINT: Final = "too low in contrast for the noise"
 
 Floats = NDArray[np.float64]
