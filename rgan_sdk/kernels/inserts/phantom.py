@@ -103,7 +103,8 @@ def measure_phantom(
     ConfigurationError
         If slices are not ``[N, H, W]``.
     MeasurementError
-        If no insert tells the MTF. The message says what was found, and what is wrong with it.
+        If no insert tells the MTF, or most that looks like inserts is in one slice only, as in
+        patients. The message says what was found, and what is wrong with it.
     """
     if slices.ndim != 3:
         raise ConfigurationError(f"slices of shape {slices.shape}; they must be [N, H, W]")
@@ -136,7 +137,7 @@ def join_phantom(slices: Sequence[PhantomSlice]) -> PhantomSpectra:
     if differing:
         left_out["different from most"] = differing
     mtf, weight = _average(_correct_errors(kept))
-    if weight.sum() < LEAST_WEIGHT:
+    if weight.sum() < LEAST_WEIGHT or left_out[ALONE] > sum(map(len, kept)):
         raise MeasurementError(_explain(len(slices), kept, left_out))
     _require_sharp(np.average(mtf[weight > 0], axis=0, weights=weight[weight > 0]), spectra)
     side = STRUCTURE_BLOCK * spectra.pixel_spacing.mean(axis=1)

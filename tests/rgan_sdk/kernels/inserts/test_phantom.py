@@ -133,6 +133,15 @@ def test_points_that_do_not_go_on_are_no_wires():
         measure(np.concatenate(slices))
 
 
+def test_where_most_points_do_not_go_on_it_is_a_patient():
+    vessels = [[Wire(9 * n - 40, 5 * n + 10 * k, 900) for k in range(3)] for n in range(4)]
+    slices = [
+        scan(SHARP, 1, rods=RODS[:1], wires=places, seed=n) for n, places in enumerate(vessels)
+    ]
+    with pytest.raises(MeasurementError, match=r"are in one slice only, and 4 in .* QA phantom\?"):
+        measure(np.concatenate(slices))
+
+
 @pytest.mark.parametrize("hu", [-1000.0, -2000.0], ids=["air", "padding"])
 def test_slices_without_a_phantom_are_refused(hu):
     with pytest.raises(MeasurementError, match="no insert stands out in 2 slice"):
