@@ -313,10 +313,15 @@ def _as_structure(
 
 def _explain(count: int, kept: list[list[Insert]], left_out: Counter[str]) -> str:
     """Return why a phantom doesn't tell its kernel."""
-    found = sum(map(len, kept))
+    going_on = sum(map(len, kept))
+    if going_on and left_out[ALONE] > going_on:
+        return (
+            f"{left_out[ALONE]} points and round edges are in one slice only, and {going_on} "
+            "in the same place in others. Is it a scan of a QA phantom?"
+        )
     reasons = dict(left_out)
-    if found:
-        reasons[FAINT] = reasons.get(FAINT, 0) + found
+    if going_on:
+        reasons[FAINT] = reasons.get(FAINT, 0) + going_on
     if not reasons:
         return (
             f"no insert stands out in {count} slice(s): a phantom needs rods of 8 to 80 mm "
