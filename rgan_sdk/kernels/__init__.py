@@ -3,7 +3,6 @@
 Plain arrays with their pixel spacing in, numbers out; nothing here knows DICOM.
 """
 
-from rgan_sdk.kernels.curves import Curve, Interval, KernelCurves
 from rgan_sdk.kernels.edge_response import (
     EdgePoints,
     EdgeProfile,
@@ -11,6 +10,7 @@ from rgan_sdk.kernels.edge_response import (
     edge_profile,
     edge_rise,
 )
+from rgan_sdk.kernels.limits import Curve, Interval, KernelCurves
 from rgan_sdk.kernels.mtf import ASSUMED_MTFS, KernelMTF, assumed_mtf, frequencies
 from rgan_sdk.kernels.name import kernel_name
 from rgan_sdk.kernels.noise import soft_tissue_noise, tissue_noise

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rgan_sdk.errors import MeasurementError
-from rgan_sdk.kernels.curves import (
+from rgan_sdk.kernels.limits import (
     Curve,
     KernelCurves,
     find_crossing,

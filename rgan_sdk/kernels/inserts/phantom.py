@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rgan_sdk.errors import ConfigurationError, MeasurementError
-from rgan_sdk.kernels.curves import KernelCurves, find_crossing, limit_curve, median_interval
 from rgan_sdk.kernels.inserts.slices import ALONE, FAINT, TRUSTED, Insert, measure_inserts
+from rgan_sdk.kernels.limits import KernelCurves, find_crossing, limit_curve, median_interval
 from rgan_sdk.kernels.spectra import (
     FREQUENCY,
     STRUCTURE_BLOCK,
