@@ -26,6 +26,7 @@ Examples:
   rgan-train match --source CAME --target STUDY -o came-to-study.onnx
   rgan-train match --source A1 --source A2 --target B --third C -o a-to-b.onnx
   rgan-train match --source CAME --target STUDY --method compact --run runs/first -o m.onnx
+  rgan-train match --source-phantom QA/B40f --target-phantom QA/B70f -o b40f-to-b70f.onnx
   rgan-harmonize run CAME harmonized --model came-to-study.onnx"""
 
 FOLDER = click.Path(path_type=Path, exists=True, file_okay=False)
@@ -37,7 +38,6 @@ FOLDER = click.Path(path_type=Path, exists=True, file_okay=False)
     "sources",
     metavar="DIR",
     multiple=True,
-    required=True,
     type=FOLDER,
     help="Folder of series to harmonize; may be repeated.",
 )
@@ -46,9 +46,25 @@ FOLDER = click.Path(path_type=Path, exists=True, file_okay=False)
     "targets",
     metavar="DIR",
     multiple=True,
-    required=True,
     type=FOLDER,
     help="Folder of series that show the wanted kernel; may be repeated.",
+)
+@click.option(
+    "--source-phantom",
+    "source_phantoms",
+    metavar="DIR",
+    multiple=True,
+    type=FOLDER,
+    help="Folder of series of a QA phantom with the source's kernel, instead of --source or beside "
+    "it; may be repeated.",
+)
+@click.option(
+    "--target-phantom",
+    "target_phantoms",
+    metavar="DIR",
+    multiple=True,
+    type=FOLDER,
+    help="The same with the target's kernel.",
 )
 @click.option(
     "--third",
@@ -95,6 +111,8 @@ FOLDER = click.Path(path_type=Path, exists=True, file_okay=False)
 def command(
     sources: tuple[Path, ...],
     targets: tuple[Path, ...],
+    source_phantoms: tuple[Path, ...],
+    target_phantoms: tuple[Path, ...],
     thirds: tuple[Path, ...],
     output: Path,
     method: str,
@@ -113,7 +131,7 @@ def command(
     Measures the convolution kernel of both groups from their power spectra, and writes a linear
     filter that turns the one into the other. No pairs are needed: patients, doses and pixel
     spacings may differ. Each group should hold some twenty slices of the body or more, with one
-    kernel.
+    kernel. Two scans of a QA phantom with rods or wires do as well as patients.
 
     Another --method trains a network. Its pairs are the series of the sharper group, and what the
     measured softer kernel makes of them. RUN keeps them, and is a run as `fit` makes it.
@@ -121,6 +139,12 @@ def command(
     What the fits say of each other is printed and drawn beside MODEL.onnx: halves of the groups
     must give the same filter, and a half matched to the other half none.
     """
+    for name_of, given in (
+        ("source", sources + source_phantoms),
+        ("target", targets + target_phantoms),
+    ):
+        if not given:
+            raise click.UsageError(f"give --{name_of} DIR or --{name_of}-phantom DIR")
     require_train_extra()
 
     from rgan_train.cli.certificate_plot import write_certificate
@@ -141,8 +165,11 @@ def command(
         raise click.UsageError(f"--method {method} trains a network: give a folder with --run RUN")
     check_names(output, name)
     source, target = (
-        open_group(what, folders, mixed=mixed)
-        for what, folders in (("source", sources), ("target", targets))
+        open_group(what, folders, phantoms=phantoms, mixed=mixed)
+        for what, folders, phantoms in (
+            ("source", sources, source_phantoms),
+            ("target", targets, target_phantoms),
+        )
     )
     third = open_group("third", thirds, mixed=mixed) if thirds else None
     page = output.with_suffix(".certificate.png")

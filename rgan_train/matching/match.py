@@ -125,8 +125,8 @@ def _make_card(
 
 
 def _noise_range(spectra: KernelSpectra) -> Range | None:
-    """Return the noise in soft tissue of the slices that were measured."""
-    levels = spectra.noise["soft tissue"]
+    """Return the noise in soft tissue of the patients' slices that were measured."""
+    levels = spectra.noise["soft tissue"][np.isnan(spectra.edge)]
     known = levels[np.isfinite(levels)]
     return Range(round(float(known.min()), 1), round(float(known.max()), 1)) if len(known) else None
 

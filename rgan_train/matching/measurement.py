@@ -54,7 +54,7 @@ def measure(source: Group, target: Group, third: Group | None = None) -> Measure
     Parameters
     ----------
     source, target
-        Series of any patients, doses and pixel spacings.
+        Series of any patients, doses and pixel spacings, or of a QA phantom.
     third
         Series with another kernel: by way of it the same transfer should come out.
 

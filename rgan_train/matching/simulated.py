@@ -63,7 +63,7 @@ def simulate_pairs(
     Raises
     ------
     TrainingError
-        If a series cannot be simulated.
+        If the sharper group shows no patients, or a series cannot be simulated.
     OutputError
         If a file cannot be written, or an earlier simulation is there.
     """
@@ -74,7 +74,12 @@ def simulate_pairs(
         )
     sharp, soft = _by_sharpness(measurement)
     change = MeasuredChange(measurement.softening(), soft.kernels[0])
-    stated = [one for one in sharp.series if one.convolution_kernel]
+    stated = [one for one in sharp.patients if one.convolution_kernel]
+    if not stated:
+        raise TrainingError(
+            f"a network learns from patients with the sharper kernel {sharp.kernels[0]}, and the "
+            f"{sharp.name} group has none; add some with --{sharp.name}, or take --method linear"
+        )
     total, done, pairs = sum(len(one.slices) for one in stated), 0, []
 
     def count() -> None:
