@@ -11,7 +11,7 @@ from support.kernels import chests, exponential
 from support.training import settings, train
 
 from rgan_sdk.card import SpacingRange
-from rgan_sdk.errors import OutputError
+from rgan_sdk.errors import OutputError, TrainingError
 from rgan_sdk.hu import HUWindow
 from rgan_sdk.model import HarmonizationModel
 from rgan_train.config import DataConfig
@@ -175,3 +175,11 @@ def test_a_simulation_that_was_cut_off(sharpening, tmp_path):
     (tmp_path / "simulated").mkdir()
     with pytest.raises(OutputError, match="left from a start that did not finish"):
         simulate_pairs(sharpening, tmp_path, lambda *call: None)
+
+
+def test_a_network_needs_patients_with_the_sharper_kernel(sharpening, tmp_path):
+    target = sharpening.target
+    phantoms = frozenset((one.series_instance_uid, one.group) for one in target.series)
+    shown = replace(sharpening, target=replace(target, phantoms=phantoms))
+    with pytest.raises(TrainingError, match="learns from patients with the sharper kernel SHARP"):
+        simulate_pairs(shown, tmp_path, lambda *call: None)
