@@ -16,13 +16,13 @@ from typing import Any
 
 from rgan_sdk.errors import ModelFormatError, check_type
 from rgan_sdk.hu import HUWindow
-from rgan_sdk.kernels import kernel_name
+from rgan_sdk.kernels import CardCurves, kernel_name
 
 CARD_KEY = "rgan.card"
 CARD_FORMAT = 2
 """The newest format that this software knows; models of format 1 state no domain."""
 BOUND_FACTOR = 2.0
-DOMAIN_FIELDS = ("pixel_spacing", "noise_hu", "thickness_seen", "reconstruction", "validity")
+NEWER_KEYS = ("pixel_spacing", "noise_hu", "thickness_seen", "reconstruction", "validity", "curves")
 """The keys that only cards of format 2 have."""
 SPACING_TOLERANCE = 1e-3
 """Relative: headers round the pixel spacing."""
@@ -171,8 +171,9 @@ class ModelCard:
         SliceThickness (0018,0050) of the training data, in mm.
     reconstruction
         Kinds of reconstruction in the training data, as ``Series.reconstruction`` names them.
-    validity
-        Where the model gains how much; None if that was not measured.
+    validity, curves
+        Where the model gains how much, and the spectra of its source and its target; None where
+        that was not measured.
     """
 
     name: str
@@ -193,6 +194,7 @@ class ModelCard:
     thickness_seen: tuple[float, ...] = ()
     reconstruction: tuple[str, ...] = ()
     validity: ValidityMap | None = None
+    curves: CardCurves | None = None
 
     @property
     def format(self) -> int:
@@ -216,8 +218,8 @@ class ModelCard:
         try:
             fields["window"]["handover"] = fields.pop("handover")
             fields = {"format": self.format, **fields}
-            if self.format == 1:  # what is stated of a domain stays, and is refused below
-                fields = {k: v for k, v in fields.items() if v or k not in DOMAIN_FIELDS}
+            optional = NEWER_KEYS if self.format == 1 else ("curves",)  # to leave out, if empty
+            fields = {k: v for k, v in fields.items() if v or k not in optional}
             text = json.dumps(fields, indent=1, ensure_ascii=False, allow_nan=False)
         except (TypeError, ValueError) as exc:  # a field of another type, NaN
             raise ModelFormatError(f"model card: cannot be written as JSON ({exc})") from exc
@@ -286,10 +288,9 @@ def _parse_fields(text: str) -> dict[str, Any]:
             f"model card: format {version} is newer than this software, which knows format "
             f"{CARD_FORMAT}; update rgan-sdk"
         )
-    if version == 1 and (newer := [name for name in DOMAIN_FIELDS if name in fields]):
+    if version == 1 and (newer := [name for name in NEWER_KEYS if name in fields]):
         raise ModelFormatError(f"model card: {newer[0]!r} belongs to format 2, this is format 1")
-    error = jsonschema.exceptions.best_match(_validator().iter_errors(fields))
-    if error is not None:
+    if error := jsonschema.exceptions.best_match(_validator().iter_errors(fields)):
         raise ModelFormatError(f"model card: {error.json_path}: {error.message}")
     assert isinstance(fields, dict)
     return fields
@@ -301,9 +302,9 @@ def _parse_domain(fields: dict[str, Any]) -> dict[str, Any]:
     Raises
     ------
     ModelFormatError
-        If a range is empty, or the validity map is no table.
+        If a range is empty, the validity map is no table, or curves show nothing.
     """
-    domain = {name: fields.pop(name, None) for name in DOMAIN_FIELDS}
+    domain = {name: fields.pop(name, None) for name in NEWER_KEYS}
     found = {name: value for name, value in domain.items() if value is not None}
     if spacing := found.get("pixel_spacing"):
         if not spacing["min"] <= spacing["reference"] <= spacing["max"]:
@@ -315,8 +316,9 @@ def _parse_domain(fields: dict[str, Any]) -> dict[str, Any]:
         found["noise_hu"] = Range(**noise)
     if validity := found.get("validity"):
         found["validity"] = _parse_validity(validity)
-    lists = ("thickness_seen", "reconstruction")
-    return found | {name: tuple(found[name]) for name in lists if name in found}
+    if curves := found.get("curves"):
+        found["curves"] = CardCurves.from_fields(curves)
+    return {name: _as_tuples(value) for name, value in found.items()}
 
 
 def _parse_validity(fields: dict[str, Any]) -> ValidityMap:
@@ -328,13 +330,11 @@ def _parse_validity(fields: dict[str, Any]) -> ValidityMap:
             raise ModelFormatError(
                 f"model card: validity.{name}: expected {rows} rows of {columns} numbers"
             )
-    return ValidityMap(
-        data=fields["data"],
-        pixel_spacing=tuple(fields["pixel_spacing"]),
-        added_noise=tuple(fields["added_noise"]),
-        over_input=tuple(map(tuple, fields["over_input"])),
-        over_linear=tuple(map(tuple, fields["over_linear"])),
-    )
+    return ValidityMap(**{name: _as_tuples(value) for name, value in fields.items()})
+
+
+def _as_tuples(value: Any) -> Any:
+    return tuple(map(_as_tuples, value)) if isinstance(value, list) else value
 
 
 def _refuse_constant(name: str) -> None:

@@ -3,6 +3,8 @@
 Plain arrays with their pixel spacing in, numbers out; nothing here knows DICOM.
 """
 
+from rgan_sdk.kernels.comparison import KernelDifference, compare_kernel
+from rgan_sdk.kernels.curves import CardCurves, MeanSpectra, as_spectra
 from rgan_sdk.kernels.edge_response import (
     EdgePoints,
     EdgeProfile,
@@ -32,16 +34,21 @@ from rgan_sdk.kernels.transfer import (
 
 __all__ = [
     "ASSUMED_MTFS",
+    "CardCurves",
     "Curve",
     "EdgePoints",
     "EdgeProfile",
     "Interval",
     "KernelCurves",
+    "KernelDifference",
     "KernelMTF",
     "KernelSpectra",
+    "MeanSpectra",
     "NoisePowerSpectrum",
     "TransferRatio",
+    "as_spectra",
     "assumed_mtf",
+    "compare_kernel",
     "edge_points",
     "edge_profile",
     "edge_rise",

@@ -13,7 +13,7 @@ import numpy as np
 
 from rgan_sdk.card import ModelCard, Range
 from rgan_sdk.errors import MeasurementError, TrainingError
-from rgan_sdk.kernels import KernelSpectra, TransferRatio, fit_transfer
+from rgan_sdk.kernels import CardCurves, KernelSpectra, TransferRatio, fit_transfer
 from rgan_train.config import DataConfig
 from rgan_train.export.files import ExportResult, check_names, extreme_checks, write_files
 from rgan_train.export.model_card import (
@@ -102,7 +102,7 @@ def match(
         raise TrainingError(str(exc)) from exc
     data = data or DataConfig()
     graph = make_graph(make_filter(transfer, source.spacings))
-    card = _make_card(source, target, spectra[0], graph, data, name=name, version=version)
+    card = _make_card(source, target, spectra, graph, data, name=name, version=version)
     exported = write_files(graph, card, _make_checks(source, graph, card), output)
     notes = [note for group in groups for note in group.notes]
     remarks = missing_facts(data), _describe_unseen(spectra[0], transfer)
@@ -124,7 +124,7 @@ def _describe_unseen(source: KernelSpectra, transfer: TransferRatio) -> str:
 def _make_card(
     source: Group,
     target: Group,
-    spectra: KernelSpectra,
+    spectra: Sequence[KernelSpectra],
     graph: HarmonizationGraph,
     data: DataConfig,
     *,
@@ -147,13 +147,14 @@ def _make_card(
         intended_use=INTENDED_USE,
         software=f"rgan-sdk {metadata.version('rgan-sdk')}",
         pixel_spacing=claim_spacings(spacings, statistics.median_low(spacings), math.inf, graph),
-        noise_hu=_noise_range(spectra),
+        noise_hu=_noise_range(spectra[0]),
         thickness_seen=tuple(
             sorted({one.slice_thickness for one in source.series if one.slice_thickness})
         ),
         reconstruction=tuple(
             sorted({one.reconstruction for one in source.series if one.reconstruction})
         ),
+        curves=CardCurves.of(spectra[0], spectra[1]),
     )
 
 
