@@ -1,7 +1,8 @@
 """Tell whether a series has the kernel that a model was made for.
 
 Both kernels are fitted at once, as for a filter from one to the other. If they are the same, that
-filter does nothing, whatever the patient and the dose are.
+filter has the same gain at all frequencies, whatever the patient and the dose are. The gain itself
+tells less: other anatomy, such as that of the abdomen beside that of the chest, shifts all of it.
 """
 
 from __future__ import annotations
@@ -18,10 +19,13 @@ from rgan_sdk.kernels.transfer_model import GroupModel
 LOWEST: Final = 1.0
 """Below, no kernel does much, lp/cm."""
 LEAST: Final = 2.0
-"""With pixels that show less, kernels are not compared, lp/cm."""
+"""Where less is shown, kernels are not compared, lp/cm."""
 TRUSTED: Final = 0.8
 """Part of the Nyquist frequency up to which kernels are compared."""
-SUSPECT_DB: Final = 2.7
+FULL: Final = 0.8
+"""Of the power, so much is more than rounding, at all frequencies that are compared."""
+STEPS: Final = 64
+SUSPECT_DB: Final = 1.6
 """Chosen on training slices (docs/results/guard.md)."""
 
 
@@ -30,23 +34,22 @@ class KernelDifference(NamedTuple):
 
     Attributes
     ----------
-    rms_db
-        Root mean square of the gain in dB that turns one kernel into the other, over the
-        frequencies at which both series hold more than rounding.
-    mean_db
-        Its mean: above 0, the series is sharper.
+    deviation_db
+        Standard deviation over frequency of the gain in dB that turns one kernel into the other.
+    is_sharper
+        Whether the series is sharper: the gain rises with frequency.
     highest
-        Highest frequency that was compared, lp/cm.
+        Highest frequency that was compared, lp/cm: beyond, pixels or kernels show too little.
     """
 
-    rms_db: float
-    mean_db: float
+    deviation_db: float
+    is_sharper: bool
     highest: float
 
     @property
     def is_suspect(self) -> bool:
         """Whether the difference is more than different patients and doses make."""
-        return self.rms_db > SUSPECT_DB
+        return self.deviation_db > SUSPECT_DB
 
 
 def compare_kernel(reference: KernelSpectra, spectra: KernelSpectra) -> KernelDifference:
@@ -65,11 +68,14 @@ def compare_kernel(reference: KernelSpectra, spectra: KernelSpectra) -> KernelDi
         If the series cannot tell its kernel.
     """
     require_spectra(spectra, "the series")
-    highest = TRUSTED * min(reference.nyquist, spectra.nyquist)
-    if highest < LEAST:
+    frequency = np.linspace(LOWEST, TRUSTED * min(reference.nyquist, spectra.nyquist), STEPS)
+    shares = [image_share(one, frequency) for one in (reference, spectra)]
+    compared = np.logical_and.accumulate(np.min(shares, axis=0) > FULL)
+    frequency = frequency[compared & (frequency >= LOWEST)]
+    if not len(frequency) or frequency[-1] < LEAST:
         raise MeasurementError(
-            f"the series can't tell its kernel: its pixels, or those of the model's training data, "
-            f"show nothing above {highest / TRUSTED:.1f} lp/cm"
+            "the series can't tell its kernel: its images, or those that the model was made from, "
+            f"show hardly anything above {LEAST:g} lp/cm"
         )
     fit = GroupModel([reference, spectra]).fit()
     if fit.misfit > MOST_MISFIT:
@@ -77,12 +83,5 @@ def compare_kernel(reference: KernelSpectra, spectra: KernelSpectra) -> KernelDi
             f"the series can't tell its kernel: its spectra differ from the model by "
             f"{10 * fit.misfit / np.log(10):.1f} dB"
         )
-    frequency = np.linspace(LOWEST, highest, 64)
-    gain = fit.log_transfer(frequency, 1) - fit.log_transfer(frequency, 0)
-    decibels = 20 / np.log(10) * gain
-    weight = image_share(reference, frequency) * image_share(spectra, frequency)
-    return KernelDifference(
-        float(np.sqrt(np.average(decibels**2, weights=weight))),
-        float(np.average(decibels, weights=weight)),
-        highest,
-    )
+    gain = 20 / np.log(10) * (fit.log_transfer(frequency, 1) - fit.log_transfer(frequency, 0))
+    return KernelDifference(float(gain.std()), bool(gain[-1] > gain[0]), float(frequency[-1]))

@@ -21,6 +21,7 @@ from rgan_sdk.kernels import (
     compare_kernel,
     fit_kernel,
 )
+from rgan_sdk.kernels.comparison import SUSPECT_DB
 
 SLICES: Final = 10
 """That are read of a series."""
@@ -113,9 +114,9 @@ def judge_kernel(series: Series, card: ModelCard, spectra: KernelSpectra | None 
 
 
 def _describe(difference: KernelDifference, card: ModelCard) -> str:
-    how = "sharper" if difference.mean_db > 0 else "softer"
+    how = "sharper" if difference.is_sharper else "softer"
     return (
         f"suspect kernel: the images are {how} than those with {', '.join(card.source_kernels)} "
-        f"that the model was made from; detail from 1 to {difference.highest:.1f} lp/cm differs by "
-        f"{difference.rms_db:.1f} dB"
+        f"that the model was made from; from 1 to {difference.highest:.1f} lp/cm the gain between "
+        f"both varies by {difference.deviation_db:.1f} dB, and {SUSPECT_DB:g} are usual at most"
     )
