@@ -25,7 +25,7 @@ TRUSTED: Final = 0.8
 FULL: Final = 0.8
 """Of the power, so much is more than rounding, at all frequencies that are compared."""
 STEPS: Final = 64
-SUSPECT_DB: Final = 1.6
+SUSPECT_DB: Final = 2.0
 """Chosen on training slices (docs/results/guard.md)."""
 
 
