@@ -60,8 +60,11 @@ class CardCurves:
 
     @classmethod
     def of(cls, source: KernelSpectra, target: KernelSpectra) -> CardCurves | None:
-        """Return the curves of two groups; None if one has no structure or no even tissue."""
-        groups = source, target
+        """Return the curves of two groups' patients, without slices of phantoms.
+
+        None if one group has no patients, or these no structure or no even tissue.
+        """
+        groups = [group.take(np.isnan(group.edge)) for group in (source, target)]
         if not all(getattr(group, f"{kind}_blocks").any() for group in groups for kind in KINDS):
             return None
         return cls(*map(_average, groups))
@@ -109,6 +112,7 @@ def as_spectra(means: Sequence[MeanSpectra]) -> KernelSpectra:
         np.array([powers(one.even) for one in means]),
         np.array([one.even_blocks for one in means]),
         {name: np.full(len(means), np.nan) for name in TISSUES_HU},
+        np.full(len(means), np.nan),
     )
 
 

@@ -1,5 +1,7 @@
 """Kernels are compared on phantoms of other patients, doses and pixels, whose MTF is known."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from support.kernels import chests, exponential
@@ -70,6 +72,11 @@ def test_curves_keep_the_pixel_spacings_with_most_blocks():
     assert sum(len(one.structure) + len(one.even) for one in curves.source) < 300
 
 
-def test_no_curves_without_even_tissue():
+def test_no_curves_without_even_tissue_of_patients():
     air = measure_kernel(np.full((4, 256, 256), -1000, np.float32), (0.7, 0.7))
-    assert CardCurves.of(air, spectra(3, 1, count=1)) is None
+    patient = spectra(3, 1, count=1)
+    assert CardCurves.of(air, patient) is None
+    phantom = replace(patient, edge=np.array([1e6]))
+    assert CardCurves.of(phantom, patient) is None
+    both = CardCurves.of(join_spectra([phantom, patient]), patient)
+    assert both == CardCurves.of(patient, patient)
