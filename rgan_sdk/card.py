@@ -16,14 +16,21 @@ from typing import Any
 
 from rgan_sdk.errors import ModelFormatError, check_type
 from rgan_sdk.hu import HUWindow
-from rgan_sdk.kernels import MatchCertificate, kernel_name
+from rgan_sdk.kernels import CardCurves, MatchCertificate, kernel_name
 
 CARD_KEY = "rgan.card"
 CARD_FORMAT = 2
 """The newest format that this software knows; models of format 1 state no domain."""
 BOUND_FACTOR = 2.0
-OPTIONAL = ("validity", "certificate")
-DOMAIN_FIELDS = ("pixel_spacing", "noise_hu", "thickness_seen", "reconstruction", *OPTIONAL)
+OPTIONAL = ("curves", "certificate")
+NEWER_KEYS = (
+    "pixel_spacing",
+    "noise_hu",
+    "thickness_seen",
+    "reconstruction",
+    "validity",
+    *OPTIONAL,
+)
 """The keys that only cards of format 2 have."""
 SPACING_TOLERANCE = 1e-3
 """Relative: headers round the pixel spacing."""
@@ -167,8 +174,9 @@ class ModelCard:
         SliceThickness (0018,0050) of the training data, in mm.
     reconstruction
         Kinds of reconstruction in the training data, as ``Series.reconstruction`` names them.
-    validity
-        Where the model gains how much; None if that was not measured.
+    validity, curves
+        Where the model gains how much, and the spectra of its source and its target; None where
+        that was not measured.
     certificate
         How far fits that must agree are apart, for a model that was made without pairs.
     """
@@ -191,6 +199,7 @@ class ModelCard:
     thickness_seen: tuple[float, ...] = ()
     reconstruction: tuple[str, ...] = ()
     validity: ValidityMap | None = None
+    curves: CardCurves | None = None
     certificate: MatchCertificate | None = None
 
     @property
@@ -215,8 +224,8 @@ class ModelCard:
         try:
             fields["window"]["handover"] = fields.pop("handover")
             fields = {"format": self.format, **fields}
-            if self.format == 1:  # what is stated of a domain stays, and is refused below
-                fields = {k: v for k, v in fields.items() if v or k not in DOMAIN_FIELDS}
+            optional = NEWER_KEYS if self.format == 1 else OPTIONAL  # to leave out, if empty
+            fields = {k: v for k, v in fields.items() if v or k not in optional}
             text = json.dumps(fields, indent=1, ensure_ascii=False, allow_nan=False)
         except (TypeError, ValueError) as exc:  # a field of another type, NaN
             raise ModelFormatError(f"model card: cannot be written as JSON ({exc})") from exc
@@ -285,10 +294,9 @@ def _parse_fields(text: str) -> dict[str, Any]:
             f"model card: format {version} is newer than this software, which knows format "
             f"{CARD_FORMAT}; update rgan-sdk"
         )
-    if version == 1 and (newer := [name for name in DOMAIN_FIELDS if name in fields]):
+    if version == 1 and (newer := [name for name in NEWER_KEYS if name in fields]):
         raise ModelFormatError(f"model card: {newer[0]!r} belongs to format 2, this is format 1")
-    error = jsonschema.exceptions.best_match(_validator().iter_errors(fields))
-    if error is not None:
+    if error := jsonschema.exceptions.best_match(_validator().iter_errors(fields)):
         raise ModelFormatError(f"model card: {error.json_path}: {error.message}")
     assert isinstance(fields, dict)
     return fields
@@ -300,9 +308,9 @@ def _parse_domain(fields: dict[str, Any]) -> dict[str, Any]:
     Raises
     ------
     ModelFormatError
-        If a range is empty, or the validity map is no table.
+        If a range is empty, the validity map is no table, or curves show nothing.
     """
-    domain = {name: fields.pop(name, None) for name in DOMAIN_FIELDS}
+    domain = {name: fields.pop(name, None) for name in NEWER_KEYS}
     found = {name: value for name, value in domain.items() if value is not None}
     if spacing := found.get("pixel_spacing"):
         if not spacing["min"] <= spacing["reference"] <= spacing["max"]:
@@ -314,10 +322,11 @@ def _parse_domain(fields: dict[str, Any]) -> dict[str, Any]:
         found["noise_hu"] = Range(**noise)
     if validity := found.get("validity"):
         found["validity"] = _parse_validity(validity)
+    if curves := found.get("curves"):
+        found["curves"] = CardCurves.from_fields(curves)
     if certificate := found.get("certificate"):
         found["certificate"] = MatchCertificate(**certificate)
-    lists = ("thickness_seen", "reconstruction")
-    return found | {name: tuple(found[name]) for name in lists if name in found}
+    return {name: _as_tuples(value) for name, value in found.items()}
 
 
 def _parse_validity(fields: dict[str, Any]) -> ValidityMap:
@@ -329,13 +338,11 @@ def _parse_validity(fields: dict[str, Any]) -> ValidityMap:
             raise ModelFormatError(
                 f"model card: validity.{name}: expected {rows} rows of {columns} numbers"
             )
-    return ValidityMap(
-        data=fields["data"],
-        pixel_spacing=tuple(fields["pixel_spacing"]),
-        added_noise=tuple(fields["added_noise"]),
-        over_input=tuple(map(tuple, fields["over_input"])),
-        over_linear=tuple(map(tuple, fields["over_linear"])),
-    )
+    return ValidityMap(**{name: _as_tuples(value) for name, value in fields.items()})
+
+
+def _as_tuples(value: Any) -> Any:
+    return tuple(map(_as_tuples, value)) if isinstance(value, list) else value
 
 
 def _refuse_constant(name: str) -> None:

@@ -33,6 +33,7 @@ def describe_domain(card: ModelCard) -> list[tuple[str, str]]:
             else "not stated",
         ),
         ("reconstruction", ", ".join(card.reconstruction) or _unnamed_reconstruction(card)),
+        ("kernel curves", _describe_curves(card)),
         ("manufacturers", ", ".join(filter(None, card.manufacturers)) or "not stated"),
     ]
 
@@ -102,6 +103,13 @@ def gain(value: float) -> str:
 
 def _row(heading: str, cells: Iterable[str]) -> str:
     return f"  {heading:>8}" + "".join(f"{cell:>7}" for cell in cells)
+
+
+def _describe_curves(card: ModelCard) -> str:
+    if card.curves is None:
+        return "not stated, so a series' kernel is not compared"
+    spacings = ", ".join(number(one.pixel_spacing) for one in card.curves.source)
+    return f"measured at {spacings} mm; a series whose images show another kernel is suspect"
 
 
 def _unnamed_reconstruction(card: ModelCard) -> str:

@@ -65,6 +65,13 @@ assume_hu_option = click.option(
     "their numbers are HU.",
 )
 
+strict_kernel_option = click.option(
+    "--strict-kernel",
+    is_flag=True,
+    help="Leave series aside whose images show another kernel than those that the model was made "
+    "from. Without it they get a note.",
+)
+
 engine_option = click.option(
     "--engine",
     default="auto",

@@ -22,6 +22,7 @@ from rgan_sdk.cli.options import (
     outside_domain_option,
     precision_option,
     report_option,
+    strict_kernel_option,
 )
 
 if TYPE_CHECKING:
@@ -75,6 +76,7 @@ For research use, not a medical device."""
     help="Threads that read and write. [default: usable cores]",
 )
 @outside_domain_option
+@strict_kernel_option
 @assume_hu_option
 @click.option(
     "--preview",
@@ -116,6 +118,7 @@ def command(
     batch_size: str,
     workers: int | None,
     outside_domain: frozenset[str],
+    strict_kernel: bool,
     assume_hu: bool,
     preview: bool,
     durable: bool,
@@ -139,6 +142,7 @@ def command(
     os.umask(0o077)  # patients' images: readable by their owner only
     options = RunOptions(
         outside_domain=outside_domain,
+        strict_kernel=strict_kernel,
         assume_hu=assume_hu,
         shard=part,
         resume=resume,

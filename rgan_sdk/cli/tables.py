@@ -45,6 +45,8 @@ def as_text(text: str) -> Text:
 def _series_table(report: Report, width: int) -> Table:
     table = Table(box=None, pad_edge=False)
     extra: dict[str, Callable[[SeriesEntry], str]] = {}
+    if any(entry.mtf for entry in report.series):
+        extra["50 / 10 %, lp/cm"] = _describe_mtf
     if any(entry.reconstruction for entry in report.series):
         extra["reconstruction"] = lambda entry: entry.reconstruction or "-"
     if width >= ROOM_FOR_SPACING:
@@ -68,6 +70,13 @@ def _series_table(report: Report, width: int) -> Table:
         )
         table.add_row(*map(as_text, cells))
     return table
+
+
+def _describe_mtf(entry: SeriesEntry) -> str:
+    if not entry.mtf:
+        return "-"
+    values = (entry.mtf["f50"], entry.mtf["f10"])
+    return " / ".join("beyond Nyquist" if one is None else f"{one:.1f}" for one in values)
 
 
 def shorten_uid(uid: str) -> str:

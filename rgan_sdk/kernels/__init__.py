@@ -4,6 +4,8 @@ Plain arrays with their pixel spacing in, numbers out; nothing here knows DICOM.
 """
 
 from rgan_sdk.kernels.certificate import MatchCertificate
+from rgan_sdk.kernels.comparison import KernelDifference, compare_kernel
+from rgan_sdk.kernels.curves import CardCurves, MeanSpectra, as_spectra
 from rgan_sdk.kernels.edge_response import (
     EdgePoints,
     EdgeProfile,
@@ -27,17 +29,22 @@ from rgan_sdk.kernels.transfer import TransferRatio, fit_kernel, fit_transfer
 
 __all__ = [
     "ASSUMED_MTFS",
+    "CardCurves",
     "Curve",
     "EdgePoints",
     "EdgeProfile",
     "Interval",
     "KernelCurves",
+    "KernelDifference",
     "KernelMTF",
     "KernelSpectra",
     "MatchCertificate",
+    "MeanSpectra",
     "NoisePowerSpectrum",
     "TransferRatio",
+    "as_spectra",
     "assumed_mtf",
+    "compare_kernel",
     "edge_points",
     "edge_profile",
     "edge_rise",

@@ -93,7 +93,7 @@ def fit_kernel(
     MeasurementError
         If the slices can't tell a kernel.
     """
-    _require(spectra, "the series")
+    require_spectra(spectra, "the series")
     frequency = _frequencies(spectra.nyquist)
     best, others = _fit_all([spectra], resamples, seed)
 
@@ -133,8 +133,8 @@ def fit_transfer(
     MeasurementError
         If either group can't tell its kernel.
     """
-    _require(source, "the source")
-    _require(target, "the target")
+    require_spectra(source, "the source")
+    require_spectra(target, "the target")
     nyquist = min(source.nyquist, target.nyquist)
     frequency = _frequencies(nyquist)
     best, others = _fit_all([source, target], resamples, seed)
@@ -143,10 +143,10 @@ def fit_transfer(
         return np.asarray(np.exp(fit.log_transfer(frequency, 1) - fit.log_transfer(frequency, 0)))
 
     curve = limit_curve(frequency, ratio(best), np.array([ratio(fit) for fit, _ in others]))
-    return TransferRatio(curve, _share(source, frequency), nyquist, best.misfit)
+    return TransferRatio(curve, image_share(source, frequency), nyquist, best.misfit)
 
 
-def _require(spectra: KernelSpectra, name: str) -> None:
+def require_spectra(spectra: KernelSpectra, name: str) -> None:
     """Raise if a group of slices can't tell its kernel."""
     for kind, what in (
         ("structure", f"structure (a step of {STEP_HU:.0f} HU or more, as skin and lungs have)"),
@@ -191,7 +191,7 @@ def _frequencies(nyquist: float) -> Floats:
     return np.linspace(0, nyquist, 65)
 
 
-def _share(source: KernelSpectra, frequency: Floats) -> Floats:
+def image_share(source: KernelSpectra, frequency: Floats) -> Floats:
     """Return which part of the power of structure is more than rounding to whole HU."""
     power = source.mean_power("structure")
     rounding = np.prod(source.pixel_spacing, axis=1).mean() / 12

@@ -14,13 +14,12 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from statistics import median
 from types import NoneType
 
 from rgan_sdk.card import ModelCard
 from rgan_sdk.cores import usable_cores
-from rgan_sdk.dicom.domain import noise_notes
-from rgan_sdk.errors import OutputError, RganError, check_type, describe_unexpected
+from rgan_sdk.dicom.read.kernel_guard import judge_kernel
+from rgan_sdk.errors import IneligibleError, OutputError, RganError, check_type, describe_unexpected
 from rgan_sdk.files import as_path, sync
 from rgan_sdk.harmonizer import Harmonizer
 from rgan_sdk.run.identity import (
@@ -32,7 +31,7 @@ from rgan_sdk.run.identity import (
     run_timestamp,
     settle_batch_size,
 )
-from rgan_sdk.run.jobs import SeriesJob
+from rgan_sdk.run.jobs import SeriesJob, look_ahead
 from rgan_sdk.run.journal import (
     STATE_FOLDER,
     EarlierRun,
@@ -47,13 +46,14 @@ from rgan_sdk.run.options import RunOptions
 from rgan_sdk.run.outputs import (
     Standing,
     check_folders,
+    done_again,
     examine,
     finished_series,
     take_the_place,
 )
 from rgan_sdk.run.pictures import Pictures
 from rgan_sdk.run.planning import Plan, make_plan
-from rgan_sdk.run.report import Report, SeriesEntry
+from rgan_sdk.run.report import Report, SeriesEntry, Status
 from rgan_sdk.run.stages import StageClock, Stages
 
 
@@ -173,9 +173,11 @@ def plan_directory(
     for one in examine(plan.chosen, derive, destination, finished, options):
         if one.conflict:
             ledger.record(one.series, "failed", one.conflict)
+        elif one.is_done:
+            ledger.record(one.series, "planned", "finished")
         else:
             again = f"to be done again, {one.damage}" if one.damage else ""
-            ledger.record(one.series, "planned", "finished" if one.is_done else again)
+            ledger.plan(one.series, again, strict_kernel=options.strict_kernel)
     ledger.report.model = describe_model(harmonizer)
     ledger.report.engine = describe_engine(harmonizers)
     return ledger.report
@@ -265,14 +267,20 @@ class _Run:
 
     def _make_jobs(self, unfinished: Iterable[Standing]) -> Iterator[SeriesJob]:
         """Make the folder of each series when its turn comes."""
-        for one in unfinished:
+        judged = look_ahead(unfinished, lambda one: judge_kernel(one.series, self._card))
+        for one, kernel in judged:
             folder = self.journal.staging / one.output
-            job = SeriesJob(one.series, one.derivation, folder, damage=one.damage)
+            job = SeriesJob(one.series, one.derivation, folder, kernel=kernel, damage=one.damage)
+            if self._leaves_aside(job):
+                job.fail(IneligibleError(kernel.text))
             try:
                 job.folder.mkdir(mode=0o700)
             except OSError as exc:
                 job.fail(self._cannot_write(one.output, exc))
             yield job
+
+    def _leaves_aside(self, job: SeriesJob) -> bool:
+        return job.kernel.is_suspect and self.options.strict_kernel
 
     def _conclude(self, job: SeriesJob, pictures: Pictures) -> SeriesEntry:
         """Put a series that has passed all stages into place, or remove it; record it."""
@@ -286,10 +294,11 @@ class _Run:
                 job.fail(self._cannot_write(uid, exc))
         if job.error is not None:
             shutil.rmtree(job.folder, ignore_errors=True)
-            return self.ledger.record(job.series, "failed", self._reason(job))
+            outcome: Status = "skipped" if self._leaves_aside(job) else "failed"
+            return self.ledger.record(job.series, outcome, self._reason(job))
         if self.options.preview:
             pictures.paint(job)
-        notes = noise_notes(median(job.noise) if job.noise else None, self._card)
+        notes = job.notes(self._card)
         return self.ledger.record(job.series, "done", reason, notes, clips=job.clips, output=uid)
 
     def _put_in_place(self, job: SeriesJob) -> str:
@@ -307,7 +316,7 @@ class _Run:
             sync(self.destination)
             if kept:
                 sync(replaced)
-        return _done_again(job, f"{STATE_FOLDER}/{replaced.name}/{kept}" if kept else "")
+        return done_again(job, f"{STATE_FOLDER}/{replaced.name}/{kept}" if kept else "")
 
     def _cannot_write(self, uid: str, error: OSError) -> OutputError:
         return OutputError(f"{self.destination}: cannot write series {uid} ({error.strerror})")
@@ -337,10 +346,3 @@ class _Run:
         if "infer" in busy:
             busy["infer"] /= len(self.harmonizers)
         self.ledger.report.stages = {stage: round(seconds, 3) for stage, seconds in busy.items()}
-
-
-def _done_again(job: SeriesJob, kept: str) -> str:
-    """Return why a finished series was done again; empty for any other."""
-    if not job.damage:
-        return ""
-    return f"done again, {job.damage}" + (f"; what was there is in {kept}" if kept else "")

@@ -84,7 +84,7 @@ class RunIdentity:
     software
         Name and version.
     options
-        Which series are taken: ``outside_domain``, ``assume_hu`` and ``shard``.
+        Which series are taken: ``outside_domain``, ``assume_hu``, ``shard``, ``strict_kernel``.
     """
 
     models: tuple[UsedModel, ...]
@@ -101,6 +101,8 @@ class RunIdentity:
             "assume_hu": options.assume_hu,
             "shard": shard,
         }
+        if options.strict_kernel:  # other runs are told as by versions that did not know it
+            chosen["strict_kernel"] = True
         configuration = Configuration.of(harmonizer).to_json()
         model = UsedModel(harmonizer.model.card.name, harmonizer.model.sha256)
         return cls((model,), configuration, SOFTWARE, chosen)

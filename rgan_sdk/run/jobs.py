@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import groupby
 from pathlib import Path
+from statistics import median
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from rgan_sdk.card import ModelCard
+from rgan_sdk.dicom.domain import noise_notes
+from rgan_sdk.dicom.read.kernel_guard import Verdict
 from rgan_sdk.dicom.series import Series, SliceFile
 from rgan_sdk.dicom.write.derivation import Derivation
 from rgan_sdk.dicom.write.series_writer import SeriesWriter
 from rgan_sdk.dicom.write.writer import WrittenFile
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 
 @dataclass
@@ -30,6 +39,8 @@ class SeriesJob:
         How many slices have not passed the last stage yet.
     files
         What was written so far.
+    kernel
+        What its images show of its kernel.
     damage
         What is wrong with the finished series in OUTPUT that this one will replace; empty where
         there is none.
@@ -44,6 +55,7 @@ class SeriesJob:
     folder: Path
     error: Exception | None = None
     left: int = 0
+    kernel: Verdict = field(default_factory=Verdict)
     damage: str = ""
     files: list[WrittenFile] = field(default_factory=list)
     middle: tuple[NDArray[np.float32], NDArray[np.float32]] | None = None
@@ -69,6 +81,11 @@ class SeriesJob:
         slices = self.series.slices
         return tuple(slices[i] for i in sorted({len(slices) * part // 4 for part in (1, 2, 3)}))
 
+    def notes(self, card: ModelCard) -> tuple[str, ...]:
+        """Return what its pixels give reason to remark."""
+        noise = median(self.noise) if self.noise else None
+        return (*noise_notes(noise, card), *self.kernel.notes)
+
     def fail(self, error: Exception) -> None:
         """Mark the series as failed; the first error stays."""
         self.error = self.error or error
@@ -90,6 +107,24 @@ class BatchItem:
     def kind(self) -> tuple[int, int, float]:
         """What all slices of a batch have in common: rows, columns and pixel spacing."""
         return self.file.rows, self.file.columns, self.pixel_spacing
+
+
+def look_ahead(
+    items: Iterable[Item], function: Callable[[Item], Result]
+) -> Iterator[tuple[Item, Result]]:
+    """Yield each item with what a function returns for it.
+
+    The function runs in another thread for an item while the caller works on the one before.
+    """
+    with ThreadPoolExecutor(1, "rgan-ahead") as thread:
+        waiting = None
+        for item in items:
+            following = item, thread.submit(function, item)
+            if waiting is not None:
+                yield waiting[0], waiting[1].result()
+            waiting = following
+        if waiting is not None:
+            yield waiting[0], waiting[1].result()
 
 
 def deal_batches(jobs: Iterable[SeriesJob], size: int) -> Iterator[list[BatchItem]]:

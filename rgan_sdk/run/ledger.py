@@ -4,21 +4,29 @@ from __future__ import annotations
 
 import platform
 import stat
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import rgan_sdk
 from rgan_sdk.dicom.domain import domain_notes, find_outside
 from rgan_sdk.dicom.geometry import geometry_notes
 from rgan_sdk.dicom.image_kind import kind_notes
 from rgan_sdk.dicom.inventory import Inventory
+from rgan_sdk.dicom.read.kernel_guard import (
+    MeasuredKernel,
+    Verdict,
+    judge_kernel,
+    measure_mtf,
+)
 from rgan_sdk.dicom.series import Series, SliceFile
 from rgan_sdk.dicom.stamp import checksum
 from rgan_sdk.errors import DicomError
 from rgan_sdk.files import file_sha256
 from rgan_sdk.run.planning import Plan
 from rgan_sdk.run.report import FileEntry, Report, SeriesEntry, Status
+
+NOT_MEASURED: Final = MeasuredKernel(None, {}, ())
 
 
 class Ledger:
@@ -31,6 +39,8 @@ class Ledger:
     ----------
     checksums
         Whether to report the SHA-256 of each file.
+    measured
+        What was measured of the kernels of series, by SeriesInstanceUID and group.
 
     Attributes
     ----------
@@ -38,7 +48,14 @@ class Ledger:
         What was recorded so far.
     """
 
-    def __init__(self, plan: Plan, *, checksums: bool = False) -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        *,
+        checksums: bool = False,
+        measured: Mapping[tuple[str, int], MeasuredKernel] | None = None,
+    ) -> None:
+        self._measured = measured or {}
         self._source, self._card, self._checksums = plan.source, plan.card, checksums
         self.report = Report(environment=_environment())
         self._record_unusable(plan.inventory)
@@ -63,6 +80,7 @@ class Ledger:
             Further fields of ``SeriesEntry``, such as ``clips`` and ``output``.
         """
         outside = find_outside(series, self._card) if self._card else {}
+        kernel = self._kernel(series)
         entry = SeriesEntry(
             series_instance_uid=series.series_instance_uid,
             group=series.group,
@@ -73,11 +91,13 @@ class Ledger:
             reason=reason,
             pixel_spacing=series.mean_pixel_spacing,
             outside=tuple(outside),
+            mtf=kernel.mtf,
             notes=(
                 *series.notes,
                 *kind_notes(series),
                 *geometry_notes(series),
                 *(self._compared(series, outside.values()) if status != "skipped" else ()),
+                *kernel.notes,
                 *notes,
             ),
             **outcome,
@@ -87,6 +107,24 @@ class Ledger:
             sha256 = _slice_sha256(file) if self._checksums else None
             self._record_file(file.path, status, reason, sha256)
         return entry
+
+    def plan(self, series: Series, reason: str = "", *, strict_kernel: bool = False) -> SeriesEntry:
+        """Record a series that is to be harmonized, or left aside if its kernel is suspect.
+
+        Parameters
+        ----------
+        strict_kernel
+            As in ``RunOptions``.
+        """
+        verdict = Verdict()
+        if self._card:
+            verdict = judge_kernel(series, self._card, self._kernel(series).spectra)
+        if verdict.is_suspect and strict_kernel:
+            return self.record(series, "skipped", verdict.text)
+        return self.record(series, "planned", reason, verdict.notes)
+
+    def _kernel(self, series: Series) -> MeasuredKernel:
+        return self._measured.get((series.series_instance_uid, series.group), NOT_MEASURED)
 
     def _compared(self, series: Series, outside: Iterable[str]) -> tuple[str, ...]:
         """Return what is to be said of the model's domain where a series is harmonized."""
@@ -116,11 +154,29 @@ class Ledger:
         self.report.files.append(FileEntry(relative, status, reason, sha256))
 
 
-def report_plan(plan: Plan, *, checksums: bool = False) -> Report:
-    """Report a plan as it is, with the chosen series as ``planned``."""
-    ledger = Ledger(plan, checksums=checksums)
+def report_plan(
+    plan: Plan, *, checksums: bool = False, kernels: bool = False, strict_kernel: bool = False
+) -> Report:
+    """Report a plan as it is, with the chosen series as ``planned``.
+
+    Parameters
+    ----------
+    checksums
+        As ``Ledger`` takes it.
+    kernels
+        Whether to measure the kernels of all series on their images.
+    strict_kernel
+        As in ``RunOptions``.
+    """
+    measured = {}
+    if kernels:
+        measured = {
+            (series.series_instance_uid, series.group): measure_mtf(series)
+            for series in plan.inventory.series
+        }
+    ledger = Ledger(plan, checksums=checksums, measured=measured)
     for series in plan.chosen:
-        ledger.record(series, "planned")
+        ledger.plan(series, strict_kernel=strict_kernel)
     return ledger.report
 
 

@@ -59,6 +59,9 @@ class RunOptions:
         Also take series that are outside what the model's card states: names of what may be
         outside, of ``kernel``, ``manufacturer``, ``spacing`` and ``reconstruction``. Those that the
         harmonizer was loaded with count too.
+    strict_kernel
+        Leave series aside whose images show another kernel than those that the model was made from;
+        else the report has a note.
     assume_hu
         Take the numbers of series whose RescaleType is US (unspecified) as HU, even where they do
         not show the air of a CT.
@@ -86,6 +89,7 @@ class RunOptions:
     """
 
     outside_domain: Collection[str] = frozenset()
+    strict_kernel: bool = False
     assume_hu: bool = False
     shard: Shard | None = None
     resume: bool = True
@@ -97,6 +101,7 @@ class RunOptions:
 
     def __post_init__(self) -> None:
         for name in (
+            "strict_kernel",
             "assume_hu",
             "resume",
             "durable",

@@ -230,6 +230,13 @@ def _compare_checksums(
     return problems
 
 
+def done_again(job: SeriesJob, kept: str) -> str:
+    """Return why a finished series was done again; empty for any other."""
+    if not job.damage:
+        return ""
+    return f"done again, {job.damage}" + (f"; what was there is in {kept}" if kept else "")
+
+
 def finished_series(job: SeriesJob) -> FinishedSeries:
     """Return what the journal is to say of a series that has passed all stages."""
     files = (OutputFile(file.name, file.size, file.crc32c) for file in job.files)

@@ -39,6 +39,10 @@ class SeriesEntry:
         mm, the mean of both directions; None for a series that could not be read.
     outside
         In what it is outside the domain that the model's card states, such as ``spacing``.
+    mtf
+        Where measured: ``f50`` and ``f10``, the frequencies in lp/cm at which the modulation
+        transfer function falls to 50 and 10 %, None beyond 0.9 of the Nyquist frequency; and
+        ``nyquist``.
     """
 
     series_instance_uid: str
@@ -53,6 +57,7 @@ class SeriesEntry:
     reconstruction: str | None = None
     pixel_spacing: float | None = None
     outside: tuple[str, ...] = ()
+    mtf: dict[str, float | None] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 from rgan_sdk.card import ModelCard
-from rgan_sdk.kernels import MatchCertificate
+from rgan_sdk.kernels import CardCurves, MatchCertificate
 
 KEY: Final = "match"
 """In the provenance of a run; ``rgan_train.matching.network`` writes it."""
@@ -32,5 +32,6 @@ def state_match(card: ModelCard, provenance: Mapping[str, Any]) -> ModelCard:
         reconstruction=tuple(facts["reconstruction"]),
         quality=tuple(replace(one, data=SIMULATED) for one in card.quality),
         validity=card.validity and replace(card.validity, data=SIMULATED),
+        curves=facts["curves"] and CardCurves.from_fields(facts["curves"]),
         certificate=MatchCertificate(**facts["certificate"]),
     )

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from rgan_sdk.card import ModelCard, Range
-from rgan_sdk.kernels import KernelSpectra
+from rgan_sdk.kernels import CardCurves, KernelSpectra
 from rgan_train.config import DataConfig
 from rgan_train.export.files import ExportResult, check_names, extreme_checks, write_files
 from rgan_train.export.model_card import (
@@ -120,6 +120,7 @@ def _make_card(
         noise_hu=_noise_range(measurement.source_spectra),
         thickness_seen=source.thicknesses,
         reconstruction=source.reconstructions,
+        curves=CardCurves.of(measurement.source_spectra, measurement.target_spectra),
         certificate=measurement.evidence.certificate(),
     )
 

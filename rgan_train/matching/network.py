@@ -12,6 +12,7 @@ from torch import Tensor
 
 from rgan_sdk.card import ModelCard
 from rgan_sdk.errors import ConfigurationError, TrainingError
+from rgan_sdk.kernels import CardCurves
 from rgan_train.config import Config, DataConfig, override, recommended_config
 from rgan_train.export.matched import KEY
 from rgan_train.matching.groups import Group
@@ -46,11 +47,13 @@ class MatchFolder(RunFolder):
     ) -> None:
         """Start a run here; also record what the card states of the source group."""
         source = self.measurement.source
+        curves = CardCurves.of(self.measurement.source_spectra, self.measurement.target_spectra)
         facts = {
             "source_kernels": source.kernels,
             "manufacturers": source.manufacturers,
             "thickness": source.thicknesses,
             "reconstruction": source.reconstructions,
+            "curves": curves and asdict(curves),
             "certificate": asdict(self.measurement.evidence.certificate()),
         }
         super().create(config, {**provenance, KEY: facts}, encoder)

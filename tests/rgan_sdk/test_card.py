@@ -9,7 +9,7 @@ from support.models import make_card, make_domain_card
 
 from rgan_sdk.card import ErrorBound, ModelCard, ValidityMap
 from rgan_sdk.errors import ModelFormatError
-from rgan_sdk.kernels import MatchCertificate
+from rgan_sdk.kernels import CardCurves, MatchCertificate, MeanSpectra
 
 DOMAIN = {
     "pixel_spacing",
@@ -36,6 +36,34 @@ def test_round_trip_of_format_2():
     card = make_domain_card(validity=validity, certificate=CERTIFICATE)
     assert ModelCard.from_json(card.to_json()) == card
     assert json.loads(card.to_json())["format"] == 2
+
+
+SPECTRA = (MeanSpectra(0.7, (0.0, 9.0, 4.0, 2.0, 1.0), 12, (0.0, 5.0, 3.0, 2.0, 1.0), 4),)
+CURVES = CardCurves(source=SPECTRA, target=(*SPECTRA, replace(SPECTRA[0], pixel_spacing=0.8)))
+
+
+def test_curves_are_optional():
+    card = make_domain_card(curves=CURVES)
+    assert ModelCard.from_json(card.to_json()) == card
+    assert "curves" not in json.loads(make_domain_card().to_json())
+    with pytest.raises(ModelFormatError, match="'curves' belongs to format 2"):
+        make_card(curves=CURVES).to_json()
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"mtf": [1.0]}, "'mtf' was unexpected"),
+        ({"even": [0.0, -1.0]}, "less than the minimum"),
+        ({"even_blocks": 0}, r"curves.source: even: expected blocks"),
+        ({"structure": [0.0, 9.0, 4.0, 2.0]}, r"curves.source: structure: expected blocks"),
+    ],
+)
+def test_curves_that_show_no_kernel_are_refused(changes, message):
+    fields = json.loads(make_domain_card(curves=CURVES).to_json())
+    fields["curves"]["source"][0] |= changes
+    with pytest.raises(ModelFormatError, match=message):
+        ModelCard.from_json(json.dumps(fields))
 
 
 def test_a_card_without_a_domain_is_of_format_1():

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from rgan_sdk.kernels import frequencies
+from support.dicom_phantoms import uid, write_ct
 
 SIZE, FINER = 256, 3
 
@@ -38,6 +39,21 @@ def chests(
         spectrum = transfer * (_shrink(anatomy) + np.sqrt(frequency) * white)
         slices.append(np.fft.irfft2(spectrum, (SIZE, SIZE)).round())
     return np.array(slices, np.float32)
+
+
+def write_chests(folder, series, kernel, hu):
+    """Write slices as a series of pixels of 0.7 mm, and return the folder."""
+    for index, image in enumerate(hu):
+        write_ct(
+            folder / f"{index}.dcm",
+            np.clip(image + 1024, 0, 4095).astype(np.uint16),
+            bits_stored=12,
+            SOPInstanceUID=uid(1, series, index + 1),
+            SeriesInstanceUID=uid(1, series),
+            ImagePositionPatient=[0, 0, 3 * index],
+            ConvolutionKernel=kernel,
+        )
+    return folder
 
 
 def _anatomies(spacing, count, random) -> Iterator[np.ndarray]:

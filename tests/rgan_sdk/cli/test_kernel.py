@@ -4,26 +4,12 @@ import numpy as np
 import pydicom
 import pytest
 from PIL import Image
-from support.dicom_phantoms import CANARY, uid, write_ct
-from support.kernels import chests, exponential
+from support.dicom_phantoms import CANARY, uid
+from support.kernels import chests, exponential, write_chests
 from support.qa_phantoms import scan, write_scan
 from support.runs import harmonize
 
 from rgan_sdk.cli.kernel_plot import COLOURS
-
-
-def write_chests(folder, series, kernel, hu):
-    for index, image in enumerate(hu):
-        write_ct(
-            folder / f"{index}.dcm",
-            np.clip(image + 1024, 0, 4095).astype(np.uint16),
-            bits_stored=12,
-            SOPInstanceUID=uid(1, series, index + 1),
-            SeriesInstanceUID=uid(1, series),
-            ImagePositionPatient=[0, 0, 3 * index],
-            ConvolutionKernel=kernel,
-        )
-    return folder
 
 
 @pytest.fixture(scope="module")

@@ -12,6 +12,7 @@ from support.training import train
 from rgan_sdk.errors import TrainingError
 from rgan_sdk.harmonizer import Harmonizer
 from rgan_sdk.hu import HUWindow
+from rgan_sdk.kernels import as_spectra, compare_kernel, measure_kernel
 from rgan_train.evaluation.metrics.image_quality import psnr
 from rgan_train.matching.groups import open_group
 from rgan_train.matching.match import match
@@ -51,6 +52,16 @@ def test_the_model_turns_one_kernel_into_the_other(softening):
         for images in (sharp, out)
     )
     assert after > before + 8
+
+
+def test_the_card_holds_the_curves_of_both_groups(softening, cohort):
+    curves = softening.exported.card.curves
+    assert [one.pixel_spacing for one in (*curves.source, *curves.target)] == [0.7, SPACING]
+    sharp = measure_kernel(chests(SHARP, 0.75, 4, seed=3), (0.75, 0.75))
+    soft = measure_kernel(chests(SOFT, 0.75, 4, seed=3), (0.75, 0.75))
+    source = as_spectra(curves.source)
+    assert not compare_kernel(source, sharp).is_suspect
+    assert compare_kernel(source, soft).is_suspect
 
 
 def test_the_card_states_what_the_source_series_are(softening):
