@@ -22,15 +22,8 @@ CARD_KEY = "rgan.card"
 CARD_FORMAT = 2
 """The newest format that this software knows; models of format 1 state no domain."""
 BOUND_FACTOR = 2.0
-OPTIONAL = ("curves", "certificate")
-NEWER_KEYS = (
-    "pixel_spacing",
-    "noise_hu",
-    "thickness_seen",
-    "reconstruction",
-    "validity",
-    *OPTIONAL,
-)
+EXTRAS = ("curves", "certificate")
+NEWER_KEYS = ("pixel_spacing", "noise_hu", "thickness_seen", "reconstruction", "validity", *EXTRAS)
 """The keys that only cards of format 2 have."""
 SPACING_TOLERANCE = 1e-3
 """Relative: headers round the pixel spacing."""
@@ -224,7 +217,7 @@ class ModelCard:
         try:
             fields["window"]["handover"] = fields.pop("handover")
             fields = {"format": self.format, **fields}
-            optional = NEWER_KEYS if self.format == 1 else OPTIONAL  # to leave out, if empty
+            optional = NEWER_KEYS if self.format == 1 else EXTRAS  # to leave out, if empty
             fields = {k: v for k, v in fields.items() if v or k not in optional}
             text = json.dumps(fields, indent=1, ensure_ascii=False, allow_nan=False)
         except (TypeError, ValueError) as exc:  # a field of another type, NaN
