@@ -140,7 +140,10 @@ def list_warnings(evaluation: CohortEvaluation) -> list[str]:
                 "slices by position, and nothing here says how a method performs on others."
             )
         if group.slices < FEW_SLICES:
-            warnings.append(f"The {name} group has few slices: {group.slices}.")
+            warnings.append(
+                f"The {name} group has {group.slices} slices: with fewer than {FEW_SLICES}, tests "
+                "find few differences, whether there are some or not."
+            )
     if evaluation.shared_patients:
         warnings.append(
             f"{pluralize(evaluation.shared_patients, 'patient')} in both groups: anatomy separates "
