@@ -6,8 +6,9 @@
     python benchmarks/quality/spacing.py --tables         # the page from the figures that are there
 
 Needs the scans of docs/data.md in .data/, and pyradiomics for the features (make eval-deps). The
-plan is spacing.toml. Models are kept in runs/spacing/, figures in docs/results/spacing/. Exit code
-1 where something failed or a gate is not met.
+plan is spacing.toml. Models are kept in runs/spacing/, figures in docs/results/spacing/. A model
+is missing if neither it nor its figures are there: to train it again, delete both. Exit code 1
+where something failed or a gate is not met.
 """
 
 from __future__ import annotations

@@ -66,7 +66,7 @@ def _measure(source: Path, left_aside: list[str]) -> Iterator[tuple[Series, Kern
     from rgan_sdk.errors import DicomError, MeasurementError
     from rgan_sdk.kernels import fit_kernel
 
-    inventory = find_series(source)
+    inventory = find_series(source, include_own=True)
     failed: dict[str, list[Path]] = defaultdict(list)
     for file in inventory.outcomes:
         if file.status == "failed":

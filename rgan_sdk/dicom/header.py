@@ -137,8 +137,13 @@ class NoRescaleError(InvalidSeriesError):
         self.outline = outline
 
 
-def read_header(path: Path) -> SliceHeader:
+def read_header(path: Path, *, include_own: bool = False) -> SliceHeader:
     """Read the header of one CT slice.
+
+    Parameters
+    ----------
+    include_own
+        Whether the slice may be one that this project made.
 
     Raises
     ------
@@ -152,7 +157,7 @@ def read_header(path: Path) -> SliceHeader:
     with open_raw(path) as raw:
         file = inflate(raw)
         dataset = dcmread(file, stop_before_pixels=True, force=True, specific_tags=_WANTED)
-        require_eligible(dataset)
+        require_eligible(dataset, include_own=include_own)
         _require_pixel_data(dataset, file)
         return _header(dataset, path, Stamp.from_stat(os.fstat(raw.fileno())))
 
@@ -172,8 +177,10 @@ def read_series_uid(path: Path) -> str | None:
         return None
 
 
-def require_eligible(dataset: Dataset) -> None:
+def require_eligible(dataset: Dataset, *, include_own: bool = False) -> None:
     """Raise an error unless the data set is one original CT slice.
+
+    With ``include_own`` it may also be one that this project made.
 
     Raises
     ------
@@ -199,7 +206,7 @@ def require_eligible(dataset: Dataset) -> None:
     for term in values.texts(dataset, "ImageType")[2:]:
         if term in NOT_SLICES:
             raise IneligibleError(NOT_SLICES[term])
-    if reason := origin.own_object(dataset):
+    if not include_own and (reason := origin.own_object(dataset)):
         raise IneligibleError(reason)
     photometric = values.text(dataset, "PhotometricInterpretation")
     if photometric and not photometric.startswith("MONOCHROME"):

@@ -73,7 +73,11 @@ class Inventory:
 
 
 def find_series(
-    root: Path, on_file: Callable[[], None] | None = None, *, assume_hu: bool = False
+    root: Path,
+    on_file: Callable[[], None] | None = None,
+    *,
+    assume_hu: bool = False,
+    include_own: bool = False,
 ) -> Inventory:
     """Find all CT series under a folder, by content and not by name.
 
@@ -85,6 +89,8 @@ def find_series(
         Called for each file once it has been examined.
     assume_hu
         Take numbers of RescaleType US (unspecified) as HU without looking at them.
+    include_own
+        Take series that this project wrote too: to measure them, never to harmonize them again.
 
     Returns
     -------
@@ -103,7 +109,8 @@ def find_series(
             search.note(path, problem)
             if on_file is not None:
                 on_file()
-    for path, header in scan_headers([path for path, problem in found if problem is None], on_file):
+    readable = [path for path, problem in found if problem is None]
+    for path, header in scan_headers(readable, on_file, include_own=include_own):
         search.note(path, header)
     search.resolve_repeated_uids()
     search.skip_scouts()

@@ -90,7 +90,7 @@ def _measure_folder(
     from rgan_train.evaluation.lungs.files import Measured
 
     try:
-        found = find_series(folder)
+        found = find_series(folder, include_own=True)
     except OSError as exc:
         yield Measured(str(folder), reason=f"cannot be searched ({exc.strerror})")
         return

@@ -265,7 +265,7 @@ class DomainConfig:
     added_noise
         Largest standard deviation in HU of the noise that is added to the source, with the
         spectrum of its kernel; the target gets what the same noise is with its own kernel.
-        Half of the crops get none. 0: no noise is added.
+        Half of the crops get none, and low levels are more frequent. 0: no noise is added.
     """
 
     spacing_aware: bool = False

@@ -141,6 +141,7 @@ def run_all(work: Callable[..., str], cells: Iterable[Cell], jobs: int, *argumen
     threads = max(1, (os.cpu_count() or 1) // jobs)
     os.environ["OMP_NUM_THREADS"] = str(threads)  # of the processes, before they start
     started, ok = time.monotonic(), True
+    print(f"{len(cells)} to do: {', '.join(cell.name for cell in cells)}", flush=True)
     with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
         pending = {pool.submit(work, cell, *arguments, threads): cell for cell in cells}
         for number, done in enumerate(as_completed(pending), 1):

@@ -28,7 +28,10 @@ ScanResult = tuple[Path, SliceHeader | DicomError]
 
 
 def scan_headers(
-    paths: Sequence[Path], on_file: Callable[[], None] | None = None
+    paths: Sequence[Path],
+    on_file: Callable[[], None] | None = None,
+    *,
+    include_own: bool = False,
 ) -> Iterator[ScanResult]:
     """Read the headers of files in parallel, and yield them in the order of the paths.
 
@@ -36,6 +39,8 @@ def scan_headers(
     ----------
     on_file
         Called for each file once it has been examined.
+    include_own
+        As for ``read_header``.
 
     Yields
     ------
@@ -47,19 +52,19 @@ def scan_headers(
     while chunk := list(islice(remaining, CHUNK)):
         heads = _core.scan([os.fsencode(path) for path in chunk], pool)
         for path, head in zip(chunk, heads, strict=True):
-            yield path, _header(path, head)
+            yield path, _header(path, head, include_own)
             if on_file is not None:
                 on_file()
 
 
-def _header(path: Path, head: _core.Head) -> SliceHeader | DicomError:
+def _header(path: Path, head: _core.Head, include_own: bool) -> SliceHeader | DicomError:
     if _is_plain(head):
         found = dict(head.values(_TAGS))
         if reconstruction.SEQUENCE not in found and not origin.is_own(found):
             return _from_head(path, head, reconstruction.describe(found))
     # The slower reader looks into sequences, and says why a file is not a plain CT slice.
     try:
-        return read_header(path)
+        return read_header(path, include_own=include_own)
     except DicomError as error:
         return error
 

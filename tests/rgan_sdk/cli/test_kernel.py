@@ -55,6 +55,16 @@ def test_frequencies_and_noise_are_printed(soft, sharp):
     assert "noise, fat can't be told" in lines
 
 
+def test_what_was_harmonized_is_measured_too(soft, tmp_path):
+    for path in soft.iterdir():
+        dataset = pydicom.dcmread(path)
+        dataset.SeriesDescription = "CHEST RGAN>SHARP"
+        dataset.save_as(tmp_path / path.name)
+    result = harmonize("kernel", tmp_path)
+    assert result.exit_code == 0, result.output
+    assert "4 of 0.700 mm pixels" in result.output
+
+
 def test_all_curves_are_in_one_picture(soft, sharp, tmp_path):
     picture = tmp_path / "kernels.png"
     assert harmonize("kernel", soft, sharp, "--plot", picture).exit_code == 0

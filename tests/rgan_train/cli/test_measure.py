@@ -4,6 +4,7 @@ import csv
 import json
 
 import numpy as np
+import pydicom
 import pytest
 import SimpleITK
 from PIL import Image
@@ -47,6 +48,15 @@ def test_a_table_a_file_and_a_picture(scan, tmp_path):
     with Image.open(tmp_path / "new" / "lung-masks" / f"{row['series']}.png") as picture:
         colours = {colour for _, colour in picture.getcolors(1 << 20)}
     assert {(0, 200, 0), (230, 0, 0)} <= colours  # the lungs' border and the airways
+
+
+def test_what_was_harmonized_is_measured_too(scan, tmp_path):
+    for path in scan.iterdir():
+        dataset = pydicom.dcmread(path)
+        dataset.SeriesDescription = "CHEST RGAN>SHARP"
+        dataset.save_as(tmp_path / path.name)
+    done = train("measure", tmp_path)
+    assert done.exit_code == 0, done.output
 
 
 def test_a_given_mask_is_taken_as_it_is(scan, chest, tmp_path):

@@ -62,6 +62,25 @@ def test_spectra_and_levels_are_those_of_both_kernels():
         assert low / high == pytest.approx(wanted_low / wanted_high, rel=0.25)
 
 
+def test_spectra_are_measured_up_to_the_corners_of_the_frequency_plane():
+    """A square grid holds diagonal waves of up to 0.71 cycles per pixel, not only 0.5."""
+    rng = np.random.default_rng(0)
+    frequency = np.hypot(np.fft.fftfreq(256)[:, None], np.fft.rfftfreq(256))
+
+    def gaussian(noise):
+        return np.fft.irfft2(np.fft.rfft2(noise) * np.exp(-((frequency / 0.5) ** 2)), noise.shape)
+
+    fields = rng.normal(0, 40, (6, 256, 256))
+    slices = [
+        PairedSample(*np.stack([50 + gaussian(f), 50 + f]).astype(np.float32)) for f in fields
+    ]
+    source, target = added(PairNoise.measure(slices, SPACING))
+    corner = 0.6, 0.7
+    ratio = spectrum_between(source, *corner) / spectrum_between(target, *corner)
+    wanted = spectrum_between(gaussian(fields[0]), *corner) / spectrum_between(fields[0], *corner)
+    assert ratio == pytest.approx(wanted, rel=0.15)
+
+
 def test_source_and_target_get_the_same_noise_of_the_asked_level():
     source, target = added(PairNoise.measure(soft_slices(), SPACING))
     assert source.std() == pytest.approx(20, rel=0.001)

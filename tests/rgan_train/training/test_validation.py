@@ -54,6 +54,19 @@ def test_scores_follow_the_network(slices):
     assert validator(slices, 0.1).scores()["validation_psnr"] < validator(slices).input_psnr()
 
 
+def test_slices_count_on_coarser_pixels_too(slices):
+    fabric = make_fabric(1, "32-true")
+    both = Validator(fabric, slices, READER, RANGE, Shift(0.0), coarsest=1.4)
+    own, coarse = (
+        [psnr(*READER.read(files).resample(factor), RANGE) for files in slices]
+        for factor in (1.0, 1.4)
+    )
+    expected = (np.mean(own) + np.mean(coarse)) / 2
+    assert both.input_psnr() == pytest.approx(expected)
+    assert both.scores()["validation_psnr"] == pytest.approx(expected, abs=1e-4)
+    assert both.example.source_hu.shape == READER.read(slices[0]).source_hu.shape
+
+
 def test_the_example_is_the_slice_in_the_middle(slices):
     shifted = validator(slices, 0.01)
     assert shifted.example is None
