@@ -82,6 +82,9 @@ def compare_kind(
 
 
 def _adjust(source: Floats, target: Floats, others: Floats) -> Floats:
+    """Return other regions of the source after ComBat; as they are if too few are known."""
+    if min(len(source), len(target)) < MIN_REGIONS:
+        return others
     return combat(source, target, empirical_bayes=False, others=others)
 
 

@@ -23,6 +23,9 @@ on the noise of a few pixels, so it needs more."""
 MOST_ROUNDS: Final = 4
 """Copies of the slices with nodules, and with holes, at most."""
 
+FEWEST_PLACES: Final = 9
+"""With fewer, some kinds of lesions would be missing."""
+
 Place = tuple[int, int, tuple[int, int]]
 """Scan, slice, and row and column."""
 
@@ -124,7 +127,7 @@ def plant(cohort: Cohort, mtf: MTF, thickness: float) -> list[Round]:
     Raises
     ------
     MeasurementError
-        If no slice shows enough even lung.
+        If there are fewer than nine places for them.
     """
     places = [
         (index, number, centre)
@@ -132,9 +135,10 @@ def plant(cohort: Cohort, mtf: MTF, thickness: float) -> list[Round]:
         for number in range(len(scan.hu))
         for centre in find_places(scan, number)
     ]
-    if not places:
+    if len(places) < FEWEST_PLACES:
         raise MeasurementError(
-            f"the {cohort.name} group has no lung of 14 mm without vessels or airways in it"
+            f"the {cohort.name} group has {len(places)} place(s) with 14 mm of lung without large "
+            f"vessels or airways, and {FEWEST_PLACES} are needed; take more slices of the chest"
         )
     rounds = []
     for kind, each in EACH.items():

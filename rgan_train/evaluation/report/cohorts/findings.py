@@ -36,10 +36,15 @@ GUESS: Final = 0.5
 def mean_auc(evaluation: CohortEvaluation, row: str) -> float:
     """Return the mean AUC of a row over the kinds of regions, where below 0.5 counts as 0.5.
 
-    NaN if it was not measured in some kind.
+    Only kinds that have enough regions for all rows count; NaN if there are none.
     """
-    found = [evaluation.group(kind, row).separation for kind in evaluation.kinds]
-    areas = [max(one.auc, GUESS) if one else math.nan for one in found]
+    kinds = [
+        kind
+        for kind in evaluation.kinds
+        if all(evaluation.group(kind, name).separation for name in evaluation.rows)
+    ]
+    found = [evaluation.group(kind, row).separation for kind in kinds]
+    areas = [max(one.auc, GUESS) for one in found if one]
     return sum(areas) / len(areas) if areas else math.nan
 
 

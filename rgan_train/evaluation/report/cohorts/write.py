@@ -85,7 +85,7 @@ def write_cohort_report(evaluation: CohortEvaluation, folder: Path) -> Path:
 
 def render_page(evaluation: CohortEvaluation, tables: Sequence[Table]) -> str:
     """Return the HTML of ``report.html``."""
-    source, target = ("\\".join(g.kernels) for g in (evaluation.source, evaluation.target))
+    source, target = (", ".join(g.kernels) for g in (evaluation.source, evaluation.target))
     sizes = [
         f"{name}: {pluralize(group.slices, 'slice')} of {group.series} series of "
         f"{pluralize(group.patients, 'patient')}"
