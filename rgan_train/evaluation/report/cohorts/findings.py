@@ -48,6 +48,12 @@ def mean_auc(evaluation: CohortEvaluation, row: str) -> float:
     return sum(areas) / len(areas) if areas else math.nan
 
 
+def kinds_by_chance(evaluation: CohortEvaluation, row: str) -> int:
+    """Return in how many kinds of regions a row is told apart no better than by chance."""
+    found = [evaluation.group(kind, row).separation for kind in evaluation.kinds]
+    return sum(one is not None and one.auc <= one.limits[1] for one in found)
+
+
 def lesion_failures(lesions: LesionComparison, row: str) -> list[str]:
     """Return in what the lesions of a row are not as the target's; empty if in nothing."""
     failures = []
@@ -96,18 +102,20 @@ def _verdict(evaluation: CohortEvaluation, name: str) -> str:
 
 def describe_blur(evaluation: CohortEvaluation) -> str:
     """Return whether the blur wins the AUC and fails the lesions, as it should."""
-    own = mean_auc(evaluation, BLUR)
-    others = [mean_auc(evaluation, name) for name in (INPUT, *evaluation.models)]
-    wins = own <= min(others)
+    own = kinds_by_chance(evaluation, BLUR)
+    others = {name: kinds_by_chance(evaluation, name) for name in (INPUT, *evaluation.models)}
+    listed = ", ".join(f"{name} {count}" for name, count in others.items())
     text = (
-        f"A mere blur of both groups {'has the lowest' if wins else 'does not have the lowest'} "
-        f"mean AUC ({format_number(own, 2)})"
+        f"A mere blur of both groups (mean AUC {format_number(mean_auc(evaluation, BLUR), 2)}) is "
+        f"told apart no better than by chance in {own} of "
+        f"{pluralize(len(evaluation.kinds), 'kind')} of regions ({listed})"
     )
     if evaluation.lesions is None:
         return f"{text}; without lesions nothing here tells it from a good method."
     failures = lesion_failures(evaluation.lesions, BLUR)
     fails = f"fails {len(failures)} of the {COMPARISONS} comparisons of lesions"
-    return f"{text} and {fails}: to be told apart badly is worth nothing by itself."
+    moral = "to be told apart badly is worth nothing by itself"
+    return f"{text} and {fails}{f': {moral}' if own >= max(others.values()) else ''}."
 
 
 def list_findings(evaluation: CohortEvaluation) -> list[Finding]:
