@@ -10,6 +10,7 @@ from rgan_sdk.kernels.edge_response import (
     edge_profile,
     edge_rise,
 )
+from rgan_sdk.kernels.limits import Curve, Interval, KernelCurves
 from rgan_sdk.kernels.mtf import ASSUMED_MTFS, KernelMTF, assumed_mtf, frequencies
 from rgan_sdk.kernels.name import kernel_name
 from rgan_sdk.kernels.noise import soft_tissue_noise, tissue_noise
@@ -21,14 +22,7 @@ from rgan_sdk.kernels.noise_power import (
     soft_tissue_blocks,
 )
 from rgan_sdk.kernels.spectra import KernelSpectra, join_spectra, measure_kernel
-from rgan_sdk.kernels.transfer import (
-    Curve,
-    Interval,
-    KernelCurves,
-    TransferRatio,
-    fit_kernel,
-    fit_transfer,
-)
+from rgan_sdk.kernels.transfer import TransferRatio, fit_kernel, fit_transfer
 
 __all__ = [
     "ASSUMED_MTFS",

@@ -74,6 +74,9 @@ class KernelSpectra:
         ``[S]`` how many blocks.
     noise
         By tissue, ``[S]`` standard deviation in HU; NaN where a slice does not tell.
+    edge
+        ``[S]`` where structure is a straight edge, as of a phantom's inserts, its power at 1 lp/cm
+        before any kernel; NaN for anatomy.
     """
 
     pixel_spacing: Floats
@@ -82,6 +85,7 @@ class KernelSpectra:
     even: Floats
     even_blocks: NDArray[np.int64]
     noise: Mapping[str, Floats]
+    edge: Floats
 
     def __len__(self) -> int:
         return len(self.pixel_spacing)
@@ -109,6 +113,7 @@ class KernelSpectra:
             self.even[chosen],
             self.even_blocks[chosen],
             {name: levels[chosen] for name, levels in self.noise.items()},
+            self.edge[chosen],
         )
 
 
@@ -126,6 +131,7 @@ def join_spectra(parts: Sequence[KernelSpectra]) -> KernelSpectra:
         np.concatenate([part.even for part in parts]),
         np.concatenate([part.even_blocks for part in parts]),
         {name: np.concatenate([part.noise[name] for part in parts]) for name in TISSUES_HU},
+        np.concatenate([part.edge for part in parts]),
     )
 
 
@@ -164,6 +170,7 @@ def measure_kernel(
         np.array([power for power, _ in even]).reshape(bands),
         np.array([count for _, count in even], np.int64),
         {name: np.array([level[name] for level in levels], np.float64) for name in TISSUES_HU},
+        np.full(len(measured), np.nan),
     )
 
 

@@ -9,22 +9,24 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Final, NamedTuple
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from rgan_sdk.errors import MeasurementError
+from rgan_sdk.kernels.limits import (
+    Curve,
+    KernelCurves,
+    find_crossing,
+    limit_curve,
+    median_interval,
+)
 from rgan_sdk.kernels.spectra import EVEN_BLOCK, EVEN_HU, FREQUENCY, STEP_HU, KernelSpectra
 from rgan_sdk.kernels.transfer_model import KINDS, Fit, GroupModel
 
 RESAMPLES: Final = 40
-LIMITS: Final = (2.5, 97.5)
-"""Percentiles between which the limits lie."""
-
 FEWEST_SLICES: Final = 3
-BEYOND: Final = 0.9
-"""A frequency above this part of Nyquist can't be told."""
 MOST_GAIN: Final = 10.0
 EMPTY: Final = 0.05
 STEEP: Final = 7.0
@@ -38,52 +40,6 @@ HIDDEN_NOISE_DB: Final = 6.0
 """Power of anatomy over that of noise from 60 to 90 % of the frequencies that hold something."""
 
 Floats = NDArray[np.float64]
-
-
-class Interval(NamedTuple):
-    """A number with its 95 % limits, from resampled slices; NaN where it can't be told."""
-
-    value: float
-    lower: float
-    upper: float
-
-
-class Curve(NamedTuple):
-    """A curve with its 95 % limits, pointwise, by frequency in lp/cm. All are ``[F]``."""
-
-    frequency: Floats
-    value: Floats
-    lower: Floats
-    upper: Floats
-
-
-@dataclass(frozen=True)
-class KernelCurves:
-    """What one group of slices says of its kernel.
-
-    Attributes
-    ----------
-    mtf
-        From 0 to the Nyquist frequency. It may exceed 1.
-    noise_power
-        Of even soft tissue, HU^2 mm^2, as measured.
-    f50, f10
-        Where the MTF falls to 50 and 10 %, lp/cm; infinite beyond 0.9 of the Nyquist frequency.
-    noise
-        By tissue, the median of slices, HU.
-    nyquist
-        Of the finest pixels, lp/cm.
-    doubts
-        Sentences that say why the series can't tell its kernel, or not all of it.
-    """
-
-    mtf: Curve
-    noise_power: Curve
-    f50: Interval
-    f10: Interval
-    noise: dict[str, Interval]
-    nyquist: float
-    doubts: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -148,13 +104,13 @@ def fit_kernel(
     value = mtf(best)
     measured = np.isfinite(spectra.mean_power("even")) & (spectra.nyquist > FREQUENCY)
     powers = np.array([groups[0].mean_power("even")[measured] for _, groups in others])
-    curve = _limit(frequency, value, curves)
+    curve = limit_curve(frequency, value, curves)
     return KernelCurves(
         mtf=curve,
-        noise_power=_limit(FREQUENCY[measured], spectra.mean_power("even")[measured], powers),
-        f50=_crossing(curve, curves, 0.5, spectra.nyquist),
-        f10=_crossing(curve, curves, 0.1, spectra.nyquist),
-        noise={name: _median(values, seed) for name, values in spectra.noise.items()},
+        noise_power=limit_curve(FREQUENCY[measured], spectra.mean_power("even")[measured], powers),
+        f50=find_crossing(curve, curves, 0.5, spectra.nyquist),
+        f10=find_crossing(curve, curves, 0.1, spectra.nyquist),
+        noise={name: median_interval(values, seed) for name, values in spectra.noise.items()},
         nyquist=spectra.nyquist,
         doubts=tuple(_doubts(spectra, curve, best.misfit)),
     )
@@ -186,7 +142,7 @@ def fit_transfer(
     def ratio(fit: Fit) -> Floats:
         return np.asarray(np.exp(fit.log_transfer(frequency, 1) - fit.log_transfer(frequency, 0)))
 
-    curve = _limit(frequency, ratio(best), np.array([ratio(fit) for fit, _ in others]))
+    curve = limit_curve(frequency, ratio(best), np.array([ratio(fit) for fit, _ in others]))
     return TransferRatio(curve, _share(source, frequency), nyquist, best.misfit)
 
 
@@ -233,39 +189,6 @@ def _resample(spectra: KernelSpectra, random: np.random.Generator) -> KernelSpec
 
 def _frequencies(nyquist: float) -> Floats:
     return np.linspace(0, nyquist, 65)
-
-
-def _limit(frequency: Floats, value: Floats, resampled: Floats) -> Curve:
-    lower, upper = np.percentile(resampled, LIMITS, axis=0) if len(resampled) else (value, value)
-    return Curve(frequency, value, np.minimum(lower, value), np.maximum(upper, value))
-
-
-def _crossing(curve: Curve, resampled: Floats, level: float, nyquist: float) -> Interval:
-    """Return where an MTF falls to a level; infinite if near or beyond the Nyquist frequency."""
-
-    def find(values: Floats) -> float:
-        below = np.flatnonzero(values <= level)
-        if not len(below):
-            return np.inf
-        last = int(below[0])
-        pair = slice(last, last - 2, -1) if last > 1 else slice(1, None, -1)
-        frequency = float(np.interp(level, values[pair], curve.frequency[pair]))
-        return frequency if frequency <= BEYOND * nyquist else np.inf
-
-    found = [find(values) for values in (curve.value, *resampled)]
-    # Of sorted values, not between them: some may be infinite.
-    lower, upper = np.percentile(found, LIMITS, method="nearest")
-    return Interval(found[0], float(min(lower, found[0])), float(max(upper, found[0])))
-
-
-def _median(values: Floats, seed: int) -> Interval:
-    known = values[np.isfinite(values)]
-    if not len(known):
-        return Interval(np.nan, np.nan, np.nan)
-    random = np.random.default_rng(seed)
-    medians = np.median(random.choice(known, (200, len(known))), axis=1)
-    lower, upper = np.percentile(medians, LIMITS)
-    return Interval(float(np.median(known)), float(lower), float(upper))
 
 
 def _share(source: KernelSpectra, frequency: Floats) -> Floats:

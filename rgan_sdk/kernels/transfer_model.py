@@ -15,7 +15,8 @@ a block with structure (c = 1) or an even one (c = 2) has the power
   detector and slice thickness, which noise does not have. It is a spline as ``log T`` is.
 - Rounding to whole HU adds 1/12 HU^2.
 
-A and N are free for each kind of block and pixel spacing, so cases and doses may differ. Splines
+A and N are free for each kind of block and pixel spacing, so cases and doses may differ. Where the
+structure is an insert of a phantom, A and b are known. Splines
 are held smooth by priors. What no data decide, such as how ``T`` of both groups and ``D`` share a
 factor, priors do; the ratio of both ``T`` is what data decide. The prior is symmetric: exchanged
 groups give the inverse ratio.
@@ -74,6 +75,10 @@ ERROR: Final = 0.1
 
 EXPONENT: Final = (3.0, 0.5)
 """Prior of the exponents of anatomy, mean and deviation."""
+EDGE_EXPONENT: Final = (3.0, 0.001)
+EDGE_LEVEL: Final = 0.001
+EDGE_ERROR: Final = 0.03
+"""Of the inserts of a phantom, b and A are known: prior of b, deviations of log A and of log P."""
 
 CURVATURE: Final = (-0.03, 0.15, 0.1)
 """Prior of the mean of log T: of the second derivative at each knot, mean and deviation, and
@@ -115,13 +120,22 @@ class Stack:
     group: int
     spectra: KernelSpectra
 
+    @property
+    def log_edge(self) -> float:
+        """The logarithm of A of a phantom's inserts; NaN for anatomy."""
+        return float(np.log(self.spectra.edge.mean()))
+
 
 def make_stacks(groups: Sequence[KernelSpectra]) -> list[Stack]:
-    """Divide each group by pixel spacing."""
+    """Divide each group by pixel spacing, and patients from phantoms."""
     stacks = []
     for number, spectra in enumerate(groups):
         size = np.round(np.log(spectra.pixel_spacing.max(axis=1)) / SIMILAR)
-        stacks += [Stack(number, spectra.take(size == value)) for value in np.unique(size)]
+        kind = np.column_stack([np.isfinite(spectra.edge), size])
+        stacks += [
+            Stack(number, spectra.take((kind == one).all(axis=1)))
+            for one in np.unique(kind, axis=0)
+        ]
     return stacks
 
 
@@ -179,7 +193,7 @@ class GroupModel:
         self.stacks = make_stacks(groups)
         self._splines = (2 + (self.groups - 1)) * KNOTS
         self._exponent = self._splines + 2 * len(KINDS) * len(self.stacks)
-        self.size = self._exponent + len(KINDS)
+        self.size = self._exponent + len(KINDS) + 1
         self.rows = [
             rows for number, stack in enumerate(self.stacks) for rows in self._data(number, stack)
         ]
@@ -215,18 +229,19 @@ class GroupModel:
             if inside.sum() < FEWEST_BANDS:
                 continue
             frequency = FREQUENCY[inside]
+            insert = name == "structure" and np.isfinite(stack.log_edge)
             terms = np.pi * frequency * BIN * (kind.side * spacing.mean() / 10) ** 2
             scatter = 1 / np.maximum(INDEPENDENT * blocks.sum() * terms, 0.5)
             found.append(
                 _Rows(
                     np.log(power[inside]),
-                    1 / np.sqrt(ERROR**2 + scatter),
+                    1 / np.sqrt((EDGE_ERROR if insert else ERROR) ** 2 + scatter),
                     np.log(frequency),
                     spline_basis(frequency),
                     float(np.log(np.prod(spacing, axis=1).mean() / 12)),
                     (stack.group - 0.5) * (self.groups - 1),
                     self._splines + 2 * (len(KINDS) * number + index),
-                    self._exponent + index,
+                    self._exponent + (len(KINDS) if insert else index),
                 )
             )
         return found
@@ -272,12 +287,15 @@ class GroupModel:
                 expect(knot, mean, deviation)
             for row in np.diff(knots, axis=0):
                 expect(row, 0, step)
-        for exponent in unit[self._exponent :]:
+        for exponent in unit[self._exponent : -1]:
             expect(exponent, *EXPONENT)
+        expect(unit[-1], *EDGE_EXPONENT)
         levels = unit[self._splines : self._exponent].reshape(-1, len(KINDS), 2, self.size)
-        for stack in levels:
-            expect(stack[1, 1] - stack[0, 1], 0, NOISE_OF_KINDS)
-            for level in stack.reshape(-1, self.size):
+        for stack, level_of in zip(self.stacks, levels, strict=True):
+            expect(level_of[1, 1] - level_of[0, 1], 0, NOISE_OF_KINDS)
+            if np.isfinite(stack.log_edge):
+                expect(level_of[0, 0], stack.log_edge, EDGE_LEVEL)
+            for level in level_of.reshape(-1, self.size):
                 expect(level, 5, 20)
         for before, after in pairwise(levels):
             for one, other in zip(before[:, 1], after[:, 1], strict=True):
@@ -303,7 +321,7 @@ class GroupModel:
         residuals = np.concatenate(
             [self.residuals(rows, parameters)[0] / rows.weight for rows in self.rows]
         )
-        b, c = parameters[self._exponent :]
+        b, c = parameters[self._exponent : -1]
         return Fit(
             np.array([splines[0] + sign * difference for sign in signs]),
             splines[1],

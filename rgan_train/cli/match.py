@@ -16,6 +16,7 @@ EXAMPLES = """\b
 Examples:
   rgan-train match --source CAME --target STUDY -o came-to-study.onnx
   rgan-train match --source A1 --source A2 --target B --third C -o a-to-b.onnx
+  rgan-train match --source-phantom QA/B40f --target-phantom QA/B70f -o b40f-to-b70f.onnx
   rgan-harmonize run CAME harmonized --model came-to-study.onnx"""
 
 FOLDER = click.Path(path_type=Path, exists=True, file_okay=False)
@@ -27,7 +28,6 @@ FOLDER = click.Path(path_type=Path, exists=True, file_okay=False)
     "sources",
     metavar="DIR",
     multiple=True,
-    required=True,
     type=FOLDER,
     help="Folder of series to harmonize; may be repeated.",
 )
@@ -36,9 +36,25 @@ FOLDER = click.Path(path_type=Path, exists=True, file_okay=False)
     "targets",
     metavar="DIR",
     multiple=True,
-    required=True,
     type=FOLDER,
     help="Folder of series that show the wanted kernel; may be repeated.",
+)
+@click.option(
+    "--source-phantom",
+    "source_phantoms",
+    metavar="DIR",
+    multiple=True,
+    type=FOLDER,
+    help="Folder of series of a QA phantom with the source's kernel, instead of --source or beside "
+    "it; may be repeated.",
+)
+@click.option(
+    "--target-phantom",
+    "target_phantoms",
+    metavar="DIR",
+    multiple=True,
+    type=FOLDER,
+    help="The same with the target's kernel.",
 )
 @click.option(
     "--third",
@@ -64,6 +80,8 @@ FOLDER = click.Path(path_type=Path, exists=True, file_okay=False)
 def command(
     sources: tuple[Path, ...],
     targets: tuple[Path, ...],
+    source_phantoms: tuple[Path, ...],
+    target_phantoms: tuple[Path, ...],
     thirds: tuple[Path, ...],
     output: Path,
     mixed: bool,
@@ -77,11 +95,17 @@ def command(
     Measures the convolution kernel of both groups from their power spectra, and writes a linear
     filter that turns the one into the other. No pairs are needed: patients, doses and pixel
     spacings may differ. Each group should hold some twenty slices of the body or more, with one
-    kernel.
+    kernel. Two scans of a QA phantom with rods or wires do as well as patients.
 
     What the fits say of each other is printed at the end: halves of the groups must give the same
     filter, and a half matched to the other half none.
     """
+    for name_of, given in (
+        ("source", sources + source_phantoms),
+        ("target", targets + target_phantoms),
+    ):
+        if not given:
+            raise click.UsageError(f"give --{name_of} DIR or --{name_of}-phantom DIR")
     require_train_extra()
 
     from rgan_sdk.cli.tables import as_text
@@ -91,8 +115,8 @@ def command(
 
     data = DataConfig(name=data_name, licence=data_licence, citation=data_citation)
     result = match(
-        open_group("source", sources, mixed=mixed),
-        open_group("target", targets, mixed=mixed),
+        open_group("source", sources, phantoms=source_phantoms, mixed=mixed),
+        open_group("target", targets, phantoms=target_phantoms, mixed=mixed),
         output,
         third=open_group("third", thirds, mixed=mixed) if thirds else None,
         name=name,

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rgan_sdk.dicom.read.padding import fill_padding, find_padding
-from rgan_sdk.errors import DicomError, TrainingError
+from rgan_sdk.errors import DicomError, MeasurementError, TrainingError
 from rgan_sdk.kernels import KernelSpectra, join_spectra
 from rgan_sdk.slices import spread_indices
 from rgan_train.pairs.compare import kernel_of
@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
 MOST_SLICES = 96
 """Slices of a group that are measured, at most."""
+
+CHEST_MM = 0.7
+"""Pixels of a chest. A phantom has finer ones, and tells its kernel for these too."""
 
 
 @dataclass(frozen=True)
@@ -35,14 +38,24 @@ class Group:
         ``source``, ``target`` or ``third``, for messages.
     kernels
         The one that most series state comes first.
+    series
+        Of patients and of phantoms.
     notes
         Which series and files were left out, and why.
+    phantoms
+        Which series show a QA phantom, by UID and number of the group of slices.
     """
 
     name: str
     kernels: tuple[str, ...]
     series: tuple[Series, ...]
     notes: tuple[str, ...] = ()
+    phantoms: frozenset[tuple[str, int]] = frozenset()
+
+    @property
+    def patients(self) -> tuple[Series, ...]:
+        """The series that show patients."""
+        return tuple(one for one in self.series if _identity(one) not in self.phantoms)
 
     @property
     def manufacturers(self) -> tuple[str, ...]:
@@ -51,26 +64,32 @@ class Group:
 
     @property
     def spacings(self) -> list[float]:
-        """Pixel spacings of the series in mm."""
-        return [one.mean_pixel_spacing for one in self.series]
+        """Pixel spacings in mm that a model from this group is for."""
+        own = [one.mean_pixel_spacing for one in self.series]
+        return [*own, max(CHEST_MM, *own)] if self.phantoms else own
 
     def spread(self, count: int) -> list[tuple[Series, list[SliceFile]]]:
-        """Return ``count`` slices at most, evenly spread over all series."""
-        slices = [(number, item) for number, one in enumerate(self.series) for item in one.slices]
+        """Return ``count`` slices at most, evenly spread over patients, or phantoms without any."""
+        series = self.patients or self.series
+        slices = [(number, item) for number, one in enumerate(series) for item in one.slices]
         chosen: dict[int, list[SliceFile]] = {}
         for index in spread_indices(len(slices), count):
             number, item = slices[index]
             chosen.setdefault(number, []).append(item)
-        return [(self.series[number], items) for number, items in chosen.items()]
+        return [(series[number], items) for number, items in chosen.items()]
 
 
-def open_group(name: str, folders: Iterable[Path], *, mixed: bool = False) -> Group:
+def open_group(
+    name: str, folders: Iterable[Path], *, phantoms: Iterable[Path] = (), mixed: bool = False
+) -> Group:
     """Find the series of a group, each once. Only headers are read.
 
     Parameters
     ----------
     folders
-        Searched recursively.
+        With series of patients, searched recursively.
+    phantoms
+        Folders with series of a QA phantom.
     mixed
         Whether series of several kernels may be one group.
 
@@ -83,7 +102,9 @@ def open_group(name: str, folders: Iterable[Path], *, mixed: bool = False) -> Gr
 
     series: list[Series] = []
     notes: list[str] = []
-    for folder in dict.fromkeys(folders):
+    of_phantoms = dict.fromkeys(phantoms)
+    scanned: set[tuple[str, int]] = set()
+    for folder in dict.fromkeys([*folders, *of_phantoms]):
         try:
             found = find_series(folder)
         except OSError as exc:
@@ -94,6 +115,8 @@ def open_group(name: str, folders: Iterable[Path], *, mixed: bool = False) -> Gr
                 notes.append(f"{folder}: left out: series {one.series_instance_uid} is there twice")
                 continue
             series.append(one)
+            if folder in of_phantoms:
+                scanned.add(_identity(one))
             if one.reconstruction:
                 notes.append(_describe_reconstruction(name, one))
         if not found.series and not found.failed:
@@ -119,7 +142,7 @@ def open_group(name: str, folders: Iterable[Path], *, mixed: bool = False) -> Gr
             f"the {name} group states no ConvolutionKernel (0018,1210), so a model's card could "
             "not say which series it is for"
         )
-    return Group(name, stated, tuple(series), tuple(notes))
+    return Group(name, stated, tuple(series), tuple(notes), frozenset(scanned))
 
 
 def _identity(series: Series) -> tuple[str, int]:
@@ -152,21 +175,29 @@ def read_slices(files: Sequence[SliceFile]) -> NDArray[np.float32]:
 
 
 def measure_group(group: Group) -> KernelSpectra:
-    """Measure the spectra of at most ``MOST_SLICES`` slices of a group.
+    """Measure the spectra of at most ``MOST_SLICES`` slices of patients, and of each phantom.
 
     Raises
     ------
     TrainingError
-        If a slice cannot be read.
+        If a slice cannot be read, or a phantom does not tell its kernel.
     """
-    from rgan_sdk.dicom.read.spectra import measure_series
+    from rgan_sdk.dicom.read.spectra import measure_phantom_series, measure_series
 
+    parts = group.spread(MOST_SLICES) if group.patients else []
     try:
-        return join_spectra(
-            [measure_series(one, len(items)) for one, items in group.spread(MOST_SLICES)]
-        )
+        measured = [measure_series(one, len(items)) for one, items in parts]
     except DicomError as exc:
         raise TrainingError(f"the {group.name} group: {exc}") from exc
+    for one in group.series:
+        if _identity(one) in group.phantoms:
+            try:
+                measured.append(measure_phantom_series(one))
+            except (DicomError, MeasurementError) as exc:
+                raise TrainingError(
+                    f"the {group.name} group: phantom, series {one.series_instance_uid}: {exc}"
+                ) from exc
+    return join_spectra(measured)
 
 
 def require_disjoint(groups: Sequence[Group]) -> None:

@@ -74,7 +74,7 @@ def match(
     Parameters
     ----------
     source, target
-        Series of any patients, doses and pixel spacings.
+        Series of any patients, doses and pixel spacings, or of a QA phantom.
     output
         A file named ``.onnx``.
     third
@@ -149,7 +149,7 @@ def _make_card(
         pixel_spacing=claim_spacings(spacings, statistics.median_low(spacings), math.inf, graph),
         noise_hu=_noise_range(spectra),
         thickness_seen=tuple(
-            sorted({one.slice_thickness for one in source.series if one.slice_thickness})
+            sorted({one.slice_thickness for one in source.patients if one.slice_thickness})
         ),
         reconstruction=tuple(
             sorted({one.reconstruction for one in source.series if one.reconstruction})
@@ -158,8 +158,8 @@ def _make_card(
 
 
 def _noise_range(spectra: KernelSpectra) -> Range | None:
-    """Return the noise in soft tissue of the slices that were measured."""
-    levels = spectra.noise["soft tissue"]
+    """Return the noise in soft tissue of the patients' slices that were measured."""
+    levels = spectra.noise["soft tissue"][np.isnan(spectra.edge)]
     known = levels[np.isfinite(levels)]
     return Range(round(float(known.min()), 1), round(float(known.max()), 1)) if len(known) else None
 

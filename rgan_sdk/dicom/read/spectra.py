@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Final
+from typing import Final, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from rgan_sdk.cores import usable_cores
 from rgan_sdk.dicom.read.padding import PADDING_HU
 from rgan_sdk.dicom.read.pydicom_reader import read_slice
 from rgan_sdk.dicom.series import Series, SliceFile
 from rgan_sdk.kernels import KernelSpectra, join_spectra, measure_kernel
+from rgan_sdk.kernels.inserts import PhantomSpectra, join_phantom, measure_phantom_slice
 from rgan_sdk.slices import spread_indices
 
 SLICES: Final = 24
+PHANTOM_SLICES: Final = 48
+"""More, as a phantom has its wires or rods in a part of its slices only."""
 MOST_THREADS: Final = 8
+
+T = TypeVar("T")
 
 
 def measure_series(series: Series, slices: int = SLICES) -> KernelSpectra:
@@ -33,14 +40,41 @@ def measure_series(series: Series, slices: int = SLICES) -> KernelSpectra:
     DicomError
         If a slice cannot be read. The message names its file.
     """
+    return join_spectra(
+        _map_slices(series, slices, lambda hu, spacing: measure_kernel(hu[np.newaxis], spacing))
+    )
+
+
+def measure_phantom_series(series: Series, slices: int = PHANTOM_SLICES) -> PhantomSpectra:
+    """Measure a kernel on a QA phantom, from slices all over its series.
+
+    Parameters
+    ----------
+    slices
+        How many; all where there are fewer.
+
+    Raises
+    ------
+    DicomError
+        If a slice cannot be read. The message names its file.
+    MeasurementError
+        If there is no rod and no wire that tells the kernel.
+    """
+    return join_phantom(_map_slices(series, slices, measure_phantom_slice))
+
+
+def _map_slices(
+    series: Series, slices: int, measure: Callable[[NDArray[np.float32], tuple[float, float]], T]
+) -> list[T]:
+    """Measure slices from all over a series, several at once."""
     rows, columns = series.pixel_spacing
 
-    def measure(file: SliceFile) -> KernelSpectra:
+    def read(file: SliceFile) -> T:
         source = read_slice(file.path, file.stamp)
         declared = source.padding
         hu = source.hu if declared is None else np.where(declared, PADDING_HU, source.hu)
-        return measure_kernel(hu[np.newaxis], (rows, columns))
+        return measure(hu, (rows, columns))
 
     chosen = [series.slices[index] for index in spread_indices(len(series.slices), slices)]
     with ThreadPoolExecutor(min(usable_cores(), MOST_THREADS)) as pool:
-        return join_spectra(list(pool.map(measure, chosen)))
+        return list(pool.map(read, chosen))

@@ -6,6 +6,7 @@ import pytest
 from PIL import Image
 from support.dicom_phantoms import CANARY, uid, write_ct
 from support.kernels import chests, exponential
+from support.qa_phantoms import scan, write_scan
 from support.runs import harmonize
 
 from rgan_sdk.cli.kernel_plot import COLOURS
@@ -114,3 +115,16 @@ def test_a_folder_without_series_is_named_with_the_reason(soft, tmp_path):
     result = harmonize("kernel", soft, tmp_path)
     assert result.exit_code == 0, result.output
     assert f"{tmp_path}: no CT series (1 of 1 files: not DICOM)" in result.output
+
+
+def test_a_phantom_shows_its_mtf_and_a_patient_is_refused_as_one(soft, tmp_path):
+    write_scan(tmp_path / "qa", scan(exponential(3.5, 1.8)), "SOFT", 5)
+    result = harmonize("kernel", "--phantom", tmp_path / "qa", soft, "--plot", tmp_path / "a.png")
+    assert result.exit_code == 0, result.output
+    lines = [" ".join(line.split()) for line in result.output.splitlines()]
+    assert "sections measured 6 of a rod, 3 of a wire" in lines
+    half = next(line for line in lines if line.startswith("MTF 50 %"))
+    assert float(half.split()[3]) == pytest.approx(3.5, abs=0.1)
+    assert f"series {uid(1, 1)}: no insert of 4 slice(s) tells the kernel" in result.output
+    assert (tmp_path / "a.png").exists()
+    assert CANARY not in result.output
