@@ -21,12 +21,12 @@ def curve(mtf):
 
 @pytest.fixture(scope="module")
 def soft():
-    return make_cohort("source", SOFT, "SOFT", 1, slices=4)
+    return make_cohort("source", SOFT, "SOFT", 1, slices=6)
 
 
 @pytest.fixture(scope="module")
 def sharp():
-    return make_cohort("target", SHARP, "SHARP", 2, slices=4)
+    return make_cohort("target", SHARP, "SHARP", 2, slices=6)
 
 
 @pytest.fixture(scope="module")
