@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 
 from rgan_sdk.errors import MeasurementError
 from rgan_sdk.kernels import KernelSpectra, fit_kernel, fit_transfer
+from rgan_sdk.kernels.interpolation import sample_cubic
 from rgan_train.evaluation.cohorts.cohort import Cohort, Images, Scan
 from rgan_train.evaluation.cohorts.lesions.places import find_places, surroundings
 from rgan_train.evaluation.cohorts.lesions.render import LESIONS, MTF, Lesion, render
@@ -31,6 +33,9 @@ Place = tuple[int, int, tuple[int, int]]
 
 BACKGROUND_MM: Final = 6.0
 """The mean of so much lung around its centre is what a lesion replaces."""
+
+FINE_MM: Final = 0.1
+"""Step at which areas are counted."""
 
 THICKNESS_MM: Final = 1.0
 """Where no series states its own."""
@@ -202,8 +207,36 @@ def look(
         change = image - plain[one.scan][one.number]
         middle = change[distance <= radius / 2].mean(dtype=np.float64)
         share = float(middle) / one.contrast
-        above = (change * np.sign(middle) > abs(middle) / 2) & (distance <= 2 * radius)
-        area = float(np.count_nonzero(above)) * scan.pixel_spacing[0] * scan.pixel_spacing[1]
+        area = _area(change, float(middle), one.centre, 2 * radius, scan.pixel_spacing)
         laa = 100 * float((image[distance <= radius] < -950).mean())
         found.append(Seen(one.lesion, share, area, laa))
     return found
+
+
+def _area(
+    change: NDArray[np.float32],
+    middle: float,
+    centre: tuple[int, int],
+    reach: float,
+    spacing: tuple[float, float],
+) -> float:
+    """Return the area of what is above half of the middle within ``reach`` mm, mm2.
+
+    The image is interpolated, so that groups with pixels of other sizes can be compared.
+    """
+    steps = np.arange(-reach, reach + FINE_MM / 2, FINE_MM)
+    down, right = np.meshgrid(steps, steps, indexing="ij")
+    margin = [math.ceil(reach / distance) + 2 for distance in spacing]
+    rows, columns = (
+        slice(max(place - size, 0), place + size + 1)
+        for place, size in zip(centre, margin, strict=True)
+    )
+    pixels = np.stack(
+        [
+            down / spacing[0] + centre[0] - rows.start,
+            right / spacing[1] + centre[1] - columns.start,
+        ]
+    )
+    part = np.sign(middle) * change[rows, columns].astype(np.float64)
+    above = (sample_cubic(part, pixels) > abs(middle) / 2) & (np.hypot(down, right) <= reach)
+    return float(np.count_nonzero(above)) * FINE_MM**2

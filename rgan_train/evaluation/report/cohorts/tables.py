@@ -151,8 +151,8 @@ def _nodule_table(lesions: LesionComparison, rows: Sequence[str]) -> Table:
         f"Nodules put into the lungs of both groups: spheres of {_list(NODULE_HU)} HU, cut by "
         f"slices of {lesions.thickness:g} mm and blurred by the group's own measured MTF. "
         "Contrast: mean of the middle half, in per cent of what was put in. Area: of what is above "
-        "half of that, in whole pixels. Each is the mean over its kinds of nodules. Of each column "
-        "the nearest to the target in bold."
+        "half of that. Each is the mean over its kinds of nodules. Of each column the nearest to "
+        "the target in bold."
     )
     return Table("nodules", caption, rows, columns)
 
