@@ -16,13 +16,14 @@ from typing import Any
 
 from rgan_sdk.errors import ModelFormatError, check_type
 from rgan_sdk.hu import HUWindow
-from rgan_sdk.kernels import kernel_name
+from rgan_sdk.kernels import MatchCertificate, kernel_name
 
 CARD_KEY = "rgan.card"
 CARD_FORMAT = 2
 """The newest format that this software knows; models of format 1 state no domain."""
 BOUND_FACTOR = 2.0
-DOMAIN_FIELDS = ("pixel_spacing", "noise_hu", "thickness_seen", "reconstruction", "validity")
+OPTIONAL = ("validity", "certificate")
+DOMAIN_FIELDS = ("pixel_spacing", "noise_hu", "thickness_seen", "reconstruction", *OPTIONAL)
 """The keys that only cards of format 2 have."""
 SPACING_TOLERANCE = 1e-3
 """Relative: headers round the pixel spacing."""
@@ -43,10 +44,8 @@ class Quality:
 
     Attributes
     ----------
-    data
-        What was measured on.
-    slices
-        How many slices.
+    data, slices
+        What was measured on, and how many slices.
     metric
         Name and unit.
     input, output
@@ -66,10 +65,8 @@ class ErrorBound:
 
     Attributes
     ----------
-    max
-        Bound for the largest absolute deviation.
-    p999
-        Bound for the 99.9th percentile of the absolute deviations.
+    max, p999
+        Bounds for the largest absolute deviation, and for the 99.9th percentile.
     """
 
     max: float
@@ -108,8 +105,7 @@ class SpacingRange(Range):
     Attributes
     ----------
     reference
-        The pixel spacing in mm of the training data as they were reconstructed, between ``min``
-        and ``max``.
+        That of the training data as they were reconstructed, between ``min`` and ``max``.
     """
 
     reference: float
@@ -173,6 +169,8 @@ class ModelCard:
         Kinds of reconstruction in the training data, as ``Series.reconstruction`` names them.
     validity
         Where the model gains how much; None if that was not measured.
+    certificate
+        How far fits that must agree are apart, for a model that was made without pairs.
     """
 
     name: str
@@ -193,6 +191,7 @@ class ModelCard:
     thickness_seen: tuple[float, ...] = ()
     reconstruction: tuple[str, ...] = ()
     validity: ValidityMap | None = None
+    certificate: MatchCertificate | None = None
 
     @property
     def format(self) -> int:
@@ -315,6 +314,8 @@ def _parse_domain(fields: dict[str, Any]) -> dict[str, Any]:
         found["noise_hu"] = Range(**noise)
     if validity := found.get("validity"):
         found["validity"] = _parse_validity(validity)
+    if certificate := found.get("certificate"):
+        found["certificate"] = MatchCertificate(**certificate)
     lists = ("thickness_seen", "reconstruction")
     return found | {name: tuple(found[name]) for name in lists if name in found}
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from rgan_sdk.card import ModelCard, ValidityMap
+from rgan_sdk.kernels import MatchCertificate
 
 RESAMPLED = "Slices were resampled and noise was added: they are computed, not scanned."
 NO_SPACING = "not stated: format 1 knows none, so `run` asks for --outside-domain spacing"
@@ -61,6 +62,18 @@ def describe_validity(card: ModelCard) -> Iterator[str]:
         for spacing, row in zip(validity.pixel_spacing, gains, strict=True):
             mark = "" if is_stated(card, spacing) else "  not on the card"
             yield _row(number(spacing), map(gain, row)) + mark
+
+
+def describe_certificate(certificate: MatchCertificate) -> Iterator[str]:
+    """Yield a line for each known answer that the fits of a match were compared with."""
+    for what, deviation in (
+        ("halves of both groups differ by", certificate.halves),
+        ("half of the source against the other half", certificate.source_to_itself),
+        ("half of the target against the other half", certificate.target_to_itself),
+        ("by way of the third group", certificate.closure),
+    ):
+        if deviation is not None:
+            yield f"{what}: {deviation:.2f} dB (rms)"
 
 
 def panels(validity: ValidityMap) -> list[tuple[str, Sequence[Sequence[float]]]]:

@@ -27,7 +27,7 @@ WIDTH = 17
 )
 def command(model: str, model_sha256: str | None, picture: Path | None) -> None:
     """Verify MODEL (a file or a packaged model's name); show what it is for, and its card."""
-    from rgan_sdk.cli.domain import describe_domain, describe_validity
+    from rgan_sdk.cli.domain import describe_certificate, describe_domain, describe_validity
     from rgan_sdk.cli.tables import as_text
     from rgan_sdk.cli.validity_map import write_validity_map
     from rgan_sdk.model import HarmonizationModel
@@ -48,4 +48,8 @@ def command(model: str, model_sha256: str | None, picture: Path | None) -> None:
         click.echo(f"{heading:{WIDTH}}{as_text(text).plain}")
     for line in describe_validity(opened.card):
         click.echo(as_text(line).plain)
+    if opened.card.certificate:
+        click.echo("certificate: made without pairs; how far fits are from answers that are known")
+        for line in describe_certificate(opened.card.certificate):
+            click.echo(f"  {line}")
     click.echo(f"{'card':{WIDTH}}{opened.card.to_json()}")

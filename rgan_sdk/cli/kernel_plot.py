@@ -29,8 +29,18 @@ Points = list[tuple[float, float]]
 
 
 @dataclass(frozen=True)
-class _Panel:
-    """An area with axes: frequency from 0, values between two ends."""
+class Panel:
+    """An area with axes: frequency from 0, values between two ends.
+
+    Attributes
+    ----------
+    left, top
+        In the picture, pixels.
+    highest
+        Frequency at the right, lp/cm.
+    low, high
+        Values at the bottom and at the top.
+    """
 
     left: float
     top: float
@@ -41,6 +51,7 @@ class _Panel:
     def points(
         self, frequency: Sequence[float], value: Sequence[float]
     ) -> list[tuple[float, float]]:
+        """Return where in the picture the points of a curve are."""
         x = self.left + np.array(frequency) / self.highest * PANEL_WIDTH
         share = (np.clip(value, self.low, self.high) - self.low) / (self.high - self.low)
         return list(zip(x.tolist(), (self.top + (1 - share) * PANEL_HEIGHT).tolist(), strict=True))
@@ -74,18 +85,18 @@ def _draw(measured: Sequence[Named]) -> Image.Image:
     ends = _round_ends(powers)
     left = MARGIN + LABELS
     panels = (
-        ("MTF", _Panel(left, top, highest, 0, peak), mtfs, 0.2),
+        ("MTF", Panel(left, top, highest, 0, peak), mtfs, 0.2),
         (
             "noise power in soft tissue, dB of HU^2 mm^2",
-            _Panel(left + PANEL_WIDTH + GAP + LABELS, top, highest, *ends),
+            Panel(left + PANEL_WIDTH + GAP + LABELS, top, highest, *ends),
             powers,
             10.0,
         ),
     )
     for title, panel, curves, step in panels:
-        _draw_axes(draw, panel, title, step)
+        draw_axes(draw, panel, title, step)
         for index, curve in enumerate(curves):
-            _draw_curve(draw, panel, curve, COLOURS[index % len(COLOURS)])
+            draw_curve(draw, panel, curve, COLOURS[index % len(COLOURS)])
     for index, (name, found) in enumerate(measured):
         y = bottom + (index + 0.5) * KEY
         colour = COLOURS[index % len(COLOURS)]
@@ -95,7 +106,8 @@ def _draw(measured: Sequence[Named]) -> Image.Image:
     return picture
 
 
-def _draw_axes(draw: ImageDraw.ImageDraw, panel: _Panel, title: str, step: float) -> None:
+def draw_axes(draw: ImageDraw.ImageDraw, panel: Panel, title: str, step: float) -> None:
+    """Draw a panel without its curves; ``step`` is between two values of the axis."""
     right, bottom = panel.left + PANEL_WIDTH, panel.top + PANEL_HEIGHT
     place(draw, panel.left, panel.top - 30, title, TEXT, anchor="lm")
     for value in np.arange(panel.low, panel.high + step / 2, step):
@@ -110,7 +122,8 @@ def _draw_axes(draw: ImageDraw.ImageDraw, panel: _Panel, title: str, step: float
     place(draw, right, bottom + 44, "spatial frequency, lp/cm", SMALL, anchor="rm")
 
 
-def _draw_curve(draw: ImageDraw.ImageDraw, panel: _Panel, curve: Curve, colour: str) -> None:
+def draw_curve(draw: ImageDraw.ImageDraw, panel: Panel, curve: Curve, colour: str) -> None:
+    """Draw a curve, and its limits as a band."""
     frequency = curve.frequency.tolist()
     band = panel.points(frequency, curve.lower.tolist())
     band += panel.points(frequency, curve.upper.tolist())[::-1]

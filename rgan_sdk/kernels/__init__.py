@@ -3,6 +3,7 @@
 Plain arrays with their pixel spacing in, numbers out; nothing here knows DICOM.
 """
 
+from rgan_sdk.kernels.certificate import MatchCertificate
 from rgan_sdk.kernels.edge_response import (
     EdgePoints,
     EdgeProfile,
@@ -33,6 +34,7 @@ __all__ = [
     "KernelCurves",
     "KernelMTF",
     "KernelSpectra",
+    "MatchCertificate",
     "NoisePowerSpectrum",
     "TransferRatio",
     "assumed_mtf",

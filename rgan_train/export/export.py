@@ -13,6 +13,7 @@ from rgan_sdk.errors import TrainingError
 from rgan_sdk.slices import spread_indices
 from rgan_train.config import Config
 from rgan_train.export.files import ExportResult, check_names, extreme_checks, write_files
+from rgan_train.export.matched import state_match
 from rgan_train.export.model_card import make_card, measure_quality, missing_facts
 from rgan_train.export.parity import Check
 from rgan_train.export.validity import describe_losses, measure_validity
@@ -94,14 +95,15 @@ def export_run(
     quality = measure_quality(samples, harmonized, config.data.hu_range, config.data)
     validity = measure_validity(graph, dataset, reader, config.data)
     card = make_card(folder, config, dataset, graph, quality, validity, name=name, version=version)
+    card = state_match(card, folder.provenance())
     checks = [
         Check(case.sample.source_hu, case.pixel_spacing, out)
         for case, out in zip(cases, harmonized, strict=True)
     ]
     checks += extreme_checks(graph, samples[0].source_hu, card)
     warnings = [missing_facts(config.data), _describe_stop(folder, config, checkpoint)]
-    if card.pixel_spacing:
-        warnings.append(describe_losses(validity, card.pixel_spacing))
+    if card.pixel_spacing and card.validity:
+        warnings.append(describe_losses(card.validity, card.pixel_spacing))
     exported = write_files(graph, card, checks, output, fp16=fp16)
     return replace(exported, warnings=(*filter(None, warnings), *exported.warnings))
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rgan_sdk.errors import MeasurementError
-from rgan_sdk.kernels import KernelSpectra, TransferRatio, fit_transfer
+from rgan_sdk.kernels import KernelSpectra, MatchCertificate, TransferRatio, fit_transfer
 
 TRUSTED: Final = 0.9
 """Part of the Nyquist frequency up to which curves are compared."""
@@ -18,39 +18,63 @@ Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Certificate:
-    """Deviations in dB, root mean square over frequency; None where slices do not suffice.
+class Evidence:
+    """A measured transfer, and others that it must agree with. None where slices do not suffice.
 
     Attributes
     ----------
+    direct
+        From the source to the target.
     halves
-        Between the curves that two halves of both groups give.
+        The same, from the first half of both groups, and from the second.
     source_to_itself, target_to_itself
-        Of the curve between two halves of one group from 1: it must do nothing.
-    closure
-        Between the curve by way of a third group and the direct one; None without such a group.
+        From one half of a group to the other.
+    by_third
+        From the source to a third group, and from there to the target; None without such a group.
     """
 
-    halves: float | None
-    source_to_itself: float | None
-    target_to_itself: float | None
-    closure: float | None = None
+    direct: TransferRatio
+    halves: tuple[TransferRatio | None, TransferRatio | None]
+    source_to_itself: TransferRatio | None
+    target_to_itself: TransferRatio | None
+    by_third: tuple[TransferRatio | None, TransferRatio | None] | None = None
+
+    def certificate(self) -> MatchCertificate:
+        """Return how far the transfers are from what they must be, in dB."""
+        first, second = self.halves
+        both = _together(first, second)
+        closed = _together(*self.by_third) if self.by_third else None
+        return MatchCertificate(
+            halves=_compare((both[0],), (both[1],)) if both else None,
+            source_to_itself=_compare(_together(self.source_to_itself), ()),
+            target_to_itself=_compare(_together(self.target_to_itself), ()),
+            closure=_compare(closed, (self.direct,)),
+        )
 
 
-def certify(
+def gather_evidence(
     transfer: TransferRatio,
     source: KernelSpectra,
     target: KernelSpectra,
     third: KernelSpectra | None = None,
-) -> Certificate:
+) -> Evidence:
     """Return what can be said of a transfer without the true one."""
-    sources, targets = _halves(source), _halves(target)
-    return Certificate(
-        halves=_compare(*(_fit(*pair) for pair in zip(sources, targets, strict=True))),
-        source_to_itself=_compare(_fit(*sources), None),
-        target_to_itself=_compare(_fit(*targets), None),
-        closure=None if third is None else _close(transfer, source, target, third),
+    (first_source, second_source), (first_target, second_target) = _halves(source), _halves(target)
+    return Evidence(
+        direct=transfer,
+        halves=(_fit(first_source, first_target), _fit(second_source, second_target)),
+        source_to_itself=_fit(first_source, second_source),
+        target_to_itself=_fit(first_target, second_target),
+        by_third=None if third is None else (_fit(source, third), _fit(third, target)),
     )
+
+
+def decibels(curves: tuple[TransferRatio, ...], frequency: Floats) -> Floats:
+    """Return the logarithm of the product of transfers, of none 0: ``[F]`` in dB."""
+    total = np.zeros_like(frequency)
+    for curve in curves:
+        total += 20 * np.log10(np.interp(frequency, curve.ratio.frequency, curve.ratio.value))
+    return total
 
 
 def _halves(spectra: KernelSpectra) -> tuple[KernelSpectra, KernelSpectra]:
@@ -66,33 +90,19 @@ def _fit(source: KernelSpectra, target: KernelSpectra) -> TransferRatio | None:
         return None
 
 
-def _close(
-    direct: TransferRatio, source: KernelSpectra, target: KernelSpectra, third: KernelSpectra
+def _together(*curves: TransferRatio | None) -> tuple[TransferRatio, ...] | None:
+    """Return the curves if all of them are known."""
+    known = tuple(curve for curve in curves if curve)
+    return known if len(known) == len(curves) else None
+
+
+def _compare(
+    some: tuple[TransferRatio, ...] | None, others: tuple[TransferRatio, ...]
 ) -> float | None:
-    first, second = _fit(source, third), _fit(third, target)
-    if first is None or second is None:
+    """Return how far the products of both are apart, in dB; None if the first are not known."""
+    if some is None:
         return None
-    frequency = _frequencies(direct, first, second)
-    return _deviation(_decibels(first, frequency) + _decibels(second, frequency), direct, frequency)
-
-
-def _compare(one: TransferRatio | None, other: TransferRatio | None) -> float | None:
-    """Return how far two curves are apart, or one from 1 if there is no other."""
-    if one is None:
-        return None
-    frequency = _frequencies(one, other or one)
-    return _deviation(_decibels(one, frequency), other, frequency)
-
-
-def _deviation(decibels: Floats, other: TransferRatio | None, frequency: Floats) -> float:
-    expected = 0.0 if other is None else _decibels(other, frequency)
-    return float(np.sqrt(np.mean((decibels - expected) ** 2)))
-
-
-def _frequencies(*curves: TransferRatio) -> Floats:
-    return np.linspace(0, TRUSTED * min(curve.nyquist for curve in curves), 64)
-
-
-def _decibels(curve: TransferRatio, frequency: Floats) -> Floats:
-    values: Floats = 20 * np.log10(np.interp(frequency, curve.ratio.frequency, curve.ratio.value))
-    return values
+    nyquist = min(curve.nyquist for curve in (*some, *others))
+    frequency = np.linspace(0, TRUSTED * nyquist, 64)
+    difference = decibels(some, frequency) - decibels(others, frequency)
+    return round(float(np.sqrt(np.mean(difference**2))), 3)

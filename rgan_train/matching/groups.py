@@ -68,6 +68,16 @@ class Group:
         own = [one.mean_pixel_spacing for one in self.series]
         return [*own, max(CHEST_MM, *own)] if self.phantoms else own
 
+    @property
+    def thicknesses(self) -> tuple[float, ...]:
+        """SliceThickness (0018,0050) of the patients' series in mm, ascending."""
+        return tuple(sorted({one.slice_thickness for one in self.patients if one.slice_thickness}))
+
+    @property
+    def reconstructions(self) -> tuple[str, ...]:
+        """Kinds of reconstruction, as far as the headers state them."""
+        return tuple(sorted({one.reconstruction for one in self.series if one.reconstruction}))
+
     def spread(self, count: int) -> list[tuple[Series, list[SliceFile]]]:
         """Return ``count`` slices at most, evenly spread over patients, or phantoms without any."""
         series = self.patients or self.series

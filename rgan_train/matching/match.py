@@ -1,4 +1,4 @@
-"""From two groups of series to a model, without pairs."""
+"""From two groups of series to a linear filter, without pairs."""
 
 from __future__ import annotations
 
@@ -12,27 +12,21 @@ from pathlib import Path
 import numpy as np
 
 from rgan_sdk.card import ModelCard, Range
-from rgan_sdk.errors import MeasurementError, TrainingError
-from rgan_sdk.kernels import KernelSpectra, TransferRatio, fit_transfer
+from rgan_sdk.kernels import KernelSpectra
 from rgan_train.config import DataConfig
 from rgan_train.export.files import ExportResult, check_names, extreme_checks, write_files
 from rgan_train.export.model_card import (
     INTENDED_USE,
-    SPACING_MARGIN,
     claim_spacings,
     default_name,
     missing_facts,
     training_data,
 )
 from rgan_train.export.parity import Check
-from rgan_train.matching.certificate import Certificate, certify
-from rgan_train.matching.groups import (
-    Group,
-    measure_group,
-    read_slices,
-    require_disjoint,
-)
+from rgan_train.matching.certificate import Evidence
+from rgan_train.matching.groups import Group, read_slices
 from rgan_train.matching.linear import make_filter, make_graph
+from rgan_train.matching.measurement import Measurement, measure
 from rgan_train.networks.graph import HarmonizationGraph, harmonize_slice
 from rgan_train.networks.window import HANDOVER
 
@@ -45,16 +39,15 @@ class Match:
 
     Attributes
     ----------
-    transfer
-        What was measured: the factor by spatial frequency, with limits.
+    evidence
+        What was measured: the factor by spatial frequency, with limits, and what speaks for it.
     exported
         The files that were written.
     notes
         Series that were left out, and what else a user should know.
     """
 
-    transfer: TransferRatio
-    certificate: Certificate
+    evidence: Evidence
     exported: ExportResult
     notes: tuple[str, ...]
 
@@ -73,12 +66,10 @@ def match(
 
     Parameters
     ----------
-    source, target
-        Series of any patients, doses and pixel spacings, or of a QA phantom.
+    source, target, third
+        As ``measure`` takes them.
     output
         A file named ``.onnx``.
-    third
-        Series with another kernel: by way of it the same filter should come out.
     data
         Name, licence and citation of the series, for the card.
 
@@ -87,50 +78,29 @@ def match(
     ConfigurationError
         If the output is not named ``.onnx``, or the name of the model is not valid.
     TrainingError
-        If two groups share a series or a kernel, a group cannot tell its kernel,
-        or the exported graph deviates from PyTorch.
+        If the kernels cannot be measured, or the exported graph deviates from PyTorch.
     OutputError
         If a file cannot be written.
     """
     check_names(output, name)
-    groups = [group for group in (source, target, third) if group]
-    require_disjoint(groups)
-    spectra = [measure_group(group) for group in groups]
-    try:
-        transfer = fit_transfer(spectra[0], spectra[1])
-    except MeasurementError as exc:
-        raise TrainingError(str(exc)) from exc
+    measurement = measure(source, target, third)
     data = data or DataConfig()
-    graph = make_graph(make_filter(transfer, source.spacings))
-    card = _make_card(source, target, spectra[0], graph, data, name=name, version=version)
+    graph = make_graph(make_filter(measurement.evidence.direct, source.spacings))
+    card = _make_card(measurement, graph, data, name=name, version=version)
     exported = write_files(graph, card, _make_checks(source, graph, card), output)
-    notes = [note for group in groups for note in group.notes]
-    remarks = missing_facts(data), _describe_unseen(spectra[0], transfer)
-    notes += [*filter(None, remarks), *exported.warnings]
-    return Match(transfer, certify(transfer, *spectra), exported, tuple(notes))
-
-
-def _describe_unseen(source: KernelSpectra, transfer: TransferRatio) -> str:
-    """Return a remark if the source's pixels hold frequencies that the target's do not show."""
-    if source.nyquist <= (1 + SPACING_MARGIN) * transfer.nyquist:
-        return ""
-    return (
-        f"the target group's pixels show nothing above {transfer.nyquist:.1f} lp/cm, and the "
-        f"source's hold up to {source.nyquist:.1f}: there the filter is not known and stays what "
-        "it is below; take a target group with finer pixels"
-    )
+    notes = (*measurement.notes, *filter(None, [missing_facts(data)]), *exported.warnings)
+    return Match(measurement.evidence, exported, notes)
 
 
 def _make_card(
-    source: Group,
-    target: Group,
-    spectra: KernelSpectra,
+    measurement: Measurement,
     graph: HarmonizationGraph,
     data: DataConfig,
     *,
     name: str | None,
     version: str,
 ) -> ModelCard:
+    source, target = measurement.source, measurement.target
     spacings = source.spacings
     return ModelCard(
         name=name or default_name(source.kernels[0], target.kernels[0]),
@@ -147,13 +117,10 @@ def _make_card(
         intended_use=INTENDED_USE,
         software=f"rgan-sdk {metadata.version('rgan-sdk')}",
         pixel_spacing=claim_spacings(spacings, statistics.median_low(spacings), math.inf, graph),
-        noise_hu=_noise_range(spectra),
-        thickness_seen=tuple(
-            sorted({one.slice_thickness for one in source.patients if one.slice_thickness})
-        ),
-        reconstruction=tuple(
-            sorted({one.reconstruction for one in source.series if one.reconstruction})
-        ),
+        noise_hu=_noise_range(measurement.source_spectra),
+        thickness_seen=source.thicknesses,
+        reconstruction=source.reconstructions,
+        certificate=measurement.evidence.certificate(),
     )
 
 

@@ -10,7 +10,7 @@ from rgan_train.pairs.dataset import (
     load_dataset,
     reference_spacing,
 )
-from rgan_train.pairs.find import Failure, NearMiss, Pair, Pairing, Remark, find_pairs
+from rgan_train.pairs.find import Failure, NearMiss, Pair, Pairing, Remark, find_pairs, make_pair
 from rgan_train.pairs.samples import PairedSample, SliceReader, WholeSlices
 
 __all__ = [
@@ -28,6 +28,7 @@ __all__ = [
     "choose_direction",
     "find_pairs",
     "load_dataset",
+    "make_pair",
     "read_pairs",
     "reference_spacing",
     "write_pairs",

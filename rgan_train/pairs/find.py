@@ -146,7 +146,7 @@ def find_pairs(folders: Iterable[Path]) -> Pairing:
             if difference is not None:
                 near_misses.append(NearMiss(*uids, kernels, difference))
             else:
-                pairs.append(_make_pair(a, b))
+                pairs.append(make_pair(a, b))
                 remarks += [Remark(*uids, note) for note in notes]
     failures = tuple(_find_failures(inventories.values()))
     return Pairing(tuple(pairs), tuple(near_misses), len(found), failures, tuple(remarks))
@@ -175,7 +175,8 @@ def open_pairs(pairs: Iterable[Pair]) -> list[tuple[Series, Series]]:
     return opened
 
 
-def _make_pair(a: Series, b: Series) -> Pair:
+def make_pair(a: Series, b: Series) -> Pair:
+    """Return the row of a list of pairs for two series of one scan."""
     return Pair(
         patient=a.patient,
         kernel_a=kernel_of(a),

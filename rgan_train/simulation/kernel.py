@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+from collections.abc import Callable
 from itertools import pairwise
 from typing import Final
 
@@ -60,19 +61,43 @@ def simulate_slice(
     ndarray
         ``[H, W]`` float32 HU, neither rounded nor clamped.
     """
-    outside = find_padding(hu, padding)
-    if outside.all():
-        return hu.copy()
-    image = fill_padding(hu, outside).astype(np.float64)
-    margins = tuple(math.ceil(MARGIN_MM / step) for step in spacing)
-    wide = np.pad(image, [(margin, margin) for margin in margins], mode="reflect")
-    frequency = frequencies(wide.shape, spacing)
-    result = _filter(wide, gain(frequency, source, target))
-    missing = missing_noise(frequency, source, target)
-    if missing.any():
-        result += _make_noise(wide, spacing, source, missing, seed)
-    inside = tuple(slice(m, m + size) for m, size in zip(margins, hu.shape, strict=True))
-    return np.where(outside, hu, result[inside].astype(np.float32))
+
+    def change(wide: Image) -> Image:
+        frequency = frequencies(wide.shape, spacing)
+        result = _filter(wide, gain(frequency, source, target))
+        missing = missing_noise(frequency, source, target)
+        if missing.any():
+            result += _make_noise(wide, spacing, source, missing, seed)
+        return result
+
+    return _change_inside(hu, spacing, padding, change)
+
+
+def filter_slice(
+    hu: NDArray[np.float32],
+    spacing: tuple[float, float],
+    response: Callable[[Image], Image],
+    padding: Mask | None = None,
+) -> NDArray[np.float32]:
+    """Return a slice whose spectrum is multiplied by a response.
+
+    Parameters
+    ----------
+    hu, spacing, padding
+        As ``simulate_slice`` takes them.
+    response
+        Takes frequencies in lp/cm, and returns factors of the same shape.
+
+    Returns
+    -------
+    ndarray
+        ``[H, W]`` float32 HU, neither rounded nor clamped.
+    """
+
+    def change(wide: Image) -> Image:
+        return _filter(wide, response(frequencies(wide.shape, spacing)))
+
+    return _change_inside(hu, spacing, padding, change)
 
 
 def slice_seed(seed: int, sop_instance_uid: str) -> int:
@@ -130,6 +155,23 @@ def _make_noise(
     frequency = frequencies(image.shape, spacing)
     present = _total(noise_power(frequency, source(frequency)), image.shape) / image.size
     return noise_level(image, spacing, source) * _filter(white, np.sqrt(missing / present))
+
+
+def _change_inside(
+    hu: NDArray[np.float32],
+    spacing: tuple[float, float],
+    padding: Mask | None,
+    change: Callable[[Image], Image],
+) -> NDArray[np.float32]:
+    """Change a slice that is extended by reflection; padding stays, and does not matter."""
+    outside = find_padding(hu, padding)
+    if outside.all():
+        return hu.copy()
+    image = fill_padding(hu, outside).astype(np.float64)
+    margins = tuple(math.ceil(MARGIN_MM / step) for step in spacing)
+    wide = np.pad(image, [(margin, margin) for margin in margins], mode="reflect")
+    inside = tuple(slice(m, m + size) for m, size in zip(margins, hu.shape, strict=True))
+    return np.where(outside, hu, change(wide)[inside].astype(np.float32))
 
 
 def _filter(image: Image, response: Image) -> Image:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from rgan_sdk.errors import ConfigurationError, InvalidSeriesError, OutputError
 from rgan_sdk.kernels.mtf import KernelMTF
@@ -17,6 +17,19 @@ if TYPE_CHECKING:
 
     from rgan_sdk.dicom.read.pydicom_reader import PydicomSlice
     from rgan_sdk.dicom.series import Series, SliceFile
+
+
+class Change(Protocol):
+    """Makes a slice look like another kernel. Its text says how, for people."""
+
+    @property
+    def target_kernel(self) -> str:
+        """ConvolutionKernel of the simulated series."""
+        ...
+
+    def apply(self, slice_: PydicomSlice, spacing: tuple[float, float]) -> NDArray[np.float32]:
+        """Return a slice in HU ``[H, W]``, for a PixelSpacing in mm."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -43,6 +56,11 @@ class KernelChange:
             f"MTF 50 % / 10 % at {self.source.f50:g} / {self.source.f10:g} lp/cm changed to "
             f"{self.target.f50:g} / {self.target.f10:g}, noise of seed {self.seed}"
         )
+
+    def apply(self, slice_: PydicomSlice, spacing: tuple[float, float]) -> NDArray[np.float32]:
+        """Return roughly what the target kernel would have given."""
+        seed = slice_seed(self.seed, str(slice_.dataset.SOPInstanceUID))
+        return simulate_slice(slice_.hu, spacing, self.source, self.target, seed, slice_.padding)
 
 
 def open_series(folder: Path) -> Series:
@@ -74,7 +92,7 @@ def open_series(folder: Path) -> Series:
 def simulate_series(
     series: Series,
     folder: Path,
-    change: KernelChange,
+    change: Change,
     on_slice: Callable[[], None] = lambda: None,
 ) -> int:
     """Write roughly the series that another kernel would have given.
@@ -120,10 +138,7 @@ def simulate_series(
     rows, columns = series.pixel_spacing
 
     def change_slice(file: SliceFile, slice_: PydicomSlice) -> NDArray[np.float32]:
-        seed = slice_seed(change.seed, file.sop_instance_uid)
-        hu = simulate_slice(
-            slice_.hu, (rows, columns), change.source, change.target, seed, slice_.padding
-        )
+        hu = change.apply(slice_, (rows, columns))
         on_slice()
         return hu
 

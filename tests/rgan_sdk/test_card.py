@@ -9,8 +9,17 @@ from support.models import make_card, make_domain_card
 
 from rgan_sdk.card import ErrorBound, ModelCard, ValidityMap
 from rgan_sdk.errors import ModelFormatError
+from rgan_sdk.kernels import MatchCertificate
 
-DOMAIN = {"pixel_spacing", "noise_hu", "thickness_seen", "reconstruction", "validity"}
+DOMAIN = {
+    "pixel_spacing",
+    "noise_hu",
+    "thickness_seen",
+    "reconstruction",
+    "validity",
+    "certificate",
+}
+CERTIFICATE = MatchCertificate(halves=0.62, source_to_itself=0.4, target_to_itself=None)
 
 
 def changed(**changes):
@@ -24,7 +33,7 @@ def test_round_trip():
 
 def test_round_trip_of_format_2():
     validity = ValidityMap("pair", (0.6, 0.9), (0.0, 20.0), ((8.0, 4.0), (9.0, 4.5)))
-    card = make_domain_card(validity=validity)
+    card = make_domain_card(validity=validity, certificate=CERTIFICATE)
     assert ModelCard.from_json(card.to_json()) == card
     assert json.loads(card.to_json())["format"] == 2
 
@@ -38,7 +47,7 @@ def test_a_card_without_a_domain_is_of_format_1():
 @pytest.mark.parametrize("name", sorted(DOMAIN - {"pixel_spacing"}))
 def test_a_domain_without_pixel_spacings_is_not_dropped_in_silence(name):
     validity = ValidityMap("pair", (0.7,), (0.0,), ((8.0,),))
-    stated = getattr(make_domain_card(validity=validity), name)
+    stated = getattr(make_domain_card(validity=validity, certificate=CERTIFICATE), name)
     with pytest.raises(ModelFormatError, match=f"'{name}' belongs to format 2, this is format 1"):
         make_card(**{name: stated}).to_json()
 

@@ -9,6 +9,7 @@ from support.runs import harmonize
 
 from rgan_sdk.card import ModelCard, SpacingRange, ValidityMap
 from rgan_sdk.cli.validity_map import GAINS, LOSSES
+from rgan_sdk.kernels import MatchCertificate
 
 MAP = ValidityMap(
     data="5 slices of a phantom",
@@ -90,6 +91,17 @@ def test_the_validity_map_is_shown_as_tables(tmp_path):
         "mm 0 10",
         "0.5 +0.4 +0.2 not on the card",
     ]
+
+
+def test_what_speaks_for_a_match_is_shown_in_words(tmp_path):
+    certificate = MatchCertificate(halves=0.62, source_to_itself=0.4, target_to_itself=None)
+    shown = lines(write_model(tmp_path / "m.onnx", domain_card(certificate=certificate)))
+    start = next(index for index, line in enumerate(shown) if line.startswith("certificate: "))
+    assert shown[start + 1 : start + 3] == [
+        "halves of both groups differ by: 0.62 dB (rms)",
+        "half of the source against the other half: 0.40 dB (rms)",
+    ]
+    assert not any("third group" in line for line in shown)
 
 
 def test_losses_and_gains_have_colours_of_their_own(tmp_path):

@@ -5,7 +5,7 @@ import shutil
 import numpy as np
 import pydicom
 import pytest
-from support.dicom_phantoms import uid, write_ct
+from support.groups import write_series
 from support.kernels import chests, exponential
 from support.training import train
 
@@ -19,27 +19,6 @@ from rgan_train.matching.match import match
 SOFT, SHARP = exponential(3.5, 2.0), exponential(5.5, 2.0)
 SPACING, COUNT = 0.8, 8
 RANGE = HUWindow(-1024, 1000)
-
-
-def write_series(folder, slices, kernel, number, spacing=SPACING):
-    """Write a series of another patient for each number."""
-    for index, hu in enumerate(slices):
-        stored = np.clip(hu + 1024, 0, 4095).astype(np.uint16)
-        write_ct(
-            folder / f"{index:02d}.dcm",
-            stored,
-            bits_stored=12,
-            PatientID=f"patient {number}",
-            StudyInstanceUID=uid(number),
-            FrameOfReferenceUID=uid(number, 2),
-            SeriesInstanceUID=uid(number, 1),
-            SOPInstanceUID=uid(number, 1, index + 1),
-            ImagePositionPatient=[0, 0, 2.0 * index],
-            PixelSpacing=[spacing, spacing],
-            ConvolutionKernel=kernel,
-            Manufacturer="Scanner Works",
-        )
-    return folder
 
 
 @pytest.fixture(scope="module")
@@ -57,9 +36,9 @@ def softening(cohort):
 
 
 def test_other_patients_at_another_spacing_and_dose_give_the_right_filter(softening):
-    ratio = softening.transfer.ratio
+    ratio = softening.evidence.direct.ratio
     wanted = SOFT(ratio.frequency) / SHARP(ratio.frequency)
-    known = ratio.frequency < 0.8 * softening.transfer.nyquist
+    known = ratio.frequency < 0.8 * softening.evidence.direct.nyquist
     assert np.abs(ratio.value - wanted)[known].max() < 0.06
 
 
@@ -90,7 +69,7 @@ def test_frequencies_that_the_target_does_not_show_are_noted(softening):
 
 
 def test_halves_agree_and_a_group_against_itself_does_next_to_nothing(softening):
-    certificate = softening.certificate
+    certificate = softening.exported.card.certificate
     assert certificate.halves < 1.5
     assert certificate.source_to_itself < 1.5
     assert certificate.target_to_itself < 1.5
@@ -106,6 +85,7 @@ def test_the_command_prints_the_curve_and_what_speaks_for_it(cohort, tmp_path):
     done = train("match", *folders, "--third", tmp_path / "third", "-o", output, *data)
     assert done.exit_code == 0, done.output
     assert output.exists()
+    assert (tmp_path / "model.certificate.png").exists()
     assert " 3 lp/cm" in done.output
     assert "by way of the third group: " in done.output
 

@@ -1,0 +1,36 @@
+"""The card of a model that was trained without pairs, on simulated ones."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, Final
+
+from rgan_sdk.card import ModelCard
+from rgan_sdk.kernels import MatchCertificate
+
+KEY: Final = "match"
+"""In the provenance of a run; ``rgan_train.matching.network`` writes it."""
+
+SIMULATED: Final = "simulated pairs (there were no real ones)"
+
+
+def state_match(card: ModelCard, provenance: Mapping[str, Any]) -> ModelCard:
+    """Return the card with the facts of both groups, if a run has simulated pairs.
+
+    The series of these pairs are all of the sharper group. What the model is for are the source's.
+    What was measured on simulated pairs is called so.
+    """
+    facts = provenance.get(KEY)
+    if facts is None:
+        return card
+    return replace(
+        card,
+        source_kernels=tuple(facts["source_kernels"]),
+        manufacturers=tuple(facts["manufacturers"]),
+        thickness_seen=tuple(facts["thickness"]),
+        reconstruction=tuple(facts["reconstruction"]),
+        quality=tuple(replace(one, data=SIMULATED) for one in card.quality),
+        validity=card.validity and replace(card.validity, data=SIMULATED),
+        certificate=MatchCertificate(**facts["certificate"]),
+    )

@@ -1,0 +1,169 @@
+"""Networks that learn from simulated pairs. The run is an ordinary one, and can be resumed."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any, Literal
+
+from torch import Tensor
+
+from rgan_sdk.card import ModelCard
+from rgan_sdk.errors import ConfigurationError, TrainingError
+from rgan_train.config import Config, DataConfig, override, recommended_config
+from rgan_train.export.matched import KEY
+from rgan_train.matching.groups import Group
+from rgan_train.matching.linear import WINDOW
+from rgan_train.matching.measurement import Measurement
+from rgan_train.matching.simulated import simulate_pairs
+from rgan_train.methods import check_settings
+from rgan_train.pairs import Pair, read_pairs, write_pairs
+from rgan_train.pairs.splits import MIN_PATIENTS, split_patients
+from rgan_train.training import Job, RunFolder
+
+NetworkMethod = Literal["compact", "physics+gan", "radiomicgan"]
+
+VALIDATION = 6
+"""One of so many slices of a single series is for validation."""
+
+
+@dataclass(frozen=True)
+class MatchFolder(RunFolder):
+    """The folder of a run without pairs; its provenance has the facts of the groups.
+
+    Attributes
+    ----------
+    measurement
+        What the pairs were simulated with.
+    """
+
+    measurement: Measurement
+
+    def create(
+        self, config: Config, provenance: Mapping[str, Any], encoder: dict[str, Tensor]
+    ) -> None:
+        """Start a run here; also record what the card states of the source group."""
+        source = self.measurement.source
+        facts = {
+            "source_kernels": source.kernels,
+            "manufacturers": source.manufacturers,
+            "thickness": source.thicknesses,
+            "reconstruction": source.reconstructions,
+            "certificate": asdict(self.measurement.evidence.certificate()),
+        }
+        super().create(config, {**provenance, KEY: facts}, encoder)
+
+
+def network_config(method: NetworkMethod, source: Group, target: Group) -> Config:
+    """Return the settings recommended for a method, with the groups' kernels.
+
+    The range of HU is that of the linear filter of a match.
+    """
+    data = {
+        "source_kernel": source.kernels[0],
+        "target_kernel": target.kernels[0],
+        "window": (WINDOW.lower, WINDOW.upper),
+    }
+    return override(recommended_config(method), {"data": data})
+
+
+def check_start(config: Config, run: Path, source: Group, target: Group) -> None:
+    """Refuse what can't become a run, before anything is measured.
+
+    Raises
+    ------
+    ConfigurationError
+        If a setting would be ignored, or names other kernels.
+    TrainingError
+        If ``run`` holds a run.
+    """
+    check_settings(config)
+    for name, group in (("source", source), ("target", target)):
+        stated = getattr(config.data, f"{name}_kernel")
+        if stated != group.kernels[0]:
+            raise ConfigurationError(
+                f"data.{name}_kernel = '{stated}': the {name} group has {group.kernels[0]}; leave "
+                "it out"
+            )
+    if RunFolder(run).exists():
+        raise TrainingError(
+            f"{run}: holds a run already; {describe_resume(run)}. Or choose another folder"
+        )
+
+
+def prepare_job(
+    measurement: Measurement,
+    config: Config,
+    run: Path,
+    on_slice: Callable[[int, int], None],
+    vgg_weights: Path | None = None,
+) -> Job:
+    """Simulate the pairs, and return the job that trains on them.
+
+    Parameters
+    ----------
+    config
+        As ``network_config`` returns it, with changes.
+    run
+        Folder of the run: the simulated series, and what a training writes.
+    on_slice
+        Called with the number of finished slices and the number of all slices.
+
+    Raises
+    ------
+    TrainingError
+        If the slices cannot be simulated or split.
+    OutputError
+        If a file cannot be written.
+    """
+    folder = MatchFolder(run, measurement)
+    pairs, data = split_pairs(simulate_pairs(measurement, run, on_slice), config.data)
+    write_pairs(pairs, folder.pairs_csv)
+    config = replace(config, data=data)
+    return Job.from_pairs(config, read_pairs(folder.pairs_csv), folder, vgg_weights=vgg_weights)
+
+
+def describe_resume(run: Path, output: Path | None = None) -> str:
+    """Return how a run goes on that was interrupted."""
+    more = ["fit", str(RunFolder(run).pairs_csv), "-o", str(run), "--resume"]
+    last = ["export", str(run), "-o", str(output or "MODEL.onnx")]
+    first, second = (shlex.join(("rgan-train", *words)) for words in (more, last))
+    return f"continue it with `{first}`, then `{second}`"
+
+
+def describe_outside(source: Group, card: ModelCard) -> str:
+    """Return a remark if source series have pixels that the network was not trained for."""
+    claimed = card.pixel_spacing
+    outside = sorted({round(one, 3) for one in source.spacings if claimed and one not in claimed})
+    if not claimed or not outside:
+        return ""
+    return (
+        f"source series with pixels of {', '.join(f'{one:g}' for one in outside)} mm are outside "
+        f"what the network was trained for, {claimed.min:g} to {claimed.max:g} mm; the linear "
+        "filter (--method linear) holds for them"
+    )
+
+
+def split_pairs(pairs: Sequence[Pair], data: DataConfig) -> tuple[list[Pair], DataConfig]:
+    """Split for training and validation alone: what is tested on simulated pairs proves nothing.
+
+    Settings of the user take precedence. Patients go whole into one part. The slices of a single
+    series are split by position; several series of too few patients are split as ``fit`` does.
+    """
+    ranges = (data.train_slices, data.validation_slices, data.test_slices)
+    if any(ranges) or data.split != "auto":
+        return list(pairs), data
+    patients = [pair.patient for pair in pairs]
+    if len(set(patients)) >= MIN_PATIENTS:
+        parts = split_patients(patients)
+        kept = {"validation": "validation"}
+        return [replace(pair, split=kept.get(parts[pair.patient], "train")) for pair in pairs], data
+    count = pairs[0].slices
+    if len(pairs) > 1 or count < VALIDATION:
+        return list(pairs), data
+    first = count - count // VALIDATION
+    return list(pairs), replace(
+        data, train_slices=f"0-{first - 1}", validation_slices=f"{first}-{count - 1}"
+    )
