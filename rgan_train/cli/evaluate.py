@@ -1,4 +1,4 @@
-"""``rgan-train evaluate``: the effect of models on radiomic features."""
+"""``rgan-train evaluate``: the effect of models, on pairs or on two groups of series."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from rgan_train.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from rgan_train.evaluation.evaluate import EvaluationProgress
+    from rgan_train.evaluation.evaluate import EvaluationOptions, EvaluationProgress
     from rgan_train.evaluation.lungs.compare import LungCase
     from rgan_train.evaluation.results import Evaluation
 
@@ -34,13 +34,34 @@ Examples:
       --set data.source_kernel=B40f --set data.target_kernel=B70f -o report
   rgan-train evaluate pairs.csv --model mine.onnx --masks rtstruct.dcm --structure GTV \\
       --parameters pyradiomics.yaml -o report
+  rgan-train evaluate --source CAME --target STUDY --model came-to-study.onnx -o report
 
 The test slices are those that `fit` does not use with the same --config and --set. Pairs with
 `test` in the column `split` are tested completely."""
 
 
+FOLDER = click.Path(path_type=Path, exists=True, file_okay=False)
+
+
 @click.command(epilog=EXAMPLES)
-@click.argument("pairs", metavar="PAIRS.csv", type=EXISTING_FILE)
+@click.argument("pairs", metavar="[PAIRS.csv]", required=False, type=EXISTING_FILE)
+@click.option(
+    "--source",
+    "sources",
+    metavar="DIR",
+    multiple=True,
+    type=FOLDER,
+    help="Instead of PAIRS.csv: folder of series to harmonize; may be repeated.",
+)
+@click.option(
+    "--target",
+    "targets",
+    metavar="DIR",
+    multiple=True,
+    type=FOLDER,
+    help="Folder of series with the wanted kernel, of any patients; may be repeated.",
+)
+@click.option("--mixed", is_flag=True, help="Take several kernels in a group as one.")
 @model_files_option
 @click.option(
     "-o",
@@ -70,7 +91,7 @@ The test slices are those that `fit` does not use with the same --config and --s
 @click.option(
     "--boxes",
     metavar="FOLDER",
-    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    type=FOLDER,
     help="Boxes in Pascal VOC XML, named by SOPInstanceUID.",
 )
 @click.option(
@@ -87,7 +108,10 @@ The test slices are those that `fit` does not use with the same --config and --s
     help="Processes that compute features.  [default: one per usable core]",
 )
 def command(
-    pairs: Path,
+    pairs: Path | None,
+    sources: tuple[Path, ...],
+    targets: tuple[Path, ...],
+    mixed: bool,
     models: tuple[str, ...],
     output: Path,
     config_file: Path | None,
@@ -106,11 +130,33 @@ def command(
     Lung density (LAA-950, LAA-910, Perc15, mean) is compared where the target shows lungs.
     Writes report.html, which opens in a browser from disk, and tables as CSV, JSON, Markdown
     and LaTeX. After Ctrl-C the same command continues where it stopped.
+
+    With --source and --target there are no pairs: two groups of series that show different
+    patients are compared, before and after harmonization of the source. Distances of features, a
+    classifier that tells the groups apart, noise, MTF, HU by tissue, and lesions that are put in.
     """
     require_evaluation()
 
+    from rgan_train.evaluation.evaluate import EvaluationOptions
+
+    options = EvaluationOptions(parameters, regions, workers)
+    if sources or targets:
+        if not (sources and targets):
+            raise click.UsageError("give --source and --target, a group of series each")
+        if pairs or config_file or assignments or masks or structures or boxes:
+            raise click.UsageError(
+                "--source and --target compare groups without pairs: PAIRS.csv, --config, --set, "
+                "--masks, --structure and --boxes do not go with them"
+            )
+        _evaluate_groups(sources, targets, files_by_name(models), output, options, mixed)
+        return
+    if pairs is None:
+        raise click.UsageError("give PAIRS.csv, or --source and --target")
+    if mixed:
+        raise click.UsageError("--mixed goes with --source and --target")
+
     from rgan_train.config import Config, override_from_text, read_toml
-    from rgan_train.evaluation.evaluate import EvaluationOptions, evaluate
+    from rgan_train.evaluation.evaluate import evaluate
     from rgan_train.evaluation.regions.given_regions import read_box_regions, read_mask_regions
     from rgan_train.evaluation.report.write import write_report
     from rgan_train.pairs.csv import read_pairs
@@ -127,14 +173,54 @@ def command(
             dataset,
             files_by_name(models),
             output / "features",
-            options=EvaluationOptions(parameters, regions, workers),
+            options=options,
             given=given,
             notes=(*dataset.notes, *notes),
             progress=progress,
         )
-    command_line = shlex.join(["rgan-train", *sys.argv[1:]])
-    page = write_report(evaluation.with_provenance(command=command_line), output)
+    page = write_report(evaluation.with_provenance(command=_command_line()), output)
     _summarize(evaluation)
+    click.echo(f"{page}: open it in a browser")
+
+
+def _command_line() -> str:
+    return shlex.join(["rgan-train", *sys.argv[1:]])
+
+
+def _evaluate_groups(
+    sources: tuple[Path, ...],
+    targets: tuple[Path, ...],
+    models: dict[str, str],
+    output: Path,
+    options: EvaluationOptions,
+    mixed: bool,
+) -> None:
+    """Compare two groups of series without pairs, and print what was found."""
+    from rgan_sdk.cli.tables import as_text
+    from rgan_train.evaluation.cohorts.evaluate import evaluate_cohorts
+    from rgan_train.evaluation.cohorts.results import UNPROVEN
+    from rgan_train.evaluation.report.cohorts.findings import summarize
+    from rgan_train.evaluation.report.cohorts.write import write_cohort_report
+    from rgan_train.matching.groups import open_group, require_disjoint
+
+    groups = [
+        open_group("source", sources, mixed=mixed),
+        open_group("target", targets, mixed=mixed),
+    ]
+    require_disjoint(groups)
+    with _show_progress() as progress:
+        evaluation = evaluate_cohorts(
+            groups[0].series,
+            groups[1].series,
+            models,
+            output / "features",
+            options=options,
+            notes=[note for group in groups for note in group.notes],
+            progress=progress,
+        )
+    page = write_cohort_report(evaluation.with_provenance(command=_command_line()), output)
+    for line in (summarize(evaluation), *evaluation.notes, UNPROVEN):
+        click.echo(as_text(line).plain)
     click.echo(f"{page}: open it in a browser")
 
 

@@ -136,8 +136,8 @@ def evaluate(
             "data_sha256": dataset.sha256(),
             "series": list(dataset.series_uids),
             "models": records,
-            "features": _describe_features(extractor),
-            "versions": _versions(),
+            "features": describe_features(extractor),
+            "versions": versions(),
         },
     )
 
@@ -154,7 +154,7 @@ def _harmonize_all(
     """
     images = {TARGET: stack.target_hu, INPUT: stack.source_hu}
     records = {}
-    count = _counter("harmonizing", len(models) * len(stack.items), progress)
+    count = counter("harmonizing", len(models) * len(stack.items), progress)
     for name, model in models.items():
         images[name], records[name] = harmonize_stack(model, stack, source_kernel, count)
     for hu in images.values():
@@ -205,7 +205,7 @@ def _compute_table(
             cache,
             parameters=options.parameters,
             workers=options.workers,
-            on_done=_counter("features", len(tasks), progress),
+            on_done=counter("features", len(tasks), progress),
         )
     )
     values = {}
@@ -242,7 +242,7 @@ def _measure_qualities(
     images: VariantStacks, stack: TestStack, progress: EvaluationProgress
 ) -> dict[str, ImageQuality]:
     others = [name for name in images if name != TARGET]
-    count = _counter("image quality", len(others), progress)
+    count = counter("image quality", len(others), progress)
     qualities = {}
     for name in others:
         qualities[name] = measure_quality(
@@ -252,7 +252,7 @@ def _measure_qualities(
     return qualities
 
 
-def _counter(step: str, total: int, progress: EvaluationProgress) -> Callable[[], None]:
+def counter(step: str, total: int, progress: EvaluationProgress) -> Callable[[], None]:
     """Return a function that reports one more part of a step as done, each time it is called."""
     done = 0
 
@@ -264,7 +264,8 @@ def _counter(step: str, total: int, progress: EvaluationProgress) -> Callable[[]
     return count
 
 
-def _describe_features(extractor: FeatureExtractor) -> dict[str, Any]:
+def describe_features(extractor: FeatureExtractor) -> dict[str, Any]:
+    """Return what the features depend on, and where they are known to differ from IBSI."""
     return {
         **extractor.description,
         "sha256": extractor.sha256,
@@ -275,6 +276,7 @@ def _describe_features(extractor: FeatureExtractor) -> dict[str, Any]:
     }
 
 
-def _versions() -> dict[str, str]:
+def versions() -> dict[str, str]:
+    """Return the versions of all that figures depend on."""
     names = ("rgan-sdk", "numpy", "scipy", "pyradiomics", "SimpleITK", "PyWavelets")
     return {**{name: metadata.version(name) for name in names}, "python": platform.python_version()}

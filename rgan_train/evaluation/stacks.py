@@ -106,22 +106,50 @@ def harmonize_stack(
     ModelError, EngineError
         If the model cannot be used.
     """
-    with Harmonizer.load(model, outside_domain=("spacing",)) as harmonizer:
-        card = harmonizer.model.card
-        if not card.accepts_kernel(source_kernel):
-            raise ConfigurationError(
-                f"{model}: is for {', '.join(card.source_kernels)}, and the source is "
-                f"{source_kernel}; choose another model or direction"
-            )
+    with open_model(model, (source_kernel,)) as harmonizer:
         images = np.empty_like(stack.source_hu)
         for number, (files, hu) in enumerate(zip(stack.items, stack.source_hu, strict=True)):
             images[number] = harmonizer(hu, pixel_spacing=files.spacing)
             on_done()
-        record = {
-            "name": card.name,
-            "version": card.version,
-            "sha256": harmonizer.model.sha256,
-            "engine": harmonizer.engine.description,
-            "notes": list(spacing_notes(card, [files.spacing for files in stack.items])),
-        }
+        record = describe_model(harmonizer, [files.spacing for files in stack.items])
     return images, record
+
+
+def open_model(model: str | Path, source_kernels: Sequence[str]) -> Harmonizer:
+    """Open a model for slices of any pixel spacing, and of these kernels.
+
+    Raises
+    ------
+    ConfigurationError
+        If the model is for other kernels.
+    ModelError, EngineError
+        If the model cannot be used.
+    """
+    harmonizer = Harmonizer.load(model, outside_domain=("spacing",))
+    card = harmonizer.model.card
+    for kernel in source_kernels:
+        if not card.accepts_kernel(kernel):
+            harmonizer.close()
+            raise ConfigurationError(
+                f"{model}: is for {', '.join(card.source_kernels)}, and the source is {kernel}; "
+                "choose another model or direction"
+            )
+    return harmonizer
+
+
+def describe_model(harmonizer: Harmonizer, spacings: Sequence[float]) -> dict[str, Any]:
+    """Return name, version and SHA-256 of a model, its engine, and ``notes``.
+
+    Parameters
+    ----------
+    spacings
+        Pixel spacing of each slice, mm: a note says which are outside the card.
+    """
+    card = harmonizer.model.card
+    return {
+        "name": card.name,
+        "version": card.version,
+        "sha256": harmonizer.model.sha256,
+        "engine": harmonizer.engine.description,
+        "notes": list(spacing_notes(card, spacings)),
+    }

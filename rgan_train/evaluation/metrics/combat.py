@@ -39,29 +39,33 @@ def combat(
     covariate: Array | None = None,
     *,
     empirical_bayes: bool = True,
+    others: Array | None = None,
 ) -> Array:
     """Harmonize the features of the source with those of the target.
 
     Parameters
     ----------
     source, target
-        ``[N, F]`` features of the same N regions on images with the two kernels. ComBat does not
-        use which rows belong together.
+        ``[N, F]`` and ``[M, F]`` features of regions on images with the two kernels. ComBat does
+        not use which rows belong together. They need not be the same regions.
     covariate
-        ``[N]`` a property of the regions that features depend on and that must be preserved, such
-        as 0 and 1 for two diagnoses.
+        ``[N]`` a property of the same N regions in both that features depend on and that must be
+        preserved, such as 0 and 1 for two diagnoses.
     empirical_bayes
         False takes the shift and scale of each feature as they are found. That is better if there
         are many regions, and if features differ as widely as radiomic features do: the few that
         change most would otherwise set the prior for all.
+    others
+        ``[K, F]`` regions of the source to harmonize by what the source and the target show, but
+        which have no part in it; None for the source itself. Without a covariate only.
 
     Returns
     -------
     ndarray
-        ``[N, F]`` the harmonized features of the source. A feature that is not finite everywhere in
-        both batches is NaN. A feature that is constant in a batch, or would be without the
-        covariate, has no scale to adjust and is returned unchanged. Neither kind influences the
-        other features.
+        ``[N, F]`` the harmonized features of the source, or ``[K, F]`` those of the others. A
+        feature that is not finite everywhere in both batches is NaN. A feature that is constant in
+        a batch, or would be without the covariate, has no scale to adjust and is returned
+        unchanged. Neither kind influences the other features.
 
     Raises
     ------
@@ -73,19 +77,28 @@ def combat(
     -----
     Parametric empirical Bayes. The reference batch gives the mean and variance of each feature, as
     in ``ComBat(ref.batch=...)`` of the R package sva and in neuroCombat. This variance is divided
-    by N, the variances behind the priors by N - 1. So with few regions the harmonized mean and
-    variance differ a little from the target's.
+    by its number of regions, the variances behind the priors by one less than that. So with few
+    regions the harmonized mean and variance differ a little from the target's.
     """
     design = _design(source, target, covariate)
+    if others is not None and covariate is not None:
+        raise ValueError("the covariate of other regions is not known")
     finite = np.isfinite(source).all(axis=0) & np.isfinite(target).all(axis=0)
-    harmonized = np.full(source.shape, np.nan)
+    changed = source if others is None else others
+    harmonized = np.full(changed.shape, np.nan)
     estimate = _shrink if empirical_bayes else _estimate_directly
-    harmonized[:, finite] = _combat(source[:, finite], target[:, finite], design, estimate)
+    harmonized[:, finite] = _combat(
+        source[:, finite], target[:, finite], design, estimate, changed[:, finite]
+    )
     return harmonized
 
 
 def _combat(
-    source: Array, target: Array, design: Array, estimate: Callable[[Array], tuple[Array, Array]]
+    source: Array,
+    target: Array,
+    design: Array,
+    estimate: Callable[[Array], tuple[Array, Array]],
+    changed: Array,
 ) -> Array:
     """Harmonize features that are all finite."""
     regions = len(source)
@@ -98,9 +111,11 @@ def _combat(
 
     expected = (design[:regions, 1:] @ coefficients[1:])[:, varies]  # if measured on the target
     scale = residuals[regions:, varies].std(axis=0)
-    standard = (source[:, varies] - expected) / scale
-    shift, variance = estimate(standard)
-    harmonized = source.copy()
+    shift, variance = estimate((source[:, varies] - expected) / scale)
+    if len(changed) != regions:
+        expected = expected[:1]  # without a covariate all rows are alike
+    standard = (changed[:, varies] - expected) / scale
+    harmonized = changed.copy()
     harmonized[:, varies] = (standard - shift) / np.sqrt(variance) * scale + expected
     return harmonized
 
@@ -148,14 +163,16 @@ def _moments(found: Array) -> tuple[float, float]:
 
 
 def _design(source: Array, target: Array, covariate: Array | None) -> Array:
-    """Return the design matrix ``[2N, 2 or 3]``: 1 for the source, 1, and the covariate."""
-    if source.ndim != 2 or source.shape != target.shape:
+    """Return the design matrix ``[N + M, 2 or 3]``: 1 for the source, 1, and the covariate."""
+    if source.ndim != 2 or target.ndim != 2 or source.shape[1] != target.shape[1]:
         raise ValueError(f"source {source.shape} and target {target.shape} are not two [N, F]")
-    regions = len(source)
-    if regions < 2:
-        raise ValueError(f"{regions} region(s): a variance needs two or more")
-    columns = [np.repeat([1.0, 0.0], regions), np.ones(2 * regions)]
+    regions, others = len(source), len(target)
+    if min(regions, others) < 2:
+        raise ValueError(f"{min(regions, others)} region(s): a variance needs two or more")
+    columns = [np.repeat([1.0, 0.0], [regions, others]), np.ones(regions + others)]
     if covariate is not None:
+        if others != regions:
+            raise ValueError(f"a covariate, and {regions} and {others} regions: not the same ones")
         if covariate.shape != (regions,):
             raise ValueError(f"covariate {covariate.shape} for {regions} regions")
         if not np.isfinite(covariate).all() or np.ptp(covariate) == 0:

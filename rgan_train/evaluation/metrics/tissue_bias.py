@@ -74,14 +74,31 @@ def tissue_bias(
     """
     if slices.shape != target.shape:
         raise ValueError(f"slices {slices.shape} and target {target.shape} differ in shape")
-    errors: dict[str, list[NDArray[np.float32]]] = {name: [] for name in TISSUES}
-    for number, (image, hu) in enumerate(zip(slices, target, strict=True)):
+    return tissue_means(slices - target, target, padding)
+
+
+def tissue_means(
+    values: NDArray[np.float32],
+    target: NDArray[np.float32],
+    padding: NDArray[np.bool_] | None = None,
+) -> dict[str, float]:
+    """Return the mean of values in each tissue of the target.
+
+    Parameters
+    ----------
+    values
+        ``[N, H, W]``, such as the target itself or what differs from it.
+    target, padding
+        As ``tissue_bias`` takes them, and NaN as there.
+    """
+    found: dict[str, list[NDArray[np.float32]]] = {name: [] for name in TISSUES}
+    for number, (image, hu) in enumerate(zip(values, target, strict=True)):
         lowest, highest = _means_around(hu)
         is_image = True if padding is None else ~_is_near(padding[number])
         for name, tissue in TISSUES.items():
             inside = (lowest >= tissue.lower) & (highest <= tissue.upper) & is_image
-            errors[name].append(image[inside] - hu[inside])
-    return {name: _mean(np.concatenate(parts)) for name, parts in errors.items()}
+            found[name].append(image[inside])
+    return {name: _mean(np.concatenate(parts)) for name, parts in found.items()}
 
 
 def _means_around(hu: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
@@ -100,5 +117,5 @@ def _is_near(padding: NDArray[np.bool_]) -> NDArray[np.bool_]:
     return near
 
 
-def _mean(errors: NDArray[np.float32]) -> float:
-    return float(errors.mean(dtype=np.float64)) if errors.size >= MIN_PIXELS else math.nan
+def _mean(values: NDArray[np.float32]) -> float:
+    return float(values.mean(dtype=np.float64)) if values.size >= MIN_PIXELS else math.nan

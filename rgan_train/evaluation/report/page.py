@@ -40,7 +40,7 @@ def render_page(evaluation: Evaluation, tables: Sequence[Table]) -> str:
     """
     named = {table.name: table for table in tables}
     quality, bias, lung = named.pop("quality"), named.pop("bias"), named.pop("lung", None)
-    script = _read_template("report.js")
+    script = read_template("tables.js") + read_template("report.js")
     size = [
         pluralize(len(evaluation.table.names), "feature"),
         pluralize(len(evaluation.table.rois), "region"),
@@ -49,7 +49,7 @@ def render_page(evaluation: Evaluation, tables: Sequence[Table]) -> str:
         *evaluation.manufacturers,
     ]
     return (
-        _environment()
+        environment()
         .get_template("report.html")
         .render(
             kernels=f"{evaluation.source_kernel} → {evaluation.target_kernel}",
@@ -65,11 +65,7 @@ def render_page(evaluation: Evaluation, tables: Sequence[Table]) -> str:
             lung_pictures=list(_mask_pictures(evaluation)),
             provenance=evaluation.provenance,
             data=chart_data(evaluation),
-            style=Markup(_read_template("report.css")),  # noqa: S704 - our own file
-            script=Markup(script),  # noqa: S704 - our own file
-            script_sha256=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(
-                "ascii"
-            ),
+            **assets(script),
         )
     )
 
@@ -87,22 +83,34 @@ def _mask_pictures(evaluation: Evaluation) -> Iterator[MaskPicture]:
         yield MaskPicture(text, base64.b64encode(draw_lungs(target, case.mask)).decode("ascii"))
 
 
-def _environment() -> Environment:
-    environment = Environment(
-        loader=FunctionLoader(_read_template),
+def assets(script: str) -> dict[str, str]:
+    """Return the style and the script of a page, and the hash by which the page allows it."""
+    digest = hashlib.sha256(script.encode()).digest()
+    return {
+        "style": Markup(read_template("report.css")),  # noqa: S704 - our own file
+        "script": Markup(script),  # noqa: S704 - our own file
+        "script_sha256": base64.b64encode(digest).decode("ascii"),
+    }
+
+
+def environment() -> Environment:
+    """Return the environment of the templates of all reports."""
+    found = Environment(
+        loader=FunctionLoader(read_template),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.policies["json.dumps_kwargs"] = {"allow_nan": False}
-    environment.filters["unbroken"] = _keep_unbroken
-    environment.filters["js_number"] = _js_number
-    return environment
+    found.policies["json.dumps_kwargs"] = {"allow_nan": False}
+    found.filters["unbroken"] = _keep_unbroken
+    found.filters["js_number"] = _js_number
+    return found
 
 
-def _read_template(name: str) -> str:
+def read_template(name: str) -> str:
+    """Return a file of the folder of templates."""
     folder = files("rgan_train.evaluation.report").joinpath("templates")
     return folder.joinpath(name).read_text(encoding="utf-8")
 

@@ -74,9 +74,9 @@ def write_report(evaluation: Evaluation, folder: Path) -> Path:
     }
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        _write_csv(folder / "agreement.csv", _agreement_rows(evaluation))
-        _write_csv(folder / "features.csv.gz", _feature_rows(evaluation))
-        _write_csv(folder / "lung.csv", _lung_rows(evaluation))
+        write_csv(folder / "agreement.csv", _agreement_rows(evaluation))
+        write_csv(folder / "features.csv.gz", _feature_rows(evaluation))
+        write_csv(folder / "lung.csv", _lung_rows(evaluation))
         for name, text in texts.items():
             (folder / name).write_text(text, encoding="utf-8", errors=NAME_ERRORS)
     except OSError as exc:
@@ -84,7 +84,8 @@ def write_report(evaluation: Evaluation, folder: Path) -> Path:
     return folder / "report.html"
 
 
-def _write_csv(path: Path, rows: Iterable[Sequence[Any]]) -> None:
+def write_csv(path: Path, rows: Iterable[Sequence[Any]]) -> None:
+    """Write rows; packed where the name ends with ``.gz``."""
     with path.open("wb") as file:
         packed = gzip.GzipFile("", "wb", 6, file, mtime=0) if path.suffix == ".gz" else file
         with io.TextIOWrapper(packed, "utf-8", NAME_ERRORS, newline="") as text:
@@ -129,20 +130,20 @@ def results_data(evaluation: Evaluation) -> dict[str, Any]:
         "notes": evaluation.notes,
         "provenance": evaluation.provenance,
     }
-    plain: dict[str, Any] = _plain(found)
-    return plain
+    data: dict[str, Any] = plain(found)
+    return data
 
 
-def _plain(value: Any) -> Any:
-    """Turn dataclasses and arrays into JSON data."""
+def plain(value: Any) -> Any:
+    """Turn dataclasses and arrays into JSON data, with None for what is not finite."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         value = dataclasses.asdict(value)
     if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
+        return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, np.ndarray):
         value = value.tolist()
     if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
+        return [plain(item) for item in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 

@@ -1,0 +1,153 @@
+"""The slices of one group of series in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rgan_sdk.dicom.read.padding import find_padding
+from rgan_sdk.errors import TrainingError
+from rgan_sdk.slices import spread_indices
+from rgan_train.pairs.compare import kernel_of
+
+if TYPE_CHECKING:
+    from rgan_sdk.dicom.series import Series, SliceFile
+
+MOST_SLICES: Final = 48
+"""Slices of a group that are compared, at most; they are spread over all its series."""
+
+FEWEST_SLICES: Final = 4
+"""Two halves of two slices: with fewer there is nothing to compare a group with."""
+
+Images = Sequence[NDArray[np.float32]]
+"""``[N, H, W]`` HU of each scan of a group."""
+
+
+@dataclass(frozen=True)
+class Scan:
+    """Some slices of one series.
+
+    Attributes
+    ----------
+    patient
+        Pseudonym.
+    kernel
+        As the series states it; empty if it does not.
+    pixel_spacing
+        Distance between rows and between columns, mm.
+    thickness
+        mm, None if the series does not state it.
+    hu
+        ``[N, H, W]`` HU, by ascending position, as the files give them.
+    padding
+        ``[N, H, W]``, true for padding, which counts in no measure.
+    """
+
+    patient: str
+    kernel: str
+    pixel_spacing: tuple[float, float]
+    thickness: float | None
+    hu: NDArray[np.float32]
+    padding: NDArray[np.bool_]
+
+    @property
+    def spacing(self) -> float:
+        """The mean of both values of ``pixel_spacing``, mm: what models take."""
+        return sum(self.pixel_spacing) / 2
+
+    @cached_property
+    def lowest(self) -> float:
+        """The lowest HU that is image: files hold nothing lower."""
+        return float(self.hu[~self.padding].min(initial=np.inf))
+
+
+@dataclass(frozen=True)
+class Cohort:
+    """A group of scans with one kernel.
+
+    Attributes
+    ----------
+    name
+        ``source`` or ``target``.
+    series
+        How many series the group has.
+    """
+
+    name: str
+    scans: tuple[Scan, ...]
+    series: int
+
+    @property
+    def kernels(self) -> tuple[str, ...]:
+        """All kernels that are stated, each once."""
+        return tuple(dict.fromkeys(scan.kernel for scan in self.scans if scan.kernel))
+
+    @property
+    def images(self) -> Images:
+        """The HU of all scans."""
+        return [scan.hu for scan in self.scans]
+
+    @cached_property
+    def patients(self) -> NDArray[np.str_]:
+        """``[S]`` patient of each slice, the slices of all scans one after the other."""
+        return np.concatenate([np.repeat(scan.patient, len(scan.hu)) for scan in self.scans])
+
+    @property
+    def spacings(self) -> list[float]:
+        """Pixel spacing of each slice, mm."""
+        return [scan.spacing for scan in self.scans for _ in scan.hu]
+
+
+def read_cohort(name: str, series: Sequence[Series], most: int = MOST_SLICES) -> Cohort:
+    """Read slices from all over a group.
+
+    Parameters
+    ----------
+    name
+        For messages.
+    most
+        Number of slices, all if there are fewer.
+
+    Raises
+    ------
+    TrainingError
+        If there are fewer than four slices.
+    DicomError
+        If a slice cannot be read.
+    """
+    places = [(one, file) for one in series for file in one.slices]
+    if len(places) < FEWEST_SLICES:
+        raise TrainingError(
+            f"the {name} group has {len(places)} slice(s), and a comparison needs "
+            f"{FEWEST_SLICES} at least, better 20 or more; give more series"
+        )
+    chosen = [places[index] for index in spread_indices(len(places), most)]
+    scans = []
+    for one in series:
+        files = [file for owner, file in chosen if owner is one]
+        if files:
+            scans.append(_read_scan(one, files))
+    return Cohort(name, tuple(scans), len(series))
+
+
+def _read_scan(series: Series, files: Sequence[SliceFile]) -> Scan:
+    from rgan_sdk.dicom.read.pydicom_reader import read_slice
+
+    shape = len(files), series.rows, series.columns
+    hu, padding = np.empty(shape, np.float32), np.empty(shape, np.bool_)
+    for number, file in enumerate(files):
+        slice_ = read_slice(file.path, file.stamp)
+        hu[number], padding[number] = slice_.hu, find_padding(slice_.hu, slice_.padding)
+    return Scan(
+        series.patient,
+        kernel_of(series),
+        (series.pixel_spacing[0], series.pixel_spacing[1]),
+        series.slice_thickness,
+        hu,
+        padding,
+    )

@@ -1,0 +1,1 @@
+"""Lesions of known size and density, put into slices through the kernel's own MTF."""

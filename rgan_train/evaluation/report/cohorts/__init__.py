@@ -1,0 +1,1 @@
+"""The HTML report of a comparison of two groups without pairs."""

@@ -1,0 +1,176 @@
+"""What a report without pairs says first: what methods do, what fools measures, what is open."""
+
+from __future__ import annotations
+
+import math
+from typing import Final
+
+from rgan_train.evaluation.cohorts.controls import BLUR, CONTROLS
+from rgan_train.evaluation.cohorts.lesions.compare import LesionComparison
+from rgan_train.evaluation.cohorts.lesions.render import DIAMETERS
+from rgan_train.evaluation.cohorts.results import HALVES, UNPROVEN, CohortEvaluation
+from rgan_train.evaluation.report.cohorts.tables import (
+    area,
+    contrast,
+    format_separation,
+    laa_950,
+    of_kind,
+)
+from rgan_train.evaluation.report.findings import Finding
+from rgan_train.evaluation.report.texts import format_number, join_with_and, pluralize
+from rgan_train.evaluation.results import INPUT, TARGET
+
+LARGEST_CHANGE: Final = 0.1
+"""A lesion's contrast and area may differ by this part from the target's."""
+
+LARGEST_LAA: Final = 10.0
+"""LAA-950 of holes may differ by so many points, or by twice the standard error."""
+
+COMPARISONS: Final = 4 * len(DIAMETERS)
+MOST_NAMED: Final = 4
+
+FEW_SLICES: Final = 20
+GUESS: Final = 0.5
+
+
+def mean_auc(evaluation: CohortEvaluation, row: str) -> float:
+    """Return the mean AUC of a row over the kinds of regions, where below 0.5 counts as 0.5.
+
+    Only kinds that have enough regions for all rows count; NaN if there are none.
+    """
+    kinds = [
+        kind
+        for kind in evaluation.kinds
+        if all(evaluation.group(kind, name).separation for name in evaluation.rows)
+    ]
+    found = [evaluation.group(kind, row).separation for kind in kinds]
+    areas = [max(one.auc, GUESS) for one in found if one]
+    return sum(areas) / len(areas) if areas else math.nan
+
+
+def kinds_by_chance(evaluation: CohortEvaluation, row: str) -> int:
+    """Return in how many kinds of regions a row is told apart no better than by chance."""
+    found = [evaluation.group(kind, row).separation for kind in evaluation.kinds]
+    return sum(one is not None and one.auc <= one.limits[1] for one in found)
+
+
+def lesion_failures(lesions: LesionComparison, row: str) -> list[str]:
+    """Return in what the lesions of a row are not as the target's; empty if in nothing."""
+    failures = []
+    for kind, name, measure in (
+        ("nodule", "contrast", contrast),
+        ("nodule", "area", area),
+        ("hole", "contrast", contrast),
+    ):
+        for diameter in DIAMETERS:
+            wanted = of_kind(kind, diameter=diameter)
+            own, goal = (lesions.mean(one, measure, wanted) for one in (row, TARGET))
+            if abs(own - goal) > LARGEST_CHANGE * abs(goal):
+                part = f"{own / goal:.0%} of the target's"
+                failures.append(f"{name} of {kind}s of {diameter:g} mm ({part})")
+    for diameter in DIAMETERS:
+        wanted = of_kind("hole", diameter=diameter)
+        own, goal = (lesions.mean(one, laa_950, wanted) for one in (row, TARGET))
+        error = math.hypot(*(lesions.error(one, laa_950, wanted) for one in (row, TARGET)))
+        if abs(own - goal) > max(LARGEST_LAA, 2 * error):
+            shown = f"{format_number(own)} %, target {format_number(goal)} %"
+            failures.append(f"LAA-950 of holes of {diameter:g} mm ({shown})")
+    return failures
+
+
+def summarize(evaluation: CohortEvaluation) -> str:
+    """Return what models do, and that the blur shows what that is worth."""
+    sentences = [_verdict(evaluation, name) for name in evaluation.models]
+    if not sentences:
+        sentences = ["There is no model: this is how the groups differ."]
+    return " ".join([*sentences, describe_blur(evaluation)])
+
+
+def _verdict(evaluation: CohortEvaluation, name: str) -> str:
+    before, after = (format_number(mean_auc(evaluation, row), 2) for row in (INPUT, name))
+    null = format_number(mean_auc(evaluation, HALVES), 2)
+    text = (
+        f"With {name} a classifier tells the groups apart with a mean AUC of {after} instead of "
+        f"{before} (two halves of the target: {null})"
+    )
+    if evaluation.lesions is None:
+        return f"{text}."
+    failures = lesion_failures(evaluation.lesions, name)
+    lesions = "and lesions look as in the target" if not failures else "but lesions do not look so"
+    return f"{text}, {lesions}."
+
+
+def describe_blur(evaluation: CohortEvaluation) -> str:
+    """Return whether the blur wins the AUC and fails the lesions, as it should."""
+    own = kinds_by_chance(evaluation, BLUR)
+    others = {name: kinds_by_chance(evaluation, name) for name in (INPUT, *evaluation.models)}
+    listed = ", ".join(f"{name} {count}" for name, count in others.items())
+    text = (
+        f"A mere blur of both groups (mean AUC {format_number(mean_auc(evaluation, BLUR), 2)}) is "
+        f"told apart no better than by chance in {own} of "
+        f"{pluralize(len(evaluation.kinds), 'kind')} of regions ({listed})"
+    )
+    if evaluation.lesions is None:
+        return f"{text}; without lesions nothing here tells it from a good method."
+    failures = lesion_failures(evaluation.lesions, BLUR)
+    fails = f"fails {len(failures)} of the {COMPARISONS} comparisons of lesions"
+    moral = "to be told apart badly is worth nothing by itself"
+    return f"{text} and {fails}{f': {moral}' if own >= max(others.values()) else ''}."
+
+
+def list_findings(evaluation: CohortEvaluation) -> list[Finding]:
+    """Return a finding for each kind of region, and one for the lesions of each row."""
+    findings = []
+    for kind in evaluation.kinds:
+        first, second = evaluation.group(kind, INPUT).regions
+        rows = [INPUT, *evaluation.models, *CONTROLS, HALVES]
+        shown = [f"{row} {format_separation(evaluation.group(kind, row))}" for row in rows]
+        sample = f"{first:,} and {pluralize(second, 'region')}"
+        findings.append(Finding(kind, sample, f"AUC with limits of chance: {'; '.join(shown)}."))
+    if evaluation.lesions is not None:
+        sample = pluralize(len(evaluation.lesions.seen[INPUT]), "lesion")
+        for row in (INPUT, *evaluation.models, *CONTROLS):
+            failures = lesion_failures(evaluation.lesions, row)
+            findings.append(Finding(f"Lesions, {row}", sample, _describe_lesions(failures)))
+    return findings
+
+
+def _describe_lesions(failures: list[str]) -> str:
+    if not failures:
+        return "Contrast and area are within 10 % of the target's, LAA-950 within its error."
+    listed = join_with_and(failures[:MOST_NAMED])
+    more = "" if len(failures) <= MOST_NAMED else ", among others"
+    return f"{len(failures)} of {COMPARISONS} comparisons are not as in the target: {listed}{more}."
+
+
+def list_warnings(evaluation: CohortEvaluation) -> list[str]:
+    """Return what limits the conclusions."""
+    warnings = [UNPROVEN]
+    for name, group in (("source", evaluation.source), ("target", evaluation.target)):
+        if group.patients == 1:
+            warnings.append(
+                f"The {name} group has one patient: the classifier is tested on parts of its "
+                "slices by position, and nothing here says how a method performs on others."
+            )
+        if group.slices < FEW_SLICES:
+            warnings.append(
+                f"The {name} group has {group.slices} slices: with fewer than {FEW_SLICES}, tests "
+                "find few differences, whether there are some or not."
+            )
+    if evaluation.shared_patients:
+        warnings.append(
+            f"{pluralize(evaluation.shared_patients, 'patient')} in both groups: anatomy separates "
+            "them less than it separates groups of different patients."
+        )
+    if evaluation.units == "slices":
+        warnings.append(
+            "There are too few patients to test patients: tests take slices as independent, which "
+            "makes differences seem more certain than they are."
+        )
+    if evaluation.lesions is not None:
+        warnings.append(
+            "Lesions pass through MTFs that were measured on these slices. A model of `rgan-train "
+            "match` from the same series was fitted to the same curves: for it they show that the "
+            "filter does what it was made for, not that the curves are right."
+        )
+    return [*warnings, *evaluation.notes]
