@@ -33,7 +33,7 @@ def write_sample_for(card: ModelCard, folder: Path, *, slices: int = 12) -> list
 
     It has the card's first source kernel, the reference pixel spacing where ``PIXEL_SPACING_MM``
     is outside the card's range, the slice thickness of the training data that is nearest to
-    ``SLICE_THICKNESS_MM``, and noise from the middle of the card's range. The rest is as in
+    ``SLICE_THICKNESS_MM``, and noise from the lower half of the card's range. The rest is as in
     ``write_sample_series``.
     """
     noise = card.noise_hu
@@ -47,7 +47,7 @@ def write_sample_for(card: ModelCard, folder: Path, *, slices: int = 12) -> list
         slices=slices,
         pixel_spacing=spacing,
         slice_thickness=min(thicknesses, key=lambda each: abs(each - SLICE_THICKNESS_MM)),
-        noise_hu=(noise.min + noise.max) / 2 if noise else NOISE_HU,
+        noise_hu=(3 * noise.min + noise.max) / 4 if noise else NOISE_HU,
     )
 
 
