@@ -69,15 +69,20 @@ def _against_alone(figures: Figures, pair: str, way: tuple[str, str], row: str) 
         for spacing in figures.plan["pairs"][pair]["spacings"]
         for noise in figures.plan["noise"]
     }
-    if not asked <= aware.keys() & alone.keys():
+    known = asked & aware.keys() & alone.keys()
+    if not known:
         return Gate(what, "not measured yet", None)
-    gains = {key: aware[key]["psnr_db"] - alone[key]["psnr_db"] for key in asked}
+    gains = {key: aware[key]["psnr_db"] - alone[key]["psnr_db"] for key in known}
     worst = min(gains, key=lambda key: gains[key])
     aim = "" if gains[worst] >= -AIM else f", the aim of -{AIM} is missed"
     text = (
         f"{gains[worst]:+.2f} dB at {worst[0]} mm with {worst[1]} HU (limit -{LOSS_TO_ALONE}{aim})"
     )
-    return Gate(what, text, gains[worst] >= -LOSS_TO_ALONE)
+    if gains[worst] < -LOSS_TO_ALONE:
+        return Gate(what, text, False)
+    if known < asked:
+        return Gate(what, f"{text}; {len(asked) - len(known)} of {len(asked)} not measured", None)
+    return Gate(what, text, True)
 
 
 def _against_packaged(figures: Figures, pair: str, way: tuple[str, str]) -> Gate:
