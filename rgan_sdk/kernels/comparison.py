@@ -78,7 +78,7 @@ def compare_kernel(reference: KernelSpectra, spectra: KernelSpectra) -> KernelDi
             f"show hardly anything above {LEAST:g} lp/cm"
         )
     fit = GroupModel([reference, spectra]).fit()
-    if fit.misfit > MOST_MISFIT:
+    if not fit.misfit <= MOST_MISFIT:  # also if it is not a number
         raise MeasurementError(
             f"the series can't tell its kernel: its spectra differ from the model by "
             f"{10 * fit.misfit / np.log(10):.1f} dB"

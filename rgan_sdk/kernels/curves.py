@@ -7,7 +7,7 @@ all that a fit of the MTF needs.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, Final
 
 import numpy as np
@@ -67,7 +67,11 @@ class CardCurves:
         groups = [group.take(np.isnan(group.edge)) for group in (source, target)]
         if not all(getattr(group, f"{kind}_blocks").any() for group in groups for kind in KINDS):
             return None
-        return cls(*map(_average, groups))
+        averages = [_average(group) for group in groups]
+        fields = [[asdict(one) for one in group] for group in averages]
+        if not all(_shows(items, kind) for items in fields for kind in KINDS):
+            return None
+        return cls(*averages)
 
     @classmethod
     def from_fields(cls, fields: dict[str, Any]) -> CardCurves:
@@ -80,7 +84,7 @@ class CardCurves:
         """
         for name, items in fields.items():
             for kind in KINDS:
-                if not any(_is_measured(item, kind) for item in items):
+                if not _shows(items, kind):
                     raise ModelFormatError(
                         f"model card: curves.{name}: {kind}: expected blocks, and power in "
                         f"{FEWEST_BANDS} bands or more"
@@ -114,6 +118,10 @@ def as_spectra(means: Sequence[MeanSpectra]) -> KernelSpectra:
         {name: np.full(len(means), np.nan) for name in TISSUES_HU},
         np.full(len(means), np.nan),
     )
+
+
+def _shows(items: Sequence[dict[str, Any]], kind: str) -> bool:
+    return any(_is_measured(item, kind) for item in items)
 
 
 def _is_measured(item: dict[str, Any], kind: str) -> bool:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from itertools import groupby
 from pathlib import Path
 from statistics import median
-from typing import TypeVar
+from typing import Final, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,12 @@ from rgan_sdk.dicom.series import Series, SliceFile
 from rgan_sdk.dicom.write.derivation import Derivation
 from rgan_sdk.dicom.write.series_writer import SeriesWriter
 from rgan_sdk.dicom.write.writer import WrittenFile
+from rgan_sdk.errors import ResourceError
+
+NO_THREADS: Final = (
+    "the system starts no more threads; raise its limit (`ulimit -u`, or the container's limit of "
+    "processes), or lower --workers, and run the same command again"
+)
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -115,11 +121,19 @@ def look_ahead(
     """Yield each item with what a function returns for it.
 
     The function runs in another thread for an item while the caller works on the one before.
+
+    Raises
+    ------
+    ResourceError
+        If the system starts no more threads.
     """
     with ThreadPoolExecutor(1, "rgan-ahead") as thread:
         waiting = None
         for item in items:
-            following = item, thread.submit(function, item)
+            try:
+                following = item, thread.submit(function, item)
+            except RuntimeError as exc:
+                raise ResourceError(NO_THREADS) from exc
             if waiting is not None:
                 yield waiting[0], waiting[1].result()
             waiting = following

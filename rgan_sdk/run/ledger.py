@@ -26,7 +26,7 @@ from rgan_sdk.files import file_sha256
 from rgan_sdk.run.planning import Plan
 from rgan_sdk.run.report import FileEntry, Report, SeriesEntry, Status
 
-NOT_MEASURED: Final = MeasuredKernel(None, {}, ())
+NOT_MEASURED: Final = MeasuredKernel({}, ())
 
 
 class Ledger:
@@ -118,7 +118,7 @@ class Ledger:
         """
         verdict = Verdict()
         if self._card:
-            verdict = judge_kernel(series, self._card, self._kernel(series).spectra)
+            verdict = judge_kernel(series, self._card)
         if verdict.is_suspect and strict_kernel:
             return self.record(series, "skipped", verdict.text)
         return self.record(series, "planned", reason, verdict.notes)

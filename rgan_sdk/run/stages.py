@@ -34,7 +34,7 @@ from rgan_sdk.errors import ResourceError, describe_unexpected
 from rgan_sdk.harmonizer import Harmonizer
 from rgan_sdk.kernels import soft_tissue_noise
 from rgan_sdk.run.blame import harmonize_batch, read_batch
-from rgan_sdk.run.jobs import BatchItem, SeriesJob, deal_batches, group_by_job
+from rgan_sdk.run.jobs import NO_THREADS, BatchItem, SeriesJob, deal_batches, group_by_job
 
 log = logging.getLogger(__name__)
 
@@ -290,10 +290,7 @@ def _start(thread: threading.Thread) -> None:
     try:
         thread.start()
     except RuntimeError as exc:
-        raise ResourceError(
-            "the system starts no more threads; raise its limit (`ulimit -u`, or the container's "
-            "limit of processes), or lower --workers, and run the same command again"
-        ) from exc
+        raise ResourceError(NO_THREADS) from exc
 
 
 def _join(threads: Iterable[threading.Thread]) -> None:

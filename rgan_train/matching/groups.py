@@ -112,9 +112,13 @@ def open_group(
 
     series: list[Series] = []
     notes: list[str] = []
-    of_phantoms = dict.fromkeys(phantoms)
+    folders, of_phantoms = list(folders), dict.fromkeys(phantoms)
+    if both := of_phantoms.keys() & set(folders):
+        raise TrainingError(
+            f"{both.pop()}: given as a folder of patients and of a phantom in the {name} group"
+        )
     scanned: set[tuple[str, int]] = set()
-    for folder in dict.fromkeys([*folders, *of_phantoms]):
+    for folder in dict.fromkeys([*of_phantoms, *folders]):
         try:
             found = find_series(folder)
         except OSError as exc:

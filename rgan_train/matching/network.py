@@ -18,7 +18,7 @@ from rgan_train.export.matched import KEY
 from rgan_train.matching.groups import Group
 from rgan_train.matching.linear import WINDOW
 from rgan_train.matching.measurement import Measurement
-from rgan_train.matching.simulated import simulate_pairs
+from rgan_train.matching.simulated import check_place, simulate_pairs
 from rgan_train.methods import check_settings
 from rgan_train.pairs import Pair, read_pairs, write_pairs
 from rgan_train.pairs.splits import MIN_PATIENTS, split_patients
@@ -81,6 +81,8 @@ def check_start(config: Config, run: Path, source: Group, target: Group) -> None
         If a setting would be ignored, or names other kernels.
     TrainingError
         If ``run`` holds a run.
+    OutputError
+        If an earlier start did not finish there.
     """
     check_settings(config)
     for name, group in (("source", source), ("target", target)):
@@ -94,6 +96,7 @@ def check_start(config: Config, run: Path, source: Group, target: Group) -> None
         raise TrainingError(
             f"{run}: holds a run already; {describe_resume(run)}. Or choose another folder"
         )
+    check_place(run)
 
 
 def prepare_job(

@@ -48,6 +48,21 @@ class MeasuredChange:
         return filter_slice(slice_.hu, spacing, self.transfer.gain, slice_.padding)
 
 
+def check_place(run: Path) -> None:
+    """Refuse a folder in which an earlier start did not finish.
+
+    Raises
+    ------
+    OutputError
+        If there are simulated series, whole or not.
+    """
+    root = run / FOLDER
+    if root.exists():
+        raise OutputError(
+            f"{root} is left from a start that did not finish; delete it, or choose another folder"
+        )
+
+
 def simulate_pairs(
     measurement: Measurement, run: Path, on_slice: Callable[[int, int], None]
 ) -> list[Pair]:
@@ -67,11 +82,8 @@ def simulate_pairs(
     OutputError
         If a file cannot be written, or an earlier simulation is there.
     """
+    check_place(run)
     root = run / FOLDER
-    if root.exists():
-        raise OutputError(
-            f"{root} is left from a start that did not finish; delete it, or choose another folder"
-        )
     sharp, soft = _by_sharpness(measurement)
     change = MeasuredChange(measurement.softening(), soft.kernels[0])
     stated = [one for one in sharp.patients if one.convolution_kernel]
@@ -80,6 +92,10 @@ def simulate_pairs(
             f"a network learns from patients with the sharper kernel {sharp.kernels[0]}, and the "
             f"{sharp.name} group has none; add some with --{sharp.name}, or take --method linear"
         )
+    try:
+        root.mkdir(mode=0o700, parents=True)  # patients' images: readable by their owner only
+    except OSError as exc:
+        raise OutputError(f"{root}: cannot be made ({exc.strerror})") from exc
     total, done, pairs = sum(len(one.slices) for one in stated), 0, []
 
     def count() -> None:

@@ -5,7 +5,6 @@ A header's kernel may be wrong, and one name may stand for several kernels. Pixe
 
 from __future__ import annotations
 
-import logging
 import math
 from typing import Final, NamedTuple
 
@@ -16,7 +15,6 @@ from rgan_sdk.dicom.series import Series
 from rgan_sdk.errors import DicomError, MeasurementError, describe_unexpected
 from rgan_sdk.kernels import (
     KernelDifference,
-    KernelSpectra,
     as_spectra,
     compare_kernel,
     fit_kernel,
@@ -25,8 +23,6 @@ from rgan_sdk.kernels.comparison import SUSPECT_DB
 
 SLICES: Final = 10
 """That are read of a series."""
-
-log = logging.getLogger(__name__)
 
 
 class Verdict(NamedTuple):
@@ -54,8 +50,6 @@ class MeasuredKernel(NamedTuple):
 
     Attributes
     ----------
-    spectra
-        None if a slice could not be read.
     mtf
         ``f50`` and ``f10`` in lp/cm, None beyond 0.9 of the Nyquist frequency, and ``nyquist``;
         empty if the series can't tell.
@@ -63,19 +57,16 @@ class MeasuredKernel(NamedTuple):
         Why it can't, or what is in doubt.
     """
 
-    spectra: KernelSpectra | None
     mtf: dict[str, float | None]
     notes: tuple[str, ...]
 
 
 def measure_mtf(series: Series) -> MeasuredKernel:
     """Measure the kernel of a series as ``rgan-harmonize kernel`` does."""
-    spectra = None
     try:
-        spectra = measure_series(series)
-        found = fit_kernel(spectra)
-    except (DicomError, MeasurementError) as exc:
-        return MeasuredKernel(spectra, {}, (f"kernel not measured: {exc}",))
+        found = fit_kernel(measure_series(series))
+    except Exception as error:  # a mere remark must not end a scan
+        return MeasuredKernel({}, (f"kernel not measured: {_describe_fault(error)}",))
     mtf = {
         name: round(value, 2) if math.isfinite(value) else None
         for name, value in (
@@ -84,33 +75,29 @@ def measure_mtf(series: Series) -> MeasuredKernel:
             ("nyquist", found.nyquist),
         )
     }
-    return MeasuredKernel(spectra, mtf, tuple(f"kernel in doubt: {text}" for text in found.doubts))
+    return MeasuredKernel(mtf, tuple(f"kernel in doubt: {text}" for text in found.doubts))
 
 
-def judge_kernel(series: Series, card: ModelCard, spectra: KernelSpectra | None = None) -> Verdict:
+def judge_kernel(series: Series, card: ModelCard) -> Verdict:
     """Compare the kernel of a series with that of the slices that a model was made from.
 
     Nothing is said of a series where the card has no curves, and where the header states a
     reconstruction that the card does not: its noise would not show the kernel.
-
-    Parameters
-    ----------
-    spectra
-        Of the series, if they are measured already; None measures ten slices from all over it.
+    Ten slices from all over it are measured.
     """
     if card.curves is None or "reconstruction" in find_outside(series, card):
         return Verdict()
     try:
-        measured = measure_series(series, SLICES) if spectra is None else spectra
+        measured = measure_series(series, SLICES)
         difference = compare_kernel(as_spectra(card.curves.source), measured)
-    except (DicomError, MeasurementError) as exc:
-        return Verdict(f"kernel not compared with the model's: {exc}")
-    except MemoryError:
-        raise
     except Exception as error:  # a mere remark must not fail a series
-        log.warning("kernel not compared: %s", describe_unexpected(error))
-        return Verdict()
+        return Verdict(f"kernel not compared with the model's: {_describe_fault(error)}")
     return Verdict(_describe(difference, card), True) if difference.is_suspect else Verdict()
+
+
+def _describe_fault(error: Exception) -> str:
+    expected = isinstance(error, DicomError | MeasurementError)
+    return str(error) if expected else describe_unexpected(error)
 
 
 def _describe(difference: KernelDifference, card: ModelCard) -> str:

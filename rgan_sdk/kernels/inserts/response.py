@@ -32,7 +32,7 @@ DOUBTFUL: Final = 0.3
 """Prior deviation of coefficients beyond the Nyquist frequency: pixels may hardly tell them."""
 MOST_MM: Final = 0.5
 """By which a place is corrected at once."""
-WIDEST_MM: Final = 14.0
+WIDEST_MM: Final = 15.0
 """Of the table for wires."""
 DIRECTIONS: Final = np.pi * (np.arange(64) + 0.5) / 64
 ROUNDING: Final = 1 / 12

@@ -66,8 +66,9 @@ def compare_kind(
 
     Notes
     -----
-    Distances after ComBat are of the regions that it saw; no model sees the target's. For the
-    classifier it sees the regions of the other folds.
+    Distances after ComBat are of the regions that it saw; no model sees the target's. There is no
+    classifier for it: ComBat makes the means of both groups equal, which are all that a linear
+    classifier sees.
     """
     by_patient = tests_patients(source.patients, target.patients)
     second = halve(target.patients)
@@ -79,13 +80,6 @@ def compare_kind(
         yield _compare(kind, name + COMBAT, both, TARGET, by_patient)
     for name in CONTROLS:
         yield _compare(kind, name, both, name, by_patient)
-
-
-def _adjust(source: Floats, target: Floats, others: Floats) -> Floats:
-    """Return other regions of the source after ComBat; as they are if too few are known."""
-    if min(len(source), len(target)) < MIN_REGIONS:
-        return others
-    return combat(source, target, empirical_bayes=False, others=others)
 
 
 def _compare(
@@ -101,18 +95,15 @@ def _compare(
     if not columns.any():
         return GroupComparison(kind, name, counts, None, None)
     first, second = first[:, columns], second[:, columns]
+    units = _units(sides[0], by_patient), _units(sides[1], by_patient)
+    if name.endswith(COMBAT):
+        adjusted = combat(first, second, empirical_bayes=False)
+        distance = measure_distance(adjusted, second, units)
+        return GroupComparison(kind, name, counts, distance, None)
     folds = make_folds(sides[0].patients, sides[1].patients)
     dealt = folds.first[sides[0].slices], folds.second[sides[1].slices]
-    units = _units(sides[0], by_patient), _units(sides[1], by_patient)
-    adjust = _adjust if name.endswith(COMBAT) else None
-    changed = adjust(first, second, first) if adjust else first
-    return GroupComparison(
-        kind,
-        name,
-        counts,
-        measure_distance(changed, second, units),
-        tell_apart(first, second, dealt, adjust),
-    )
+    distance = measure_distance(first, second, units)
+    return GroupComparison(kind, name, counts, distance, tell_apart(first, second, dealt))
 
 
 def _units(side: Side, by_patient: bool) -> NDArray[np.str_]:

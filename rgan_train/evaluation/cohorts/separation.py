@@ -8,7 +8,6 @@ tuned.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import product
 from typing import Final
@@ -26,9 +25,6 @@ FARTHEST: Final = 5.0
 
 Floats = NDArray[np.float64]
 Numbers = NDArray[np.int64]
-
-Adjustment = Callable[[Floats, Floats, Floats], Floats]
-"""Takes known regions of both groups, and regions of the first, which it returns changed."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +50,6 @@ def tell_apart(
     first: Floats,
     second: Floats,
     folds: tuple[Numbers, Numbers],
-    adjust: Adjustment | None = None,
 ) -> Separation | None:
     """Train and test a classifier, fold by fold.
 
@@ -64,9 +59,6 @@ def tell_apart(
         ``[N1, F]`` and ``[N2, F]`` features, finite.
     folds
         ``[N1]`` and ``[N2]`` fold of each region.
-    adjust
-        Changes the first group before the classifier, by what is known without the tested fold. If
-        it saw that fold, the classifier would be wrong more often than by chance.
 
     Returns
     -------
@@ -88,14 +80,11 @@ def tell_apart(
     signs = np.array(list(product([1.0], *[[1.0, -1.0]] * (len(used) - 1))))
     label = np.repeat([1.0, -1.0], [len(first), len(second)])
     labels = label[:, np.newaxis] * signs.T[fold]  # [N, arrangements], the true one first
+    values = np.concatenate([first, second])
     areas = np.zeros(len(signs))
     for number in range(len(used)):
         tested = fold == number
-        changed = first
-        if adjust is not None:
-            known = first[~tested[: len(first)]], second[~tested[len(first) :]]
-            changed = adjust(*known, first)
-        areas += _test(np.concatenate([changed, second]), labels, tested) / len(used)
+        areas += _test(values, labels, tested) / len(used)
     tail = tail_probability(0.95)
     low, high = np.quantile(areas, [tail, 1 - tail])
     return Separation(float(areas[0]), (float(low), float(high)), len(signs))

@@ -39,7 +39,6 @@ def combat(
     covariate: Array | None = None,
     *,
     empirical_bayes: bool = True,
-    others: Array | None = None,
 ) -> Array:
     """Harmonize the features of the source with those of the target.
 
@@ -55,17 +54,14 @@ def combat(
         False takes the shift and scale of each feature as they are found. That is better if there
         are many regions, and if features differ as widely as radiomic features do: the few that
         change most would otherwise set the prior for all.
-    others
-        ``[K, F]`` regions of the source to harmonize by what the source and the target show, but
-        which have no part in it; None for the source itself. Without a covariate only.
 
     Returns
     -------
     ndarray
-        ``[N, F]`` the harmonized features of the source, or ``[K, F]`` those of the others. A
-        feature that is not finite everywhere in both batches is NaN. A feature that is constant in
-        a batch, or would be without the covariate, has no scale to adjust and is returned
-        unchanged. Neither kind influences the other features.
+        ``[N, F]`` the harmonized features of the source. A feature that is not finite everywhere in
+        both batches is NaN. A feature that is constant in a batch, or would be without the
+        covariate, has no scale to adjust and is returned unchanged. Neither kind influences the
+        other features.
 
     Raises
     ------
@@ -81,24 +77,15 @@ def combat(
     regions the harmonized mean and variance differ a little from the target's.
     """
     design = _design(source, target, covariate)
-    if others is not None and covariate is not None:
-        raise ValueError("the covariate of other regions is not known")
     finite = np.isfinite(source).all(axis=0) & np.isfinite(target).all(axis=0)
-    changed = source if others is None else others
-    harmonized = np.full(changed.shape, np.nan)
+    harmonized = np.full(source.shape, np.nan)
     estimate = _shrink if empirical_bayes else _estimate_directly
-    harmonized[:, finite] = _combat(
-        source[:, finite], target[:, finite], design, estimate, changed[:, finite]
-    )
+    harmonized[:, finite] = _combat(source[:, finite], target[:, finite], design, estimate)
     return harmonized
 
 
 def _combat(
-    source: Array,
-    target: Array,
-    design: Array,
-    estimate: Callable[[Array], tuple[Array, Array]],
-    changed: Array,
+    source: Array, target: Array, design: Array, estimate: Callable[[Array], tuple[Array, Array]]
 ) -> Array:
     """Harmonize features that are all finite."""
     regions = len(source)
@@ -111,11 +98,9 @@ def _combat(
 
     expected = (design[:regions, 1:] @ coefficients[1:])[:, varies]  # if measured on the target
     scale = residuals[regions:, varies].std(axis=0)
-    shift, variance = estimate((source[:, varies] - expected) / scale)
-    if len(changed) != regions:
-        expected = expected[:1]  # without a covariate all rows are alike
-    standard = (changed[:, varies] - expected) / scale
-    harmonized = changed.copy()
+    standard = (source[:, varies] - expected) / scale
+    shift, variance = estimate(standard)
+    harmonized = source.copy()
     harmonized[:, varies] = (standard - shift) / np.sqrt(variance) * scale + expected
     return harmonized
 

@@ -80,3 +80,10 @@ def test_no_curves_without_even_tissue_of_patients():
     assert CardCurves.of(phantom, patient) is None
     both = CardCurves.of(join_spectra([phantom, patient]), patient)
     assert both == CardCurves.of(patient, patient)
+
+
+def test_curves_that_a_card_would_refuse_are_none():
+    one = spectra(3, 1)
+    silent = replace(one, even=np.zeros_like(one.even))
+    assert CardCurves.of(one, one) is not None
+    assert CardCurves.of(one, silent) is None

@@ -18,7 +18,7 @@ from rgan_train.evaluation.report.cohorts.tables import (
 )
 from rgan_train.evaluation.report.findings import Finding
 from rgan_train.evaluation.report.texts import format_number, join_with_and, pluralize
-from rgan_train.evaluation.results import INPUT, TARGET
+from rgan_train.evaluation.results import COMBAT, INPUT, TARGET
 
 LARGEST_CHANGE: Final = 0.1
 """A lesion's contrast and area may differ by this part from the target's."""
@@ -36,12 +36,16 @@ GUESS: Final = 0.5
 def mean_auc(evaluation: CohortEvaluation, row: str) -> float:
     """Return the mean AUC of a row over the kinds of regions, where below 0.5 counts as 0.5.
 
-    Only kinds that have enough regions for all rows count; NaN if there are none.
+    Only kinds that have enough regions for all rows count; NaN if there are none. ComBat has none.
     """
     kinds = [
         kind
         for kind in evaluation.kinds
-        if all(evaluation.group(kind, name).separation for name in evaluation.rows)
+        if all(
+            evaluation.group(kind, name).separation
+            for name in evaluation.rows
+            if not name.endswith(COMBAT)
+        )
     ]
     found = [evaluation.group(kind, row).separation for kind in kinds]
     areas = [max(one.auc, GUESS) for one in found if one]

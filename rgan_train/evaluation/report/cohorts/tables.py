@@ -60,7 +60,8 @@ def _auc_table(evaluation: CohortEvaluation) -> Table:
         "95 % lie if the labels of whole folds are exchanged. It is tested on "
         f"{tested}. 0.5 is no goal: anatomy alone separates groups, as two halves of the target "
         "show in the first row. Controls are applied to both groups: pixels drawn at random in the "
-        f"same regions, and a Gaussian blur of {BLUR_MM:g} mm. ComBat sees the other folds."
+        f"same regions, and a Gaussian blur of {BLUR_MM:g} mm. ComBat makes the "
+        "means equal that the classifier sees, so that its AUC would say nothing."
     )
     return Table("auc", caption, evaluation.rows, columns)
 

@@ -229,14 +229,3 @@ def test_the_groups_need_not_be_of_the_same_regions():
     found = combat(source, target, empirical_bayes=False)
     assert found.mean(axis=0) == pytest.approx(target.mean(axis=0))
     assert found.std(axis=0, ddof=1) == pytest.approx(target.std(axis=0))
-
-
-def test_other_regions_are_changed_as_those_that_were_seen():
-    rng = np.random.default_rng(0)
-    source, target = rng.normal(3, 2, (50, 4)), rng.normal(-1, 0.5, (31, 4))
-    for empirical_bayes in (False, True):
-        whole = combat(source, target, empirical_bayes=empirical_bayes)
-        part = combat(source, target, empirical_bayes=empirical_bayes, others=source[5:9])
-        assert part == pytest.approx(whole[5:9])
-    with pytest.raises(ValueError, match="the covariate of other regions is not known"):
-        combat(SOURCE, TARGET, DIAGNOSIS, others=SOURCE)
