@@ -68,3 +68,11 @@ def test_each_group_needs_patients_or_a_phantom(scans, tmp_path):
     refused = train("match", "--source-phantom", scans / "sharp", "-o", tmp_path / "m.onnx")
     assert refused.exit_code == 2
     assert "give --target DIR or --target-phantom DIR" in refused.output
+
+
+def test_a_phantom_below_the_folder_of_patients_stays_a_phantom(scans):
+    group = open_group("source", [scans], phantoms=[scans / "soft", scans / "sharp"], mixed=True)
+    assert len(group.series) == 2
+    assert not group.patients
+    with pytest.raises(TrainingError, match="given as a folder of patients and of a phantom"):
+        open_group("source", [scans], phantoms=[scans])
