@@ -24,8 +24,8 @@ from numpy.typing import NDArray
 
 from rgan_sdk.errors import MeasurementError
 from rgan_sdk.kernels import KernelMTF, KernelSpectra, frequencies, measure_kernel
+from rgan_sdk.kernels.card.curves import CardCurves, as_spectra
 from rgan_sdk.kernels.comparison import SUSPECT_DB, compare_kernel
-from rgan_sdk.kernels.curves import CardCurves, as_spectra
 from rgan_train.matching.groups import open_group, read_slices
 from rgan_train.simulation.kernel import simulate_slice
 

@@ -3,9 +3,9 @@
 Plain arrays with their pixel spacing in, numbers out; nothing here knows DICOM.
 """
 
-from rgan_sdk.kernels.certificate import MatchCertificate
+from rgan_sdk.kernels.card.certificate import MatchCertificate
+from rgan_sdk.kernels.card.curves import CardCurves, MeanSpectra, as_spectra
 from rgan_sdk.kernels.comparison import KernelDifference, compare_kernel
-from rgan_sdk.kernels.curves import CardCurves, MeanSpectra, as_spectra
 from rgan_sdk.kernels.edge_response import (
     EdgePoints,
     EdgeProfile,

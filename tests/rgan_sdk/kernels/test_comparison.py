@@ -8,7 +8,7 @@ from support.kernels import chests, exponential
 
 from rgan_sdk.errors import MeasurementError
 from rgan_sdk.kernels import CardCurves, as_spectra, compare_kernel, join_spectra, measure_kernel
-from rgan_sdk.kernels.curves import MOST_SPACINGS
+from rgan_sdk.kernels.card.curves import MOST_SPACINGS
 
 COUNT = 4
 

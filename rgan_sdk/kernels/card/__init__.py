@@ -1,0 +1,1 @@
+"""What a model card states of kernels: spectra of its groups, and what speaks for a match."""
