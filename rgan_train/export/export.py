@@ -14,6 +14,7 @@ from rgan_sdk.slices import spread_indices
 from rgan_train.config import Config
 from rgan_train.export.curves import measure_curves
 from rgan_train.export.files import ExportResult, check_names, extreme_checks, write_files
+from rgan_train.export.matched import KEY as MATCH
 from rgan_train.export.matched import state_match
 from rgan_train.export.model_card import make_card, measure_quality, missing_facts
 from rgan_train.export.parity import Check
@@ -96,8 +97,10 @@ def export_run(
     quality = measure_quality(samples, harmonized, config.data.hu_range, config.data)
     validity = measure_validity(graph, dataset, reader, config.data)
     card = make_card(folder, config, dataset, graph, quality, validity, name=name, version=version)
-    card = replace(card, curves=measure_curves(WholeSlices(dataset.train, reader)))
-    card = state_match(card, folder.provenance())
+    if match := folder.provenance().get(MATCH):
+        card = state_match(card, match)
+    else:
+        card = replace(card, curves=measure_curves(WholeSlices(dataset.train, reader)))
     checks = [
         Check(case.sample.source_hu, case.pixel_spacing, out)
         for case, out in zip(cases, harmonized, strict=True)

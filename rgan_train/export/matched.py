@@ -15,15 +15,12 @@ KEY: Final = "match"
 SIMULATED: Final = "simulated pairs (there were no real ones)"
 
 
-def state_match(card: ModelCard, provenance: Mapping[str, Any]) -> ModelCard:
-    """Return the card with the facts of both groups, if a run has simulated pairs.
+def state_match(card: ModelCard, facts: Mapping[str, Any]) -> ModelCard:
+    """Return the card of a run with simulated pairs, with the facts of both groups.
 
     The series of these pairs are all of the sharper group. What the model is for are the source's.
     What was measured on simulated pairs is called so.
     """
-    facts = provenance.get(KEY)
-    if facts is None:
-        return card
     return replace(
         card,
         source_kernels=tuple(facts["source_kernels"]),

@@ -5,9 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-import numpy as np
-
-from support.dicom_phantoms import uid, write_ct
+from support.groups import write_series
 
 sys.path.append(str(Path(__file__).parents[2] / "benchmarks" / "quality"))
 from qa_phantom import Rod, Wire, render
@@ -26,18 +24,4 @@ def scan(mtf, count=3, spacing=SPACING, *, rods=RODS, wires=WIRES, noise=6.0, se
 
 def write_scan(folder, slices, kernel, number, spacing=SPACING):
     """Write slices as a series; each number is another one."""
-    for index, hu in enumerate(slices):
-        write_ct(
-            folder / f"{index:02d}.dcm",
-            np.clip(hu + 1024, 0, 4095).astype(np.uint16),
-            bits_stored=12,
-            PatientID=f"phantom {number}",
-            StudyInstanceUID=uid(number),
-            FrameOfReferenceUID=uid(number, 2),
-            SeriesInstanceUID=uid(number, 1),
-            SOPInstanceUID=uid(number, 1, index + 1),
-            ImagePositionPatient=[0, 0, 2.0 * index],
-            PixelSpacing=[spacing, spacing],
-            ConvolutionKernel=kernel,
-        )
-    return folder
+    return write_series(folder, slices, kernel, number, spacing)

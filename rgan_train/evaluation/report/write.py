@@ -17,7 +17,7 @@ import numpy as np
 from rgan_sdk.errors import OutputError
 from rgan_train.evaluation.lungs.density import LungDensity
 from rgan_train.evaluation.report.page import render_page
-from rgan_train.evaluation.report.table import to_latex, to_markdown
+from rgan_train.evaluation.report.table import Table, to_latex, to_markdown
 from rgan_train.evaluation.report.tables import make_tables
 from rgan_train.evaluation.results import Evaluation, filter_and_class
 
@@ -66,17 +66,44 @@ def write_report(evaluation: Evaluation, folder: Path) -> Path:
         If a file cannot be written.
     """
     tables = make_tables(evaluation)
+    rows = {
+        "agreement.csv": _agreement_rows(evaluation),
+        "features.csv.gz": _feature_rows(evaluation),
+        "lung.csv": _lung_rows(evaluation),
+    }
+    page = render_page(evaluation, tables)
+    return write_files(folder, page, tables, results_data(evaluation), rows)
+
+
+def write_files(
+    folder: Path,
+    page: str,
+    tables: Sequence[Table],
+    data: dict[str, Any],
+    rows: Mapping[str, Iterable[Sequence[Any]]],
+) -> Path:
+    """Write ``report.html``, tables, ``results.json`` and CSV files; return the page's path.
+
+    Parameters
+    ----------
+    rows
+        By name of the file.
+
+    Raises
+    ------
+    OutputError
+        If a file cannot be written.
+    """
     texts = {
-        "results.json": json.dumps(results_data(evaluation), indent=2, allow_nan=False) + "\n",
+        "results.json": json.dumps(data, indent=2, allow_nan=False) + "\n",
         "tables.md": "\n".join(map(to_markdown, tables)),
         "tables.tex": "% Needs \\usepackage{booktabs}.\n" + "\n".join(map(to_latex, tables)),
-        "report.html": render_page(evaluation, tables),
+        "report.html": page,
     }
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        write_csv(folder / "agreement.csv", _agreement_rows(evaluation))
-        write_csv(folder / "features.csv.gz", _feature_rows(evaluation))
-        write_csv(folder / "lung.csv", _lung_rows(evaluation))
+        for name, lines in rows.items():
+            write_csv(folder / name, lines)
         for name, text in texts.items():
             (folder / name).write_text(text, encoding="utf-8", errors=NAME_ERRORS)
     except OSError as exc:

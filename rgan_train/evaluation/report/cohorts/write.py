@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import io
-import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -12,7 +11,6 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from rgan_sdk.errors import OutputError
 from rgan_sdk.run.preview import LUNG
 from rgan_train.evaluation.cohorts.lesions.compare import EXAMPLES
 from rgan_train.evaluation.cohorts.results import CohortEvaluation
@@ -25,9 +23,9 @@ from rgan_train.evaluation.report.cohorts.findings import (
 )
 from rgan_train.evaluation.report.cohorts.tables import make_tables
 from rgan_train.evaluation.report.page import assets, environment, read_template
-from rgan_train.evaluation.report.table import Table, to_latex, to_markdown
+from rgan_train.evaluation.report.table import Table
 from rgan_train.evaluation.report.texts import format_number, pluralize
-from rgan_train.evaluation.report.write import NAME_ERRORS, plain, write_csv
+from rgan_train.evaluation.report.write import plain, write_files
 
 SCHEMA: Final = 1
 PIXELS: Final = 192
@@ -67,20 +65,9 @@ def write_cohort_report(evaluation: CohortEvaluation, folder: Path) -> Path:
         If a file cannot be written.
     """
     tables = make_tables(evaluation)
-    texts = {
-        "results.json": json.dumps(results_data(evaluation), indent=2, allow_nan=False) + "\n",
-        "tables.md": "\n".join(map(to_markdown, tables)),
-        "tables.tex": "% Needs \\usepackage{booktabs}.\n" + "\n".join(map(to_latex, tables)),
-        "report.html": render_page(evaluation, tables),
-    }
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        write_csv(folder / "lesions.csv", _lesion_rows(evaluation))
-        for name, text in texts.items():
-            (folder / name).write_text(text, encoding="utf-8", errors=NAME_ERRORS)
-    except OSError as exc:
-        raise OutputError(f"{folder}: the report cannot be written ({exc.strerror})") from exc
-    return folder / "report.html"
+    rows = {"lesions.csv": _lesion_rows(evaluation)}
+    page = render_page(evaluation, tables)
+    return write_files(folder, page, tables, results_data(evaluation), rows)
 
 
 def render_page(evaluation: CohortEvaluation, tables: Sequence[Table]) -> str:
