@@ -221,21 +221,27 @@ class Direction:
         return open_group("source", [DATA / self.pair.folder / kernel]).series[0].slices
 
     def _test(self, graph: HarmonizationGraph) -> dict[str, float]:
-        source, _ = self.images(self.pair.test)
-        return self._score(
-            np.stack([harmonize_slice(graph, hu, self.scan.spacing) for hu in source])
-        )
+        return test(graph, self.scan, self.pair, self.way)
 
     def _score(self, out: NDArray[np.float32]) -> dict[str, float]:
-        """Return mean PSNR and SSIM on the test slices."""
-        target = self.images(self.pair.test)[1]
-        scores = {"psnr_db": psnr, "ssim": ssim}
-        return {
-            key: float(
-                np.mean([metric(*two, QUALITY_RANGE) for two in zip(out, target, strict=True)])
-            )
-            for key, metric in scores.items()
-        }
+        return score(out, self.images(self.pair.test)[1])
+
+
+def test(
+    graph: HarmonizationGraph, scan: Scan, pair: Pair, way: tuple[int, int]
+) -> dict[str, float]:
+    """Return mean PSNR and SSIM of a model on the test slices."""
+    source, target = (scan.images[index][list(pair.test)] for index in way)
+    return score(np.stack([harmonize_slice(graph, hu, scan.spacing) for hu in source]), target)
+
+
+def score(out: NDArray[np.float32], target: NDArray[np.float32]) -> dict[str, float]:
+    """Return mean PSNR and SSIM of slices."""
+    scores = {"psnr_db": psnr, "ssim": ssim}
+    return {
+        key: float(np.mean([metric(*two, QUALITY_RANGE) for two in zip(out, target, strict=True)]))
+        for key, metric in scores.items()
+    }
 
 
 def splits(count: int) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
