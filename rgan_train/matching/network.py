@@ -51,7 +51,6 @@ class MatchFolder(RunFolder):
             "series": self._series(),
             "source_kernels": source.kernels,
             "manufacturers": source.manufacturers,
-            "thickness": source.thicknesses,
             "reconstruction": source.reconstructions,
             "curves": curves and asdict(curves),
             "certificate": asdict(self.measurement.evidence.certificate()),
@@ -154,7 +153,7 @@ def prepare_job(
     resume = folder.exists()
     if resume:
         folder.check_groups()
-        listed = read_pairs(folder.pairs_csv).pairs
+        listed: Sequence[Pair] = read_pairs(folder.pairs_csv)
     else:
         listed = simulate_pairs(measurement, run, on_slice)
     pairs, data = split_pairs(listed, config.data)

@@ -39,7 +39,8 @@ TINY = (
 def cohort(tmp_path_factory):
     root = tmp_path_factory.mktemp("cohort")
     write_series(root / "soft", chests(SOFT, 0.8, COUNT, seed=1), "SOFT", 1)
-    write_series(root / "sharp", chests(SHARP, 0.7, COUNT, seed=2, noise=5.0), "SHARP", 2, 0.7)
+    sharp = chests(SHARP, 0.7, COUNT, seed=2, noise=5.0)
+    write_series(root / "sharp", sharp, "SHARP", 2, 0.7, SliceThickness=1)
     return root
 
 
@@ -92,6 +93,7 @@ def test_the_card_tells_simulated_pairs_from_real_ones(trained):
     assert card.validity.data == "simulated pairs (there were no real ones)"
     assert card.certificate is not None
     assert card.pixel_spacing.reference == 0.7
+    assert card.thickness_seen == (1.0,)  # of the sharper group, the target
     assert "halves of both groups differ by" in output
     assert "of the measured transfer below 1 lp/cm" in output
 
