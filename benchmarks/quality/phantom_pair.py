@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import re
 import statistics
 import sys
 from pathlib import Path
@@ -21,6 +20,7 @@ import numpy as np
 from cells import environment
 from numpy.typing import NDArray
 from qa_phantom import MTF, render
+from result_page import fill_page
 from unpaired import PAIRS, RESULTS, SPLITS, Scan, graph_of, test
 
 from rgan_sdk.kernels import KernelSpectra, fit_transfer
@@ -132,7 +132,7 @@ def scan_phantom(mtf: MTF, seed: int) -> PhantomSpectra:
 
 def write_page() -> bool:
     """Fill the tables of the page; return whether all gates are met."""
-    text, blocks, met = PAGE.read_text(), [], True
+    blocks, met = [], True
     patients = json.loads((RESULTS / "siemens.json").read_text())["directions"]
     for found, reference in zip(
         json.loads(FIGURES.read_text())["directions"], patients, strict=True
@@ -157,9 +157,7 @@ def write_page() -> bool:
             f"{certificate['error_db']:.2f} dB off the known curves, of which noise makes "
             f"{certificate['random_db']:.2f} dB"
         )
-    block = "\n\n".join(blocks)
-    pattern = r"(<!-- table -->\n).*?(<!-- end -->)"
-    PAGE.write_text(re.sub(pattern, rf"\1\n{block}\n\n\2", text, flags=re.DOTALL))
+    fill_page(PAGE, {"table": "\n\n".join(blocks)})
     return met
 
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import re
 import statistics
 import sys
 from collections.abc import Iterable, Iterator, Sequence
@@ -21,6 +20,7 @@ from typing import Any
 import numpy as np
 from cells import environment
 from numpy.typing import NDArray
+from result_page import fill_page
 from unpaired_methods import band_energy, histogram_graph, network_graph
 
 from rgan_sdk.dicom.series import SliceFile
@@ -288,7 +288,7 @@ def paired_graph(scan: Scan, pair: Pair, way: tuple[int, int]) -> HarmonizationG
 
 def write_page() -> bool:
     """Fill the tables of the page; return whether all gates are met."""
-    text, met = PAGE.read_text(), True
+    tables, met = {}, True
     for name, pair in PAIRS.items():
         path = RESULTS / f"{name}.json"
         if not path.exists():
@@ -300,10 +300,8 @@ def write_page() -> bool:
                 lines = check(found["figures"], *pair.gates[number])
                 met &= all(line.endswith("met") for line in lines)
                 blocks.append("\n".join(f"- {line}" for line in lines))
-        block = "\n\n".join(blocks)
-        pattern = rf"(<!-- table {name} -->\n).*?(<!-- end -->)"
-        text = re.sub(pattern, rf"\1\n{block}\n\n\2", text, flags=re.DOTALL)
-    PAGE.write_text(text)
+        tables[f"table {name}"] = "\n\n".join(blocks)
+    fill_page(PAGE, tables)
     return met
 
 
