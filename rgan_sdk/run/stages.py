@@ -186,6 +186,8 @@ class Stages:
             self._offer(self._read, None)
 
     def _read_batch(self, items: list[BatchItem], buffer: NDArray[np.float32]) -> _Batch:
+        if all(item.job.error for item in items):  # nothing of it would be written
+            return _Batch(items, buffer, buffer, [])
         try:
             return self._read_slices(items, buffer)
         except Exception as error:  # such as no memory for slices of this size

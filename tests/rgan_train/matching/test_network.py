@@ -14,7 +14,7 @@ from rgan_sdk.card import SpacingRange
 from rgan_sdk.errors import OutputError, TrainingError
 from rgan_sdk.hu import HUWindow
 from rgan_sdk.model import HarmonizationModel
-from rgan_train.config import DataConfig
+from rgan_train.config import Config, DataConfig
 from rgan_train.evaluation.metrics.image_quality import psnr
 from rgan_train.matching.groups import open_group
 from rgan_train.matching.measurement import measure
@@ -39,7 +39,8 @@ TINY = (
 def cohort(tmp_path_factory):
     root = tmp_path_factory.mktemp("cohort")
     write_series(root / "soft", chests(SOFT, 0.8, COUNT, seed=1), "SOFT", 1)
-    write_series(root / "sharp", chests(SHARP, 0.7, COUNT, seed=2, noise=5.0), "SHARP", 2, 0.7)
+    sharp = chests(SHARP, 0.7, COUNT, seed=2, noise=5.0)
+    write_series(root / "sharp", sharp, "SHARP", 2, 0.7, SliceThickness=1)
     return root
 
 
@@ -79,13 +80,6 @@ def test_the_sharper_series_are_softened_as_the_softer_kernel_would(sharpening, 
     assert after > before + 8
 
 
-def test_a_start_that_did_not_finish_is_not_mixed_with_another(cohort, trained):
-    root, _ = trained
-    done = command(cohort, root / "run", root / "m.onnx", *settings(base=TINY))
-    assert done.exit_code == 1
-    assert "holds a run already; continue it with `rgan-train fit" in " ".join(done.output.split())
-
-
 def test_the_card_tells_simulated_pairs_from_real_ones(trained):
     root, output = trained
     card = HarmonizationModel.open(str(root / "m.onnx")).card
@@ -99,6 +93,7 @@ def test_the_card_tells_simulated_pairs_from_real_ones(trained):
     assert card.validity.data == "simulated pairs (there were no real ones)"
     assert card.certificate is not None
     assert card.pixel_spacing.reference == 0.7
+    assert card.thickness_seen == (1.0,)  # of the sharper group, the target
     assert "halves of both groups differ by" in output
     assert "of the measured transfer below 1 lp/cm" in output
 
@@ -112,6 +107,36 @@ def test_the_run_goes_on_and_is_exported_as_any_other(trained):
     assert done.exit_code == 0, done.output
     card = HarmonizationModel.open(str(root / "again.onnx")).card
     assert card.certificate == HarmonizationModel.open(str(root / "m.onnx")).card.certificate
+    assert "the command `match` tells that started the run" in " ".join(done.output.split())
+
+
+def test_the_same_command_goes_on_and_loses_nothing(cohort, trained):
+    root, _ = trained
+    longer = settings(("training.epochs=3",), base=TINY)
+    done = command(cohort, root / "run", root / "mine.onnx", "--name", "mine", *longer)
+    assert done.exit_code == 0, done.output
+    assert RunFolder(root / "run").state("last").epoch == 3
+    assert HarmonizationModel.open(str(root / "mine.onnx")).card.name == "mine"
+    assert "of the measured transfer below 1 lp/cm" in done.output
+
+
+def test_a_run_goes_on_with_its_own_series_only(cohort, trained, tmp_path):
+    root, _ = trained
+    write_series(tmp_path, chests(SOFT, 0.8, 4, seed=3), "SOFT", 3)
+    done = command(
+        cohort, root / "run", root / "m.onnx", *settings(base=TINY), "--source", tmp_path
+    )
+    assert done.exit_code == 1
+    message = "started with other series in the source group"
+    assert message in " ".join(done.output.split())
+
+
+def test_a_run_from_pairs_is_not_touched(cohort, tmp_path):
+    run = RunFolder(tmp_path)
+    run.create(Config(), {}, {})
+    done = command(cohort, tmp_path, tmp_path / "m.onnx", *settings(base=TINY))
+    assert done.exit_code == 1
+    assert "holds a run that has pairs; choose another folder" in " ".join(done.output.split())
 
 
 def test_all_slices_are_for_training_or_validation(trained):
