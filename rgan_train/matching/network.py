@@ -18,10 +18,11 @@ from rgan_train.export.matched import KEY
 from rgan_train.matching.groups import Group
 from rgan_train.matching.linear import WINDOW
 from rgan_train.matching.measurement import Measurement
-from rgan_train.matching.simulated import check_place, simulate_pairs
-from rgan_train.methods import check_settings
+from rgan_train.matching.simulated import by_sharpness, check_place, simulate_pairs
+from rgan_train.methods import UNPAIRED, check_settings
 from rgan_train.pairs import Pair, read_pairs, write_pairs
 from rgan_train.pairs.splits import MIN_PATIENTS, split_patients
+from rgan_train.pairs.unpaired import Gain, Side, read_unpaired, write_unpaired
 from rgan_train.training import Job, RunFolder
 
 NetworkMethod = Literal["compact", "physics+gan", "radiomicgan"]
@@ -128,7 +129,34 @@ def prepare_job(
     pairs, data = split_pairs(simulate_pairs(measurement, run, on_slice), config.data)
     write_pairs(pairs, folder.pairs_csv)
     config = replace(config, data=data)
-    return Job.from_pairs(config, read_pairs(folder.pairs_csv), folder, vgg_weights=vgg_weights)
+    job = Job.from_pairs(config, read_pairs(folder.pairs_csv), folder, vgg_weights=vgg_weights)
+    return add_real_slices(job, measurement)
+
+
+def add_real_slices(job: Job, measurement: Measurement) -> Job:
+    """Give the discriminator of a job, if it has one, the real slices that pairs do not show.
+
+    Raises
+    ------
+    OutputError
+        If their list cannot be written.
+    """
+    if job.config.method.name not in UNPAIRED or job.config.loss.adversarial_weight == 0:
+        return job
+    _, soft = by_sharpness(measurement)
+    if not soft.patients:
+        note = (
+            f"the {soft.name} group shows no patients, so the discriminator compares simulated "
+            "pairs alone"
+        )
+        return replace(job, dataset=replace(job.dataset, notes=(*job.dataset.notes, note)))
+    side: Side = "source" if soft is measurement.source else "target"
+    direct = measurement.evidence.direct
+    frequency = direct.ratio.frequency
+    gain = Gain(tuple(frequency.tolist()), tuple(direct.gain(frequency).tolist()))
+    path = job.folder.unpaired_json
+    write_unpaired(side, soft.patients, gain, path)
+    return replace(job, unpaired=read_unpaired(path))
 
 
 def describe_resume(run: Path, output: Path | None = None) -> str:

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from support.groups import write_series
 from support.kernels import chests, exponential
 from support.training import settings, train
 
@@ -17,7 +16,6 @@ from rgan_sdk.model import HarmonizationModel
 from rgan_train.config import DataConfig
 from rgan_train.evaluation.metrics.image_quality import psnr
 from rgan_train.matching.groups import open_group
-from rgan_train.matching.measurement import measure
 from rgan_train.matching.network import describe_outside, split_pairs
 from rgan_train.matching.simulated import simulate_pairs
 from rgan_train.pairs import Pair, SliceReader, read_pairs
@@ -35,30 +33,15 @@ TINY = (
 )
 
 
-@pytest.fixture(scope="module")
-def cohort(tmp_path_factory):
-    root = tmp_path_factory.mktemp("cohort")
-    write_series(root / "soft", chests(SOFT, 0.8, COUNT, seed=1), "SOFT", 1)
-    write_series(root / "sharp", chests(SHARP, 0.7, COUNT, seed=2, noise=5.0), "SHARP", 2, 0.7)
-    return root
-
-
-@pytest.fixture(scope="module")
-def sharpening(cohort):
-    return measure(
-        open_group("source", [cohort / "soft"]), open_group("target", [cohort / "sharp"])
-    )
-
-
-def command(cohort, run, output, *more):
-    groups = ("--source", cohort / "soft", "--target", cohort / "sharp", "-o", output)
+def command(root, run, output, *more):
+    groups = ("--source", root / "soft", "--target", root / "sharp", "-o", output)
     return train("match", *groups, "--method", "compact", "--run", run, *more)
 
 
 @pytest.fixture(scope="module")
-def trained(cohort, tmp_path_factory):
+def trained(soft_and_sharp, tmp_path_factory):
     root = tmp_path_factory.mktemp("trained")
-    done = command(cohort, root / "run", root / "m.onnx", *settings(base=TINY))
+    done = command(soft_and_sharp, root / "run", root / "m.onnx", *settings(base=TINY))
     assert done.exit_code == 0, done.output
     return root, done.output
 
@@ -70,7 +53,7 @@ def test_the_sharper_series_are_softened_as_the_softer_kernel_would(sharpening, 
     assert calls == [(number, COUNT) for number in range(1, COUNT + 1)]
     assert (pair.kernel_a, pair.kernel_b) == ("SHARP", "SOFT")
     (series,) = open_group("source", [tmp_path / "simulated"]).series
-    simulated = [SliceReader(0)._read(item.path, (256, 256)) for item in series.slices]
+    simulated = [SliceReader(0).read_image(item.path, (256, 256)) for item in series.slices]
     sharp, soft = (chests(mtf, 0.7, COUNT, seed=2, noise=5.0) for mtf in (SHARP, SOFT))
     before, after = (
         np.mean([psnr(*two, RANGE) for two in zip(images, soft, strict=True)])
@@ -79,9 +62,9 @@ def test_the_sharper_series_are_softened_as_the_softer_kernel_would(sharpening, 
     assert after > before + 8
 
 
-def test_a_start_that_did_not_finish_is_not_mixed_with_another(cohort, trained):
+def test_a_start_that_did_not_finish_is_not_mixed_with_another(soft_and_sharp, trained):
     root, _ = trained
-    done = command(cohort, root / "run", root / "m.onnx", *settings(base=TINY))
+    done = command(soft_and_sharp, root / "run", root / "m.onnx", *settings(base=TINY))
     assert done.exit_code == 1
     assert "holds a run already; continue it with `rgan-train fit" in " ".join(done.output.split())
 
@@ -157,16 +140,16 @@ def test_source_pixels_that_no_training_slice_had_are_noted(trained, sharpening)
         (("--method", "compact"), "give a folder with --run RUN"),
     ],
 )
-def test_options_that_would_be_ignored(cohort, tmp_path, arguments, message):
-    groups = ("--source", cohort / "soft", "--target", cohort / "sharp")
+def test_options_that_would_be_ignored(soft_and_sharp, tmp_path, arguments, message):
+    groups = ("--source", soft_and_sharp / "soft", "--target", soft_and_sharp / "sharp")
     done = train("match", *groups, "-o", tmp_path / "m.onnx", *arguments)
     assert done.exit_code == 2
     assert message in " ".join(done.output.split())
 
 
-def test_kernels_are_those_of_the_groups(cohort, tmp_path):
+def test_kernels_are_those_of_the_groups(soft_and_sharp, tmp_path):
     more = settings(("data.target_kernel=OTHER",), base=TINY)
-    done = command(cohort, tmp_path / "run", tmp_path / "m.onnx", *more)
+    done = command(soft_and_sharp, tmp_path / "run", tmp_path / "m.onnx", *more)
     assert done.exit_code == 1
     assert "the target group has SHARP" in " ".join(done.output.split())
 
