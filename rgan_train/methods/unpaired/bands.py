@@ -118,4 +118,5 @@ def _convolve(image: Tensor, taps: Floats) -> Tensor:
     size = image.shape[-2:]
     weight = torch.from_numpy(taps.astype(np.float32)).to(image.device)
     spectrum = torch.fft.rfft2(image) * torch.fft.rfft2(weight, s=size)
-    return torch.fft.irfft2(spectrum, s=size)[..., 2 * REACH :, 2 * REACH :]
+    inside: Tensor = torch.fft.irfft2(spectrum, s=size)[..., 2 * REACH :, 2 * REACH :]
+    return inside

@@ -190,6 +190,7 @@ def test_a_softer_group_of_phantoms_has_no_slices_to_compare(start, sharpening):
     assert "the source group shows no patients" in job.dataset.notes[-1]
 
 
+@pytest.mark.slow
 def test_the_command_trains_on_real_slices(soft_and_sharp, tmp_path):
     groups = ("--source", soft_and_sharp / "soft", "--target", soft_and_sharp / "sharp")
     more = ("--method", "radiomicgan", "--run", tmp_path / "run", "-o", tmp_path / "m.onnx")
