@@ -27,6 +27,10 @@ from rgan_train.training import Job, RunFolder
 
 NetworkMethod = Literal["compact", "physics+gan", "radiomicgan"]
 
+TEXTURE_WEIGHT = 0.005
+"""Of the adversarial loss. A crop's texture has some 10 HU, by which it is divided, a difference to
+the source 60 HU: a texture's gradients are so much larger than those that 0.05 was chosen for."""
+
 VALIDATION = 6
 """One of so many slices of a single series is for validation."""
 
@@ -63,14 +67,16 @@ class MatchFolder(RunFolder):
 def network_config(method: NetworkMethod, source: Group, target: Group) -> Config:
     """Return the settings recommended for a method, with the groups' kernels.
 
-    The range of HU is that of the linear filter of a match.
+    The range of HU is that of the linear filter of a match. A discriminator of texture has a lower
+    weight than one of pairs.
     """
     data = {
         "source_kernel": source.kernels[0],
         "target_kernel": target.kernels[0],
         "window": (WINDOW.lower, WINDOW.upper),
     }
-    return override(recommended_config(method), {"data": data})
+    loss = {"adversarial_weight": TEXTURE_WEIGHT} if method in UNPAIRED else {}
+    return override(recommended_config(method), {"data": data, "loss": loss})
 
 
 def check_start(config: Config, run: Path, source: Group, target: Group) -> None:

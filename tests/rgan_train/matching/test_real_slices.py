@@ -181,6 +181,12 @@ def test_no_list_where_nothing_is_compared(start, sharpening, tmp_path, method, 
     assert not job.folder.unpaired_json.exists()
 
 
+def test_the_weight_is_that_of_texture(sharpening):
+    source, target = sharpening.source, sharpening.target
+    weights = [network_config(name, source, target).loss for name in ("physics+gan", "compact")]
+    assert [one.adversarial_weight for one in weights] == [0.005, 1.0]
+
+
 def test_a_softer_group_of_phantoms_has_no_slices_to_compare(start, sharpening):
     source = sharpening.source
     phantoms = frozenset((one.series_instance_uid, one.group) for one in source.series)
