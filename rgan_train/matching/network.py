@@ -17,13 +17,18 @@ from rgan_train.export.matched import KEY
 from rgan_train.matching.groups import Group
 from rgan_train.matching.linear import WINDOW
 from rgan_train.matching.measurement import Measurement
-from rgan_train.matching.simulated import check_place, simulate_pairs
-from rgan_train.methods import check_settings
+from rgan_train.matching.simulated import by_sharpness, check_place, simulate_pairs
+from rgan_train.methods import UNPAIRED, check_settings
 from rgan_train.pairs import Pair, read_pairs, write_pairs
 from rgan_train.pairs.splits import MIN_PATIENTS, split_patients
+from rgan_train.pairs.unpaired import Gain, Side, read_unpaired, write_unpaired
 from rgan_train.training import Job, RunFolder
 
 NetworkMethod = Literal["compact", "physics+gan", "radiomicgan"]
+
+TEXTURE_WEIGHT = 0.005
+"""Of the adversarial loss. A crop's texture has some 10 HU, by which it is divided, a difference to
+the source 60 HU: a texture's gradients are so much larger than those that 0.05 was chosen for."""
 
 VALIDATION = 6
 """One of so many slices of a single series is for validation."""
@@ -87,14 +92,16 @@ class MatchFolder(RunFolder):
 def network_config(method: NetworkMethod, source: Group, target: Group) -> Config:
     """Return the settings recommended for a method, with the groups' kernels.
 
-    The range of HU is that of the linear filter of a match.
+    The range of HU is that of the linear filter of a match. A discriminator of texture has a lower
+    weight than one of pairs.
     """
     data = {
         "source_kernel": source.kernels[0],
         "target_kernel": target.kernels[0],
         "window": (WINDOW.lower, WINDOW.upper),
     }
-    return override(recommended_config(method), {"data": data})
+    loss = {"adversarial_weight": TEXTURE_WEIGHT} if method in UNPAIRED else {}
+    return override(recommended_config(method), {"data": data, "loss": loss})
 
 
 def check_start(config: Config, run: Path, source: Group, target: Group) -> None:
@@ -159,13 +166,40 @@ def prepare_job(
     pairs, data = split_pairs(listed, config.data)
     if not resume:
         write_pairs(pairs, folder.pairs_csv)
-    return Job.from_pairs(
+    job = Job.from_pairs(
         replace(config, data=data),
         read_pairs(folder.pairs_csv),
         folder,
         resume=resume,
         vgg_weights=vgg_weights,
     )
+    return job if resume else add_real_slices(job, measurement)
+
+
+def add_real_slices(job: Job, measurement: Measurement) -> Job:
+    """Give the discriminator of a job, if it has one, the real slices that pairs do not show.
+
+    Raises
+    ------
+    OutputError
+        If their list cannot be written.
+    """
+    if job.config.method.name not in UNPAIRED or job.config.loss.adversarial_weight == 0:
+        return job
+    _, soft = by_sharpness(measurement)
+    if not soft.patients:
+        note = (
+            f"the {soft.name} group shows no patients, so the discriminator compares simulated "
+            "pairs alone"
+        )
+        return replace(job, dataset=replace(job.dataset, notes=(*job.dataset.notes, note)))
+    side: Side = "source" if soft is measurement.source else "target"
+    direct = measurement.evidence.direct
+    frequency = direct.ratio.frequency
+    gain = Gain(tuple(frequency.tolist()), tuple(direct.gain(frequency).tolist()))
+    path = job.folder.unpaired_json
+    write_unpaired(side, soft.patients, gain, path)
+    return replace(job, unpaired=read_unpaired(path))
 
 
 def describe_outside(source: Group, card: ModelCard) -> str:
