@@ -120,7 +120,8 @@ def model_option(required: bool) -> Callable[[Callable[..., None]], Callable[...
         "--model",
         required=required,
         metavar="FILE|NAME",
-        help="An ONNX file, or the name of a packaged model (see `rgan-harmonize models`).",
+        help="An ONNX file, or the name of a packaged model (see `rgan-harmonize models`)."
+        + ("" if required else " Needed without --from, or where the list names none or several."),
     )
 
 

@@ -147,7 +147,7 @@ class Advice:
             models = {
                 name: takes
                 for name, (takes, target) in kernel.models.items()
-                if target.casefold() == self.target.name
+                if _is(self.target, target)
             }
             both = {key, self.target}
             pairs = next((one for one in self.pairs if set(one.kernels) == both), None)
@@ -207,10 +207,27 @@ def advise(
 
 
 def _common(kernels: Mapping[KernelKey, KernelAdvice]) -> list[KernelKey]:
-    """Return the kernels that may be a target: what a few slices or series have is none."""
+    """Return the kernels that may be a target: what a few slices or series have is none.
+
+    The one that most series have, or get from a model, comes first.
+    """
     enough = {key: one for key, one in kernels.items() if one.slices >= FEWEST_SLICES}
     series = sum(one.series for one in enough.values())
-    return [key for key, one in enough.items() if one.series >= COMMON * series]
+    common = [key for key, one in enough.items() if one.series >= COMMON * series]
+    return sorted(common, key=lambda key: -_reach(key, kernels))
+
+
+def _reach(key: KernelKey, kernels: Mapping[KernelKey, KernelAdvice]) -> int:
+    brought = (
+        max((takes for takes, target in one.models.values() if _is(key, target)), default=0)
+        for other, one in kernels.items()
+        if other != key
+    )
+    return kernels[key].series + sum(brought)
+
+
+def _is(key: KernelKey, kernel: str) -> bool:
+    return key.name == kernel.casefold()
 
 
 class _Kernels(NamedTuple):

@@ -67,11 +67,15 @@ def relations_of_series(series: Iterable[Series], measured: Measured) -> Relatio
 
 
 def relations_of_cards(candidates: Iterable[Candidate], keys: Iterable[KernelKey]) -> Relations:
-    """Return what the curves on models' cards show of kernels with these names."""
+    """Return what the curves on models' cards show of kernels with these names.
+
+    Models of a match do not count: their cards do not say whose scanner the target comes from.
+    """
     relations: dict[tuple[KernelKey, KernelKey], int] = {}
     known = set(keys)
     for _, card in candidates:
-        if (difference := _compare_curves(card)) is None:
+        difference = _compare_curves(card)
+        if difference is None or card.certificate is not None:
             continue
         for maker in {company(name) for name in card.manufacturers} - {""}:
             target = KernelKey(maker, card.target_kernel.casefold())

@@ -14,7 +14,7 @@ from rgan_sdk.dicom.inventory import find_series
 from rgan_sdk.dicom.read.acquisition import read_description
 from rgan_sdk.dicom.read.kernel_guard import MeasuredKernel
 from rgan_sdk.dicom.read.spectra import measure_series
-from rgan_sdk.kernels import CardCurves, measure_kernel
+from rgan_sdk.kernels import CardCurves, MatchCertificate, measure_kernel
 from rgan_sdk.run.advice.advise import advise
 from rgan_sdk.run.advice.commands import match_command, measure_command, pair_command
 from rgan_sdk.run.advice.export import advice_to_json
@@ -206,6 +206,12 @@ def test_names_do_not_tell_the_softest_kernel(tmp_path, card):
     assert measure_command(tmp_path) == f"rgan-harmonize scan {tmp_path} --kernels"
 
 
+def test_a_matched_model_does_not_say_whose_its_target_is(tmp_path, card):
+    two_kernels(tmp_path)
+    matched = dataclasses.replace(card, certificate=MatchCertificate(0.1, 0.1, 0.1))
+    assert look(tmp_path, Candidate("m", matched)).target is None
+
+
 def test_another_makers_kernel_of_that_name_is_another_kernel(tmp_path, card):
     two_kernels(tmp_path, Manufacturer="Philips")
     assert look(tmp_path, Candidate("m", card)).target is None
@@ -249,6 +255,19 @@ def test_images_tell_the_softest_kernel(measured_chests, monkeypatch):
     advice = look(root, measured=measured)
     assert advice.target == KernelKey("scanner works", "y")
     assert advice.kernels[advice.target].noise_hu == (12.0, 12.0)
+
+
+def test_of_kernels_alike_the_one_that_models_reach_is_the_target(
+    measured_chests, card, monkeypatch
+):
+    root, measured = measured_chests
+    monkeypatch.setattr("rgan_sdk.run.advice.advise.FEWEST_SLICES", 4)
+    soft = next(one for one in measured.values() if one.spectra is not None)
+    alike = dict.fromkeys(measured, soft)
+    for source, target in (("X", "Y"), ("Y", "X")):
+        facts = {"source_kernels": (source,), "target_kernel": target, "manufacturers": ()}
+        candidate = Candidate("m", dataclasses.replace(card, **facts))
+        assert look(root, candidate, measured=alike).target.name == target.lower()
 
 
 def test_noise_of_iterative_series_tells_no_kernel(measured_chests, monkeypatch):
