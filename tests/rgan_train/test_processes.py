@@ -15,9 +15,10 @@ from support.training import settings, train, weights
 
 from rgan_train.processes import combine, make_fabric
 
-# Each process writes what it drew first and its weights at the end.
+# Each process writes what it drew first and its weights at the end, and its stacks if it hangs.
 SCRIPT = """
-import json, os
+import faulthandler, json, os
+faulthandler.dump_traceback_later(90)
 from pathlib import Path
 import numpy as np, torch
 from safetensors.numpy import save_file
@@ -58,6 +59,9 @@ def launcher(kind: str, script: Path) -> tuple[list[str], list[str]]:
     return [sys.executable, str(script)], ["--devices", "2"]
 
 
+# Once in hundreds of runs torchrun did not end, though the training was finished. The stacks that a
+# failure shows are to tell why.
+@pytest.mark.flaky(reruns=1, only_rerun="TimeoutExpired")
 @pytest.mark.parametrize("kind", ["devices", "torchrun"])
 def test_two_processes_train_one_model(pairs_csv, tmp_path, kind):
     script = tmp_path / "script.py"
