@@ -62,6 +62,13 @@ class StageClock:
             with self._lock:
                 self.busy[stage] += time.perf_counter() - start
 
+    def summary(self, engines: int) -> dict[str, float]:
+        """Return the seconds of each stage; of inference, the mean of so many engines."""
+        shares = {"infer": engines}
+        return {
+            stage: round(seconds / shares.get(stage, 1), 3) for stage, seconds in self.busy.items()
+        }
+
 
 @dataclass(frozen=True)
 class WrittenBatch:

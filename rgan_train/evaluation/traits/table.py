@@ -14,11 +14,10 @@ from typing import Final
 import numpy as np
 
 from rgan_sdk.errors import ConfigurationError
-from rgan_sdk.files import decode_text
+from rgan_sdk.files import decode_text, find_delimiter
 from rgan_train.evaluation.features.table import FACTS
 from rgan_train.evaluation.results import TARGET
 from rgan_train.evaluation.traits.traits import Cohort
-from rgan_train.pairs.csv import find_delimiter
 
 COLUMNS: Final = ("case", "label", "variant")
 

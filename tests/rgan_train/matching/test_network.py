@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from support.groups import write_series
 from support.kernels import chests, exponential
 from support.training import settings, train
 
