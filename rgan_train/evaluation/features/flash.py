@@ -45,7 +45,7 @@ def make_flash_extractor(parameters: Path | None) -> Any:
         """
 
         def computeFeatures(self, *args: Any, **kwargs: Any) -> Any:  # noqa: N802
-            self._discretization_cache = {}
+            self._discretization_cache: dict[object, object] = {}
             return super().computeFeatures(*args, **kwargs)
 
     logging.getLogger("flash_radiomics").setLevel(logging.CRITICAL)
