@@ -10,14 +10,13 @@ from typing import TYPE_CHECKING
 
 import click
 
+from rgan_sdk.cli.nifti import choose_nifti_run, kernel_option
 from rgan_sdk.cli.options import (
-    FOLDER,
     announce,
     assume_hu_option,
     check_report,
     devices_option,
     engine_option,
-    input_argument,
     model_option,
     outside_domain_option,
     precision_option,
@@ -41,6 +40,7 @@ Examples:
   rgan-harmonize run scans harmonized --model b70f-to-b40f --dry-run
   rgan-harmonize run scans harmonized --model b40f-to-b70f --verify-outputs
   rgan-harmonize run scans part-1 --model my-model.onnx --shard 1/4
+  rgan-harmonize run scan.nii.gz harmonized.nii.gz --model b40f-to-b70f --kernel B40f
 
 \b
 Exit codes:
@@ -57,8 +57,8 @@ For research use, not a medical device."""
 
 
 @click.command(epilog=EPILOG)
-@input_argument
-@click.argument("destination", metavar="OUTPUT", type=FOLDER)
+@click.argument("source", metavar="INPUT", type=click.Path(path_type=Path))
+@click.argument("destination", metavar="OUTPUT", type=click.Path(path_type=Path))
 @model_option(required=True)
 @engine_option
 @devices_option
@@ -75,6 +75,7 @@ For research use, not a medical device."""
     type=click.IntRange(min=1),
     help="Threads that read and write. [default: usable cores]",
 )
+@kernel_option
 @outside_domain_option
 @strict_kernel_option
 @assume_hu_option
@@ -117,6 +118,7 @@ def command(
     precision: str,
     batch_size: str,
     workers: int | None,
+    kernel: str | None,
     outside_domain: frozenset[str],
     strict_kernel: bool,
     assume_hu: bool,
@@ -128,7 +130,11 @@ def command(
     report: Path | None,
     dry_run: bool,
 ) -> None:
-    """Harmonize each eligible CT series below INPUT into OUTPUT."""
+    """Harmonize each eligible CT series below INPUT into OUTPUT.
+
+    INPUT is a folder of DICOM series, a folder of NIfTI files, or one NIfTI file; OUTPUT then is
+    one, too.
+    """
     from rgan_sdk.cli.progress import RunProgress
     from rgan_sdk.cli.tables import print_report
     from rgan_sdk.harmonizer import Harmonizer
@@ -136,6 +142,18 @@ def command(
     from rgan_sdk.run.options import RunOptions
 
     size, part, devices = _batch_size(batch_size), _shard(shard), _devices(device)
+    nifti = choose_nifti_run(
+        source,
+        destination,
+        kernel=kernel,
+        devices=devices,
+        refused={
+            "--workers": workers,
+            "--shard": shard,
+            "--no-resume": not resume,
+            "--verify-outputs": verify_outputs,
+        },
+    )
     check_report(report, source, destination)
     # Treat a batch system's request to end like Ctrl-C: unfinished series are removed.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
@@ -163,7 +181,10 @@ def command(
         )
         for each in (harmonizer, *others):
             announce(each)
-        if dry_run:
+        if nifti is not None:
+            with RunProgress() as progress:
+                result = nifti(harmonizer, options, observer=progress, dry_run=dry_run)
+        elif dry_run:
             result = plan_directory(source, destination, harmonizer, options, others=others)
         else:
             with RunProgress() as progress:
@@ -173,8 +194,9 @@ def command(
     if report is not None:
         result.write(report)
     print_report(result)
+    pictures = destination if destination.is_dir() else destination.parent
     for picture in result.previews if len(result.previews) <= 3 else result.previews[-1:]:
-        click.echo(f"preview: {destination / picture}")
+        click.echo(f"preview: {pictures / picture}")
     raise click.exceptions.Exit(_exit_code(result))
 
 

@@ -6,14 +6,14 @@ import math
 from itertools import pairwise
 from typing import Final
 
-from rgan_sdk.dicom.series import Series, slice_normal
+from rgan_sdk.dicom.series import Described, Series, slice_normal
 
 TOLERANCE_MM: Final = 0.05
 SQUARE_TOLERANCE: Final = 0.005
 """Relative difference between the distances of rows and of columns."""
 
 
-def why_not_square(series: Series) -> str:
+def why_not_square(series: Described) -> str:
     """Return why a series has no pixels that a model can take; an empty text if it has.
 
     A model is told one pixel spacing, so its pixels are square.

@@ -57,7 +57,7 @@ class Ledger:
     ) -> None:
         self._measured = measured or {}
         self._source, self._card, self._checksums = plan.source, plan.card, checksums
-        self.report = Report(environment=_environment())
+        self.report = Report(environment=describe_environment())
         self._record_unusable(plan.inventory)
         for series, reason in plan.skipped:
             self.record(series, "skipped", reason)
@@ -196,7 +196,8 @@ def _other_sha256(path: Path) -> str | None:
         return None
 
 
-def _environment() -> dict[str, str]:
+def describe_environment() -> dict[str, str]:
+    """Return what a report says of the software around it."""
     return {
         "rgan-sdk": rgan_sdk.__version__,
         "python": platform.python_version(),

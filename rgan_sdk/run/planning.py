@@ -12,7 +12,7 @@ from rgan_sdk.card import ModelCard
 from rgan_sdk.dicom.domain import find_outside
 from rgan_sdk.dicom.geometry import why_not_square
 from rgan_sdk.dicom.inventory import Inventory, find_series
-from rgan_sdk.dicom.series import Series
+from rgan_sdk.dicom.series import Described, Series
 from rgan_sdk.errors import ConfigurationError
 from rgan_sdk.run.observer import Observer, SilentObserver
 from rgan_sdk.run.options import RunOptions
@@ -102,14 +102,15 @@ def _counter(observer: Observer) -> Callable[[], None]:
 
 def _why_not(series: Series, card: ModelCard | None, options: RunOptions) -> str:
     """Return why a series will not be harmonized; an empty text if it will."""
-    if card is not None and (reason := _why_not_model(series, card, options)):
+    if card is not None and (reason := why_not_model(series, card, options)):
         return reason
     if options.shard is not None and not options.shard.holds(series.series_instance_uid):
         return f"belongs to another shard than {options.shard}"
     return ""
 
 
-def _why_not_model(series: Series, card: ModelCard, options: RunOptions) -> str:
+def why_not_model(series: Described, card: ModelCard, options: RunOptions) -> str:
+    """Return in what a series is outside a model's card and may not be; empty if in nothing."""
     outside = find_outside(series, card)
     refused = {name: text for name, text in outside.items() if name not in options.outside_domain}
     not_square = why_not_square(series) if card.format > 1 else ""
