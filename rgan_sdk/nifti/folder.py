@@ -7,6 +7,7 @@ A scan is finished when its file and its sidecar are in OUTPUT *and* its line is
 from __future__ import annotations
 
 import hashlib
+import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
@@ -306,5 +307,5 @@ def _describe(path: Path, name: str) -> OutputFile:
 
 def _hash_sources(job: NiftiJob) -> str:
     """Return a hash of the file and of what its sidecar says."""
-    parts = (job.source_sha256, job.scan.sidecar.derive(None, {}))
+    parts = (job.source_sha256, json.dumps(job.scan.sidecar.fields, sort_keys=True))
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()

@@ -102,12 +102,6 @@ class NiftiJob:
         """In what it is outside the model's card, as ``find_outside`` tells it."""
         return find_outside(self.scan, self.task.card)
 
-    @property
-    def target_kernel(self) -> str | None:
-        """The kernel that its new sidecar states."""
-        task = self.task
-        return task.card.target_kernel if task.harmonizes else self.scan.convolution_kernel
-
     def notes(self) -> tuple[str, ...]:
         """Return what a careful reader should know."""
         card = self.task.card
@@ -177,7 +171,9 @@ class NiftiJob:
         after = Values(self.scan, new.stored)
         self.middle = (values.hu(half, half + 1)[0], after.hu(half, half + 1)[0])
         write_scan(self.scan, new.stored, target, compress=compress, comment=self._comment())
-        sidecar.write_text(self.scan.sidecar.derive(self.target_kernel, self._record()))
+        kernel, task = self.scan.convolution_kernel, self.task
+        made = task.card.target_kernel if task.harmonizes else "IDENTITY"
+        sidecar.write_text(self.scan.sidecar.derive(kernel, f"RGAN>{made}", self._record()))
 
     def _measure_kernel(self, values: Values) -> KernelSpectra:
         rows, columns = self.scan.pixel_spacing
@@ -190,7 +186,7 @@ class NiftiJob:
             return ""
         model = self.task.harmonizer.model
         return (
-            f"{MARK.decode()} to {self.target_kernel} by {model.card.name} "
+            f"{MARK.decode()} to {self.task.card.target_kernel} by {model.card.name} "
             f"(SHA-256 {model.sha256}), {SOFTWARE}"
         )
 

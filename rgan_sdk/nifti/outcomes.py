@@ -5,11 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from rgan_sdk.errors import RganError, describe_unexpected
-from rgan_sdk.files import file_sha256
 from rgan_sdk.nifti.job import NiftiJob, NiftiTask
 from rgan_sdk.nifti.sidecar import SUFFIX, sidecar_path
 from rgan_sdk.run.identity import describe_engine, describe_model
-from rgan_sdk.run.ledger import describe_environment
+from rgan_sdk.run.ledger import describe_environment, readable_sha256
 from rgan_sdk.run.preview import write_preview
 from rgan_sdk.run.report import FileEntry, Report, SeriesEntry, Status
 
@@ -30,6 +29,7 @@ class Outcomes:
 
     def __init__(self, task: NiftiTask, root: Path) -> None:
         self._task, self._root = task, root
+        self._recorded: set[str] = set()
         self.report = Report(environment=describe_environment())
         self.report.model = describe_model(task.harmonizer)
         self.report.engine = describe_engine([task.harmonizer])
@@ -66,16 +66,17 @@ class Outcomes:
     def record_file(self, path: Path, status: Status, reason: str) -> None:
         """Record a file; one that has an outcome keeps it."""
         name = path.relative_to(self._root).as_posix()
-        if any(entry.path == name for entry in self.report.files):
+        if name in self._recorded:
             return
+        self._recorded.add(name)
         checksums = self._task.options.checksums
-        sha256 = file_sha256(path) if checksums and path.is_file() else None
+        sha256 = readable_sha256(path) if checksums else None
         self.report.files.append(FileEntry(name, status, reason, sha256))
 
     def paint(self, job: NiftiJob, folder: Path, picture: str) -> None:
         """Write the picture of a scan, before and after; what goes wrong is a warning."""
         kernel = job.scan.convolution_kernel or "kernel not given"
-        after = f"{kernel} harmonized to {job.target_kernel}"
+        after = f"{kernel} harmonized to {self._task.card.target_kernel}"
         captions = (kernel, after if self._task.harmonizes else "copied (identity engine)")
         path = folder / picture
         try:

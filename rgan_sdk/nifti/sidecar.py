@@ -7,11 +7,12 @@ import re
 from pathlib import Path
 from typing import Any, Final
 
-from rgan_sdk.dicom.write.provenance import MODEL_NAME
+from rgan_sdk.dicom.uids import HARMONIZED_CODE, has_mark
 from rgan_sdk.errors import NiftiError
 from rgan_sdk.kernels.name import kernel_name
 
 SUFFIX: Final = re.compile(r"\.nii(\.gz)?$", re.IGNORECASE)
+SUFFIX_OF_DICOM: Final = re.compile(r" RGAN>(?!IDENTITY$)\S+$")
 HARMONIZATION: Final = "Harmonization"
 """The key under which a derived file's sidecar says how it was made."""
 
@@ -94,32 +95,46 @@ class Sidecar:
 
     @property
     def is_harmonized(self) -> bool:
-        """Whether the pixels have been harmonized, in this file or before it was converted."""
+        """Whether the pixels have been harmonized, in this file or before it was converted.
+
+        Of DICOM series that we wrote, dcm2niix states the scanner, and their description, whose end
+        says so, or with ``-ba n`` their UID.
+        """
         record = self.fields.get(HARMONIZATION)
         was_copied = isinstance(record, dict) and record.get("engine") == "identity"
-        is_ours = MODEL_NAME in self._texts("ManufacturersModelName")
-        return is_ours or (record is not None and not was_copied)
+        return (
+            (record is not None and not was_copied)
+            or any(map(SUFFIX_OF_DICOM.search, self._texts("SeriesDescription")))
+            or any(has_mark(u, HARMONIZED_CODE) for u in self._texts("SeriesInstanceUID"))
+        )
 
     @property
     def is_record(self) -> bool:
         """Whether a run of ours wrote it."""
         return HARMONIZATION in self.fields
 
-    def derive(self, kernel: str | None, record: dict[str, Any]) -> str:
-        """Return the JSON text for a derived file.
+    def derive(self, kernel: str | None, suffix: str, record: dict[str, Any]) -> str:
+        """Return the JSON text for a derived file, changed as headers of derived DICOM are.
 
         Parameters
         ----------
         kernel
-            What ConvolutionKernel becomes; None leaves it away.
+            ConvolutionKernel of the source: how the scan was reconstructed.
+        suffix
+            What is appended to SeriesDescription.
         record
             How the file was made.
         """
-        fields = {**self.fields, "ConvolutionKernel": kernel, HARMONIZATION: record}
-        if self.image_type:
-            fields["ImageType"] = ["DERIVED", *self._texts("ImageType")[1:]]
-        stated = {name: value for name, value in fields.items() if value is not None}
-        return json.dumps(stated, indent=1, ensure_ascii=False) + "\n"
+        description = " ".join([*self._texts("SeriesDescription"), suffix])
+        image_type = ["DERIVED", "SECONDARY", *self._texts("ImageType")[2:]]
+        fields = {
+            **self.fields,
+            **({"ConvolutionKernel": kernel} if kernel else {}),
+            "SeriesDescription": description,
+            "ImageType": image_type,
+            HARMONIZATION: record,
+        }
+        return json.dumps(fields, indent=1, ensure_ascii=False) + "\n"
 
     def _texts(self, name: str) -> list[str]:
         value = self.fields.get(name)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from rgan_sdk.errors import ConfigurationError, IneligibleError, OutputError
-from rgan_sdk.files import atomic_write
+from rgan_sdk.files import atomic_write, sync
 from rgan_sdk.harmonizer import Harmonizer
 from rgan_sdk.nifti.job import NiftiJob, NiftiTask
 from rgan_sdk.nifti.outcomes import Outcomes, describe_error, picture_name
@@ -91,6 +91,8 @@ def is_compressed(path: Path) -> bool:
 
 
 def _record(outcomes: Outcomes, job: NiftiJob, destination: Path) -> None:
+    if job.task.options.durable:
+        sync(destination.parent)
     outcomes.report.timestamp = job.task.timestamp.isoformat()
     outcomes.record(job.name, "done", job=job, output=destination.name)
     if job.task.options.preview:

@@ -146,7 +146,7 @@ class Ledger:
             self.report.series.append(entry)
         outcomes = [*inventory.outcomes, *(o for one in inventory.failed for o in one.outcomes)]
         for outcome in outcomes:
-            sha256 = _other_sha256(outcome.path) if self._checksums else None
+            sha256 = readable_sha256(outcome.path) if self._checksums else None
             self._record_file(outcome.path, outcome.status, outcome.reason, sha256)
 
     def _record_file(self, path: Path, status: Status, reason: str, sha256: str | None) -> None:
@@ -188,7 +188,7 @@ def _slice_sha256(file: SliceFile) -> str | None:
         return None
 
 
-def _other_sha256(path: Path) -> str | None:
+def readable_sha256(path: Path) -> str | None:
     """Hash any other file; None for what is not a readable regular file."""
     try:
         return file_sha256(path) if stat.S_ISREG(path.lstat().st_mode) else None

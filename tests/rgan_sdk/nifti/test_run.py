@@ -21,8 +21,15 @@ from rgan_sdk.dicom.read.pydicom_reader import read_slice
 from rgan_sdk.dicom.synthetic.sample import write_sample_series
 from rgan_sdk.kernels import measure_kernel
 from rgan_sdk.nifti import job
+from rgan_sdk.nifti import scan as scans
+from rgan_sdk.run import ledger
 
-SIDECAR = {"Modality": "CT", "ConvolutionKernel": "B40f", "ImageType": ["ORIGINAL", "PRIMARY"]}
+SIDECAR = {
+    "Modality": "CT",
+    "ConvolutionKernel": "B40f",
+    "ImageType": ["ORIGINAL", "PRIMARY", "AXIAL"],
+    "SeriesDescription": "chest",
+}
 
 
 @pytest.fixture(scope="module")
@@ -85,8 +92,9 @@ def test_a_new_file_has_all_of_the_old_header_and_a_sidecar(run, scan, tmp_path)
     assert before[:108] + before[112:] == after[:108] + after[112:]  # all but vox_offset
     assert b"test-blur" in new.header.extensions[0].get_content()
     sidecar = json.loads((tmp_path / "new.json").read_text())
-    assert sidecar["ConvolutionKernel"] == "B70f"
-    assert sidecar["ImageType"] == ["DERIVED", "PRIMARY"]
+    assert sidecar["ConvolutionKernel"] == "B40f"  # as in DICOM: how it was reconstructed
+    assert sidecar["ImageType"] == ["DERIVED", "SECONDARY", "AXIAL"]
+    assert sidecar["SeriesDescription"] == "chest RGAN>B70f"
     made = sidecar["Harmonization"]
     assert (made["model"], made["source_kernel"], made["target_kernel"]) == (
         "test-blur",
@@ -118,6 +126,22 @@ def test_a_harmonized_file_is_not_harmonized_again(run, scan, tmp_path):
     result, _ = run(tmp_path / "new.nii", tmp_path / "again.nii", "--kernel", "B40f")
     assert "already harmonized" in result.output
     assert not (tmp_path / "again.nii").exists()
+
+
+@pytest.mark.parametrize("engine", ["onnxruntime", "identity"])
+def test_a_converted_series_of_ours_is_known(run, tmp_path, engine):
+    write_sample_series(tmp_path / "in", "B40f", slices=3, size=32)
+    run(tmp_path / "in", tmp_path / "out", "--engine", engine)
+    (folder,) = new_series(tmp_path / "out")
+    result, _ = run(convert(folder, tmp_path / "nifti"), tmp_path / "again.nii")
+    assert result.exit_code == (0 if engine == "identity" else 4), result.output
+    assert ("already harmonized" in result.output) == (engine != "identity")
+
+
+def test_the_identity_engine_makes_a_copy_that_can_be_harmonized(run, scan, tmp_path):
+    run(scan, tmp_path / "copy.nii", "--engine", "identity")
+    np.testing.assert_array_equal(slices_of(tmp_path / "copy.nii"), slices_of(scan))
+    assert run(tmp_path / "copy.nii", tmp_path / "o.nii")[0].exit_code == 0
 
 
 def test_the_kernel_must_be_known_and_the_models(run, tmp_path):
@@ -292,6 +316,17 @@ def test_a_folder_has_one_outcome_for_each_file(run, folder, tmp_path):
     np.testing.assert_array_equal(
         slices_of(out / "a.nii.gz"), slices_of(tmp_path / "one" / "a.nii.gz")
     )
+
+
+def test_a_file_that_cannot_be_read_does_not_end_the_run(run, folder, tmp_path, monkeypatch):
+    def fail(path):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(ledger, "file_sha256", fail)
+    monkeypatch.setattr(scans, "_load", lambda path: fail(path))
+    result, report = run(folder, tmp_path / "out")
+    assert result.exit_code == 3
+    assert report["summary"]["series"]["failed"] == 4
 
 
 def test_a_folder_is_continued_with_the_same_bytes(run, folder, tmp_path):

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from support.nifti import AFFINE, scan_hu, write_nifti
 
+from rgan_sdk.dicom.uids import HARMONIZED_CODE, marked_uid
 from rgan_sdk.errors import ConfigurationError, NiftiError
 from rgan_sdk.nifti import scan as scans
 from rgan_sdk.nifti.scan import open_scan, read_stored
@@ -105,7 +106,9 @@ def test_without_nibabel_it_is_said_how_to_get_it(write, monkeypatch):
 
 
 def test_what_was_harmonized_in_dicom_is_known_after_its_conversion():
-    assert Sidecar({"ManufacturersModelName": "rgan-sdk"}).is_harmonized
+    assert Sidecar({"SeriesDescription": "chest RGAN>B70f"}).is_harmonized
+    assert not Sidecar({"SeriesDescription": "chest RGAN>IDENTITY"}).is_harmonized
+    assert Sidecar({"SeriesInstanceUID": marked_uid(HARMONIZED_CODE, "a")}).is_harmonized
     assert Sidecar({"Harmonization": {"engine": "onnxruntime"}}).is_harmonized
     assert not Sidecar({"Harmonization": {"engine": "identity"}}).is_harmonized
     assert not Sidecar({}).is_harmonized

@@ -69,6 +69,16 @@ def test_what_the_model_leaves_alone_keeps_its_stored_value(tmp_path, harmonizer
     assert new.clips == 0
 
 
+def test_a_slope_of_zero_means_that_values_are_not_scaled(tmp_path, harmonizer):
+    path = write_nifti(tmp_path / "a.nii", scan_hu(), scl_slope=0, scl_inter=7)
+    scan, values = open_values(path)
+    np.testing.assert_array_equal(values.hu(0, 3), scan_hu())
+    new = values.harmonize(harmonizer, lambda _: None)
+    write_scan(scan, new.stored, tmp_path / "b.nii", compress=False, comment="")
+    assert path.read_bytes()[:352] == (tmp_path / "b.nii").read_bytes()[:352]
+    np.testing.assert_array_equal(open_values(tmp_path / "b.nii")[0].slope, 1)
+
+
 class Shift:
     """Adds to HU, as a model would."""
 
