@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from rgan_sdk.run.observer import Observer, SilentObserver
     from rgan_sdk.run.options import RunOptions, Shard
     from rgan_sdk.run.report import FileEntry, Report, SeriesEntry
+    from rgan_sdk.run.worklist import WorkList
 
 __version__ = metadata.version("rgan-sdk")
 
@@ -83,6 +84,7 @@ __all__ = [
     "UnknownEngineError",
     "UnreadableFileError",
     "WeightsError",
+    "WorkList",
     "create_engine",
     "harmonize_directory",
     "packaged_models",
@@ -102,6 +104,7 @@ _HOMES = {
     "SeriesEntry": "run.report",
     "Shard": "run.options",
     "SilentObserver": "run.observer",
+    "WorkList": "run.worklist",
     "create_engine": "engines",
     "harmonize_directory": "run.directory",
     "packaged_models": "model",

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import codecs
+import csv
 import hashlib
 import os
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -66,6 +67,25 @@ def decode_text(content: bytes, errors: str = "strict") -> str:
     if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return content.decode("utf-16")
     return content.decode("utf-8-sig", errors)
+
+
+def find_delimiter(text: str, columns: Iterable[str]) -> str:
+    """Return the delimiter of a CSV file: a comma, or what spreadsheets write besides.
+
+    Parameters
+    ----------
+    text
+        Content of the file.
+    columns
+        Columns that the file should have. The delimiter that finds more of them in the header is
+        taken.
+    """
+    header = text.splitlines()[:1]
+
+    def count(delimiter: str) -> int:
+        return len(set(columns).intersection(*csv.reader(header, delimiter=delimiter)))
+
+    return max(",;\t", key=count)
 
 
 def is_utf8(name: str) -> bool:

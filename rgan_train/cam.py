@@ -10,16 +10,20 @@ from numpy.typing import NDArray
 
 from rgan_sdk.errors import ConfigurationError, TrainingError
 from rgan_train.export import load_graph, open_validation_slices
-from rgan_train.methods import METHODS
+from rgan_train.methods import find_method
 from rgan_train.networks.gradcam import non_standard_cam
 from rgan_train.networks.graph import harmonize_slice
 from rgan_train.networks.weights import load_trainable_state
 from rgan_train.networks.window import network_window, normalize
 from rgan_train.training import RunFolder
+from rgan_train.training.job import UNPAIRED
 
 
 class JudgedSlice(NamedTuple):
-    """``[H, W]``: source, harmonized and target in HU, and the class activation in [0, 1]."""
+    """``[H, W]``: source, harmonized and target in HU, and the class activation in [0, 1].
+
+    The activation is 0 where the discriminator does not look, at the edges.
+    """
 
     source: NDArray[np.float32]
     harmonized: NDArray[np.float32]
@@ -49,7 +53,8 @@ def judge_slice(
         If there is no such slice.
     """
     config = folder.config()
-    discriminator = METHODS[config.method.name].build_discriminator(config)
+    method = find_method(config, unpaired=UNPAIRED in folder.provenance())
+    discriminator = method.build_discriminator(config)
     if discriminator is None or config.loss.adversarial_weight == 0:
         raise TrainingError(
             f"{folder.path}: the method {config.method.name} trained no discriminator, so there "
@@ -66,11 +71,13 @@ def judge_slice(
             f"--slice {number}: the run has {len(slices)} validation slices, counted from 0"
         )
     source, target = slices[number]
-    harmonized = harmonize_slice(graph, source, slices.spacing(number))
+    spacing = slices.spacing(number)
+    harmonized = harmonize_slice(graph, source, spacing)
     window = network_window(config.data.hu_range)
     real_a, fake_b = (
         normalize(torch.from_numpy(hu)[None, None], window) for hu in (source, harmonized)
     )
     with torch.no_grad(), discriminator.freeze_weights():
-        cam = non_standard_cam(discriminator, real_a, fake_b)[0].numpy()
-    return JudgedSlice(source, harmonized, target, cam)
+        images = method.judged(real_a, fake_b, spacing, spacing)
+        cam = non_standard_cam(discriminator, *images)[0].numpy()
+    return JudgedSlice(source, harmonized, target, np.pad(cam, discriminator.margin))

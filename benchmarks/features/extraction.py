@@ -43,7 +43,8 @@ from radiomics.featureextractor import RadiomicsFeatureExtractor
 
 from rgan_sdk.dicom.inventory import find_series
 from rgan_sdk.dicom.read.pydicom_reader import read_slice
-from rgan_train.evaluation.features.extractor import DEFAULT_FILTERS, FeatureExtractor
+from rgan_train.evaluation.features.extractor import FeatureExtractor
+from rgan_train.evaluation.features.pyradiomics import DEFAULT_FILTERS
 from rgan_train.evaluation.regions.rois import HU_RANGES, random_rois
 
 SLICES = range(22, 30)

@@ -16,7 +16,6 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import argparse
 import json
-import re
 import shutil
 import sys
 from dataclasses import dataclass
@@ -24,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from cells import environment
+from result_page import fill_page
 
 from rgan_sdk.cores import usable_cores
 from rgan_train.evaluation.cohorts.controls import BLUR, RANDOM
@@ -123,7 +123,7 @@ def take(name: str, part: tuple[str, int, int], folder: Path) -> Group:
 
 def write_page() -> bool:
     """Fill the tables of the page; return whether the controls show what they must."""
-    text, met = PAGE.read_text(), True
+    blocks, met = {}, True
     for name, case in CASES.items():
         path = RESULTS / f"{name}.json"
         if not path.exists():
@@ -133,10 +133,8 @@ def write_page() -> bool:
         met &= all(checks.values())
         tables = [found["tables"][table].partition("\n\n")[2] for table in SHOWN]
         lines = [f"- {what}: {'met' if holds else 'missed'}" for what, holds in checks.items()]
-        block = "\n".join([f"### {case.title}", "", *tables, *lines])
-        pattern = rf"(<!-- table {name} -->\n).*?(<!-- end -->)"
-        text = re.sub(pattern, lambda m, b=block: f"{m[1]}\n{b}\n\n{m[2]}", text, flags=re.DOTALL)
-    PAGE.write_text(text)
+        blocks[f"table {name}"] = "\n".join([f"### {case.title}", "", *tables, *lines])
+    fill_page(PAGE, blocks)
     return met
 
 

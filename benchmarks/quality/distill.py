@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import re
 import shutil
 import statistics
 import subprocess
@@ -24,6 +23,7 @@ from typing import Any
 
 import numpy as np
 from cells import MAIN, count_multiplications, environment, export, measure, run_alone
+from result_page import fill_page
 
 from rgan_sdk.harmonizer import Harmonizer
 from rgan_train.config import Config, override
@@ -189,15 +189,13 @@ def time_all(files: dict[str, Path], hu: np.ndarray, spacing: float) -> dict[str
 
 
 def write_page(results: dict[str, dict[str, dict[str, Any]]]) -> None:
-    """Replace what stands between ``<!-- table -->`` and ``<!-- end -->`` in the page."""
+    """Fill the table of the page."""
     tables = [
         "\n".join((f"**{direction.replace('-', ' to ')}**\n", HEAD, "|---" * 11 + "|", *lines))
         for direction, rows in results.items()
         for lines in [[line(row, figures) for row, figures in rows.items()]]
     ]
-    block = "\n\n".join(tables)
-    pattern = r"(<!-- table -->\n).*?(<!-- end -->)"
-    PAGE.write_text(re.sub(pattern, rf"\1\n{block}\n\n\2", PAGE.read_text(), flags=re.DOTALL))
+    fill_page(PAGE, {"table": "\n\n".join(tables)})
 
 
 def line(row: str, figures: dict[str, Any]) -> str:

@@ -11,7 +11,6 @@ from __future__ import annotations
 import argparse
 import json
 import math
-import re
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from cells import environment
 from numpy.typing import NDArray
+from result_page import fill_page
 
 from rgan_sdk.errors import MeasurementError
 from rgan_sdk.kernels import KernelMTF, KernelSpectra, frequencies, measure_kernel
@@ -237,13 +237,7 @@ def write_page() -> bool:
     lines.append(make_row("**held out, all scans**", tested))
     gates = list(check(tested))
     lines += ["", *(f"- {line}" for line in gates)]
-    text = re.sub(
-        r"(<!-- table -->\n).*?(<!-- end -->)",
-        lambda found: f"{found[1]}\n" + "\n".join(lines) + f"\n\n{found[2]}",
-        PAGE.read_text(),
-        flags=re.DOTALL,
-    )
-    PAGE.write_text(text)
+    fill_page(PAGE, {"table": "\n".join(lines)})
     return all(line.endswith("met") for line in gates)
 
 

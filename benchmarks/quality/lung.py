@@ -16,11 +16,11 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import argparse
 import dataclasses
 import json
-import re
 from pathlib import Path
 
 import numpy as np
 from methods import list_pairs
+from result_page import fill_page
 
 from rgan_train.config import DataConfig
 from rgan_train.evaluation.lungs.compare import LungCase, compare_lungs
@@ -59,9 +59,7 @@ def main() -> None:
     FIGURES.write_text(json.dumps(directions, indent=1) + "\n")
     block = "\n\n".join(make_table(title, found) for title, found in directions.items())
     print(block)
-    pattern = r"(<!-- table -->\n).*?(<!-- end -->)"
-    text = PAGE.read_text()
-    PAGE.write_text(re.sub(pattern, lambda m: f"{m[1]}\n{block}\n\n{m[2]}", text, flags=re.DOTALL))
+    fill_page(PAGE, {"table": block})
 
 
 def measure(source: str, target: str, model: str) -> tuple[LungCase, dict, list[str]]:

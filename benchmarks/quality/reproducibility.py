@@ -16,7 +16,6 @@ os.environ |= {"OMP_NUM_THREADS": "1", "ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS": "
 
 import argparse
 import json
-import re
 import statistics
 import sys
 import tomllib
@@ -26,6 +25,7 @@ from pathlib import Path
 
 from cells import Cell
 from methods import PLAN, WORK, compute_missing, list_pairs, plan_cells
+from result_page import fill_page
 from rich.progress import Progress
 
 from rgan_train.evaluation.evaluate import EvaluationOptions, evaluate
@@ -115,11 +115,7 @@ def write_tables(name: str, evaluation: Evaluation, cells: list[Cell]) -> None:
     first = evaluation.with_methods([n for n in evaluation.methods if ", seed " not in n])
     blocks = {table.name: to_markdown(table) for table in make_tables(first)}
     blocks["seeds"] = seeds_table(evaluation, cells)
-    text = PAGE.read_text()
-    for kind, block in blocks.items():
-        pattern = rf"(<!-- {re.escape(name)} {kind} -->\n).*?(<!-- end -->)"
-        text = re.sub(pattern, lambda m, b=block: f"{m[1]}\n{b}\n\n{m[2]}", text, flags=re.DOTALL)
-    PAGE.write_text(text)
+    fill_page(PAGE, {f"{name} {kind}": block for kind, block in blocks.items()})
 
 
 def seeds_table(evaluation: Evaluation, cells: list[Cell]) -> str:

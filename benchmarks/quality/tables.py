@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import math
-import re
 import statistics
 from pathlib import Path
 from typing import Any
 
 from cells import Cell
+from result_page import fill_page
 
 HEAD = (
     "| method | PSNR, dB | SSIM | mean error, HU | bias, HU | noise power distance, dB "
@@ -20,8 +20,8 @@ BEST = {"psnr_db": max, "ssim": max, "mae_hu": min, "nps_distance_db": min}
 
 
 def write_tables(page: Path, folder: Path, cells: list[Cell], plan: dict[str, Any]) -> None:
-    """Replace what stands between ``<!-- table NAME -->`` and ``<!-- end -->`` in the page."""
-    text = page.read_text()
+    """Fill the tables of the page."""
+    blocks = {}
     for name, group in plan["group"].items():
         tables = []
         for pair, source, target in group["directions"]:
@@ -34,10 +34,8 @@ def write_tables(page: Path, folder: Path, cells: list[Cell], plan: dict[str, An
             ]
             title = f"**{plan['pairs'][pair]['title']}, {source} to {target}**"
             tables.append(f"{title}\n\n{make_table(folder, chosen, group['rows'])}")
-        block = "\n\n".join(tables)
-        pattern = rf"(<!-- table {name} -->\n).*?(<!-- end -->)"
-        text = re.sub(pattern, rf"\1\n{block}\n\n\2", text, flags=re.DOTALL)
-    page.write_text(text)
+        blocks[f"table {name}"] = "\n\n".join(tables)
+    fill_page(page, blocks)
 
 
 def make_table(folder: Path, cells: list[Cell], rows: list[str]) -> str:

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import re
 import statistics
 import sys
 from collections.abc import Iterable, Iterator, Sequence
@@ -21,6 +20,7 @@ from typing import Any
 import numpy as np
 from cells import environment
 from numpy.typing import NDArray
+from result_page import fill_page
 from unpaired_methods import band_energy, histogram_graph, network_graph
 
 from rgan_sdk.dicom.series import SliceFile
@@ -221,21 +221,27 @@ class Direction:
         return open_group("source", [DATA / self.pair.folder / kernel]).series[0].slices
 
     def _test(self, graph: HarmonizationGraph) -> dict[str, float]:
-        source, _ = self.images(self.pair.test)
-        return self._score(
-            np.stack([harmonize_slice(graph, hu, self.scan.spacing) for hu in source])
-        )
+        return test(graph, self.scan, self.pair, self.way)
 
     def _score(self, out: NDArray[np.float32]) -> dict[str, float]:
-        """Return mean PSNR and SSIM on the test slices."""
-        target = self.images(self.pair.test)[1]
-        scores = {"psnr_db": psnr, "ssim": ssim}
-        return {
-            key: float(
-                np.mean([metric(*two, QUALITY_RANGE) for two in zip(out, target, strict=True)])
-            )
-            for key, metric in scores.items()
-        }
+        return score(out, self.images(self.pair.test)[1])
+
+
+def test(
+    graph: HarmonizationGraph, scan: Scan, pair: Pair, way: tuple[int, int]
+) -> dict[str, float]:
+    """Return mean PSNR and SSIM of a model on the test slices."""
+    source, target = (scan.images[index][list(pair.test)] for index in way)
+    return score(np.stack([harmonize_slice(graph, hu, scan.spacing) for hu in source]), target)
+
+
+def score(out: NDArray[np.float32], target: NDArray[np.float32]) -> dict[str, float]:
+    """Return mean PSNR and SSIM of slices."""
+    scores = {"psnr_db": psnr, "ssim": ssim}
+    return {
+        key: float(np.mean([metric(*two, QUALITY_RANGE) for two in zip(out, target, strict=True)]))
+        for key, metric in scores.items()
+    }
 
 
 def splits(count: int) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
@@ -282,7 +288,7 @@ def paired_graph(scan: Scan, pair: Pair, way: tuple[int, int]) -> HarmonizationG
 
 def write_page() -> bool:
     """Fill the tables of the page; return whether all gates are met."""
-    text, met = PAGE.read_text(), True
+    tables, met = {}, True
     for name, pair in PAIRS.items():
         path = RESULTS / f"{name}.json"
         if not path.exists():
@@ -294,10 +300,8 @@ def write_page() -> bool:
                 lines = check(found["figures"], *pair.gates[number])
                 met &= all(line.endswith("met") for line in lines)
                 blocks.append("\n".join(f"- {line}" for line in lines))
-        block = "\n\n".join(blocks)
-        pattern = rf"(<!-- table {name} -->\n).*?(<!-- end -->)"
-        text = re.sub(pattern, rf"\1\n{block}\n\n\2", text, flags=re.DOTALL)
-    PAGE.write_text(text)
+        tables[f"table {name}"] = "\n\n".join(blocks)
+    fill_page(PAGE, tables)
     return met
 
 

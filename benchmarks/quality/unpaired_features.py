@@ -14,7 +14,6 @@ os.environ |= {"OMP_NUM_THREADS": "1", "ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS": "
 
 import argparse
 import json
-import re
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -22,6 +21,7 @@ from typing import Any
 
 from cells import environment
 from reproducibility import evaluate_models
+from result_page import fill_page
 from spacings.plan import Plan, list_data, make_cells, read_plan
 from spacings.training import Place, is_done, make_model
 from unpaired import DATA, PAGE, PAIRS, RESULTS, splits
@@ -51,12 +51,7 @@ def main() -> int:
         lines, all_met = make_table(way, json.loads(path.read_text())["groups"])
         blocks.append("\n".join(lines))
         met &= all_met
-    block = "\n\n".join(blocks)
-    pattern = r"(<!-- table features -->\n).*?(<!-- end -->)"
-    filled = re.sub(
-        pattern, lambda m: f"{m[1]}\n{block}\n\n{m[2]}", PAGE.read_text(), flags=re.DOTALL
-    )
-    PAGE.write_text(filled)
+    fill_page(PAGE, {"table features": "\n\n".join(blocks)})
     return 0 if met else 1
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,6 +11,7 @@ import click
 
 if TYPE_CHECKING:
     from rgan_sdk.run.report import Report
+    from rgan_sdk.run.worklist import WorkList
 
 kernel_option = click.option(
     "--kernel",
@@ -21,7 +21,7 @@ kernel_option = click.option(
 
 
 def choose_nifti_run(
-    source: Path,
+    source: Path | WorkList,
     destination: Path,
     *,
     kernel: str | None,
@@ -36,15 +36,11 @@ def choose_nifti_run(
         Options that one file does not take, by name, if they were given; ``--workers`` is for DICOM
         alone.
     """
-    from rgan_sdk.nifti.folder import harmonize_folder, holds_scans
-    from rgan_sdk.nifti.sidecar import is_nifti
+    from rgan_sdk.nifti.folder import harmonize_folder
     from rgan_sdk.nifti.single import harmonize_file
 
-    is_file = is_nifti(source) and not source.is_dir()
-    is_folder = False
-    with suppress(OSError):  # the run will say what is wrong with it
-        is_folder = not is_file and holds_scans(source)
-    if not (is_file or is_folder):
+    is_file, is_folder = _is_scan(source), _holds_scans(source)
+    if not isinstance(source, Path) or not (is_file or is_folder):
         _require_folders(source, destination)
         if kernel is not None:
             raise click.BadParameter(
@@ -63,8 +59,23 @@ def choose_nifti_run(
     )
 
 
-def _require_folders(source: Path, destination: Path) -> None:
-    if source.is_file():
+def _is_scan(source: Path | WorkList) -> bool:
+    from rgan_sdk.nifti.sidecar import is_nifti
+
+    return isinstance(source, Path) and is_nifti(source) and not source.is_dir()
+
+
+def _holds_scans(source: Path | WorkList) -> bool:
+    from rgan_sdk.nifti.folder import holds_scans
+
+    try:
+        return isinstance(source, Path) and holds_scans(source)
+    except OSError:  # the run will say what is wrong with it
+        return False
+
+
+def _require_folders(source: Path | WorkList, destination: Path) -> None:
+    if isinstance(source, Path) and source.is_file():
         raise click.BadParameter(
             f"INPUT {source} is a file; give a folder of DICOM series, or a file .nii or .nii.gz"
         )

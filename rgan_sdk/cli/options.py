@@ -120,20 +120,27 @@ def model_option(required: bool) -> Callable[[Callable[..., None]], Callable[...
         "--model",
         required=required,
         metavar="FILE|NAME",
-        help="An ONNX file, or the name of a packaged model (see `rgan-harmonize models`).",
+        help="An ONNX file, or the name of a packaged model (see `rgan-harmonize models`)."
+        + ("" if required else " Needed without --from, or where the list names none or several."),
     )
 
 
-def check_report(report: Path | None, source: Path, destination: Path | None = None) -> None:
+def check_report(
+    report: Path | None,
+    source: Path,
+    destination: Path | None = None,
+    *,
+    name: str = "the report",
+) -> None:
     """Refuse a report that cannot or should not be written, before a long run."""
     if report is None:
         return
     folder = report.resolve().parent
     if source.resolve() in (folder, *folder.parents):
-        raise click.BadParameter(f"the report {report} would lie inside INPUT")
+        raise click.BadParameter(f"{name} {report} would lie inside INPUT")
     made_by_the_run = destination is not None and folder == destination.resolve()
     if not (folder.is_dir() or made_by_the_run):
-        raise click.BadParameter(f"there is no folder {report.parent} for the report")
+        raise click.BadParameter(f"there is no folder {report.parent} for {name}")
 
 
 def check_picture(option: str, picture: Path | None) -> None:

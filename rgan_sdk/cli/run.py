@@ -12,6 +12,7 @@ import click
 
 from rgan_sdk.cli.nifti import choose_nifti_run, kernel_option
 from rgan_sdk.cli.options import (
+    FILE,
     announce,
     assume_hu_option,
     check_report,
@@ -27,6 +28,7 @@ from rgan_sdk.cli.options import (
 if TYPE_CHECKING:
     from rgan_sdk.run.options import Shard
     from rgan_sdk.run.report import Report
+    from rgan_sdk.run.worklist import WorkList
 
 SOME_FAILED = 3
 NOTHING_ELIGIBLE = 4
@@ -40,6 +42,7 @@ Examples:
   rgan-harmonize run scans harmonized --model b70f-to-b40f --dry-run
   rgan-harmonize run scans harmonized --model b40f-to-b70f --verify-outputs
   rgan-harmonize run scans part-1 --model my-model.onnx --shard 1/4
+  rgan-harmonize run --from worklist.csv harmonized
   rgan-harmonize run scan.nii.gz harmonized.nii.gz --model b40f-to-b70f --kernel B40f
 
 \b
@@ -57,9 +60,15 @@ For research use, not a medical device."""
 
 
 @click.command(epilog=EPILOG)
-@click.argument("source", metavar="INPUT", type=click.Path(path_type=Path))
-@click.argument("destination", metavar="OUTPUT", type=click.Path(path_type=Path))
-@model_option(required=True)
+@click.argument("folders", metavar="[INPUT] OUTPUT", nargs=-1, type=click.Path(path_type=Path))
+@click.option(
+    "--from",
+    "listed",
+    metavar="LIST.csv",
+    type=FILE,
+    help="In place of INPUT: the series in a list that `scan INPUT --list LIST.csv` wrote.",
+)
+@model_option(required=False)
 @engine_option
 @devices_option
 @precision_option
@@ -110,9 +119,9 @@ For research use, not a medical device."""
 @report_option
 @click.option("--dry-run", is_flag=True, help="Only show what would be done; write nothing.")
 def command(
-    source: Path,
-    destination: Path,
-    model: str,
+    folders: tuple[Path, ...],
+    listed: Path | None,
+    model: str | None,
     engine: str,
     device: str,
     precision: str,
@@ -134,13 +143,18 @@ def command(
 
     INPUT is a folder of DICOM series, a folder of NIfTI files, or one NIfTI file; OUTPUT then is
     one, too.
+
+    With --from, the series of a list that `scan` wrote: INPUT is not searched again, and --model
+    may be left out where the list names one.
     """
     from rgan_sdk.cli.progress import RunProgress
     from rgan_sdk.cli.tables import print_report
     from rgan_sdk.harmonizer import Harmonizer
     from rgan_sdk.run.directory import harmonize_directory, plan_directory
     from rgan_sdk.run.options import RunOptions
+    from rgan_sdk.run.planning import root_of
 
+    source, destination, model = _places(folders, listed, model)
     size, part, devices = _batch_size(batch_size), _shard(shard), _devices(device)
     nifti = choose_nifti_run(
         source,
@@ -154,7 +168,7 @@ def command(
             "--verify-outputs": verify_outputs,
         },
     )
-    check_report(report, source, destination)
+    check_report(report, root_of(source), destination)
     # Treat a batch system's request to end like Ctrl-C: unfinished series are removed.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     os.umask(0o077)  # patients' images: readable by their owner only
@@ -198,6 +212,26 @@ def command(
     for picture in result.previews if len(result.previews) <= 3 else result.previews[-1:]:
         click.echo(f"preview: {pictures / picture}")
     raise click.exceptions.Exit(_exit_code(result))
+
+
+def _places(
+    folders: tuple[Path, ...], listed: Path | None, model: str | None
+) -> tuple[Path | WorkList, Path, str]:
+    """Return INPUT, which may be a list, OUTPUT and the model."""
+    from rgan_sdk.cli.worklist import open_list
+
+    wanted = ["INPUT", "OUTPUT"] if listed is None else ["OUTPUT"]
+    if len(folders) < len(wanted):
+        raise click.UsageError(f"Missing argument '{wanted[len(folders)]}'.")
+    if len(folders) > len(wanted):
+        hint = "; --from stands in place of INPUT" if listed else ""
+        raise click.UsageError(f"{len(folders)} folders, and only {', '.join(wanted)}{hint}")
+    if listed is not None:
+        source, model = open_list(listed, model)
+        return source, folders[0], model
+    if model is None:
+        raise click.UsageError("Missing option '--model'.")
+    return folders[0], folders[1], model
 
 
 def _exit_code(report: Report) -> int:

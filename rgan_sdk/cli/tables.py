@@ -20,7 +20,13 @@ def print_report(report: Report) -> None:
     console = Console(highlight=False)
     if report.series:
         console.print(_series_table(report, console.width))
+    print_summary(console, report)
+
+
+def print_summary(console: Console, report: Report) -> None:
+    """Print the files that were left aside, by reason, warnings, and how many of what there are."""
     inside = {entry.reason for entry in report.series}
+    inside |= {f"its series failed: {reason}" for reason in inside}
     others = Counter(
         (file.status, file.reason)
         for file in report.files
@@ -45,8 +51,6 @@ def as_text(text: str) -> Text:
 def _series_table(report: Report, width: int) -> Table:
     table = Table(box=None, pad_edge=False)
     extra: dict[str, Callable[[SeriesEntry], str]] = {}
-    if any(entry.mtf for entry in report.series):
-        extra["50 / 10 %, lp/cm"] = _describe_mtf
     if any(entry.reconstruction for entry in report.series):
         extra["reconstruction"] = lambda entry: entry.reconstruction or "-"
     if width >= ROOM_FOR_SPACING:
@@ -70,13 +74,6 @@ def _series_table(report: Report, width: int) -> Table:
         )
         table.add_row(*map(as_text, cells))
     return table
-
-
-def _describe_mtf(entry: SeriesEntry) -> str:
-    if not entry.mtf:
-        return "-"
-    values = (entry.mtf["f50"], entry.mtf["f10"])
-    return " / ".join("beyond Nyquist" if one is None else f"{one:.1f}" for one in values)
 
 
 def shorten_uid(uid: str) -> str:

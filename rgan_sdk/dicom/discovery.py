@@ -27,10 +27,19 @@ _EXPLICIT_LITTLE_ENDIAN_META: Final = (
 )
 
 
-def walk(root: Path) -> list[tuple[Path, OSError | IneligibleError | None]]:
+Entry = tuple[Path, OSError | IneligibleError | None]
+"""What ``walk`` lists: a path, and why it cannot be read, if it cannot."""
+
+
+def walk(root: Path, *, deep: bool = True) -> list[Entry]:
     """List everything under ``root`` but folders, sorted by path.
 
     Symbolic links below ``root`` are not followed.
+
+    Parameters
+    ----------
+    deep
+        Whether to look into the folders below too.
 
     Returns
     -------
@@ -43,7 +52,7 @@ def walk(root: Path) -> list[tuple[Path, OSError | IneligibleError | None]]:
     OSError
         If ``root`` itself cannot be read.
     """
-    found: list[tuple[Path, OSError | IneligibleError | None]] = []
+    found: list[Entry] = []
     folders = [root]
     while folders:
         folder = folders.pop()
@@ -59,7 +68,7 @@ def walk(root: Path) -> list[tuple[Path, OSError | IneligibleError | None]]:
             path = Path(entry.path)
             try:
                 if entry.is_dir(follow_symlinks=False):
-                    folders.append(path)
+                    folders += [path] if deep else []
                 else:
                     found.append((path, _not_regular(entry)))
             except OSError as error:

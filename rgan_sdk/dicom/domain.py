@@ -73,6 +73,15 @@ def noise_notes(noise_hu: float | None, card: ModelCard) -> tuple[str, ...]:
     return () if noise_hu in card.noise_hu else (f"noise is {noise_hu:.1f} HU; {made_for}",)
 
 
+def company(manufacturer: str) -> str:
+    """Return what tells companies apart: ``SIEMENS`` is also ``Siemens-Healthineers``.
+
+    Of a name that is not in ``COMPANIES`` every word counts, whatever stands between them.
+    """
+    words = re.findall(r"[^\W_]+", manufacturer.casefold().replace(".", ""))
+    return COMPANIES.get(words[0], " ".join(words)) if words else ""
+
+
 def _kernel(series: Described, card: ModelCard) -> str:
     kernel = series.convolution_kernel
     if card.accepts_kernel(kernel):
@@ -85,7 +94,7 @@ def _kernel(series: Described, card: ModelCard) -> str:
 
 def _manufacturer(series: Described, card: ModelCard) -> str:
     companies = _companies(card)
-    if not companies or not series.manufacturer or _company(series.manufacturer) in companies:
+    if not companies or not series.manufacturer or company(series.manufacturer) in companies:
         return ""
     takes = f"the model takes {_manufacturers(card)}"
     return f"Manufacturer (0008,0070) is {series.manufacturer}; {takes}"
@@ -138,20 +147,11 @@ def _span(low: float, high: float) -> str:
 
 
 def _manufacturers(card: ModelCard) -> str:
-    return ", ".join(filter(_company, card.manufacturers))
+    return ", ".join(filter(company, card.manufacturers))
 
 
 def _companies(card: ModelCard) -> set[str]:
-    return {_company(name) for name in card.manufacturers} - {""}
-
-
-def _company(name: str) -> str:
-    """Return what tells companies apart: ``SIEMENS`` is also ``Siemens-Healthineers``.
-
-    Of a name that is not in ``COMPANIES`` every word counts, whatever stands between them.
-    """
-    words = re.findall(r"[^\W_]+", name.casefold().replace(".", ""))
-    return COMPANIES.get(words[0], " ".join(words)) if words else ""
+    return {company(name) for name in card.manufacturers} - {""}
 
 
 def _folded(text: str) -> str:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from rgan_sdk.dicom.discovery import walk
+from rgan_sdk.dicom.discovery import Entry, walk
 from rgan_sdk.dicom.header import NoRescaleError, Outline, SliceHeader, read_series_uid
 from rgan_sdk.dicom.read.duplicates import Copies
 from rgan_sdk.dicom.read.pixels import UNSPECIFIED
@@ -102,8 +102,30 @@ def find_series(
     OSError
         If ``root`` itself cannot be read. Problems below it are part of the inventory.
     """
+    return sort_files(root, walk(root), on_file, assume_hu=assume_hu, include_own=include_own)
+
+
+def sort_files(
+    root: Path,
+    found: Iterable[Entry],
+    on_file: Callable[[], None] | None = None,
+    *,
+    assume_hu: bool = False,
+    include_own: bool = False,
+) -> Inventory:
+    """Sort files into CT series, as ``find_series`` does with all that it finds.
+
+    Parameters
+    ----------
+    root
+        The folder that names in messages are relative to.
+    found
+        What ``walk`` lists, in its order.
+    on_file, assume_hu, include_own
+        As for ``find_series``.
+    """
     search = _Search(root, assume_hu=assume_hu)
-    found = walk(root)
+    found = list(found)
     for path, problem in found:
         if problem is not None:
             search.note(path, problem)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -136,6 +137,12 @@ class Series:
             raise InvalidSeriesError("the slices are not sorted by position")
         if len({file.sop_instance_uid for file in self.slices}) < len(self.slices):
             raise InvalidSeriesError("a SOPInstanceUID occurs twice in the series")
+
+
+def hash_slices(series: Series) -> str:
+    """Return a hash of which slices a series has, and how large their files are."""
+    lines = sorted(f"{file.sop_instance_uid} {file.stamp.size}\n" for file in series.slices)
+    return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
 def group_slices(headers: Iterable[SliceHeader]) -> list[Series]:

@@ -68,6 +68,17 @@ def compare_kernel(reference: KernelSpectra, spectra: KernelSpectra) -> KernelDi
         If the series cannot tell its kernel.
     """
     require_spectra(spectra, "the series")
+    return compare_groups(reference, spectra)
+
+
+def compare_groups(reference: KernelSpectra, spectra: KernelSpectra) -> KernelDifference:
+    """Compare the kernels of two groups of slices, however few, such as the means on a card.
+
+    Raises
+    ------
+    MeasurementError
+        If the second group cannot tell its kernel.
+    """
     frequency = np.linspace(LOWEST, TRUSTED * min(reference.nyquist, spectra.nyquist), STEPS)
     shares = [image_share(one, frequency) for one in (reference, spectra)]
     compared = np.logical_and.accumulate(np.min(shares, axis=0) > FULL)

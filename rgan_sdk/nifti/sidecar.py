@@ -12,7 +12,7 @@ from rgan_sdk.errors import NiftiError
 from rgan_sdk.kernels.name import kernel_name
 
 SUFFIX: Final = re.compile(r"\.nii(\.gz)?$", re.IGNORECASE)
-SUFFIX_OF_DICOM: Final = re.compile(r" RGAN>(?!IDENTITY$)\S+$")
+SUFFIX_OF_DICOM: Final = re.compile(r"(^| )RGAN>(?!IDENTITY$).+$")
 HARMONIZATION: Final = "Harmonization"
 """The key under which a derived file's sidecar says how it was made."""
 

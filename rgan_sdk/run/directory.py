@@ -38,7 +38,7 @@ from rgan_sdk.run.journal import (
     Journal,
     check_same_run,
     lock_folder,
-    read_journal,
+    read_earlier,
 )
 from rgan_sdk.run.ledger import Ledger
 from rgan_sdk.run.observer import Observer, SilentObserver
@@ -52,13 +52,14 @@ from rgan_sdk.run.outputs import (
     take_the_place,
 )
 from rgan_sdk.run.pictures import Pictures
-from rgan_sdk.run.planning import Plan, make_plan
+from rgan_sdk.run.planning import Plan, as_source, fixed_time, make_plan, root_of
 from rgan_sdk.run.report import Report, SeriesEntry, Status
 from rgan_sdk.run.stages import StageClock, Stages
+from rgan_sdk.run.worklist import WorkList
 
 
 def harmonize_directory(
-    source: str | Path,
+    source: str | Path | WorkList,
     destination: str | Path,
     harmonizer: Harmonizer,
     options: RunOptions | None = None,
@@ -76,7 +77,7 @@ def harmonize_directory(
     Parameters
     ----------
     source
-        Folder that is searched recursively; nothing in it is changed.
+        Folder that is searched recursively, or a list of series in one; nothing there is changed.
     destination
         Folder that is absent, empty, or holds a run to continue. It gets one folder per new
         series.
@@ -110,16 +111,18 @@ def harmonize_directory(
     ...     preview = rgan.RunOptions(preview=True, shard=rgan.Shard(1, 4))
     ...     part = rgan.harmonize_directory("scans", "part-1", harmonizer, preview)
     """
-    source, destination = as_path("source", source), as_path("destination", destination)
+    source, destination = as_source(source), as_path("destination", destination)
     _check_types(harmonizer, options, others)
     check_type("observer", observer, Observer, NoneType)
     options = (options or RunOptions()).accepting(harmonizer.outside_domain)
     observer = observer or SilentObserver()
-    check_folders(source, destination, resume=options.resume)
+    check_folders(root_of(source), destination, resume=options.resume)
     with lock_folder(destination):
-        earlier = read_journal(destination)
+        earlier = read_earlier(destination, fixed_time(source))
         harmonizers, identity = _settle(destination, earlier, (harmonizer, *others), options)
-        with Journal(destination, identity, run_timestamp(), earlier) as journal:
+        with Journal(
+            destination, identity, fixed_time(source) or run_timestamp(), earlier
+        ) as journal:
             plan = make_plan(source, harmonizer.model.card, options, observer)
             observer.on_planned(len(plan.chosen), plan.slices)
             derive = partial(make_derivation, harmonizers[0], journal.timestamp)
@@ -140,7 +143,7 @@ def harmonize_directory(
 
 
 def plan_directory(
-    source: str | Path,
+    source: str | Path | WorkList,
     destination: str | Path,
     harmonizer: Harmonizer,
     options: RunOptions | None = None,
@@ -159,14 +162,14 @@ def plan_directory(
     ConfigurationError, OutputError
         Where ``harmonize_directory`` would refuse the folders, the run in them or the devices.
     """
-    source, destination = as_path("source", source), as_path("destination", destination)
+    source, destination = as_source(source), as_path("destination", destination)
     _check_types(harmonizer, options, others)
     options = (options or RunOptions()).accepting(harmonizer.outside_domain)
-    check_folders(source, destination, resume=options.resume)
-    earlier = read_journal(destination)
+    check_folders(root_of(source), destination, resume=options.resume)
+    earlier = read_earlier(destination, fixed_time(source))
     harmonizers, identity = _settle(destination, earlier, (harmonizer, *others), options)
     plan = make_plan(source, harmonizer.model.card, options)
-    timestamp = earlier.timestamp if earlier else run_timestamp()
+    timestamp = earlier.timestamp if earlier else fixed_time(source) or run_timestamp()
     finished = earlier.finished_for(identity) if earlier else {}
     ledger = Ledger(plan, checksums=options.checksums)
     derive = partial(make_derivation, harmonizers[0], timestamp)
@@ -246,7 +249,7 @@ class _Run:
         if self.options.preview:
             pictures.write_contact_sheet()
         self._report_smaller_batches()
-        self._report_stages()
+        self.ledger.report.stages = self.clock.summary(len(self.harmonizers))
 
     def _record_finished(self, standings: Iterable[Standing]) -> list[Standing]:
         """Record the series that need no work, or that cannot be done; return the others."""
@@ -340,9 +343,3 @@ class _Run:
                     f"{each.engine.device}: memory did not suffice for batches of "
                     f"{each.batch_size} slices; they were halved to {each.fitting_batch_size}"
                 )
-
-    def _report_stages(self) -> None:
-        busy = dict(self.clock.busy)
-        if "infer" in busy:
-            busy["infer"] /= len(self.harmonizers)
-        self.ledger.report.stages = {stage: round(seconds, 3) for stage, seconds in busy.items()}

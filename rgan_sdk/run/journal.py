@@ -231,6 +231,31 @@ def has_journal(output: Path) -> bool:
     return (output / STATE_FOLDER / JOURNAL).is_file()
 
 
+def read_earlier(output: Path, timestamp: datetime | None) -> EarlierRun | None:
+    """Read the journal of a run to continue.
+
+    Parameters
+    ----------
+    timestamp
+        The only time that the new objects may have; None if that of the earlier run will do.
+
+    Raises
+    ------
+    OutputError
+        If there are series of another time, or as for ``read_journal``.
+    """
+    earlier = read_journal(output)
+    if earlier is None or timestamp is None or timestamp == earlier.timestamp:
+        return earlier
+    if earlier.has_series_in(output):
+        raise OutputError(
+            f"{output}: holds a run that began at {earlier.timestamp.isoformat()}, and this list "
+            f"is of {timestamp.isoformat()}, so that its series would get other UIDs; continue "
+            "with the list or the folder that began the run, or choose another OUTPUT"
+        )
+    return None
+
+
 def read_journal(output: Path) -> EarlierRun | None:
     """Read a journal up to its last complete line; None if there is no such line.
 

@@ -17,7 +17,6 @@ from rgan_sdk.dicom.read.kernel_guard import (
     MeasuredKernel,
     Verdict,
     judge_kernel,
-    measure_mtf,
 )
 from rgan_sdk.dicom.series import Series, SliceFile
 from rgan_sdk.dicom.stamp import checksum
@@ -155,25 +154,21 @@ class Ledger:
 
 
 def report_plan(
-    plan: Plan, *, checksums: bool = False, kernels: bool = False, strict_kernel: bool = False
+    plan: Plan,
+    *,
+    checksums: bool = False,
+    measured: Mapping[tuple[str, int], MeasuredKernel] | None = None,
+    strict_kernel: bool = False,
 ) -> Report:
     """Report a plan as it is, with the chosen series as ``planned``.
 
     Parameters
     ----------
-    checksums
-        As ``Ledger`` takes it.
-    kernels
-        Whether to measure the kernels of all series on their images.
+    checksums, measured
+        As ``Ledger`` takes them.
     strict_kernel
         As in ``RunOptions``.
     """
-    measured = {}
-    if kernels:
-        measured = {
-            (series.series_instance_uid, series.group): measure_mtf(series)
-            for series in plan.inventory.series
-        }
     ledger = Ledger(plan, checksums=checksums, measured=measured)
     for series in plan.chosen:
         ledger.plan(series, strict_kernel=strict_kernel)

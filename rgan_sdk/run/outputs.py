@@ -8,7 +8,6 @@ was there is kept in ``.rgan/replaced``: somebody may have put more into the fol
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
@@ -19,7 +18,7 @@ from typing import Final
 
 from rgan_sdk import _core
 from rgan_sdk.cores import usable_cores
-from rgan_sdk.dicom.series import Series
+from rgan_sdk.dicom.series import Series, hash_slices
 from rgan_sdk.dicom.write.derivation import (
     Derivation,
     derived_series_uid,
@@ -155,7 +154,7 @@ def _compare(standing: Standing, folder: Path) -> Standing:
     if finished is None:
         conflict = f"{uid} is in OUTPUT, but not in its journal; choose another OUTPUT"
         return replace(standing, conflict=conflict)
-    if finished.sources != _hash_sources(standing.series):
+    if finished.sources != hash_slices(standing.series):
         conflict = f"its slices are not those that {uid} was made of; choose another OUTPUT"
         return replace(standing, conflict=conflict)
     try:
@@ -245,7 +244,7 @@ def finished_series(job: SeriesJob) -> FinishedSeries:
         model=job.derivation.model_sha256,
         output=job.folder.name,
         files=tuple(sorted(files)),
-        sources=_hash_sources(job.series),
+        sources=hash_slices(job.series),
         clips=job.clips,
         outside=job.derivation.outside,
     )
@@ -284,9 +283,3 @@ def take_the_place(folder: Path, target: Path, replaced: Path) -> str:
         kept.rename(target)
         raise
     return kept.name
-
-
-def _hash_sources(series: Series) -> str:
-    """Return a hash of which slices a series has, and how large their files are."""
-    lines = sorted(f"{file.sop_instance_uid} {file.stamp.size}\n" for file in series.slices)
-    return hashlib.sha256("".join(lines).encode()).hexdigest()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,8 +15,11 @@ from rgan_sdk.dicom.geometry import why_not_square
 from rgan_sdk.dicom.inventory import Inventory, find_series
 from rgan_sdk.dicom.series import Described, Series
 from rgan_sdk.errors import ConfigurationError
+from rgan_sdk.files import as_path
 from rgan_sdk.run.observer import Observer, SilentObserver
 from rgan_sdk.run.options import RunOptions
+from rgan_sdk.run.worklist import WorkList
+from rgan_sdk.run.worklist.search import find_listed
 
 
 class SkippedSeries(NamedTuple):
@@ -56,15 +60,17 @@ class Plan:
 
 
 def make_plan(
-    source: Path,
+    source: Path | WorkList,
     card: ModelCard | None = None,
     options: RunOptions | None = None,
     observer: Observer | None = None,
 ) -> Plan:
-    """Look at each file below a folder and choose the series to harmonize.
+    """Look at each file below a folder, or at those of a list, and choose what to harmonize.
 
     Parameters
     ----------
+    source
+        A folder, or a list of series of one.
     card
         The model's card; None chooses every valid series.
     options
@@ -76,23 +82,43 @@ def make_plan(
         If ``source`` is not a folder, or cannot be read.
     """
     options = options or RunOptions()
-    try:
-        counter = _counter(observer or SilentObserver())
-        inventory = find_series(source, counter, assume_hu=options.assume_hu)
-    except OSError as exc:
-        raise ConfigurationError(
-            f"{source}: INPUT must be a folder of DICOM files that can be read ({exc.strerror})"
-        ) from exc
+    inventory = _find(source, _counter(observer or SilentObserver()), options)
     reasons = [_why_not(series, card, options) for series in inventory.series]
     judged = list(zip(inventory.series, reasons, strict=True))
     chosen = [series for series, reason in judged if not reason]
     return Plan(
-        source,
+        root_of(source),
         inventory,
         chosen=tuple(sorted(chosen, key=lambda series: series.mean_pixel_spacing)),
         skipped=tuple(SkippedSeries(series, reason) for series, reason in judged if reason),
         card=card,
     )
+
+
+def as_source(source: str | Path | WorkList) -> Path | WorkList:
+    """Return INPUT, which may be a list, or raise as ``as_path`` does."""
+    return source if isinstance(source, WorkList) else as_path("source", source)
+
+
+def fixed_time(source: Path | WorkList) -> datetime | None:
+    """Return the time that a list gives to its run; None for a folder."""
+    return source.timestamp if isinstance(source, WorkList) else None
+
+
+def root_of(source: Path | WorkList) -> Path:
+    """Return the folder that paths in reports are relative to."""
+    return source.root if isinstance(source, WorkList) else source
+
+
+def _find(source: Path | WorkList, counter: Callable[[], None], options: RunOptions) -> Inventory:
+    if isinstance(source, WorkList):
+        return find_listed(source, counter, assume_hu=options.assume_hu)
+    try:
+        return find_series(source, counter, assume_hu=options.assume_hu)
+    except OSError as exc:
+        raise ConfigurationError(
+            f"{source}: INPUT must be a folder of DICOM files that can be read ({exc.strerror})"
+        ) from exc
 
 
 def _counter(observer: Observer) -> Callable[[], None]:
@@ -110,11 +136,27 @@ def _why_not(series: Series, card: ModelCard | None, options: RunOptions) -> str
 
 
 def why_not_model(series: Described, card: ModelCard, options: RunOptions) -> str:
-    """Return in what a series is outside a model's card and may not be; empty if in nothing."""
-    outside = find_outside(series, card)
-    refused = {name: text for name, text in outside.items() if name not in options.outside_domain}
+    """Return why a model does not take a series, with what would help; empty if it does."""
+    reasons = why_outside(series, card, options)
+    names = [name for name, _ in reasons if name]
+    text = "; ".join(reason for _, reason in reasons)
+    if len(names) < len(reasons) or not names:  # to accept the others would not help
+        return text
+    return f"{text} (or use --outside-domain {','.join(names)})"
+
+
+def why_outside(
+    series: Described, card: ModelCard, options: RunOptions
+) -> tuple[tuple[str, str], ...]:
+    """Return why a model does not take a series; nothing if it does.
+
+    Returns
+    -------
+    tuple of (name, reason)
+        The name is one of ``rgan_sdk.harmonizer.DOMAINS``, which ``outside_domain`` may accept, or
+        empty where nothing helps.
+    """
     not_square = why_not_square(series) if card.format > 1 else ""
-    reasons = "; ".join(filter(None, [not_square, *refused.values()]))
-    if not_square or not refused:  # to accept the others would not help
-        return reasons
-    return f"{reasons} (or use --outside-domain {','.join(refused)})"
+    outside = find_outside(series, card).items()
+    refused = [(name, text) for name, text in outside if name not in options.outside_domain]
+    return (*([("", not_square)] if not_square else []), *refused)

@@ -86,6 +86,8 @@ class Report:
         Pictures, relative to the output folder.
     warnings
         What went wrong besides the series, such as a picture that could not be written.
+    advice
+        What to do with the series; empty, and not in the JSON, unless the report is of a scan.
     """
 
     environment: dict[str, str]
@@ -97,6 +99,7 @@ class Report:
     stages: dict[str, float] = field(default_factory=dict)
     previews: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+    advice: dict[str, Any] = field(default_factory=dict)
 
     @property
     def summary(self) -> dict[str, dict[str, int]]:
@@ -116,6 +119,8 @@ class Report:
         self.files.sort(key=lambda entry: entry.path)
         entries = {name: [vars(e) for e in getattr(self, name)] for name in ("series", "files")}
         content = {"schema": REPORT_SCHEMA, "summary": self.summary, **vars(self), **entries}
+        if not self.advice:
+            del content["advice"]
         members = (f" {json.dumps(name)}: {_member(value)}" for name, value in content.items())
         return "{\n" + ",\n".join(members) + "\n}\n"
 

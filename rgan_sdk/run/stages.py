@@ -62,6 +62,13 @@ class StageClock:
             with self._lock:
                 self.busy[stage] += time.perf_counter() - start
 
+    def summary(self, engines: int) -> dict[str, float]:
+        """Return the seconds of each stage; of inference, the mean of so many engines."""
+        shares = {"infer": engines}
+        return {
+            stage: round(seconds / shares.get(stage, 1), 3) for stage, seconds in self.busy.items()
+        }
+
 
 @dataclass(frozen=True)
 class WrittenBatch:
@@ -186,6 +193,8 @@ class Stages:
             self._offer(self._read, None)
 
     def _read_batch(self, items: list[BatchItem], buffer: NDArray[np.float32]) -> _Batch:
+        if all(item.job.error for item in items):  # nothing of it would be written
+            return _Batch(items, buffer, buffer, [])
         try:
             return self._read_slices(items, buffer)
         except Exception as error:  # such as no memory for slices of this size

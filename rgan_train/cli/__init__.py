@@ -19,6 +19,7 @@ COMMANDS = {
     "cam": "Show where the discriminator recognizes a harmonized slice.",
     "evaluate": "Measure the effect of models on radiomic features and image quality.",
     "measure": "Measure the density of the lungs of series.",
+    "features": "Compute the radiomic features of structures in series.",
     "traits": "Find the features that separate two groups of cases.",
     "compare": "Draw one slice, harmonized by several models, beside its target.",
 }

@@ -56,6 +56,7 @@ def command(
 
     from rgan_train.config import override
     from rgan_train.export import export_run
+    from rgan_train.export.matched import KEY as MATCH
     from rgan_train.training import RunFolder
 
     given = {"name": data_name, "licence": data_licence, "citation": data_citation}
@@ -80,6 +81,12 @@ def command(
         click.echo(
             f"{figure.metric}: {figure.input:.4g} -> {figure.output:.4g} "
             f"({figure.slices} {figure.data})"
+        )
+    if MATCH in folder.provenance():
+        click.echo(
+            "note: how far the model is from the measured transfer on real slices, the command "
+            "`match` tells that started the run",
+            err=True,
         )
     for warning in exported.warnings:
         click.echo(f"warning: {warning}", err=True)

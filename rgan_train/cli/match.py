@@ -134,7 +134,8 @@ def command(
     kernel. Two scans of a QA phantom with rods or wires do as well as patients.
 
     Another --method trains a network. Its pairs are the series of the sharper group, and what the
-    measured softer kernel makes of them. RUN keeps them, and is a run as `fit` makes it.
+    measured softer kernel makes of them. RUN keeps them, and is a run as `fit` makes it. The same
+    command goes on with a run that was interrupted, and exports one that is finished once more.
 
     What the fits say of each other is printed and drawn beside MODEL.onnx: halves of the groups
     must give the same filter, and a half matched to the other half none.
@@ -201,11 +202,11 @@ def train_network(
     vgg_weights: Path | None,
     name: str | None,
 ) -> ExportResult:
-    """Simulate pairs in ``run``, train on them, and export the network."""
+    """Simulate pairs in ``run``, train on them, and export the network; go on with a run."""
     from rgan_train.cli.progress import show_progress
     from rgan_train.export import export_run, load_graph
     from rgan_train.matching.drift import describe_drift, measure_drift
-    from rgan_train.matching.network import describe_outside, describe_resume, prepare_job
+    from rgan_train.matching.network import describe_outside, prepare_job
     from rgan_train.training import fit
 
     with click.progressbar(length=0, label="simulated slices", file=sys.stderr) as bar:
@@ -218,7 +219,7 @@ def train_network(
     with show_progress() as report:
         outcome = fit(job, report)
     if outcome.status == "interrupted":
-        click.echo(f"interrupted; {describe_resume(run, output)}", err=True)
+        click.echo("interrupted; the same command goes on", err=True)
         raise click.exceptions.Exit(INTERRUPTED)
     exported = export_run(job.folder, output, name=name)
     drift = measure_drift(load_graph(job.folder, job.config, "best"), measurement)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 EXAMPLES = """\b
 Examples:
   rgan-train traits features.csv -o traits
-  rgan-train traits features.csv -o traits --fdr 0.1
+  rgan-train traits features.csv --region GTV -o traits --fdr 0.1
 
 \b
 The table; any number of features and variants, among them target:
@@ -50,10 +50,12 @@ For research use. Not a medical device."""
     show_default=True,
     help="Allowed false discovery rate.",
 )
-def command(features: Path, output: Path, fdr: float) -> None:
+@click.option("--region", metavar="NAME", help="Which region, where the table has several.")
+def command(features: Path, output: Path, fdr: float, region: str | None) -> None:
     """Find the features that separate two groups of cases, before and after harmonization.
 
-    FEATURES.csv has a row for each case and each variant of its images. Each feature is tested
+    FEATURES.csv has a row for each case and each variant of its images, as `rgan-train features`
+    writes it. Each feature is tested
     in each variant (Mann-Whitney U, Benjamini-Hochberg). The result says how many features
     separate the groups on source, harmonized and target images, and how many of them also do
     on the target images. A heat map shows all features. The output does not name the cases.
@@ -64,7 +66,7 @@ def command(features: Path, output: Path, fdr: float) -> None:
     from rgan_train.evaluation.traits.table import read_cohort
     from rgan_train.evaluation.traits.traits import RESEARCH_ONLY, analyse
 
-    analysis = analyse(read_cohort(features), fdr)
+    analysis = analyse(read_cohort(features, region), fdr)
     figure = write_traits(analysis, output)
     _summarize(analysis)
     click.echo(f"{figure}: {RESEARCH_ONLY}")

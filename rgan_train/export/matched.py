@@ -18,14 +18,14 @@ SIMULATED: Final = "simulated pairs (there were no real ones)"
 def state_match(card: ModelCard, facts: Mapping[str, Any]) -> ModelCard:
     """Return the card of a run with simulated pairs, with the facts of both groups.
 
-    The series of these pairs are all of the sharper group. What the model is for are the source's.
-    What was measured on simulated pairs is called so.
+    The model is for series like the source's: their kernels, manufacturers and reconstructions.
+    What it was trained on are series of the sharper group alone: slice thickness, pixel spacings
+    and noise stay theirs. What was measured on simulated pairs is called so.
     """
     return replace(
         card,
         source_kernels=tuple(facts["source_kernels"]),
         manufacturers=tuple(facts["manufacturers"]),
-        thickness_seen=tuple(facts["thickness"]),
         reconstruction=tuple(facts["reconstruction"]),
         quality=tuple(replace(one, data=SIMULATED) for one in card.quality),
         validity=card.validity and replace(card.validity, data=SIMULATED),

@@ -84,7 +84,7 @@ def simulate_pairs(
     """
     check_place(run)
     root = run / FOLDER
-    sharp, soft = _by_sharpness(measurement)
+    sharp, soft = by_sharpness(measurement)
     change = MeasuredChange(measurement.softening(), soft.kernels[0])
     stated = [one for one in sharp.patients if one.convolution_kernel]
     if not stated:
@@ -117,7 +117,7 @@ def simulate_pairs(
     return pairs
 
 
-def _by_sharpness(measurement: Measurement) -> tuple[Group, Group]:
+def by_sharpness(measurement: Measurement) -> tuple[Group, Group]:
     """Return the sharper and the softer group."""
     groups = measurement.source, measurement.target
     return groups[::-1] if measurement.target_is_sharper else groups

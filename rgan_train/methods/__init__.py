@@ -13,6 +13,7 @@ from rgan_train.methods.linear import Linear
 from rgan_train.methods.physics_gan import PhysicsGAN
 from rgan_train.methods.radiomicgan import RadiomicGAN
 from rgan_train.methods.stan_ct import StanCT
+from rgan_train.methods.unpaired.gan import UnpairedPhysicsGAN, UnpairedRadiomicGAN
 
 METHODS: dict[MethodName, type[Method]] = {
     "radiomicgan": RadiomicGAN,
@@ -25,8 +26,19 @@ METHODS: dict[MethodName, type[Method]] = {
     "histogram": Histogram,
 }
 
+UNPAIRED: dict[MethodName, type[Method]] = {
+    "radiomicgan": UnpairedRadiomicGAN,
+    "physics+gan": UnpairedPhysicsGAN,
+}
+"""What trains these methods on simulated pairs beside real slices of different patients."""
+
 LOOP_TABLES = ("method", "data", "training", "curriculum", "domain.added_noise")
 """Tables of the configuration that the training loop reads for every method."""
+
+
+def find_method(config: Config, *, unpaired: bool) -> type[Method]:
+    """Return what trains the configured method, with real slices of different patients or not."""
+    return (UNPAIRED if unpaired else METHODS)[config.method.name]
 
 
 def check_settings(config: Config) -> None:

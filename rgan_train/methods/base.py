@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import torch
 from lightning_fabric import Fabric
@@ -11,8 +11,8 @@ from torch import Tensor, nn
 
 from rgan_sdk.errors import ConfigurationError, TrainingError
 from rgan_train.config import Config, DomainConfig, OptimizerConfig
-from rgan_train.networks.base import HarmonizationNetwork
-from rgan_train.networks.discriminator import Discriminator
+from rgan_train.networks.base import HarmonizationNetwork, trim
+from rgan_train.networks.discriminator import PatchDiscriminator
 from rgan_train.networks.losses import learning_rate_factor
 from rgan_train.networks.spacing import SpacingAware
 from rgan_train.networks.weights import (
@@ -30,6 +30,46 @@ SPACING_SETTINGS = (
     "domain.native_share",
 )
 """Keys of the configuration that methods read whose networks know the pixel spacing."""
+
+
+class UnpairedCrops(NamedTuple):
+    """Crops of real slices of different patients, ``[N, 1, H, W]`` in window units.
+
+    Attributes
+    ----------
+    source, expected, target
+        Source slices, what the measured transfer makes of them, and target slices.
+    pixel_spacing
+        In mm.
+    coarsest
+        Pixel spacing of the coarsest slice that one of them was taken from, mm.
+    width_hu
+        Of the window, in HU.
+    """
+
+    source: Tensor
+    expected: Tensor
+    target: Tensor
+    pixel_spacing: float
+    coarsest: float
+    width_hu: float
+
+
+class TrainingCrops(NamedTuple):
+    """A batch on the device: pairs ``[N, 1, H, W]`` in window units, and real slices without.
+
+    Attributes
+    ----------
+    pixel_spacing
+        Of all slices of the batch in mm, ``[1]``.
+    unpaired
+        None where there are none.
+    """
+
+    real_a: Tensor
+    real_b: Tensor
+    pixel_spacing: Tensor
+    unpaired: UnpairedCrops | None = None
 
 
 class Method:
@@ -57,7 +97,7 @@ class Method:
         fabric: Fabric,
         config: Config,
         generator: HarmonizationNetwork,
-        discriminator: Discriminator | None,
+        discriminator: PatchDiscriminator | None,
     ) -> None:
         self.config, self.fabric = config, fabric
         self.G, self.D = generator, discriminator
@@ -74,7 +114,7 @@ class Method:
         raise NotImplementedError
 
     @staticmethod
-    def build_discriminator(config: Config) -> Discriminator | None:
+    def build_discriminator(config: Config) -> PatchDiscriminator | None:
         """Return the discriminator with random weights; None for a method without one."""
         return None
 
@@ -99,6 +139,32 @@ class Method:
     def trains(self) -> bool:
         """Whether the method is trained in steps."""
         return "g" in self.optimizers
+
+    @staticmethod
+    def judged(
+        source: Tensor, candidate: Tensor, pixel_spacing: float, coarsest: float
+    ) -> tuple[Tensor, ...]:
+        """Return what the discriminator is called with to judge a candidate.
+
+        Parameters
+        ----------
+        source, candidate
+            ``[N, 1, H, W]`` in window units; the candidate may lack a margin.
+        pixel_spacing
+            In mm.
+        coarsest
+            Pixel spacing of the coarsest slice that the discriminator compares, mm.
+
+        Returns
+        -------
+        tuple
+            Images of one size. Where they are smaller, they are the middle of the candidate.
+        """
+        return trim(source, (candidate.shape[-2], candidate.shape[-1])), candidate
+
+    def train_on(self, crops: TrainingCrops) -> Tensor:
+        """Take the step of a batch; most methods use its pairs alone. Returns as ``step``."""
+        return self.step(crops.real_a, crops.real_b, crops.pixel_spacing)
 
     def step(self, real_a: Tensor, real_b: Tensor, pixel_spacing: Tensor) -> Tensor:
         """Train on one batch ``[N, 1, H, W]`` of source and target in window units.

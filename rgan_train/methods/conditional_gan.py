@@ -17,7 +17,7 @@ from rgan_sdk.errors import ConfigurationError
 from rgan_train.config import Config
 from rgan_train.methods.base import Method
 from rgan_train.networks.base import trim
-from rgan_train.networks.discriminator import Discriminator
+from rgan_train.networks.discriminator import Discriminator, PatchDiscriminator
 from rgan_train.networks.losses import adversarial_loss
 
 
@@ -29,10 +29,10 @@ class ConditionalGAN(Method):
 
     losses: ClassVar[tuple[str, ...]] = ("G_GAN", "G_L1", "D_real", "D_fake")
     settings: ClassVar[tuple[str, ...]] = ("optimizer", "discriminator", "loss")
-    D: Discriminator
+    D: PatchDiscriminator
 
     @staticmethod
-    def build_discriminator(config: Config) -> Discriminator:
+    def build_discriminator(config: Config) -> PatchDiscriminator:
         """Return the discriminator, with random weights."""
         return Discriminator(config.discriminator.channels, config.discriminator.strided_layers)
 
@@ -53,12 +53,16 @@ class ConditionalGAN(Method):
         self, real_a: Tensor, fake_b: Tensor, real_b: Tensor
     ) -> tuple[Tensor, Tensor]:
         """Take one optimizer step of the discriminator; return its losses."""
-        kind = self.config.loss.adversarial
         # One forward pass for real and fake, so that the processes synchronize only once.
         logits = self._wrapped_d(torch.cat([real_a, real_a]), torch.cat([real_b, fake_b]))
+        return self.step_discriminator(logits)
+
+    def step_discriminator(self, logits: Tensor, weight: float = 1.0) -> tuple[Tensor, Tensor]:
+        """Take one optimizer step for the logits of targets, followed by as many of fakes."""
+        kind = self.config.loss.adversarial
         judged_real, judged_fake = logits.chunk(2)
-        D_real = adversarial_loss(judged_real, True, kind)
-        D_fake = adversarial_loss(judged_fake, False, kind)
+        D_real = weight * adversarial_loss(judged_real, True, kind)
+        D_fake = weight * adversarial_loss(judged_fake, False, kind)
         self._optimizer_d.zero_grad()
         self.fabric.backward(0.5 * (D_real + D_fake))
         self._optimizer_d.step()

@@ -21,6 +21,7 @@ from torch import Tensor
 from rgan_train.config import Config
 from rgan_train.methods.conditional_gan import ConditionalGAN, check_adversarial
 from rgan_train.networks.base import HarmonizationNetwork
+from rgan_train.networks.discriminator import Discriminator
 from rgan_train.networks.losses import adversarial_loss
 from rgan_train.networks.unet import UNet
 
@@ -38,6 +39,7 @@ class StanCT(ConditionalGAN):
     )
     settings = (*ConditionalGAN.settings, "generator.widths", "generator.output", "stan_ct")
     G: UNet
+    D: Discriminator
 
     @staticmethod
     def build_network(config: Config) -> HarmonizationNetwork:

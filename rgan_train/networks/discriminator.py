@@ -1,4 +1,4 @@
-"""The discriminator: a conditional, fully convolutional PatchGAN.
+"""The discriminators: fully convolutional PatchGANs.
 
 Paper, section 2.1 ("a fully convolutional neural network"), after Isola et al. 2017.
 """
@@ -15,8 +15,8 @@ from rgan_sdk.errors import ConfigurationError
 from rgan_train.networks.blocks import initialize
 
 
-class Discriminator(nn.Module):
-    """Judges patches of a candidate, given the slice it was made from.
+class PatchDiscriminator(nn.Module):
+    """The layers of a discriminator.
 
     Parameters
     ----------
@@ -26,20 +26,22 @@ class Discriminator(nn.Module):
         Layers that halve the size. With 3 of them a patch has 70x70 pixels as in pix2pix;
         fewer layers see finer texture.
 
-    Notes
-    -----
-    The network sees the candidate as its difference to the source, in units of
-    ``residual_scale``. The difference between two convolution kernels is a few per cent of
-    the window, and the anatomy would hide it.
+    Attributes
+    ----------
+    in_channels
+        Images that it sees at once.
+    margin
+        Pixels at each edge of a crop that it is not shown.
     """
 
-    residual_scale = 0.02
+    in_channels = 1
+    margin = 0
 
     def __init__(self, channels: int, strided_layers: int) -> None:
         super().__init__()
         self.strided_layers = strided_layers
         layers: list[nn.Module] = []
-        in_channels = 2
+        in_channels = self.in_channels
         for index in range(strided_layers + 1):
             out_channels = channels * min(2**index, 8)
             stride = 2 if index < strided_layers else 1
@@ -52,20 +54,8 @@ class Discriminator(nn.Module):
         self.logits = nn.Conv2d(in_channels, 1, 4, 1, padding=1)
         initialize(self)
 
-    def forward(self, source: Tensor, candidate: Tensor) -> Tensor:
-        """Return logits ``[N, 1, h, w]``, high where the candidate looks like the target.
-
-        Parameters
-        ----------
-        source, candidate
-            ``[N, 1, H, W]`` in window units.
-        """
-        return self.judge(source, candidate)[0]
-
-    def judge(self, source: Tensor, candidate: Tensor) -> tuple[Tensor, list[Tensor]]:
-        """Return the logits, and the features after each activation, finest first."""
-        difference = (candidate - source) / self.residual_scale
-        x = torch.cat([source, difference], dim=1)
+    def judge_images(self, x: Tensor) -> tuple[Tensor, list[Tensor]]:
+        """Return the logits for ``[N, in_channels, H, W]``, and the features of all layers."""
         features = []
         for layer in self.features:
             x = layer(x)
@@ -91,10 +81,49 @@ class Discriminator(nn.Module):
         ConfigurationError
             If height or width is too small.
         """
-        least = 2**self.strided_layers * 4
+        least = 2**self.strided_layers * 4 + 2 * self.margin
         if min(height, width) < least:
             raise ConfigurationError(
                 f"crops of {height}x{width} are too small for a discriminator of "
                 f"{self.strided_layers} strided layers: set training.crop to {least} or more, "
                 "or discriminator.strided_layers lower"
             )
+
+
+class Discriminator(PatchDiscriminator):
+    """Judges patches of a candidate, given the slice it was made from.
+
+    Notes
+    -----
+    The network sees the candidate as its difference to the source, in units of
+    ``residual_scale``. The difference between two convolution kernels is a few per cent of
+    the window, and the anatomy would hide it.
+    """
+
+    residual_scale = 0.02
+    in_channels = 2
+
+    def forward(self, source: Tensor, candidate: Tensor) -> Tensor:
+        """Return logits ``[N, 1, h, w]``, high where the candidate looks like the target.
+
+        Parameters
+        ----------
+        source, candidate
+            ``[N, 1, H, W]`` in window units.
+        """
+        return self.judge(source, candidate)[0]
+
+    def judge(self, source: Tensor, candidate: Tensor) -> tuple[Tensor, list[Tensor]]:
+        """Return the logits, and the features after each activation, finest first."""
+        difference = (candidate - source) / self.residual_scale
+        return self.judge_images(torch.cat([source, difference], dim=1))
+
+
+class TextureDiscriminator(PatchDiscriminator):
+    """Judges patches of texture alone: what ``rgan_train.methods.unpaired.bands`` leaves."""
+
+    margin = 15
+
+    def forward(self, texture: Tensor) -> Tensor:
+        """Return logits ``[N, 1, h, w]`` for ``[N, 1, H, W]``, high for the target's texture."""
+        return self.judge_images(texture)[0]

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from rgan_train.networks.discriminator import Discriminator
+from rgan_train.networks.discriminator import PatchDiscriminator
 
 
 def grad_cam(layer: nn.Module, score: Callable[[], Tensor]) -> Tensor:
@@ -50,13 +50,13 @@ def grad_cam(layer: nn.Module, score: Callable[[], Tensor]) -> Tensor:
     return (weights * activations.detach()).sum(1).relu()
 
 
-def non_standard_cam(discriminator: Discriminator, source: Tensor, candidate: Tensor) -> Tensor:
+def non_standard_cam(discriminator: PatchDiscriminator, *images: Tensor) -> Tensor:
     """Return where the discriminator recognizes a candidate as such, ``[N, H, W]`` in [0, 1].
 
     Parameters
     ----------
-    source, candidate
-        ``[N, 1, H, W]`` in window units.
+    images
+        What it is called with: ``[N, 1, H, W]`` each.
 
     Notes
     -----
@@ -65,11 +65,9 @@ def non_standard_cam(discriminator: Discriminator, source: Tensor, candidate: Te
     instance normalization, and so would the weights of Grad-CAM. Each map is enlarged to the
     size of the image and scaled to [0, 1]; a constant map becomes 0.
     """
-    cam = grad_cam(
-        discriminator.features[-1], lambda: -discriminator(source, candidate).mean((1, 2, 3))
-    )
+    cam = grad_cam(discriminator.features[-1], lambda: -discriminator(*images).mean((1, 2, 3)))
     enlarged = functional.interpolate(
-        cam[:, None], size=candidate.shape[-2:], mode="bilinear", align_corners=False
+        cam[:, None], size=images[-1].shape[-2:], mode="bilinear", align_corners=False
     )[:, 0]
     lowest, highest = enlarged.amin((1, 2), keepdim=True), enlarged.amax((1, 2), keepdim=True)
     span = highest - lowest

@@ -10,13 +10,13 @@ import csv
 import dataclasses
 import hashlib
 import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import overload
 
 from rgan_sdk.errors import OutputError, TrainingError
-from rgan_sdk.files import atomic_write, decode_text, is_utf8
+from rgan_sdk.files import atomic_write, decode_text, find_delimiter, is_utf8
 from rgan_train.pairs.find import Pair
 
 COLUMNS = tuple(field.name for field in dataclasses.fields(Pair))
@@ -82,25 +82,6 @@ def write_pairs(pairs: Sequence[Pair], path: Path) -> None:
                 writer.writerow(row)
     except OSError as exc:
         raise OutputError(f"{path}: the list of pairs cannot be written ({exc.strerror})") from exc
-
-
-def find_delimiter(text: str, columns: Iterable[str]) -> str:
-    """Return the delimiter of a CSV file: a comma, or what spreadsheets write besides.
-
-    Parameters
-    ----------
-    text
-        Content of the file.
-    columns
-        Columns that the file should have. The delimiter that finds more of them in the header is
-        taken.
-    """
-    header = text.splitlines()[:1]
-
-    def count(delimiter: str) -> int:
-        return len(set(columns).intersection(*csv.reader(header, delimiter=delimiter)))
-
-    return max(",;\t", key=count)
 
 
 def read_pairs(path: Path) -> PairList:

@@ -127,7 +127,7 @@ def find_pairs(folders: Iterable[Path]) -> Pairing:
     """
     from rgan_sdk.dicom.read.acquisition import read_acquisitions
 
-    inventories = {folder: _search(folder) for folder in dict.fromkeys(folders)}
+    inventories = {folder: search_folder(folder) for folder in dict.fromkeys(folders)}
     found = _join_series(inventories)
     studies: dict[tuple[str, str], list[Series]] = defaultdict(list)
     for series in found:
@@ -189,8 +189,8 @@ def make_pair(a: Series, b: Series) -> Pair:
         frame_of_reference_uid=a.frame_of_reference_uid or "",
         series_a=a.series_instance_uid,
         series_b=b.series_instance_uid,
-        folder_a=_folder_of(a),
-        folder_b=_folder_of(b),
+        folder_a=folder_of(a),
+        folder_b=folder_of(b),
     )
 
 
@@ -251,7 +251,14 @@ def _failures_of(inventory: Inventory) -> Iterator[Failure]:
             yield Failure("", frozenset({outcome.path.resolve()}), reason)
 
 
-def _search(folder: Path) -> Inventory:
+def search_folder(folder: Path) -> Inventory:
+    """Return what a folder holds.
+
+    Raises
+    ------
+    TrainingError
+        If it does not exist, or cannot be read.
+    """
     from rgan_sdk.dicom.inventory import find_series
 
     try:
@@ -263,7 +270,7 @@ def _search(folder: Path) -> Inventory:
 def _find_listed(folders: dict[Path, Inventory], folder: Path, uid: str, pair: Pair) -> Series:
     """Return a listed series; ``folders`` keeps what was found in each folder."""
     if folder not in folders:
-        folders[folder] = _search(folder)
+        folders[folder] = search_folder(folder)
     wanted = (uid, pair.rows, pair.columns, pair.slices)
     matching = [
         series
@@ -283,7 +290,7 @@ def _find_listed(folders: dict[Path, Inventory], folder: Path, uid: str, pair: P
     return matching[0]
 
 
-def _folder_of(series: Series) -> Path:
+def folder_of(series: Series) -> Path:
     """Return the deepest folder above all files of a series."""
     folders = {item.path.resolve().parent for item in series.slices}
     folder = folders.pop()

@@ -43,11 +43,29 @@ class PairedSample(NamedTuple):
         return PairedSample(*(resample(hu, factor, low_pass, region) for hu in self))
 
 
+class RealCrops(NamedTuple):
+    """Crops of real slices of different patients: ``[N, 1, H, W]`` HU.
+
+    Attributes
+    ----------
+    source_hu, expected_hu, target_hu
+        Source slices, what the measured transfer makes of them, and target slices.
+    coarsest
+        Pixel spacing of the coarsest slice that one of them was taken from, mm.
+    """
+
+    source_hu: NDArray[np.float32]
+    expected_hu: NDArray[np.float32]
+    target_hu: NDArray[np.float32]
+    coarsest: float
+
+
 class Batch(NamedTuple):
-    """Crops ``[N, 1, H, W]`` in HU, and their pixel spacing in mm."""
+    """Crops of pairs ``[N, 1, H, W]`` in HU, their pixel spacing in mm, and crops without."""
 
     sample: PairedSample
     pixel_spacing: float
+    real: RealCrops | None = None
 
 
 class SliceReader:
@@ -80,13 +98,14 @@ class SliceReader:
             If a file cannot be read.
         """
         shape = (files.rows, files.columns)
-        source, target = self._read(files.source, shape), self._read(files.target, shape)
+        source, target = self.read_image(files.source, shape), self.read_image(files.target, shape)
         padding = find_padding(source) | find_padding(target)
         if padding.any():
             source, target = (np.where(padding, PADDING_HU, hu) for hu in (source, target))
         return PairedSample(source, target)
 
-    def _read(self, path: Path, shape: tuple[int, int]) -> NDArray[np.float32]:
+    def read_image(self, path: Path, shape: tuple[int, int]) -> NDArray[np.float32]:
+        """Return one image ``[H, W]``, its own padding set to PADDING_HU. Errors as ``read``."""
         if path in self._cache:
             self._cache.move_to_end(path)
             return self._cache[path]

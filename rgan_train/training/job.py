@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Self
+from typing import Final, Self
 
 from rgan_sdk.errors import TrainingError
 from rgan_sdk.files import is_utf8
 from rgan_train.config import Config
 from rgan_train.pairs import Dataset, PairList, load_dataset
+from rgan_train.pairs.unpaired import Unpaired, read_unpaired
 from rgan_train.training.run_folder import RunFolder
+
+UNPAIRED: Final = "unpaired_sha256"
+"""In the provenance of a run with real slices without a partner: the hash of their list."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +37,8 @@ class Job:
         Number of GPUs, or of processes if there is no GPU.
     vgg_weights
         Weight file of a pretrained encoder; None downloads it if the method needs one.
+    unpaired
+        Real slices without a partner, which the discriminator is to compare; None: pairs alone.
     """
 
     config: Config
@@ -42,6 +48,7 @@ class Job:
     resume: bool = False
     devices: int = 1
     vgg_weights: Path | None = None
+    unpaired: Unpaired | None = None
 
     @classmethod
     def from_pairs(
@@ -63,7 +70,8 @@ class Job:
         ConfigurationError
             If the direction is not clear, or no pair has it.
         TrainingError
-            If a series is missing or has changed, or the slices cannot be split.
+            If a series is missing or has changed, or the slices cannot be split. Also if a
+            resumed run has real slices without a partner, and their list is not the one it had.
         """
         dataset = load_dataset(pairs, config.data)
         data = replace(
@@ -72,7 +80,8 @@ class Job:
             target_kernel=dataset.target_kernel,
         )
         config = replace(config, data=data)
-        return cls(config, dataset, pairs, folder, resume, devices, vgg_weights)
+        unpaired = _open_unpaired(folder) if resume else None
+        return cls(config, dataset, pairs, folder, resume, devices, vgg_weights, unpaired)
 
 
 def check_folder(job: Job) -> None:
@@ -96,3 +105,17 @@ def check_folder(job: Job) -> None:
             f"{job.folder.path}: holds a run already; continue it with --resume, or choose "
             "another folder"
         )
+
+
+def _open_unpaired(folder: RunFolder) -> Unpaired | None:
+    """Find the real slices without a partner that a run was started with."""
+    recorded = folder.provenance().get(UNPAIRED) if folder.exists() else None
+    if recorded is None:
+        return None
+    unpaired = read_unpaired(folder.unpaired_json)
+    if unpaired.sha256 != recorded:
+        raise TrainingError(
+            f"{folder.unpaired_json}: is not the list that the run was started with; put it back, "
+            "or start a new run in another folder"
+        )
+    return unpaired

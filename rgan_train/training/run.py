@@ -13,7 +13,7 @@ from rgan_sdk.errors import ConfigurationError
 from rgan_sdk.hu import HUWindow
 from rgan_sdk.kernels.noise import soft_tissue_noise
 from rgan_train.config import Config
-from rgan_train.methods import METHODS
+from rgan_train.methods import METHODS, find_method
 from rgan_train.methods.base import Method
 from rgan_train.networks.base import HarmonizationNetwork
 from rgan_train.networks.weights import frozen_state, load_frozen_state
@@ -24,10 +24,11 @@ from rgan_train.processes import run_in_main_process
 from rgan_train.simulation.augmentation import kernel_jitter
 from rgan_train.training.curriculum import Curriculum
 from rgan_train.training.events import TrainingStarted
-from rgan_train.training.job import Job
+from rgan_train.training.job import UNPAIRED, Job
 from rgan_train.training.run_folder import RunFolder, RunState
 from rgan_train.training.runlog import collect_provenance
 from rgan_train.training.sampler import Sampler, make_sampler
+from rgan_train.training.unpaired import make_real_sampler
 from rgan_train.training.validation import Validator
 
 NOISE_SLICES = 12
@@ -133,7 +134,7 @@ def prepare_run(fabric: Fabric, job: Job) -> Run:
     config, state = job.config, job.folder.state("last") or RunState()
     reader = SliceReader(config.data.cache_mb)
     torch.manual_seed(config.training.seed)
-    method_class = METHODS[config.method.name]
+    method_class = find_method(config, unpaired=job.unpaired is not None)
     network = method_class.build_network(config)
     discriminator = method_class.build_discriminator(config)
     _check_curriculum(config, discriminator is not None)
@@ -150,6 +151,10 @@ def prepare_run(fabric: Fabric, job: Job) -> Run:
         kernel_jitter(config),
         noise,
     )
+    if job.unpaired:
+        size = sampler.height, sampler.width
+        real = make_real_sampler(job.unpaired, job.dataset.train, reader, config, size)
+        sampler = replace(sampler, real=real)
     if discriminator is not None:
         discriminator.check_crop(*network.trained_size(sampler.height, sampler.width))
     _load_frozen(network, job)
@@ -249,6 +254,8 @@ def _record_start(
         job.folder.update_config(job.config)
         return
     provenance = collect_provenance(job.dataset, job.pairs, job.vgg_weights, _source_noise(samples))
+    if job.unpaired:
+        provenance[UNPAIRED] = job.unpaired.sha256
     provenance["added_noise_hu"] = job.config.domain.added_noise if noise else 0.0
     write_pairs(job.pairs, job.folder.pairs_csv)
     job.folder.create(job.config, provenance, frozen_state(network))

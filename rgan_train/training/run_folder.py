@@ -5,6 +5,7 @@
     RUN/config.json           fixed when the run starts
     RUN/provenance.json       hashes of the data, kernels, versions
     RUN/pairs.csv             the list of pairs, with absolute folders
+    RUN/unpaired.json         real slices without a partner, in runs of ``match``
     RUN/encoder.safetensors   the frozen encoder
     RUN/checkpoints/epoch-0007/
         state.json            progress of the training
@@ -94,6 +95,11 @@ class RunFolder:
     def pairs_csv(self) -> Path:
         """The run's copy of the list of pairs."""
         return self.path / "pairs.csv"
+
+    @property
+    def unpaired_json(self) -> Path:
+        """The list of the run's real slices without a partner."""
+        return self.path / "unpaired.json"
 
     def exists(self) -> bool:
         """Return whether a run was started here."""

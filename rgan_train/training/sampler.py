@@ -23,6 +23,7 @@ from rgan_train.pairs.noise import PairNoise, add_noise
 from rgan_train.pairs.resampling import resampled_shape
 from rgan_train.pairs.samples import SAME_SPACING, Batch, PairedSample, SliceReader
 from rgan_train.simulation.augmentation import KernelJitter
+from rgan_train.training.unpaired import RealSampler
 
 NOISY: Final = 0.5
 """Share of the crops that noise is added to."""
@@ -52,6 +53,8 @@ class Sampler:
         Augmentation of the source's crops; None: off.
     noise
         Noise that is added to the crops of both images; None: none is.
+    real
+        Draws crops of real slices beside the pairs; None: there are none.
     """
 
     slices: tuple[PairedFiles, ...]
@@ -64,6 +67,7 @@ class Sampler:
     jitter: KernelJitter | None = None
     domain: DomainConfig = field(default_factory=DomainConfig)
     noise: PairNoise | None = None
+    real: RealSampler | None = None
 
     @property
     def steps_per_epoch(self) -> int:
@@ -86,7 +90,8 @@ class Sampler:
             items = self._fitting(items, spacing, rng)
         crops = [self._crop(item, spacing, low_pass, rng) for item in items]
         images = (np.stack(images)[:, None] for images in zip(*crops, strict=True))
-        return Batch(PairedSample(*images), spacing)
+        real = self.real.draw(spacing, epoch, step, rank) if self.real else None
+        return Batch(PairedSample(*images), spacing, real)
 
     def subsets(self, epoch: int, count: int, rank: int) -> Iterator[Batch]:
         """Yield random batches that the epoch does not train on, without augmentation."""

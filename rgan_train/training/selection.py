@@ -15,6 +15,7 @@ import torch
 from lightning_fabric import Fabric
 from numpy.typing import NDArray
 
+from rgan_sdk.dicom.read.padding import find_padding
 from rgan_sdk.hu import HUWindow
 from rgan_train.methods.base import Method
 from rgan_train.networks.base import trim
@@ -89,15 +90,21 @@ def _judge(
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Return the candidates in HU and their class activation maps, both ``[N, H, W]``.
 
-    The activation of padding is 0, so that it is never hot.
+    Candidates are made of real slices of different patients where there are some. The activation
+    of padding is 0, so that it is never hot.
     """
     assert method.D is not None
-    subset = batch.sample
-    real_a = normalize(torch.from_numpy(subset.source_hu).to(fabric.device), window)
+    source_hu, coarsest = batch.sample.source_hu, batch.pixel_spacing
+    if batch.real:
+        source_hu, coarsest = batch.real.source_hu, batch.real.coarsest
+    real_a = normalize(torch.from_numpy(source_hu).to(fabric.device), window)
     spacing = torch.tensor([batch.pixel_spacing], device=fabric.device)
     with method.D.freeze_weights():
         fake_b = method.G(real_a, spacing)
-        cam = non_standard_cam(method.D, trim(real_a, fake_b.shape[-2:]), fake_b)
-    padding = trim(torch.from_numpy(subset.padding).to(cam.device), fake_b.shape[-2:])
-    fake_hu = fake_b[:, 0] * window.width + window.lower
+        cam = non_standard_cam(
+            method.D, *method.judged(real_a, fake_b, batch.pixel_spacing, coarsest)
+        )
+    size = cam.shape[-2], cam.shape[-1]
+    padding = trim(torch.from_numpy(find_padding(source_hu)).to(cam.device), size)
+    fake_hu = trim(fake_b, size)[:, 0] * window.width + window.lower
     return fake_hu.cpu().numpy(), cam.masked_fill(padding[:, 0], 0).cpu().numpy()

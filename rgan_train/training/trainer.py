@@ -8,11 +8,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from rgan_sdk.errors import TrainingError
 from rgan_sdk.hu import HUWindow
+from rgan_train.methods.base import TrainingCrops, UnpairedCrops
 from rgan_train.networks.window import network_window, normalize
 from rgan_train.pairs.samples import Batch
 from rgan_train.processes import Interrupt, combine, leave_process_group, make_fabric
@@ -130,7 +133,7 @@ def train_epoch(run: Run, stop: Interrupt, log: RunLog, report: EventCallback) -
         if status != "finished":
             break
         rate = method.set_rates(progress)
-        losses = method.step(*_to_device(batch, window, run.fabric.device))
+        losses = method.train_on(_to_device(batch, window, run.fabric.device))
         sums += losses
         run.state = replace(run.state, step=run.state.step + 1)
         if run.state.step % REPORT_EVERY == 0:
@@ -224,12 +227,21 @@ def select_hu(run: Run) -> Selection:
     return select(run.fabric, run.method, subsets, run.hu_range, config.th_fail)
 
 
-def _to_device(
-    batch: Batch, window: HUWindow, device: torch.device
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Return source and target in window units and their pixel spacing, on the device."""
-    source, target = (normalize(torch.from_numpy(hu).to(device), window) for hu in batch.sample)
-    return source, target, torch.tensor([batch.pixel_spacing], device=device)
+def _to_device(batch: Batch, window: HUWindow, device: torch.device) -> TrainingCrops:
+    """Return a batch in window units, on the device."""
+
+    def convert(*images: NDArray[np.float32]) -> list[Tensor]:
+        return [normalize(torch.from_numpy(hu).to(device), window) for hu in images]
+
+    unpaired = None
+    if batch.real:
+        source, expected, target = convert(*batch.real[:3])
+        unpaired = UnpairedCrops(
+            source, expected, target, batch.pixel_spacing, batch.real.coarsest, window.width
+        )
+    spacing = torch.tensor([batch.pixel_spacing], device=device)
+    real_a, real_b = convert(*batch.sample)
+    return TrainingCrops(real_a, real_b, spacing, unpaired)
 
 
 def _ignore(event: TrainingEvent) -> None:

@@ -22,6 +22,7 @@ PROMISED = {
     "SeriesEntry",
     "Shard",
     "SilentObserver",
+    "WorkList",
     "create_engine",
     "harmonize_directory",
     "packaged_models",

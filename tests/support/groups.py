@@ -5,8 +5,8 @@ import numpy as np
 from support.dicom_phantoms import uid, write_ct
 
 
-def write_series(folder, slices, kernel, number, spacing=0.8):
-    """Write a series of another patient for each number."""
+def write_series(folder, slices, kernel, number, spacing=0.8, **tags):
+    """Write a series of another patient for each number, with other values of some tags."""
     for index, hu in enumerate(slices):
         stored = np.clip(hu + 1024, 0, 4095).astype(np.uint16)
         write_ct(
@@ -22,5 +22,6 @@ def write_series(folder, slices, kernel, number, spacing=0.8):
             PixelSpacing=[spacing, spacing],
             ConvolutionKernel=kernel,
             Manufacturer="Scanner Works",
+            **tags,
         )
     return folder

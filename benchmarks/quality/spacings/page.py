@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-import re
 from pathlib import Path
+
+from result_page import fill_page
 
 from spacings.features import features_path, is_counted
 from spacings.figures import Figures, Key
@@ -17,7 +18,7 @@ MET = {True: "yes", False: "**no**", None: "open"}
 
 
 def write_page(page: Path, plan: Plan, figures: Figures, gates: list[Gate]) -> None:
-    """Replace what stands between ``<!-- table NAME -->`` and ``<!-- end -->``."""
+    """Fill the tables of the page."""
     blocks = {"gates": gates_table(gates), "features": features_tables(plan)}
     for pair, entry in plan["pairs"].items():
         for way in directions(plan, pair):
@@ -29,11 +30,7 @@ def write_page(page: Path, plan: Plan, figures: Figures, gates: list[Gate]) -> N
             )
     blocks["reduced"] = reduced_table(figures)
     blocks["written"] = written_table(plan)
-    text = page.read_text()
-    for name, block in blocks.items():
-        pattern = rf"(<!-- table {re.escape(name)} -->\n).*?(<!-- end -->)"
-        text = re.sub(pattern, lambda m, b=block: f"{m[1]}\n{b}\n\n{m[2]}", text, flags=re.DOTALL)
-    page.write_text(text)
+    fill_page(page, {f"table {name}": block for name, block in blocks.items()})
 
 
 def spacing_table(figures: Figures, pair: str, way: tuple[str, str]) -> str:

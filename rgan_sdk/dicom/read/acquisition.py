@@ -27,6 +27,9 @@ NUMBERS: Final = {
 }
 """Keywords of numbers, with their unit."""
 
+SHORTEST_SECRET: Final = 3
+"""Shorter parts of a name are in too many words, characters."""
+
 _DESCRIPTIONS: Final = ("SeriesDescription", "ProtocolName", "ImageComments")
 _EXPIRATION: Final = re.compile(r"\b(expi?|exs?pir\w*|espir\w*|exhal\w*)\b")
 _KEYWORDS: Final = (
@@ -91,6 +94,28 @@ def read_acquisitions(series: Series) -> tuple[Acquisition, ...]:
         If a file cannot be read any more.
     """
     return tuple(read_acquisition(file.path) for file in series.slices)
+
+
+def read_description(series: Series) -> str:
+    """Return SeriesDescription (0008,103E) of a series' first slice; empty if there is none.
+
+    It is free text, as people at the scanner write it. One that holds the patient's number, or a
+    part of the name, is not returned.
+
+    Raises
+    ------
+    DicomError
+        If the file cannot be read any more.
+    """
+    wanted = ("SeriesDescription", "PatientName", "PatientID")
+    with open_dicom(series.slices[0].path) as file:
+        dataset = dcmread(
+            file, stop_before_pixels=True, force=True, specific_tags=[*map(Tag, wanted)]
+        )
+        text, name, number = (_text(dataset, keyword) for keyword in wanted)
+    secrets = [part.casefold() for part in (*re.split(r"[\^=,\s]+", name), number)]
+    reveals = any(len(part) >= SHORTEST_SECRET and part in text.casefold() for part in secrets)
+    return "" if reveals else " ".join(text.split())
 
 
 def read_acquisition(path: Path) -> Acquisition:

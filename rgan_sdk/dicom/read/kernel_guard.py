@@ -57,16 +57,23 @@ class MeasuredKernel(NamedTuple):
         empty if the series can't tell.
     notes
         Why it can't, or what is in doubt.
+    noise_hu
+        Standard deviation in soft tissue; None if the series can't tell.
+    spectra
+        Of its slices, to compare it with others; None if the series can't tell its kernel.
     """
 
     mtf: dict[str, float | None]
     notes: tuple[str, ...]
+    noise_hu: float | None = None
+    spectra: KernelSpectra | None = None
 
 
 def measure_mtf(series: Series) -> MeasuredKernel:
     """Measure the kernel of a series as ``rgan-harmonize kernel`` does."""
     try:
-        found = fit_kernel(measure_series(series))
+        spectra = measure_series(series)
+        found = fit_kernel(spectra)
     except Exception as error:  # a mere remark must not end a scan
         return MeasuredKernel({}, (f"kernel not measured: {_describe_fault(error)}",))
     mtf = {
@@ -77,7 +84,9 @@ def measure_mtf(series: Series) -> MeasuredKernel:
             ("nyquist", found.nyquist),
         )
     }
-    return MeasuredKernel(mtf, tuple(f"kernel in doubt: {text}" for text in found.doubts))
+    doubts = tuple(f"kernel in doubt: {text}" for text in found.doubts)
+    noise = found.noise["soft tissue"].value
+    return MeasuredKernel(mtf, doubts, None if math.isnan(noise) else noise, spectra)
 
 
 def judge_kernel(series: Series, card: ModelCard) -> Verdict:

@@ -50,8 +50,8 @@ class PhantomSpectra(KernelSpectra):
     """Spectra of the slices of a phantom, as ``measure_kernel`` gives them, and what inserts show.
 
     The power of structure is that of a straight edge of S = 1000 HU across a block with the side L,
-    all directions averaged: ``S^2 / (4 pi^3 f^3 L)``. It is seen through the MTF of the inserts,
-    with the noise of even blocks.
+    all directions averaged: ``S^2 / (4 pi^3 f^3 L)``. It is seen through the MTF of a slice's
+    inserts, with the noise of even blocks.
 
     Attributes
     ----------
@@ -297,15 +297,16 @@ def _as_structure(
 ) -> tuple[Floats, NDArray[np.int64]]:
     """Return the power of an edge with these MTFs, and how many blocks each slice counts as.
 
-    An MTF is multiplied with that of the other slices, as noise would make its square larger.
+    Noise makes the square of an MTF larger, by as much as slices scatter, which is taken away. So
+    the mean of all slices is that of products of different ones. In one slice it may be negative.
     """
     used = np.flatnonzero(weight)
-    own, mean = mtf[used], weight[used, np.newaxis] * mtf[used]
-    rest = (weight[used].sum() - weight[used])[:, np.newaxis]
-    others = (mean.sum(axis=0) - mean) / rest if len(used) > 1 else own
+    own, weights = mtf[used], weight[used, np.newaxis]
+    off = own - np.average(own, axis=0, weights=weight[used])
+    scatter = (weights * off**2).sum(axis=0) / max(len(used) - 1, 1)
+    squares = own**2 - scatter / weights
     structure = np.zeros(mtf.shape)
-    power = edge[used, np.newaxis] / FREQUENCY**3 * own * others
-    structure[used] = np.maximum(power + np.nan_to_num(noise), 0)
+    structure[used] = edge[used, np.newaxis] / FREQUENCY**3 * squares + np.nan_to_num(noise)
     blocks = np.zeros(len(weight), np.int64)
     blocks[used] = np.maximum(np.round(MOST_BLOCKS * weight[used] / weight.max()), 1)
     return structure, blocks

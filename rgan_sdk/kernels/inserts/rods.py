@@ -92,10 +92,10 @@ def _count_votes(gradient: Floats, slope: Floats, spacing: Floats, least: float)
     votes = np.empty((len(RADII_MM), *shape))
     for number, radius in enumerate(RADII_MM):
         centres = [position + sign * radius * normal for sign in (-1, 1)]
-        votes[number] = sum(_bin(one, shape) for one in centres)
-        # Crests are about one pixel wide.
-        votes[number] /= 2 * np.pi * radius / spacing.mean()
-    return _sum_neighbours(votes)
+        # Crests are about one pixel wide. One radius at a time: all of them take tens of MB.
+        circle = 2 * np.pi * radius / spacing.mean()
+        votes[number] = _sum_neighbours(sum(_bin(one, shape) for one in centres) / circle)
+    return votes
 
 
 def _bin(centres: Floats, shape: NDArray[np.int64]) -> Floats:
@@ -107,11 +107,9 @@ def _bin(centres: Floats, shape: NDArray[np.int64]) -> Floats:
 
 def _sum_neighbours(votes: Floats) -> Floats:
     """Sum over 3x3 cells, as centres and radii are not whole."""
-    for axis in (1, 2):
-        padded = np.moveaxis(np.pad(votes, [(0, 0), *([(1, 1)] * 2)]), axis, 0)
-        summed = np.moveaxis(padded[:-2] + padded[1:-1] + padded[2:], 0, axis)
-        votes = summed[:, :, 1:-1] if axis == 1 else summed[:, 1:-1]
-    return votes
+    padded = np.pad(votes, 1)
+    rows = padded[:-2] + padded[1:-1] + padded[2:]
+    return np.asarray(rows[:, :-2] + rows[:, 1:-1] + rows[:, 2:])
 
 
 def _refine(slope: Floats, rod: Rod, spacing: Floats, least: float) -> Rod | None:

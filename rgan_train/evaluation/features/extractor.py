@@ -10,10 +10,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-import logging
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
-from importlib import metadata
 from pathlib import Path
 from typing import Any, Final
 
@@ -21,19 +19,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rgan_sdk.errors import ConfigurationError
+from rgan_train.evaluation.features.filters import can_share_filters, filter_image
+from rgan_train.evaluation.features.pyradiomics import make_extractor
 from rgan_train.evaluation.features.stacks import CLASSES, Region, compute_features
-
-DEFAULT_FILTERS: Final[dict[str, dict[str, Any]]] = {
-    "Original": {},
-    "LoG": {"sigma": [1.0, 2.0, 3.0, 4.0, 5.0, 6.0]},
-    "Wavelet": {},
-    "Square": {},
-    "SquareRoot": {},
-    "Logarithm": {},
-    "Gradient": {},
-}
-"""Fifteen images of 93 features each: 1,395 features. That is as many as 8 wavelet bands, 6 LoG and
-the original give in three dimensions; a single slice has only four bands."""
 
 ABSENT_BANDS: Final = ("wavelet-LLH", "wavelet-LHH", "wavelet-HLH", "wavelet-HHH")
 """Bands of the three-dimensional wavelet (along x, y, z) that are zero on a single slice."""
@@ -48,18 +36,6 @@ IBSI_DEVIATIONS: Final = (
     "logarithm and gradient",
 )
 """Where pyradiomics is known to differ from the Image Biomarker Standardisation Initiative."""
-
-# With these settings pyradiomics changes image or mask for each region before it filters.
-_ONE_BY_ONE: Final = ("resampledPixelSpacing", "preCrop", "resegmentRange", "weightingNorm")
-TESTED_VERSION: Final = "3.0.1"
-"""Of pyradiomics. ``stacks`` calls its formulas by private names, whose meaning another version may
-change without an error."""
-
-_INSTALL: Final = (
-    "`make eval-deps` installs it. It does not build on its own; by hand: pip install "
-    "'setuptools<81' wheel versioneer cython numpy, then pip install --no-build-isolation "
-    f"pyradiomics=={TESTED_VERSION}, on Python 3.11"
-)
 
 
 class FeatureExtractor:
@@ -79,7 +55,7 @@ class FeatureExtractor:
     """
 
     def __init__(self, parameters: Path | None = None) -> None:
-        self._extractor = _make_extractor(parameters)
+        self._extractor = make_extractor(parameters)
         settings = self._extractor.settings
         # A slice has only two axes; with force2D pyradiomics would leave out one of them.
         settings |= {"force2D": False, "additionalInfo": False, "label": 1}
@@ -113,7 +89,7 @@ class FeatureExtractor:
     def names(self) -> tuple[str, ...]:
         """Names of the features, ``FILTER_CLASS_FEATURE``, in the order of the columns."""
         noise = np.random.default_rng(0).normal(0, 100, (64, 64)).astype(np.float32)
-        filters = [name for name, *_ in self._filter(_as_image(noise, (1.0, 1.0)))]
+        filters = [name for _, name, _ in self._filter(_as_image(noise, (1.0, 1.0)))]
         classes = [f"{name}_{one}" for name, features in self._wanted.items() for one in features]
         return tuple(f"{image}_{feature}" for image in filters for feature in classes)
 
@@ -154,18 +130,13 @@ class FeatureExtractor:
         image = _as_image(hu, pixel_spacing)
         columns = {name: column for column, name in enumerate(self.names)}
         values = np.full((len(masks), len(columns)), np.nan)
-        compute = self._compute_together if self._can_share_filters else self._compute_one_by_one
+        shares = can_share_filters(self._extractor)
+        compute = self._compute_together if shares else self._compute_one_by_one
         with np.errstate(divide="ignore", invalid="ignore"):
             for number, name, value in compute(image, masks):
                 if name in columns:
                     values[number, columns[name]] = value
         return values
-
-    @property
-    def _can_share_filters(self) -> bool:
-        of_all = self._extractor.settings
-        of_filters = self._extractor.enabledImagetypes.values()
-        return not any(one.get(name) for one in (of_all, *of_filters) for name in _ONE_BY_ONE)
 
     def _compute_together(
         self, image: Any, masks: Sequence[NDArray[np.bool_]]
@@ -173,7 +144,7 @@ class FeatureExtractor:
         import SimpleITK as sitk  # noqa: N813 - as its documentation does
 
         boxes = [_bounding_box(mask) for mask in masks]
-        for filter_name, filtered, settings in self._filter(image):
+        for filtered, filter_name, settings in self._filter(image):
             hu = sitk.GetArrayViewFromImage(filtered)
             if not np.isfinite(hu).all():
                 continue  # some filters divide by the largest |HU|, which may be 0
@@ -191,17 +162,10 @@ class FeatureExtractor:
                 for name, value in values.items():
                     yield number, f"{filter_name}_{name}", float(value)
 
-    def _filter(self, image: Any) -> Iterator[tuple[str, Any, dict[str, Any]]]:
+    def _filter(self, image: Any) -> Iterator[tuple[Any, str, dict[str, Any]]]:
         from radiomics import imageoperations
 
-        if self._extractor.settings.get("normalize"):
-            image = imageoperations.normalizeImage(image, **self._extractor.settings)
-        for kind, options in self._extractor.enabledImagetypes.items():
-            make = getattr(imageoperations, f"get{kind}Image")
-            for filtered, name, settings in make(
-                image, None, **{**self._extractor.settings, **options}
-            ):
-                yield name, filtered, settings
+        return filter_image(imageoperations, self._extractor, image)
 
     def _compute_alone(
         self, region: Region, spacing: tuple[float, float], settings: Mapping[str, Any]
@@ -276,39 +240,6 @@ def _as_image(array: NDArray[Any], pixel_spacing: tuple[float, float]) -> Any:
     image: Any = sitk.GetImageFromArray(array)
     image.SetSpacing([float(mm) for mm in reversed(pixel_spacing)])
     return image
-
-
-def _make_extractor(parameters: Path | None) -> Any:
-    _require_tested_version()
-    from radiomics.featureextractor import RadiomicsFeatureExtractor
-
-    logging.getLogger("radiomics").setLevel(logging.CRITICAL)
-    if parameters is not None:
-        try:
-            return RadiomicsFeatureExtractor(str(parameters))
-        except Exception as error:
-            raise ConfigurationError(
-                f"{parameters}: no parameter file of pyradiomics ({type(error).__name__}: {error})"
-            ) from error
-    extractor = RadiomicsFeatureExtractor()
-    extractor.enableImageTypes(**DEFAULT_FILTERS)
-    extractor.disableAllFeatures()
-    for name in CLASSES:
-        extractor.enableFeatureClassByName(name)
-    return extractor
-
-
-def _require_tested_version() -> None:
-    try:
-        import radiomics
-    except ImportError as error:
-        raise ConfigurationError(f"pyradiomics is not installed; {_INSTALL}") from error
-    for stated in (radiomics.__version__, metadata.version("pyradiomics")):
-        if (version := stated.removeprefix("v")) != TESTED_VERSION:
-            raise ConfigurationError(
-                f"pyradiomics {version} is installed, and only {TESTED_VERSION} was tested: "
-                f"another may give other features; {_INSTALL}"
-            )
 
 
 def _feature_names(class_name: str, enabled: Sequence[str] | None) -> tuple[str, ...]:

@@ -14,23 +14,25 @@ from typing import Final
 import numpy as np
 
 from rgan_sdk.errors import ConfigurationError
-from rgan_sdk.files import decode_text
+from rgan_sdk.files import decode_text, find_delimiter
+from rgan_train.evaluation.features.table import FACTS
 from rgan_train.evaluation.results import TARGET
 from rgan_train.evaluation.traits.traits import Cohort
-from rgan_train.pairs.csv import find_delimiter
 
 COLUMNS: Final = ("case", "label", "variant")
 
 
-def read_cohort(path: Path) -> Cohort:
+def read_cohort(path: Path, region: str | None = None) -> Cohort:
     """Read a table of features.
 
     Parameters
     ----------
     path
         CSV, parted by commas or semicolons, with a row for each case and variant. It has the
-        columns ``case``, ``label`` (two values) and ``variant`` (one is ``target``), and a feature
-        in each other column. An empty cell is a missing value.
+        columns ``case``, ``label`` (two values) and ``variant`` (one is ``target``), perhaps others
+        of ``FACTS``, and a feature in each other column. An empty cell is a missing value.
+    region
+        Which rows count, by the column ``region``; None where all have the same one.
 
     Returns
     -------
@@ -44,6 +46,7 @@ def read_cohort(path: Path) -> Cohort:
         If the file cannot be read, is no such table, or nothing remains.
     """
     features, rows = _read_rows(path)
+    rows = _of_region(path, rows, region)
     variants = list(dict.fromkeys(row.variant for row in rows))
     if TARGET not in variants or len(variants) < 2:
         raise ConfigurationError(
@@ -87,7 +90,23 @@ class _Row:
     case: str
     label: str
     variant: str
+    region: str
     values: list[float]
+
+
+def _of_region(path: Path, rows: list[_Row], wanted: str | None) -> list[_Row]:
+    """Return the rows of one region."""
+    regions = list(dict.fromkeys(row.region for row in rows))
+    if wanted is None and len(regions) > 1:
+        raise ConfigurationError(
+            f"{path}: has {len(regions)} regions; choose one with --region: "
+            f"{', '.join(map(repr, regions))}"
+        )
+    if wanted is not None and wanted not in regions:
+        raise ConfigurationError(
+            f"{path}: has no region {wanted!r}; it has {', '.join(map(repr, regions))}"
+        )
+    return [row for row in rows if wanted in (None, row.region)]
 
 
 def _read_rows(path: Path) -> tuple[list[str], list[_Row]]:
@@ -105,7 +124,7 @@ def _read_rows(path: Path) -> tuple[list[str], list[_Row]]:
     twice = [name for name, count in Counter(header).items() if count > 1]
     if twice:
         raise ConfigurationError(f"{path}: several columns are called {twice[0]!r}")
-    features = [name for name in header if name not in COLUMNS]
+    features = [name for name in header if name not in FACTS]
     if delimiter != ",":
         lines = _with_decimal_points(header, lines)
     rows = [_parse(path, number, header, line) for number, line in enumerate(lines, 1) if line]
@@ -120,7 +139,7 @@ def _with_decimal_points(header: Sequence[str], lines: list[list[str]]) -> list[
     Spreadsheets part cells by semicolons or tabs where the comma is the decimal sign. Where points
     occur too, a comma may part thousands, and stays.
     """
-    numbers = [index for index, name in enumerate(header) if name not in COLUMNS]
+    numbers = [index for index, name in enumerate(header) if name not in FACTS]
     if any("." in line[index] for line in lines for index in numbers if index < len(line)):
         return lines
     return [
@@ -134,18 +153,21 @@ def _parse(path: Path, number: int, header: Sequence[str], line: Sequence[str]) 
     if len(line) != len(header):
         raise ConfigurationError(f"{where}: {len(line)} cells for {len(header)} columns")
     cells = {name: cell.strip() for name, cell in zip(header, line, strict=True)}
-    case, label, variant = (cells.pop(name) for name in COLUMNS)
+    case, label, variant = (cells[name] for name in COLUMNS)
+    region = cells.get("region", "")
     if not (case and label and variant):
         raise ConfigurationError(f"{where}: one of {', '.join(COLUMNS)} is empty")
     values = []
     for name, cell in cells.items():
+        if name in FACTS:
+            continue
         try:
             values.append(float(cell) if cell else math.nan)
         except ValueError as exc:
             raise ConfigurationError(
                 f"{where}: {name} is not a number; remove columns that are not features"
             ) from exc
-    return _Row(number, case, label, variant, values)
+    return _Row(number, case, label, variant, region, values)
 
 
 def _by_case(path: Path, rows: Sequence[_Row]) -> dict[str, dict[str, _Row]]:

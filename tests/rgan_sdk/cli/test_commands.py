@@ -6,7 +6,7 @@ import sys
 
 import pytest
 from support.dicom_phantoms import write_series
-from support.models import write_model
+from support.models import make_series_card, write_model
 from support.runs import harmonize
 
 from rgan_sdk.cli import COMMANDS
@@ -38,35 +38,15 @@ def test_help_loads_nothing_heavy():
     assert not {"numpy", "pydicom", "onnx", "onnxruntime", "torch"} & set(done.stdout.split())
 
 
-def test_scan_shows_kernel_reconstruction_and_kind(tmp_path):
-    source, report = tmp_path / "in", tmp_path / "report.json"
-    kernel = ["Br40d", "3"]
-    write_series(source, 2, series=1, ConvolutionKernel=kernel, ReconstructionAlgorithm="ITERATIVE")
-    plain = " ".join(harmonize("scan", source).output.split())
-    assert "series kernel reconstruction slices outcome note" in plain
-    assert "Br40d\\3 ITERATIVE 2 planned" in plain
-    write_series(source, 2, series=2, ImageType=["DERIVED", "SECONDARY", "AXIAL", "CT_SOM5 MIP"])
-    shown = " ".join(harmonize("scan", source, "--report", report).output.split())
-    assert "B40f - 2 planned ImageType says MIP" in shown
-    first, second = json.loads(report.read_text())["series"]
-    assert (first["convolution_kernel"], first["reconstruction"]) == ("Br40d\\3", "ITERATIVE")
-    assert first["notes"] == []
-    assert second["reconstruction"] is None
-    assert "no plain axial reconstruction" in second["notes"][0]
-
-
-def test_scan_shows_pixel_spacing_where_there_is_room(tmp_path, monkeypatch):
-    write_series(tmp_path, 1, PixelSpacing=[0.64596, 0.64596])
-    assert "0.646" not in harmonize("scan", tmp_path).output
+def test_a_dry_run_shows_pixel_spacing_where_there_is_room(tmp_path, monkeypatch):
+    write_series(tmp_path / "in", 1, PixelSpacing=[0.64596, 0.64596])
+    model = write_model(tmp_path / "m.onnx", make_series_card())
+    command = ("run", tmp_path / "in", tmp_path / "out", "--model", model, "--dry-run")
+    assert "0.646" not in harmonize(*command).output
     monkeypatch.setenv("COLUMNS", "120")
-    shown = " ".join(harmonize("scan", tmp_path).output.split())
+    shown = " ".join(harmonize(*command).output.split())
     assert "series kernel pixel, mm slices outcome note" in shown
     assert "B40f 0.646 1 planned" in shown
-
-
-def test_scan_has_no_column_for_what_no_series_states(tmp_path):
-    write_series(tmp_path, 1)
-    assert "reconstruction" not in harmonize("scan", tmp_path).output
 
 
 def test_doctor_explains_two_runtimes_at_once(monkeypatch):

@@ -71,4 +71,4 @@ def test_scan_sets_measured_kernels_beside_the_names(folder, tmp_path):
 def test_strict_kernel_needs_a_model(folder):
     result = harmonize("scan", folder / "in", "--strict-kernel")
     assert result.exit_code == 2
-    assert "--strict-kernel needs --model" in result.output
+    assert "--strict-kernel needs one --model" in result.output

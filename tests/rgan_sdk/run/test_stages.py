@@ -15,6 +15,7 @@ from rgan_sdk.dicom.synthetic.sample import write_sample_series
 from rgan_sdk.errors import OutputError, ResourceError
 from rgan_sdk.harmonizer import Harmonizer
 from rgan_sdk.kernels import soft_tissue_noise
+from rgan_sdk.run import stages as stages_module
 from rgan_sdk.run.jobs import SeriesJob
 from rgan_sdk.run.stages import RING, StageClock, Stages, _join
 
@@ -71,6 +72,22 @@ def test_a_batch_spans_series_but_not_matrix_sizes(harmonizer, series, tmp_path,
     assert all(len(list(job.folder.iterdir())) == len(job.series.slices) for job in done)
     for job in done:
         assert np.array_equal(*job.middle)
+
+
+def test_a_series_that_is_left_aside_is_not_read(harmonizer, series, tmp_path, monkeypatch):
+    made = list(jobs(series, tmp_path / "out"))
+    made[-1].fail(ValueError("a suspect kernel"))
+    read, files = stages_module.read_batch, []
+
+    def reading(reader, asked, hu):
+        files.extend(asked)
+        return read(reader, asked, hu)
+
+    monkeypatch.setattr(stages_module, "read_batch", reading)
+    done = finish(stages(harmonizer).run(made))
+    assert len(done) == len(series)
+    assert files == [file for one in series[:-1] for file in one.slices]
+    assert not any(made[-1].folder.iterdir())
 
 
 def test_a_batch_has_one_pixel_spacing(tmp_path, monkeypatch):

@@ -14,10 +14,9 @@ from rgan_sdk.card import SpacingRange
 from rgan_sdk.errors import OutputError, TrainingError
 from rgan_sdk.hu import HUWindow
 from rgan_sdk.model import HarmonizationModel
-from rgan_train.config import DataConfig
+from rgan_train.config import Config, DataConfig
 from rgan_train.evaluation.metrics.image_quality import psnr
 from rgan_train.matching.groups import open_group
-from rgan_train.matching.measurement import measure
 from rgan_train.matching.network import describe_outside, split_pairs
 from rgan_train.matching.simulated import simulate_pairs
 from rgan_train.pairs import Pair, SliceReader, read_pairs
@@ -35,30 +34,15 @@ TINY = (
 )
 
 
-@pytest.fixture(scope="module")
-def cohort(tmp_path_factory):
-    root = tmp_path_factory.mktemp("cohort")
-    write_series(root / "soft", chests(SOFT, 0.8, COUNT, seed=1), "SOFT", 1)
-    write_series(root / "sharp", chests(SHARP, 0.7, COUNT, seed=2, noise=5.0), "SHARP", 2, 0.7)
-    return root
-
-
-@pytest.fixture(scope="module")
-def sharpening(cohort):
-    return measure(
-        open_group("source", [cohort / "soft"]), open_group("target", [cohort / "sharp"])
-    )
-
-
-def command(cohort, run, output, *more):
-    groups = ("--source", cohort / "soft", "--target", cohort / "sharp", "-o", output)
+def command(root, run, output, *more):
+    groups = ("--source", root / "soft", "--target", root / "sharp", "-o", output)
     return train("match", *groups, "--method", "compact", "--run", run, *more)
 
 
 @pytest.fixture(scope="module")
-def trained(cohort, tmp_path_factory):
+def trained(soft_and_sharp, tmp_path_factory):
     root = tmp_path_factory.mktemp("trained")
-    done = command(cohort, root / "run", root / "m.onnx", *settings(base=TINY))
+    done = command(soft_and_sharp, root / "run", root / "m.onnx", *settings(base=TINY))
     assert done.exit_code == 0, done.output
     return root, done.output
 
@@ -70,20 +54,13 @@ def test_the_sharper_series_are_softened_as_the_softer_kernel_would(sharpening, 
     assert calls == [(number, COUNT) for number in range(1, COUNT + 1)]
     assert (pair.kernel_a, pair.kernel_b) == ("SHARP", "SOFT")
     (series,) = open_group("source", [tmp_path / "simulated"]).series
-    simulated = [SliceReader(0)._read(item.path, (256, 256)) for item in series.slices]
+    simulated = [SliceReader(0).read_image(item.path, (256, 256)) for item in series.slices]
     sharp, soft = (chests(mtf, 0.7, COUNT, seed=2, noise=5.0) for mtf in (SHARP, SOFT))
     before, after = (
         np.mean([psnr(*two, RANGE) for two in zip(images, soft, strict=True)])
         for images in (sharp, simulated)
     )
     assert after > before + 8
-
-
-def test_a_start_that_did_not_finish_is_not_mixed_with_another(cohort, trained):
-    root, _ = trained
-    done = command(cohort, root / "run", root / "m.onnx", *settings(base=TINY))
-    assert done.exit_code == 1
-    assert "holds a run already; continue it with `rgan-train fit" in " ".join(done.output.split())
 
 
 def test_the_card_tells_simulated_pairs_from_real_ones(trained):
@@ -99,6 +76,7 @@ def test_the_card_tells_simulated_pairs_from_real_ones(trained):
     assert card.validity.data == "simulated pairs (there were no real ones)"
     assert card.certificate is not None
     assert card.pixel_spacing.reference == 0.7
+    assert card.thickness_seen == (1.0,)  # of the sharper group, the target
     assert "halves of both groups differ by" in output
     assert "of the measured transfer below 1 lp/cm" in output
 
@@ -112,6 +90,36 @@ def test_the_run_goes_on_and_is_exported_as_any_other(trained):
     assert done.exit_code == 0, done.output
     card = HarmonizationModel.open(str(root / "again.onnx")).card
     assert card.certificate == HarmonizationModel.open(str(root / "m.onnx")).card.certificate
+    assert "the command `match` tells that started the run" in " ".join(done.output.split())
+
+
+def test_the_same_command_goes_on_and_loses_nothing(soft_and_sharp, trained):
+    root, _ = trained
+    longer = settings(("training.epochs=3",), base=TINY)
+    done = command(soft_and_sharp, root / "run", root / "mine.onnx", "--name", "mine", *longer)
+    assert done.exit_code == 0, done.output
+    assert RunFolder(root / "run").state("last").epoch == 3
+    assert HarmonizationModel.open(str(root / "mine.onnx")).card.name == "mine"
+    assert "of the measured transfer below 1 lp/cm" in done.output
+
+
+def test_a_run_goes_on_with_its_own_series_only(soft_and_sharp, trained, tmp_path):
+    root, _ = trained
+    write_series(tmp_path, chests(SOFT, 0.8, 4, seed=3), "SOFT", 3)
+    done = command(
+        soft_and_sharp, root / "run", root / "m.onnx", *settings(base=TINY), "--source", tmp_path
+    )
+    assert done.exit_code == 1
+    message = "started with other series in the source group"
+    assert message in " ".join(done.output.split())
+
+
+def test_a_run_from_pairs_is_not_touched(soft_and_sharp, tmp_path):
+    run = RunFolder(tmp_path)
+    run.create(Config(), {}, {})
+    done = command(soft_and_sharp, tmp_path, tmp_path / "m.onnx", *settings(base=TINY))
+    assert done.exit_code == 1
+    assert "holds a run that has pairs; choose another folder" in " ".join(done.output.split())
 
 
 def test_all_slices_are_for_training_or_validation(trained):
@@ -157,16 +165,16 @@ def test_source_pixels_that_no_training_slice_had_are_noted(trained, sharpening)
         (("--method", "compact"), "give a folder with --run RUN"),
     ],
 )
-def test_options_that_would_be_ignored(cohort, tmp_path, arguments, message):
-    groups = ("--source", cohort / "soft", "--target", cohort / "sharp")
+def test_options_that_would_be_ignored(soft_and_sharp, tmp_path, arguments, message):
+    groups = ("--source", soft_and_sharp / "soft", "--target", soft_and_sharp / "sharp")
     done = train("match", *groups, "-o", tmp_path / "m.onnx", *arguments)
     assert done.exit_code == 2
     assert message in " ".join(done.output.split())
 
 
-def test_kernels_are_those_of_the_groups(cohort, tmp_path):
+def test_kernels_are_those_of_the_groups(soft_and_sharp, tmp_path):
     more = settings(("data.target_kernel=OTHER",), base=TINY)
-    done = command(cohort, tmp_path / "run", tmp_path / "m.onnx", *more)
+    done = command(soft_and_sharp, tmp_path / "run", tmp_path / "m.onnx", *more)
     assert done.exit_code == 1
     assert "the target group has SHARP" in " ".join(done.output.split())
 

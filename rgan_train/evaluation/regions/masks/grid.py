@@ -10,10 +10,10 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from rgan_sdk.dicom.geometry import POSITION_TOLERANCE
 from rgan_sdk.dicom.header import Vector
 from rgan_sdk.dicom.series import Series, slice_normal
 from rgan_sdk.errors import ConfigurationError
-from rgan_train.pairs.compare import POSITION_TOLERANCE
 
 TOLERANCE: Final = 0.25
 """How far a mask may lie off the series, in pixels and in distances between slices.

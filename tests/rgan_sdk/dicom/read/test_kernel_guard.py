@@ -47,6 +47,8 @@ def test_the_mtf_of_a_series_is_measured(wrong):
     measured = measure_mtf(wrong)
     assert measured.mtf["f50"] == pytest.approx(4.5, rel=0.2)
     assert measured.mtf["nyquist"] == pytest.approx(7.14)
+    assert measured.noise_hu is not None
+    assert len(measured.spectra) == len(wrong.slices)
 
 
 def test_nothing_is_said_without_curves_and_of_an_unknown_reconstruction(card, wrong):
@@ -60,7 +62,7 @@ def test_a_series_that_cannot_tell_gets_a_remark_only(card, tmp_path):
     assert not verdict.is_suspect
     assert verdict.text.startswith("kernel not compared with the model's: the series can't tell")
     measured = measure_mtf(series)
-    assert measured.mtf == {}
+    assert (measured.mtf, measured.noise_hu, measured.spectra) == ({}, None, None)
     assert measured.notes[0].startswith("kernel not measured: the series can't tell its kernel")
 
 

@@ -8,6 +8,8 @@ from support.qa_phantoms import RODS, SPACING, WIRES, Rod, Wire, scan
 from rgan_sdk.errors import ConfigurationError, MeasurementError
 from rgan_sdk.kernels import fit_transfer, measure_kernel
 from rgan_sdk.kernels.inserts import fit_phantom, measure_phantom
+from rgan_sdk.kernels.inserts.phantom import join_phantom, measure_phantom_slice
+from rgan_sdk.kernels.spectra import FREQUENCY
 
 SOFT, SHARP, ENHANCING = exponential(3.5, 1.8), exponential(7, 3), enhancing(5, 3, 0.5, 3)
 
@@ -88,6 +90,48 @@ def test_two_phantoms_give_the_filter_between_their_kernels(soft, enhanced):
     assert np.abs(transfer.ratio.value[known] / expected - 1).max() < 0.05
     there_and_back = fit_transfer(soft, enhanced, resamples=0).ratio.value * transfer.ratio.value
     assert there_and_back == pytest.approx(1, abs=1e-3)
+
+
+def scattered(parts, factors, errors):
+    """Return slices whose inserts show a softer or sharper kernel, with errors of that size."""
+    random = np.random.default_rng(1)
+
+    def change(insert, factor, error):
+        if insert.response is None:
+            return insert
+        mtf = SOFT(FREQUENCY) * factor + random.normal(0, error, len(FREQUENCY))
+        known = np.isfinite(insert.response.mtf)
+        alike = np.full(len(FREQUENCY), error + 0.01)
+        response = insert.response._replace(mtf=np.where(known, mtf, np.nan), error=alike)
+        return insert._replace(response=response)
+
+    return [
+        part._replace(inserts=[change(one, factor, error) for one in part.inserts])
+        for part, factor, error in zip(parts, factors, errors, strict=True)
+    ]
+
+
+@pytest.fixture(scope="module")
+def slices():
+    return [measure_phantom_slice(hu, (SPACING, SPACING)) for hu in scan(SOFT, 2, seed=1)]
+
+
+def test_what_some_slices_show_does_not_change_what_others_do(slices):
+    alike, higher = (
+        join_phantom(scattered(slices * 2, factors, [0] * 4)).structure
+        for factors in ([1] * 4, [1, 1, 1.05, 1.05])
+    )
+    low = (FREQUENCY > 0.4) & (FREQUENCY < 2)
+    assert higher[:2, low] == pytest.approx(alike[:2, low], rel=0.01)
+    assert higher[2:, low] == pytest.approx(1.05**2 * alike[2:, low], rel=0.01)
+
+
+def test_errors_of_slices_do_not_add_to_the_power(slices):
+    noisy = join_phantom(scattered(slices * 60, [1] * 120, [0.1] * 120))
+    high = np.abs(SOFT(FREQUENCY) - 0.1) < 0.05
+    edge = noisy.edge[0] / FREQUENCY**3
+    squares = (noisy.mean_power("structure") - noisy.mean_power("even")) / edge
+    assert squares[high] == pytest.approx(SOFT(FREQUENCY[high]) ** 2, abs=0.002)
 
 
 def test_inserts_that_touch_others_or_the_border_do_no_harm():

@@ -10,10 +10,10 @@ import pytest
 from rgan_sdk.errors import ConfigurationError
 from rgan_train.evaluation.features.extractor import (
     ABSENT_BANDS,
-    DEFAULT_FILTERS,
     FeatureExtractor,
     region_problem,
 )
+from rgan_train.evaluation.features.pyradiomics import DEFAULT_FILTERS
 
 pytest.importorskip("radiomics", reason="radiomics is not installed; `make eval-deps` installs it")
 

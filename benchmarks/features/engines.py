@@ -1,0 +1,147 @@
+"""Compare the features of flash-radiomics with those of pyradiomics: values and CPU time.
+
+    python benchmarks/features/engines.py
+
+Needs the scans of docs/data.md in .data/, `make eval-deps` and the extra `flash`. Structures are
+those of the 4D-Lung series (RTSTRUCT), cut out with 20 pixels around them. Both engines have all
+default features and filters, one thread, and take turns in random order. Writes
+benchmarks/results/feature-engines.json and the table of docs/results/feature-engines.md.
+"""
+
+from __future__ import annotations
+
+import os
+
+os.environ |= {"OMP_NUM_THREADS": "1", "ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS": "1"}
+
+import json
+import platform
+import re
+import statistics
+import time
+from collections import Counter
+from importlib import metadata
+from pathlib import Path
+
+import numpy as np
+
+from rgan_sdk.dicom.inventory import find_series
+from rgan_train.evaluation.features.series import find_structures, read_volume
+from rgan_train.evaluation.features.volumes import VolumeExtractor
+
+DATA = Path(".data/4d_lung_113_HM10395")
+JSON = Path("benchmarks/results/feature-engines.json")
+PAGE = Path("docs/results/feature-engines.md")
+ENGINES = ("pyradiomics", "flash")
+ROUNDS, MARGIN, TOLERANCE = 3, 20, 1e-6
+
+Found = dict[str, float]
+
+
+def main() -> None:
+    hu, spacing, masks, names = read_structures()
+    rng = np.random.default_rng(0)
+    rows = [compare(dimensions, hu, spacing, masks, rng) for dimensions in (3, 2)]
+    result = {"shape": hu.shape, "structures": names, "rows": rows, "environment": environment()}
+    JSON.write_text(json.dumps(result, indent=1) + "\n")
+    text = PAGE.read_text()
+    block = "\n".join(make_table(rows))
+    PAGE.write_text(
+        re.sub(
+            r"(<!-- table -->\n).*?(<!-- end -->)",
+            lambda match: f"{match[1]}\n{block}\n\n{match[2]}",
+            text,
+            flags=re.DOTALL,
+        )
+    )
+    print(block)
+
+
+def read_structures() -> tuple[np.ndarray, tuple[float, float, float], list[np.ndarray], list[str]]:
+    """Return the part of the series around all structures, its spacing, masks and their names."""
+    (series,) = find_series(DATA).series
+    (path,) = (file for file in DATA.rglob("*.dcm") if file not in {s.path for s in series.slices})
+    volume = read_volume(series)
+    masks = find_structures([path], (), series, volume.padding)
+    marked = np.argwhere(np.any([mask.voxels for mask in masks], axis=0))
+    part = tuple(
+        slice(max(low - MARGIN, 0), high + MARGIN + 1)
+        for low, high in zip(marked.min(0), marked.max(0), strict=True)
+    )
+    voxels = [np.ascontiguousarray(mask.voxels[part]) for mask in masks]
+    return volume.hu[part].copy(), volume.spacing, voxels, [mask.name for mask in masks]
+
+
+def compare(
+    dimensions: int,
+    hu: np.ndarray,
+    spacing: tuple[float, float, float],
+    masks: list[np.ndarray],
+    rng: np.random.Generator,
+) -> dict[str, object]:
+    """Return CPU times of both engines, and how many values differ, by feature."""
+    extractors = {name: VolumeExtractor(None, dimensions, engine=name) for name in ENGINES}
+    seconds: dict[str, list[float]] = {name: [] for name in ENGINES}
+    found: dict[str, list[Found]] = {}
+    for _ in range(ROUNDS):
+        for name in rng.permutation(ENGINES):
+            started = time.process_time()
+            found[name] = extractors[name].extract(hu, spacing, masks)  # type: ignore[assignment]
+            seconds[name].append(time.process_time() - started)
+    pairs = [
+        (name.rpartition("_")[0].partition("_")[2] + "_" + name.rpartition("_")[2], value, other)
+        for one, two in zip(found["pyradiomics"], found["flash"], strict=True)
+        for name, value in one.items()
+        if (other := two.get(name)) is not None
+    ]
+    different = Counter(
+        feature for feature, a, b in pairs if not np.isclose(a, b, TOLERANCE, 1e-9, equal_nan=True)
+    )
+    medians = {name: round(statistics.median(times), 2) for name, times in seconds.items()}
+    ratios = [a / b for a, b in zip(*(seconds[name] for name in ENGINES), strict=True)]
+    return {
+        "dimensions": dimensions,
+        "values": len(pairs),
+        "different": dict(different.most_common()),
+        "missing": len(found["pyradiomics"][0].keys() - found["flash"][0].keys()),
+        "cpu_seconds": {
+            name: round(statistics.median(times), 2) for name, times in seconds.items()
+        },
+        "ratio": [
+            round(value, 2) for value in (statistics.median(ratios), min(ratios), max(ratios))
+        ],
+    }
+
+
+def make_table(rows: list[dict[str, object]]) -> list[str]:
+    """Return the table of the page."""
+    lines = [
+        "| dimensions | values that both have | differ by more than 1e-6 | pyradiomics' features that "
+        "flash lacks | CPU s, pyradiomics | CPU s, flash | ratio (smallest to largest) |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for row in rows:
+        different: dict[str, int] = row["different"]  # type: ignore[assignment]
+        cpu: dict[str, float] = row["cpu_seconds"]  # type: ignore[assignment]
+        middle, low, high = row["ratio"]  # type: ignore[misc]
+        shown = ", ".join(f"{name} {count}" for name, count in different.items()) or "none"
+        lines.append(
+            f"| {row['dimensions']} | {row['values']:,} | {sum(different.values())}: {shown} "
+            f"| {row['missing']} | {cpu['pyradiomics']} | {cpu['flash']} "
+            f"| {middle} ({low} to {high}) |"
+        )
+    return lines
+
+
+def environment() -> dict[str, str]:
+    """Return versions and machine."""
+    names = ("pyradiomics", "flash-radiomics", "numpy", "SimpleITK")
+    return {
+        "python": platform.python_version(),
+        "machine": f"{platform.machine()}, one thread",
+        **{name: metadata.version(name) for name in names},
+    }
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""GANs whose discriminator compares real slices of different patients."""

@@ -1,0 +1,170 @@
+"""``rgan-train features``: from series and masks to a table."""
+
+import csv
+
+import numpy as np
+import pydicom
+import pytest
+import SimpleITK
+from support.lungs import DISTANCE_MM, PIXEL_MM, make_chest, write_chest
+from support.requirements import require_module
+from support.training import train
+
+from rgan_train.evaluation.features.series import VolumeExtractor
+from rgan_train.evaluation.traits.table import read_cohort
+
+require_module("radiomics", "make eval-deps")
+
+FILE = "{imageType: {Original: {}}, featureClass: {firstorder: [Mean, Range]}}"
+
+
+@pytest.fixture(scope="module")
+def chest():
+    return make_chest()
+
+
+@pytest.fixture(scope="module")
+def scan(chest, tmp_path_factory):
+    return write_chest(tmp_path_factory.mktemp("scan"), chest[0])
+
+
+@pytest.fixture(scope="module")
+def harmonized(scan, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("harmonized")
+    for path in scan.iterdir():
+        dataset = pydicom.dcmread(path)
+        dataset.SeriesDescription = "CHEST RGAN>SHARP"
+        dataset.RescaleIntercept = dataset.RescaleIntercept + 10
+        dataset.save_as(folder / path.name)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def mask(chest, tmp_path_factory):
+    """The lungs, left 2 and right 3, and a single voxel of the left as 5."""
+    labels = np.where(chest[1], 3, 0).astype(np.uint8)
+    labels[..., :96][chest[1][..., :96]] = 2
+    labels[tuple(np.argwhere(labels == 2)[0])] = 5
+    image = SimpleITK.GetImageFromArray(labels)
+    image.SetSpacing((PIXEL_MM, PIXEL_MM, DISTANCE_MM))
+    image.SetOrigin((-120, -120, 0))
+    path = tmp_path_factory.mktemp("mask") / "lungs.nii.gz"
+    SimpleITK.WriteImage(image, str(path))
+    return path
+
+
+@pytest.fixture
+def options(tmp_path, mask):
+    parameters = tmp_path / "mean.yaml"
+    parameters.write_text(FILE)
+    return ["--masks", mask, "--parameters", parameters, "-o", tmp_path / "new" / "f.csv"]
+
+
+def read(options):
+    with options[-1].open() as file:
+        return list(csv.DictReader(file))
+
+
+def test_source_and_harmonized_side_by_side(scan, harmonized, chest, options):
+    lungs = ("--structure", "2", "--structure", "3")
+    done = train("features", scan, harmonized, *lungs, *options)
+    assert done.exit_code == 0, done.output
+    rows = read(options)
+    assert [(row["variant"], row["region"]) for row in rows] == [
+        ("source", "label 2"),
+        ("source", "label 3"),
+        ("harmonized", "label 2"),
+        ("harmonized", "label 3"),
+    ]
+    mean = "original_firstorder_Mean"
+    right = chest[1].copy()
+    right[..., :96] = False
+    assert float(rows[1][mean]) == pytest.approx(chest[0][right].mean(dtype=float))
+    assert float(rows[3][mean]) == pytest.approx(float(rows[1][mean]) + 10)
+    assert int(rows[1]["voxels"]) == right.sum()
+    assert rows[0]["spacing"] == f"{PIXEL_MM:g} x {PIXEL_MM:g} x {DISTANCE_MM:g}"
+    assert len({row["case"] for row in rows}) == len({row["extraction"] for row in rows}) == 1
+
+
+def test_other_cases_are_added_and_read_by_traits(scan, harmonized, options):
+    for case, label in (("n1", "benign"), ("n2", "benign"), ("n3", "cancer"), ("n4", "cancer")):
+        facts = ("--case", case, "--label", label, "--structure", "2", "--structure", "3")
+        done = train("features", f"target={harmonized}", scan, *facts, *options)
+        assert done.exit_code == 0, done.output
+    assert len(read(options)) == 16
+    done = train("traits", options[-1], "-o", options[-1].parent / "traits")
+    assert done.exit_code != 0
+    assert "choose one with --region: 'label 2', 'label 3'" in done.stderr
+    with pytest.raises(Exception, match="no feature varies"):  # all cases are one scan here
+        read_cohort(options[-1], "label 3")
+
+
+def test_what_is_computed_is_not_computed_again(scan, options, monkeypatch):
+    arguments = ("features", scan, "--structure", "3", *options)
+    assert train(*arguments).exit_code == 0
+    before = read(options)
+    options[-1].unlink()
+
+    def refuse(self, hu, spacing, masks):
+        assert not masks
+        return []
+
+    monkeypatch.setattr(VolumeExtractor, "extract", refuse)
+    assert train(*arguments).exit_code == 0
+    assert read(options) == before
+
+
+def test_a_structure_without_features_does_not_stop_others(scan, options):
+    done = train("features", scan, *options)
+    assert done.exit_code == 3
+    assert "label 5: radiomics refuses it" in done.stderr
+    assert [row["region"] for row in read(options)] == ["label 2", "label 3"]
+
+
+def test_a_mask_on_another_grid_is_named(scan, options, tmp_path):
+    image = SimpleITK.GetImageFromArray(np.ones((2, 8, 8), np.uint8))
+    path = tmp_path / "other.nii.gz"
+    SimpleITK.WriteImage(image, str(path))
+    done = train("features", scan, "--masks", path, *options[2:])
+    assert done.exit_code == 3
+    assert "other.nii.gz" in done.stderr
+    assert not options[-1].exists()
+
+
+def test_slices_with_a_gap_are_refused(scan, options, tmp_path):
+    folder = tmp_path / "gap"
+    folder.mkdir()
+    for path in sorted(scan.iterdir()):
+        (folder / path.name).write_bytes(path.read_bytes())
+    middle = sorted(
+        folder.iterdir(), key=lambda path: pydicom.dcmread(path).ImagePositionPatient[2]
+    )
+    middle[len(middle) // 2].unlink()
+    done = train("features", folder, *options)
+    assert done.exit_code == 3
+    assert "mm apart" in done.stderr
+
+
+def test_a_table_of_other_settings_is_not_mixed(scan, options):
+    lung = ("--structure", "3")
+    assert train("features", scan, *lung, *options).exit_code == 0
+    before = options[-1].read_bytes()
+    done = train("features", scan, *lung, "--dimensions", "2", *options)
+    assert done.exit_code != 0
+    assert "other settings" in done.stderr
+    assert options[-1].read_bytes() == before
+
+
+def test_two_series_of_one_variant_are_refused(scan, harmonized, options):
+    names = (f"a={scan}", f"a={harmonized}")
+    done = train("features", *names, "--structure", "3", *options)
+    assert done.exit_code != 0
+    assert "name variants with NAME=SERIES" in done.stderr
+
+
+def test_a_table_that_is_another_is_not_overwritten(scan, options):
+    options[-1].parent.mkdir()
+    options[-1].write_text("case,label,variant,x\n1,2,3,4\n")
+    done = train("features", scan, *options)
+    assert "was not written by `rgan-train features`" in done.stderr
+    assert options[-1].read_text().startswith("case,label,variant,x")
