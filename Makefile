@@ -110,5 +110,5 @@ $(VENV)/.eval: $(VENV)/.dev
 	touch $@
 
 $(VENV)/.dev: $(VENV)/.pip $(SOURCES)
-	$(PIP) --editable ".[cpu,openvino,codecs,train,eval,flash]" --group lint --group test
+	$(PIP) --editable ".[cpu,openvino,codecs,nifti,train,eval,flash]" --group lint --group test
 	touch $(VENV)/.sdk $@

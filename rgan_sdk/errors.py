@@ -17,6 +17,7 @@
     │   ├── UnreadableFileError truncated, malformed, or not decodable here
     │   ├── InvalidSeriesError  the series contradicts itself or lacks what is needed
     │   └── IneligibleError     valid, but not something to harmonize: to be skipped
+    ├── NiftiError              a NIfTI file cannot be processed, or contradicts its sidecar
     ├── ResourceError           the system has no thread or not enough memory left
     ├── OutputError             results cannot be written
     │   └── OutputBusyError     another run writes there
@@ -96,6 +97,10 @@ class InvalidSeriesError(DicomError):
 
 class IneligibleError(DicomError):
     """Valid DICOM, but nothing to harmonize: it is skipped with this reason."""
+
+
+class NiftiError(RganError):
+    """A NIfTI file cannot be processed, or contradicts its sidecar."""
 
 
 class ResourceError(RganError):

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from rgan_sdk.cli.nifti import choose_nifti_run, kernel_option
 from rgan_sdk.cli.options import (
     FILE,
-    FOLDER,
     announce,
     assume_hu_option,
     check_report,
@@ -43,6 +43,7 @@ Examples:
   rgan-harmonize run scans harmonized --model b40f-to-b70f --verify-outputs
   rgan-harmonize run scans part-1 --model my-model.onnx --shard 1/4
   rgan-harmonize run --from worklist.csv harmonized
+  rgan-harmonize run scan.nii.gz harmonized.nii.gz --model b40f-to-b70f --kernel B40f
 
 \b
 Exit codes:
@@ -59,7 +60,7 @@ For research use, not a medical device."""
 
 
 @click.command(epilog=EPILOG)
-@click.argument("folders", metavar="[INPUT] OUTPUT", nargs=-1, type=FOLDER)
+@click.argument("folders", metavar="[INPUT] OUTPUT", nargs=-1, type=click.Path(path_type=Path))
 @click.option(
     "--from",
     "listed",
@@ -83,6 +84,7 @@ For research use, not a medical device."""
     type=click.IntRange(min=1),
     help="Threads that read and write. [default: usable cores]",
 )
+@kernel_option
 @outside_domain_option
 @strict_kernel_option
 @assume_hu_option
@@ -125,6 +127,7 @@ def command(
     precision: str,
     batch_size: str,
     workers: int | None,
+    kernel: str | None,
     outside_domain: frozenset[str],
     strict_kernel: bool,
     assume_hu: bool,
@@ -138,6 +141,9 @@ def command(
 ) -> None:
     """Harmonize each eligible CT series below INPUT into OUTPUT.
 
+    INPUT is a folder of DICOM series, a folder of NIfTI files, or one NIfTI file; OUTPUT then is
+    one, too.
+
     With --from, the series of a list that `scan` wrote: INPUT is not searched again, and --model
     may be left out where the list names one.
     """
@@ -150,6 +156,18 @@ def command(
 
     source, destination, model = _places(folders, listed, model)
     size, part, devices = _batch_size(batch_size), _shard(shard), _devices(device)
+    nifti = choose_nifti_run(
+        source,
+        destination,
+        kernel=kernel,
+        devices=devices,
+        refused={
+            "--workers": workers,
+            "--shard": shard,
+            "--no-resume": not resume,
+            "--verify-outputs": verify_outputs,
+        },
+    )
     check_report(report, root_of(source), destination)
     # Treat a batch system's request to end like Ctrl-C: unfinished series are removed.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
@@ -177,7 +195,10 @@ def command(
         )
         for each in (harmonizer, *others):
             announce(each)
-        if dry_run:
+        if nifti is not None:
+            with RunProgress() as progress:
+                result = nifti(harmonizer, options, observer=progress, dry_run=dry_run)
+        elif dry_run:
             result = plan_directory(source, destination, harmonizer, options, others=others)
         else:
             with RunProgress() as progress:
@@ -187,8 +208,9 @@ def command(
     if report is not None:
         result.write(report)
     print_report(result)
+    pictures = destination if destination.is_dir() else destination.parent
     for picture in result.previews if len(result.previews) <= 3 else result.previews[-1:]:
-        click.echo(f"preview: {destination / picture}")
+        click.echo(f"preview: {pictures / picture}")
     raise click.exceptions.Exit(_exit_code(result))
 
 

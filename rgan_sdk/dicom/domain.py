@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Final
 
 from rgan_sdk.card import ModelCard
-from rgan_sdk.dicom.series import Series
+from rgan_sdk.dicom.series import Described
 
 THICKNESS_TOLERANCE: Final = 0.1
 """Relative: slices of 1 mm also stand for slices of 1.1 mm."""
@@ -31,7 +31,7 @@ COMPANIES: Final = {
 """Makers of CT scanners that the first word of Manufacturer (0008,0070) tells from all others."""
 
 
-def find_outside(series: Series, card: ModelCard) -> dict[str, str]:
+def find_outside(series: Described, card: ModelCard) -> dict[str, str]:
     """Return in what a series is outside a model's domain.
 
     Returns
@@ -44,7 +44,7 @@ def find_outside(series: Series, card: ModelCard) -> dict[str, str]:
     return {name: text for name, text in found.items() if text}
 
 
-def domain_notes(series: Series, card: ModelCard) -> tuple[str, ...]:
+def domain_notes(series: Described, card: ModelCard) -> tuple[str, ...]:
     """Return remarks on a slice thickness outside a model's domain, and on what is absent."""
     notes = []
     if _companies(card) and not series.manufacturer:
@@ -82,7 +82,7 @@ def company(manufacturer: str) -> str:
     return COMPANIES.get(words[0], " ".join(words)) if words else ""
 
 
-def _kernel(series: Series, card: ModelCard) -> str:
+def _kernel(series: Described, card: ModelCard) -> str:
     kernel = series.convolution_kernel
     if card.accepts_kernel(kernel):
         return ""
@@ -92,7 +92,7 @@ def _kernel(series: Series, card: ModelCard) -> str:
     return f"{what}; the model takes {', '.join(card.source_kernels)}"
 
 
-def _manufacturer(series: Series, card: ModelCard) -> str:
+def _manufacturer(series: Described, card: ModelCard) -> str:
     companies = _companies(card)
     if not companies or not series.manufacturer or company(series.manufacturer) in companies:
         return ""
@@ -100,7 +100,7 @@ def _manufacturer(series: Series, card: ModelCard) -> str:
     return f"Manufacturer (0008,0070) is {series.manufacturer}; {takes}"
 
 
-def _spacing(series: Series, card: ModelCard) -> str:
+def _spacing(series: Described, card: ModelCard) -> str:
     spacing, limits = series.mean_pixel_spacing, card.pixel_spacing
     first, second = series.pixel_spacing
     what = f"PixelSpacing (0028,0030) is {first:g} mm"
@@ -115,7 +115,7 @@ def _spacing(series: Series, card: ModelCard) -> str:
     return f"{what}; the model takes {_span(limits.min, limits.max)}"
 
 
-def _reconstruction(series: Series, card: ModelCard) -> str:
+def _reconstruction(series: Described, card: ModelCard) -> str:
     kind = series.reconstruction
     is_stated = card.format > 1
     if not is_stated or kind is None or _folded(kind) in map(_folded, card.reconstruction):
@@ -124,7 +124,7 @@ def _reconstruction(series: Series, card: ModelCard) -> str:
     return f"reconstruction is {kind}; the model takes {takes}"
 
 
-_COMPARISONS: Final[dict[str, Callable[[Series, ModelCard], str]]] = {
+_COMPARISONS: Final[dict[str, Callable[[Described, ModelCard], str]]] = {
     "kernel": _kernel,
     "manufacturer": _manufacturer,
     "spacing": _spacing,

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import Final
 
-from rgan_sdk.dicom.series import Series, slice_normal
+from rgan_sdk.dicom.series import Described, Series, slice_normal
 
 TOLERANCE_MM: Final = 0.05
 SQUARE_TOLERANCE: Final = 0.005
@@ -23,7 +23,7 @@ ORIENTATION_TOLERANCE: Final = 1e-4
 """Amount by which the direction cosines of two series may differ."""
 
 
-def why_not_square(series: Series) -> str:
+def why_not_square(series: Described) -> str:
     """Return why a series has no pixels that a model can take; an empty text if it has.
 
     A model is told one pixel spacing, so its pixels are square.

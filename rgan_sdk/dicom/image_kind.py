@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 from typing import Final
 
-from rgan_sdk.dicom.series import Series
+from rgan_sdk.dicom.series import Described
 
 _KINDS: Final = {
     "an intensity projection": "MIP|MINIP|MAX IP|MIN IP|MAXIP|PROJECTION IMAGE",
@@ -52,7 +52,7 @@ def special_kind(image_type: Iterable[str]) -> str | None:
     return None
 
 
-def kind_notes(series: Series) -> tuple[str, ...]:
+def kind_notes(series: Described) -> tuple[str, ...]:
     """Return a remark on a series of another kind than models are made for; else none."""
     kind = special_kind(series.image_type)
     if kind is None:

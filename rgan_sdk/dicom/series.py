@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from rgan_sdk.dicom.header import SliceHeader, Vector
 from rgan_sdk.dicom.stamp import Stamp
@@ -16,6 +16,34 @@ from rgan_sdk.errors import InvalidSeriesError
 
 ORIENTATION_TOLERANCE: Final = 1e-3
 SPACING_TOLERANCE_MM: Final = 1e-4
+
+
+class Described(Protocol):
+    """What is compared with a model's card: of a series, or of a file of another format.
+
+    See ``Series`` for the attributes.
+    """
+
+    @property
+    def convolution_kernel(self) -> str | None: ...  # noqa: D102
+
+    @property
+    def manufacturer(self) -> str: ...  # noqa: D102
+
+    @property
+    def pixel_spacing(self) -> Vector: ...  # noqa: D102
+
+    @property
+    def mean_pixel_spacing(self) -> float: ...  # noqa: D102
+
+    @property
+    def slice_thickness(self) -> float | None: ...  # noqa: D102
+
+    @property
+    def reconstruction(self) -> str | None: ...  # noqa: D102
+
+    @property
+    def image_type(self) -> tuple[str, ...]: ...  # noqa: D102
 
 
 @dataclass(frozen=True)

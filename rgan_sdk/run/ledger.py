@@ -56,7 +56,7 @@ class Ledger:
     ) -> None:
         self._measured = measured or {}
         self._source, self._card, self._checksums = plan.source, plan.card, checksums
-        self.report = Report(environment=_environment())
+        self.report = Report(environment=describe_environment())
         self._record_unusable(plan.inventory)
         for series, reason in plan.skipped:
             self.record(series, "skipped", reason)
@@ -145,7 +145,7 @@ class Ledger:
             self.report.series.append(entry)
         outcomes = [*inventory.outcomes, *(o for one in inventory.failed for o in one.outcomes)]
         for outcome in outcomes:
-            sha256 = _other_sha256(outcome.path) if self._checksums else None
+            sha256 = readable_sha256(outcome.path) if self._checksums else None
             self._record_file(outcome.path, outcome.status, outcome.reason, sha256)
 
     def _record_file(self, path: Path, status: Status, reason: str, sha256: str | None) -> None:
@@ -183,7 +183,7 @@ def _slice_sha256(file: SliceFile) -> str | None:
         return None
 
 
-def _other_sha256(path: Path) -> str | None:
+def readable_sha256(path: Path) -> str | None:
     """Hash any other file; None for what is not a readable regular file."""
     try:
         return file_sha256(path) if stat.S_ISREG(path.lstat().st_mode) else None
@@ -191,7 +191,8 @@ def _other_sha256(path: Path) -> str | None:
         return None
 
 
-def _environment() -> dict[str, str]:
+def describe_environment() -> dict[str, str]:
+    """Return what a report says of the software around it."""
     return {
         "rgan-sdk": rgan_sdk.__version__,
         "python": platform.python_version(),

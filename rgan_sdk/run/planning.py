@@ -13,7 +13,7 @@ from rgan_sdk.card import ModelCard
 from rgan_sdk.dicom.domain import find_outside
 from rgan_sdk.dicom.geometry import why_not_square
 from rgan_sdk.dicom.inventory import Inventory, find_series
-from rgan_sdk.dicom.series import Series
+from rgan_sdk.dicom.series import Described, Series
 from rgan_sdk.errors import ConfigurationError
 from rgan_sdk.files import as_path
 from rgan_sdk.run.observer import Observer, SilentObserver
@@ -128,14 +128,15 @@ def _counter(observer: Observer) -> Callable[[], None]:
 
 def _why_not(series: Series, card: ModelCard | None, options: RunOptions) -> str:
     """Return why a series will not be harmonized; an empty text if it will."""
-    if card is not None and (reason := _why_not_model(series, card, options)):
+    if card is not None and (reason := why_not_model(series, card, options)):
         return reason
     if options.shard is not None and not options.shard.holds(series.series_instance_uid):
         return f"belongs to another shard than {options.shard}"
     return ""
 
 
-def _why_not_model(series: Series, card: ModelCard, options: RunOptions) -> str:
+def why_not_model(series: Described, card: ModelCard, options: RunOptions) -> str:
+    """Return why a model does not take a series, with what would help; empty if it does."""
     reasons = why_outside(series, card, options)
     names = [name for name, _ in reasons if name]
     text = "; ".join(reason for _, reason in reasons)
@@ -145,7 +146,7 @@ def _why_not_model(series: Series, card: ModelCard, options: RunOptions) -> str:
 
 
 def why_outside(
-    series: Series, card: ModelCard, options: RunOptions
+    series: Described, card: ModelCard, options: RunOptions
 ) -> tuple[tuple[str, str], ...]:
     """Return why a model does not take a series; nothing if it does.
 

@@ -215,7 +215,7 @@ class Stages:
                 item.job.fail(source)
                 view[index] = 0
             elif self._noise and any(item.file is file for file in item.job.noise_files):
-                item.job.noise += _measure_noise(view[index], item.pixel_spacing)
+                item.job.noise += measure_noise(view[index], item.pixel_spacing)
         return _Batch(items, buffer, view, sources)
 
     def _infer_all(self, harmonizer: Harmonizer) -> None:
@@ -283,7 +283,7 @@ class Stages:
                 return
 
 
-def _measure_noise(hu: NDArray[np.float32], pixel_spacing: float) -> list[float]:
+def measure_noise(hu: NDArray[np.float32], pixel_spacing: float) -> list[float]:
     """Return the noise of a slice in HU, or nothing: a mere remark must not fail a series."""
     try:
         noise = soft_tissue_noise(hu, pixel_spacing)

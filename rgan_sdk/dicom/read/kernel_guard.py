@@ -6,6 +6,7 @@ A header's kernel may be wrong, and one name may stand for several kernels. Pixe
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Final, NamedTuple
 
 from rgan_sdk.card import ModelCard
@@ -95,10 +96,23 @@ def judge_kernel(series: Series, card: ModelCard) -> Verdict:
     reconstruction that the card does not: its noise would not show the kernel.
     Ten slices from all over it are measured.
     """
-    if card.curves is None or "reconstruction" in find_outside(series, card):
+    if "reconstruction" in find_outside(series, card):
+        return Verdict()
+    return judge_spectra(lambda: measure_series(series, SLICES), card)
+
+
+def judge_spectra(measure: Callable[[], KernelSpectra], card: ModelCard) -> Verdict:
+    """Compare spectra with those of the slices that a model was made from.
+
+    Parameters
+    ----------
+    measure
+        Is called if the card has curves; what it raises is part of the verdict.
+    """
+    if card.curves is None:
         return Verdict()
     try:
-        measured = measure_series(series, SLICES)
+        measured = measure()
         difference = compare_kernel(as_spectra(card.curves.source), measured)
     except Exception as error:  # a mere remark must not fail a series
         return Verdict(f"kernel not compared with the model's: {_describe_fault(error)}")

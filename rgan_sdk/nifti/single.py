@@ -1,0 +1,119 @@
+"""Harmonize one NIfTI file into another. It appears whole or not at all; no state is kept."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from rgan_sdk.errors import ConfigurationError, IneligibleError, OutputError
+from rgan_sdk.files import atomic_write, sync
+from rgan_sdk.harmonizer import Harmonizer
+from rgan_sdk.nifti.job import NiftiJob, NiftiTask
+from rgan_sdk.nifti.outcomes import Outcomes, describe_error, picture_name
+from rgan_sdk.nifti.scan import open_scan
+from rgan_sdk.nifti.sidecar import Sidecar, is_nifti, sidecar_path
+from rgan_sdk.run.identity import run_timestamp
+from rgan_sdk.run.journal import is_there
+from rgan_sdk.run.observer import Observer, SilentObserver
+from rgan_sdk.run.options import RunOptions
+from rgan_sdk.run.report import Report
+
+
+def harmonize_file(
+    source: Path,
+    destination: Path,
+    harmonizer: Harmonizer,
+    options: RunOptions | None = None,
+    *,
+    kernel: str | None = None,
+    observer: Observer | None = None,
+    dry_run: bool = False,
+) -> Report:
+    """Harmonize a NIfTI file and write it, with its sidecar, to another name.
+
+    Parameters
+    ----------
+    source, destination
+        Names that end in ``.nii`` or ``.nii.gz``.
+    options
+        ``outside_domain``, ``strict_kernel``, ``assume_hu``, ``durable``, ``preview`` and
+        ``checksums`` matter here.
+    kernel
+        ConvolutionKernel, where no sidecar states it.
+    dry_run
+        Write nothing.
+
+    Returns
+    -------
+    Report
+        With one series. What is wrong with ``source`` is in it.
+
+    Raises
+    ------
+    ConfigurationError, OutputError
+        If ``destination`` cannot be written to, or nibabel is missing.
+    """
+    options = (options or RunOptions()).accepting(harmonizer.outside_domain)
+    _check_names(source, destination, options)
+    observer = observer or SilentObserver()
+    task = NiftiTask(harmonizer, options, kernel, run_timestamp(), observer)
+    outcomes = Outcomes(task, source.parent)
+    job = None
+    try:
+        job = NiftiJob(task, source.name, open_scan(source, kernel))
+        job.check_eligible()
+        observer.on_planned(1, job.scan.count)
+        values = job.read()
+        if dry_run:
+            outcomes.record(source.name, "planned", job=job)
+            return outcomes.report
+        # The sidecar is renamed first: a scan that is there has one.
+        with (
+            atomic_write(destination, durable=options.durable) as scan,
+            atomic_write(sidecar_path(destination), durable=options.durable) as sidecar,
+        ):
+            job.harmonize(values, scan, sidecar, compress=is_compressed(destination))
+    except IneligibleError as exc:
+        outcomes.record(source.name, "skipped", str(exc), job)
+    except ConfigurationError:
+        raise
+    except OSError as exc:
+        raise OutputError(f"{destination}: cannot be written ({exc.strerror})") from exc
+    except Exception as exc:
+        outcomes.record(source.name, "failed", describe_error(exc), job)
+    else:
+        _record(outcomes, job, destination)
+    return outcomes.report
+
+
+def is_compressed(path: Path) -> bool:
+    """Return whether the name is that of a compressed file."""
+    return path.suffix.lower() == ".gz"
+
+
+def _record(outcomes: Outcomes, job: NiftiJob, destination: Path) -> None:
+    if job.task.options.durable:
+        sync(destination.parent)
+    outcomes.report.timestamp = job.task.timestamp.isoformat()
+    outcomes.record(job.name, "done", job=job, output=destination.name)
+    if job.task.options.preview:
+        outcomes.paint(job, destination.parent, picture_name(destination.name))
+
+
+def _check_names(source: Path, destination: Path, options: RunOptions) -> None:
+    if not source.is_file():
+        raise ConfigurationError(f"{source}: no such file")
+    if not is_nifti(destination):
+        raise ConfigurationError(
+            f"OUTPUT {destination} must end in .nii or .nii.gz, because INPUT is one NIfTI file"
+        )
+    if not destination.parent.is_dir():
+        raise ConfigurationError(f"there is no folder {destination.parent} for OUTPUT")
+    if is_there(destination):
+        raise OutputError(f"{destination}: is there already; choose another OUTPUT")
+    sidecar = sidecar_path(destination)
+    # One that a run left which was stopped between both renames is ours to replace.
+    if is_there(sidecar) and not Sidecar.of(destination).is_record:
+        raise OutputError(f"{sidecar}: is there already; choose another OUTPUT")
+    picture = destination.with_name(picture_name(destination.name))
+    if options.preview and is_there(picture):
+        raise OutputError(f"{picture}: is there already; choose another OUTPUT")
