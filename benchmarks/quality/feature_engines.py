@@ -1,6 +1,6 @@
 """Compare the features of flash-radiomics with those of pyradiomics: values and CPU time.
 
-    python benchmarks/features/engines.py
+    python benchmarks/quality/feature_engines.py
 
 Needs the scans of docs/data.md in .data/, `make eval-deps` and the extra `flash`. Structures are
 those of the 4D-Lung series (RTSTRUCT), cut out with 20 pixels around them. Both engines have all
@@ -16,7 +16,6 @@ os.environ |= {"OMP_NUM_THREADS": "1", "ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS": "
 
 import json
 import platform
-import re
 import statistics
 import time
 from collections import Counter
@@ -24,6 +23,7 @@ from importlib import metadata
 from pathlib import Path
 
 import numpy as np
+from result_page import fill_page
 
 from rgan_sdk.dicom.inventory import find_series
 from rgan_train.evaluation.features.series import find_structures, read_volume
@@ -44,16 +44,8 @@ def main() -> None:
     rows = [compare(dimensions, hu, spacing, masks, rng) for dimensions in (3, 2)]
     result = {"shape": hu.shape, "structures": names, "rows": rows, "environment": environment()}
     JSON.write_text(json.dumps(result, indent=1) + "\n")
-    text = PAGE.read_text()
     block = "\n".join(make_table(rows))
-    PAGE.write_text(
-        re.sub(
-            r"(<!-- table -->\n).*?(<!-- end -->)",
-            lambda match: f"{match[1]}\n{block}\n\n{match[2]}",
-            text,
-            flags=re.DOTALL,
-        )
-    )
+    fill_page(PAGE, {"table": block})
     print(block)
 
 
@@ -104,9 +96,7 @@ def compare(
         "values": len(pairs),
         "different": dict(different.most_common()),
         "missing": len(found["pyradiomics"][0].keys() - found["flash"][0].keys()),
-        "cpu_seconds": {
-            name: round(statistics.median(times), 2) for name, times in seconds.items()
-        },
+        "cpu_seconds": medians,
         "ratio": [
             round(value, 2) for value in (statistics.median(ratios), min(ratios), max(ratios))
         ],
@@ -116,8 +106,8 @@ def compare(
 def make_table(rows: list[dict[str, object]]) -> list[str]:
     """Return the table of the page."""
     lines = [
-        "| dimensions | values that both have | differ by more than 1e-6 | pyradiomics' features that "
-        "flash lacks | CPU s, pyradiomics | CPU s, flash | ratio (smallest to largest) |",
+        "| dimensions | values that both have | differ by more than 1e-6 | lacking in "
+        "flash | CPU s, pyradiomics | CPU s, flash | ratio (smallest to largest) |",
         "|---|---|---|---|---|---|---|",
     ]
     for row in rows:
