@@ -49,6 +49,7 @@ def plan_cells(plan: dict) -> list[Cell]:
             split = plan["pairs"][pair].get("set", ())
             for row in group["rows"]:
                 entry = plan["row"][row]
+                base = plan["base"].get(entry.get("config"), ())
                 seeds = group["seeds"] if entry.get("random", True) else [0]
                 cells += [
                     Cell(
@@ -58,7 +59,7 @@ def plan_cells(plan: dict) -> list[Cell]:
                         row=row,
                         seed=seed,
                         base=CONFIGURATIONS / entry["config"] if "config" in entry else None,
-                        settings=(*plan["set"], *split, *entry.get("set", ())),
+                        settings=(*plan["set"], *base, *split, *entry.get("set", ())),
                         vgg_weights=Path(plan["vgg"]) if entry.get("vgg") else None,
                     )
                     for seed in seeds
