@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,9 @@ from rgan_sdk.errors import ConfigurationError, TrainingError
 from rgan_sdk.harmonizer import Harmonizer
 from rgan_train.evaluation.domain import spacing_notes
 from rgan_train.pairs.dataset import Dataset, PairedFiles
+
+if TYPE_CHECKING:
+    from rgan_sdk.dicom.series import Series, SliceFile
 
 
 @dataclass(frozen=True)
@@ -41,6 +44,26 @@ class TestStack:
     def pixel_spacing(self) -> tuple[float, float]:
         """Distance between rows and between columns, mm.; equal in all slices."""
         return self.items[0].pixel_spacing
+
+
+def read_with_padding(
+    series: Series, files: Sequence[SliceFile]
+) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    """Return slices of a series, ``[N, H, W]`` HU as the files give them, and where padding is.
+
+    Raises
+    ------
+    DicomError
+        If a slice cannot be read.
+    """
+    from rgan_sdk.dicom.read.pydicom_reader import read_slice
+
+    shape = len(files), series.rows, series.columns
+    hu, padding = np.empty(shape, np.float32), np.empty(shape, np.bool_)
+    for number, file in enumerate(files):
+        slice_ = read_slice(file.path, file.stamp)
+        hu[number], padding[number] = slice_.hu, find_padding(slice_.hu, slice_.padding)
+    return hu, padding
 
 
 def read_test_stack(dataset: Dataset) -> TestStack:

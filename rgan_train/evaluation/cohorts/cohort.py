@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from rgan_sdk.dicom.read.padding import find_padding
 from rgan_sdk.errors import TrainingError
 from rgan_sdk.slices import spread_indices
+from rgan_train.evaluation.stacks import read_with_padding
 from rgan_train.pairs.compare import kernel_of
 
 if TYPE_CHECKING:
@@ -136,13 +136,7 @@ def read_cohort(name: str, series: Sequence[Series], most: int = MOST_SLICES) ->
 
 
 def _read_scan(series: Series, files: Sequence[SliceFile]) -> Scan:
-    from rgan_sdk.dicom.read.pydicom_reader import read_slice
-
-    shape = len(files), series.rows, series.columns
-    hu, padding = np.empty(shape, np.float32), np.empty(shape, np.bool_)
-    for number, file in enumerate(files):
-        slice_ = read_slice(file.path, file.stamp)
-        hu[number], padding[number] = slice_.hu, find_padding(slice_.hu, slice_.padding)
+    hu, padding = read_with_padding(series, files)
     return Scan(
         series.patient,
         kernel_of(series),

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rgan_sdk.errors import ConfigurationError
-from rgan_train.evaluation.features.filters import can_share_filters, filter_image
+from rgan_train.evaluation.features.filters import as_image, can_share_filters, filter_image
 from rgan_train.evaluation.features.pyradiomics import make_extractor
 from rgan_train.evaluation.features.stacks import CLASSES, Region, compute_features
 
@@ -89,7 +89,7 @@ class FeatureExtractor:
     def names(self) -> tuple[str, ...]:
         """Names of the features, ``FILTER_CLASS_FEATURE``, in the order of the columns."""
         noise = np.random.default_rng(0).normal(0, 100, (64, 64)).astype(np.float32)
-        filters = [name for _, name, _ in self._filter(_as_image(noise, (1.0, 1.0)))]
+        filters = [name for _, name, _ in self._filter(as_image(noise, (1.0, 1.0)))]
         classes = [f"{name}_{one}" for name, features in self._wanted.items() for one in features]
         return tuple(f"{image}_{feature}" for image in filters for feature in classes)
 
@@ -127,7 +127,7 @@ class FeatureExtractor:
             If a HU value is not finite, or a mask has another shape or a ``region_problem``.
         """
         _check(hu, masks)
-        image = _as_image(hu, pixel_spacing)
+        image = as_image(hu, pixel_spacing)
         columns = {name: column for column, name in enumerate(self.names)}
         values = np.full((len(masks), len(columns)), np.nan)
         shares = can_share_filters(self._extractor)
@@ -170,8 +170,8 @@ class FeatureExtractor:
     def _compute_alone(
         self, region: Region, spacing: tuple[float, float], settings: Mapping[str, Any]
     ) -> dict[str, Any]:
-        image = _as_image(region.image, spacing[::-1])
-        mask = _as_image(region.mask.astype(np.uint8), spacing[::-1])
+        image = as_image(region.image, spacing[::-1])
+        mask = as_image(region.mask.astype(np.uint8), spacing[::-1])
         with np.errstate(all="ignore"):
             values = self._extractor.computeFeatures(image, mask, "alone", **settings)
         return {name.removeprefix("alone_"): value for name, value in values.items()}
@@ -180,7 +180,7 @@ class FeatureExtractor:
         self, image: Any, masks: Sequence[NDArray[np.bool_]]
     ) -> Iterator[tuple[int, str, float]]:
         for number, mask in enumerate(masks):
-            label = _as_image(_with_background(mask), image.GetSpacing()[::-1])
+            label = as_image(_with_background(mask), image.GetSpacing()[::-1])
             try:
                 with np.errstate(all="ignore"):
                     values = self._extractor.execute(image, label)
@@ -232,14 +232,6 @@ def _check(hu: NDArray[np.float32], masks: Sequence[NDArray[np.bool_]]) -> None:
             )
         if problem := region_problem(mask):
             raise ConfigurationError(f"a region is {problem}")
-
-
-def _as_image(array: NDArray[Any], pixel_spacing: tuple[float, float]) -> Any:
-    import SimpleITK as sitk  # noqa: N813
-
-    image: Any = sitk.GetImageFromArray(array)
-    image.SetSpacing([float(mm) for mm in reversed(pixel_spacing)])
-    return image
 
 
 def _feature_names(class_name: str, enabled: Sequence[str] | None) -> tuple[str, ...]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Final
 
+from numpy.typing import NDArray
+
 # With these settings pyradiomics changes image or mask for each region before it filters.
 _ONE_BY_ONE: Final = ("resampledPixelSpacing", "preCrop", "resegmentRange", "weightingNorm")
 
@@ -35,3 +37,12 @@ def filter_image(
     for kind, options in extractor.enabledImagetypes.items():
         make = getattr(imageoperations, f"get{kind}Image")
         yield from make(image, None, **{**extractor.settings, **options})
+
+
+def as_image(array: NDArray[Any], spacing: tuple[float, ...]) -> Any:
+    """Return an image of SimpleITK; ``spacing`` is mm along the axes of the array."""
+    import SimpleITK as sitk  # noqa: N813 - as its documentation does
+
+    image: Any = sitk.GetImageFromArray(array)
+    image.SetSpacing([float(mm) for mm in reversed(spacing)])
+    return image

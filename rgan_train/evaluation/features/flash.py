@@ -48,6 +48,10 @@ def make_flash_extractor(parameters: Path | None) -> Any:
             self._discretization_cache: dict[object, object] = {}
             return super().computeFeatures(*args, **kwargs)
 
+        def execute(self, image: Any, label: Any) -> Any:
+            """Compute the features of one structure, and write no HDF5 file of them."""
+            return self.extract_from_preprocessed(self.preprocess_case(image, label))
+
     logging.getLogger("flash_radiomics").setLevel(logging.CRITICAL)
     given = () if parameters is None else (str(parameters),)
     try:
@@ -62,11 +66,3 @@ def make_flash_extractor(parameters: Path | None) -> Any:
         for name in CLASSES:
             extractor.enableFeatureClassByName(name)
     return extractor
-
-
-def execute(extractor: Any, image: Any, label: Any) -> dict[str, Any]:
-    """Compute the features of one structure without the HDF5 file that ``execute`` writes."""
-    found: dict[str, Any] = extractor.extract_from_preprocessed(
-        extractor.preprocess_case(image, label)
-    )
-    return found

@@ -18,6 +18,7 @@ from rgan_train.evaluation.features.volumes import VolumeExtractor
 from rgan_train.evaluation.lungs.mask import slice_distance
 from rgan_train.evaluation.regions.masks.mask import Mask, StructureChoice
 from rgan_train.evaluation.regions.masks.read import read_masks
+from rgan_train.evaluation.stacks import read_with_padding
 
 if TYPE_CHECKING:
     from rgan_sdk.dicom.series import Series
@@ -79,7 +80,6 @@ def read_volume(series: Series) -> Volume:
         If a slice cannot be read.
     """
     from rgan_sdk.dicom.read.origin import own_object
-    from rgan_sdk.dicom.read.padding import find_padding
     from rgan_sdk.dicom.read.pydicom_reader import read_slice
 
     positions = [file.position for file in series.slices]
@@ -90,13 +90,9 @@ def read_volume(series: Series) -> Volume:
             f"slices are {gaps.min():.2f} to {gaps.max():.2f} mm apart, and features of a volume "
             "need even distances; give a series without gaps"
         )
-    shape = len(series.slices), series.rows, series.columns
-    hu, padding = np.empty(shape, np.float32), np.empty(shape, np.bool_)
-    is_own = False
-    for number, file in enumerate(series.slices):
-        slice_ = read_slice(file.path, file.stamp)
-        hu[number], padding[number] = slice_.hu, find_padding(slice_.hu, slice_.padding)
-        is_own |= bool(own_object(slice_.dataset))
+    hu, padding = read_with_padding(series, series.slices)
+    first = series.slices[0]
+    is_own = bool(own_object(read_slice(first.path, first.stamp).dataset))
     rows, columns = series.pixel_spacing
     return Volume(hu, padding, (distance, rows, columns), is_own)
 

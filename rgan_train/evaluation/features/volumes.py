@@ -23,8 +23,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rgan_sdk.errors import MeasurementError
-from rgan_train.evaluation.features.filters import can_share_filters, filter_image
-from rgan_train.evaluation.features.flash import execute, make_flash_extractor
+from rgan_train.evaluation.features.filters import as_image, can_share_filters, filter_image
+from rgan_train.evaluation.features.flash import make_flash_extractor
 from rgan_train.evaluation.features.pyradiomics import make_extractor
 
 FeatureEngine = Literal["auto", "pyradiomics", "flash"]
@@ -116,8 +116,8 @@ class VolumeExtractor:
         list
             For each structure its features by ``FILTER_CLASS_FEATURE``, or why it has none.
         """
-        image = _as_image(hu, spacing)
-        labels = [_as_image(mask.astype(np.uint8), spacing) for mask in masks]
+        image = as_image(hu, spacing)
+        labels = [as_image(mask.astype(np.uint8), spacing) for mask in masks]
         with np.errstate(all="ignore"):
             if can_share_filters(self._extractor):
                 return self._extract_together(image, labels)
@@ -125,7 +125,7 @@ class VolumeExtractor:
 
     def _extract_alone(self, image: Any, label: Any) -> dict[str, float] | MeasurementError:
         try:
-            found = _EXECUTE[self.engine](self._extractor, image, label)
+            found = self._extractor.execute(image, label)
         except _REFUSALS as exc:
             return self._refusal(exc)
         return {name: float(value) for name, value in found.items()}
@@ -169,17 +169,5 @@ class VolumeExtractor:
         return MeasurementError(f"{self._package.__name__} refuses it ({exc})")
 
 
-def _as_image(array: NDArray[Any], spacing: tuple[float, float, float]) -> Any:
-    import SimpleITK as sitk  # noqa: N813 - as its documentation does
-
-    image: Any = sitk.GetImageFromArray(array)
-    image.SetSpacing([float(mm) for mm in reversed(spacing)])
-    return image
-
-
 _MAKERS: Final = {"pyradiomics": make_extractor, "flash": make_flash_extractor}
-_EXECUTE: Final = {
-    "pyradiomics": lambda extractor, image, label: extractor.execute(image, label),
-    "flash": execute,
-}
 _REFUSALS: Final = (AssertionError, IndexError, RuntimeError, ValueError)

@@ -16,6 +16,7 @@ from rgan_train.evaluation.lungs.picture import draw_lungs
 from rgan_train.evaluation.lungs.protocol import off_protocol
 from rgan_train.evaluation.regions.masks.mask import StructureChoice
 from rgan_train.evaluation.regions.masks.read import read_masks
+from rgan_train.evaluation.stacks import read_with_padding
 
 if TYPE_CHECKING:
     from rgan_sdk.dicom.series import Series
@@ -83,7 +84,7 @@ def measure_series(
     """
     from rgan_sdk.dicom.read.acquisition import read_acquisitions
 
-    hu, padding = _read(series)
+    hu, padding = read_with_padding(series, series.slices)
     distance = slice_distance([file.position for file in series.slices], series.slice_thickness)
     pixel_mm = series.pixel_spacing[0], series.pixel_spacing[1]
     lungs = (
@@ -100,19 +101,6 @@ def measure_series(
         off_protocol(read_acquisitions(series)),
         lungs.notes,
     )
-
-
-def _read(series: Series) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-    """Return the HU of all slices, and where they are padding."""
-    from rgan_sdk.dicom.read.padding import find_padding
-    from rgan_sdk.dicom.read.pydicom_reader import read_slice
-
-    shape = len(series.slices), series.rows, series.columns
-    hu, padding = np.empty(shape, np.float32), np.empty(shape, np.bool_)
-    for number, file in enumerate(series.slices):
-        slice_ = read_slice(file.path, file.stamp)
-        hu[number], padding[number] = slice_.hu, find_padding(slice_.hu, slice_.padding)
-    return hu, padding
 
 
 def _read_mask(given: GivenMask, series: Series, padding: NDArray[np.bool_]) -> LungMask:
