@@ -55,6 +55,7 @@ class Ledger:
         measured: Mapping[tuple[str, int], MeasuredKernel] | None = None,
     ) -> None:
         self._measured = measured or {}
+        self._chosen = {_key(series) for series in plan.chosen}
         self._source, self._card, self._checksums = plan.source, plan.card, checksums
         self.report = Report(environment=describe_environment())
         self._record_unusable(plan.inventory)
@@ -88,6 +89,7 @@ class Ledger:
             slices=len(series.slices),
             status=status,
             reason=reason,
+            model=self._card.name if self._card and _key(series) in self._chosen else None,
             pixel_spacing=series.mean_pixel_spacing,
             outside=tuple(outside),
             mtf=kernel.mtf,
@@ -123,7 +125,7 @@ class Ledger:
         return self.record(series, "planned", reason, verdict.notes)
 
     def _kernel(self, series: Series) -> MeasuredKernel:
-        return self._measured.get((series.series_instance_uid, series.group), NOT_MEASURED)
+        return self._measured.get(_key(series), NOT_MEASURED)
 
     def _compared(self, series: Series, outside: Iterable[str]) -> tuple[str, ...]:
         """Return what is to be said of the model's domain where a series is harmonized."""
@@ -173,6 +175,10 @@ def report_plan(
     for series in plan.chosen:
         ledger.plan(series, strict_kernel=strict_kernel)
     return ledger.report
+
+
+def _key(series: Series) -> tuple[str, int]:
+    return series.series_instance_uid, series.group
 
 
 def _slice_sha256(file: SliceFile) -> str | None:

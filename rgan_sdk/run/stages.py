@@ -107,8 +107,6 @@ class Stages:
         Whether all files of a series must be on the disk before it counts as finished.
     pictures
         Whether to keep the middle slice of each series, before and after.
-    noise
-        Whether to measure the noise of a few slices of each series.
     """
 
     def __init__(
@@ -119,10 +117,9 @@ class Stages:
         threads: int,
         durable: bool,
         pictures: bool = False,
-        noise: bool = False,
     ) -> None:
         self._harmonizers, self._clock = harmonizers, clock
-        self._durable, self._pictures, self._noise = durable, pictures, noise
+        self._durable, self._pictures = durable, pictures
         self._batch_size = harmonizers[0].batch_size
         # Both work at the same time: with all cores for each they would compete for the caches.
         half = max(1, threads // 2)
@@ -214,7 +211,7 @@ class Stages:
             if isinstance(source, Exception):
                 item.job.fail(source)
                 view[index] = 0
-            elif self._noise and any(item.file is file for file in item.job.noise_files):
+            elif any(item.file is file for file in item.job.noise_files):
                 item.job.noise += measure_noise(view[index], item.pixel_spacing)
         return _Batch(items, buffer, view, sources)
 
@@ -259,7 +256,11 @@ class Stages:
             return
         if job.writer is None:
             job.writer = SeriesWriter(
-                job.derivation, job.folder, self._writers, durable=self._durable
+                job.derivation,
+                job.folder,
+                self._writers,
+                durable=self._durable,
+                names=job.names,
             )
         files = [item.file for item in batch.items[indices]]
         try:
