@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from rgan_sdk import _core
 from rgan_sdk.dicom.read.batches import ReadResult
-from rgan_sdk.dicom.read.pydicom_reader import PydicomSlice, read_dataset, read_slice
+from rgan_sdk.dicom.read.pydicom_reader import PydicomSlice, read_dataset
 from rgan_sdk.dicom.series import SliceFile
 from rgan_sdk.dicom.write.derivation import Derivation, derived_sop_uid
 from rgan_sdk.dicom.write.splice import SplicedSeries
@@ -115,7 +115,7 @@ class SeriesWriter:
         self, file: SliceFile, source: ReadResult, hu: NDArray[np.float32]
     ) -> WrittenFile:
         if not isinstance(source, PydicomSlice):
-            source = read_slice(file.path, file.stamp)
+            source = file.read()
         path = self._folder / f"{derived_sop_uid(file.sop_instance_uid, self._derivation)}.dcm"
         written = write_derived(source, hu, self._derivation, path)
         if self._durable:
