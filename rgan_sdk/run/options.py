@@ -17,7 +17,7 @@ from rgan_sdk.harmonizer import check_domains
 class Shard:
     """One of several parts of the input, for one of several machines.
 
-    Series are dealt out whole, always in the same way.
+    Series are dealt out whole, always in the same way. Threads: as for ``RunOptions``.
 
     Attributes
     ----------
@@ -52,6 +52,8 @@ class Shard:
 @dataclass(frozen=True, kw_only=True)
 class RunOptions:
     """The options of ``harmonize_directory`` and ``rgan-harmonize run``.
+
+    Threads: it never changes, so any number may share one.
 
     Attributes
     ----------
