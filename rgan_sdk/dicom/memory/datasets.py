@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from pydicom import Dataset
+from pydicom.dataelem import RawDataElement
 from pydicom.dataset import FileMetaDataset
 from pydicom.tag import BaseTag
 
@@ -104,7 +105,7 @@ def take_slice(dataset: Dataset, name: str) -> SliceHeader:
 def series_uid(datasets: Sequence[Dataset]) -> str:
     """Return the first SeriesInstanceUID that can be read; empty if there is none."""
     for dataset in datasets:
-        found = dataset.get_item(_SERIES_INSTANCE_UID)
+        found = dataset.get_item(_SERIES_INSTANCE_UID, keep_deferred=True)
         try:
             with translate_errors():
                 return values.uid(Dataset({found.tag: found} if found else {}), "SeriesInstanceUID")
@@ -119,7 +120,7 @@ def _copy(dataset: Dataset) -> Dataset:
     pydicom changes even what it only reads: it puts a value in place of the bytes of an element.
     """
     elements: dict[BaseTag, Any] = {
-        tag: dataset.get_item(tag) if tag == _PIXEL_DATA else copy.deepcopy(dataset.get_item(tag))
+        tag: _item(dataset, tag) if tag == _PIXEL_DATA else copy.deepcopy(_item(dataset, tag))
         for tag in list(dataset.keys())
     }
     own = Dataset(elements)
@@ -129,6 +130,18 @@ def _copy(dataset: Dataset) -> Dataset:
         implicit, little = _stated_encoding(own)
     own.set_original_encoding(implicit, little, dataset.original_character_set)
     return own
+
+
+def _item(dataset: Dataset, tag: BaseTag) -> Any:
+    """Return an element as the data set holds it; what pydicom has left in the file is read."""
+    item = dataset.get_item(tag, keep_deferred=True)
+    is_left = isinstance(item, RawDataElement) and item.value is None and item.length != 0
+    try:
+        return dataset.get_item(tag) if is_left else item
+    except OSError as error:
+        raise UnreadableFileError(
+            "a part was left in its file (defer_size), which cannot be read any more"
+        ) from error
 
 
 def _stated_encoding(dataset: Dataset) -> tuple[bool, bool]:
@@ -147,7 +160,7 @@ def _require_pixel_data(dataset: Dataset) -> None:
     """Check that there are pixel data, that they can be decoded here, and their length."""
     content = dataset.get("PixelData")
     if not isinstance(content, bytes):
-        raise UnreadableFileError("PixelData is missing, or not bytes")
+        raise UnreadableFileError("PixelData is missing, or is not bytes")
     syntax = pixels.transfer_syntax(dataset)
     pixel_format = PixelFormat.from_dataset(dataset)
     pixels.require_decoder(syntax, pixel_format)

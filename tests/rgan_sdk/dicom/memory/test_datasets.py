@@ -55,7 +55,8 @@ FAULTS = [
 
 def look(dataset: Dataset) -> dict[int, int]:
     """Return which objects a data set holds: to read an element puts another in its place."""
-    return {int(tag): id(dataset.get_item(tag)) for tag in list(dataset.keys())}
+    keys = list(dataset.keys())
+    return {int(tag): id(dataset.get_item(tag, keep_deferred=True)) for tag in keys}
 
 
 def reasons(path, dataset) -> list[tuple[type, str]]:
@@ -148,6 +149,18 @@ def test_what_the_caller_does_afterwards_does_not_matter(tmp_path):
     dataset.PixelData = b""
     dataset.file_meta.TransferSyntaxUID = JPEGLSLossless
     assert np.array_equal(series.slices[0].read().hu, stored_values() - np.float32(1024))
+
+
+def test_what_was_left_in_the_file_is_read(tmp_path):
+    (path,) = write_series(tmp_path, 1)
+    dataset = dcmread(path, defer_size=10)
+    (series,) = collect_series([dataset], assume_hu=False).series
+    path.unlink()
+    assert np.array_equal(series.slices[0].read().stored, stored_values())
+    dataset = dcmread(write_ct(path), defer_size=10)
+    path.unlink()
+    with pytest.raises(UnreadableFileError, match=r"datasets\[0\]: .*defer_size"):
+        collect_series([dataset], assume_hu=False)
 
 
 def test_slices_that_do_not_belong_together(tmp_path):
