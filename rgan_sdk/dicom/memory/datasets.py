@@ -119,8 +119,9 @@ def _copy(dataset: Dataset) -> Dataset:
 
     pydicom changes even what it only reads: it puts a value in place of the bytes of an element.
     """
+    copy_element = {_PIXEL_DATA: copy.copy}
     elements: dict[BaseTag, Any] = {
-        tag: _item(dataset, tag) if tag == _PIXEL_DATA else copy.deepcopy(_item(dataset, tag))
+        tag: copy_element.get(tag, copy.deepcopy)(_item(dataset, tag))
         for tag in list(dataset.keys())
     }
     own = Dataset(elements)

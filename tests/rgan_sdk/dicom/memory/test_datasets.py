@@ -141,9 +141,12 @@ def test_it_is_the_series_of_the_files_and_nothing_changes(tmp_path, syntax):
     assert [(look(dataset), look(dataset.file_meta)) for dataset in datasets] == before
 
 
-def test_what_the_caller_does_afterwards_does_not_matter(tmp_path):
+@pytest.mark.parametrize("is_read", [False, True])
+def test_what_the_caller_does_afterwards_does_not_matter(tmp_path, is_read):
     (path,) = write_series(tmp_path, 1)
     dataset = dcmread(path)
+    if is_read:  # then pydicom changes its elements in place
+        assert len(str(dataset)) > 0
     (series,) = collect_series([dataset], assume_hu=False).series
     dataset.RescaleSlope = 2
     dataset.PixelData = b""
