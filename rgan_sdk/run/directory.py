@@ -29,6 +29,7 @@ from rgan_sdk.run.identity import (
     check_alike,
     describe_engine,
     describe_model,
+    describe_smaller_batches,
     make_derivation,
     run_timestamp,
     settle_batch_size,
@@ -42,7 +43,7 @@ from rgan_sdk.run.journal import (
     read_earlier,
 )
 from rgan_sdk.run.ledger import Ledger
-from rgan_sdk.run.observer import Observer, SilentObserver
+from rgan_sdk.run.observer import Cancellation, Observer, watch
 from rgan_sdk.run.options import RunOptions
 from rgan_sdk.run.outputs import (
     Standing,
@@ -66,6 +67,7 @@ def harmonize_directory(
     *,
     others: Sequence[Harmonizer] = (),
     observer: Observer | None = None,
+    cancel: Cancellation | None = None,
 ) -> Report:
     """Harmonize each eligible CT series below a folder.
 
@@ -73,6 +75,9 @@ def harmonize_directory(
     as they are, unfinished ones start again. So do finished series whose files in ``destination``
     are missing, cut or changed; the report says why, and what was there is kept in
     ``.rgan/replaced``.
+
+    Threads: any number may call at once, each with a ``destination`` of its own. They may share a
+    harmonizer.
 
     Parameters
     ----------
@@ -90,6 +95,8 @@ def harmonize_directory(
         The same model on further devices, which share the work with ``harmonizer``.
     observer
         Is told how the run goes on.
+    cancel
+        A ``threading.Event``, or what else has ``is_set``: the run stops soon after it is set.
 
     Returns
     -------
@@ -103,6 +110,8 @@ def harmonize_directory(
         single series are in the report.
     OutputBusyError
         If another run writes to ``destination``.
+    CancelledError
+        If ``cancel`` was set. Finished series are in place, and the same call continues.
 
     Examples
     --------
@@ -114,9 +123,8 @@ def harmonize_directory(
     """
     source, destination = as_source(source), as_path("destination", destination)
     _check_types(harmonizer, options, others)
-    check_type("observer", observer, Observer, NoneType)
+    observer = watch(observer, cancel)
     options = (options or RunOptions()).accepting(harmonizer.outside_domain)
-    observer = observer or SilentObserver()
     check_folders(path_of(source), destination, resume=options.resume)
     with lock_folder(destination):
         earlier = read_earlier(destination, fixed_time(source))
@@ -157,7 +165,7 @@ def plan_directory(
     """Report what ``harmonize_directory`` would do, and write nothing.
 
     Series that are finished already, and those that would be done again, are planned with a reason
-    that says so.
+    that says so. Threads: any number may call at once.
 
     Parameters: see ``harmonize_directory``.
 
@@ -246,12 +254,12 @@ class _Run:
             Pictures(self.destination, self.ledger.report) as pictures,
         ):
             for batch in running:
-                self.observer.on_written(batch.slices)
+                batch.tell(self.observer)
                 for job in batch.finished:
                     self.observer.on_finished(self._conclude(job, pictures))
         if self.options.preview:
             pictures.write_contact_sheet()
-        self._report_smaller_batches()
+        self.ledger.report.warnings += describe_smaller_batches(self.harmonizers)
         self.ledger.report.stages = self.clock.summary(len(self.harmonizers))
 
     def _record_finished(self, standings: Iterable[Standing]) -> list[Standing]:
@@ -338,11 +346,3 @@ class _Run:
         return OutputError(
             f"{self.destination}: cannot write series {job.folder.name} ({error.strerror})"
         )
-
-    def _report_smaller_batches(self) -> None:
-        for each in self.harmonizers:
-            if each.fitting_batch_size < each.batch_size:
-                self.ledger.report.warnings.append(
-                    f"{each.engine.device}: memory did not suffice for batches of "
-                    f"{each.batch_size} slices; they were halved to {each.fitting_batch_size}"
-                )

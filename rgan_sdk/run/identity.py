@@ -249,6 +249,16 @@ def describe_engine(harmonizers: Sequence[Harmonizer]) -> dict[str, Any]:
     }
 
 
+def describe_smaller_batches(harmonizers: Sequence[Harmonizer]) -> list[str]:
+    """Return a warning for each device whose memory did not suffice for the batch size."""
+    return [
+        f"{each.engine.device}: memory did not suffice for batches of {each.batch_size} slices; "
+        f"they were halved to {each.fitting_batch_size}"
+        for each in harmonizers
+        if each.fitting_batch_size < each.batch_size
+    ]
+
+
 def _earlier_batch(harmonizer: Harmonizer, earlier: RunIdentity | None) -> int | None:
     """Return the batch size to continue with; None unless only the batch size may differ."""
     made = Configuration.from_json(earlier.configuration) if earlier else None

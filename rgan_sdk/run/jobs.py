@@ -19,6 +19,7 @@ from rgan_sdk.dicom.domain import noise_notes
 from rgan_sdk.dicom.read.kernel_guard import Verdict
 from rgan_sdk.dicom.series import Series, SliceFile
 from rgan_sdk.dicom.write.derivation import Derivation
+from rgan_sdk.dicom.write.memory_writer import MemoryWriter
 from rgan_sdk.dicom.write.series_writer import SeriesWriter
 from rgan_sdk.dicom.write.writer import WrittenFile
 from rgan_sdk.errors import ResourceError, RganError, describe_unexpected
@@ -39,7 +40,7 @@ class SeriesJob:
     Attributes
     ----------
     folder
-        Where its files are written; it exists already.
+        Where its files are written; it exists already. Where the series stays in memory, a name.
     above
         The folder of OUTPUT that its own will lie in, relative to OUTPUT.
     names
@@ -59,6 +60,8 @@ class SeriesJob:
         ``[H, W]`` HU of its middle slice, before and after; None unless pictures are wanted.
     noise
         Standard deviation in HU in soft tissue, of each of ``noise_files`` where it was measured.
+    writer
+        What takes its slices; None until the first one is to be written to ``folder``.
     """
 
     series: Series
@@ -73,10 +76,10 @@ class SeriesJob:
     files: list[WrittenFile] = field(default_factory=list)
     middle: tuple[NDArray[np.float32], NDArray[np.float32]] | None = None
     noise: list[float] = field(default_factory=list)
-    writer: SeriesWriter | None = field(default=None, repr=False)
+    writer: SeriesWriter | MemoryWriter | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
-        self.left = len(self.series.slices)
+        self.left = self.slices
 
     @property
     def output(self) -> str:
@@ -107,6 +110,16 @@ class SeriesJob:
     def notes(self, card: ModelCard) -> tuple[str, ...]:
         """Return what its pixels give reason to remark."""
         return (*noise_notes(self.noise_hu, card), *self.kernel.notes)
+
+    @property
+    def slices(self) -> int:
+        """How many slices it has."""
+        return len(self.series.slices)
+
+    @property
+    def is_new(self) -> bool:
+        """Whether no slice has passed the last stage yet."""
+        return self.left == self.slices
 
     def fail(self, error: Exception) -> None:
         """Mark the series as failed; the first error stays."""

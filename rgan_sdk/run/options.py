@@ -18,7 +18,7 @@ from rgan_sdk.run.places.choices import BY_SERIES, BY_UID, LAYOUTS, NAMES
 class Shard:
     """One of several parts of the input, for one of several machines.
 
-    Series are dealt out whole, always in the same way.
+    Series are dealt out whole, always in the same way. Threads: as for ``RunOptions``.
 
     Attributes
     ----------
@@ -53,6 +53,8 @@ class Shard:
 @dataclass(frozen=True, kw_only=True)
 class RunOptions:
     """The options of ``harmonize_directory`` and ``rgan-harmonize run``.
+
+    Threads: it never changes, so any number may share one.
 
     Attributes
     ----------

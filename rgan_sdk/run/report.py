@@ -21,6 +21,8 @@ Status = Literal["done", "planned", "skipped", "failed"]
 class SeriesEntry:
     """The outcome of one series.
 
+    Threads: it never changes, so any number may share one.
+
     Attributes
     ----------
     convolution_kernel
@@ -72,7 +74,10 @@ class SeriesEntry:
 
 @dataclass(frozen=True)
 class FileEntry:
-    """The outcome of one file. ``path`` is relative to the input folder."""
+    """The outcome of one file. ``path`` is relative to the input folder.
+
+    Threads: it never changes, so any number may share one.
+    """
 
     path: str
     status: Status
@@ -83,6 +88,8 @@ class FileEntry:
 @dataclass
 class Report:
     """Everything that a run did. ``to_json`` gives the format of ``--report``.
+
+    Threads: one at a time; it belongs to the caller once the run returns it.
 
     Attributes
     ----------

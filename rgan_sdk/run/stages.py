@@ -35,6 +35,7 @@ from rgan_sdk.harmonizer import Harmonizer
 from rgan_sdk.kernels import soft_tissue_noise
 from rgan_sdk.run.blame import harmonize_batch, read_batch
 from rgan_sdk.run.jobs import NO_THREADS, BatchItem, SeriesJob, deal_batches, group_by_job
+from rgan_sdk.run.observer import Observer
 
 log = logging.getLogger(__name__)
 
@@ -78,12 +79,19 @@ class WrittenBatch:
     ----------
     slices
         How many it held.
-    finished
-        The series whose last slice was among them.
+    started, finished
+        The series whose first or last slice was among them.
     """
 
     slices: int
+    started: tuple[SeriesJob, ...]
     finished: tuple[SeriesJob, ...]
+
+    def tell(self, observer: Observer) -> None:
+        """Tell an observer what has started and how many slices are through."""
+        for job in self.started:
+            observer.on_started(job.series.series_instance_uid, job.slices)
+        observer.on_written(self.slices)
 
 
 @dataclass
@@ -242,14 +250,16 @@ class Stages:
         self._offer(self._passed, None)
 
     def _write_batch(self, batch: _Batch) -> None:
-        finished = []
+        started, finished = [], []
         for job, indices in group_by_job(batch.items):
             self._write(job, batch, indices)
+            if job.is_new:
+                started.append(job)
             job.left -= indices.stop - indices.start
             if job.left == 0:
                 finished.append(job)
         self._free.put(batch.buffer)
-        self._offer(self._passed, WrittenBatch(len(batch.items), tuple(finished)))
+        self._offer(self._passed, WrittenBatch(len(batch.items), tuple(started), tuple(finished)))
 
     def _write(self, job: SeriesJob, batch: _Batch, indices: slice) -> None:
         if job.error is not None:

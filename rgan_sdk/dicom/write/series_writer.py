@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from rgan_sdk import _core
 from rgan_sdk.dicom.read.batches import ReadResult
-from rgan_sdk.dicom.read.pydicom_reader import PydicomSlice, read_dataset, read_slice
+from rgan_sdk.dicom.read.pydicom_reader import PydicomSlice, read_dataset
 from rgan_sdk.dicom.series import SliceFile
 from rgan_sdk.dicom.write.derivation import Derivation, derived_sop_uid
 from rgan_sdk.dicom.write.splice import SplicedSeries
@@ -125,7 +125,7 @@ class SeriesWriter:
         self, file: SliceFile, source: ReadResult, hu: NDArray[np.float32]
     ) -> WrittenFile:
         if not isinstance(source, PydicomSlice):
-            source = read_slice(file.path, file.stamp)
+            source = file.read()
         uid = derived_sop_uid(file.sop_instance_uid, self._derivation)
         path = self._folder / self._names.get(file.sop_instance_uid, f"{uid}.dcm")
         written = write_derived(source, hu, self._derivation, path)
