@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from rgan_sdk.engines.base import Engine
     from rgan_sdk.errors import (
         AccuracyError,
+        CancelledError,
         ConfigurationError,
         DeviceMemoryError,
         DicomError,
@@ -38,10 +39,15 @@ if TYPE_CHECKING:
         UnreadableFileError,
         WeightsError,
     )
-    from rgan_sdk.harmonizer import Harmonizer
+    from rgan_sdk.harmonizer import Harmonizer, HarmonizerConfig
     from rgan_sdk.hu import HUWindow
     from rgan_sdk.model import HarmonizationModel, packaged_models
     from rgan_sdk.run.directory import harmonize_directory, plan_directory
+    from rgan_sdk.run.memory.harmonize import (
+        HarmonizedSeries,
+        harmonize_datasets,
+        harmonize_stream,
+    )
     from rgan_sdk.run.observer import Observer, SilentObserver
     from rgan_sdk.run.options import RunOptions, Shard
     from rgan_sdk.run.report import FileEntry, Report, SeriesEntry
@@ -51,6 +57,7 @@ __version__ = metadata.version("rgan-sdk")
 
 __all__ = [
     "AccuracyError",
+    "CancelledError",
     "ConfigurationError",
     "DeviceMemoryError",
     "DicomError",
@@ -60,7 +67,9 @@ __all__ = [
     "FileEntry",
     "HUWindow",
     "HarmonizationModel",
+    "HarmonizedSeries",
     "Harmonizer",
+    "HarmonizerConfig",
     "IneligibleError",
     "InferenceError",
     "InvalidSeriesError",
@@ -86,7 +95,9 @@ __all__ = [
     "WeightsError",
     "WorkList",
     "create_engine",
+    "harmonize_datasets",
     "harmonize_directory",
+    "harmonize_stream",
     "packaged_models",
     "plan_directory",
 ]
@@ -96,7 +107,9 @@ _HOMES = {
     "FileEntry": "run.report",
     "HUWindow": "hu",
     "HarmonizationModel": "model",
+    "HarmonizedSeries": "run.memory.harmonize",
     "Harmonizer": "harmonizer",
+    "HarmonizerConfig": "harmonizer",
     "ModelCard": "card",
     "Observer": "run.observer",
     "Report": "run.report",
@@ -106,7 +119,9 @@ _HOMES = {
     "SilentObserver": "run.observer",
     "WorkList": "run.worklist",
     "create_engine": "engines",
+    "harmonize_datasets": "run.memory.harmonize",
     "harmonize_directory": "run.directory",
+    "harmonize_stream": "run.memory.harmonize",
     "packaged_models": "model",
     "plan_directory": "run.directory",
 }

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from rgan_sdk.run.report import Report
     from rgan_sdk.run.worklist import WorkList
 
+DICOM_ONLY = {"--workers", "--layout", "--names"}
+
 kernel_option = click.option(
     "--kernel",
     metavar="NAME",
@@ -33,15 +35,14 @@ def choose_nifti_run(
     Parameters
     ----------
     refused
-        Options that one file does not take, by name, if they were given; ``--workers`` is for DICOM
-        alone.
+        Options that one file does not take, by name, if they were given; some are for DICOM alone.
     """
     from rgan_sdk.nifti.folder import harmonize_folder
     from rgan_sdk.nifti.single import harmonize_file
 
     is_file, is_folder = _is_scan(source), _holds_scans(source)
     if not isinstance(source, Path) or not (is_file or is_folder):
-        _require_folders(source, destination)
+        _require_folder(destination)
         if kernel is not None:
             raise click.BadParameter(
                 "--kernel is for NIfTI files; DICOM states ConvolutionKernel (0018,1210). Use "
@@ -51,7 +52,7 @@ def choose_nifti_run(
     if len(devices) > 1:
         raise click.BadParameter("--device: NIfTI files are harmonized on one device")
     for name, given in refused.items():
-        if given and (is_file or name == "--workers"):
+        if given and (is_file or name in DICOM_ONLY):
             what = "one NIfTI file" if is_file else "NIfTI files"
             raise click.BadParameter(f"{name} does not apply to {what}")
     return partial(
@@ -74,10 +75,6 @@ def _holds_scans(source: Path | WorkList) -> bool:
         return False
 
 
-def _require_folders(source: Path | WorkList, destination: Path) -> None:
-    if isinstance(source, Path) and source.is_file():
-        raise click.BadParameter(
-            f"INPUT {source} is a file; give a folder of DICOM series, or a file .nii or .nii.gz"
-        )
+def _require_folder(destination: Path) -> None:
     if destination.is_file():
         raise click.BadParameter(f"OUTPUT {destination} is a file; give a new folder")

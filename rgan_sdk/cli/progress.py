@@ -56,6 +56,9 @@ class RunProgress:
         if files == total and not self.console.is_terminal:
             self._print(f"verified {total} files of finished series")
 
+    def on_started(self, series_instance_uid: str, slices: int) -> None:
+        """Show nothing: the bar of slices moves."""
+
     def on_written(self, slices: int) -> None:
         """Advance the bar of slices."""
         self.bars.advance(self._slices, slices)

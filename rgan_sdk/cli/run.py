@@ -24,6 +24,8 @@ from rgan_sdk.cli.options import (
     report_option,
     strict_kernel_option,
 )
+from rgan_sdk.cli.places import places_options
+from rgan_sdk.run.places.choices import BY_SERIES, BY_UID
 
 if TYPE_CHECKING:
     from rgan_sdk.run.options import Shard
@@ -42,6 +44,8 @@ Examples:
   rgan-harmonize run scans harmonized --model b70f-to-b40f --dry-run
   rgan-harmonize run scans harmonized --model b40f-to-b70f --verify-outputs
   rgan-harmonize run scans part-1 --model my-model.onnx --shard 1/4
+  rgan-harmonize run scans harmonized --model b40f-to-b70f --layout patient --names sorted
+  rgan-harmonize run scans/patient-7/ct harmonized --model b40f-to-b70f --group-readable
   rgan-harmonize run --from worklist.csv harmonized
   rgan-harmonize run scan.nii.gz harmonized.nii.gz --model b40f-to-b70f --kernel B40f
 
@@ -53,7 +57,8 @@ Exit codes:
   130  interrupted
 
 INPUT is never changed. If a run was stopped, even by a power cut, the same command continues it.
-A new series appears in OUTPUT whole or not at all, as OUTPUT/<new series UID>/<new SOP UID>.dcm.
+A new series appears in OUTPUT whole or not at all, as OUTPUT/<new series UID>/<new SOP UID>.dcm,
+or as --layout and --names say. OUTPUT/mapping.csv says which series became which.
 A finished series whose files there are missing, cut or changed since is done again; what was there
 is kept in OUTPUT/.rgan/replaced.
 For research use, not a medical device."""
@@ -116,6 +121,7 @@ For research use, not a medical device."""
     metavar="I/N",
     help="Take only the I-th of N parts of the series. Each machine needs its own OUTPUT.",
 )
+@places_options
 @report_option
 @click.option("--dry-run", is_flag=True, help="Only show what would be done; write nothing.")
 def command(
@@ -136,13 +142,16 @@ def command(
     resume: bool,
     verify_outputs: bool,
     shard: str | None,
+    layout: str,
+    names: str,
+    group_readable: bool,
     report: Path | None,
     dry_run: bool,
 ) -> None:
     """Harmonize each eligible CT series below INPUT into OUTPUT.
 
-    INPUT is a folder of DICOM series, a folder of NIfTI files, or one NIfTI file; OUTPUT then is
-    one, too.
+    INPUT is a folder of DICOM series, such as the folder of one series, or one DICOM file; or it is
+    a folder of NIfTI files, or one NIfTI file. OUTPUT is a folder, of one NIfTI file a file.
 
     With --from, the series of a list that `scan` wrote: INPUT is not searched again, and --model
     may be left out where the list names one.
@@ -152,7 +161,7 @@ def command(
     from rgan_sdk.harmonizer import Harmonizer
     from rgan_sdk.run.directory import harmonize_directory, plan_directory
     from rgan_sdk.run.options import RunOptions
-    from rgan_sdk.run.planning import root_of
+    from rgan_sdk.run.planning import path_of
 
     source, destination, model = _places(folders, listed, model)
     size, part, devices = _batch_size(batch_size), _shard(shard), _devices(device)
@@ -166,9 +175,11 @@ def command(
             "--shard": shard,
             "--no-resume": not resume,
             "--verify-outputs": verify_outputs,
+            "--layout": layout != BY_SERIES,
+            "--names": names != BY_UID,
         },
     )
-    check_report(report, root_of(source), destination)
+    check_report(report, path_of(source), destination)
     # Treat a batch system's request to end like Ctrl-C: unfinished series are removed.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     os.umask(0o077)  # patients' images: readable by their owner only
@@ -182,6 +193,9 @@ def command(
         durable=durable,
         preview=preview,
         verify_outputs=verify_outputs,
+        layout=layout,
+        names=names,
+        group_readable=group_readable,
         checksums=report is not None,
     )
     with ExitStack() as stack:

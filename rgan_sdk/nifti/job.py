@@ -165,6 +165,7 @@ class NiftiJob:
         InferenceError
             If the engine fails.
         """
+        self.task.observer.on_started(self.name, self.scan.count)
         new = values.harmonize(self.task.harmonizer, self.task.observer.on_written)
         self.clips = new.clips
         half = self.scan.count // 2

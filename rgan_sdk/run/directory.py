@@ -7,7 +7,6 @@ reported, and the run continues with the next one.
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
@@ -19,21 +18,24 @@ from types import NoneType
 from rgan_sdk.card import ModelCard
 from rgan_sdk.cores import usable_cores
 from rgan_sdk.dicom.read.kernel_guard import judge_kernel
-from rgan_sdk.errors import IneligibleError, OutputError, RganError, check_type, describe_unexpected
-from rgan_sdk.files import as_path, sync
+from rgan_sdk.errors import IneligibleError, OutputError, RganError, check_type
+from rgan_sdk.files import as_path
 from rgan_sdk.harmonizer import Harmonizer
+from rgan_sdk.run.delivery.mapping import MAPPING, write_mapping
+from rgan_sdk.run.delivery.placing import put_in_place
+from rgan_sdk.run.delivery.sharing import open_to_group
 from rgan_sdk.run.identity import (
     RunIdentity,
     check_alike,
     describe_engine,
     describe_model,
+    describe_smaller_batches,
     make_derivation,
     run_timestamp,
     settle_batch_size,
 )
 from rgan_sdk.run.jobs import SeriesJob, look_ahead
 from rgan_sdk.run.journal import (
-    STATE_FOLDER,
     EarlierRun,
     Journal,
     check_same_run,
@@ -41,18 +43,17 @@ from rgan_sdk.run.journal import (
     read_earlier,
 )
 from rgan_sdk.run.ledger import Ledger
-from rgan_sdk.run.observer import Observer, SilentObserver
+from rgan_sdk.run.observer import Cancellation, Observer, watch
 from rgan_sdk.run.options import RunOptions
 from rgan_sdk.run.outputs import (
     Standing,
+    begin,
     check_folders,
-    done_again,
     examine,
-    finished_series,
-    take_the_place,
 )
+from rgan_sdk.run.pictures import FOLDER as PREVIEWS
 from rgan_sdk.run.pictures import Pictures
-from rgan_sdk.run.planning import Plan, as_source, fixed_time, make_plan, root_of
+from rgan_sdk.run.planning import Plan, as_source, fixed_time, make_plan, path_of
 from rgan_sdk.run.report import Report, SeriesEntry, Status
 from rgan_sdk.run.stages import StageClock, Stages
 from rgan_sdk.run.worklist import WorkList
@@ -66,6 +67,7 @@ def harmonize_directory(
     *,
     others: Sequence[Harmonizer] = (),
     observer: Observer | None = None,
+    cancel: Cancellation | None = None,
 ) -> Report:
     """Harmonize each eligible CT series below a folder.
 
@@ -74,13 +76,17 @@ def harmonize_directory(
     are missing, cut or changed; the report says why, and what was there is kept in
     ``.rgan/replaced``.
 
+    Threads: any number may call at once, each with a ``destination`` of its own. They may share a
+    harmonizer.
+
     Parameters
     ----------
     source
-        Folder that is searched recursively, or a list of series in one; nothing there is changed.
+        Folder that is searched recursively, one file, or a list of series in one folder; nothing
+        there is changed.
     destination
         Folder that is absent, empty, or holds a run to continue. It gets one folder per new
-        series.
+        series, and ``mapping.csv``.
     harmonizer
         What to apply. Its batch size is not changed by the run.
     options
@@ -89,6 +95,8 @@ def harmonize_directory(
         The same model on further devices, which share the work with ``harmonizer``.
     observer
         Is told how the run goes on.
+    cancel
+        A ``threading.Event``, or what else has ``is_set``: the run stops soon after it is set.
 
     Returns
     -------
@@ -102,6 +110,8 @@ def harmonize_directory(
         single series are in the report.
     OutputBusyError
         If another run writes to ``destination``.
+    CancelledError
+        If ``cancel`` was set. Finished series are in place, and the same call continues.
 
     Examples
     --------
@@ -113,10 +123,9 @@ def harmonize_directory(
     """
     source, destination = as_source(source), as_path("destination", destination)
     _check_types(harmonizer, options, others)
-    check_type("observer", observer, Observer, NoneType)
+    observer = watch(observer, cancel)
     options = (options or RunOptions()).accepting(harmonizer.outside_domain)
-    observer = observer or SilentObserver()
-    check_folders(root_of(source), destination, resume=options.resume)
+    check_folders(path_of(source), destination, resume=options.resume)
     with lock_folder(destination):
         earlier = read_earlier(destination, fixed_time(source))
         harmonizers, identity = _settle(destination, earlier, (harmonizer, *others), options)
@@ -134,7 +143,10 @@ def harmonize_directory(
             ledger.report.engine = describe_engine(harmonizers)
             ledger.report.timestamp = journal.timestamp.isoformat()
             run = _Run(plan, destination, harmonizers, options, journal, ledger, observer)
-            run.harmonize_all(standings)
+            try:
+                run.harmonize_all(standings)
+            finally:
+                run.map_series()
             try:
                 ledger.report.write(journal.report)
             except OutputError as exc:  # the series are all in place
@@ -153,7 +165,7 @@ def plan_directory(
     """Report what ``harmonize_directory`` would do, and write nothing.
 
     Series that are finished already, and those that would be done again, are planned with a reason
-    that says so.
+    that says so. Threads: any number may call at once.
 
     Parameters: see ``harmonize_directory``.
 
@@ -165,7 +177,7 @@ def plan_directory(
     source, destination = as_source(source), as_path("destination", destination)
     _check_types(harmonizer, options, others)
     options = (options or RunOptions()).accepting(harmonizer.outside_domain)
-    check_folders(root_of(source), destination, resume=options.resume)
+    check_folders(path_of(source), destination, resume=options.resume)
     earlier = read_earlier(destination, fixed_time(source))
     harmonizers, identity = _settle(destination, earlier, (harmonizer, *others), options)
     plan = make_plan(source, harmonizer.model.card, options)
@@ -236,19 +248,18 @@ class _Run:
             threads=int(self.options.workers or usable_cores()),
             durable=self.options.durable,
             pictures=self.options.preview,
-            noise=self._card.noise_hu is not None,
         )
         with (
             closing(stages.run(self._make_jobs(unfinished))) as running,
             Pictures(self.destination, self.ledger.report) as pictures,
         ):
             for batch in running:
-                self.observer.on_written(batch.slices)
+                batch.tell(self.observer)
                 for job in batch.finished:
                     self.observer.on_finished(self._conclude(job, pictures))
         if self.options.preview:
             pictures.write_contact_sheet()
-        self._report_smaller_batches()
+        self.ledger.report.warnings += describe_smaller_batches(self.harmonizers)
         self.ledger.report.stages = self.clock.summary(len(self.harmonizers))
 
     def _record_finished(self, standings: Iterable[Standing]) -> list[Standing]:
@@ -257,8 +268,14 @@ class _Run:
         for one in standings:
             if one.finished is not None and one.is_done:
                 entry = self.ledger.record(
-                    one.series, "done", clips=one.finished.clips, output=one.output
+                    one.series,
+                    "done",
+                    clips=one.finished.clips,
+                    output=one.output,
+                    processed=one.derivation.harmonizes,
+                    noise_hu=one.finished.noise_hu,
                 )
+                self._share(one.output)
             elif one.conflict:
                 entry = self.ledger.record(one.series, "failed", one.conflict)
             else:
@@ -272,14 +289,13 @@ class _Run:
         """Make the folder of each series when its turn comes."""
         judged = look_ahead(unfinished, lambda one: judge_kernel(one.series, self._card))
         for one, kernel in judged:
-            folder = self.journal.staging / one.output
-            job = SeriesJob(one.series, one.derivation, folder, kernel=kernel, damage=one.damage)
+            job = begin(one, self.journal.staging, self.options, kernel)
             if self._leaves_aside(job):
                 job.fail(IneligibleError(kernel.text))
             try:
                 job.folder.mkdir(mode=0o700)
             except OSError as exc:
-                job.fail(self._cannot_write(one.output, exc))
+                job.fail(self._cannot_write(job, exc))
             yield job
 
     def _leaves_aside(self, job: SeriesJob) -> bool:
@@ -287,59 +303,46 @@ class _Run:
 
     def _conclude(self, job: SeriesJob, pictures: Pictures) -> SeriesEntry:
         """Put a series that has passed all stages into place, or remove it; record it."""
-        uid, reason = job.folder.name, ""
+        reason = ""
         if job.error is None:
             try:
-                reason = self._put_in_place(job)
+                reason = put_in_place(
+                    job, self.destination, self.journal, durable=self.options.durable
+                )
             except RganError as exc:
                 job.fail(exc)
             except OSError as exc:
-                job.fail(self._cannot_write(uid, exc))
+                job.fail(self._cannot_write(job, exc))
         if job.error is not None:
             shutil.rmtree(job.folder, ignore_errors=True)
             outcome: Status = "skipped" if self._leaves_aside(job) else "failed"
-            return self.ledger.record(job.series, outcome, self._reason(job))
+            reason = job.explain(self.plan.source, self.destination)
+            return self.ledger.record(job.series, outcome, reason)
         if self.options.preview:
             pictures.paint(job)
-        notes = job.notes(self._card)
-        return self.ledger.record(job.series, "done", reason, notes, clips=job.clips, output=uid)
-
-    def _put_in_place(self, job: SeriesJob) -> str:
-        """Return why the series was done again, if it was."""
-        if self.options.durable:
-            sync(job.folder)
-        self.journal.note(finished_series(job))
-        target, replaced = self.destination / job.folder.name, self.journal.replaced
-        kept = ""
-        if job.damage:
-            kept = take_the_place(job.folder, target, replaced)
-        else:
-            job.folder.rename(target)
-        if self.options.durable:
-            sync(self.destination)
-            if kept:
-                sync(replaced)
-        return done_again(job, f"{STATE_FOLDER}/{replaced.name}/{kept}" if kept else "")
-
-    def _cannot_write(self, uid: str, error: OSError) -> OutputError:
-        return OutputError(f"{self.destination}: cannot write series {uid} ({error.strerror})")
-
-    def _reason(self, job: SeriesJob) -> str:
-        """Say what went wrong, with paths relative to INPUT and OUTPUT."""
-        assert job.error is not None
-        text = (
-            str(job.error) if isinstance(job.error, RganError) else describe_unexpected(job.error)
+        self._share(job.output)
+        return self.ledger.record(
+            job.series,
+            "done",
+            reason,
+            job.notes(self._card),
+            clips=job.clips,
+            output=job.output,
+            processed=job.derivation.harmonizes,
+            noise_hu=job.noise_hu,
         )
-        for folder in (self.plan.source, self.destination):
-            text = text.replace(f"{folder}{os.sep}", "")
-        if job.damage:
-            text += f"; it was to be done again, {job.damage}"
-        return text
 
-    def _report_smaller_batches(self) -> None:
-        for each in self.harmonizers:
-            if each.fitting_batch_size < each.batch_size:
-                self.ledger.report.warnings.append(
-                    f"{each.engine.device}: memory did not suffice for batches of "
-                    f"{each.batch_size} slices; they were halved to {each.fitting_batch_size}"
-                )
+    def map_series(self) -> None:
+        """Write what became of each series so far."""
+        write_mapping(self.destination, self.plan, self.ledger.report)
+        self._share(MAPPING)
+        self._share(PREVIEWS)
+
+    def _share(self, name: str) -> None:
+        if self.options.group_readable:
+            open_to_group(self.destination, name, self.ledger.report)
+
+    def _cannot_write(self, job: SeriesJob, error: OSError) -> OutputError:
+        return OutputError(
+            f"{self.destination}: cannot write series {job.folder.name} ({error.strerror})"
+        )

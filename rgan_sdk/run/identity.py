@@ -16,10 +16,13 @@ from rgan_sdk.dicom.write.derivation import Derivation
 from rgan_sdk.errors import ConfigurationError
 from rgan_sdk.harmonizer import Harmonizer
 from rgan_sdk.run.options import RunOptions
+from rgan_sdk.run.places.choices import BY_SERIES, BY_UID
 
 SOFTWARE: Final = f"rgan-sdk {rgan_sdk.__version__}"
 MAX_BATCH: Final = 9999
 ANY_BATCH: Final = "any"
+PLACES: Final = {"layout": BY_SERIES, "names": BY_UID}
+"""Options that say where series lie, and their defaults."""
 
 
 @dataclass(frozen=True)
@@ -84,7 +87,8 @@ class RunIdentity:
     software
         Name and version.
     options
-        Which series are taken: ``outside_domain``, ``assume_hu``, ``shard``, ``strict_kernel``.
+        Which series are taken: ``outside_domain``, ``assume_hu``, ``shard``, ``strict_kernel``;
+        and where they lie: ``layout``, ``names``. Absent means as by default.
     """
 
     models: tuple[UsedModel, ...]
@@ -103,6 +107,8 @@ class RunIdentity:
         }
         if options.strict_kernel:  # other runs are told as by versions that did not know it
             chosen["strict_kernel"] = True
+        places = {name: getattr(options, name) for name in PLACES}
+        chosen |= {name: value for name, value in places.items() if value != PLACES[name]}
         configuration = Configuration.of(harmonizer).to_json()
         model = UsedModel(harmonizer.model.card.name, harmonizer.model.sha256)
         return cls((model,), configuration, SOFTWARE, chosen)
@@ -125,7 +131,8 @@ class RunIdentity:
             "model": ", ".join(map(str, self.models)),
             "configuration": self.configuration,
             "software": self.software,
-            "options": str(self.options),
+            "options": str({k: v for k, v in self.options.items() if k not in PLACES}),
+            **{name: self.options.get(name, default) for name, default in PLACES.items()},
         }
 
 
@@ -240,6 +247,16 @@ def describe_engine(harmonizers: Sequence[Harmonizer]) -> dict[str, Any]:
         "batch_size": first.batch_size,
         "configuration": Configuration.of(first).to_json(),
     }
+
+
+def describe_smaller_batches(harmonizers: Sequence[Harmonizer]) -> list[str]:
+    """Return a warning for each device whose memory did not suffice for the batch size."""
+    return [
+        f"{each.engine.device}: memory did not suffice for batches of {each.batch_size} slices; "
+        f"they were halved to {each.fitting_batch_size}"
+        for each in harmonizers
+        if each.fitting_batch_size < each.batch_size
+    ]
 
 
 def _earlier_batch(harmonizer: Harmonizer, earlier: RunIdentity | None) -> int | None:

@@ -54,7 +54,7 @@ class FinishedSeries:
     model
         SHA-256 of the model that made it.
     output
-        Its folder in OUTPUT.
+        Its folder, relative to OUTPUT.
     files
         All that is in that folder.
     sources
@@ -63,6 +63,8 @@ class FinishedSeries:
         Pixels that could not be stored as computed.
     outside
         In what it is outside the domain that the model's card states, such as ``spacing``.
+    noise_hu
+        Of the source; None where it was not measured.
     """
 
     source: str
@@ -72,6 +74,7 @@ class FinishedSeries:
     sources: str
     clips: int
     outside: tuple[str, ...] = ()
+    noise_hu: float | None = None
 
     def to_record(self) -> dict[str, Any]:
         """Return what its line holds."""

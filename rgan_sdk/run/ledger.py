@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import rgan_sdk
+from rgan_sdk.card import ModelCard
 from rgan_sdk.dicom.domain import domain_notes, find_outside
 from rgan_sdk.dicom.geometry import geometry_notes
 from rgan_sdk.dicom.image_kind import kind_notes
@@ -55,6 +56,7 @@ class Ledger:
         measured: Mapping[tuple[str, int], MeasuredKernel] | None = None,
     ) -> None:
         self._measured = measured or {}
+        self._chosen = {_key(series) for series in plan.chosen}
         self._source, self._card, self._checksums = plan.source, plan.card, checksums
         self.report = Report(environment=describe_environment())
         self._record_unusable(plan.inventory)
@@ -78,27 +80,15 @@ class Ledger:
         outcome
             Further fields of ``SeriesEntry``, such as ``clips`` and ``output``.
         """
-        outside = find_outside(series, self._card) if self._card else {}
         kernel = self._kernel(series)
-        entry = SeriesEntry(
-            series_instance_uid=series.series_instance_uid,
-            group=series.group,
-            convolution_kernel=series.convolution_kernel,
-            reconstruction=series.reconstruction,
-            slices=len(series.slices),
-            status=status,
-            reason=reason,
-            pixel_spacing=series.mean_pixel_spacing,
-            outside=tuple(outside),
+        entry = make_entry(
+            series,
+            self._card,
+            status,
+            reason,
+            (*kernel.notes, *notes),
+            model=self._card.name if self._card and _key(series) in self._chosen else None,
             mtf=kernel.mtf,
-            notes=(
-                *series.notes,
-                *kind_notes(series),
-                *geometry_notes(series),
-                *(self._compared(series, outside.values()) if status != "skipped" else ()),
-                *kernel.notes,
-                *notes,
-            ),
             **outcome,
         )
         self.report.series.append(entry)
@@ -123,24 +113,13 @@ class Ledger:
         return self.record(series, "planned", reason, verdict.notes)
 
     def _kernel(self, series: Series) -> MeasuredKernel:
-        return self._measured.get((series.series_instance_uid, series.group), NOT_MEASURED)
-
-    def _compared(self, series: Series, outside: Iterable[str]) -> tuple[str, ...]:
-        """Return what is to be said of the model's domain where a series is harmonized."""
-        notes = domain_notes(series, self._card) if self._card else ()
-        accepted = "; ".join(outside)
-        return (f"outside the model's stated domain: {accepted}", *notes) if accepted else notes
+        return self._measured.get(_key(series), NOT_MEASURED)
 
     def _record_unusable(self, inventory: Inventory) -> None:
         """Record what the search has skipped or failed already."""
         for failed in inventory.failed:
-            entry = SeriesEntry(
-                series_instance_uid=failed.series_instance_uid,
-                group=0,
-                convolution_kernel=None,
-                slices=len(failed.outcomes),
-                status="failed",
-                reason=failed.reason,
+            entry = unusable_entry(
+                failed.series_instance_uid, len(failed.outcomes), "failed", failed.reason
             )
             self.report.series.append(entry)
         outcomes = [*inventory.outcomes, *(o for one in inventory.failed for o in one.outcomes)]
@@ -151,6 +130,66 @@ class Ledger:
     def _record_file(self, path: Path, status: Status, reason: str, sha256: str | None) -> None:
         relative = path.relative_to(self._source).as_posix()
         self.report.files.append(FileEntry(relative, status, reason, sha256))
+
+
+def make_entry(
+    series: Series,
+    card: ModelCard | None,
+    status: Status,
+    reason: str = "",
+    notes: tuple[str, ...] = (),
+    **outcome: Any,
+) -> SeriesEntry:
+    """Return the outcome of a series, with the remarks that its headers give.
+
+    Parameters
+    ----------
+    card
+        Of the model, if there is one.
+    notes, outcome
+        As for ``Ledger.record``.
+    """
+    outside = find_outside(series, card) if card else {}
+    return SeriesEntry(
+        series_instance_uid=series.series_instance_uid,
+        group=series.group,
+        convolution_kernel=series.convolution_kernel,
+        reconstruction=series.reconstruction,
+        slices=len(series.slices),
+        status=status,
+        reason=reason,
+        pixel_spacing=series.mean_pixel_spacing,
+        outside=tuple(outside),
+        notes=(
+            *series.notes,
+            *kind_notes(series),
+            *geometry_notes(series),
+            *(_compared(series, card, outside.values()) if card and status != "skipped" else ()),
+            *notes,
+        ),
+        **outcome,
+    )
+
+
+def unusable_entry(
+    series_instance_uid: str, slices: int, status: Status, reason: str
+) -> SeriesEntry:
+    """Return the outcome of what could not be made into a series."""
+    return SeriesEntry(
+        series_instance_uid=series_instance_uid,
+        group=0,
+        convolution_kernel=None,
+        slices=slices,
+        status=status,
+        reason=reason,
+    )
+
+
+def _compared(series: Series, card: ModelCard, outside: Iterable[str]) -> tuple[str, ...]:
+    """Return what is to be said of the model's domain where a series is harmonized."""
+    notes = domain_notes(series, card)
+    accepted = "; ".join(outside)
+    return (f"outside the model's stated domain: {accepted}", *notes) if accepted else notes
 
 
 def report_plan(
@@ -173,6 +212,10 @@ def report_plan(
     for series in plan.chosen:
         ledger.plan(series, strict_kernel=strict_kernel)
     return ledger.report
+
+
+def _key(series: Series) -> tuple[str, int]:
+    return series.series_instance_uid, series.group
 
 
 def _slice_sha256(file: SliceFile) -> str | None:

@@ -13,11 +13,12 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import count
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Final
 
 from rgan_sdk import _core
 from rgan_sdk.cores import usable_cores
+from rgan_sdk.dicom.read.kernel_guard import Verdict
 from rgan_sdk.dicom.series import Series, hash_slices
 from rgan_sdk.dicom.write.derivation import (
     Derivation,
@@ -36,12 +37,13 @@ from rgan_sdk.run.journal import (
 )
 from rgan_sdk.run.observer import Observer, SilentObserver
 from rgan_sdk.run.options import RunOptions
+from rgan_sdk.run.places.layout import file_names, find_obstacle, folder_above
 
 CHUNK: Final = 64  # files that are read at a time
 
 
 def check_folders(source: Path, destination: Path, *, resume: bool) -> None:
-    """Refuse folders that lie inside each other, and an output folder that is in use.
+    """Refuse INPUT and OUTPUT that lie inside each other, and an output folder that is in use.
 
     Raises
     ------
@@ -57,8 +59,10 @@ def check_folders(source: Path, destination: Path, *, resume: bool) -> None:
                 f"INPUT {source} and OUTPUT {destination} lie inside each other; "
                 "choose another OUTPUT"
             )
-        if not source.is_dir():
-            raise ConfigurationError(f"{source}: no such folder; INPUT is a folder of DICOM files")
+        if not (source.is_dir() or source.is_file()):
+            raise ConfigurationError(
+                f"{source}: no such folder or file; INPUT is a folder of DICOM files, or one file"
+            )
         found = [path.name for path in destination.iterdir()] if destination.exists() else []
     except OSError as exc:
         raise ConfigurationError(f"{exc.filename}: cannot be used ({exc.strerror})") from exc
@@ -75,8 +79,10 @@ class Standing:
 
     Attributes
     ----------
+    above
+        The folder that its own lies in, relative to OUTPUT.
     output
-        Name of its folder.
+        Its folder, relative to OUTPUT.
     finished
         What the journal says of it; None for a new series.
     conflict
@@ -87,10 +93,16 @@ class Standing:
 
     series: Series
     derivation: Derivation
+    above: PurePosixPath
     output: str
     finished: FinishedSeries | None
     conflict: str = ""
     damage: str = ""
+
+    @property
+    def uid(self) -> str:
+        """Name of its folder: the new SeriesInstanceUID."""
+        return PurePosixPath(self.output).name
 
     @property
     def is_done(self) -> bool:
@@ -113,24 +125,25 @@ def examine(
     finished
         What the journal says, by folder.
     options
-        ``verify_outputs`` and ``workers`` matter here.
+        ``layout``, ``verify_outputs`` and ``workers`` matter here.
     """
+    noted = {PurePosixPath(folder).name: folder for folder in finished}
     standings = []
     for series in chosen:
-        derivation = derive(series)
-        uid = _find_name(series, derivation, output)
-        standing = Standing(series, derivation, uid, finished.get(uid))
-        standings.append(_compare(standing, output / uid))
+        derivation, above = derive(series), folder_above(series, options.layout)
+        folder = str(above / _find_name(series, derivation, output / above))
+        standing = Standing(series, derivation, above, folder, finished.get(folder))
+        standings.append(_compare(standing, output, noted.get(standing.uid, folder)))
     if options.verify_outputs:
         threads = int(options.workers or usable_cores())
         standings = _verify(standings, output, threads, observer or SilentObserver())
     return [_keep_unmarked(standing) for standing in standings]
 
 
-def _find_name(series: Series, derivation: Derivation, output: Path) -> str:
+def _find_name(series: Series, derivation: Derivation, above: Path) -> str:
     """Return the name of a series' folder, which an earlier version may have given."""
     unmarked = unmarked_series_uid(series.series_instance_uid, derivation)
-    if is_there(output / unmarked):
+    if is_there(above / unmarked):
         return unmarked
     return derived_series_uid(series.series_instance_uid, derivation)
 
@@ -138,7 +151,7 @@ def _find_name(series: Series, derivation: Derivation, output: Path) -> str:
 def _keep_unmarked(standing: Standing) -> Standing:
     """Refuse to do a series of an earlier version again, because it would have other UIDs now."""
     uid = derived_series_uid(standing.series.series_instance_uid, standing.derivation)
-    if not standing.damage or standing.output == uid:
+    if not standing.damage or standing.uid == uid:
         return standing
     conflict = (
         f"{standing.output} was made by an earlier version and is damaged, {standing.damage}; "
@@ -147,8 +160,14 @@ def _keep_unmarked(standing: Standing) -> Standing:
     return replace(standing, conflict=conflict, damage="")
 
 
-def _compare(standing: Standing, folder: Path) -> Standing:
-    uid, finished = standing.output, standing.finished
+def _compare(standing: Standing, output: Path, noted: str) -> Standing:
+    """Compare a series with what is in OUTPUT, where the journal may note it in another folder."""
+    uid, finished, folder = standing.output, standing.finished, output / standing.output
+    if obstacle := find_obstacle(output, standing.above):
+        return replace(standing, conflict=obstacle)
+    if noted != standing.output and is_there(output / noted):
+        conflict = f"it is {noted} in OUTPUT, and its patient or study is another now"
+        return replace(standing, conflict=f"{conflict}; choose another OUTPUT")
     if not is_there(folder):
         return replace(standing, damage="folder missing" if finished else "")
     if finished is None:
@@ -229,6 +248,29 @@ def _compare_checksums(
     return problems
 
 
+def begin(one: Standing, staging: Path, options: RunOptions, kernel: Verdict) -> SeriesJob:
+    """Return the job of a series that is to be harmonized.
+
+    Parameters
+    ----------
+    staging
+        Where its folder is to be made.
+    options
+        ``names`` matters here.
+    kernel
+        What its images show of its kernel.
+    """
+    return SeriesJob(
+        one.series,
+        one.derivation,
+        staging / one.uid,
+        one.above,
+        file_names(one.series, options.names),
+        kernel=kernel,
+        damage=one.damage,
+    )
+
+
 def done_again(job: SeriesJob, kept: str) -> str:
     """Return why a finished series was done again; empty for any other."""
     if not job.damage:
@@ -242,11 +284,12 @@ def finished_series(job: SeriesJob) -> FinishedSeries:
     return FinishedSeries(
         source=job.series.series_instance_uid,
         model=job.derivation.model_sha256,
-        output=job.folder.name,
+        output=job.output,
         files=tuple(sorted(files)),
         sources=hash_slices(job.series),
         clips=job.clips,
         outside=job.derivation.outside,
+        noise_hu=job.noise_hu,
     )
 
 

@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from rgan_sdk.card import ModelCard
+from rgan_sdk.dicom.discovery import walk
 from rgan_sdk.dicom.domain import find_outside
 from rgan_sdk.dicom.geometry import why_not_square
-from rgan_sdk.dicom.inventory import Inventory, find_series
+from rgan_sdk.dicom.inventory import Inventory, find_series, sort_files
 from rgan_sdk.dicom.series import Described, Series
 from rgan_sdk.errors import ConfigurationError
 from rgan_sdk.files import as_path
@@ -36,9 +37,9 @@ class Plan:
     Attributes
     ----------
     source
-        The folder.
+        The folder, or that of the one file.
     inventory
-        Everything that lies below it.
+        Everything that lies below it, or the one file.
     chosen
         The series to harmonize, by ascending pixel spacing, because a batch holds one spacing.
     skipped
@@ -70,7 +71,7 @@ def make_plan(
     Parameters
     ----------
     source
-        A folder, or a list of series of one.
+        A folder, one file, or a list of series of a folder.
     card
         The model's card; None chooses every valid series.
     options
@@ -79,7 +80,7 @@ def make_plan(
     Raises
     ------
     ConfigurationError
-        If ``source`` is not a folder, or cannot be read.
+        If ``source`` is neither a folder nor a file, or cannot be read.
     """
     options = options or RunOptions()
     inventory = _find(source, _counter(observer or SilentObserver()), options)
@@ -105,19 +106,29 @@ def fixed_time(source: Path | WorkList) -> datetime | None:
     return source.timestamp if isinstance(source, WorkList) else None
 
 
+def path_of(source: Path | WorkList) -> Path:
+    """Return INPUT itself; of a list the folder that was scanned."""
+    return source.root if isinstance(source, WorkList) else source
+
+
 def root_of(source: Path | WorkList) -> Path:
     """Return the folder that paths in reports are relative to."""
-    return source.root if isinstance(source, WorkList) else source
+    path = path_of(source)
+    return path.parent if path.is_file() else path
 
 
 def _find(source: Path | WorkList, counter: Callable[[], None], options: RunOptions) -> Inventory:
     if isinstance(source, WorkList):
         return find_listed(source, counter, assume_hu=options.assume_hu)
     try:
+        if source.is_file():
+            listing = [entry for entry in walk(source.parent, deep=False) if entry[0] == source]
+            return sort_files(source.parent, listing, counter, assume_hu=options.assume_hu)
         return find_series(source, counter, assume_hu=options.assume_hu)
     except OSError as exc:
         raise ConfigurationError(
-            f"{source}: INPUT must be a folder of DICOM files that can be read ({exc.strerror})"
+            f"{source}: INPUT must be a folder of DICOM files, or one file, that can be read "
+            f"({exc.strerror})"
         ) from exc
 
 

@@ -21,16 +21,23 @@ Status = Literal["done", "planned", "skipped", "failed"]
 class SeriesEntry:
     """The outcome of one series.
 
+    Threads: it never changes, so any number may share one.
+
     Attributes
     ----------
     convolution_kernel
         All values of ConvolutionKernel, with a backslash between them; None where absent.
     reason
         Why it was skipped or has failed, or why a finished series was done again.
+    model
+        Name of the model that takes it, as on its card; None where none does.
+    processed
+        False for what has the pixels of its source, as by the identity engine. None unless done.
     clips
         Pixels that had to be clamped to what the stored format holds.
     output
-        Folder of the new series, relative to the output folder; None unless done.
+        Folder of the new series, relative to the output folder, and named by its SeriesInstanceUID;
+        None unless done.
     notes
         What a careful reader should know, such as uneven spacing.
     reconstruction
@@ -43,6 +50,8 @@ class SeriesEntry:
         Where measured: ``f50`` and ``f10``, the frequencies in lp/cm at which the modulation
         transfer function falls to 50 and 10 %, None beyond 0.9 of the Nyquist frequency; and
         ``nyquist``.
+    noise_hu
+        Standard deviation in soft tissue of the source; None where it was not measured.
     """
 
     series_instance_uid: str
@@ -58,11 +67,17 @@ class SeriesEntry:
     pixel_spacing: float | None = None
     outside: tuple[str, ...] = ()
     mtf: dict[str, float | None] = field(default_factory=dict)
+    noise_hu: float | None = None
+    model: str | None = None
+    processed: bool | None = None
 
 
 @dataclass(frozen=True)
 class FileEntry:
-    """The outcome of one file. ``path`` is relative to the input folder."""
+    """The outcome of one file. ``path`` is relative to the input folder.
+
+    Threads: it never changes, so any number may share one.
+    """
 
     path: str
     status: Status
@@ -73,6 +88,8 @@ class FileEntry:
 @dataclass
 class Report:
     """Everything that a run did. ``to_json`` gives the format of ``--report``.
+
+    Threads: one at a time; it belongs to the caller once the run returns it.
 
     Attributes
     ----------

@@ -95,6 +95,8 @@ class ListedSeries:
 class WorkList:
     """Which series of a folder to harmonize, and the time that enters their UIDs.
 
+    Threads: it never changes, so any number may share one.
+
     Attributes
     ----------
     path

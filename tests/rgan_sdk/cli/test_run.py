@@ -156,10 +156,11 @@ def test_two_runs_at_the_same_source_date_are_byte_identical(run, source, monkey
         return found
 
     first = hashes_of_a_run()
-    assert len(first) == 3 + 2  # lock and journal
+    assert len(first) == 3 + 3  # lock, journal and mapping
     assert hashes_of_a_run("--workers", 1) == first
     monkeypatch.setenv("SOURCE_DATE_EPOCH", "1700000001")
-    assert set(first) & set(hashes_of_a_run()) == {".rgan/lock", ".rgan/journal.jsonl"}
+    same = {".rgan/lock", ".rgan/journal.jsonl", "mapping.csv"}
+    assert set(first) & set(hashes_of_a_run()) == same
 
 
 def test_several_devices_write_the_same_bytes(run, source, monkeypatch, tmp_path):

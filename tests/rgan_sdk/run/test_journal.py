@@ -27,7 +27,7 @@ FILES = (OutputFile("1.2.3.1.dcm", 700, "e3069283"), OutputFile("1.2.3.2.dcm", 7
 
 
 def finished(output):
-    return FinishedSeries("1.2", MODEL.sha256, output, FILES, "00" * 32, 5, ("spacing",))
+    return FinishedSeries("1.2", MODEL.sha256, output, FILES, "00" * 32, 5, ("spacing",), 14.5)
 
 
 SERIES = finished("1.2.3")
@@ -80,6 +80,7 @@ def test_a_run_and_its_series_have_a_line_each(out):
         "sources": "00" * 32,
         "clips": 5,
         "outside": ["spacing"],
+        "noise_hu": 14.5,
     }
 
 

@@ -154,7 +154,16 @@ def test_a_plan_does_not_change(source):
         make_plan(source).chosen = ()
 
 
-@pytest.mark.parametrize("name", ["absent", "in/notes.txt"])
-def test_what_is_no_folder_is_refused(source, name):
+def test_what_is_not_there_is_refused(source):
     with pytest.raises(ConfigurationError, match="INPUT must be a folder"):
-        make_plan(source.parent / name)
+        make_plan(source.parent / "absent")
+
+
+def test_one_file_can_be_planned_alone(source):
+    first, *_ = sorted((source / "taken").iterdir())
+    plan = make_plan(first)
+    (series,) = plan.chosen
+    assert [file.path for file in series.slices] == [first]
+    assert (plan.source, plan.inventory.outcomes) == (first.parent, ())
+    (notes,) = make_plan(source / "notes.txt").inventory.outcomes
+    assert (notes.status, notes.reason) == ("skipped", "not DICOM")
