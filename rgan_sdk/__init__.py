@@ -41,7 +41,13 @@ if TYPE_CHECKING:
     from rgan_sdk.harmonizer import Harmonizer
     from rgan_sdk.hu import HUWindow
     from rgan_sdk.model import HarmonizationModel, packaged_models
-    from rgan_sdk.run.directory import harmonize_directory, plan_directory
+    from rgan_sdk.run.cohort.models import CohortModel
+    from rgan_sdk.run.directory import (
+        harmonize_cohort,
+        harmonize_directory,
+        plan_cohort,
+        plan_directory,
+    )
     from rgan_sdk.run.observer import Observer, SilentObserver
     from rgan_sdk.run.options import RunOptions, Shard
     from rgan_sdk.run.report import FileEntry, Report, SeriesEntry
@@ -51,6 +57,7 @@ __version__ = metadata.version("rgan-sdk")
 
 __all__ = [
     "AccuracyError",
+    "CohortModel",
     "ConfigurationError",
     "DeviceMemoryError",
     "DicomError",
@@ -86,12 +93,15 @@ __all__ = [
     "WeightsError",
     "WorkList",
     "create_engine",
+    "harmonize_cohort",
     "harmonize_directory",
     "packaged_models",
+    "plan_cohort",
     "plan_directory",
 ]
 
 _HOMES = {
+    "CohortModel": "run.cohort.models",
     "Engine": "engines.base",
     "FileEntry": "run.report",
     "HUWindow": "hu",
@@ -106,8 +116,10 @@ _HOMES = {
     "SilentObserver": "run.observer",
     "WorkList": "run.worklist",
     "create_engine": "engines",
+    "harmonize_cohort": "run.directory",
     "harmonize_directory": "run.directory",
     "packaged_models": "model",
+    "plan_cohort": "run.directory",
     "plan_directory": "run.directory",
 }
 """The module of each name, below ``rgan_sdk``. The other names are in ``rgan_sdk.errors``."""

@@ -78,7 +78,7 @@ class Harmonizer:
     @classmethod
     def load(
         cls,
-        model: str | Path,
+        model: str | Path | HarmonizationModel,
         *,
         engine: str = "auto",
         device: str = "auto",
@@ -86,10 +86,12 @@ class Harmonizer:
         batch_size: int | None = None,
         outside_domain: Collection[str] = (),
     ) -> Harmonizer:
-        """Open a model file or a packaged model by name; see ``create_engine``."""
+        """Open a model file, a packaged model by name, or a model; see ``create_engine``."""
         _check(batch_size)
         accepted = check_domains(outside_domain)
-        opened = create_engine(HarmonizationModel.open(model), engine, device, precision)
+        if not isinstance(model, HarmonizationModel):
+            model = HarmonizationModel.open(model)
+        opened = create_engine(model, engine, device, precision)
         try:
             return cls(opened, batch_size, accepted)
         except BaseException:

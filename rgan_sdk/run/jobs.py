@@ -13,10 +13,12 @@ from typing import Final, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from rgan_sdk import _core
 from rgan_sdk.card import ModelCard
 from rgan_sdk.dicom.domain import noise_notes
 from rgan_sdk.dicom.read.kernel_guard import Verdict
 from rgan_sdk.dicom.series import Series, SliceFile
+from rgan_sdk.dicom.write.copier import SeriesCopier
 from rgan_sdk.dicom.write.derivation import Derivation
 from rgan_sdk.dicom.write.series_writer import SeriesWriter
 from rgan_sdk.dicom.write.writer import WrittenFile
@@ -37,6 +39,8 @@ class SeriesJob:
 
     Attributes
     ----------
+    derivation
+        How it is harmonized; None if its files are copied.
     folder
         Where its files are written; it exists already.
     error
@@ -57,7 +61,7 @@ class SeriesJob:
     """
 
     series: Series
-    derivation: Derivation
+    derivation: Derivation | None
     folder: Path
     error: Exception | None = None
     left: int = 0
@@ -66,7 +70,7 @@ class SeriesJob:
     files: list[WrittenFile] = field(default_factory=list)
     middle: tuple[NDArray[np.float32], NDArray[np.float32]] | None = None
     noise: list[float] = field(default_factory=list)
-    writer: SeriesWriter | None = field(default=None, repr=False)
+    writer: SeriesWriter | SeriesCopier | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         self.left = len(self.series.slices)
@@ -86,6 +90,16 @@ class SeriesJob:
         """The slices, up to three from the middle half of the series, that stand for its noise."""
         slices = self.series.slices
         return tuple(slices[i] for i in sorted({len(slices) * part // 4 for part in (1, 2, 3)}))
+
+    def open_writer(self, pool: _core.ThreadPool, *, durable: bool) -> SeriesWriter | SeriesCopier:
+        """Return what writes its files; the first call chooses it."""
+        if self.writer is None:
+            self.writer = (
+                SeriesWriter(self.derivation, self.folder, pool, durable=durable)
+                if self.derivation
+                else SeriesCopier(self.folder, durable=durable)
+            )
+        return self.writer
 
     def notes(self, card: ModelCard) -> tuple[str, ...]:
         """Return what its pixels give reason to remark."""

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import rgan_sdk
+from rgan_sdk.card import ModelCard
 from rgan_sdk.dicom.domain import domain_notes, find_outside
 from rgan_sdk.dicom.geometry import geometry_notes
 from rgan_sdk.dicom.image_kind import kind_notes
@@ -55,11 +56,20 @@ class Ledger:
         measured: Mapping[tuple[str, int], MeasuredKernel] | None = None,
     ) -> None:
         self._measured = measured or {}
-        self._source, self._card, self._checksums = plan.source, plan.card, checksums
+        self._source, self._checksums = plan.source, checksums
+        self._common = plan.candidates[0].card if len(plan.candidates) == 1 else None
+        self._takers = {
+            _key(series): part.candidate.card
+            for part in plan.parts
+            for series in part.series
+            if part.candidate
+        }
         self.report = Report(environment=describe_environment())
         self._record_unusable(plan.inventory)
         for series, reason in plan.skipped:
             self.record(series, "skipped", reason)
+        for series, reason in plan.ambiguous:
+            self.record(series, "failed", reason)
 
     def record(
         self,
@@ -78,7 +88,9 @@ class Ledger:
         outcome
             Further fields of ``SeriesEntry``, such as ``clips`` and ``output``.
         """
-        outside = find_outside(series, self._card) if self._card else {}
+        taker = self._takers.get(_key(series))
+        card = taker or (self._common if status == "skipped" else None)
+        outside = find_outside(series, card) if card else {}
         kernel = self._kernel(series)
         entry = SeriesEntry(
             series_instance_uid=series.series_instance_uid,
@@ -91,11 +103,12 @@ class Ledger:
             pixel_spacing=series.mean_pixel_spacing,
             outside=tuple(outside),
             mtf=kernel.mtf,
+            model=taker.name if taker else None,
             notes=(
                 *series.notes,
                 *kind_notes(series),
                 *geometry_notes(series),
-                *(self._compared(series, outside.values()) if status != "skipped" else ()),
+                *(_compared(series, card, outside.values()) if status != "skipped" else ()),
                 *kernel.notes,
                 *notes,
             ),
@@ -107,29 +120,26 @@ class Ledger:
             self._record_file(file.path, status, reason, sha256)
         return entry
 
-    def plan(self, series: Series, reason: str = "", *, strict_kernel: bool = False) -> SeriesEntry:
+    def plan(
+        self, series: Series, reason: str = "", *, strict_kernel: bool = False, **outcome: Any
+    ) -> SeriesEntry:
         """Record a series that is to be harmonized, or left aside if its kernel is suspect.
 
         Parameters
         ----------
         strict_kernel
             As in ``RunOptions``.
+        outcome
+            As for ``record``.
         """
-        verdict = Verdict()
-        if self._card:
-            verdict = judge_kernel(series, self._card)
+        card = self._takers.get(_key(series))
+        verdict = judge_kernel(series, card) if card else Verdict()
         if verdict.is_suspect and strict_kernel:
             return self.record(series, "skipped", verdict.text)
-        return self.record(series, "planned", reason, verdict.notes)
+        return self.record(series, "planned", reason, verdict.notes, **outcome)
 
     def _kernel(self, series: Series) -> MeasuredKernel:
-        return self._measured.get((series.series_instance_uid, series.group), NOT_MEASURED)
-
-    def _compared(self, series: Series, outside: Iterable[str]) -> tuple[str, ...]:
-        """Return what is to be said of the model's domain where a series is harmonized."""
-        notes = domain_notes(series, self._card) if self._card else ()
-        accepted = "; ".join(outside)
-        return (f"outside the model's stated domain: {accepted}", *notes) if accepted else notes
+        return self._measured.get(_key(series), NOT_MEASURED)
 
     def _record_unusable(self, inventory: Inventory) -> None:
         """Record what the search has skipped or failed already."""
@@ -171,8 +181,22 @@ def report_plan(
     """
     ledger = Ledger(plan, checksums=checksums, measured=measured)
     for series in plan.chosen:
-        ledger.plan(series, strict_kernel=strict_kernel)
+        if len(plan.candidates) > 1:  # the kernel of each would have to be measured
+            ledger.record(series, "planned")
+        else:
+            ledger.plan(series, strict_kernel=strict_kernel)
     return ledger.report
+
+
+def _key(series: Series) -> tuple[str, int]:
+    return series.series_instance_uid, series.group
+
+
+def _compared(series: Series, card: ModelCard | None, outside: Iterable[str]) -> tuple[str, ...]:
+    """Return what is to be said of the model's domain where a series is harmonized."""
+    notes = domain_notes(series, card) if card else ()
+    accepted = "; ".join(outside)
+    return (f"outside the model's stated domain: {accepted}", *notes) if accepted else notes
 
 
 def _slice_sha256(file: SliceFile) -> str | None:

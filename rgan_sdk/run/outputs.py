@@ -75,6 +75,8 @@ class Standing:
 
     Attributes
     ----------
+    derivation
+        How it is harmonized; None if it is copied.
     output
         Name of its folder.
     finished
@@ -86,7 +88,7 @@ class Standing:
     """
 
     series: Series
-    derivation: Derivation
+    derivation: Derivation | None
     output: str
     finished: FinishedSeries | None
     conflict: str = ""
@@ -100,7 +102,7 @@ class Standing:
 
 def examine(
     chosen: Iterable[Series],
-    derive: Callable[[Series], Derivation],
+    derive: Callable[[Series], Derivation | None],
     output: Path,
     finished: Mapping[str, FinishedSeries],
     options: RunOptions,
@@ -110,6 +112,8 @@ def examine(
 
     Parameters
     ----------
+    derive
+        Returns how a series is harmonized; None if it is copied.
     finished
         What the journal says, by folder.
     options
@@ -127,8 +131,11 @@ def examine(
     return [_keep_unmarked(standing) for standing in standings]
 
 
-def _find_name(series: Series, derivation: Derivation, output: Path) -> str:
+def _find_name(series: Series, derivation: Derivation | None, output: Path) -> str:
     """Return the name of a series' folder, which an earlier version may have given."""
+    if derivation is None:
+        part = f"-{series.group}" if series.group else ""
+        return f"{series.series_instance_uid}{part}"
     unmarked = unmarked_series_uid(series.series_instance_uid, derivation)
     if is_there(output / unmarked):
         return unmarked
@@ -137,6 +144,8 @@ def _find_name(series: Series, derivation: Derivation, output: Path) -> str:
 
 def _keep_unmarked(standing: Standing) -> Standing:
     """Refuse to do a series of an earlier version again, because it would have other UIDs now."""
+    if standing.derivation is None:
+        return standing
     uid = derived_series_uid(standing.series.series_instance_uid, standing.derivation)
     if not standing.damage or standing.output == uid:
         return standing
@@ -239,14 +248,16 @@ def done_again(job: SeriesJob, kept: str) -> str:
 def finished_series(job: SeriesJob) -> FinishedSeries:
     """Return what the journal is to say of a series that has passed all stages."""
     files = (OutputFile(file.name, file.size, file.crc32c) for file in job.files)
+    made = job.derivation
     return FinishedSeries(
         source=job.series.series_instance_uid,
-        model=job.derivation.model_sha256,
+        model=made.model_sha256 if made else "",
         output=job.folder.name,
         files=tuple(sorted(files)),
         sources=hash_slices(job.series),
         clips=job.clips,
-        outside=job.derivation.outside,
+        outside=made.outside if made else (),
+        processed=made is not None and made.harmonizes,
     )
 
 

@@ -27,6 +27,9 @@ PROMISED = {
     "harmonize_directory",
     "packaged_models",
     "plan_directory",
+    "CohortModel",
+    "harmonize_cohort",
+    "plan_cohort",
 }
 ERRORS = {
     name
