@@ -159,7 +159,10 @@ class Chooser:
         return f"no model takes it. {'. '.join(reasons)}"
 
     def _why_not(self, series: Series, candidate: Candidate) -> str:
-        return "; ".join(text for _, text in why_outside(series, candidate.card, self._options))
+        """Return why one of several models does not take a series; briefly, if it is the kernel."""
+        reasons = why_outside(series, candidate.card, self._options)
+        kernel = [text for name, text in reasons if name == "kernel"]
+        return "; ".join(kernel or [text for _, text in reasons])
 
 
 def why_copied(series: Series) -> str:
