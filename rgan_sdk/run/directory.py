@@ -110,6 +110,9 @@ def harmonize_cohort(
     ``harmonize_directory`` does. A run may be continued with further models, but with all that made
     any of its series.
 
+    Threads: any number may call at once, each with a ``destination`` of its own. They may share
+    models.
+
     Parameters
     ----------
     models
@@ -189,6 +192,8 @@ def plan_cohort(
     target_kernel: str | None = None,
 ) -> Report:
     """Report what ``harmonize_cohort`` would do, and write nothing.
+
+    Threads: any number may call at once.
 
     Parameters and errors: see ``harmonize_cohort``.
     """

@@ -18,6 +18,9 @@ from rgan_sdk.run.choosing.candidates import Candidate, same_kernel
 class CohortModel:
     """A model whose file was read, and that is opened when the turn of its series comes.
 
+    Threads: it never changes, so any number may share one; each that opens it has engines of its
+    own.
+
     Attributes
     ----------
     name
