@@ -28,7 +28,7 @@ overlap, and the slowest one sets the pace."""
 
 @click.command(epilog=EPILOG)
 @click.argument("source", metavar="[INPUT]", type=FOLDER, required=False)
-@model_option(required=True)
+@model_option
 @engine_option
 @device_option
 @precision_option

@@ -114,15 +114,18 @@ def announce(harmonizer: Harmonizer) -> None:
         click.echo(click.style(f"  not {reason}", dim=True), err=True)
 
 
-def model_option(required: bool) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Return the option that names a model."""
-    return click.option(
-        "--model",
-        required=required,
-        metavar="FILE|NAME",
-        help="An ONNX file, or the name of a packaged model (see `rgan-harmonize models`)."
-        + ("" if required else " Needed without --from, or where the list names none or several."),
-    )
+_MODEL = "An ONNX file, or the name of a packaged model (see `rgan-harmonize models`)."
+
+model_option = click.option("--model", required=True, metavar="FILE|NAME", help=_MODEL)
+
+models_option = click.option(
+    "--model",
+    "models",
+    multiple=True,
+    metavar="FILE|NAME",
+    help=f"{_MODEL} May be repeated: each series gets the one model that takes it. Needed without "
+    "--from, or where the list names none.",
+)
 
 
 def check_report(

@@ -57,6 +57,8 @@ def _series_table(report: Report, width: int) -> Table:
         extra["pixel, mm"] = lambda entry: (
             f"{entry.pixel_spacing:.3f}" if entry.pixel_spacing else "-"
         )
+    if report.models:
+        extra["model"] = lambda entry: entry.model or "-"
     for heading in ("series", "kernel", *extra, "slices", "outcome", "note"):
         is_number = heading in ("pixel, mm", "slices")
         table.add_column(heading, overflow="fold", justify="right" if is_number else "left")

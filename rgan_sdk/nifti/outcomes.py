@@ -31,7 +31,7 @@ class Outcomes:
         self._task, self._root = task, root
         self._recorded: set[str] = set()
         self.report = Report(environment=describe_environment())
-        self.report.model = describe_model(task.harmonizer)
+        self.report.model = describe_model(task.harmonizer.model)
         self.report.engine = describe_engine([task.harmonizer])
 
     def record(
@@ -54,6 +54,8 @@ class Outcomes:
             output=output,
             pixel_spacing=job.scan.mean_pixel_spacing if job else None,
             outside=tuple(job.outside) if job else (),
+            model=self._task.card.name if job and status != "skipped" else None,
+            processed=self._task.harmonizes if status in ("done", "planned") else None,
             notes=job.notes() if job and status in ("done", "planned") else (),
         )
         self.report.series.append(entry)

@@ -56,12 +56,20 @@ class Ledger:
         measured: Mapping[tuple[str, int], MeasuredKernel] | None = None,
     ) -> None:
         self._measured = measured or {}
-        self._chosen = {_key(series) for series in plan.chosen}
-        self._source, self._card, self._checksums = plan.source, plan.card, checksums
+        self._source, self._checksums = plan.source, checksums
+        self._common = plan.candidates[0].card if len(plan.candidates) == 1 else None
+        self._takers = {
+            _key(series): part.candidate.card
+            for part in plan.parts
+            for series in part.series
+            if part.candidate
+        }
         self.report = Report(environment=describe_environment())
         self._record_unusable(plan.inventory)
         for series, reason in plan.skipped:
             self.record(series, "skipped", reason)
+        for series, reason in plan.ambiguous:
+            self.record(series, "failed", reason)
 
     def record(
         self,
@@ -80,14 +88,16 @@ class Ledger:
         outcome
             Further fields of ``SeriesEntry``, such as ``clips`` and ``output``.
         """
+        taker = self._takers.get(_key(series))
+        card = taker or (self._common if status == "skipped" else None)
         kernel = self._kernel(series)
         entry = make_entry(
             series,
-            self._card,
+            card,
             status,
             reason,
             (*kernel.notes, *notes),
-            model=self._card.name if self._card and _key(series) in self._chosen else None,
+            model=taker.name if taker else None,
             mtf=kernel.mtf,
             **outcome,
         )
@@ -97,20 +107,23 @@ class Ledger:
             self._record_file(file.path, status, reason, sha256)
         return entry
 
-    def plan(self, series: Series, reason: str = "", *, strict_kernel: bool = False) -> SeriesEntry:
+    def plan(
+        self, series: Series, reason: str = "", *, strict_kernel: bool = False, **outcome: Any
+    ) -> SeriesEntry:
         """Record a series that is to be harmonized, or left aside if its kernel is suspect.
 
         Parameters
         ----------
         strict_kernel
             As in ``RunOptions``.
+        outcome
+            As for ``record``.
         """
-        verdict = Verdict()
-        if self._card:
-            verdict = judge_kernel(series, self._card)
+        card = self._takers.get(_key(series))
+        verdict = judge_kernel(series, card) if card else Verdict()
         if verdict.is_suspect and strict_kernel:
             return self.record(series, "skipped", verdict.text)
-        return self.record(series, "planned", reason, verdict.notes)
+        return self.record(series, "planned", reason, verdict.notes, **outcome)
 
     def _kernel(self, series: Series) -> MeasuredKernel:
         return self._measured.get(_key(series), NOT_MEASURED)
@@ -210,7 +223,10 @@ def report_plan(
     """
     ledger = Ledger(plan, checksums=checksums, measured=measured)
     for series in plan.chosen:
-        ledger.plan(series, strict_kernel=strict_kernel)
+        if len(plan.candidates) > 1:  # the kernel of each would have to be measured
+            ledger.record(series, "planned")
+        else:
+            ledger.plan(series, strict_kernel=strict_kernel)
     return ledger.report
 
 

@@ -44,10 +44,11 @@ class Pictures:
     def _write_preview(self, job: SeriesJob) -> None:
         path = self._output / FOLDER / f"{job.folder.name}.png"
         kernel = job.series.convolution_kernel or "kernel not given"
-        after = f"{kernel} harmonized to {job.derivation.target_kernel}"
-        captions = kernel, after if job.derivation.harmonizes else "copied (identity engine)"
         try:
             assert job.middle is not None
+            assert job.derivation is not None
+            after = f"{kernel} harmonized to {job.derivation.target_kernel}"
+            captions = kernel, after if job.derivation.harmonizes else "copied (identity engine)"
             path.parent.mkdir(mode=0o700, exist_ok=True)
             write_preview(path, *job.middle, captions)
         except Exception as exc:  # a picture is not worth a night's batch

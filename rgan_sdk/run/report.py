@@ -28,11 +28,7 @@ class SeriesEntry:
     convolution_kernel
         All values of ConvolutionKernel, with a backslash between them; None where absent.
     reason
-        Why it was skipped or has failed, or why a finished series was done again.
-    model
-        Name of the model that takes it, as on its card; None where none does.
-    processed
-        False for what has the pixels of its source, as by the identity engine. None unless done.
+        Why it was skipped, has failed, was copied, or was done again although it was finished.
     clips
         Pixels that had to be clamped to what the stored format holds.
     output
@@ -52,6 +48,11 @@ class SeriesEntry:
         ``nyquist``.
     noise_hu
         Standard deviation in soft tissue of the source; None where it was not measured.
+    model
+        Name of the model that takes it, as on its card; None where none does.
+    processed
+        False for what has the pixels of its source: a copy of a series that has the target kernel
+        already, or one by the identity engine. None unless done or planned.
     """
 
     series_instance_uid: str
@@ -96,6 +97,8 @@ class Report:
     timestamp
         The time that is written into the new objects, ISO 8601. Empty if nothing was to be
         written.
+    model, engine
+        What the series were harmonized with, and on what. Both are empty where ``models`` says it.
     stages
         Seconds that reading, inference and writing were busy. Inference on several devices counts
         with their mean.
@@ -105,6 +108,9 @@ class Report:
         What went wrong besides the series, such as a picture that could not be written.
     advice
         What to do with the series; empty, and not in the JSON, unless the report is of a scan.
+    models
+        Each of several models, with its ``engine``, which is empty if no series needed it; not in
+        the JSON of a run with one model.
     """
 
     environment: dict[str, str]
@@ -117,6 +123,7 @@ class Report:
     previews: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     advice: dict[str, Any] = field(default_factory=dict)
+    models: list[dict[str, Any]] = field(default_factory=list)
 
     @property
     def summary(self) -> dict[str, dict[str, int]]:
@@ -136,8 +143,9 @@ class Report:
         self.files.sort(key=lambda entry: entry.path)
         entries = {name: [vars(e) for e in getattr(self, name)] for name in ("series", "files")}
         content = {"schema": REPORT_SCHEMA, "summary": self.summary, **vars(self), **entries}
-        if not self.advice:
-            del content["advice"]
+        for name in ("advice", "models"):
+            if not content[name]:
+                del content[name]
         members = (f" {json.dumps(name)}: {_member(value)}" for name, value in content.items())
         return "{\n" + ",\n".join(members) + "\n}\n"
 
