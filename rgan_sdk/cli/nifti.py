@@ -48,6 +48,8 @@ def choose_nifti_run(
                 "--outside-domain kernel to take series with other kernels"
             )
         return None
+    if not source.exists():
+        raise click.BadParameter(f"INPUT {source}: no such file")
     if len(devices) > 1:
         raise click.BadParameter("--device: NIfTI files are harmonized on one device")
     for name, given in refused.items():

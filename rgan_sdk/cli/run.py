@@ -23,6 +23,7 @@ from rgan_sdk.cli.options import (
     precision_option,
     report_option,
     strict_kernel_option,
+    verbose_option,
 )
 
 if TYPE_CHECKING:
@@ -36,20 +37,27 @@ NOTHING_ELIGIBLE = 4
 EPILOG = """\b
 Examples:
   rgan-harmonize run scans harmonized --model b40f-to-b70f
-  rgan-harmonize run scans harmonized --model my-model.onnx --preview --report report.json
-  rgan-harmonize run scans harmonized --model my-model.onnx --device cuda:0,cuda:1
-  rgan-harmonize run scans harmonized --model my-model.onnx --engine openvino --precision bf16
+  rgan-harmonize run scans harmonized --model my-model.onnx --preview \\
+      --report report.json
+  rgan-harmonize run scans harmonized --model my-model.onnx \\
+      --device cuda:0,cuda:1
+  rgan-harmonize run scans harmonized --model my-model.onnx \\
+      --engine openvino --precision bf16
   rgan-harmonize run scans harmonized --model b70f-to-b40f --dry-run
   rgan-harmonize run scans harmonized --model b40f-to-b70f --verify-outputs
   rgan-harmonize run scans part-1 --model my-model.onnx --shard 1/4
   rgan-harmonize run --from worklist.csv harmonized
-  rgan-harmonize run scan.nii.gz harmonized.nii.gz --model b40f-to-b70f --kernel B40f
+  rgan-harmonize run scan.nii.gz harmonized.nii.gz --model b40f-to-b70f \\
+      --kernel B40f
 
 \b
 Exit codes:
-  0  every eligible series was harmonized     4    nothing in INPUT was eligible
-  3  finished, but something failed           1    could not run
-  75  another run holds OUTPUT                2    wrong usage
+  0    every eligible series was harmonized
+  1    could not run
+  2    wrong usage
+  3    finished, but something failed
+  4    nothing in INPUT was eligible
+  75   another run holds OUTPUT
   130  interrupted
 
 INPUT is never changed. If a run was stopped, even by a power cut, the same command continues it.
@@ -117,6 +125,7 @@ For research use, not a medical device."""
     help="Take only the I-th of N parts of the series. Each machine needs its own OUTPUT.",
 )
 @report_option
+@verbose_option
 @click.option("--dry-run", is_flag=True, help="Only show what would be done; write nothing.")
 def command(
     folders: tuple[Path, ...],
@@ -137,6 +146,7 @@ def command(
     verify_outputs: bool,
     shard: str | None,
     report: Path | None,
+    verbose: bool,
     dry_run: bool,
 ) -> None:
     """Harmonize each eligible CT series below INPUT into OUTPUT.
@@ -152,6 +162,7 @@ def command(
     from rgan_sdk.harmonizer import Harmonizer
     from rgan_sdk.run.directory import harmonize_directory, plan_directory
     from rgan_sdk.run.options import RunOptions
+    from rgan_sdk.run.outputs import check_folders
     from rgan_sdk.run.planning import root_of
 
     source, destination, model = _places(folders, listed, model)
@@ -168,6 +179,8 @@ def command(
             "--verify-outputs": verify_outputs,
         },
     )
+    if nifti is None:  # wrong folders are told before a model is loaded
+        check_folders(root_of(source), destination, resume=resume)
     check_report(report, root_of(source), destination)
     # Treat a batch system's request to end like Ctrl-C: unfinished series are removed.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
@@ -194,7 +207,7 @@ def command(
             for one in devices
         )
         for each in (harmonizer, *others):
-            announce(each)
+            announce(each, verbose=verbose)
         if nifti is not None:
             with RunProgress() as progress:
                 result = nifti(harmonizer, options, observer=progress, dry_run=dry_run)

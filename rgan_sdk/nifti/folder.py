@@ -221,7 +221,7 @@ class _Folder:
         finished = self._finished.get(job.name)
         if self._stands(job, target, finished):
             assert finished is not None
-            job.clips = finished.clips
+            job.clips, job.clamped = finished.clips, finished.clamped
             self._task.observer.on_written(job.scan.count)
             if self._journal is None:
                 self.outcomes.record(job.name, "planned", "finished", job)
@@ -291,6 +291,7 @@ class _Folder:
                 files=files,
                 sources=_hash_sources(job),
                 clips=job.clips,
+                clamped=job.clamped,
                 outside=tuple(job.outside),
             )
         )

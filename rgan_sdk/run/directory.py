@@ -172,6 +172,7 @@ def plan_directory(
     timestamp = earlier.timestamp if earlier else fixed_time(source) or run_timestamp()
     finished = earlier.finished_for(identity) if earlier else {}
     ledger = Ledger(plan, checksums=options.checksums)
+    ledger.report.aim = "planned"
     derive = partial(make_derivation, harmonizers[0], timestamp)
     for one in examine(plan.chosen, derive, destination, finished, options):
         if one.conflict:
@@ -257,7 +258,7 @@ class _Run:
         for one in standings:
             if one.finished is not None and one.is_done:
                 entry = self.ledger.record(
-                    one.series, "done", clips=one.finished.clips, output=one.output
+                    one.series, "done", **one.finished.clamping, output=one.output
                 )
             elif one.conflict:
                 entry = self.ledger.record(one.series, "failed", one.conflict)
@@ -302,7 +303,7 @@ class _Run:
         if self.options.preview:
             pictures.paint(job)
         notes = job.notes(self._card)
-        return self.ledger.record(job.series, "done", reason, notes, clips=job.clips, output=uid)
+        return self.ledger.record(job.series, "done", reason, notes, **job.clamping, output=uid)
 
     def _put_in_place(self, job: SeriesJob) -> str:
         """Return why the series was done again, if it was."""

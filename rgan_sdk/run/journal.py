@@ -25,6 +25,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import IO, Any, Final, NamedTuple, Self
 
+from rgan_sdk.dicom.write.clamping import Clamped
 from rgan_sdk.errors import OutputBusyError, OutputError
 from rgan_sdk.files import sync
 from rgan_sdk.run.identity import RunIdentity, UsedModel
@@ -63,6 +64,8 @@ class FinishedSeries:
         Pixels that could not be stored as computed.
     outside
         In what it is outside the domain that the model's card states, such as ``spacing``.
+    clamped
+        These pixels by what they show; None in journals of earlier versions.
     """
 
     source: str
@@ -72,16 +75,26 @@ class FinishedSeries:
     sources: str
     clips: int
     outside: tuple[str, ...] = ()
+    clamped: Clamped | None = None
+
+    @property
+    def clamping(self) -> dict[str, Any]:
+        """Return ``clips`` and ``clamped``."""
+        return {"clips": self.clips, "clamped": self.clamped}
 
     def to_record(self) -> dict[str, Any]:
         """Return what its line holds."""
-        return {**vars(self), "files": [file._asdict() for file in self.files]}
+        record = {**vars(self), "files": [file._asdict() for file in self.files]}
+        clamped = record.pop("clamped")
+        return record if clamped is None else {**record, "clamped": clamped._asdict()}
 
     @classmethod
     def from_record(cls, record: dict[str, Any]) -> Self:
         """Return what ``to_record`` was made of."""
         files = tuple(OutputFile(**file) for file in record["files"])
-        return cls(**{**record, "files": files, "outside": tuple(record.get("outside", ()))})
+        clamped = Clamped(**record["clamped"]) if "clamped" in record else None
+        outside = tuple(record.get("outside", ()))
+        return cls(**{**record, "files": files, "outside": outside, "clamped": clamped})
 
 
 class EarlierRun(NamedTuple):

@@ -20,6 +20,7 @@ from rgan_sdk.dicom.read.kernel_guard import (
 )
 from rgan_sdk.dicom.series import Series, SliceFile
 from rgan_sdk.dicom.stamp import checksum
+from rgan_sdk.dicom.write.clamping import Clamped, clamped_shares
 from rgan_sdk.errors import DicomError
 from rgan_sdk.files import file_sha256
 from rgan_sdk.run.planning import Plan
@@ -67,6 +68,8 @@ class Ledger:
         status: Status,
         reason: str = "",
         notes: tuple[str, ...] = (),
+        clips: int = 0,
+        clamped: Clamped | None = None,
         **outcome: Any,
     ) -> SeriesEntry:
         """Record a series, and each of its files with the same status and reason.
@@ -75,8 +78,10 @@ class Ledger:
         ----------
         notes
             Remarks beside those that the headers give.
+        clips, clamped
+            How many pixels could not be stored as computed, and what they show where that is known.
         outcome
-            Further fields of ``SeriesEntry``, such as ``clips`` and ``output``.
+            Further fields of ``SeriesEntry``, such as ``output``.
         """
         outside = find_outside(series, self._card) if self._card else {}
         kernel = self._kernel(series)
@@ -99,6 +104,10 @@ class Ledger:
                 *kernel.notes,
                 *notes,
             ),
+            clips=clips,
+            clamped=clamped_shares(
+                clips, clamped, len(series.slices) * series.rows * series.columns
+            ),
             **outcome,
         )
         self.report.series.append(entry)
@@ -120,7 +129,7 @@ class Ledger:
             verdict = judge_kernel(series, self._card)
         if verdict.is_suspect and strict_kernel:
             return self.record(series, "skipped", verdict.text)
-        return self.record(series, "planned", reason, verdict.notes)
+        return self.record(series, self.report.aim, reason, verdict.notes)
 
     def _kernel(self, series: Series) -> MeasuredKernel:
         return self._measured.get((series.series_instance_uid, series.group), NOT_MEASURED)
@@ -159,8 +168,9 @@ def report_plan(
     checksums: bool = False,
     measured: Mapping[tuple[str, int], MeasuredKernel] | None = None,
     strict_kernel: bool = False,
+    aim: Status = "planned",
 ) -> Report:
-    """Report a plan as it is, with the chosen series as ``planned``.
+    """Report a plan as it is.
 
     Parameters
     ----------
@@ -168,8 +178,11 @@ def report_plan(
         As ``Ledger`` takes them.
     strict_kernel
         As in ``RunOptions``.
+    aim
+        What the chosen series are: ``planned``, or ``found`` where there is no model.
     """
     ledger = Ledger(plan, checksums=checksums, measured=measured)
+    ledger.report.aim = aim
     for series in plan.chosen:
         ledger.plan(series, strict_kernel=strict_kernel)
     return ledger.report

@@ -245,7 +245,7 @@ def finished_series(job: SeriesJob) -> FinishedSeries:
         output=job.folder.name,
         files=tuple(sorted(files)),
         sources=hash_slices(job.series),
-        clips=job.clips,
+        **job.clamping,
         outside=job.derivation.outside,
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -13,8 +14,9 @@ from rgan_sdk.files import as_path, atomic_write
 
 REPORT_SCHEMA = 1
 
-Status = Literal["done", "planned", "skipped", "failed"]
-"""The report of a scan or a dry run says ``planned`` instead of ``done``."""
+Status = Literal["done", "planned", "found", "skipped", "failed"]
+"""Instead of ``done``, the report of a dry run or of a scan for a model says ``planned``, and that
+of a scan without a model ``found``."""
 
 
 @dataclass(frozen=True)
@@ -29,6 +31,10 @@ class SeriesEntry:
         Why it was skipped or has failed, or why a finished series was done again.
     clips
         Pixels that had to be clamped to what the stored format holds.
+    clamped
+        The share of the series' pixels: of ``all`` these, and of those that show ``air`` (below
+        -900 HU), ``dense`` bone or metal (above 1000 HU) and ``tissue``. Empty if there are none;
+        only ``all`` where an earlier version wrote the series.
     output
         Folder of the new series, relative to the output folder; None unless done.
     notes
@@ -58,6 +64,7 @@ class SeriesEntry:
     pixel_spacing: float | None = None
     outside: tuple[str, ...] = ()
     mtf: dict[str, float | None] = field(default_factory=dict)
+    clamped: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -86,6 +93,8 @@ class Report:
         Pictures, relative to the output folder.
     warnings
         What went wrong besides the series, such as a picture that could not be written.
+    aim
+        The status of a series that nothing stands in the way of. Not in the JSON.
     advice
         What to do with the series; empty, and not in the JSON, unless the report is of a scan.
     """
@@ -100,13 +109,14 @@ class Report:
     previews: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     advice: dict[str, Any] = field(default_factory=dict)
+    aim: Status = "done"
 
     @property
     def summary(self) -> dict[str, dict[str, int]]:
         """Counts of series and files by status."""
         return {
-            "series": _count(entry.status for entry in self.series),
-            "files": _count(entry.status for entry in self.files),
+            "series": self._count(entry.status for entry in self.series),
+            "files": self._count(entry.status for entry in self.files),
         }
 
     @property
@@ -114,11 +124,17 @@ class Report:
         """The stage that was busy the longest. The run must have had work."""
         return max(self.stages, key=lambda stage: self.stages[stage])
 
+    def _count(self, statuses: Iterable[Status]) -> dict[str, int]:
+        counts = Counter(statuses)
+        first: Status = "planned" if counts["planned"] else self.aim
+        return {status: counts[status] for status in (first, "skipped", "failed")}
+
     def to_json(self) -> str:
         """Return the report as JSON text, a line for each series and for each file."""
         self.files.sort(key=lambda entry: entry.path)
         entries = {name: [vars(e) for e in getattr(self, name)] for name in ("series", "files")}
         content = {"schema": REPORT_SCHEMA, "summary": self.summary, **vars(self), **entries}
+        del content["aim"]
         if not self.advice:
             del content["advice"]
         members = (f" {json.dumps(name)}: {_member(value)}" for name, value in content.items())
@@ -146,9 +162,3 @@ def _member(value: Any) -> str:
     if not isinstance(value, list) or not value:
         return json.dumps(value)
     return "[\n" + ",\n".join(f"  {json.dumps(entry)}" for entry in value) + "\n ]"
-
-
-def _count(statuses: Any) -> dict[str, int]:
-    counts = Counter(statuses)
-    first = "planned" if counts["planned"] else "done"
-    return {status: counts[status] for status in (first, "skipped", "failed")}
