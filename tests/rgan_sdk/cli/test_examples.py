@@ -1,6 +1,7 @@
 """The examples in ``rgan-harmonize --help`` run as they stand, on small stand-ins for scans."""
 
 import re
+import shutil
 
 import pytest
 from support.examples import check_width, commands, examples, provide, run, said
@@ -15,7 +16,7 @@ from rgan_sdk.dicom.synthetic.sample import write_sample_series
 from rgan_sdk.engines import cuda
 
 PROGRAM = "rgan-harmonize"
-NO_GPU = "there is no GPU in this test"
+NO_GPU = cuda.NO_DRIVER
 NO_BF16 = "does not compute in bf16; leave --precision out"
 TAKE_NOTHING = {"models", "doctor"}
 
@@ -81,12 +82,13 @@ def test_examples(command, tmp_path, monkeypatch):
     found = examples(PROGRAM, command)
     assert found
     monkeypatch.setattr(cuda, "why_no_device", lambda: NO_GPU)
+    provided = tmp_path / "provided"
+    provided.mkdir()
+    monkeypatch.chdir(provided)
+    provide(PROVIDED.get(command, {}), provided)
     for number, example in enumerate(found):
-        if number == 0 or command in EACH_ALONE:
-            folder = tmp_path / str(number)
-            folder.mkdir()
-            monkeypatch.chdir(folder)
-            provide(PROVIDED.get(command, {}), folder)
+        if command in EACH_ALONE:
+            monkeypatch.chdir(shutil.copytree(provided, tmp_path / str(number)))
         check(example, SMALLER.get(command, []))
 
 

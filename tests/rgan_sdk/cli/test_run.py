@@ -140,7 +140,7 @@ def test_preview_is_a_picture(run, source):
         assert len(np.unique(np.asarray(picture))) > 50
     with Image.open(out / name) as picture:
         pixels = np.asarray(picture)
-    assert pixels.shape[1] == 3 * 64
+    assert pixels.shape[1] == 3 * 384
     assert len(np.unique(pixels)) > 50
     assert f"preview: {out / name}" in result.output
 
