@@ -1,6 +1,7 @@
 """Make docs/results/unpaired.md: filters from different slices of two kernels, against pairs.
 
-    python benchmarks/quality/unpaired.py            # measures what is missing
+    python benchmarks/quality/unpaired_networks.py   # trains the networks that are missing
+    python benchmarks/quality/unpaired.py            # measures all else that is missing
     python benchmarks/quality/unpaired.py --tables   # the page from the figures that are there
 
 Needs the scans of docs/data.md in .data/. Exit code 1 where a gate is not met.
@@ -12,7 +13,7 @@ import argparse
 import json
 import statistics
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,95 +22,31 @@ import numpy as np
 from cells import environment
 from numpy.typing import NDArray
 from result_page import fill_page
-from unpaired_methods import band_energy, histogram_graph, network_graph
+from unpaired_methods import band_energy, histogram_graph
+from unpaired_networks import NETWORKS, read_networks
+from unpaired_pairs import DATA, PAIRS, Pair, Scan, measure_model, score, splits
 
-from rgan_sdk.dicom.series import SliceFile
-from rgan_sdk.kernels import KernelSpectra, TransferRatio, fit_transfer, measure_kernel
+from rgan_sdk.kernels import KernelSpectra, TransferRatio, fit_transfer
 from rgan_train.config import DomainConfig, LinearConfig
-from rgan_train.evaluation.metrics.image_quality import QUALITY_RANGE, psnr, ssim
-from rgan_train.matching.groups import measure_group, open_group, read_slices
+from rgan_train.matching.groups import measure_group, open_group
 from rgan_train.matching.linear import WINDOW, make_filter, make_graph
 from rgan_train.methods.linear import LinearFilter
-from rgan_train.networks.graph import HarmonizationGraph, harmonize_slice
+from rgan_train.networks.graph import HarmonizationGraph
 from rgan_train.pairs.samples import PairedSample
 
 PAGE, RESULTS = Path("docs/results/unpaired.md"), Path("docs/results/unpaired")
-RUNS = Path("runs/unpaired")
-DATA, THIRD = Path(".data"), "lidc_idri_0001_ge_standard"
-SPLITS = 5
+THIRD = "lidc_idri_0001_ge_standard"
 MOST_BELOW = 0.2
 
-ROWS = {
+MEASURED = {
     "input": "input",
     "histogram": "histogram of HU",
     "bands": "energy of frequency bands (Gallardo-Estrella 2016)",
     "match": "`match`, linear",
-    "network": "`match`, compact, first of the five",
     "star": "by way of a GE scan of another patient",
     "paired": "paired linear filter, same window (a ceiling)",
 }
-
-
-@dataclass(frozen=True)
-class Pair:
-    """A scan with two kernels. Groups come from the first ``known`` slices."""
-
-    folder: str
-    title: str
-    kernels: tuple[str, str]
-    known: int
-    trained: int
-    test: range
-    gates: tuple[tuple[float, float, float, float | None], ...]
-    """By direction, in dB: median and lowest of five, by way of the third group, the network.
-
-    None: at most ``MOST_BELOW`` below the linear filter of the same division."""
-    rows: tuple[str, ...] = tuple(ROWS)
-
-
-PAIRS = {
-    "siemens": Pair(
-        "pair_lungdx_A0002_siemens",
-        "Siemens Sensation 10, chest",
-        ("B40f", "B70f"),
-        known=21,
-        trained=18,
-        test=range(22, 30),
-        gates=((44.0, 42.0, 42.0, 44.5), (49.5, 49.0, 50.0, None)),
-    ),
-    "philips": Pair(
-        "pair_philips_headphantom_step2",
-        "Philips Ingenuity, head phantom",
-        ("UB", "YA"),
-        known=49,
-        trained=42,
-        test=range(50, 70),
-        gates=(),
-        rows=("input", "match", "star", "paired"),
-    ),
-}
-
-
-@dataclass(frozen=True)
-class Scan:
-    """Slices of one scan with both kernels, ``[2, N, H, W]`` HU, and spectra of the known ones."""
-
-    images: NDArray[np.float32]
-    spacing: float
-    spectra: tuple[KernelSpectra, KernelSpectra]
-
-    @classmethod
-    def read(cls, pair: Pair) -> Scan:
-        """Read both series of a pair."""
-        series = [
-            open_group("source", [DATA / pair.folder / kernel]).series[0] for kernel in pair.kernels
-        ]
-        images = np.stack([read_slices(one.slices) for one in series])
-        first, second = (
-            measure_kernel(hu[: pair.known], (one.pixel_spacing[0], one.pixel_spacing[1]))
-            for hu, one in zip(images, series, strict=True)
-        )
-        return cls(images, series[0].mean_pixel_spacing, (first, second))
+PAIRED_NETWORK = "paired"
 
 
 def main() -> int:
@@ -196,18 +133,6 @@ class Direction:
             for a, b in splits(self.pair.known)
         ]
 
-    def network(self) -> list[dict[str, float]]:
-        """Score a network for the first division. It is trained in ``runs``."""
-        groups = [
-            (group, [self._files(kernel)[number] for number in sorted(numbers)])
-            for group, kernel, numbers in zip(
-                ("source", "target"), self.kernels, next(splits(self.pair.known)), strict=True
-            )
-        ]
-        folder = RUNS / f"{self.name}_{'-'.join(self.kernels)}"
-        graph, steps = network_graph(folder, groups)
-        return [{**self._test(graph), "steps": steps}]
-
     def star(self) -> list[dict[str, float]]:
         """Score the filter by way of the third group."""
         source, target = self.spectra
@@ -217,38 +142,11 @@ class Direction:
         """Score the filter from pairs."""
         return [self._test(paired_graph(self.scan, self.pair, self.way))]
 
-    def _files(self, kernel: str) -> Sequence[SliceFile]:
-        return open_group("source", [DATA / self.pair.folder / kernel]).series[0].slices
-
     def _test(self, graph: HarmonizationGraph) -> dict[str, float]:
-        return test(graph, self.scan, self.pair, self.way)
+        return measure_model(graph, self.scan, self.pair, self.way)
 
     def _score(self, out: NDArray[np.float32]) -> dict[str, float]:
         return score(out, self.images(self.pair.test)[1])
-
-
-def test(
-    graph: HarmonizationGraph, scan: Scan, pair: Pair, way: tuple[int, int]
-) -> dict[str, float]:
-    """Return mean PSNR and SSIM of a model on the test slices."""
-    source, target = (scan.images[index][list(pair.test)] for index in way)
-    return score(np.stack([harmonize_slice(graph, hu, scan.spacing) for hu in source]), target)
-
-
-def score(out: NDArray[np.float32], target: NDArray[np.float32]) -> dict[str, float]:
-    """Return mean PSNR and SSIM of slices."""
-    scores = {"psnr_db": psnr, "ssim": ssim}
-    return {
-        key: float(np.mean([metric(*two, QUALITY_RANGE) for two in zip(out, target, strict=True)]))
-        for key, metric in scores.items()
-    }
-
-
-def splits(count: int) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
-    """Yield slices for source and target: contiguous halves of the scan, from seeded starts."""
-    for start in np.random.default_rng(0).choice(count, SPLITS, replace=False):
-        around = (start + np.arange(count)) % count
-        yield around[: count // 2], around[count // 2 :]
 
 
 class Star:

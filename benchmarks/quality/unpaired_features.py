@@ -24,7 +24,8 @@ from reproducibility import evaluate_models
 from result_page import fill_page
 from spacings.plan import Plan, list_data, make_cells, read_plan
 from spacings.training import Place, is_done, make_model
-from unpaired import DATA, PAGE, PAIRS, RESULTS, splits
+from unpaired import PAGE, RESULTS
+from unpaired_pairs import DATA, PAIRS, splits
 
 from rgan_train.evaluation.results import INPUT, THRESHOLDS
 from rgan_train.matching.groups import open_group

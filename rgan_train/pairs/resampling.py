@@ -58,15 +58,14 @@ def resample(
     region = region or (slice(0, shape[0]), slice(0, shape[1]))
     if factor == 1:
         return hu[region]
-    padding = find_padding(hu)
-    image = fill_padding(hu, padding)
     rows, columns = (
         _taps(new, old, factor, low_pass).of(part)
         for part, new, old in zip(region, shape, hu.shape, strict=True)
     )
-    left, right = columns.neighbours.min(), columns.neighbours.max() + 1
-    columns = columns._replace(neighbours=columns.neighbours - left)
-    out = _blend(_blend(image[:, left:right], rows).T, columns).T
+    padding = find_padding(hu)
+    image = fill_padding(hu, padding) if padding[rows.span, columns.span].any() else hu
+    part, columns = image[:, columns.span], columns.within_span()
+    out = _blend(_blend(part, rows).T, columns).T
     if padding.any():
         out[_nearest(padding, factor, region, shape)] = PADDING_HU
     return out
@@ -81,6 +80,15 @@ class _Taps(NamedTuple):
     def of(self, part: slice) -> _Taps:
         """Return those of some new pixels."""
         return _Taps(self.neighbours[part], self.weights[part])
+
+    @property
+    def span(self) -> slice:
+        """The old pixels from the first one that has a weight to the last."""
+        return slice(int(self.neighbours.min()), int(self.neighbours.max()) + 1)
+
+    def within_span(self) -> _Taps:
+        """Return the same taps, counted from the first old pixel of the span."""
+        return self._replace(neighbours=self.neighbours - self.span.start)
 
 
 def _blend(image: NDArray[np.float32], taps: _Taps) -> NDArray[np.float32]:

@@ -101,7 +101,7 @@ def _train(cell: Cell, plan: Plan, place: Place) -> str:
         "best_checkpoint": outcome.state.best,
         "data_sha256": job.dataset.sha256(),
         "minutes": minutes,
-        "device": _device(),
+        "device": device_name(),
     }
     place.record.parent.mkdir(parents=True, exist_ok=True)
     place.record.write_text(json.dumps(record, indent=1) + "\n")
@@ -124,7 +124,8 @@ def _export(cell: Cell, plan: Plan, place: Place) -> None:
     part.rename(place.model)
 
 
-def _device() -> str:
+def device_name() -> str:
+    """Return what networks are trained on."""
     import torch
 
     if torch.cuda.is_available():
