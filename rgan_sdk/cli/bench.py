@@ -58,10 +58,11 @@ def command(
     """Measure reading, inference, writing and the whole run, in slices per second."""
     from rgan_sdk.benchmark import run_benchmark
     from rgan_sdk.cli.progress import RunProgress
+    from rgan_sdk.errors import ConfigurationError
     from rgan_sdk.harmonizer import Harmonizer
 
     if source is not None and not source.is_dir():
-        raise click.BadParameter(f"INPUT {source}: no such folder")
+        raise ConfigurationError(f"INPUT {source}: no such folder")
     with Harmonizer.load(
         model, engine=engine, device=device, precision=precision, batch_size=batch_size
     ) as harmonizer:

@@ -36,6 +36,7 @@ def choose_nifti_run(
         Options that one file does not take, by name, if they were given; ``--workers`` is for DICOM
         alone.
     """
+    from rgan_sdk.errors import ConfigurationError
     from rgan_sdk.nifti.folder import harmonize_folder
     from rgan_sdk.nifti.single import harmonize_file
 
@@ -49,7 +50,7 @@ def choose_nifti_run(
             )
         return None
     if not source.exists():
-        raise click.BadParameter(f"INPUT {source}: no such file")
+        raise ConfigurationError(f"INPUT {source}: no such file")
     if len(devices) > 1:
         raise click.BadParameter("--device: NIfTI files are harmonized on one device")
     for name, given in refused.items():
