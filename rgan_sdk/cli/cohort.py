@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 import click
@@ -21,6 +22,7 @@ def read_models(
     devices: Sequence[str],
     precision: str,
     batch_size: int | None,
+    verbose: bool,
 ) -> tuple[CohortModel, ...]:
     """Read the models that take part in a run; each is announced when it is opened."""
     from rgan_sdk.errors import ConfigurationError
@@ -33,7 +35,7 @@ def read_models(
             devices=devices,
             precision=precision,
             batch_size=batch_size,
-            on_open=announce,
+            on_open=partial(announce, verbose=verbose),
         )
         for name in names
     ]

@@ -39,6 +39,7 @@ def choose_nifti_run(
         Options that one file does not take, by name, if they were given. Those that are not in
         ``FOLDER_OPTIONS`` are for DICOM alone.
     """
+    from rgan_sdk.errors import ConfigurationError
     from rgan_sdk.nifti.folder import harmonize_folder
     from rgan_sdk.nifti.single import harmonize_file
 
@@ -51,6 +52,8 @@ def choose_nifti_run(
                 "--outside-domain kernel to take series with other kernels"
             )
         return None
+    if not source.exists():
+        raise ConfigurationError(f"INPUT {source}: no such file")
     if len(devices) > 1:
         raise click.BadParameter("--device: NIfTI files are harmonized on one device")
     for name, given in refused.items():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 FOLDER = click.Path(path_type=Path, file_okay=False)
 FILE = click.Path(path_type=Path, dir_okay=False)
+
+NOT_INSTALLED = " is not installed"
 
 _ANY_KERNEL = f"{__name__}.any_kernel"
 
@@ -106,12 +108,29 @@ devices_option = click.option(
 )
 
 
-def announce(harmonizer: Harmonizer) -> None:
-    """Print what runs where, and why nothing faster is used."""
+verbose_option = click.option(
+    "--verbose", is_flag=True, help="Also say why no other engine is used, whatever the reason."
+)
+
+
+def announce(harmonizer: Harmonizer, *, verbose: bool = False) -> None:
+    """Print what runs where, and why nothing faster is used where something is wrong with it."""
     engine = harmonizer.engine
     click.echo(f"{harmonizer.model.card.name} on {engine.description}", err=True)
-    for reason in engine.passed_over:
+    for reason in engine.passed_over if verbose else _worth_telling(engine.passed_over):
         click.echo(click.style(f"  not {reason}", dim=True), err=True)
+
+
+def _worth_telling(reasons: Sequence[str]) -> list[str]:
+    """Leave out that there is no GPU, and what is not installed on a machine without one."""
+    from rgan_sdk.engines.cuda import NO_DRIVER
+
+    has_gpu = any(" on cuda" in reason and NO_DRIVER not in reason for reason in reasons)
+    return [
+        reason
+        for reason in reasons
+        if NO_DRIVER not in reason and (has_gpu or NOT_INSTALLED not in reason)
+    ]
 
 
 _MODEL = "An ONNX file, or the name of a packaged model (see `rgan-harmonize models`)."

@@ -17,9 +17,11 @@ if TYPE_CHECKING:
 
 EPILOG = """\b
 Examples:
-  rgan-harmonize quantize b40f-to-b70f scans -o b40f-to-b70f.int8.onnx
-  rgan-harmonize quantize my-model.onnx scans/a scans/b -o my-model.int8.onnx --slices 64
-  rgan-harmonize quantize my-model.onnx scans -o my-model.int8.onnx --limit 5
+  rgan-harmonize quantize my-model.onnx scans -o int8.onnx
+  rgan-harmonize quantize my-model.onnx scans/a scans/b -o int8.onnx \\
+      --slices 64 --limit 5
+
+The packaged models are too narrow for int8: the command says so.
 
 Choose scans like those you will harmonize. Of the slices, only the range of each layer's values
 is kept. The float32 weights stay in FILE. A lower --limit gives a slower and more exact model."""

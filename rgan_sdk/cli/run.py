@@ -22,6 +22,7 @@ from rgan_sdk.cli.options import (
     precision_option,
     report_option,
     strict_kernel_option,
+    verbose_option,
 )
 from rgan_sdk.cli.places import places_options
 from rgan_sdk.run.places.choices import BY_SERIES, BY_UID
@@ -37,24 +38,34 @@ NOTHING_ELIGIBLE = 4
 EPILOG = """\b
 Examples:
   rgan-harmonize run scans harmonized --model b40f-to-b70f
-  rgan-harmonize run scans harmonized --model my-model.onnx --preview --report report.json
-  rgan-harmonize run scans harmonized --model my-model.onnx --device cuda:0,cuda:1
-  rgan-harmonize run scans harmonized --model my-model.onnx --engine openvino --precision bf16
+  rgan-harmonize run scans harmonized --model my-model.onnx --preview \\
+      --report report.json
+  rgan-harmonize run scans harmonized --model my-model.onnx \\
+      --device cuda:0,cuda:1
+  rgan-harmonize run scans harmonized --model my-model.onnx \\
+      --engine openvino --precision bf16
   rgan-harmonize run scans harmonized --model b70f-to-b40f --dry-run
   rgan-harmonize run scans harmonized --model b40f-to-b70f --verify-outputs
   rgan-harmonize run scans part-1 --model my-model.onnx --shard 1/4
-  rgan-harmonize run scans harmonized --model b40f-to-b70f --layout patient --names sorted
-  rgan-harmonize run scans/patient-7/ct harmonized --model b40f-to-b70f --group-readable
-  rgan-harmonize run scans harmonized --model b70f-to-b40f --model ge-to-b40f.onnx --include-target
+  rgan-harmonize run scans harmonized --model b40f-to-b70f \\
+      --layout patient --names sorted
+  rgan-harmonize run scans/patient-7/ct harmonized --model b40f-to-b70f \\
+      --group-readable
+  rgan-harmonize run scans harmonized --model b70f-to-b40f \\
+      --model ge-to-b40f.onnx --include-target
   rgan-harmonize run --from worklist.csv harmonized
   rgan-harmonize run --from worklist.csv harmonized --target-kernel B40f
-  rgan-harmonize run scan.nii.gz harmonized.nii.gz --model b40f-to-b70f --kernel B40f
+  rgan-harmonize run scan.nii.gz harmonized.nii.gz --model b40f-to-b70f \\
+      --kernel B40f
 
 \b
 Exit codes:
-  0  every eligible series was harmonized     4    nothing in INPUT was eligible
-  3  finished, but something failed           1    could not run
-  75  another run holds OUTPUT                2    wrong usage
+  0    every eligible series was harmonized
+  1    could not run
+  2    wrong usage
+  3    finished, but something failed
+  4    nothing in INPUT was eligible
+  75   another run holds OUTPUT
   130  interrupted
 
 INPUT is never changed. If a run was stopped, even by a power cut, the same command continues it.
@@ -135,6 +146,7 @@ For research use, not a medical device."""
 )
 @places_options
 @report_option
+@verbose_option
 @click.option("--dry-run", is_flag=True, help="Only show what would be done; write nothing.")
 def command(
     folders: tuple[Path, ...],
@@ -160,6 +172,7 @@ def command(
     names: str,
     group_readable: bool,
     report: Path | None,
+    verbose: bool,
     dry_run: bool,
 ) -> None:
     """Harmonize each eligible CT series below INPUT into OUTPUT.
@@ -183,6 +196,7 @@ def command(
         plan_directory,
     )
     from rgan_sdk.run.options import RunOptions
+    from rgan_sdk.run.outputs import check_folders
     from rgan_sdk.run.planning import path_of
 
     source, destination, models = _places(folders, listed, models)
@@ -204,6 +218,8 @@ def command(
             "a second --model": models[1:],
         },
     )
+    if nifti is None:  # wrong folders are told before a model is loaded
+        check_folders(path_of(source), destination, resume=resume)
     check_report(report, path_of(source), destination)
     # Treat a batch system's request to end like Ctrl-C: unfinished series are removed.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
@@ -231,6 +247,7 @@ def command(
         devices=devices,
         precision=precision,
         batch_size=size,
+        verbose=verbose,
     )
     with ExitStack() as stack:
         if len(models) > 1 and dry_run:

@@ -29,13 +29,14 @@ Examples:
   rgan-harmonize scan scans
   rgan-harmonize scan scans --kernels
   rgan-harmonize scan scans --model b40f-to-b70f
-  rgan-harmonize scan scans --model b40f-to-b70f --model mine.onnx --report scan.json
+  rgan-harmonize scan scans --model b40f-to-b70f --model mine.onnx \\
+      --report scan.json
   rgan-harmonize scan scans --model b40f-to-b70f --list worklist.csv
   rgan-harmonize run --from worklist.csv harmonized
 
-\b
 Only headers are read, except with --kernels, and where the card of the one --model holds curves of
 its kernels: then ten slices of each series that the model takes are read.
+
 Patients are shown by pseudonyms, folders and descriptions as they are: look at them before you
 pass the output on."""
 
@@ -101,7 +102,11 @@ def command(
     plan = make_plan(source, given, options)
     measured = _measure(plan) if kernels else {}
     result = report_plan(
-        plan, checksums=report is not None, measured=measured, strict_kernel=strict_kernel
+        plan,
+        checksums=report is not None,
+        measured=measured,
+        strict_kernel=strict_kernel,
+        aim="planned" if given else "found",
     )
     candidates = [*given, *_packaged(models)]
     advice = advise(source, plan.inventory, candidates, options, measured)

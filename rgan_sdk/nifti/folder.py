@@ -223,7 +223,7 @@ class _Folder:
         picture = f"{PICTURES}/{picture_name(job.name)}"
         if self._stands(job, target, finished):
             assert finished is not None
-            job.clips = finished.clips
+            job.clips, job.clamped = finished.clips, finished.clamped
             self._task.observer.on_written(job.scan.count)
             if self._journal is None:
                 self.outcomes.record(job.name, "planned", "finished", job)
@@ -301,6 +301,7 @@ class _Folder:
                 files=files,
                 sources=_hash_sources(job),
                 clips=job.clips,
+                clamped=job.clamped,
                 outside=tuple(job.outside),
             )
         )

@@ -263,6 +263,7 @@ def _plan(
     timestamp = earlier.timestamp if earlier else fixed_time(source) or run_timestamp()
     finished = earlier.finished_for(cohort.identity) if earlier else {}
     ledger = Ledger(plan, checksums=options.checksums)
+    ledger.report.aim = "planned"
     cohort.describe(ledger.report)
     with closing(cohort.open_parts(plan, ledger.report)) as parts:
         for part, opened in parts:

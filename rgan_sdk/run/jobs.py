@@ -6,10 +6,11 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import reduce
 from itertools import groupby
 from pathlib import Path, PurePosixPath
 from statistics import median
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +20,7 @@ from rgan_sdk.card import ModelCard
 from rgan_sdk.dicom.domain import noise_notes
 from rgan_sdk.dicom.read.kernel_guard import Verdict
 from rgan_sdk.dicom.series import Series, SliceFile
+from rgan_sdk.dicom.write.clamping import Clamped
 from rgan_sdk.dicom.write.copier import SeriesCopier
 from rgan_sdk.dicom.write.derivation import Derivation
 from rgan_sdk.dicom.write.memory_writer import MemoryWriter
@@ -94,6 +96,12 @@ class SeriesJob:
     def clips(self) -> int:
         """How many pixels could not be stored as computed."""
         return sum(file.clips for file in self.files)
+
+    @property
+    def clamping(self) -> dict[str, Any]:
+        """Return ``clips``, and as ``clamped`` the same by what they show."""
+        places = reduce(Clamped.plus, (file.clamped for file in self.files), Clamped())
+        return {"clips": self.clips, "clamped": places}
 
     @property
     def middle_file(self) -> SliceFile:

@@ -23,6 +23,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Final, NamedTuple, Self
 
+from rgan_sdk.dicom.write.clamping import Clamped
 from rgan_sdk.errors import OutputError
 from rgan_sdk.files import sync
 from rgan_sdk.run.identity import RunIdentity, UsedModel
@@ -65,6 +66,8 @@ class FinishedSeries:
         Of the source; None where it was not measured.
     processed
         False where its pixels are those of its source.
+    clamped
+        These pixels by what they show; None in journals of earlier versions.
     """
 
     source: str
@@ -76,16 +79,26 @@ class FinishedSeries:
     outside: tuple[str, ...] = ()
     noise_hu: float | None = None
     processed: bool = True
+    clamped: Clamped | None = None
+
+    @property
+    def clamping(self) -> dict[str, Any]:
+        """Return ``clips`` and ``clamped``."""
+        return {"clips": self.clips, "clamped": self.clamped}
 
     def to_record(self) -> dict[str, Any]:
         """Return what its line holds."""
-        return {**vars(self), "files": [file._asdict() for file in self.files]}
+        record = {**vars(self), "files": [file._asdict() for file in self.files]}
+        clamped = record.pop("clamped")
+        return record if clamped is None else {**record, "clamped": clamped._asdict()}
 
     @classmethod
     def from_record(cls, record: dict[str, Any]) -> Self:
         """Return what ``to_record`` was made of."""
         files = tuple(OutputFile(**file) for file in record["files"])
-        return cls(**{**record, "files": files, "outside": tuple(record.get("outside", ()))})
+        clamped = Clamped(**record["clamped"]) if "clamped" in record else None
+        outside = tuple(record.get("outside", ()))
+        return cls(**{**record, "files": files, "outside": outside, "clamped": clamped})
 
 
 class EarlierRun(NamedTuple):

@@ -297,7 +297,7 @@ def finished_series(job: SeriesJob) -> FinishedSeries:
         output=job.output,
         files=tuple(sorted(files)),
         sources=hash_slices(job.series),
-        clips=job.clips,
+        **job.clamping,
         outside=made.outside if made else (),
         noise_hu=job.noise_hu,
         processed=is_processed(made),

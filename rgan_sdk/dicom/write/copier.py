@@ -13,6 +13,7 @@ from rgan_sdk import _core
 from rgan_sdk.dicom.read.batches import ReadResult
 from rgan_sdk.dicom.read.pydicom_reader import read_bytes
 from rgan_sdk.dicom.series import SliceFile
+from rgan_sdk.dicom.write.clamping import Clamped
 from rgan_sdk.dicom.write.writer import WrittenFile, format_crc32c, write_file
 from rgan_sdk.files import sync
 
@@ -64,4 +65,6 @@ class SeriesCopier:
         write_file(path, content)
         if self._durable:
             sync(path)
-        return WrittenFile(path.name, len(content), format_crc32c(_core.crc32c(content)), 0)
+        return WrittenFile(
+            path.name, len(content), format_crc32c(_core.crc32c(content)), 0, Clamped()
+        )

@@ -295,7 +295,7 @@ class _Task:
             "done",
             notes=job.notes(self._card),
             model=model,
-            clips=job.clips,
+            **job.clamping,
             processed=is_processed(job.derivation),
             noise_hu=job.noise_hu,
         )

@@ -111,7 +111,7 @@ def test_of_several_models_each_series_has_one(source, tmp_path):
 def test_reasons_stand_with_the_folders_of_their_series(source):
     shown = plain(harmonize("scan", source, "--model", "b40f-to-b70f"))
     assert "2: skipped: ConvolutionKernel (0018,1210) is B70f, the target kernel already" in shown
-    assert "1 file(s) skipped: not DICOM" in shown
+    assert "1 file skipped: not DICOM" in shown
     assert "b70f-to-b40f, to B40f: takes group 4" in shown
 
 
@@ -153,7 +153,7 @@ def test_a_series_that_failed_is_named_by_its_folder(source):
 def test_a_folder_without_series_has_no_advice(tmp_path):
     (tmp_path / "notes.txt").write_text("no DICOM")
     lines = harmonize("scan", tmp_path).output.splitlines()
-    assert lines[0] == "1 file(s) skipped: not DICOM"
+    assert lines[0] == "1 file skipped: not DICOM"
     assert [line.partition(":")[0] for line in lines[1:]] == ["series", "files"]
 
 
