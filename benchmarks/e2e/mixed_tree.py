@@ -14,6 +14,7 @@ that the scan wrote, undisturbed. Then each series is compared with what its fil
 from __future__ import annotations
 
 import argparse
+import csv
 import json
 import os
 import platform
@@ -188,10 +189,30 @@ def compare_pixels(
     assert np.array_equal(written.pixel_array[~counts], stored[~counts])
 
 
+def check_mapping(tree: Path, out: Path, entries: list[dict], sources: dict) -> None:
+    """``mapping.csv`` has one row for each series, with what became of it and where it lay."""
+    columns = ("source_series", "group", "output_series", "output_folder")
+    columns += ("model", "outcome", "processed")
+    with (out / "mapping.csv").open(newline="", encoding="utf-8-sig") as file:
+        rows = list(csv.DictReader(file))
+    wanted = []
+    for entry in entries:
+        uid, output = entry["series_instance_uid"], entry["output"] or ""
+        new = uid if entry["processed"] is False else output
+        fate = (entry["model"] or "", entry["status"], str(bool(entry["processed"])).lower())
+        wanted.append((uid, str(entry["group"]), new, output, *fate))
+    assert sorted(tuple(row[name] for name in columns) for row in rows) == sorted(wanted)
+    for row in rows:
+        found = [Path(one.filename) for one in sources[row["source_series"]]]
+        assert found
+        assert all(path.is_relative_to(tree / row["source_folder"]) for path in found), row
+
+
 def check(tree: Path, out: Path, result: dict, model: Path, cut: set[str]) -> dict:
     """Compare each file and each series of a report with what is there; return counts."""
     check_files(tree, result)
     sources = read_sources(tree, result)
+    check_mapping(tree, out, result["series"], sources)
     fates: Counter[tuple[str, str]] = Counter()
     with (
         rgan.Harmonizer.load(PACKAGED, engine="onnxruntime", device="cpu") as packaged,

@@ -1,7 +1,11 @@
 """``run`` with several models: one cohort, one target kernel."""
 
+import csv
 import json
 import shutil
+import threading
+from collections import Counter
+from pathlib import PurePosixPath
 
 import pytest
 from support.models import make_series_card, write_model
@@ -9,7 +13,10 @@ from support.runs import contents, folders, harmonize, new_series, read_report
 
 from rgan_sdk.dicom.synthetic.sample import write_sample_series
 from rgan_sdk.engines.identity import IdentityEngine
-from rgan_sdk.errors import EngineUnavailableError
+from rgan_sdk.errors import CancelledError, EngineUnavailableError
+from rgan_sdk.run.cohort.models import CohortModel
+from rgan_sdk.run.directory import harmonize_cohort
+from rgan_sdk.run.observer import SilentObserver
 
 KERNELS = ("B70f", "STANDARD", "B40f", "YA", "B70f")
 """Of the series in INPUT."""
@@ -444,3 +451,60 @@ def test_nifti_files_take_one_model(model, tmp_path):
     result = harmonize("run", scan, tmp_path / "out.nii.gz", *models)
     assert result.exit_code == 2
     assert "a second --model does not apply to one NIfTI file" in result.output
+
+
+def test_cohorts_have_layouts_sorted_names_and_a_mapping(run, model, source, tmp_path):
+    write_sample_series(source / "last", "B40f", slices=3, size=64, seed=9)
+    models = [model("sharp", "B70f"), model("ge", "STANDARD")]
+    options = ("--include-target", "--layout", "patient", "--names", "sorted")
+    result, report = run("out", *options, models=models)
+    assert result.exit_code == 0, result.output
+    out, done = tmp_path / "out", [one for one in report["series"] if one["status"] == "done"]
+    assert len(done) == 5
+    for entry in done:
+        folder = out / entry["output"]
+        assert len(folder.relative_to(out).parts) == 3
+        names = [f"{number:04}.dcm" for number in range(1, entry["slices"] + 1)]
+        assert sorted(path.name for path in folder.iterdir()) == names
+    copies = [out / one["output"] for one in done if one["model"] is None]
+    copied = {path.read_bytes() for folder in copies for path in folder.iterdir()}
+    sources = [*(source / "2-B40f").iterdir(), *(source / "last").iterdir()]
+    assert copied == {path.read_bytes() for path in sources}
+    with (out / "mapping.csv").open(newline="") as file:
+        rows = {row["source_series"]: row for row in csv.DictReader(file)}
+    assert len(rows) == len(report["series"]) == 6
+    for entry in report["series"]:
+        row, uid = rows[entry["series_instance_uid"]], entry["series_instance_uid"]
+        output = entry["output"] or ""
+        assert row["output_folder"] == output
+        new = uid if entry["processed"] is False else PurePosixPath(output).name
+        assert row["output_series"] == new
+        assert row["model"] == (entry["model"] or "")
+        assert row["processed"] == str(bool(entry["processed"])).lower()
+    before = contents(out)
+    result, report = run("out", *options, models=models)
+    assert result.exit_code == 0, result.output
+    assert contents(out) == before
+    assert len([one for one in report["series"] if one["status"] == "done"]) == 5
+    result, _ = run("out", "--include-target", models=models)
+    assert result.exit_code == 1
+    assert "layout was patient" in result.output
+
+
+def test_a_cohort_can_be_cancelled_and_continued(model, source, tmp_path):
+    models = [CohortModel.load(one) for one in (model("ge", "STANDARD"), model("sharp", "B70f"))]
+    cancel, out = threading.Event(), tmp_path / "out"
+
+    class Stop(SilentObserver):
+        def on_finished(self, entry):
+            if entry.model == "ge":
+                cancel.set()
+
+    with pytest.raises(CancelledError):
+        harmonize_cohort(source, out, models, observer=Stop(), cancel=cancel)
+    assert len(new_series(out)) == 1
+    with (out / "mapping.csv").open(newline="") as file:
+        outcomes = Counter(row["outcome"] for row in csv.DictReader(file))
+    assert outcomes == {"done": 1, "unfinished": 2, "skipped": 2}
+    report = harmonize_cohort(source, out, models)
+    assert [one.status for one in report.series].count("done") == 3

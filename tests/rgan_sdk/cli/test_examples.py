@@ -45,8 +45,17 @@ def network(path):
     path.write_bytes(make_network(card=card).SerializeToString())
 
 
+def model_for_ge(path):
+    card = make_series_card(name=path.stem, source_kernels=("STANDARD",), target_kernel="B40f")
+    write_model(path, card)
+
+
+def one_series(path):
+    write_sample_series(path, "B40f", slices=2, size=64, seed=9)
+
+
 def work_list(path):
-    listed = run("rgan-harmonize scan scans --model b40f-to-b70f --list worklist.csv")
+    listed = run("rgan-harmonize scan scans --model b70f-to-b40f --list worklist.csv")
     assert listed.exit_code == 0, listed.output
 
 
@@ -54,7 +63,9 @@ PROVIDED = {
     "run": {
         "scans": scans,
         "my-model.onnx": model,
+        "ge-to-b40f.onnx": model_for_ge,
         "worklist.csv": work_list,
+        "scans/patient-7/ct": one_series,
         "scan.nii.gz": lambda path: write_nifti(path, scan_hu()),
     },
     "scan": {"scans": scans, "mine.onnx": model},
