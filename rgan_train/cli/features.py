@@ -27,6 +27,7 @@ Examples:
   rgan-train features source=scan/B40f target=scan/B70f --masks nodules.nii.gz \\
       --structure 1 --dimensions 2 -o features.csv
   rgan-train features scan --masks seg.dcm --parameters pyradiomics.yaml -o features.csv
+  rgan-train features LIDC-IDRI-0001 harmonized --masks 069.xml -o features.csv
 
 \b
 A table of many cases, one call for each:
@@ -58,8 +59,8 @@ class Request:
     multiple=True,
     required=True,
     type=EXISTING_FILE,
-    help="Label map (NIfTI, NRRD, MetaImage), DICOM SEG or RTSTRUCT on the grid of all SERIES; may "
-    "be repeated.",
+    help="Label map (NIfTI, NRRD, MetaImage), DICOM SEG, RTSTRUCT or XML of LIDC on the grid of "
+    "all SERIES; may be repeated.",
 )
 @structures_option("--masks")
 @click.option(
@@ -177,6 +178,9 @@ def _compute(
 
     volume = read_volume(series)
     masks = find_structures(wanted.masks, wanted.structures, series, volume.padding)
+    for mask in masks:
+        for note in mask.notes:
+            click.echo(f"note: series {series.series_instance_uid}: {mask.name}: {note}", err=True)
     kernel = series.convolution_kernel or ""
     label = f"{kernel or 'no kernel stated'}, {len(series.slices)} slices, structures"
     with click.progressbar(length=len(masks), label=label, file=sys.stderr) as bar:
