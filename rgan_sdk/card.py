@@ -141,7 +141,7 @@ class ValidityMap:
 
 @dataclass(frozen=True)
 class ModelCard:
-    """A model's description of itself. ``docs/model-format.md`` explains each field.
+    """A model's description of itself, which threads may share (fields: docs/model-format.md).
 
     Attributes
     ----------
@@ -150,8 +150,7 @@ class ModelCard:
     handover
         Width in HU of the zone, at both ends of the window, where output blends into input.
     source_kernels
-        Kernels that the model takes: all values of ConvolutionKernel (0018,1210), with a backslash
-        between them.
+        Kernels that the model takes: values of ConvolutionKernel (0018,1210) with backslashes.
     target_kernel
         The ConvolutionKernel that it imitates.
     multiple

@@ -19,6 +19,7 @@
     │   └── IneligibleError     valid, but not something to harmonize: to be skipped
     ├── NiftiError              a NIfTI file cannot be processed, or contradicts its sidecar
     ├── ResourceError           the system has no thread or not enough memory left
+    ├── CancelledError          the caller has asked to stop
     ├── OutputError             results cannot be written
     │   └── OutputBusyError     another run writes there
     ├── MeasurementError        the images hold nothing that could be measured
@@ -105,6 +106,10 @@ class NiftiError(RganError):
 
 class ResourceError(RganError):
     """The system has no thread or not enough memory left."""
+
+
+class CancelledError(RganError):
+    """The caller has asked to stop, and what was asked for is not complete."""
 
 
 class OutputError(RganError):

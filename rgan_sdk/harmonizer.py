@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import dataclass
 from numbers import Integral, Real
 from pathlib import Path
 from types import NoneType
-from typing import Self
+from typing import NoReturn, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,15 +21,61 @@ from rgan_sdk.errors import (
     check_type,
 )
 from rgan_sdk.model import HarmonizationModel
-from rgan_sdk.slices import pad_to_multiple
+from rgan_sdk.slices import are_same_memory, pad_to_multiple
 
 DOMAINS = ("kernel", "manufacturer", "spacing", "reconstruction")
 """What a series must share with the model's card, unless the user accepts that it does not."""
 ACCEPT = 'accept that with outside_domain=("spacing",) or `--outside-domain spacing`'
 
 
+@dataclass(frozen=True)
+class HarmonizerConfig:
+    """What opens a harmonizer, for processes that need one each: it can be pickled.
+
+    Threads: it never changes, so any number may share one.
+
+    Attributes
+    ----------
+    model, engine, device, precision, batch_size, outside_domain
+        As ``Harmonizer.load`` takes them.
+    sha256
+        Of the model file, which is compared when it is opened; None takes any.
+
+    Raises
+    ------
+    ConfigurationError
+        If batch size or ``outside_domain`` make no sense.
+    """
+
+    model: str | Path
+    engine: str = "auto"
+    device: str = "auto"
+    precision: str = "auto"
+    batch_size: int | None = None
+    outside_domain: Collection[str] = ()
+    sha256: str | None = None
+
+    def __post_init__(self) -> None:
+        _check(self.batch_size)
+        object.__setattr__(self, "outside_domain", check_domains(self.outside_domain))
+
+    def open(self) -> Harmonizer:
+        """Open the model with the engine, or raise as ``Harmonizer.load`` does."""
+        return Harmonizer.load(
+            HarmonizationModel.open(self.model, sha256=self.sha256),
+            engine=self.engine,
+            device=self.device,
+            precision=self.precision,
+            batch_size=self.batch_size,
+            outside_domain=self.outside_domain,
+        )
+
+
 class Harmonizer:
     """Pads, batches, infers and crops.
+
+    Threads: any number may share one, and each gets the bits that it would get alone. They wait for
+    each other at the engine. Processes need one each; ``config`` can be sent to them.
 
     Parameters
     ----------
@@ -78,7 +125,7 @@ class Harmonizer:
     @classmethod
     def load(
         cls,
-        model: str | Path,
+        model: str | Path | HarmonizationModel,
         *,
         engine: str = "auto",
         device: str = "auto",
@@ -86,15 +133,37 @@ class Harmonizer:
         batch_size: int | None = None,
         outside_domain: Collection[str] = (),
     ) -> Harmonizer:
-        """Open a model file or a packaged model by name; see ``create_engine``."""
+        """Open a model file, a packaged model by name, or a model; see ``create_engine``."""
         _check(batch_size)
         accepted = check_domains(outside_domain)
-        opened = create_engine(HarmonizationModel.open(model), engine, device, precision)
+        if not isinstance(model, HarmonizationModel):
+            model = HarmonizationModel.open(model)
+        opened = create_engine(model, engine, device, precision)
         try:
             return cls(opened, batch_size, accepted)
         except BaseException:
             opened.close()
             raise
+
+    @property
+    def config(self) -> HarmonizerConfig:
+        """What opens an equal harmonizer in another process: the same model, engine, batch size."""
+        precision = self.engine.precision
+        return HarmonizerConfig(
+            self.model.source,
+            self.engine.name,
+            self.engine.device,
+            "auto" if precision == self.model.precision else precision,
+            self.batch_size,
+            self.outside_domain,
+            self.model.sha256,
+        )
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(
+            "a Harmonizer holds an engine and cannot be pickled; send harmonizer.config to the "
+            "other process, and open() it there"
+        )
 
     def with_batch_size(self, batch_size: int) -> Harmonizer:
         """Return a harmonizer with another batch size on the same engine; this one stays."""
@@ -176,7 +245,7 @@ class Harmonizer:
         """
         harmonized = self._infer_fitting(hu, pixel_spacing)
         done = out[: len(harmonized)]
-        if not _are_same(harmonized, done):
+        if not are_same_memory(harmonized, done):
             done[:] = harmonized
         return len(harmonized)
 
@@ -280,18 +349,7 @@ def _check_out(out: object, hu: NDArray[np.float32]) -> None:
         )
     if not out.flags.writeable:
         raise ConfigurationError("out cannot be written to")
-    if not _are_same(hu, out) and np.shares_memory(hu, out):
+    if not are_same_memory(hu, out) and np.shares_memory(hu, out):
         raise ConfigurationError(
             "out shares memory with hu, but is not the same array; pass hu itself or another array"
         )
-
-
-def _are_same(left: NDArray[np.float32], right: NDArray[np.float32]) -> bool:
-    """Return whether two arrays are one and the same memory, element by element."""
-    return left.shape == right.shape and _layout(left) == _layout(right)
-
-
-def _layout(array: NDArray[np.float32]) -> tuple[int, ...]:
-    """Return the address of an array, and its strides along axes of more than one element."""
-    steps = (step for step, size in zip(array.strides, array.shape, strict=True) if size > 1)
-    return (array.__array_interface__["data"][0], *steps)

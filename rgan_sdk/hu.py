@@ -17,6 +17,8 @@ from rgan_sdk.errors import ConfigurationError, check_type
 class HUWindow:
     """A closed interval of Hounsfield units. It is not a DICOM display window.
 
+    Threads: it never changes, so any number may share one.
+
     Attributes
     ----------
     lower, upper

@@ -44,6 +44,8 @@ MAX_BYTES = 1 << 30
 class HarmonizationModel:
     """A verified model.
 
+    Threads: it never changes, so any number may share one.
+
     Attributes
     ----------
     card
@@ -143,7 +145,10 @@ def write_model(content: bytes, path: Path) -> HarmonizationModel:
 
 
 def packaged_models() -> dict[str, str]:
-    """Return the models that come with the package, as a dict of name to SHA-256."""
+    """Return the models that come with the package, as a dict of name to SHA-256.
+
+    Threads: any may call.
+    """
     manifest = files("rgan_sdk").joinpath("models", "manifest.json")
     models: dict[str, str] = json.loads(manifest.read_text())
     return models

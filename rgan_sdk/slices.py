@@ -32,3 +32,14 @@ def spread_indices(total: int, count: int) -> list[int]:
     All of them if there are fewer than ``count``; only the first if ``count`` is 1.
     """
     return [int(i) for i in np.linspace(0, total - 1, min(count, total)).round()]
+
+
+def are_same_memory(left: NDArray[np.float32], right: NDArray[np.float32]) -> bool:
+    """Return whether two arrays are one and the same memory, element by element."""
+    return left.shape == right.shape and _layout(left) == _layout(right)
+
+
+def _layout(array: NDArray[np.float32]) -> tuple[int, ...]:
+    """Return the address of an array, and its strides along axes of more than one element."""
+    steps = (step for step, size in zip(array.strides, array.shape, strict=True) if size > 1)
+    return (array.__array_interface__["data"][0], *steps)

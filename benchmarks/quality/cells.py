@@ -258,10 +258,12 @@ def measure_noise(images: np.ndarray, targets: np.ndarray) -> dict[str, Any]:
 
 
 def environment() -> dict[str, str]:
+    """Return what a figure may depend on."""
+    machine = f"{platform.machine()}, {os.cpu_count()} cores, one thread for a run, no GPU"
+    return {**versions(), "machine": machine}
+
+
+def versions() -> dict[str, str]:
     """Return the versions that a figure may depend on."""
     names = ("rgan-sdk", "torch", "onnxruntime", "numpy")
-    return {
-        **{name: metadata.version(name) for name in names},
-        "python": platform.python_version(),
-        "machine": f"{platform.machine()}, {os.cpu_count()} cores, one thread for a run, no GPU",
-    }
+    return {**{name: metadata.version(name) for name in names}, "python": platform.python_version()}

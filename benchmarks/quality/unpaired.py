@@ -35,6 +35,7 @@ from rgan_train.networks.graph import HarmonizationGraph
 from rgan_train.pairs.samples import PairedSample
 
 PAGE, RESULTS = Path("docs/results/unpaired.md"), Path("docs/results/unpaired")
+PAIRED = Path("docs/results/spacing")
 THIRD = "lidc_idri_0001_ge_standard"
 MOST_BELOW = 0.2
 
@@ -46,7 +47,14 @@ MEASURED = {
     "star": "by way of a GE scan of another patient",
     "paired": "paired linear filter, same window (a ceiling)",
 }
-PAIRED_NETWORK = "paired"
+ROWS = {
+    **MEASURED,
+    **{name: f"`match`, {one.title}" for name, one in NETWORKS.items()},
+    "paired_network": "paired compact (a ceiling)",
+}
+ORDER = ("input", "histogram", "bands", "match", *NETWORKS, "star", "paired", "paired_network")
+SINGLE = ("input", "star", "paired", "paired_network")
+"""Rows without divisions."""
 
 
 def main() -> int:
@@ -58,7 +66,7 @@ def main() -> int:
         for name, pair in PAIRS.items():
             path = RESULTS / f"{name}.json"
             known = json.loads(path.read_text())["directions"] if path.exists() else [{}, {}]
-            if any(set(pair.rows) - found.get("figures", {}).keys() for found in known):
+            if any(MEASURED.keys() - found.get("figures", {}).keys() for found in known):
                 figures = {"environment": environment(), "directions": measure(name, pair, known)}
                 path.write_text(json.dumps(figures, indent=1) + "\n")
     return 0 if write_page() else 1
@@ -72,7 +80,7 @@ def measure(name: str, pair: Pair, known: list[dict[str, Any]]) -> list[dict[str
     for way, before in zip(((0, 1), (1, 0)), known, strict=True):
         direction = Direction(name, pair, scan, way, third)
         figures = before.get("figures", {})
-        for row in pair.rows:
+        for row in MEASURED:
             if row not in figures:
                 figures[row] = getattr(direction, row)()
         measured.append({"kernels": list(direction.kernels), "figures": figures})
@@ -191,49 +199,73 @@ def write_page() -> bool:
         path = RESULTS / f"{name}.json"
         if not path.exists():
             continue
-        blocks = []
+        blocks, passed = [], []
         for number, found in enumerate(json.loads(path.read_text())["directions"]):
-            blocks.append(make_table(pair, found))
+            source, target = found["kernels"]
+            figures = found["figures"]
+            figures |= {one: read_networks(name, (source, target), one) for one in NETWORKS}
+            figures["paired_network"] = read_paired_network(name, source, target)
+            blocks.append(make_table(f"{pair.title}, {source} to {target}", figures))
             if pair.gates:
-                lines = check(found["figures"], *pair.gates[number])
+                lines = check(figures, *pair.gates[number][:3])
                 met &= all(line.endswith("met") for line in lines)
-                blocks.append("\n".join(f"- {line}" for line in lines))
+                networks = check_networks(figures, pair.gates[number][3])
+                passed.append({one for one, line in networks.items() if line.endswith("met")})
+                blocks.append("\n".join(f"- {line}" for line in (*lines, *networks.values())))
+        met &= not passed or bool(set.intersection(*passed))
         tables[f"table {name}"] = "\n\n".join(blocks)
     fill_page(PAGE, tables)
     return met
 
 
-def make_table(pair: Pair, found: dict[str, Any]) -> str:
+def read_paired_network(name: str, source: str, target: str) -> list[dict[str, float]]:
+    """Return the figures of spacing.md for a network of the scan's own pixels."""
+    found = json.loads((PAIRED / f"{name}_{source}-{target}_compact.json").read_text())["measured"]
+    return [next(one for one in found if one["noise"] == 0)]
+
+
+def make_table(title: str, figures: dict[str, Any]) -> str:
     """Return the table of one direction."""
-    source, target = found["kernels"]
-    lines = [f"**{pair.title}, {source} to {target}**", "", "| method | PSNR, dB | SSIM |"]
-    lines.append("|---|---|---|")
-    for key in (key for key in ROWS if key in found["figures"]):
-        values = sorted(one["psnr_db"] for one in found["figures"][key])
+    lines = [f"**{title}**", "", "| method | divisions | PSNR, dB | SSIM |", "|---|---|---|---|"]
+    for key in (key for key in ORDER if figures.get(key)):
+        values = sorted(one["psnr_db"] for one in figures[key])
         shown = f"{statistics.median(values):.2f}"
         if len(values) > 1:
             shown += f" ({values[0]:.2f} to {values[-1]:.2f})"
-        middle = statistics.median(one["ssim"] for one in found["figures"][key])
-        lines.append(f"| {ROWS[key]} | {shown} | {middle:.4f} |")
+        middle = statistics.median(one["ssim"] for one in figures[key])
+        count = "" if key in SINGLE else len(values)
+        lines.append(f"| {ROWS[key]} | {count} | {shown} | {middle:.4f} |")
     return "\n".join(lines)
 
 
-def check(
-    figures: dict[str, Any], median: float, lowest: float, star: float, network: float | None
-) -> list[str]:
-    """Return a line for each gate."""
+def check(figures: dict[str, Any], median: float, lowest: float, star: float) -> list[str]:
+    """Return a line for each gate of the filters."""
     values = [one["psnr_db"] for one in figures["match"]]
-    beside = round(values[0] - MOST_BELOW, 2)  # of the same division
     gates = (
         ("median of five", statistics.median(values), median),
         ("lowest of five", min(values), lowest),
         ("by way of the GE scan", figures["star"][0]["psnr_db"], star),
-        ("the network", figures["network"][0]["psnr_db"], network or beside),
     )
     return [
         f"{what}: {value:.2f} dB, at least {limit} wanted: {'met' if value >= limit else 'missed'}"
         for what, value, limit in gates
     ]
+
+
+def check_networks(figures: dict[str, Any], least: float | None) -> dict[str, str]:
+    """Return a line for each network, of which one must meet its gate in both directions."""
+    lines = {}
+    for network in (network for network in NETWORKS if figures[network]):
+        filters = (figures["match"][one["division"]]["psnr_db"] for one in figures[network])
+        found = [one["psnr_db"] for one in figures[network]]
+        gain = min(value - before for value, before in zip(found, filters, strict=True))
+        wanted = f"{-MOST_BELOW} wanted" if least is None else f"and {least} dB wanted"
+        met = gain >= -MOST_BELOW if least is None else min(found) >= least
+        lines[network] = (
+            f"{NETWORKS[network].title}, lowest of {len(found)}: {min(found):.2f} dB; against the "
+            f"filter of the same division {gain:+.2f} dB, {wanted}: {'met' if met else 'missed'}"
+        )
+    return lines
 
 
 if __name__ == "__main__":

@@ -53,9 +53,10 @@ def _bands(hu: Images) -> list[NDArray[np.float64]]:
 
 
 def _energies(images: Images) -> NDArray[np.float64]:
-    """Return the standard deviation of each band inside the body, mean of the slices."""
+    """Return the standard deviation of each band inside the body, mean of slices that show one."""
     found = [
         [band[body].std() for band in _bands(hu)[:-1]]
         for hu, body in zip(images, body_mask(images), strict=True)
+        if body.any()
     ]
     return np.mean(found, axis=0)

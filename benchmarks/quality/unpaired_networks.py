@@ -18,7 +18,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from cells import environment
+from cells import versions
 from spacings.training import device_name, run_all
 from unpaired_pairs import DATA, PAIRS, SPLITS, Pair, Scan, measure_model, splits
 
@@ -98,9 +98,7 @@ def main() -> int:
     parser.add_argument("--jobs", type=int, default=1, help="processes at a time")
     parser.add_argument("--only", default="", help="only networks whose name holds this")
     options = parser.parse_args()
-    missing = [
-        one for one in trainings() if options.only in one.name and not one.figures.exists()
-    ]
+    missing = [one for one in trainings() if options.only in one.name and not one.figures.exists()]
     return 0 if run_all(train_and_measure, missing, options.jobs) else 1
 
 
@@ -132,7 +130,7 @@ def train_and_measure(training: Training, threads: int) -> str:
         "minutes": round(state.elapsed_seconds / 60, 2),
         "device": device_name(),
         "configuration": json.loads(config.to_json()),
-        "environment": environment(),
+        "environment": versions(),
     }
     training.figures.parent.mkdir(parents=True, exist_ok=True)
     training.figures.write_text(json.dumps(found, indent=1) + "\n")

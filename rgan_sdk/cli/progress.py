@@ -47,7 +47,7 @@ class RunProgress:
         self.bars.update(self._files, visible=False)
         self.bars.update(self._series, total=series, visible=True)
         self.bars.reset(self._slices, total=slices, visible=True)
-        if not self.console.is_terminal:
+        if series and not self.console.is_terminal:
             self._print(f"harmonizing {series} series, {slices} slices")
 
     def on_verified(self, files: int, total: int) -> None:
@@ -55,6 +55,9 @@ class RunProgress:
         self.bars.update(self._outputs, completed=files, total=total, visible=files < total)
         if files == total and not self.console.is_terminal:
             self._print(f"verified {total} files of finished series")
+
+    def on_started(self, series_instance_uid: str, slices: int) -> None:
+        """Show nothing: the bar of slices moves."""
 
     def on_written(self, slices: int) -> None:
         """Advance the bar of slices."""

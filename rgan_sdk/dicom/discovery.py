@@ -96,7 +96,7 @@ class _Bounded(io.BufferedReader):
 def open_raw(path: Path) -> Iterator[io.BufferedReader]:
     """Open a DICOM file, and translate the errors of the ``with`` block.
 
-    The block may call pydicom freely: whatever it raises becomes an error of this project.
+    The block may call pydicom freely, as in ``translate_errors``.
 
     Yields
     ------
@@ -110,13 +110,26 @@ def open_raw(path: Path) -> Iterator[io.BufferedReader]:
     UnreadableFileError
         If the file cannot be opened, or anything in the block fails.
     """
-    silence_pydicom()
-    try:
+    with translate_errors():
         # The path may have become a link or a FIFO since it was listed.
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
         with _Bounded(io.FileIO(descriptor)) as file:
             _require_dicom(file)
             yield file
+
+
+@contextmanager
+def translate_errors() -> Iterator[None]:
+    """Turn whatever pydicom raises in the ``with`` block into an error of this project.
+
+    Raises
+    ------
+    UnreadableFileError
+        If anything in the block fails. Errors of this project pass.
+    """
+    silence_pydicom()
+    try:
+        yield
     except RganError:
         raise
     except OSError as error:

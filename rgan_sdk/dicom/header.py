@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO, Final, NamedTuple
 
@@ -97,6 +97,8 @@ class SliceHeader:
         ``HU``, ``US`` (unspecified), or empty where absent.
     image_type
         All values of ImageType, in upper case.
+    dataset
+        The slice itself where it is in memory: then ``path`` is only what messages call it.
     """
 
     path: Path
@@ -117,6 +119,7 @@ class SliceHeader:
     reconstruction: str | None = None
     rescale_type: str = ""
     image_type: tuple[str, ...] = ()
+    dataset: Dataset | None = field(default=None, repr=False, compare=False)
 
 
 class Outline(NamedTuple):
@@ -159,7 +162,7 @@ def read_header(path: Path, *, include_own: bool = False) -> SliceHeader:
         dataset = dcmread(file, stop_before_pixels=True, force=True, specific_tags=_WANTED)
         require_eligible(dataset, include_own=include_own)
         _require_pixel_data(dataset, file)
-        return _header(dataset, path, Stamp.from_stat(os.fstat(raw.fileno())))
+        return make_header(dataset, path, Stamp.from_stat(os.fstat(raw.fileno())))
 
 
 def read_series_uid(path: Path) -> str | None:
@@ -228,11 +231,15 @@ def _require_pixel_data(dataset: Dataset, file: BinaryIO) -> None:
     declared = int.from_bytes(head[-4:], "little" if little else "big")
     start = file.tell()
     left = file.seek(0, os.SEEK_END) - start
-    if min(declared, left) < needed:
-        held = min(declared, left)
-        raise UnreadableFileError(f"truncated: PixelData holds {held} of {needed} bytes")
+    require_length(min(declared, left), needed)
     if declared > left:
         raise UnreadableFileError(f"truncated: PixelData of {declared} bytes, {left} are left")
+
+
+def require_length(held: int, needed: int) -> None:
+    """Raise UnreadableFileError if uncompressed pixel data have fewer bytes than they need."""
+    if held < needed:
+        raise UnreadableFileError(f"truncated: PixelData holds {held} of {needed} bytes")
 
 
 def convolution_kernel(dataset: Dataset) -> str:
@@ -240,7 +247,14 @@ def convolution_kernel(dataset: Dataset) -> str:
     return kernel_name("\\".join(values.texts(dataset, "ConvolutionKernel")))
 
 
-def _header(dataset: Dataset, path: Path, stamp: Stamp) -> SliceHeader:
+def make_header(dataset: Dataset, path: Path, stamp: Stamp) -> SliceHeader:
+    """Return the header of a data set for which ``require_eligible`` has nothing to say.
+
+    Raises
+    ------
+    InvalidSeriesError
+        As ``read_header`` does.
+    """
     pixel_format = PixelFormat.from_dataset(dataset)
     if not any(values.values(dataset, name) for name in ("RescaleSlope", "RescaleIntercept")):
         raise NoRescaleError(_outline(dataset, pixel_format))

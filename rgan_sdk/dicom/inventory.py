@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -224,15 +224,22 @@ class _Search:
             try:
                 if faults:
                     raise InvalidSeriesError(f"{self._name(faults[0].path)}: {faults[0].reason}")
-                series += self._group(headers)
+                series += make_series(headers, assume_hu=self._assume_hu)
             except DicomError as error:
                 failed.append(_failed_series(uid, str(error), headers, faults))
         return Inventory(tuple(series), tuple(failed), tuple(self._outcomes))
 
-    def _group(self, headers: list[SliceHeader]) -> list[Series]:
-        unspecified = {each.path for each in headers if each.rescale_type == UNSPECIFIED}
-        groups = group_slices(headers)
-        return [require_hu(one, unspecified, assume_hu=self._assume_hu) for one in groups]
+
+def make_series(headers: Sequence[SliceHeader], *, assume_hu: bool) -> list[Series]:
+    """Make series of the slices of one SeriesInstanceUID, all in HU.
+
+    Raises
+    ------
+    DicomError
+        As ``group_slices`` and ``require_hu`` do.
+    """
+    unspecified = {each.path for each in headers if each.rescale_type == UNSPECIFIED}
+    return [require_hu(one, unspecified, assume_hu=assume_hu) for one in group_slices(headers)]
 
 
 def _failed_series(

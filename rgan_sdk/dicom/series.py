@@ -5,12 +5,15 @@ from __future__ import annotations
 import hashlib
 import warnings
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Final, Protocol
 
+from pydicom import Dataset
+
 from rgan_sdk.dicom.header import SliceHeader, Vector
+from rgan_sdk.dicom.read.pydicom_reader import PydicomSlice, convert_dataset, read_slice
 from rgan_sdk.dicom.stamp import Stamp
 from rgan_sdk.errors import InvalidSeriesError
 
@@ -58,6 +61,8 @@ class SliceFile:
         ImagePositionPatient: x, y, z of the centre of the first pixel, mm.
     stamp
         Of the file when its header was read.
+    dataset
+        As in ``SliceHeader``.
     """
 
     path: Path
@@ -67,6 +72,13 @@ class SliceFile:
     rows: int
     columns: int
     stamp: Stamp
+    dataset: Dataset | None = field(default=None, repr=False, compare=False)
+
+    def read(self) -> PydicomSlice:
+        """Read the slice through pydicom, or raise as ``read_slice`` does."""
+        if self.dataset is None:
+            return read_slice(self.path, self.stamp)
+        return convert_dataset(self.dataset, self.path)
 
 
 @dataclass(frozen=True)
@@ -204,6 +216,7 @@ def _make_series(number: int, headers: list[SliceHeader]) -> Series:
             rows=header.rows,
             columns=header.columns,
             stamp=header.stamp,
+            dataset=header.dataset,
         )
         for header in headers
     ]

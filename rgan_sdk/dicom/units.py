@@ -13,7 +13,6 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from rgan_sdk.dicom.read.pydicom_reader import read_slice
 from rgan_sdk.dicom.series import Series, SliceFile
 from rgan_sdk.errors import InvalidSeriesError
 
@@ -70,7 +69,7 @@ def require_hu(series: Series, unspecified: Collection[Path], *, assume_hu: bool
 
 
 def _read_air(file: SliceFile) -> bool:
-    source = read_slice(file.path, file.stamp)
+    source = file.read()
     return shows_air(source.hu if source.padding is None else source.hu[~source.padding])
 
 

@@ -38,6 +38,8 @@ def create_engine(
 ) -> Engine:
     """Open a model with an engine that has passed the self-test.
 
+    Threads: any may call; each gets an engine of its own.
+
     Parameters
     ----------
     model

@@ -23,6 +23,8 @@ from rgan_sdk.nifti.outcomes import Outcomes, describe_error, picture_name
 from rgan_sdk.nifti.scan import open_scan
 from rgan_sdk.nifti.sidecar import is_nifti, sidecar_path
 from rgan_sdk.nifti.single import is_compressed
+from rgan_sdk.run.cohort.lock import lock_folder
+from rgan_sdk.run.delivery.sharing import open_to_group
 from rgan_sdk.run.identity import RunIdentity, run_timestamp, settle_batch_size
 from rgan_sdk.run.journal import (
     EarlierRun,
@@ -31,7 +33,6 @@ from rgan_sdk.run.journal import (
     OutputFile,
     check_same_run,
     is_there,
-    lock_folder,
     read_journal,
 )
 from rgan_sdk.run.observer import Observer, SilentObserver
@@ -73,7 +74,7 @@ def harmonize_folder(
     Parameters
     ----------
     options
-        ``workers`` does not matter here.
+        ``workers``, ``layout`` and ``names`` do not matter here.
     kernel
         ConvolutionKernel of the scans whose sidecar does not state it.
     dry_run
@@ -219,13 +220,15 @@ class _Folder:
     def _harmonize(self, job: NiftiJob) -> None:
         target = self._destination / job.name
         finished = self._finished.get(job.name)
+        picture = f"{PICTURES}/{picture_name(job.name)}"
         if self._stands(job, target, finished):
             assert finished is not None
-            job.clips = finished.clips
+            job.clips, job.clamped = finished.clips, finished.clamped
             self._task.observer.on_written(job.scan.count)
             if self._journal is None:
                 self.outcomes.record(job.name, "planned", "finished", job)
             else:
+                self._share(job.name, picture)
                 self.outcomes.record(job.name, "done", job=job, output=job.name)
             return
         values = job.read()
@@ -237,8 +240,15 @@ class _Folder:
         self._put_in_place(self._journal, job, {scan: target, sidecar: sidecar_path(target)})
         self.outcomes.record(job.name, "done", job=job, output=job.name)
         if self._task.options.preview:
-            picture = f"{PICTURES}/{picture_name(job.name)}"
             self.outcomes.paint(job, self._destination, picture)
+        self._share(job.name, picture)
+
+    def _share(self, name: str, picture: str) -> None:
+        """Let the group read a scan, its sidecar and its picture, where that was asked for."""
+        if self._task.options.group_readable:
+            sidecar = sidecar_path(self._destination / name).relative_to(self._destination)
+            for one in (name, str(sidecar), picture):
+                open_to_group(self._destination, one, self.outcomes.report)
 
     def _stands(self, job: NiftiJob, target: Path, finished: FinishedSeries | None) -> bool:
         """Return whether a scan is finished.
@@ -291,6 +301,7 @@ class _Folder:
                 files=files,
                 sources=_hash_sources(job),
                 clips=job.clips,
+                clamped=job.clamped,
                 outside=tuple(job.outside),
             )
         )

@@ -11,6 +11,7 @@ from rgan_sdk.nifti.job import NiftiJob, NiftiTask
 from rgan_sdk.nifti.outcomes import Outcomes, describe_error, picture_name
 from rgan_sdk.nifti.scan import open_scan
 from rgan_sdk.nifti.sidecar import Sidecar, is_nifti, sidecar_path
+from rgan_sdk.run.delivery.sharing import share
 from rgan_sdk.run.identity import run_timestamp
 from rgan_sdk.run.journal import is_there
 from rgan_sdk.run.observer import Observer, SilentObserver
@@ -35,8 +36,8 @@ def harmonize_file(
     source, destination
         Names that end in ``.nii`` or ``.nii.gz``.
     options
-        ``outside_domain``, ``strict_kernel``, ``assume_hu``, ``durable``, ``preview`` and
-        ``checksums`` matter here.
+        ``outside_domain``, ``strict_kernel``, ``assume_hu``, ``durable``, ``preview``,
+        ``checksums`` and ``group_readable`` matter here.
     kernel
         ConvolutionKernel, where no sidecar states it.
     dry_run
@@ -95,8 +96,12 @@ def _record(outcomes: Outcomes, job: NiftiJob, destination: Path) -> None:
         sync(destination.parent)
     outcomes.report.timestamp = job.task.timestamp.isoformat()
     outcomes.record(job.name, "done", job=job, output=destination.name)
+    picture = picture_name(destination.name)
     if job.task.options.preview:
-        outcomes.paint(job, destination.parent, picture_name(destination.name))
+        outcomes.paint(job, destination.parent, picture)
+    if job.task.options.group_readable:
+        paths = (destination, sidecar_path(destination), destination.with_name(picture))
+        share(paths, outcomes.report)
 
 
 def _check_names(source: Path, destination: Path, options: RunOptions) -> None:

@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import reduce
 from itertools import groupby
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from statistics import median
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from rgan_sdk import _core
 from rgan_sdk.card import ModelCard
 from rgan_sdk.dicom.domain import noise_notes
 from rgan_sdk.dicom.read.kernel_guard import Verdict
 from rgan_sdk.dicom.series import Series, SliceFile
+from rgan_sdk.dicom.write.clamping import Clamped
+from rgan_sdk.dicom.write.copier import SeriesCopier
 from rgan_sdk.dicom.write.derivation import Derivation
+from rgan_sdk.dicom.write.memory_writer import MemoryWriter
 from rgan_sdk.dicom.write.series_writer import SeriesWriter
 from rgan_sdk.dicom.write.writer import WrittenFile
-from rgan_sdk.errors import ResourceError
+from rgan_sdk.errors import ResourceError, RganError, describe_unexpected
 
 NO_THREADS: Final = (
     "the system starts no more threads; raise its limit (`ulimit -u`, or the container's limit of "
@@ -37,8 +43,14 @@ class SeriesJob:
 
     Attributes
     ----------
+    derivation
+        How it is harmonized; None if its files are copied.
     folder
-        Where its files are written; it exists already.
+        Where its files are written; it exists already. Where the series stays in memory, a name.
+    above
+        The folder of OUTPUT that its own will lie in, relative to OUTPUT.
+    names
+        Of its files, by SOPInstanceUID of their sources; empty where their own UIDs name them.
     error
         The first error of the series; None while there is none.
     left
@@ -54,11 +66,15 @@ class SeriesJob:
         ``[H, W]`` HU of its middle slice, before and after; None unless pictures are wanted.
     noise
         Standard deviation in HU in soft tissue, of each of ``noise_files`` where it was measured.
+    writer
+        What takes its slices; None until the first one is to be written to ``folder``.
     """
 
     series: Series
-    derivation: Derivation
+    derivation: Derivation | None
     folder: Path
+    above: PurePosixPath = field(default_factory=PurePosixPath)
+    names: Mapping[str, str] = field(default_factory=dict)
     error: Exception | None = None
     left: int = 0
     kernel: Verdict = field(default_factory=Verdict)
@@ -66,15 +82,26 @@ class SeriesJob:
     files: list[WrittenFile] = field(default_factory=list)
     middle: tuple[NDArray[np.float32], NDArray[np.float32]] | None = None
     noise: list[float] = field(default_factory=list)
-    writer: SeriesWriter | None = field(default=None, repr=False)
+    writer: SeriesWriter | SeriesCopier | MemoryWriter | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
-        self.left = len(self.series.slices)
+        self.left = self.slices
+
+    @property
+    def output(self) -> str:
+        """Its folder, relative to OUTPUT."""
+        return str(self.above / self.folder.name)
 
     @property
     def clips(self) -> int:
         """How many pixels could not be stored as computed."""
         return sum(file.clips for file in self.files)
+
+    @property
+    def clamping(self) -> dict[str, Any]:
+        """Return ``clips``, and as ``clamped`` the same by what they show."""
+        places = reduce(Clamped.plus, (file.clamped for file in self.files), Clamped())
+        return {"clips": self.clips, "clamped": places}
 
     @property
     def middle_file(self) -> SliceFile:
@@ -87,14 +114,56 @@ class SeriesJob:
         slices = self.series.slices
         return tuple(slices[i] for i in sorted({len(slices) * part // 4 for part in (1, 2, 3)}))
 
+    @property
+    def noise_hu(self) -> float | None:
+        """Standard deviation in HU in soft tissue; None if it was not measured."""
+        return median(self.noise) if self.noise else None
+
+    def open_writer(
+        self, pool: _core.ThreadPool, *, durable: bool
+    ) -> SeriesWriter | SeriesCopier | MemoryWriter:
+        """Return what takes its slices; the first call chooses it, unless there is one."""
+        if self.writer is None:
+            self.writer = (
+                SeriesWriter(self.derivation, self.folder, pool, durable=durable, names=self.names)
+                if self.derivation
+                else SeriesCopier(self.folder, durable=durable, names=self.names)
+            )
+        return self.writer
+
     def notes(self, card: ModelCard) -> tuple[str, ...]:
         """Return what its pixels give reason to remark."""
-        noise = median(self.noise) if self.noise else None
-        return (*noise_notes(noise, card), *self.kernel.notes)
+        return (*noise_notes(self.noise_hu, card), *self.kernel.notes)
+
+    @property
+    def slices(self) -> int:
+        """How many slices it has."""
+        return len(self.series.slices)
+
+    @property
+    def is_new(self) -> bool:
+        """Whether no slice has passed the last stage yet."""
+        return self.left == self.slices
 
     def fail(self, error: Exception) -> None:
         """Mark the series as failed; the first error stays."""
         self.error = self.error or error
+
+    def explain(self, *folders: Path) -> str:
+        """Say what went wrong, with paths relative to some folders."""
+        assert self.error is not None
+        expected = isinstance(self.error, RganError)
+        text = str(self.error) if expected else describe_unexpected(self.error)
+        for folder in folders:
+            text = text.replace(f"{folder}{os.sep}", "")
+        if self.damage:
+            text += f"; it was to be done again, {self.damage}"
+        return text
+
+
+def is_processed(derivation: Derivation | None) -> bool:
+    """Return whether pixels are changed, rather than copied or left to the identity engine."""
+    return derivation is not None and derivation.harmonizes
 
 
 @dataclass(frozen=True)

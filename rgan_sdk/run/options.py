@@ -11,13 +11,14 @@ from typing import Self
 
 from rgan_sdk.errors import ConfigurationError, check_type
 from rgan_sdk.harmonizer import check_domains
+from rgan_sdk.run.places.choices import BY_SERIES, BY_UID, LAYOUTS, NAMES
 
 
 @dataclass(frozen=True)
 class Shard:
     """One of several parts of the input, for one of several machines.
 
-    Series are dealt out whole, always in the same way.
+    Series are dealt out whole, always in the same way. Threads: as for ``RunOptions``.
 
     Attributes
     ----------
@@ -53,6 +54,8 @@ class Shard:
 class RunOptions:
     """The options of ``harmonize_directory`` and ``rgan-harmonize run``.
 
+    Threads: it never changes, so any number may share one.
+
     Attributes
     ----------
     outside_domain
@@ -65,6 +68,8 @@ class RunOptions:
     assume_hu
         Take the numbers of series whose RescaleType is US (unspecified) as HU, even where they do
         not show the air of a CT.
+    include_target
+        Copy series that have the target kernel already, byte for byte; else they are left aside.
     shard
         Take only this part of the series. Each part needs an output folder of its own.
     resume
@@ -79,6 +84,16 @@ class RunOptions:
     verify_outputs
         Read the files of finished series again, and compare their checksums. Otherwise only their
         names and sizes are compared.
+    layout
+        Where the folders of new series lie in the output folder: ``series`` puts them there,
+        ``study`` below a folder for each study, ``patient`` below one for each patient and study.
+        These are named by pseudonyms.
+    names
+        Names of new files: ``uid``, their SOPInstanceUID, or ``sorted``, such as ``0001.dcm``,
+        counted by slice position.
+    group_readable
+        Let the group read the new series, and all that lies beside them. Otherwise folders are for
+        their owner only.
     checksums
         Report the SHA-256 of each input file. All files are read once more for it.
 
@@ -91,26 +106,34 @@ class RunOptions:
     outside_domain: Collection[str] = frozenset()
     strict_kernel: bool = False
     assume_hu: bool = False
+    include_target: bool = False
     shard: Shard | None = None
     resume: bool = True
     workers: int | None = None
     durable: bool = True
     preview: bool = False
     verify_outputs: bool = False
+    layout: str = BY_SERIES
+    names: str = BY_UID
+    group_readable: bool = False
     checksums: bool = False
 
     def __post_init__(self) -> None:
         for name in (
             "strict_kernel",
             "assume_hu",
+            "include_target",
             "resume",
             "durable",
             "preview",
             "verify_outputs",
+            "group_readable",
             "checksums",
         ):
             check_type(name, getattr(self, name), bool)
         object.__setattr__(self, "outside_domain", frozenset(check_domains(self.outside_domain)))
+        _check_choice("layout", self.layout, LAYOUTS)
+        _check_choice("names", self.names, NAMES)
         check_type("shard", self.shard, Shard, NoneType)
         check_type("workers", self.workers, Integral, NoneType)
         if self.workers is not None and self.workers < 1:
@@ -119,3 +142,9 @@ class RunOptions:
     def accepting(self, names: Collection[str]) -> Self:
         """Return these options with further names of what may be outside the card."""
         return replace(self, outside_domain=frozenset(self.outside_domain) | frozenset(names))
+
+
+def _check_choice(name: str, value: object, choices: Collection[str]) -> None:
+    check_type(name, value, str)
+    if value not in choices:
+        raise ConfigurationError(f"{name} = {value!r} is none of {', '.join(choices)}")

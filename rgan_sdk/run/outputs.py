@@ -13,11 +13,12 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import count
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Final
 
 from rgan_sdk import _core
 from rgan_sdk.cores import usable_cores
+from rgan_sdk.dicom.read.kernel_guard import Verdict
 from rgan_sdk.dicom.series import Series, hash_slices
 from rgan_sdk.dicom.write.derivation import (
     Derivation,
@@ -26,7 +27,7 @@ from rgan_sdk.dicom.write.derivation import (
 )
 from rgan_sdk.dicom.write.writer import format_crc32c
 from rgan_sdk.errors import ConfigurationError, OutputError
-from rgan_sdk.run.jobs import SeriesJob
+from rgan_sdk.run.jobs import SeriesJob, is_processed
 from rgan_sdk.run.journal import (
     STATE_FOLDER,
     FinishedSeries,
@@ -36,12 +37,13 @@ from rgan_sdk.run.journal import (
 )
 from rgan_sdk.run.observer import Observer, SilentObserver
 from rgan_sdk.run.options import RunOptions
+from rgan_sdk.run.places.layout import file_names, find_obstacle, folder_above
 
 CHUNK: Final = 64  # files that are read at a time
 
 
 def check_folders(source: Path, destination: Path, *, resume: bool) -> None:
-    """Refuse folders that lie inside each other, and an output folder that is in use.
+    """Refuse INPUT and OUTPUT that lie inside each other, and an output folder that is in use.
 
     Raises
     ------
@@ -57,8 +59,10 @@ def check_folders(source: Path, destination: Path, *, resume: bool) -> None:
                 f"INPUT {source} and OUTPUT {destination} lie inside each other; "
                 "choose another OUTPUT"
             )
-        if not source.is_dir():
-            raise ConfigurationError(f"{source}: no such folder; INPUT is a folder of DICOM files")
+        if not (source.is_dir() or source.is_file()):
+            raise ConfigurationError(
+                f"{source}: no such folder or file; INPUT is a folder of DICOM files, or one file"
+            )
         found = [path.name for path in destination.iterdir()] if destination.exists() else []
     except OSError as exc:
         raise ConfigurationError(f"{exc.filename}: cannot be used ({exc.strerror})") from exc
@@ -75,8 +79,12 @@ class Standing:
 
     Attributes
     ----------
+    derivation
+        How it is harmonized; None if it is copied.
+    above
+        The folder that its own lies in, relative to OUTPUT.
     output
-        Name of its folder.
+        Its folder, relative to OUTPUT.
     finished
         What the journal says of it; None for a new series.
     conflict
@@ -86,11 +94,17 @@ class Standing:
     """
 
     series: Series
-    derivation: Derivation
+    derivation: Derivation | None
+    above: PurePosixPath
     output: str
     finished: FinishedSeries | None
     conflict: str = ""
     damage: str = ""
+
+    @property
+    def uid(self) -> str:
+        """Name of its folder: the new SeriesInstanceUID."""
+        return PurePosixPath(self.output).name
 
     @property
     def is_done(self) -> bool:
@@ -100,7 +114,7 @@ class Standing:
 
 def examine(
     chosen: Iterable[Series],
-    derive: Callable[[Series], Derivation],
+    derive: Callable[[Series], Derivation | None],
     output: Path,
     finished: Mapping[str, FinishedSeries],
     options: RunOptions,
@@ -110,35 +124,43 @@ def examine(
 
     Parameters
     ----------
+    derive
+        Returns how a series is harmonized; None if it is copied.
     finished
         What the journal says, by folder.
     options
-        ``verify_outputs`` and ``workers`` matter here.
+        ``layout``, ``verify_outputs`` and ``workers`` matter here.
     """
+    noted = {PurePosixPath(folder).name: folder for folder in finished}
     standings = []
     for series in chosen:
-        derivation = derive(series)
-        uid = _find_name(series, derivation, output)
-        standing = Standing(series, derivation, uid, finished.get(uid))
-        standings.append(_compare(standing, output / uid))
+        derivation, above = derive(series), folder_above(series, options.layout)
+        folder = str(above / _find_name(series, derivation, output / above))
+        standing = Standing(series, derivation, above, folder, finished.get(folder))
+        standings.append(_compare(standing, output, noted.get(standing.uid, folder)))
     if options.verify_outputs:
         threads = int(options.workers or usable_cores())
         standings = _verify(standings, output, threads, observer or SilentObserver())
     return [_keep_unmarked(standing) for standing in standings]
 
 
-def _find_name(series: Series, derivation: Derivation, output: Path) -> str:
+def _find_name(series: Series, derivation: Derivation | None, above: Path) -> str:
     """Return the name of a series' folder, which an earlier version may have given."""
+    if derivation is None:
+        part = f"-{series.group}" if series.group else ""
+        return f"{series.series_instance_uid}{part}"
     unmarked = unmarked_series_uid(series.series_instance_uid, derivation)
-    if is_there(output / unmarked):
+    if is_there(above / unmarked):
         return unmarked
     return derived_series_uid(series.series_instance_uid, derivation)
 
 
 def _keep_unmarked(standing: Standing) -> Standing:
     """Refuse to do a series of an earlier version again, because it would have other UIDs now."""
+    if standing.derivation is None:
+        return standing
     uid = derived_series_uid(standing.series.series_instance_uid, standing.derivation)
-    if not standing.damage or standing.output == uid:
+    if not standing.damage or standing.uid == uid:
         return standing
     conflict = (
         f"{standing.output} was made by an earlier version and is damaged, {standing.damage}; "
@@ -147,8 +169,14 @@ def _keep_unmarked(standing: Standing) -> Standing:
     return replace(standing, conflict=conflict, damage="")
 
 
-def _compare(standing: Standing, folder: Path) -> Standing:
-    uid, finished = standing.output, standing.finished
+def _compare(standing: Standing, output: Path, noted: str) -> Standing:
+    """Compare a series with what is in OUTPUT, where the journal may note it in another folder."""
+    uid, finished, folder = standing.output, standing.finished, output / standing.output
+    if obstacle := find_obstacle(output, standing.above):
+        return replace(standing, conflict=obstacle)
+    if noted != standing.output and is_there(output / noted):
+        conflict = f"it is {noted} in OUTPUT, and its patient or study is another now"
+        return replace(standing, conflict=f"{conflict}; choose another OUTPUT")
     if not is_there(folder):
         return replace(standing, damage="folder missing" if finished else "")
     if finished is None:
@@ -229,6 +257,29 @@ def _compare_checksums(
     return problems
 
 
+def begin(one: Standing, staging: Path, options: RunOptions, kernel: Verdict) -> SeriesJob:
+    """Return the job of a series that is to be harmonized or copied.
+
+    Parameters
+    ----------
+    staging
+        Where its folder is to be made.
+    options
+        ``names`` matters here.
+    kernel
+        What its images show of its kernel.
+    """
+    return SeriesJob(
+        one.series,
+        one.derivation,
+        staging / one.uid,
+        one.above,
+        file_names(one.series, options.names),
+        kernel=kernel,
+        damage=one.damage,
+    )
+
+
 def done_again(job: SeriesJob, kept: str) -> str:
     """Return why a finished series was done again; empty for any other."""
     if not job.damage:
@@ -239,14 +290,17 @@ def done_again(job: SeriesJob, kept: str) -> str:
 def finished_series(job: SeriesJob) -> FinishedSeries:
     """Return what the journal is to say of a series that has passed all stages."""
     files = (OutputFile(file.name, file.size, file.crc32c) for file in job.files)
+    made = job.derivation
     return FinishedSeries(
         source=job.series.series_instance_uid,
-        model=job.derivation.model_sha256,
-        output=job.folder.name,
+        model=made.model_sha256 if made else "",
+        output=job.output,
         files=tuple(sorted(files)),
         sources=hash_slices(job.series),
-        clips=job.clips,
-        outside=job.derivation.outside,
+        **job.clamping,
+        outside=made.outside if made else (),
+        noise_hu=job.noise_hu,
+        processed=is_processed(made),
     )
 
 

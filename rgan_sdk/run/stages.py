@@ -29,12 +29,12 @@ from numpy.typing import NDArray
 
 from rgan_sdk import _core
 from rgan_sdk.dicom.read.batches import BatchReader, ReadResult
-from rgan_sdk.dicom.write.series_writer import SeriesWriter
 from rgan_sdk.errors import ResourceError, describe_unexpected
 from rgan_sdk.harmonizer import Harmonizer
 from rgan_sdk.kernels import soft_tissue_noise
 from rgan_sdk.run.blame import harmonize_batch, read_batch
 from rgan_sdk.run.jobs import NO_THREADS, BatchItem, SeriesJob, deal_batches, group_by_job
+from rgan_sdk.run.observer import Observer
 
 log = logging.getLogger(__name__)
 
@@ -78,12 +78,19 @@ class WrittenBatch:
     ----------
     slices
         How many it held.
-    finished
-        The series whose last slice was among them.
+    started, finished
+        The series whose first or last slice was among them.
     """
 
     slices: int
+    started: tuple[SeriesJob, ...]
     finished: tuple[SeriesJob, ...]
+
+    def tell(self, observer: Observer) -> None:
+        """Tell an observer what has started and how many slices are through."""
+        for job in self.started:
+            observer.on_started(job.series.series_instance_uid, job.slices)
+        observer.on_written(self.slices)
 
 
 @dataclass
@@ -107,8 +114,6 @@ class Stages:
         Whether all files of a series must be on the disk before it counts as finished.
     pictures
         Whether to keep the middle slice of each series, before and after.
-    noise
-        Whether to measure the noise of a few slices of each series.
     """
 
     def __init__(
@@ -119,10 +124,9 @@ class Stages:
         threads: int,
         durable: bool,
         pictures: bool = False,
-        noise: bool = False,
     ) -> None:
         self._harmonizers, self._clock = harmonizers, clock
-        self._durable, self._pictures, self._noise = durable, pictures, noise
+        self._durable, self._pictures = durable, pictures
         self._batch_size = harmonizers[0].batch_size
         # Both work at the same time: with all cores for each they would compete for the caches.
         half = max(1, threads // 2)
@@ -214,7 +218,7 @@ class Stages:
             if isinstance(source, Exception):
                 item.job.fail(source)
                 view[index] = 0
-            elif self._noise and any(item.file is file for file in item.job.noise_files):
+            elif any(item.file is file for file in item.job.noise_files):
                 item.job.noise += measure_noise(view[index], item.pixel_spacing)
         return _Batch(items, buffer, view, sources)
 
@@ -245,26 +249,25 @@ class Stages:
         self._offer(self._passed, None)
 
     def _write_batch(self, batch: _Batch) -> None:
-        finished = []
+        started, finished = [], []
         for job, indices in group_by_job(batch.items):
             self._write(job, batch, indices)
+            if job.is_new:
+                started.append(job)
             job.left -= indices.stop - indices.start
             if job.left == 0:
                 finished.append(job)
         self._free.put(batch.buffer)
-        self._offer(self._passed, WrittenBatch(len(batch.items), tuple(finished)))
+        self._offer(self._passed, WrittenBatch(len(batch.items), tuple(started), tuple(finished)))
 
     def _write(self, job: SeriesJob, batch: _Batch, indices: slice) -> None:
         if job.error is not None:
             return
-        if job.writer is None:
-            job.writer = SeriesWriter(
-                job.derivation, job.folder, self._writers, durable=self._durable
-            )
+        writer = job.open_writer(self._writers, durable=self._durable)
         files = [item.file for item in batch.items[indices]]
         try:
             with self._clock.measure("write"):
-                job.files += job.writer.write(files, batch.sources[indices], batch.hu[indices])
+                job.files += writer.write(files, batch.sources[indices], batch.hu[indices])
         except Exception as error:  # one broken series must not end a night's batch
             job.fail(error)
 

@@ -148,8 +148,11 @@ def tissue_shares(hu: NDArray[Any]) -> NDArray[np.float64]:
     The mean of a square of 8x8 pixels tells its tissue; with padding in it, it is padding.
     """
     rows, columns = (size // CELL for size in hu.shape)
-    cells = hu[: rows * CELL, : columns * CELL].reshape(rows, CELL, columns, CELL)
-    means = np.where(cells.min((1, 3)) < LOWEST_HU, -np.inf, cells.mean((1, 3)))
+    lines = hu[: rows * CELL, : columns * CELL].reshape(rows, CELL, -1)
+    lowest, means = (
+        found.reshape(rows, columns, CELL) for found in (lines.min(axis=1), lines.mean(axis=1))
+    )
+    means = np.where(lowest.min(axis=2) < LOWEST_HU, -np.inf, means.mean(axis=2))
     counts = np.bincount(np.digitize(means, TISSUE_HU).ravel(), minlength=len(TISSUE_HU) + 1)
     shares: NDArray[np.float64] = counts / max(rows * columns, 1)
     return shares

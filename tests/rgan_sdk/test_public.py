@@ -2,6 +2,7 @@
 
 import ast
 import inspect
+import re
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,9 @@ PROMISED = {
     "FileEntry",
     "HUWindow",
     "HarmonizationModel",
+    "HarmonizedSeries",
     "Harmonizer",
+    "HarmonizerConfig",
     "ModelCard",
     "Observer",
     "Report",
@@ -24,9 +27,14 @@ PROMISED = {
     "SilentObserver",
     "WorkList",
     "create_engine",
+    "harmonize_datasets",
     "harmonize_directory",
+    "harmonize_stream",
     "packaged_models",
     "plan_directory",
+    "CohortModel",
+    "harmonize_cohort",
+    "plan_cohort",
 }
 ERRORS = {
     name
@@ -50,6 +58,11 @@ def test_each_name_is_there_and_documented(name):
     assert value.__name__ == name
     assert value.__module__.startswith("rgan_sdk.")
     assert inspect.getdoc(value)
+
+
+@pytest.mark.parametrize("name", sorted(PROMISED))
+def test_each_says_what_threads_may_do(name):
+    assert re.search("[Tt]hread", inspect.getdoc(getattr(rgan_sdk, name)))
 
 
 def test_type_checkers_see_the_same_names():

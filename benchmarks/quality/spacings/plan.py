@@ -55,7 +55,7 @@ def make_cells(plan: Plan, pair: str, source: str, target: str, row: str, kind: 
             *plan["pairs"][pair]["set"],
             *entry.get("set", ()),
             *(plan["alone"] if is_alone else plan["aware"]),
-            *(entry["alone"] if is_alone else ()),
+            *(entry["alone"] if is_alone else entry.get("aware", ())),
             *plan["last"],
         ),
         vgg_weights=Path(plan["vgg"]) if entry.get("vgg") else None,

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rgan_sdk import _core
-from rgan_sdk.dicom.read.pydicom_reader import PydicomSlice, read_cells, read_slice
+from rgan_sdk.dicom.read.pydicom_reader import PydicomSlice, read_cells
 from rgan_sdk.dicom.series import SliceFile
 
 ReadResult = _core.SourceSlice | PydicomSlice | Exception
@@ -45,10 +45,13 @@ class BatchReader:
         list of ReadResult
             One for each file.
         """
+        if any(file.dataset is not None for file in files):
+            in_memory = self._share(lambda i: _read_by_pydicom(files[i], hu[i]), range(len(files)))
+            return [in_memory[index] for index in range(len(files))]
         jobs = [(os.fsencode(file.path), file.stamp) for file in files]
         natives = _core.read_batch(jobs, hu, self._native)
         encoded = [index for index, native in enumerate(natives) if native.is_encoded]
-        sources = self._decode_all(files, natives, hu, encoded)
+        sources = self._share(lambda i: _decode(files[i], natives[i], hu[i]), encoded)
         for index, native in enumerate(natives):
             if native.problem is None:
                 sources[index] = native
@@ -56,23 +59,20 @@ class BatchReader:
                 sources[index] = _read_by_pydicom(files[index], hu[index])
         return [sources[index] for index in range(len(files))]
 
-    def _decode_all(
-        self,
-        files: Sequence[SliceFile],
-        natives: Sequence[_core.SourceSlice],
-        hu: NDArray[np.float32],
-        encoded: Sequence[int],
+    def _share(
+        self, read: Callable[[int], ReadResult], indices: Sequence[int]
     ) -> dict[int, ReadResult]:
+        """Read slices with several threads, and return them by their indices."""
         sources: dict[int, ReadResult] = {}
-        waiting = iter(encoded)  # all threads take from it
+        waiting = iter(indices)  # all threads take from it
 
-        def decode_waiting() -> None:
+        def read_waiting() -> None:
             for index in waiting:
-                sources[index] = _decode(files[index], natives[index], hu[index])
+                sources[index] = read(index)
 
-        helpers = _start_threads(decode_waiting, min(self._threads, len(encoded)) - 1)
+        helpers = _start_threads(read_waiting, min(self._threads, len(indices)) - 1)
         try:
-            decode_waiting()
+            read_waiting()
         finally:
             for helper in helpers:
                 helper.join()  # afterwards the caller may reuse the memory of ``hu``
@@ -102,7 +102,7 @@ def _decode(file: SliceFile, native: _core.SourceSlice, hu: NDArray[np.float32])
 
 def _read_by_pydicom(file: SliceFile, hu: NDArray[np.float32]) -> PydicomSlice | Exception:
     try:
-        source = read_slice(file.path, file.stamp)
+        source = file.read()
         hu[:] = source.hu
     except Exception as error:  # concerns this slice only
         return error

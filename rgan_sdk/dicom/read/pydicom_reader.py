@@ -17,9 +17,10 @@ from typing import Any, BinaryIO, Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 from pydicom import Dataset, dcmread
+from pydicom.tag import BaseTag
 
 from rgan_sdk import hu as rescaling
-from rgan_sdk.dicom.discovery import inflate, open_raw
+from rgan_sdk.dicom.discovery import inflate, open_raw, translate_errors
 from rgan_sdk.dicom.read import pixels
 from rgan_sdk.dicom.read.pixels import PixelFormat, Rescale
 from rgan_sdk.dicom.stamp import CHANGED, Stamp
@@ -75,6 +76,29 @@ def read_slice(path: Path, stamp: Stamp | None = None) -> PydicomSlice:
         return _read(path, stamp)
 
 
+def convert_dataset(dataset: Dataset, name: Path) -> PydicomSlice:
+    """Return one CT slice whose data set is in memory, as ``read_slice`` does that of a file.
+
+    Parameters
+    ----------
+    dataset
+        With ``file_meta`` and the encoding that it was read in. Its elements stay.
+    name
+        What messages call it.
+
+    Raises
+    ------
+    UnreadableFileError, InvalidSeriesError
+        As ``read_slice`` does.
+    """
+    with _name_file(name), translate_errors():
+        elements = {tag: dataset.get_item(tag) for tag in list(dataset.keys())}
+        own = copy_encoding(dataset, elements)
+        decoded = _decode(own)
+        del own.PixelData
+    return _convert(own, decoded)
+
+
 def read_dataset(path: Path, stamp: Stamp | None = None) -> Dataset:
     """Read one CT slice without its pixel data: ``PydicomSlice.dataset``.
 
@@ -87,6 +111,21 @@ def read_dataset(path: Path, stamp: Stamp | None = None) -> Dataset:
         dataset = _parse(file, stamp)
         del dataset.PixelData
         return dataset
+
+
+def read_bytes(path: Path, stamp: Stamp) -> bytes:
+    """Read a file as it is, provided that it still has the stamp.
+
+    Raises
+    ------
+    UnreadableFileError, InvalidSeriesError
+        If it cannot be read, or has changed.
+    """
+    with _name_file(path), open_raw(path) as file:
+        content = _read_content(file, stamp)
+        if len(content) != stamp.size:
+            raise InvalidSeriesError(CHANGED)
+        return content
 
 
 @contextmanager
@@ -102,7 +141,8 @@ def _name_file(path: Path) -> Iterator[None]:
 
 def _parse(file: BinaryIO, stamp: Stamp | None) -> Dataset:
     content = io.BytesIO(_read_content(file, stamp))
-    dataset = _detach(dcmread(inflate(content), force=True))
+    read = dcmread(inflate(content), force=True)
+    dataset = copy_encoding(read, read)  # without its reference to the file's content
     if not dataset:  # pydicom gives nothing if the file ends within an element
         raise UnreadableFileError("truncated, or without a data set")
     return dataset
@@ -142,8 +182,14 @@ def _decode(dataset: Dataset) -> _Decoded:
 def _read(path: Path, stamp: Stamp | None) -> PydicomSlice:
     with open_raw(path) as file:
         dataset = _parse(file, stamp)
-        cells, pixel_format, rescale, limits = _decode(dataset)
+        decoded = _decode(dataset)
         del dataset.PixelData
+    return _convert(dataset, decoded)
+
+
+def _convert(dataset: Dataset, decoded: _Decoded) -> PydicomSlice:
+    """Return the slice in HU; ``dataset`` is without its pixel data."""
+    cells, pixel_format, rescale, limits = decoded
     stored = pixels.stored_values(cells, pixel_format)
     if limits is None:
         hu = rescaling.stored_to_hu(stored, rescale.slope, rescale.intercept)
@@ -166,10 +212,10 @@ def _read_content(file: BinaryIO, stamp: Stamp | None) -> bytes:
     return content
 
 
-def _detach(dataset: Dataset) -> Dataset:
-    """Return the data set without its reference to the file's content."""
-    detached = Dataset(dataset)
-    detached.file_meta = dataset.file_meta
-    implicit, little = dataset.original_encoding
-    detached.set_original_encoding(implicit, little, dataset.original_character_set)
-    return detached
+def copy_encoding(source: Dataset, elements: Dataset | dict[BaseTag, Any]) -> Dataset:
+    """Return a data set of these elements that is encoded as ``source`` is."""
+    dataset = Dataset(elements)
+    dataset.file_meta = source.file_meta
+    implicit, little = source.original_encoding
+    dataset.set_original_encoding(implicit, little, source.original_character_set)
+    return dataset

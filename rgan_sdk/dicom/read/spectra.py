@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from rgan_sdk.cores import usable_cores
 from rgan_sdk.dicom.read.padding import PADDING_HU
-from rgan_sdk.dicom.read.pydicom_reader import read_slice
 from rgan_sdk.dicom.series import Series, SliceFile
 from rgan_sdk.kernels import KernelSpectra, join_spectra, measure_kernel
 from rgan_sdk.kernels.inserts import PhantomSpectra, join_phantom, measure_phantom_slice
@@ -70,7 +69,7 @@ def _map_slices(
     rows, columns = series.pixel_spacing
 
     def read(file: SliceFile) -> T:
-        source = read_slice(file.path, file.stamp)
+        source = file.read()
         declared = source.padding
         hu = source.hu if declared is None else np.where(declared, PADDING_HU, source.hu)
         return measure(hu, (rows, columns))

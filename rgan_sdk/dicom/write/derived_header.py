@@ -91,6 +91,7 @@ def copy_header(source: Dataset, software: str, timestamp: datetime) -> Dataset:
     remove_unreadable(dataset)
     if source.original_encoding[1] is False:
         make_little_endian(dataset)
+        dataset.set_original_encoding(False, True)  # pydicom refuses to save it otherwise
     remove_private_elements(dataset)
     remove_embedded_overlays(dataset)
     for keyword in OUTDATED:

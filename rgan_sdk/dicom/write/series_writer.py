@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
 
 from rgan_sdk import _core
 from rgan_sdk.dicom.read.batches import ReadResult
-from rgan_sdk.dicom.read.pydicom_reader import PydicomSlice, read_dataset, read_slice
+from rgan_sdk.dicom.read.pydicom_reader import PydicomSlice, read_dataset
 from rgan_sdk.dicom.series import SliceFile
 from rgan_sdk.dicom.write.derivation import Derivation, derived_sop_uid
 from rgan_sdk.dicom.write.splice import SplicedSeries
@@ -26,18 +27,26 @@ class SeriesWriter:
     Parameters
     ----------
     folder
-        An existing folder. Files are named ``<SOPInstanceUID>.dcm``.
+        An existing folder.
     pool
         The threads of the native writer.
     durable
         Whether ``write`` returns only when its files are on the disk. Otherwise they may still
         be in the system's write cache.
+    names
+        Of files, by SOPInstanceUID of their sources; others are named ``<SOPInstanceUID>.dcm``.
     """
 
     def __init__(
-        self, derivation: Derivation, folder: Path, pool: _core.ThreadPool, *, durable: bool
+        self,
+        derivation: Derivation,
+        folder: Path,
+        pool: _core.ThreadPool,
+        *,
+        durable: bool,
+        names: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
-        self._derivation, self._folder = derivation, folder
+        self._derivation, self._folder, self._names = derivation, folder, names
         self._pool, self._durable = pool, durable
         self._spliced: SplicedSeries | None = None
 
@@ -86,7 +95,8 @@ class SeriesWriter:
         chosen = hu if len(native) == len(files) else hu[list(native)]
         first, source = next(iter(native.items()))
         series = self._headers(files[first], source)
-        jobs = [series.job(files[i].sop_instance_uid, self._folder) for i in native]
+        uids = [files[i].sop_instance_uid for i in native]
+        jobs = [series.job(uid, self._folder, self._names.get(uid)) for uid in uids]
         results = _core.write_batch(
             list(native.values()), chosen, series.template, jobs, self._durable, self._pool
         )
@@ -99,6 +109,7 @@ class SeriesWriter:
                 written.size,
                 format_crc32c(written.crc32c),
                 written.clips,
+                series.storable.locate(hu[index], written.clips),
             )
             for index, (path, *_), written in zip(native, jobs, results, strict=True)
             if written.problem is None
@@ -115,8 +126,9 @@ class SeriesWriter:
         self, file: SliceFile, source: ReadResult, hu: NDArray[np.float32]
     ) -> WrittenFile:
         if not isinstance(source, PydicomSlice):
-            source = read_slice(file.path, file.stamp)
-        path = self._folder / f"{derived_sop_uid(file.sop_instance_uid, self._derivation)}.dcm"
+            source = file.read()
+        uid = derived_sop_uid(file.sop_instance_uid, self._derivation)
+        path = self._folder / self._names.get(file.sop_instance_uid, f"{uid}.dcm")
         written = write_derived(source, hu, self._derivation, path)
         if self._durable:
             sync(path)

@@ -23,6 +23,7 @@ from pydicom.filewriter import write_dataset
 
 from rgan_sdk import _core
 from rgan_sdk.dicom.write.attributes import READ_FROM_SOURCE, REMOVED, WRITTEN
+from rgan_sdk.dicom.write.clamping import StorableRange
 from rgan_sdk.dicom.write.derivation import Derivation, derived_sop_uid
 from rgan_sdk.dicom.write.derived_header import (
     derived_header,
@@ -59,10 +60,14 @@ class SplicedSeries:
     ----------
     template
         For ``_core.write_batch``.
+    storable
+        The HU that the series can store. RescaleIntercept may differ between slices; then it tells
+        roughly where pixels were clamped.
     """
 
     def __init__(self, first: Dataset, native: _core.SourceSlice, derivation: Derivation) -> None:
         self._derivation = derivation
+        self.storable = StorableRange.of(first)
         derived = derived_header(first, derivation)
         with translate_header_errors():
             readable = copy.deepcopy(first)
@@ -80,14 +85,21 @@ class SplicedSeries:
             self._file_meta = _FileMeta(derived)
             self._reference = _Reference(source_reference(first))
 
-    def job(self, sop_instance_uid: str, folder: Path) -> WriteJob:
-        """Return what belongs to one slice only: path, file meta information and elements."""
+    def job(self, sop_instance_uid: str, folder: Path, name: str | None = None) -> WriteJob:
+        """Return what belongs to one slice only: path, file meta information and elements.
+
+        Parameters
+        ----------
+        name
+            Of the file; None names it by its SOPInstanceUID.
+        """
         uid = derived_sop_uid(sop_instance_uid, self._derivation)
         own = [
             (_SOP_INSTANCE_UID, _encode_uid(_SOP_INSTANCE_UID, uid)),
             (_SOURCE_IMAGE_SEQUENCE, self._reference.encode(sop_instance_uid)),
         ]
-        return b"%s/%s.dcm" % (os.fsencode(folder), uid.encode()), self._file_meta.encode(uid), own
+        path = b"%s/%s" % (os.fsencode(folder), (name or f"{uid}.dcm").encode())
+        return path, self._file_meta.encode(uid), own
 
 
 def _value_representations(dataset: Dataset) -> list[tuple[int, str]]:

@@ -7,8 +7,8 @@ from pathlib import PurePosixPath
 from typing import Final, NamedTuple
 
 from rgan_sdk.dicom.series import Series
-from rgan_sdk.run.advice.folders import common_folder
 from rgan_sdk.run.advice.groups import KernelKey
+from rgan_sdk.run.places.folders import common_folder
 
 FEWEST_SLICES: Final = 20
 """Of a group, as docs/matching.md has it."""

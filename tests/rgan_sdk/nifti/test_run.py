@@ -246,9 +246,8 @@ def test_a_dry_run_says_what_would_be_done(run, scan, tmp_path):
     assert set(tmp_path.iterdir()) == before | {tmp_path / "report.json"}
 
 
-def test_wrong_usage_is_refused(run, scan, tmp_path):
+def test_wrong_usage_is_refused(run, scan, folder, tmp_path):
     write_sample_series(tmp_path / "dicom", "B40f", slices=1, size=32)
-    (dicom,) = (tmp_path / "dicom").iterdir()
     (tmp_path / "file").touch()
     for arguments, code, text in (
         ((scan, tmp_path / "out"), 1, "must end in .nii or .nii.gz"),
@@ -258,7 +257,9 @@ def test_wrong_usage_is_refused(run, scan, tmp_path):
         ((scan, tmp_path / "out.nii", "--shard", "1/2"), 2, "--shard does not apply"),
         ((scan, tmp_path / "out.nii", "--device", "cpu,cpu"), 2, "on one device"),
         ((tmp_path / "dicom", tmp_path / "out", "--kernel", "B40f"), 2, "is for NIfTI files"),
-        ((dicom, tmp_path / "out"), 2, "is a file"),
+        ((scan, tmp_path / "out.nii", "--names", "sorted"), 2, "--names does not apply"),
+        ((folder, tmp_path / "out", "--layout", "study"), 2, "--layout does not apply"),
+        ((folder, tmp_path / "out", "--workers", 2), 2, "--workers does not apply"),
         ((tmp_path / "dicom", tmp_path / "file"), 2, "is a file"),
     ):
         result, _ = run(*arguments)

@@ -30,6 +30,9 @@ class Listening:
     def on_verified(self, files, total):
         self.heard.append(("verified", files, total))
 
+    def on_started(self, series_instance_uid, slices):
+        self.heard.append(("started", slices))
+
     def on_written(self, slices):
         self.heard.append(("written", slices))
 
@@ -57,6 +60,7 @@ def test_the_observer_hears_all_of_it_in_order(source, tmp_path, bound):
     assert observer.heard == [
         *(("found", number) for number in range(1, 7)),
         ("planned", 1, 3),
+        ("started", 3),
         ("written", 2),
         ("written", 1),
         ("finished", "done"),

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 import pytest
 
 from rgan_sdk.errors import OutputBusyError, OutputError
+from rgan_sdk.run.cohort.lock import lock_folder
 from rgan_sdk.run.identity import RunIdentity, UsedModel
 from rgan_sdk.run.journal import (
     FinishedSeries,
@@ -15,7 +16,6 @@ from rgan_sdk.run.journal import (
     OutputFile,
     check_same_run,
     has_journal,
-    lock_folder,
     read_journal,
 )
 
@@ -27,7 +27,7 @@ FILES = (OutputFile("1.2.3.1.dcm", 700, "e3069283"), OutputFile("1.2.3.2.dcm", 7
 
 
 def finished(output):
-    return FinishedSeries("1.2", MODEL.sha256, output, FILES, "00" * 32, 5, ("spacing",))
+    return FinishedSeries("1.2", MODEL.sha256, output, FILES, "00" * 32, 5, ("spacing",), 14.5)
 
 
 SERIES = finished("1.2.3")
@@ -80,6 +80,8 @@ def test_a_run_and_its_series_have_a_line_each(out):
         "sources": "00" * 32,
         "clips": 5,
         "outside": ["spacing"],
+        "noise_hu": 14.5,
+        "processed": True,
     }
 
 

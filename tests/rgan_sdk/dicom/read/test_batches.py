@@ -9,7 +9,6 @@ from support.dicom_phantoms import uid, write_ct
 
 from rgan_sdk import _core
 from rgan_sdk.dicom.inventory import find_series
-from rgan_sdk.dicom.read import batches
 from rgan_sdk.dicom.read.batches import BatchReader
 from rgan_sdk.dicom.read.pydicom_reader import read_slice
 
@@ -51,7 +50,7 @@ def test_any_error_concerns_one_slice(files, monkeypatch):
 
     # Slices in a transfer syntax that the native reader does not know go to pydicom.
     monkeypatch.setattr(_core.SourceSlice, "is_encoded", False)
-    monkeypatch.setattr(batches, "read_slice", fail)
+    monkeypatch.setattr("rgan_sdk.dicom.series.read_slice", fail)
     hu = np.zeros((5, 16, 16), np.float32)
     sources = BatchReader(2).read(files, hu)
     bad = [index for index, source in enumerate(sources) if isinstance(source, Exception)]

@@ -14,7 +14,8 @@ def folders_of(root: Path, inventory: Inventory) -> dict[tuple[str, int], PurePo
     Returns
     -------
     dict of PurePosixPath
-        By SeriesInstanceUID and group; of a failed series by group 0.
+        By SeriesInstanceUID and group; of a failed series by group 0. Series without files, as in
+        a list of series that are gone, have none.
     """
     paths = {
         (failed.series_instance_uid, 0): [outcome.path for outcome in failed.outcomes]
@@ -25,6 +26,7 @@ def folders_of(root: Path, inventory: Inventory) -> dict[tuple[str, int], PurePo
     return {
         key: common_folder(PurePosixPath(path.relative_to(root).parent) for path in files)
         for key, files in paths.items()
+        if files
     }
 
 

@@ -1,0 +1,1 @@
+"""Series whose slices are pydicom data sets in memory, instead of files."""

@@ -1,0 +1,1 @@
+"""Put series into OUTPUT, say in ``mapping.csv`` what became of each, and let the group read."""

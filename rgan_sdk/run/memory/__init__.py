@@ -1,0 +1,1 @@
+"""Harmonize pydicom data sets in memory, with the stages of a run over folders."""

@@ -1,0 +1,1 @@
+"""Where series lie: their folders in INPUT, and their folders and files in OUTPUT."""
