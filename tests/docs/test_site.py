@@ -6,10 +6,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import click
 import pytest
 from pydicom import dcmread
 
 import rgan_sdk
+from rgan_sdk.cli import main
 
 DOCS = Path(__file__).parents[2] / "docs"
 ROLES = ("data-manager", "physicist", "engineer")
@@ -82,3 +84,8 @@ def test_each_public_name_is_described_once():
 def test_each_result_is_in_the_list():
     pages = {path.name for path in (DOCS / "results").glob("*.md")} - {"index.md"}
     assert pages == set(re.findall(r"\]\(([\w-]+\.md)\)", (DOCS / "results/index.md").read_text()))
+
+
+def test_commands_have_the_names_that_one_types():
+    context = click.Context(main)
+    assert all(main.get_command(context, name).name == name for name in main.list_commands(context))
