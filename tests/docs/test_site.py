@@ -20,7 +20,9 @@ def run_tutorial(role: str, folder: Path) -> str:
     text = (DOCS / "tutorials" / f"{role}.md").read_text()
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     printed = ""
-    for language, snippet in re.findall(r"^```(bash|python)\n(.*?)^```", text, re.M | re.S):
+    for language, snippet in re.findall(
+        r"^```(bash|python)\n(.*?)^```", text, re.MULTILINE | re.DOTALL
+    ):
         program = ["bash", "-euc"] if language == "bash" else [sys.executable, "-c"]
         done = subprocess.run(
             [*program, snippet],
@@ -71,7 +73,10 @@ def test_each_role_has_a_tutorial():
 
 def test_each_public_name_is_described_once():
     page = (DOCS / "reference" / "python-api.md").read_text()
-    assert sorted(re.findall(r"^\.\. auto\w+:: rgan_sdk\.(\w+)$", page, re.M)) == rgan_sdk.__all__
+    assert (
+        sorted(re.findall(r"^\.\. auto\w+:: rgan_sdk\.(\w+)$", page, re.MULTILINE))
+        == rgan_sdk.__all__
+    )
 
 
 def test_each_result_is_in_the_list():
