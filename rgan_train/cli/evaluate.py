@@ -87,8 +87,8 @@ FOLDER = click.Path(path_type=Path, exists=True, file_okay=False)
     metavar="FILE",
     multiple=True,
     type=EXISTING_FILE,
-    help="Label map (NIfTI, NRRD, MetaImage), DICOM SEG or RTSTRUCT on the grid of the one pair "
-    "listed.",
+    help="Label map (NIfTI, NRRD, MetaImage), DICOM SEG, RTSTRUCT or XML of LIDC on the grid of "
+    "the one pair listed.",
 )
 @structures_option("--masks")
 @click.option(

@@ -60,8 +60,8 @@ class Request:
     multiple=True,
     required=True,
     type=EXISTING_FILE,
-    help="Label map (NIfTI, NRRD, MetaImage), DICOM SEG or RTSTRUCT on the grid of all SERIES; may "
-    "be repeated.",
+    help="Label map (NIfTI, NRRD, MetaImage), DICOM SEG, RTSTRUCT or XML of LIDC on the grid of "
+    "all SERIES; may be repeated.",
 )
 @structures_option("--masks")
 @click.option(
@@ -179,6 +179,9 @@ def _compute(
 
     volume = read_volume(series)
     masks = find_structures(wanted.masks, wanted.structures, series, volume.padding)
+    for mask in masks:
+        for note in mask.notes:
+            click.echo(f"note: series {series.series_instance_uid}: {mask.name}: {note}", err=True)
     kernel = series.convolution_kernel or ""
     label = f"{kernel or 'no kernel stated'}, {len(series.slices)} slices, structures"
     with click.progressbar(length=len(masks), label=label, file=sys.stderr) as bar:

@@ -40,7 +40,6 @@ def test_data_manager(tmp_path):
     assert len(list((tmp_path / "harmonized" / "previews").iterdir())) == 2
 
 
-@pytest.mark.slow
 def test_physicist(tmp_path):
     output = run("physicist.sh", tmp_path)
     assert "a classifier tells the groups apart" in output
