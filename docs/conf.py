@@ -19,6 +19,8 @@ myst_heading_anchors = 6  # links to headings, as GitHub has them
 autodoc_member_order = "bysource"
 autodoc_typehints_format = "short"
 add_module_names = False
+smartquotes = False  # `--help` and commands are to be copied
+default_role = "literal"  # what help texts have in single backticks
 python_maximum_signature_line_length = 88
 maximum_signature_line_length = 88
 

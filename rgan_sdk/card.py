@@ -196,7 +196,7 @@ class ModelCard:
 
     @property
     def format(self) -> int:
-        """The number of the format: 2, or 1 for a model that knows no pixel spacing."""
+        """The number of the format; 2, or 1 for a model that knows no pixel spacing."""
         return 1 if self.pixel_spacing is None else 2
 
     @property

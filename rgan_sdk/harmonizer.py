@@ -147,7 +147,7 @@ class Harmonizer:
 
     @property
     def config(self) -> HarmonizerConfig:
-        """What opens an equal harmonizer in another process: the same model, engine, batch size."""
+        """What opens an equal harmonizer, of the same model, engine and batch size, elsewhere."""
         precision = self.engine.precision
         return HarmonizerConfig(
             self.model.source,

@@ -37,6 +37,7 @@ class LazyGroup(click.Group):
             return None
         module = import_module(f"{self.package}.{cmd_name.replace('-', '_')}")
         command: click.Command = module.command
+        command.name = cmd_name
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

@@ -113,7 +113,7 @@ class Engine(ABC):
 
     @property
     def circumstances(self) -> tuple[str, ...]:
-        """What else may affect the output: versions of libraries, features of the processor."""
+        """What else may affect the output, such as libraries and features of the processor."""
         return (_processor_features(),)
 
     @property
