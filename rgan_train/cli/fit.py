@@ -26,6 +26,7 @@ EXAMPLES = """\b
 Examples:
   rgan-train fit pairs.csv -o runs/first --config my.toml \\
       --set data.source_kernel=B40f --set data.target_kernel=B70f
+  rgan-train fit pairs.csv -o runs/fold2 --set data.fold=2
   rgan-train fit pairs.csv -o runs/choe --method choe
   rgan-train fit pairs.csv -o runs/first --resume --set training.epochs=60"""
 
