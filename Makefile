@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 CMAKE = $(BIN)/cmake -G Ninja -DCMAKE_MAKE_PROGRAM=$(abspath $(BIN)/ninja)
 CPP_FILES = $(sort $(shell find cpp_bindings -name '*.cpp' -o -name '*.hpp'))
 SOURCES := pyproject.toml $(shell find cpp_bindings -type f)
-CHECKS := eval-deps lint test-cpp test-cpp-sanitized
+CHECKS := eval-deps lint docs test-cpp test-cpp-sanitized
 CLANG ?= clang++
 WORKERS ?= 2
 PYTEST = $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist worksteal
@@ -16,8 +16,8 @@ CASES ?= cases
 DEMO := demo
 FUZZ_SECONDS ?= 600
 
-.PHONY: help demo test test-all test-cpp test-cpp-sanitized cases eval-deps fuzz lint lint-cpp \
-  lint-python format data stubs clean
+.PHONY: help demo docs test test-all test-cpp test-cpp-sanitized cases eval-deps fuzz lint \
+  lint-cpp lint-python format data stubs clean
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -63,6 +63,12 @@ fuzz: $(VENV)/.dev ## Fuzz the DICOM parser for FUZZ_SECONDS; needs Clang with i
 	build/fuzz/fuzz_slice -max_total_time=$(FUZZ_SECONDS) -max_len=20000 -timeout=5 \
 	  -rss_limit_mb=1024 -verbosity=0 -print_final_stats=1 -artifact_prefix=build/fuzz/ \
 	  build/fuzz/corpus
+
+# A page that has not changed gives no warning a second time, so all are read anew.
+docs: $(VENV)/.docs ## Build the documentation into build/site; a broken link is an error
+	rm -rf build/site
+	$(BIN)/python -m sphinx --fresh-env --fail-on-warning --keep-going --quiet \
+	  --doctree-dir build/doctrees docs build/site
 
 lint: lint-cpp lint-python ## Check style, types and layers only
 
@@ -112,3 +118,7 @@ $(VENV)/.eval: $(VENV)/.dev
 $(VENV)/.dev: $(VENV)/.pip $(SOURCES)
 	$(PIP) --editable ".[cpu,openvino,codecs,nifti,train,eval,flash]" --group lint --group test
 	touch $(VENV)/.sdk $@
+
+$(VENV)/.docs: $(VENV)/.dev
+	$(PIP) --group docs
+	touch $@

@@ -42,7 +42,13 @@ if TYPE_CHECKING:
     from rgan_sdk.harmonizer import Harmonizer, HarmonizerConfig
     from rgan_sdk.hu import HUWindow
     from rgan_sdk.model import HarmonizationModel, packaged_models
-    from rgan_sdk.run.directory import harmonize_directory, plan_directory
+    from rgan_sdk.run.cohort.models import CohortModel
+    from rgan_sdk.run.directory import (
+        harmonize_cohort,
+        harmonize_directory,
+        plan_cohort,
+        plan_directory,
+    )
     from rgan_sdk.run.memory.harmonize import (
         HarmonizedSeries,
         harmonize_datasets,
@@ -58,6 +64,7 @@ __version__ = metadata.version("rgan-sdk")
 __all__ = [
     "AccuracyError",
     "CancelledError",
+    "CohortModel",
     "ConfigurationError",
     "DeviceMemoryError",
     "DicomError",
@@ -95,14 +102,17 @@ __all__ = [
     "WeightsError",
     "WorkList",
     "create_engine",
+    "harmonize_cohort",
     "harmonize_datasets",
     "harmonize_directory",
     "harmonize_stream",
     "packaged_models",
+    "plan_cohort",
     "plan_directory",
 ]
 
 _HOMES = {
+    "CohortModel": "run.cohort.models",
     "Engine": "engines.base",
     "FileEntry": "run.report",
     "HUWindow": "hu",
@@ -119,10 +129,12 @@ _HOMES = {
     "SilentObserver": "run.observer",
     "WorkList": "run.worklist",
     "create_engine": "engines",
+    "harmonize_cohort": "run.directory",
     "harmonize_datasets": "run.memory.harmonize",
     "harmonize_directory": "run.directory",
     "harmonize_stream": "run.memory.harmonize",
     "packaged_models": "model",
+    "plan_cohort": "run.directory",
     "plan_directory": "run.directory",
 }
 """The module of each name, below ``rgan_sdk``. The other names are in ``rgan_sdk.errors``."""

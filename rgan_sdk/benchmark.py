@@ -37,7 +37,8 @@ def run_benchmark(
     -------
     dict
         ``slices`` and ``seconds`` of the whole run; ``slices_per_second`` of each stage and of the
-        whole run (``end_to_end``); the ``bottleneck``; ``model``, ``engine`` and ``environment``
+        whole run (``end_to_end``); the ``bottleneck``; ``foreign_kernels``, those of the folder
+        that the model is not for; ``model``, ``engine`` and ``environment``
         as in the report of a run. The rate of a stage is the number of slices divided by the time
         that it was busy. Stages overlap in time.
 
@@ -72,6 +73,13 @@ def run_benchmark(
         "seconds": round(seconds, 2),
         "slices_per_second": {**rates, "end_to_end": round(done / seconds, 2)},
         "bottleneck": report.bottleneck,
+        "foreign_kernels": sorted(
+            {
+                entry.convolution_kernel or "no kernel"
+                for entry in report.series
+                if entry.status == "done" and "kernel" in entry.outside
+            }
+        ),
         "model": report.model,
         "engine": report.engine,
         "environment": report.environment,

@@ -61,13 +61,14 @@ class HarmonizerConfig:
 
     def open(self) -> Harmonizer:
         """Open the model with the engine, or raise as ``Harmonizer.load`` does."""
-        model = HarmonizationModel.open(self.model, sha256=self.sha256)
-        opened = create_engine(model, self.engine, self.device, self.precision)
-        try:
-            return Harmonizer(opened, self.batch_size, self.outside_domain)
-        except BaseException:
-            opened.close()
-            raise
+        return Harmonizer.load(
+            HarmonizationModel.open(self.model, sha256=self.sha256),
+            engine=self.engine,
+            device=self.device,
+            precision=self.precision,
+            batch_size=self.batch_size,
+            outside_domain=self.outside_domain,
+        )
 
 
 class Harmonizer:
@@ -124,7 +125,7 @@ class Harmonizer:
     @classmethod
     def load(
         cls,
-        model: str | Path,
+        model: str | Path | HarmonizationModel,
         *,
         engine: str = "auto",
         device: str = "auto",
@@ -132,8 +133,17 @@ class Harmonizer:
         batch_size: int | None = None,
         outside_domain: Collection[str] = (),
     ) -> Harmonizer:
-        """Open a model file or a packaged model by name; see ``create_engine``."""
-        return HarmonizerConfig(model, engine, device, precision, batch_size, outside_domain).open()
+        """Open a model file, a packaged model by name, or a model; see ``create_engine``."""
+        _check(batch_size)
+        accepted = check_domains(outside_domain)
+        if not isinstance(model, HarmonizationModel):
+            model = HarmonizationModel.open(model)
+        opened = create_engine(model, engine, device, precision)
+        try:
+            return cls(opened, batch_size, accepted)
+        except BaseException:
+            opened.close()
+            raise
 
     @property
     def config(self) -> HarmonizerConfig:

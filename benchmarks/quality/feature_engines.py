@@ -28,6 +28,7 @@ from result_page import fill_page
 from rgan_sdk.dicom.inventory import find_series
 from rgan_train.evaluation.features.series import find_structures, read_volume
 from rgan_train.evaluation.features.volumes import VolumeExtractor
+from rgan_train.evaluation.regions.masks.mask import Mask
 
 DATA = Path(".data/4d_lung_113_HM10395")
 JSON = Path("benchmarks/results/feature-engines.json")
@@ -55,13 +56,18 @@ def read_structures() -> tuple[np.ndarray, tuple[float, float, float], list[np.n
     (path,) = (file for file in DATA.rglob("*.dcm") if file not in {s.path for s in series.slices})
     volume = read_volume(series)
     masks = find_structures([path], (), series, volume.padding)
+    hu, voxels = cut_out(volume.hu, masks)
+    return hu, volume.spacing, voxels, [mask.name for mask in masks]
+
+
+def cut_out(hu: np.ndarray, masks: list[Mask]) -> tuple[np.ndarray, list[np.ndarray]]:
+    """Return the part of a series around all structures, and their masks in it."""
     marked = np.argwhere(np.any([mask.voxels for mask in masks], axis=0))
     part = tuple(
         slice(max(low - MARGIN, 0), high + MARGIN + 1)
         for low, high in zip(marked.min(0), marked.max(0), strict=True)
     )
-    voxels = [np.ascontiguousarray(mask.voxels[part]) for mask in masks]
-    return volume.hu[part].copy(), volume.spacing, voxels, [mask.name for mask in masks]
+    return hu[part].copy(), [np.ascontiguousarray(mask.voxels[part]) for mask in masks]
 
 
 def compare(
@@ -80,20 +86,12 @@ def compare(
             started = time.process_time()
             found[name] = extractors[name].extract(hu, spacing, masks)  # type: ignore[assignment]
             seconds[name].append(time.process_time() - started)
-    pairs = [
-        (name.rpartition("_")[0].partition("_")[2] + "_" + name.rpartition("_")[2], value, other)
-        for one, two in zip(found["pyradiomics"], found["flash"], strict=True)
-        for name, value in one.items()
-        if (other := two.get(name)) is not None
-    ]
-    different = Counter(
-        feature for feature, a, b in pairs if not np.isclose(a, b, TOLERANCE, 1e-9, equal_nan=True)
-    )
+    values, different = compare_values(found["pyradiomics"], found["flash"])
     medians = {name: round(statistics.median(times), 2) for name, times in seconds.items()}
     ratios = [a / b for a, b in zip(*(seconds[name] for name in ENGINES), strict=True)]
     return {
         "dimensions": dimensions,
-        "values": len(pairs),
+        "values": values,
         "different": dict(different.most_common()),
         "missing": len(found["pyradiomics"][0].keys() - found["flash"][0].keys()),
         "cpu_seconds": medians,
@@ -101,6 +99,20 @@ def compare(
             round(value, 2) for value in (statistics.median(ratios), min(ratios), max(ratios))
         ],
     }
+
+
+def compare_values(ours: list[Found], theirs: list[Found]) -> tuple[int, Counter[str]]:
+    """Return how many values both engines have, and how many of them differ, by feature."""
+    pairs = [
+        (name.partition("_")[2], value, two[name])
+        for one, two in zip(ours, theirs, strict=True)
+        for name, value in one.items()
+        if name in two
+    ]
+    different = Counter(
+        feature for feature, a, b in pairs if not np.isclose(a, b, TOLERANCE, 1e-9, equal_nan=True)
+    )
+    return len(pairs), different
 
 
 def make_table(rows: list[dict[str, object]]) -> list[str]:

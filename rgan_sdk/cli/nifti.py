@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import click
 
@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from rgan_sdk.run.report import Report
     from rgan_sdk.run.worklist import WorkList
 
-DICOM_ONLY = {"--workers", "--layout", "--names"}
+FOLDER_OPTIONS: Final = ("--shard", "--no-resume", "--verify-outputs")
+"""Options that a folder of NIfTI files takes, beside those that one file takes."""
 
 kernel_option = click.option(
     "--kernel",
@@ -35,8 +36,10 @@ def choose_nifti_run(
     Parameters
     ----------
     refused
-        Options that one file does not take, by name, if they were given; some are for DICOM alone.
+        Options that one file does not take, by name, if they were given. Those that are not in
+        ``FOLDER_OPTIONS`` are for DICOM alone.
     """
+    from rgan_sdk.errors import ConfigurationError
     from rgan_sdk.nifti.folder import harmonize_folder
     from rgan_sdk.nifti.single import harmonize_file
 
@@ -49,10 +52,12 @@ def choose_nifti_run(
                 "--outside-domain kernel to take series with other kernels"
             )
         return None
+    if not source.exists():
+        raise ConfigurationError(f"INPUT {source}: no such file")
     if len(devices) > 1:
         raise click.BadParameter("--device: NIfTI files are harmonized on one device")
     for name, given in refused.items():
-        if given and (is_file or name in DICOM_ONLY):
+        if given and (is_file or name not in FOLDER_OPTIONS):
             what = "one NIfTI file" if is_file else "NIfTI files"
             raise click.BadParameter(f"{name} does not apply to {what}")
     return partial(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 FOLDER = click.Path(path_type=Path, file_okay=False)
 FILE = click.Path(path_type=Path, dir_okay=False)
+
+NOT_INSTALLED = " is not installed"
 
 _ANY_KERNEL = f"{__name__}.any_kernel"
 
@@ -106,23 +108,43 @@ devices_option = click.option(
 )
 
 
-def announce(harmonizer: Harmonizer) -> None:
-    """Print what runs where, and why nothing faster is used."""
+verbose_option = click.option(
+    "--verbose", is_flag=True, help="Also say why no other engine is used, whatever the reason."
+)
+
+
+def announce(harmonizer: Harmonizer, *, verbose: bool = False) -> None:
+    """Print what runs where, and why nothing faster is used where something is wrong with it."""
     engine = harmonizer.engine
     click.echo(f"{harmonizer.model.card.name} on {engine.description}", err=True)
-    for reason in engine.passed_over:
+    for reason in engine.passed_over if verbose else _worth_telling(engine.passed_over):
         click.echo(click.style(f"  not {reason}", dim=True), err=True)
 
 
-def model_option(required: bool) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Return the option that names a model."""
-    return click.option(
-        "--model",
-        required=required,
-        metavar="FILE|NAME",
-        help="An ONNX file, or the name of a packaged model (see `rgan-harmonize models`)."
-        + ("" if required else " Needed without --from, or where the list names none or several."),
-    )
+def _worth_telling(reasons: Sequence[str]) -> list[str]:
+    """Leave out that there is no GPU, and what is not installed on a machine without one."""
+    from rgan_sdk.engines.cuda import NO_DRIVER
+
+    has_gpu = any(" on cuda" in reason and NO_DRIVER not in reason for reason in reasons)
+    return [
+        reason
+        for reason in reasons
+        if NO_DRIVER not in reason and (has_gpu or NOT_INSTALLED not in reason)
+    ]
+
+
+_MODEL = "An ONNX file, or the name of a packaged model (see `rgan-harmonize models`)."
+
+model_option = click.option("--model", required=True, metavar="FILE|NAME", help=_MODEL)
+
+models_option = click.option(
+    "--model",
+    "models",
+    multiple=True,
+    metavar="FILE|NAME",
+    help=f"{_MODEL} May be repeated: each series gets the one model that takes it. Needed without "
+    "--from, or where the list names none.",
+)
 
 
 def check_report(

@@ -47,7 +47,7 @@ class RunProgress:
         self.bars.update(self._files, visible=False)
         self.bars.update(self._series, total=series, visible=True)
         self.bars.reset(self._slices, total=slices, visible=True)
-        if not self.console.is_terminal:
+        if series and not self.console.is_terminal:
             self._print(f"harmonizing {series} series, {slices} slices")
 
     def on_verified(self, files: int, total: int) -> None:

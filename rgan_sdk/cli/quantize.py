@@ -17,9 +17,11 @@ if TYPE_CHECKING:
 
 EPILOG = """\b
 Examples:
-  rgan-harmonize quantize b40f-to-b70f scans -o b40f-to-b70f.int8.onnx
-  rgan-harmonize quantize my-model.onnx scans/a scans/b -o my-model.int8.onnx --slices 64
-  rgan-harmonize quantize my-model.onnx scans -o my-model.int8.onnx --limit 5
+  rgan-harmonize quantize my-model.onnx scans -o int8.onnx
+  rgan-harmonize quantize my-model.onnx scans/a scans/b -o int8.onnx \\
+      --slices 64 --limit 5
+
+The packaged models are too narrow for int8: the command says so.
 
 Choose scans like those you will harmonize. Of the slices, only the range of each layer's values
 is kept. The float32 weights stay in FILE. A lower --limit gives a slower and more exact model."""
@@ -107,19 +109,22 @@ def _find_slices(
     """
     from rgan_sdk.cli.tables import as_text
     from rgan_sdk.errors import IneligibleError
+    from rgan_sdk.run.choosing.candidates import why_not_model
     from rgan_sdk.run.ledger import Ledger
     from rgan_sdk.run.options import RunOptions
     from rgan_sdk.run.planning import make_plan
 
+    options = RunOptions(outside_domain=outside_domain)
     chosen: list[Series] = []
     others: list[str] = []
     for source in sources:
-        plan = make_plan(source, card, RunOptions(outside_domain=outside_domain))
-        chosen += plan.chosen
-        others += [
-            f"{source}: series {entry.series_instance_uid}, {entry.slices} slices: {entry.reason}"
-            for entry in Ledger(plan).report.series
-        ]
+        plan = make_plan(source)
+        reasons = [why_not_model(series, card, options) for series in plan.chosen]
+        judged = list(zip(plan.chosen, reasons, strict=True))
+        chosen += [series for series, reason in judged if not reason]
+        left = [(one.series_instance_uid, len(one.slices), why) for one, why in judged if why]
+        left += [(e.series_instance_uid, e.slices, e.reason) for e in Ledger(plan).report.series]
+        others += [f"{source}: series {uid}, {count} slices: {why}" for uid, count, why in left]
     others = [as_text(line).plain for line in others]
     if not chosen:
         found = "\n  ".join(others) or "no CT series"

@@ -13,16 +13,16 @@ import click
 from rgan_sdk.cli.nifti import choose_nifti_run, kernel_option
 from rgan_sdk.cli.options import (
     FILE,
-    announce,
     assume_hu_option,
     check_report,
     devices_option,
     engine_option,
-    model_option,
+    models_option,
     outside_domain_option,
     precision_option,
     report_option,
     strict_kernel_option,
+    verbose_option,
 )
 from rgan_sdk.cli.places import places_options
 from rgan_sdk.run.places.choices import BY_SERIES, BY_UID
@@ -38,22 +38,34 @@ NOTHING_ELIGIBLE = 4
 EPILOG = """\b
 Examples:
   rgan-harmonize run scans harmonized --model b40f-to-b70f
-  rgan-harmonize run scans harmonized --model my-model.onnx --preview --report report.json
-  rgan-harmonize run scans harmonized --model my-model.onnx --device cuda:0,cuda:1
-  rgan-harmonize run scans harmonized --model my-model.onnx --engine openvino --precision bf16
+  rgan-harmonize run scans harmonized --model my-model.onnx --preview \\
+      --report report.json
+  rgan-harmonize run scans harmonized --model my-model.onnx \\
+      --device cuda:0,cuda:1
+  rgan-harmonize run scans harmonized --model my-model.onnx \\
+      --engine openvino --precision bf16
   rgan-harmonize run scans harmonized --model b70f-to-b40f --dry-run
   rgan-harmonize run scans harmonized --model b40f-to-b70f --verify-outputs
   rgan-harmonize run scans part-1 --model my-model.onnx --shard 1/4
-  rgan-harmonize run scans harmonized --model b40f-to-b70f --layout patient --names sorted
-  rgan-harmonize run scans/patient-7/ct harmonized --model b40f-to-b70f --group-readable
+  rgan-harmonize run scans harmonized --model b40f-to-b70f \\
+      --layout patient --names sorted
+  rgan-harmonize run scans/patient-7/ct harmonized --model b40f-to-b70f \\
+      --group-readable
+  rgan-harmonize run scans harmonized --model b70f-to-b40f \\
+      --model ge-to-b40f.onnx --include-target
   rgan-harmonize run --from worklist.csv harmonized
-  rgan-harmonize run scan.nii.gz harmonized.nii.gz --model b40f-to-b70f --kernel B40f
+  rgan-harmonize run --from worklist.csv harmonized --target-kernel B40f
+  rgan-harmonize run scan.nii.gz harmonized.nii.gz --model b40f-to-b70f \\
+      --kernel B40f
 
 \b
 Exit codes:
-  0  every eligible series was harmonized     4    nothing in INPUT was eligible
-  3  finished, but something failed           1    could not run
-  75  another run holds OUTPUT                2    wrong usage
+  0    every eligible series was harmonized
+  1    could not run
+  2    wrong usage
+  3    finished, but something failed
+  4    nothing in INPUT was eligible
+  75   another run holds OUTPUT
   130  interrupted
 
 INPUT is never changed. If a run was stopped, even by a power cut, the same command continues it.
@@ -73,7 +85,18 @@ For research use, not a medical device."""
     type=FILE,
     help="In place of INPUT: the series in a list that `scan INPUT --list LIST.csv` wrote.",
 )
-@model_option(required=False)
+@models_option
+@click.option(
+    "--target-kernel",
+    metavar="NAME",
+    help="Leave out models for any other target. Needed where those given have several: one cohort "
+    "has one target.",
+)
+@click.option(
+    "--include-target",
+    is_flag=True,
+    help="Also copy series that have the target kernel already, byte for byte and with their UIDs.",
+)
 @engine_option
 @devices_option
 @precision_option
@@ -123,11 +146,14 @@ For research use, not a medical device."""
 )
 @places_options
 @report_option
+@verbose_option
 @click.option("--dry-run", is_flag=True, help="Only show what would be done; write nothing.")
 def command(
     folders: tuple[Path, ...],
     listed: Path | None,
-    model: str | None,
+    models: tuple[str, ...],
+    target_kernel: str | None,
+    include_target: bool,
     engine: str,
     device: str,
     precision: str,
@@ -146,6 +172,7 @@ def command(
     names: str,
     group_readable: bool,
     report: Path | None,
+    verbose: bool,
     dry_run: bool,
 ) -> None:
     """Harmonize each eligible CT series below INPUT into OUTPUT.
@@ -153,17 +180,26 @@ def command(
     INPUT is a folder of DICOM series, such as the folder of one series, or one DICOM file; or it is
     a folder of NIfTI files, or one NIfTI file. OUTPUT is a folder, of one NIfTI file a file.
 
+    With several models all must have one target kernel. A series that none takes is left aside, and
+    one that several take fails.
+
     With --from, the series of a list that `scan` wrote: INPUT is not searched again, and --model
-    may be left out where the list names one.
+    may be left out where the list names models.
     """
+    from rgan_sdk.cli.cohort import read_models
     from rgan_sdk.cli.progress import RunProgress
     from rgan_sdk.cli.tables import print_report
-    from rgan_sdk.harmonizer import Harmonizer
-    from rgan_sdk.run.directory import harmonize_directory, plan_directory
+    from rgan_sdk.run.directory import (
+        harmonize_cohort,
+        harmonize_directory,
+        plan_cohort,
+        plan_directory,
+    )
     from rgan_sdk.run.options import RunOptions
+    from rgan_sdk.run.outputs import check_folders
     from rgan_sdk.run.planning import path_of
 
-    source, destination, model = _places(folders, listed, model)
+    source, destination, models = _places(folders, listed, models)
     size, part, devices = _batch_size(batch_size), _shard(shard), _devices(device)
     nifti = choose_nifti_run(
         source,
@@ -177,8 +213,13 @@ def command(
             "--verify-outputs": verify_outputs,
             "--layout": layout != BY_SERIES,
             "--names": names != BY_UID,
+            "--target-kernel": target_kernel,
+            "--include-target": include_target,
+            "a second --model": models[1:],
         },
     )
+    if nifti is None:  # wrong folders are told before a model is loaded
+        check_folders(path_of(source), destination, resume=resume)
     check_report(report, path_of(source), destination)
     # Treat a batch system's request to end like Ctrl-C: unfinished series are removed.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
@@ -187,6 +228,7 @@ def command(
         outside_domain=outside_domain,
         strict_kernel=strict_kernel,
         assume_hu=assume_hu,
+        include_target=include_target,
         shard=part,
         resume=resume,
         workers=workers,
@@ -198,40 +240,46 @@ def command(
         group_readable=group_readable,
         checksums=report is not None,
     )
+    cohort = read_models(
+        models,
+        target_kernel,
+        engine=engine,
+        devices=devices,
+        precision=precision,
+        batch_size=size,
+        verbose=verbose,
+    )
     with ExitStack() as stack:
-        harmonizer, *others = (
-            stack.enter_context(
-                Harmonizer.load(
-                    model, engine=engine, device=one, precision=precision, batch_size=size
-                )
-            )
-            for one in devices
-        )
-        for each in (harmonizer, *others):
-            announce(each)
-        if nifti is not None:
-            with RunProgress() as progress:
-                result = nifti(harmonizer, options, observer=progress, dry_run=dry_run)
-        elif dry_run:
-            result = plan_directory(source, destination, harmonizer, options, others=others)
+        if len(models) > 1 and dry_run:
+            result = plan_cohort(source, destination, cohort, options)
+        elif len(models) > 1:
+            progress = stack.enter_context(RunProgress())
+            result = harmonize_cohort(source, destination, cohort, options, observer=progress)
         else:
-            with RunProgress() as progress:
-                result = harmonize_directory(
-                    source, destination, harmonizer, options, others=others, observer=progress
-                )
+            harmonizer, *others = stack.enter_context(cohort[0].open())
+            if nifti is not None:
+                with RunProgress() as progress:
+                    result = nifti(harmonizer, options, observer=progress, dry_run=dry_run)
+            elif dry_run:
+                result = plan_directory(source, destination, harmonizer, options, others=others)
+            else:
+                with RunProgress() as progress:
+                    result = harmonize_directory(
+                        source, destination, harmonizer, options, others=others, observer=progress
+                    )
     if report is not None:
         result.write(report)
     print_report(result)
     pictures = destination if destination.is_dir() else destination.parent
     for picture in result.previews if len(result.previews) <= 3 else result.previews[-1:]:
         click.echo(f"preview: {pictures / picture}")
-    raise click.exceptions.Exit(_exit_code(result))
+    raise click.exceptions.Exit(_exit_code(result, models))
 
 
 def _places(
-    folders: tuple[Path, ...], listed: Path | None, model: str | None
-) -> tuple[Path | WorkList, Path, str]:
-    """Return INPUT, which may be a list, OUTPUT and the model."""
+    folders: tuple[Path, ...], listed: Path | None, models: tuple[str, ...]
+) -> tuple[Path | WorkList, Path, tuple[str, ...]]:
+    """Return INPUT, which may be a list, OUTPUT and the models."""
     from rgan_sdk.cli.worklist import open_list
 
     wanted = ["INPUT", "OUTPUT"] if listed is None else ["OUTPUT"]
@@ -241,19 +289,20 @@ def _places(
         hint = "; --from stands in place of INPUT" if listed else ""
         raise click.UsageError(f"{len(folders)} folders, and only {', '.join(wanted)}{hint}")
     if listed is not None:
-        source, model = open_list(listed, model)
-        return source, folders[0], model
-    if model is None:
+        source, models = open_list(listed, models)
+        return source, folders[0], models
+    if not models:
         raise click.UsageError("Missing option '--model'.")
-    return folders[0], folders[1], model
+    return folders[0], folders[1], models
 
 
-def _exit_code(report: Report) -> int:
+def _exit_code(report: Report, models: tuple[str, ...]) -> int:
     statuses = {entry.status for entry in report.series} | {file.status for file in report.files}
     if "failed" in statuses:
         return SOME_FAILED
     if not statuses & {"done", "planned"}:
-        click.echo("nothing in INPUT is eligible for this model", err=True)
+        which = "this model" if len(models) == 1 else "these models"
+        click.echo(f"nothing in INPUT is eligible for {which}", err=True)
         return NOTHING_ELIGIBLE
     return 0
 

@@ -11,7 +11,12 @@ from rgan_sdk.cli.options import FOLDER
 DEFAULT_MODEL = "b40f-to-b70f"
 
 
-@click.command(epilog="Example: rgan-harmonize sample sample-ct --slices 4")
+EPILOG = """\b
+Example:
+  rgan-harmonize sample sample-ct --slices 4"""
+
+
+@click.command(epilog=EPILOG)
 @click.argument("destination", metavar="OUTPUT", type=FOLDER)
 @click.option("--slices", type=click.IntRange(1, 1000), default=12, show_default=True)
 @click.option(

@@ -20,7 +20,7 @@ from rgan_sdk.cli.options import (
 
 if TYPE_CHECKING:
     from rgan_sdk.dicom.read.kernel_guard import MeasuredKernel
-    from rgan_sdk.run.advice.fits import Candidate
+    from rgan_sdk.run.choosing.candidates import Candidate
     from rgan_sdk.run.options import RunOptions
     from rgan_sdk.run.planning import Plan
 
@@ -29,13 +29,14 @@ Examples:
   rgan-harmonize scan scans
   rgan-harmonize scan scans --kernels
   rgan-harmonize scan scans --model b40f-to-b70f
-  rgan-harmonize scan scans --model b40f-to-b70f --model mine.onnx --report scan.json
+  rgan-harmonize scan scans --model b40f-to-b70f --model mine.onnx \\
+      --report scan.json
   rgan-harmonize scan scans --model b40f-to-b70f --list worklist.csv
   rgan-harmonize run --from worklist.csv harmonized
 
-\b
 Only headers are read, except with --kernels, and where the card of the one --model holds curves of
 its kernels: then ten slices of each series that the model takes are read.
+
 Patients are shown by pseudonyms, folders and descriptions as they are: look at them before you
 pass the output on."""
 
@@ -86,7 +87,6 @@ def command(
     from rgan_sdk.cli.advice import print_scan
     from rgan_sdk.run.advice.advise import advise
     from rgan_sdk.run.advice.export import advice_to_json
-    from rgan_sdk.run.advice.fits import share_out
     from rgan_sdk.run.ledger import report_plan
     from rgan_sdk.run.options import RunOptions
     from rgan_sdk.run.planning import make_plan
@@ -99,12 +99,14 @@ def command(
         raise click.UsageError("--outside-domain needs --model, whose card states the domain")
     given = _open(dict.fromkeys(models))
     options = RunOptions(outside_domain=outside_domain, assume_hu=assume_hu)
-    plan = make_plan(source, given[0].card if len(given) == 1 else None, options)
-    if len(given) > 1:
-        plan = share_out(plan, given, options)
+    plan = make_plan(source, given, options)
     measured = _measure(plan) if kernels else {}
     result = report_plan(
-        plan, checksums=report is not None, measured=measured, strict_kernel=strict_kernel
+        plan,
+        checksums=report is not None,
+        measured=measured,
+        strict_kernel=strict_kernel,
+        aim="planned" if given else "found",
     )
     candidates = [*given, *_packaged(models)]
     advice = advise(source, plan.inventory, candidates, options, measured)
@@ -118,7 +120,7 @@ def command(
 
 def _open(names: Iterable[str]) -> list[Candidate]:
     from rgan_sdk.model import HarmonizationModel
-    from rgan_sdk.run.advice.fits import Candidate
+    from rgan_sdk.run.choosing.candidates import Candidate
 
     return [Candidate(name, HarmonizationModel.open(name).card) for name in names]
 
@@ -142,9 +144,9 @@ def _write_list(
     path: Path, plan: Plan, candidates: Sequence[Candidate], options: RunOptions
 ) -> None:
     """Write all series of the folder, and which of the models take each."""
-    from rgan_sdk.cli.worklist import stored_name
     from rgan_sdk.errors import IneligibleError
     from rgan_sdk.run.advice.fits import models_for
+    from rgan_sdk.run.choosing.candidates import stored_name
     from rgan_sdk.run.identity import run_timestamp
     from rgan_sdk.run.worklist import ListedSeries, WorkList
 

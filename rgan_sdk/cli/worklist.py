@@ -1,7 +1,8 @@
-"""What ``scan --list`` and ``run --from`` do with a work list."""
+"""What ``run --from`` does with a work list."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,36 +12,26 @@ if TYPE_CHECKING:
     from rgan_sdk.run.worklist import WorkList
 
 
-def open_list(path: Path, model: str | None) -> tuple[WorkList, str]:
-    """Read a list, and choose the model to run and the rows for it.
+def open_list(path: Path, models: Sequence[str]) -> tuple[WorkList, tuple[str, ...]]:
+    """Read a list, and choose the models to run and the rows for them.
 
     Parameters
     ----------
-    model
-        As the user names it; None takes the one that the list names.
+    models
+        As the user names them; none takes those that the list names.
     """
+    from rgan_sdk.run.choosing.candidates import stored_name
     from rgan_sdk.run.worklist import WorkList
 
     work = WorkList.read(path)
-    if model is None:
+    if not models:
         if not work.models:
             raise click.UsageError(f"{path}: no row names a model; name one with --model")
-        if len(work.models) > 1:
-            raise click.UsageError(
-                f"{path}: the rows name several models, {', '.join(work.models)}; a run has one: "
-                "choose it with --model, and run the others into folders of their own"
-            )
-        return work, work.models[0]
-    chosen = work.take(name for name in work.models if stored_name(model) == name)
+        return work, work.models
+    chosen = work.take(map(stored_name, models))
     if left := len(work.rows) - len(chosen.rows):
         click.echo(f"{path}: {left} series for other models left out", err=True)
     if not chosen.rows:
-        raise click.UsageError(f"{path}: no row is for {model}, only for {', '.join(work.models)}")
-    return chosen, model
-
-
-def stored_name(model: str) -> str:
-    """Return what a list calls a model: a packaged one by its name, a file by its absolute path."""
-    from rgan_sdk.model import packaged_models
-
-    return model if model in packaged_models() else str(Path(model).resolve())
+        named = ", ".join(models)
+        raise click.UsageError(f"{path}: no row is for {named}, only for {', '.join(work.models)}")
+    return chosen, tuple(models)

@@ -23,6 +23,7 @@ from rgan_sdk.nifti.outcomes import Outcomes, describe_error, picture_name
 from rgan_sdk.nifti.scan import open_scan
 from rgan_sdk.nifti.sidecar import is_nifti, sidecar_path
 from rgan_sdk.nifti.single import is_compressed
+from rgan_sdk.run.cohort.lock import lock_folder
 from rgan_sdk.run.delivery.sharing import open_to_group
 from rgan_sdk.run.identity import RunIdentity, run_timestamp, settle_batch_size
 from rgan_sdk.run.journal import (
@@ -32,7 +33,6 @@ from rgan_sdk.run.journal import (
     OutputFile,
     check_same_run,
     is_there,
-    lock_folder,
     read_journal,
 )
 from rgan_sdk.run.observer import Observer, SilentObserver
@@ -223,7 +223,7 @@ class _Folder:
         picture = f"{PICTURES}/{picture_name(job.name)}"
         if self._stands(job, target, finished):
             assert finished is not None
-            job.clips = finished.clips
+            job.clips, job.clamped = finished.clips, finished.clamped
             self._task.observer.on_written(job.scan.count)
             if self._journal is None:
                 self.outcomes.record(job.name, "planned", "finished", job)
@@ -301,6 +301,7 @@ class _Folder:
                 files=files,
                 sources=_hash_sources(job),
                 clips=job.clips,
+                clamped=job.clamped,
                 outside=tuple(job.outside),
             )
         )

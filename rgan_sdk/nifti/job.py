@@ -18,16 +18,17 @@ from rgan_sdk.card import ModelCard
 from rgan_sdk.dicom.domain import domain_notes, find_outside, noise_notes
 from rgan_sdk.dicom.image_kind import kind_notes
 from rgan_sdk.dicom.read.kernel_guard import SLICES, Verdict, judge_spectra
+from rgan_sdk.dicom.write.clamping import Clamped
 from rgan_sdk.errors import IneligibleError, NiftiError
 from rgan_sdk.files import file_sha256
 from rgan_sdk.harmonizer import Harmonizer
 from rgan_sdk.kernels import KernelSpectra, join_spectra, measure_kernel
 from rgan_sdk.nifti.scan import MARK, NiftiScan, read_stored, write_scan
 from rgan_sdk.nifti.values import Values
+from rgan_sdk.run.choosing.candidates import why_not_model
 from rgan_sdk.run.identity import SOFTWARE, Configuration
 from rgan_sdk.run.observer import Observer
 from rgan_sdk.run.options import RunOptions
-from rgan_sdk.run.planning import why_not_model
 from rgan_sdk.run.stages import measure_noise
 
 TAG: Final = re.compile(r" \([0-9A-F]{4},[0-9A-F]{4}\)")
@@ -77,6 +78,8 @@ class NiftiJob:
         For people: its path relative to INPUT.
     clips
         Values that could not be stored as computed.
+    clamped
+        The same by what they show; None where that is not known.
     middle
         ``[H, W]`` HU of the middle slice, before and after.
     """
@@ -85,6 +88,7 @@ class NiftiJob:
     name: str
     scan: NiftiScan
     clips: int = 0
+    clamped: Clamped | None = None
     middle: tuple[NDArray[np.float32], ...] = ()
     noise: list[float] = field(default_factory=list)
     kernel: Verdict = field(default_factory=Verdict)
@@ -167,7 +171,7 @@ class NiftiJob:
         """
         self.task.observer.on_started(self.name, self.scan.count)
         new = values.harmonize(self.task.harmonizer, self.task.observer.on_written)
-        self.clips = new.clips
+        self.clips, self.clamped = new.clips, new.clamped
         half = self.scan.count // 2
         after = Values(self.scan, new.stored)
         self.middle = (values.hu(half, half + 1)[0], after.hu(half, half + 1)[0])

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
+from rgan_sdk.dicom.write.clamping import clamped_shares
 from rgan_sdk.errors import RganError, describe_unexpected
 from rgan_sdk.nifti.job import NiftiJob, NiftiTask
 from rgan_sdk.nifti.sidecar import SUFFIX, sidecar_path
@@ -31,7 +33,7 @@ class Outcomes:
         self._task, self._root = task, root
         self._recorded: set[str] = set()
         self.report = Report(environment=describe_environment())
-        self.report.model = describe_model(task.harmonizer)
+        self.report.model = describe_model(task.harmonizer.model)
         self.report.engine = describe_engine([task.harmonizer])
 
     def record(
@@ -51,9 +53,12 @@ class Outcomes:
             status=status,
             reason=reason,
             clips=job.clips if job else 0,
+            clamped=_shares(job) if job else {},
             output=output,
             pixel_spacing=job.scan.mean_pixel_spacing if job else None,
             outside=tuple(job.outside) if job else (),
+            model=self._task.card.name if job and status != "skipped" else None,
+            processed=self._task.harmonizes if status in ("done", "planned") else None,
             notes=job.notes() if job and status in ("done", "planned") else (),
         )
         self.report.series.append(entry)
@@ -82,11 +87,16 @@ class Outcomes:
         try:
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             before, harmonized = job.middle
-            write_preview(path, before, harmonized, captions)
+            title = f"{job.name}, slice {job.scan.count // 2 + 1} of {job.scan.count}"
+            write_preview(path, before, harmonized, captions, title)
         except Exception as exc:  # a picture is not worth a night's batch
             self.report.warnings.append(f"{picture} cannot be made: {describe_unexpected(exc)}")
         else:
             self.report.previews.append(picture)
+
+
+def _shares(job: NiftiJob) -> dict[str, float]:
+    return clamped_shares(job.clips, job.clamped, math.prod(job.scan.shape))
 
 
 def picture_name(name: str) -> str:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rgan_sdk.dicom.units import LOOKED_AT, shows_air
+from rgan_sdk.dicom.write.clamping import Clamped
 from rgan_sdk.errors import NiftiError
 from rgan_sdk.harmonizer import Harmonizer
 from rgan_sdk.nifti.scan import NiftiScan
@@ -21,10 +22,14 @@ NO_AIR: Final = "shows no air near -1000, so its numbers may be no HU; if they a
 
 
 class Harmonized(NamedTuple):
-    """The values of a derived file, ``[X, Y, N]``, and how many could not be stored as computed."""
+    """The values of a derived file, ``[X, Y, N]``, and how many could not be stored as computed.
+
+    ``clamped`` has the same by what they show.
+    """
 
     stored: NDArray[Any]
     clips: int
+    clamped: Clamped
 
 
 class Values:
@@ -82,7 +87,7 @@ class Values:
         """
         stored = np.empty_like(self._array)
         slices = self._scan.order.slices(stored)
-        start, clips = 0, 0
+        start, clips, places = 0, 0, Clamped()
         while start < len(slices):
             hu = self.hu(start, start + harmonizer.batch_size)
             new = np.empty_like(hu)
@@ -91,10 +96,12 @@ class Values:
             values, clamped = self._to_stored(new[:done])
             changed = new[:done] != hu[:done]
             slices[part] = np.where(changed, values, self._stored[part])
-            clips += int(np.count_nonzero(clamped & changed))
+            wrong = new[:done][clamped & changed]
+            clips += wrong.size
+            places = places.plus(Clamped.of(wrong, wrong.size))
             on_slices(done)
             start += done
-        return Harmonized(stored, clips)
+        return Harmonized(stored, clips, places)
 
     def _check_finite(self) -> None:
         if self._array.dtype.kind != "f":

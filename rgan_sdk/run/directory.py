@@ -7,55 +7,28 @@ reported, and the run continues with the next one.
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from types import NoneType
 
-from rgan_sdk.card import ModelCard
-from rgan_sdk.cores import usable_cores
-from rgan_sdk.dicom.read.kernel_guard import judge_kernel
-from rgan_sdk.errors import IneligibleError, OutputError, RganError, check_type
+from rgan_sdk.errors import OutputError, RganError, check_type
 from rgan_sdk.files import as_path
 from rgan_sdk.harmonizer import Harmonizer
-from rgan_sdk.run.delivery.mapping import MAPPING, write_mapping
-from rgan_sdk.run.delivery.placing import put_in_place
-from rgan_sdk.run.delivery.sharing import open_to_group
-from rgan_sdk.run.identity import (
-    RunIdentity,
-    check_alike,
-    describe_engine,
-    describe_model,
-    describe_smaller_batches,
-    make_derivation,
-    run_timestamp,
-    settle_batch_size,
-)
-from rgan_sdk.run.jobs import SeriesJob, look_ahead
-from rgan_sdk.run.journal import (
-    EarlierRun,
-    Journal,
-    check_same_run,
-    lock_folder,
-    read_earlier,
-)
+from rgan_sdk.run.choosing.chooser import why_copied
+from rgan_sdk.run.cohort.cohort import Cohort, cannot_run
+from rgan_sdk.run.cohort.lock import lock_folder
+from rgan_sdk.run.cohort.models import CohortModel, choose_models
+from rgan_sdk.run.cohort.work import Work, derive_with
+from rgan_sdk.run.identity import run_timestamp
+from rgan_sdk.run.jobs import is_processed
+from rgan_sdk.run.journal import EarlierRun, Journal, read_earlier
 from rgan_sdk.run.ledger import Ledger
 from rgan_sdk.run.observer import Cancellation, Observer, watch
 from rgan_sdk.run.options import RunOptions
-from rgan_sdk.run.outputs import (
-    Standing,
-    begin,
-    check_folders,
-    examine,
-)
-from rgan_sdk.run.pictures import FOLDER as PREVIEWS
-from rgan_sdk.run.pictures import Pictures
-from rgan_sdk.run.planning import Plan, as_source, fixed_time, make_plan, path_of
-from rgan_sdk.run.report import Report, SeriesEntry, Status
-from rgan_sdk.run.stages import StageClock, Stages
+from rgan_sdk.run.outputs import Standing, check_folders, examine
+from rgan_sdk.run.planning import as_source, fixed_time, make_plan, path_of
+from rgan_sdk.run.report import Report
 from rgan_sdk.run.worklist import WorkList
 
 
@@ -121,37 +94,74 @@ def harmonize_directory(
     ...     preview = rgan.RunOptions(preview=True, shard=rgan.Shard(1, 4))
     ...     part = rgan.harmonize_directory("scans", "part-1", harmonizer, preview)
     """
-    source, destination = as_source(source), as_path("destination", destination)
     _check_types(harmonizer, options, others)
-    observer = watch(observer, cancel)
     options = (options or RunOptions()).accepting(harmonizer.outside_domain)
-    check_folders(path_of(source), destination, resume=options.resume)
-    with lock_folder(destination):
-        earlier = read_earlier(destination, fixed_time(source))
-        harmonizers, identity = _settle(destination, earlier, (harmonizer, *others), options)
-        with Journal(
-            destination, identity, fixed_time(source) or run_timestamp(), earlier
-        ) as journal:
-            plan = make_plan(source, harmonizer.model.card, options, observer)
-            observer.on_planned(len(plan.chosen), plan.slices)
-            derive = partial(make_derivation, harmonizers[0], journal.timestamp)
-            standings = examine(
-                plan.chosen, derive, destination, journal.finished, options, observer
-            )
-            ledger = Ledger(plan, checksums=options.checksums)
-            ledger.report.model = describe_model(harmonizer)
-            ledger.report.engine = describe_engine(harmonizers)
-            ledger.report.timestamp = journal.timestamp.isoformat()
-            run = _Run(plan, destination, harmonizers, options, journal, ledger, observer)
-            try:
-                run.harmonize_all(standings)
-            finally:
-                run.map_series()
-            try:
-                ledger.report.write(journal.report)
-            except OutputError as exc:  # the series are all in place
-                ledger.report.warnings.append(str(exc))
-    return ledger.report
+    return _harmonize(
+        source.without_models() if isinstance(source, WorkList) else source,
+        destination,
+        options,
+        watch(observer, cancel),
+        lambda output, earlier: Cohort.of_open((harmonizer, *others), output, earlier, options),
+    )
+
+
+def harmonize_cohort(
+    source: str | Path | WorkList,
+    destination: str | Path,
+    models: Sequence[CohortModel],
+    options: RunOptions | None = None,
+    *,
+    target_kernel: str | None = None,
+    observer: Observer | None = None,
+    cancel: Cancellation | None = None,
+) -> Report:
+    """Harmonize each CT series below a folder to one kernel, with the one model that takes it.
+
+    Models are opened one after the other. A series that several take fails. Otherwise it does what
+    ``harmonize_directory`` does. A run may be continued with further models, but with all that made
+    any of its series.
+
+    Threads: any number may call at once, each with a ``destination`` of its own. They may share
+    models.
+
+    Parameters
+    ----------
+    models
+        What to choose from. They have one target kernel.
+    options
+        ``include_target`` matters here, beside what matters for a single model.
+    target_kernel
+        Leaves out models for any other target.
+
+    Returns
+    -------
+    Report
+        One outcome per series and per file found. If a model cannot be run, its series fail.
+
+    Raises
+    ------
+    ConfigurationError
+        If the models have several targets, or as ``harmonize_directory`` raises it.
+    EngineError
+        If the model that comes first cannot be run.
+    OutputError, OutputBusyError, CancelledError
+        As for ``harmonize_directory``.
+
+    Examples
+    --------
+    >>> import rgan_sdk as rgan
+    >>> models = [rgan.CohortModel.load("b70f-to-b40f")]  # and others to B40f
+    >>> report = rgan.harmonize_cohort("scans", "harmonized", models)  # doctest: +SKIP
+    """
+    check_type("options", options, RunOptions, NoneType)
+    chosen, settings = choose_models(models, target_kernel), options or RunOptions()
+    return _harmonize(
+        source,
+        destination,
+        settings,
+        watch(observer, cancel),
+        lambda output, earlier: Cohort.of_files(chosen, output, earlier, settings),
+    )
 
 
 def plan_directory(
@@ -174,28 +184,38 @@ def plan_directory(
     ConfigurationError, OutputError
         Where ``harmonize_directory`` would refuse the folders, the run in them or the devices.
     """
-    source, destination = as_source(source), as_path("destination", destination)
     _check_types(harmonizer, options, others)
     options = (options or RunOptions()).accepting(harmonizer.outside_domain)
-    check_folders(path_of(source), destination, resume=options.resume)
-    earlier = read_earlier(destination, fixed_time(source))
-    harmonizers, identity = _settle(destination, earlier, (harmonizer, *others), options)
-    plan = make_plan(source, harmonizer.model.card, options)
-    timestamp = earlier.timestamp if earlier else fixed_time(source) or run_timestamp()
-    finished = earlier.finished_for(identity) if earlier else {}
-    ledger = Ledger(plan, checksums=options.checksums)
-    derive = partial(make_derivation, harmonizers[0], timestamp)
-    for one in examine(plan.chosen, derive, destination, finished, options):
-        if one.conflict:
-            ledger.record(one.series, "failed", one.conflict)
-        elif one.is_done:
-            ledger.record(one.series, "planned", "finished")
-        else:
-            again = f"to be done again, {one.damage}" if one.damage else ""
-            ledger.plan(one.series, again, strict_kernel=options.strict_kernel)
-    ledger.report.model = describe_model(harmonizer)
-    ledger.report.engine = describe_engine(harmonizers)
-    return ledger.report
+    return _plan(
+        source.without_models() if isinstance(source, WorkList) else source,
+        destination,
+        options,
+        lambda output, earlier: Cohort.of_open((harmonizer, *others), output, earlier, options),
+    )
+
+
+def plan_cohort(
+    source: str | Path | WorkList,
+    destination: str | Path,
+    models: Sequence[CohortModel],
+    options: RunOptions | None = None,
+    *,
+    target_kernel: str | None = None,
+) -> Report:
+    """Report what ``harmonize_cohort`` would do, and write nothing.
+
+    Threads: any number may call at once.
+
+    Parameters and errors: see ``harmonize_cohort``.
+    """
+    check_type("options", options, RunOptions, NoneType)
+    chosen, settings = choose_models(models, target_kernel), options or RunOptions()
+    return _plan(
+        source,
+        destination,
+        settings,
+        lambda output, earlier: Cohort.of_files(chosen, output, earlier, settings),
+    )
 
 
 def _check_types(harmonizer: object, options: object, others: Sequence[object]) -> None:
@@ -206,143 +226,69 @@ def _check_types(harmonizer: object, options: object, others: Sequence[object]) 
         check_type(f"others[{index}]", other, Harmonizer)
 
 
-def _settle(
-    destination: Path,
-    earlier: EarlierRun | None,
-    harmonizers: Sequence[Harmonizer],
+def _harmonize(
+    source: str | Path | WorkList,
+    destination: str | Path,
     options: RunOptions,
-) -> tuple[tuple[Harmonizer, ...], RunIdentity]:
-    """Return the harmonizers with the run's batch size, and the run's identity."""
-    binding = earlier.identity if earlier and earlier.has_series_in(destination) else None
-    settled = settle_batch_size(harmonizers, binding)
-    check_alike(settled)
-    identity = RunIdentity.of(settled[0], options)
-    if binding is not None:
-        check_same_run(destination, identity, binding)
-    return settled, identity
+    observer: Observer,
+    prepare: Callable[[Path, EarlierRun | None], Cohort],
+) -> Report:
+    source, destination = as_source(source), as_path("destination", destination)
+    check_folders(path_of(source), destination, resume=options.resume)
+    with lock_folder(destination):
+        cohort = prepare(destination, read_earlier(destination, fixed_time(source)))
+        timestamp = fixed_time(source) or run_timestamp()
+        with Journal(destination, cohort.identity, timestamp, cohort.earlier) as journal:
+            plan = make_plan(source, cohort.candidates, options, observer, cohort.made)
+            observer.on_planned(len(plan.chosen), plan.slices)
+            ledger = Ledger(plan, checksums=options.checksums)
+            ledger.report.timestamp = journal.timestamp.isoformat()
+            cohort.describe(ledger.report)
+            Work(plan, cohort, options, journal, ledger, observer).do_all()
+            try:
+                ledger.report.write(journal.report)
+            except OutputError as exc:  # the series are all in place
+                ledger.report.warnings.append(str(exc))
+    return ledger.report
 
 
-@dataclass
-class _Run:
-    """A run whose folder is locked and whose plan is made."""
-
-    plan: Plan
-    destination: Path
-    harmonizers: Sequence[Harmonizer]
-    options: RunOptions
-    journal: Journal
-    ledger: Ledger
-    observer: Observer
-    clock: StageClock = field(default_factory=StageClock)
-
-    @property
-    def _card(self) -> ModelCard:
-        return self.harmonizers[0].model.card
-
-    def harmonize_all(self, standings: Iterable[Standing]) -> None:
-        """Harmonize the chosen series and record each, whatever happens."""
-        unfinished = self._record_finished(standings)
-        stages = Stages(
-            self.harmonizers,
-            self.clock,
-            threads=int(self.options.workers or usable_cores()),
-            durable=self.options.durable,
-            pictures=self.options.preview,
-        )
-        with (
-            closing(stages.run(self._make_jobs(unfinished))) as running,
-            Pictures(self.destination, self.ledger.report) as pictures,
-        ):
-            for batch in running:
-                batch.tell(self.observer)
-                for job in batch.finished:
-                    self.observer.on_finished(self._conclude(job, pictures))
-        if self.options.preview:
-            pictures.write_contact_sheet()
-        self.ledger.report.warnings += describe_smaller_batches(self.harmonizers)
-        self.ledger.report.stages = self.clock.summary(len(self.harmonizers))
-
-    def _record_finished(self, standings: Iterable[Standing]) -> list[Standing]:
-        """Record the series that need no work, or that cannot be done; return the others."""
-        unfinished = []
-        for one in standings:
-            if one.finished is not None and one.is_done:
-                entry = self.ledger.record(
-                    one.series,
-                    "done",
-                    clips=one.finished.clips,
-                    output=one.output,
-                    processed=one.derivation.harmonizes,
-                    noise_hu=one.finished.noise_hu,
-                )
-                self._share(one.output)
-            elif one.conflict:
-                entry = self.ledger.record(one.series, "failed", one.conflict)
-            else:
-                unfinished.append(one)
+def _plan(
+    source: str | Path | WorkList,
+    destination: str | Path,
+    options: RunOptions,
+    prepare: Callable[[Path, EarlierRun | None], Cohort],
+) -> Report:
+    source, destination = as_source(source), as_path("destination", destination)
+    check_folders(path_of(source), destination, resume=options.resume)
+    cohort = prepare(destination, read_earlier(destination, fixed_time(source)))
+    plan = make_plan(source, cohort.candidates, options, made=cohort.made)
+    earlier = cohort.earlier
+    timestamp = earlier.timestamp if earlier else fixed_time(source) or run_timestamp()
+    finished = earlier.finished_for(cohort.identity) if earlier else {}
+    ledger = Ledger(plan, checksums=options.checksums)
+    ledger.report.aim = "planned"
+    cohort.describe(ledger.report)
+    with closing(cohort.open_parts(plan, ledger.report)) as parts:
+        for part, opened in parts:
+            if isinstance(opened, RganError):
+                for series in part.series:
+                    ledger.record(series, "failed", cannot_run(part, opened))
                 continue
-            self.observer.on_written(len(one.series.slices))
-            self.observer.on_finished(entry)
-        return unfinished
+            derive = derive_with(opened[0], part, timestamp)
+            for one in examine(part.series, derive, destination, finished, options):
+                _foresee(one, ledger, options)
+    return ledger.report
 
-    def _make_jobs(self, unfinished: Iterable[Standing]) -> Iterator[SeriesJob]:
-        """Make the folder of each series when its turn comes."""
-        judged = look_ahead(unfinished, lambda one: judge_kernel(one.series, self._card))
-        for one, kernel in judged:
-            job = begin(one, self.journal.staging, self.options, kernel)
-            if self._leaves_aside(job):
-                job.fail(IneligibleError(kernel.text))
-            try:
-                job.folder.mkdir(mode=0o700)
-            except OSError as exc:
-                job.fail(self._cannot_write(job, exc))
-            yield job
 
-    def _leaves_aside(self, job: SeriesJob) -> bool:
-        return job.kernel.is_suspect and self.options.strict_kernel
-
-    def _conclude(self, job: SeriesJob, pictures: Pictures) -> SeriesEntry:
-        """Put a series that has passed all stages into place, or remove it; record it."""
-        reason = ""
-        if job.error is None:
-            try:
-                reason = put_in_place(
-                    job, self.destination, self.journal, durable=self.options.durable
-                )
-            except RganError as exc:
-                job.fail(exc)
-            except OSError as exc:
-                job.fail(self._cannot_write(job, exc))
-        if job.error is not None:
-            shutil.rmtree(job.folder, ignore_errors=True)
-            outcome: Status = "skipped" if self._leaves_aside(job) else "failed"
-            reason = job.explain(self.plan.source, self.destination)
-            return self.ledger.record(job.series, outcome, reason)
-        if self.options.preview:
-            pictures.paint(job)
-        self._share(job.output)
-        return self.ledger.record(
-            job.series,
-            "done",
-            reason,
-            job.notes(self._card),
-            clips=job.clips,
-            output=job.output,
-            processed=job.derivation.harmonizes,
-            noise_hu=job.noise_hu,
-        )
-
-    def map_series(self) -> None:
-        """Write what became of each series so far."""
-        write_mapping(self.destination, self.plan, self.ledger.report)
-        self._share(MAPPING)
-        self._share(PREVIEWS)
-
-    def _share(self, name: str) -> None:
-        if self.options.group_readable:
-            open_to_group(self.destination, name, self.ledger.report)
-
-    def _cannot_write(self, job: SeriesJob, error: OSError) -> OutputError:
-        return OutputError(
-            f"{self.destination}: cannot write series {job.folder.name} ({error.strerror})"
-        )
+def _foresee(one: Standing, ledger: Ledger, options: RunOptions) -> None:
+    """Record what a run would do with a series."""
+    copied = why_copied(one.series) if one.derivation is None else ""
+    processed = is_processed(one.derivation)
+    if one.conflict:
+        ledger.record(one.series, "failed", one.conflict)
+    elif one.is_done:
+        ledger.record(one.series, "planned", "finished", processed=processed)
+    else:
+        again = f"to be done again, {one.damage}" if one.damage else ""
+        reason = "; ".join(filter(None, (copied, again)))
+        ledger.plan(one.series, reason, strict_kernel=options.strict_kernel, processed=processed)

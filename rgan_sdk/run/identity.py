@@ -15,6 +15,7 @@ from rgan_sdk.dicom.series import Series
 from rgan_sdk.dicom.write.derivation import Derivation
 from rgan_sdk.errors import ConfigurationError
 from rgan_sdk.harmonizer import Harmonizer
+from rgan_sdk.model import HarmonizationModel
 from rgan_sdk.run.options import RunOptions
 from rgan_sdk.run.places.choices import BY_SERIES, BY_UID
 
@@ -68,6 +69,11 @@ class UsedModel:
     name: str
     sha256: str
 
+    @classmethod
+    def of(cls, model: HarmonizationModel) -> Self:
+        """Return what a journal says of a model."""
+        return cls(model.card.name, model.sha256)
+
     def __str__(self) -> str:
         return f"{self.name} (SHA-256 {self.sha256})"
 
@@ -81,14 +87,16 @@ class RunIdentity:
     Attributes
     ----------
     models
-        What the series are harmonized with; one model so far.
+        What the series are harmonized with; none where the run has several, each of which is noted
+        in the journal when it is opened.
     configuration
-        What else changes pixels or headers, as JSON; see ``Configuration``.
+        What else changes pixels or headers, as JSON; see ``Configuration``. Empty without a model.
     software
         Name and version.
     options
         Which series are taken: ``outside_domain``, ``assume_hu``, ``shard``, ``strict_kernel``;
-        and where they lie: ``layout``, ``names``. Absent means as by default.
+        ``include_target`` holds the kernel of series that are copied. And where they lie:
+        ``layout``, ``names``. Absent means as by default.
     """
 
     models: tuple[UsedModel, ...]
@@ -99,19 +107,14 @@ class RunIdentity:
     @classmethod
     def of(cls, harmonizer: Harmonizer, options: RunOptions) -> Self:
         """Return the identity of a run with this harmonizer and these options."""
-        shard = str(options.shard) if options.shard else None
-        chosen = {
-            "outside_domain": sorted(options.outside_domain),
-            "assume_hu": options.assume_hu,
-            "shard": shard,
-        }
-        if options.strict_kernel:  # other runs are told as by versions that did not know it
-            chosen["strict_kernel"] = True
-        places = {name: getattr(options, name) for name in PLACES}
-        chosen |= {name: value for name, value in places.items() if value != PLACES[name]}
         configuration = Configuration.of(harmonizer).to_json()
-        model = UsedModel(harmonizer.model.card.name, harmonizer.model.sha256)
-        return cls((model,), configuration, SOFTWARE, chosen)
+        chosen = _describe_options(options, harmonizer.model.card.target_kernel)
+        return cls((UsedModel.of(harmonizer.model),), configuration, SOFTWARE, chosen)
+
+    @classmethod
+    def of_several(cls, options: RunOptions, target_kernel: str) -> Self:
+        """Return the identity of a run with several models, none of which is open."""
+        return cls((), "", SOFTWARE, _describe_options(options, target_kernel))
 
     def differences(self, earlier: RunIdentity) -> dict[str, str]:
         """Return the names of what differs, each with what it was in the earlier run."""
@@ -134,6 +137,21 @@ class RunIdentity:
             "options": str({k: v for k, v in self.options.items() if k not in PLACES}),
             **{name: self.options.get(name, default) for name, default in PLACES.items()},
         }
+
+
+def _describe_options(options: RunOptions, target_kernel: str) -> dict[str, Any]:
+    """Return which series are taken. What older versions did not know is absent by default."""
+    chosen = {
+        "outside_domain": sorted(options.outside_domain),
+        "assume_hu": options.assume_hu,
+        "shard": str(options.shard) if options.shard else None,
+    }
+    if options.strict_kernel:
+        chosen["strict_kernel"] = True
+    if options.include_target:
+        chosen["include_target"] = target_kernel
+    places = {name: getattr(options, name) for name in PLACES}
+    return chosen | {name: value for name, value in places.items() if value != PLACES[name]}
 
 
 def settle_batch_size(
@@ -220,9 +238,8 @@ def run_timestamp() -> datetime:
         ) from exc
 
 
-def describe_model(harmonizer: Harmonizer) -> dict[str, Any]:
-    """Return what a report says of the model."""
-    model = harmonizer.model
+def describe_model(model: HarmonizationModel) -> dict[str, Any]:
+    """Return what a report says of a model."""
     return {
         "name": model.card.name,
         "version": model.card.version,

@@ -6,18 +6,22 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import reduce
 from itertools import groupby
 from pathlib import Path, PurePosixPath
 from statistics import median
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from rgan_sdk import _core
 from rgan_sdk.card import ModelCard
 from rgan_sdk.dicom.domain import noise_notes
 from rgan_sdk.dicom.read.kernel_guard import Verdict
 from rgan_sdk.dicom.series import Series, SliceFile
+from rgan_sdk.dicom.write.clamping import Clamped
+from rgan_sdk.dicom.write.copier import SeriesCopier
 from rgan_sdk.dicom.write.derivation import Derivation
 from rgan_sdk.dicom.write.memory_writer import MemoryWriter
 from rgan_sdk.dicom.write.series_writer import SeriesWriter
@@ -39,6 +43,8 @@ class SeriesJob:
 
     Attributes
     ----------
+    derivation
+        How it is harmonized; None if its files are copied.
     folder
         Where its files are written; it exists already. Where the series stays in memory, a name.
     above
@@ -65,7 +71,7 @@ class SeriesJob:
     """
 
     series: Series
-    derivation: Derivation
+    derivation: Derivation | None
     folder: Path
     above: PurePosixPath = field(default_factory=PurePosixPath)
     names: Mapping[str, str] = field(default_factory=dict)
@@ -76,7 +82,7 @@ class SeriesJob:
     files: list[WrittenFile] = field(default_factory=list)
     middle: tuple[NDArray[np.float32], NDArray[np.float32]] | None = None
     noise: list[float] = field(default_factory=list)
-    writer: SeriesWriter | MemoryWriter | None = field(default=None, repr=False)
+    writer: SeriesWriter | SeriesCopier | MemoryWriter | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         self.left = self.slices
@@ -90,6 +96,12 @@ class SeriesJob:
     def clips(self) -> int:
         """How many pixels could not be stored as computed."""
         return sum(file.clips for file in self.files)
+
+    @property
+    def clamping(self) -> dict[str, Any]:
+        """Return ``clips``, and as ``clamped`` the same by what they show."""
+        places = reduce(Clamped.plus, (file.clamped for file in self.files), Clamped())
+        return {"clips": self.clips, "clamped": places}
 
     @property
     def middle_file(self) -> SliceFile:
@@ -106,6 +118,18 @@ class SeriesJob:
     def noise_hu(self) -> float | None:
         """Standard deviation in HU in soft tissue; None if it was not measured."""
         return median(self.noise) if self.noise else None
+
+    def open_writer(
+        self, pool: _core.ThreadPool, *, durable: bool
+    ) -> SeriesWriter | SeriesCopier | MemoryWriter:
+        """Return what takes its slices; the first call chooses it, unless there is one."""
+        if self.writer is None:
+            self.writer = (
+                SeriesWriter(self.derivation, self.folder, pool, durable=durable, names=self.names)
+                if self.derivation
+                else SeriesCopier(self.folder, durable=durable, names=self.names)
+            )
+        return self.writer
 
     def notes(self, card: ModelCard) -> tuple[str, ...]:
         """Return what its pixels give reason to remark."""
@@ -135,6 +159,11 @@ class SeriesJob:
         if self.damage:
             text += f"; it was to be done again, {self.damage}"
         return text
+
+
+def is_processed(derivation: Derivation | None) -> bool:
+    """Return whether pixels are changed, rather than copied or left to the identity engine."""
+    return derivation is not None and derivation.harmonizes
 
 
 @dataclass(frozen=True)

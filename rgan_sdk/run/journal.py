@@ -3,7 +3,8 @@
 ``OUTPUT/.rgan/`` holds these things:
 
 - ``lock``, which only one run at a time can hold;
-- ``journal.jsonl``, with one line for the run and one for each series that is about to appear;
+- ``journal.jsonl``, with one line for the run, one for each further model, and one for each series
+  that is about to appear;
 - ``staging/``, where series are written before they are renamed into place;
 - ``replaced/``, the folders of finished series that were damaged and have been done again;
 - ``report.json``, what the last completed run did with each file.
@@ -14,18 +15,16 @@ are those that the line lists. The line is written first; the rename decides.
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from pathlib import Path
-from typing import IO, Any, Final, NamedTuple, Self
+from typing import Any, Final, NamedTuple, Self
 
-from rgan_sdk.errors import OutputBusyError, OutputError
+from rgan_sdk.dicom.write.clamping import Clamped
+from rgan_sdk.errors import OutputError
 from rgan_sdk.files import sync
 from rgan_sdk.run.identity import RunIdentity, UsedModel
 
@@ -52,7 +51,7 @@ class FinishedSeries:
     source
         SeriesInstanceUID of the series that it was made of.
     model
-        SHA-256 of the model that made it.
+        SHA-256 of the model that made it; empty for a copy.
     output
         Its folder, relative to OUTPUT.
     files
@@ -65,6 +64,10 @@ class FinishedSeries:
         In what it is outside the domain that the model's card states, such as ``spacing``.
     noise_hu
         Of the source; None where it was not measured.
+    processed
+        False where its pixels are those of its source.
+    clamped
+        These pixels by what they show; None in journals of earlier versions.
     """
 
     source: str
@@ -75,16 +78,27 @@ class FinishedSeries:
     clips: int
     outside: tuple[str, ...] = ()
     noise_hu: float | None = None
+    processed: bool = True
+    clamped: Clamped | None = None
+
+    @property
+    def clamping(self) -> dict[str, Any]:
+        """Return ``clips`` and ``clamped``."""
+        return {"clips": self.clips, "clamped": self.clamped}
 
     def to_record(self) -> dict[str, Any]:
         """Return what its line holds."""
-        return {**vars(self), "files": [file._asdict() for file in self.files]}
+        record = {**vars(self), "files": [file._asdict() for file in self.files]}
+        clamped = record.pop("clamped")
+        return record if clamped is None else {**record, "clamped": clamped._asdict()}
 
     @classmethod
     def from_record(cls, record: dict[str, Any]) -> Self:
         """Return what ``to_record`` was made of."""
         files = tuple(OutputFile(**file) for file in record["files"])
-        return cls(**{**record, "files": files, "outside": tuple(record.get("outside", ()))})
+        clamped = Clamped(**record["clamped"]) if "clamped" in record else None
+        outside = tuple(record.get("outside", ()))
+        return cls(**{**record, "files": files, "outside": outside, "clamped": clamped})
 
 
 class EarlierRun(NamedTuple):
@@ -98,16 +112,28 @@ class EarlierRun(NamedTuple):
         The series that were finished when they were noted, by folder.
     size
         Bytes of the journal's whole lines.
+    models
+        What was opened so far, each with the configuration in which it ran last.
     """
 
     identity: RunIdentity
     timestamp: datetime
     finished: dict[str, FinishedSeries]
     size: int
+    models: dict[UsedModel, str]
 
     def has_series_in(self, output: Path) -> bool:
         """Return whether the folder of any of its series is there."""
         return any(is_there(output / name) for name in self.finished)
+
+    def made_with(self, model: UsedModel, output: Path) -> RunIdentity | None:
+        """Return how a model made the series that are there; None if it made none of them."""
+        if model not in self.models or not any(
+            series.model == model.sha256 and is_there(output / name)
+            for name, series in self.finished.items()
+        ):
+            return None
+        return replace(self.identity, configuration=self.models[model])
 
     def finished_for(self, identity: RunIdentity) -> dict[str, FinishedSeries]:
         """Return the series that a run of this identity has finished."""
@@ -146,6 +172,11 @@ class Journal:
         self.timestamp = earlier.timestamp if earlier else timestamp
         self.finished = earlier.finished_for(identity) if earlier else {}
         self._size = earlier.size if earlier and self.finished else 0
+        self._models = (
+            dict(earlier.models)
+            if earlier and self.finished
+            else dict.fromkeys(identity.models, identity.configuration)
+        )
         try:
             self._open()
         except OSError as exc:
@@ -177,6 +208,12 @@ class Journal:
     def report(self) -> Path:
         """Where the report of a completed run is kept."""
         return self._state / REPORT
+
+    def note_model(self, model: UsedModel, configuration: str) -> None:
+        """Note a model that series are about to be made with, unless that is known."""
+        if self._models.get(model) != configuration:
+            self._append({"kind": "model", **asdict(model), "configuration": configuration})
+            self._models[model] = configuration
 
     def note(self, series: FinishedSeries) -> None:
         """Note a series that is about to be renamed into place."""
@@ -283,11 +320,16 @@ def read_journal(output: Path) -> EarlierRun | None:
         run, *records = map(json.loads, content[:size].splitlines())
         _check_schema(path, run.pop("kind"), run.pop("schema"), run.get("software"))
         timestamp = datetime.fromisoformat(run.pop("timestamp"))
-        models = tuple(UsedModel(**model) for model in run.pop("models"))
+        identity = RunIdentity(tuple(UsedModel(**one) for one in run.pop("models")), **run)
+        models = dict.fromkeys(identity.models, identity.configuration)
+        finished = {}
         for record in records:
-            record.pop("kind")
-        finished = {record["output"]: FinishedSeries.from_record(record) for record in records}
-        return EarlierRun(RunIdentity(models, **run), timestamp, finished, size)
+            if record.pop("kind") == "model":
+                configuration = record.pop("configuration")
+                models[UsedModel(**record)] = configuration
+            else:
+                finished[record["output"]] = FinishedSeries.from_record(record)
+        return EarlierRun(identity, timestamp, finished, size, models)
     except (ValueError, TypeError, KeyError, AttributeError) as exc:
         raise OutputError(
             f"{path}: is damaged, so it is not known which series are finished; choose another "
@@ -305,33 +347,3 @@ def _check_schema(path: Path, kind: str, schema: int, software: str) -> None:
             "the version that began it, or choose another OUTPUT"
         )
     raise OutputError(f"{path}: written by another version of this software; choose another OUTPUT")
-
-
-@contextmanager
-def lock_folder(output: Path) -> Iterator[None]:
-    """Hold an output folder, so that no other run can use it.
-
-    Raises
-    ------
-    OutputBusyError
-        If another run holds it.
-    OutputError
-        If it cannot be written to.
-    """
-    state = output / STATE_FOLDER
-    try:
-        output.mkdir(mode=0o700, parents=True, exist_ok=True)
-        state.mkdir(mode=0o700, exist_ok=True)
-        file: IO[str] = (state / "lock").open("w")
-    except OSError as exc:
-        raise OutputError(f"{output}: cannot be used for output ({exc.strerror})") from exc
-    with file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as exc:
-            raise OutputBusyError(
-                f"{output}: another run writes there; wait for it, or choose another OUTPUT"
-            ) from exc
-        except OSError as exc:
-            raise OutputError(f"{output}: cannot be locked ({exc.strerror})") from exc
-        yield

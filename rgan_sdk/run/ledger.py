@@ -21,6 +21,7 @@ from rgan_sdk.dicom.read.kernel_guard import (
 )
 from rgan_sdk.dicom.series import Series, SliceFile
 from rgan_sdk.dicom.stamp import checksum
+from rgan_sdk.dicom.write.clamping import Clamped, clamped_shares
 from rgan_sdk.errors import DicomError
 from rgan_sdk.files import file_sha256
 from rgan_sdk.run.planning import Plan
@@ -56,12 +57,20 @@ class Ledger:
         measured: Mapping[tuple[str, int], MeasuredKernel] | None = None,
     ) -> None:
         self._measured = measured or {}
-        self._chosen = {_key(series) for series in plan.chosen}
-        self._source, self._card, self._checksums = plan.source, plan.card, checksums
+        self._source, self._checksums = plan.source, checksums
+        self._common = plan.candidates[0].card if len(plan.candidates) == 1 else None
+        self._takers = {
+            _key(series): part.candidate.card
+            for part in plan.parts
+            for series in part.series
+            if part.candidate
+        }
         self.report = Report(environment=describe_environment())
         self._record_unusable(plan.inventory)
         for series, reason in plan.skipped:
             self.record(series, "skipped", reason)
+        for series, reason in plan.ambiguous:
+            self.record(series, "failed", reason)
 
     def record(
         self,
@@ -78,16 +87,19 @@ class Ledger:
         notes
             Remarks beside those that the headers give.
         outcome
-            Further fields of ``SeriesEntry``, such as ``clips`` and ``output``.
+            Further fields of ``SeriesEntry``, such as ``output``; ``clips`` and ``clamped`` as
+            ``make_entry`` takes them.
         """
+        taker = self._takers.get(_key(series))
+        card = taker or (self._common if status == "skipped" else None)
         kernel = self._kernel(series)
         entry = make_entry(
             series,
-            self._card,
+            card,
             status,
             reason,
             (*kernel.notes, *notes),
-            model=self._card.name if self._card and _key(series) in self._chosen else None,
+            model=taker.name if taker else None,
             mtf=kernel.mtf,
             **outcome,
         )
@@ -97,20 +109,23 @@ class Ledger:
             self._record_file(file.path, status, reason, sha256)
         return entry
 
-    def plan(self, series: Series, reason: str = "", *, strict_kernel: bool = False) -> SeriesEntry:
+    def plan(
+        self, series: Series, reason: str = "", *, strict_kernel: bool = False, **outcome: Any
+    ) -> SeriesEntry:
         """Record a series that is to be harmonized, or left aside if its kernel is suspect.
 
         Parameters
         ----------
         strict_kernel
             As in ``RunOptions``.
+        outcome
+            As for ``record``.
         """
-        verdict = Verdict()
-        if self._card:
-            verdict = judge_kernel(series, self._card)
+        card = self._takers.get(_key(series))
+        verdict = judge_kernel(series, card) if card else Verdict()
         if verdict.is_suspect and strict_kernel:
             return self.record(series, "skipped", verdict.text)
-        return self.record(series, "planned", reason, verdict.notes)
+        return self.record(series, self.report.aim, reason, verdict.notes, **outcome)
 
     def _kernel(self, series: Series) -> MeasuredKernel:
         return self._measured.get(_key(series), NOT_MEASURED)
@@ -138,6 +153,8 @@ def make_entry(
     status: Status,
     reason: str = "",
     notes: tuple[str, ...] = (),
+    clips: int = 0,
+    clamped: Clamped | None = None,
     **outcome: Any,
 ) -> SeriesEntry:
     """Return the outcome of a series, with the remarks that its headers give.
@@ -146,6 +163,8 @@ def make_entry(
     ----------
     card
         Of the model, if there is one.
+    clips, clamped
+        How many pixels could not be stored as computed, and what they show where that is known.
     notes, outcome
         As for ``Ledger.record``.
     """
@@ -167,6 +186,8 @@ def make_entry(
             *(_compared(series, card, outside.values()) if card and status != "skipped" else ()),
             *notes,
         ),
+        clips=clips,
+        clamped=clamped_shares(clips, clamped, len(series.slices) * series.rows * series.columns),
         **outcome,
     )
 
@@ -198,8 +219,9 @@ def report_plan(
     checksums: bool = False,
     measured: Mapping[tuple[str, int], MeasuredKernel] | None = None,
     strict_kernel: bool = False,
+    aim: Status = "planned",
 ) -> Report:
-    """Report a plan as it is, with the chosen series as ``planned``.
+    """Report a plan as it is.
 
     Parameters
     ----------
@@ -207,10 +229,16 @@ def report_plan(
         As ``Ledger`` takes them.
     strict_kernel
         As in ``RunOptions``.
+    aim
+        What the chosen series are: ``planned``, or ``found`` where there is no model.
     """
     ledger = Ledger(plan, checksums=checksums, measured=measured)
+    ledger.report.aim = aim
     for series in plan.chosen:
-        ledger.plan(series, strict_kernel=strict_kernel)
+        if len(plan.candidates) > 1:  # the kernel of each would have to be measured
+            ledger.record(series, aim)
+        else:
+            ledger.plan(series, strict_kernel=strict_kernel)
     return ledger.report
 
 

@@ -68,6 +68,8 @@ class RunOptions:
     assume_hu
         Take the numbers of series whose RescaleType is US (unspecified) as HU, even where they do
         not show the air of a CT.
+    include_target
+        Copy series that have the target kernel already, byte for byte; else they are left aside.
     shard
         Take only this part of the series. Each part needs an output folder of its own.
     resume
@@ -104,6 +106,7 @@ class RunOptions:
     outside_domain: Collection[str] = frozenset()
     strict_kernel: bool = False
     assume_hu: bool = False
+    include_target: bool = False
     shard: Shard | None = None
     resume: bool = True
     workers: int | None = None
@@ -119,6 +122,7 @@ class RunOptions:
         for name in (
             "strict_kernel",
             "assume_hu",
+            "include_target",
             "resume",
             "durable",
             "preview",

@@ -27,7 +27,7 @@ from rgan_sdk.dicom.write.derivation import (
 )
 from rgan_sdk.dicom.write.writer import format_crc32c
 from rgan_sdk.errors import ConfigurationError, OutputError
-from rgan_sdk.run.jobs import SeriesJob
+from rgan_sdk.run.jobs import SeriesJob, is_processed
 from rgan_sdk.run.journal import (
     STATE_FOLDER,
     FinishedSeries,
@@ -79,6 +79,8 @@ class Standing:
 
     Attributes
     ----------
+    derivation
+        How it is harmonized; None if it is copied.
     above
         The folder that its own lies in, relative to OUTPUT.
     output
@@ -92,7 +94,7 @@ class Standing:
     """
 
     series: Series
-    derivation: Derivation
+    derivation: Derivation | None
     above: PurePosixPath
     output: str
     finished: FinishedSeries | None
@@ -112,7 +114,7 @@ class Standing:
 
 def examine(
     chosen: Iterable[Series],
-    derive: Callable[[Series], Derivation],
+    derive: Callable[[Series], Derivation | None],
     output: Path,
     finished: Mapping[str, FinishedSeries],
     options: RunOptions,
@@ -122,6 +124,8 @@ def examine(
 
     Parameters
     ----------
+    derive
+        Returns how a series is harmonized; None if it is copied.
     finished
         What the journal says, by folder.
     options
@@ -140,8 +144,11 @@ def examine(
     return [_keep_unmarked(standing) for standing in standings]
 
 
-def _find_name(series: Series, derivation: Derivation, above: Path) -> str:
+def _find_name(series: Series, derivation: Derivation | None, above: Path) -> str:
     """Return the name of a series' folder, which an earlier version may have given."""
+    if derivation is None:
+        part = f"-{series.group}" if series.group else ""
+        return f"{series.series_instance_uid}{part}"
     unmarked = unmarked_series_uid(series.series_instance_uid, derivation)
     if is_there(above / unmarked):
         return unmarked
@@ -150,6 +157,8 @@ def _find_name(series: Series, derivation: Derivation, above: Path) -> str:
 
 def _keep_unmarked(standing: Standing) -> Standing:
     """Refuse to do a series of an earlier version again, because it would have other UIDs now."""
+    if standing.derivation is None:
+        return standing
     uid = derived_series_uid(standing.series.series_instance_uid, standing.derivation)
     if not standing.damage or standing.uid == uid:
         return standing
@@ -249,7 +258,7 @@ def _compare_checksums(
 
 
 def begin(one: Standing, staging: Path, options: RunOptions, kernel: Verdict) -> SeriesJob:
-    """Return the job of a series that is to be harmonized.
+    """Return the job of a series that is to be harmonized or copied.
 
     Parameters
     ----------
@@ -281,15 +290,17 @@ def done_again(job: SeriesJob, kept: str) -> str:
 def finished_series(job: SeriesJob) -> FinishedSeries:
     """Return what the journal is to say of a series that has passed all stages."""
     files = (OutputFile(file.name, file.size, file.crc32c) for file in job.files)
+    made = job.derivation
     return FinishedSeries(
         source=job.series.series_instance_uid,
-        model=job.derivation.model_sha256,
+        model=made.model_sha256 if made else "",
         output=job.output,
         files=tuple(sorted(files)),
         sources=hash_slices(job.series),
-        clips=job.clips,
-        outside=job.derivation.outside,
+        **job.clamping,
+        outside=made.outside if made else (),
         noise_hu=job.noise_hu,
+        processed=is_processed(made),
     )
 
 

@@ -17,6 +17,12 @@ CONTACT_SHEET = "contact-sheet.png"
 MAX_PENDING = 16  # each holds two slices in memory until it is painted
 
 
+def _title(job: SeriesJob) -> str:
+    """Name a series by its folder in OUTPUT and pseudonyms, so that pictures may be passed on."""
+    count = len(job.series.slices)
+    return f"{job.folder.name}, patient {job.series.patient}, slice {count // 2 + 1} of {count}"
+
+
 class Pictures:
     """Paints pictures into ``OUTPUT/previews``. One that cannot be made is a warning.
 
@@ -44,12 +50,13 @@ class Pictures:
     def _write_preview(self, job: SeriesJob) -> None:
         path = self._output / FOLDER / f"{job.folder.name}.png"
         kernel = job.series.convolution_kernel or "kernel not given"
-        after = f"{kernel} harmonized to {job.derivation.target_kernel}"
-        captions = kernel, after if job.derivation.harmonizes else "copied (identity engine)"
         try:
             assert job.middle is not None
+            assert job.derivation is not None
+            after = f"{kernel} harmonized to {job.derivation.target_kernel}"
+            captions = kernel, after if job.derivation.harmonizes else "copied (identity engine)"
             path.parent.mkdir(mode=0o700, exist_ok=True)
-            write_preview(path, *job.middle, captions)
+            write_preview(path, *job.middle, captions, _title(job))
         except Exception as exc:  # a picture is not worth a night's batch
             self._report.warnings.append(f"{path.name} cannot be made: {describe_unexpected(exc)}")
         else:

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
 
-from rgan_sdk.card import ModelCard
 from rgan_sdk.dicom.discovery import walk
-from rgan_sdk.dicom.domain import find_outside
-from rgan_sdk.dicom.geometry import why_not_square
 from rgan_sdk.dicom.inventory import Inventory, find_series, sort_files
-from rgan_sdk.dicom.series import Described, Series
+from rgan_sdk.dicom.series import Series
 from rgan_sdk.errors import ConfigurationError
 from rgan_sdk.files import as_path
+from rgan_sdk.run.choosing.candidates import Candidate
+from rgan_sdk.run.choosing.chooser import Chooser, Fate
 from rgan_sdk.run.observer import Observer, SilentObserver
 from rgan_sdk.run.options import RunOptions
 from rgan_sdk.run.worklist import WorkList
@@ -30,6 +29,24 @@ class SkippedSeries(NamedTuple):
     reason: str
 
 
+class Part(NamedTuple):
+    """Series that are treated alike.
+
+    Attributes
+    ----------
+    candidate
+        The model that takes them; None for copies, and where no model was asked.
+    series
+        By ascending pixel spacing, because a batch holds one spacing.
+    are_copies
+        Whether they have the target kernel already, and are copied as they are.
+    """
+
+    candidate: Candidate | None
+    series: tuple[Series, ...]
+    are_copies: bool = False
+
+
 @dataclass(frozen=True)
 class Plan:
     """What a run will do with a folder. It is only a plan: a ``Ledger`` keeps the outcomes.
@@ -40,31 +57,40 @@ class Plan:
         The folder, or that of the one file.
     inventory
         Everything that lies below it, or the one file.
-    chosen
-        The series to harmonize, by ascending pixel spacing, because a batch holds one spacing.
+    parts
+        The series to harmonize, by model in the order of ``candidates``, and then those to copy.
     skipped
         The valid series to leave aside.
-    card
-        Of the model that they were compared with; None if there was none.
+    ambiguous
+        The series that fail because it is not clear which model is to take them.
+    candidates
+        The models that the series were compared with.
     """
 
     source: Path
     inventory: Inventory
-    chosen: tuple[Series, ...]
+    parts: tuple[Part, ...]
     skipped: tuple[SkippedSeries, ...]
-    card: ModelCard | None = None
+    ambiguous: tuple[SkippedSeries, ...] = ()
+    candidates: tuple[Candidate, ...] = ()
+
+    @property
+    def chosen(self) -> tuple[Series, ...]:
+        """The series of all parts."""
+        return tuple(series for part in self.parts for series in part.series)
 
     @property
     def slices(self) -> int:
-        """How many slices will be harmonized."""
+        """How many slices will be harmonized or copied."""
         return sum(len(series.slices) for series in self.chosen)
 
 
 def make_plan(
     source: Path | WorkList,
-    card: ModelCard | None = None,
+    candidates: Sequence[Candidate] = (),
     options: RunOptions | None = None,
     observer: Observer | None = None,
+    made: Mapping[tuple[str, str], str] | None = None,
 ) -> Plan:
     """Look at each file below a folder, or at those of a list, and choose what to harmonize.
 
@@ -72,10 +98,12 @@ def make_plan(
     ----------
     source
         A folder, one file, or a list of series of a folder.
-    card
-        The model's card; None chooses every valid series.
+    candidates
+        The models; without any, every valid series is chosen.
     options
-        ``outside_domain``, ``assume_hu`` and ``shard`` matter here.
+        ``outside_domain``, ``assume_hu``, ``shard`` and ``include_target`` matter here.
+    made
+        What OUTPUT holds already; see ``Chooser``.
 
     Raises
     ------
@@ -84,15 +112,32 @@ def make_plan(
     """
     options = options or RunOptions()
     inventory = _find(source, _counter(observer or SilentObserver()), options)
-    reasons = [_why_not(series, card, options) for series in inventory.series]
-    judged = list(zip(inventory.series, reasons, strict=True))
-    chosen = [series for series, reason in judged if not reason]
+    rows = source.rows if isinstance(source, WorkList) else ()
+    listed = {(row.series, row.group): row.model for row in rows if row.model}
+    chooser = Chooser(tuple(candidates), options, listed, made or {})
+    choices = [(series, chooser.choose(series)) for series in inventory.series]
+
+    def told(fate: Fate) -> tuple[SkippedSeries, ...]:
+        return tuple(
+            SkippedSeries(one, choice.reason) for one, choice in choices if choice.fate is fate
+        )
+
+    def part(fate: Fate, candidate: Candidate | None) -> Part:
+        series = [
+            one for one, choice in choices if choice.fate is fate and choice.candidate is candidate
+        ]
+        ordered = tuple(sorted(series, key=lambda one: one.mean_pixel_spacing))
+        return Part(candidate, ordered, are_copies=fate is Fate.COPY)
+
+    parts = [part(Fate.HARMONIZE, candidate) for candidate in candidates or (None,)]
+    parts.append(part(Fate.COPY, None))
     return Plan(
         root_of(source),
         inventory,
-        chosen=tuple(sorted(chosen, key=lambda series: series.mean_pixel_spacing)),
-        skipped=tuple(SkippedSeries(series, reason) for series, reason in judged if reason),
-        card=card,
+        parts=tuple(one for one in parts if one.series),
+        skipped=told(Fate.SKIP),
+        ambiguous=told(Fate.FAIL),
+        candidates=tuple(candidates),
     )
 
 
@@ -135,39 +180,3 @@ def _find(source: Path | WorkList, counter: Callable[[], None], options: RunOpti
 def _counter(observer: Observer) -> Callable[[], None]:
     counts = itertools.count(1)
     return lambda: observer.on_found(next(counts))
-
-
-def _why_not(series: Series, card: ModelCard | None, options: RunOptions) -> str:
-    """Return why a series will not be harmonized; an empty text if it will."""
-    if card is not None and (reason := why_not_model(series, card, options)):
-        return reason
-    if options.shard is not None and not options.shard.holds(series.series_instance_uid):
-        return f"belongs to another shard than {options.shard}"
-    return ""
-
-
-def why_not_model(series: Described, card: ModelCard, options: RunOptions) -> str:
-    """Return why a model does not take a series, with what would help; empty if it does."""
-    reasons = why_outside(series, card, options)
-    names = [name for name, _ in reasons if name]
-    text = "; ".join(reason for _, reason in reasons)
-    if len(names) < len(reasons) or not names:  # to accept the others would not help
-        return text
-    return f"{text} (or use --outside-domain {','.join(names)})"
-
-
-def why_outside(
-    series: Described, card: ModelCard, options: RunOptions
-) -> tuple[tuple[str, str], ...]:
-    """Return why a model does not take a series; nothing if it does.
-
-    Returns
-    -------
-    tuple of (name, reason)
-        The name is one of ``rgan_sdk.harmonizer.DOMAINS``, which ``outside_domain`` may accept, or
-        empty where nothing helps.
-    """
-    not_square = why_not_square(series) if card.format > 1 else ""
-    outside = find_outside(series, card).items()
-    refused = [(name, text) for name, text in outside if name not in options.outside_domain]
-    return (*([("", not_square)] if not_square else []), *refused)

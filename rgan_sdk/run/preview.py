@@ -19,15 +19,25 @@ SOFT_TISSUE = (-160.0, 240.0)
 DIFFERENCE = (-150.0, 150.0)
 MAGNIFICATION = 3
 EDGE_HU = 100.0
-CAPTION_HEIGHT = 28
+LEAST_SIDE = 384
+"""Smaller slices are shown with several pixels for each, so that captions have room."""
+LINE_HEIGHT = 28
+TEXT_SIZE = 16
+SMALLEST_TEXT = 9
 SHEET_PICTURES = 200
 SHEET_COLUMNS = 3
 SHEET_TILE = 600
 SHEET_MARGIN = 8
+TITLE, CAPTION, TOP = "Title", "Description", "rgan:top"
+"""Texts in the PNG that a contact sheet reads: what is shown, and where the whole slices begin."""
 
 
 def write_preview(
-    path: Path, before: NDArray[np.float32], after: NDArray[np.float32], captions: tuple[str, str]
+    path: Path,
+    before: NDArray[np.float32],
+    after: NDArray[np.float32],
+    captions: tuple[str, str],
+    title: str = "",
 ) -> None:
     """Write before, after and difference, whole and magnified, as a PNG.
 
@@ -37,8 +47,11 @@ def write_preview(
         ``[H, W]`` HU.
     captions
         Headings of the first two columns, such as the two kernels.
+    title
+        Names the series, above everything.
     """
     from PIL import Image
+    from PIL.PngImagePlugin import PngInfo
 
     display = _display_window(before)
     region = _busiest_region(before)
@@ -47,21 +60,27 @@ def write_preview(
         (after, display, captions[1]),
         (after - before, DIFFERENCE, "difference, {:+.0f} to {:+.0f} HU".format(*DIFFERENCE)),
     ]
-    height, width = before.shape
-    sheet = Image.new("L", (width * len(columns), 2 * height + CAPTION_HEIGHT))
+    scale = -(-LEAST_SIDE // max(before.shape))
+    height, width = (side * scale for side in before.shape)
+    room = max(width, LEAST_SIDE)
+    top = LINE_HEIGHT * (2 if title else 1)
+    sheet = Image.new("L", (room * len(columns), 2 * height + top))
+    _write(sheet, 0, 0, sheet.width, title)
     for index, (hu, window, caption) in enumerate(columns):
-        magnified = hu[region]
-        _caption(sheet, index * width, caption)
-        whole = _to_gray(hu, window)
-        closer = _to_gray(magnified, window).resize((width, height), Image.Resampling.BICUBIC)
-        sheet.paste(whole, (index * width, CAPTION_HEIGHT))
-        sheet.paste(closer, (index * width, CAPTION_HEIGHT + height))
+        _write(sheet, index * room, top - LINE_HEIGHT, room, caption)
+        whole = _to_gray(hu, window).resize((width, height), Image.Resampling.NEAREST)
+        closer = _to_gray(hu[region], window).resize((width, height), Image.Resampling.BICUBIC)
+        sheet.paste(whole, (index * room, top))
+        sheet.paste(closer, (index * room, top + height))
+    told = PngInfo()
+    for key, text in ((TITLE, title), (CAPTION, captions[1]), (TOP, str(top))):
+        told.add_itxt(key, text)
     with atomic_write(path) as temporary:
-        sheet.save(temporary, format="PNG")
+        sheet.save(temporary, format="PNG", pnginfo=told)
 
 
 def write_contact_sheet(path: Path, pictures: Sequence[Path]) -> None:
-    """Write the whole slices of many previews, small, onto one sheet.
+    """Write the whole slices of many previews, small, onto one sheet, each below its title.
 
     Parameters
     ----------
@@ -71,7 +90,7 @@ def write_contact_sheet(path: Path, pictures: Sequence[Path]) -> None:
     from PIL import Image
 
     shown = pictures[:SHEET_PICTURES]
-    tiles = [_thumbnail(picture) for picture in shown]
+    tiles = [_tile(picture) for picture in shown]
     width, height = (max(tile.size[axis] for tile in tiles) + SHEET_MARGIN for axis in (0, 1))
     rows = -(-len(tiles) // SHEET_COLUMNS)
     sheet = Image.new("L", (width * min(len(tiles), SHEET_COLUMNS), height * rows))
@@ -82,15 +101,21 @@ def write_contact_sheet(path: Path, pictures: Sequence[Path]) -> None:
         sheet.save(temporary, format="PNG")
 
 
-def _thumbnail(path: Path) -> Image.Image:
-    """Return the upper half of a preview, its whole slices, small."""
+def _tile(path: Path) -> Image.Image:
+    """Return the whole slices of a preview, small, below its title and what was done."""
     from PIL import Image
 
     with Image.open(path) as picture:
         width, height = picture.size
-        whole = picture.crop((0, 0, width, (height + CAPTION_HEIGHT) // 2))
+        texts = picture.info
+        top = int(texts.get(TOP, LINE_HEIGHT))  # earlier versions had no title
+        whole = picture.crop((0, top, width, (height + top) // 2))
         whole.thumbnail((SHEET_TILE, SHEET_TILE))
-        return whole.copy()
+        tile = Image.new("L", (max(whole.width, SHEET_TILE), whole.height + 2 * LINE_HEIGHT))
+        tile.paste(whole, (0, 2 * LINE_HEIGHT))
+    _write(tile, 0, 0, tile.width, texts.get(TITLE) or path.stem)
+    _write(tile, 0, LINE_HEIGHT, tile.width, texts.get(CAPTION, ""))
+    return tile
 
 
 def _display_window(hu: NDArray[np.float32]) -> tuple[float, float]:
@@ -123,8 +148,15 @@ def _to_gray(hu: NDArray[np.float32], window: tuple[float, float]) -> Image.Imag
     return Image.fromarray(scaled.round().astype(np.uint8))
 
 
-def _caption(sheet: Image.Image, left: int, text: str) -> None:
+def _write(sheet: Image.Image, left: int, top: int, room: int, text: str) -> None:
+    """Write a line of text, smaller or cut where it would not fit into so many pixels."""
     from PIL import ImageDraw, ImageFont
 
-    font = ImageFont.load_default(size=16)
-    ImageDraw.Draw(sheet).text((left + 8, 5), text, fill=255, font=font)
+    draw = ImageDraw.Draw(sheet)
+    for size in range(TEXT_SIZE, SMALLEST_TEXT - 1, -1):
+        font = ImageFont.load_default(size=size)
+        if draw.textlength(text, font=font) <= room - 2 * SHEET_MARGIN:
+            break
+    while text and draw.textlength(text, font=font) > room - 2 * SHEET_MARGIN:
+        text = f"{text.removesuffix('...')[:-1]}..." if len(text) > 3 else ""
+    draw.text((left + SHEET_MARGIN, top + 5), text, fill=255, font=font)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -13,8 +14,9 @@ from rgan_sdk.files import as_path, atomic_write
 
 REPORT_SCHEMA = 1
 
-Status = Literal["done", "planned", "skipped", "failed"]
-"""The report of a scan or a dry run says ``planned`` instead of ``done``."""
+Status = Literal["done", "planned", "found", "skipped", "failed"]
+"""Instead of ``done``, the report of a dry run or of a scan for a model says ``planned``, and that
+of a scan without a model ``found``."""
 
 
 @dataclass(frozen=True)
@@ -28,13 +30,13 @@ class SeriesEntry:
     convolution_kernel
         All values of ConvolutionKernel, with a backslash between them; None where absent.
     reason
-        Why it was skipped or has failed, or why a finished series was done again.
-    model
-        Name of the model that takes it, as on its card; None where none does.
-    processed
-        False for what has the pixels of its source, as by the identity engine. None unless done.
+        Why it was skipped, has failed, was copied, or was done again although it was finished.
     clips
         Pixels that had to be clamped to what the stored format holds.
+    clamped
+        The share of the series' pixels: of ``all`` these, and of those that show ``air`` (below
+        -900 HU), ``dense`` bone or metal (above 1000 HU) and ``tissue``. Empty if there are none;
+        only ``all`` where an earlier version wrote the series.
     output
         Folder of the new series, relative to the output folder, and named by its SeriesInstanceUID;
         None unless done.
@@ -52,6 +54,11 @@ class SeriesEntry:
         ``nyquist``.
     noise_hu
         Standard deviation in soft tissue of the source; None where it was not measured.
+    model
+        Name of the model that takes it, as on its card; None where none does.
+    processed
+        False for what has the pixels of its source: a copy of a series that has the target kernel
+        already, or one by the identity engine. None unless done or planned.
     """
 
     series_instance_uid: str
@@ -70,6 +77,7 @@ class SeriesEntry:
     noise_hu: float | None = None
     model: str | None = None
     processed: bool | None = None
+    clamped: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -96,6 +104,8 @@ class Report:
     timestamp
         The time that is written into the new objects, ISO 8601. Empty if nothing was to be
         written.
+    model, engine
+        What the series were harmonized with, and on what. Both are empty where ``models`` says it.
     stages
         Seconds that reading, inference and writing were busy. Inference on several devices counts
         with their mean.
@@ -103,8 +113,13 @@ class Report:
         Pictures, relative to the output folder.
     warnings
         What went wrong besides the series, such as a picture that could not be written.
+    aim
+        The status of a series that nothing stands in the way of. Not in the JSON.
     advice
         What to do with the series; empty, and not in the JSON, unless the report is of a scan.
+    models
+        Each of several models, with its ``engine``, which is empty if no series needed it; not in
+        the JSON of a run with one model.
     """
 
     environment: dict[str, str]
@@ -117,13 +132,15 @@ class Report:
     previews: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     advice: dict[str, Any] = field(default_factory=dict)
+    models: list[dict[str, Any]] = field(default_factory=list)
+    aim: Status = "done"
 
     @property
     def summary(self) -> dict[str, dict[str, int]]:
         """Counts of series and files by status."""
         return {
-            "series": _count(entry.status for entry in self.series),
-            "files": _count(entry.status for entry in self.files),
+            "series": self._count(entry.status for entry in self.series),
+            "files": self._count(entry.status for entry in self.files),
         }
 
     @property
@@ -131,13 +148,20 @@ class Report:
         """The stage that was busy the longest. The run must have had work."""
         return max(self.stages, key=lambda stage: self.stages[stage])
 
+    def _count(self, statuses: Iterable[Status]) -> dict[str, int]:
+        counts = Counter(statuses)
+        first: Status = "planned" if counts["planned"] else self.aim
+        return {status: counts[status] for status in (first, "skipped", "failed")}
+
     def to_json(self) -> str:
         """Return the report as JSON text, a line for each series and for each file."""
         self.files.sort(key=lambda entry: entry.path)
         entries = {name: [vars(e) for e in getattr(self, name)] for name in ("series", "files")}
         content = {"schema": REPORT_SCHEMA, "summary": self.summary, **vars(self), **entries}
-        if not self.advice:
-            del content["advice"]
+        del content["aim"]
+        for name in ("advice", "models"):
+            if not content[name]:
+                del content[name]
         members = (f" {json.dumps(name)}: {_member(value)}" for name, value in content.items())
         return "{\n" + ",\n".join(members) + "\n}\n"
 
@@ -163,9 +187,3 @@ def _member(value: Any) -> str:
     if not isinstance(value, list) or not value:
         return json.dumps(value)
     return "[\n" + ",\n".join(f"  {json.dumps(entry)}" for entry in value) + "\n ]"
-
-
-def _count(statuses: Any) -> dict[str, int]:
-    counts = Counter(statuses)
-    first = "planned" if counts["planned"] else "done"
-    return {status: counts[status] for status in (first, "skipped", "failed")}

@@ -29,7 +29,6 @@ from numpy.typing import NDArray
 
 from rgan_sdk import _core
 from rgan_sdk.dicom.read.batches import BatchReader, ReadResult
-from rgan_sdk.dicom.write.series_writer import SeriesWriter
 from rgan_sdk.errors import ResourceError, describe_unexpected
 from rgan_sdk.harmonizer import Harmonizer
 from rgan_sdk.kernels import soft_tissue_noise
@@ -264,18 +263,11 @@ class Stages:
     def _write(self, job: SeriesJob, batch: _Batch, indices: slice) -> None:
         if job.error is not None:
             return
-        if job.writer is None:
-            job.writer = SeriesWriter(
-                job.derivation,
-                job.folder,
-                self._writers,
-                durable=self._durable,
-                names=job.names,
-            )
+        writer = job.open_writer(self._writers, durable=self._durable)
         files = [item.file for item in batch.items[indices]]
         try:
             with self._clock.measure("write"):
-                job.files += job.writer.write(files, batch.sources[indices], batch.hu[indices])
+                job.files += writer.write(files, batch.sources[indices], batch.hu[indices])
         except Exception as error:  # one broken series must not end a night's batch
             job.fail(error)
 

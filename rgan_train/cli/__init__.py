@@ -30,7 +30,8 @@ From scans to a model:
   rgan-train fit pairs.csv -o runs/first \\
       --set data.source_kernel=B40f --set data.target_kernel=B70f
   rgan-train export runs/first -o b40f-to-b70f.onnx
-  rgan-train evaluate pairs.csv --model b40f-to-b70f.onnx -o report
+  rgan-train evaluate pairs.csv --model b40f-to-b70f.onnx -o report \\
+      --set data.source_kernel=B40f --set data.target_kernel=B70f
 
 For research use. Not a medical device."""
 

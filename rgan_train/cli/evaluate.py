@@ -29,12 +29,15 @@ if TYPE_CHECKING:
 
 EXAMPLES = """\b
 Examples:
-  rgan-train evaluate pairs.csv --model b40f-to-b70f -o report
-  rgan-train evaluate pairs.csv --model mine=mine.onnx --model old=old.onnx \\
-      --set data.source_kernel=B40f --set data.target_kernel=B70f -o report
-  rgan-train evaluate pairs.csv --model mine.onnx --masks rtstruct.dcm --structure GTV \\
-      --parameters pyradiomics.yaml -o report
-  rgan-train evaluate --source CAME --target STUDY --model came-to-study.onnx -o report
+  rgan-train evaluate pairs.csv --model b40f-to-b70f -o report \\
+      --set data.source_kernel=B40f --set data.target_kernel=B70f
+  rgan-train evaluate pairs.csv --config my.toml -o report-of-two \\
+      --model mine=mine.onnx --model old=old.onnx
+  rgan-train evaluate pairs.csv --config my.toml -o report-of-tumours \\
+      --model mine.onnx --masks rtstruct.dcm --structure GTV \\
+      --parameters pyradiomics.yaml
+  rgan-train evaluate --source CAME --target STUDY -o report-of-groups \\
+      --model came-to-study.onnx
 
 The test slices are those that `fit` does not use with the same --config and --set. Pairs with
 `test` in the column `split` are tested completely. `--set data.fold=1` to `5` tests another
@@ -85,8 +88,8 @@ FOLDER = click.Path(path_type=Path, exists=True, file_okay=False)
     metavar="FILE",
     multiple=True,
     type=EXISTING_FILE,
-    help="Label map (NIfTI, NRRD, MetaImage), DICOM SEG or RTSTRUCT on the grid of the one pair "
-    "listed.",
+    help="Label map (NIfTI, NRRD, MetaImage), DICOM SEG, RTSTRUCT or XML of LIDC on the grid of "
+    "the one pair listed.",
 )
 @structures_option("--masks")
 @click.option(

@@ -23,16 +23,18 @@ SOME_FAILED = 3
 
 EXAMPLES = """\b
 Examples:
-  rgan-train features scan harmonized --masks rtstruct.dcm -o features.csv
-  rgan-train features source=scan/B40f target=scan/B70f --masks nodules.nii.gz \\
-      --structure 1 --dimensions 2 -o features.csv
-  rgan-train features scan --masks seg.dcm --parameters pyradiomics.yaml -o features.csv
+  rgan-train features scan/B40f harmonized --masks gtv.dcm -o features.csv
+  rgan-train features source=scan/B40f target=scan/B70f -o planar.csv \\
+      --masks nodules.nii.gz --structure 1 --dimensions 2
+  rgan-train features scan/B40f --masks seg.dcm -o tumours.csv \\
+      --parameters pyradiomics.yaml
 
 \b
-A table of many cases, one call for each:
-  rgan-train features n01 n01-harmonized --masks n01.nii.gz --label benign -o features.csv
-  rgan-train features n02 n02-harmonized --masks n02.nii.gz --label malignant -o features.csv
-  rgan-train traits features.csv -o traits
+A table of many cases for `traits`, one call for each:
+  rgan-train features n01/B40f n01/harmonized target=n01/B70f \\
+      --masks n01/seg.dcm --label benign -o cohort.csv
+  rgan-train features n02/B40f n02/harmonized target=n02/B70f \\
+      --masks n02/seg.dcm --label malignant -o cohort.csv
 
 Exit code 3: some series or structures have no features; the others are in the table.
 
@@ -58,8 +60,8 @@ class Request:
     multiple=True,
     required=True,
     type=EXISTING_FILE,
-    help="Label map (NIfTI, NRRD, MetaImage), DICOM SEG or RTSTRUCT on the grid of all SERIES; may "
-    "be repeated.",
+    help="Label map (NIfTI, NRRD, MetaImage), DICOM SEG, RTSTRUCT or XML of LIDC on the grid of "
+    "all SERIES; may be repeated.",
 )
 @structures_option("--masks")
 @click.option(
@@ -177,6 +179,9 @@ def _compute(
 
     volume = read_volume(series)
     masks = find_structures(wanted.masks, wanted.structures, series, volume.padding)
+    for mask in masks:
+        for note in mask.notes:
+            click.echo(f"note: series {series.series_instance_uid}: {mask.name}: {note}", err=True)
     kernel = series.convolution_kernel or ""
     label = f"{kernel or 'no kernel stated'}, {len(series.slices)} slices, structures"
     with click.progressbar(length=len(masks), label=label, file=sys.stderr) as bar:

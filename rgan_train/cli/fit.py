@@ -26,8 +26,8 @@ EXAMPLES = """\b
 Examples:
   rgan-train fit pairs.csv -o runs/first --config my.toml \\
       --set data.source_kernel=B40f --set data.target_kernel=B70f
-  rgan-train fit pairs.csv -o runs/fold2 --set data.fold=2
-  rgan-train fit pairs.csv -o runs/choe --method choe
+  rgan-train fit pairs.csv -o runs/choe --method choe \\
+      --set data.source_kernel=B40f --set data.target_kernel=B70f
   rgan-train fit pairs.csv -o runs/first --resume --set training.epochs=60"""
 
 
@@ -69,6 +69,8 @@ def command(
 
     Ctrl-C finishes the current step, saves a checkpoint and exits with status 130.
     --resume continues from there with the configuration of the run.
+
+    --set data.fold=1 to 5 leaves another fifth of the slices or patients for the test.
     """
     require_train_extra()
 

@@ -25,8 +25,10 @@ EXAMPLES = """\b
 Examples:
   rgan-train match --source CAME --target STUDY -o came-to-study.onnx
   rgan-train match --source A1 --source A2 --target B --third C -o a-to-b.onnx
-  rgan-train match --source CAME --target STUDY --method compact --run runs/first -o m.onnx
-  rgan-train match --source-phantom QA/B40f --target-phantom QA/B70f -o b40f-to-b70f.onnx
+  rgan-train match --source CAME --target STUDY --method compact \\
+      --run runs/first -o network.onnx
+  rgan-train match --source-phantom QA/B40f --target-phantom QA/B70f \\
+      -o b40f-to-b70f.onnx
   rgan-harmonize run CAME harmonized --model came-to-study.onnx"""
 
 FOLDER = click.Path(path_type=Path, exists=True, file_okay=False)

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from rgan_train.evaluation.lungs.series import GivenMask
 
 SOME_FAILED = 3
+ROOM_FOR_UID = 92
+"""Columns of a terminal that shows more of a UID than its ends."""
 
 EXAMPLES = """\b
 Examples:
@@ -143,7 +145,8 @@ def _show(rows: Sequence[Measured]) -> None:
         numbers = [
             f"{getattr(density, name):.{point.digits}f}" for name, point in END_POINTS.items()
         ]
-        cells = (shorten_uid(row.series), row.kernel or "-", f"{row.lungs.volume_ml:.0f}", *numbers)
+        name = shorten_uid(row.series, 24 if console.width >= ROOM_FOR_UID else 16)
+        cells = (name, row.kernel or "-", f"{row.lungs.volume_ml:.0f}", *numbers)
         table.add_row(*map(as_text, (*cells, f"{density.clamped:.2f}")))
         if row.lungs.off_protocol:
             remarks.append(f"off protocol: {row.series}: {'; '.join(row.lungs.off_protocol)}")

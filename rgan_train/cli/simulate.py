@@ -78,7 +78,8 @@ def command(
     forms a pair with SERIES. For the kernels B40f and B70f rough MTF values are assumed
     unless others are given.
     """
-    from rgan_sdk.cli.tables import as_text
+    from rgan_sdk.cli.tables import as_text, describe_clamped
+    from rgan_sdk.dicom.write.clamping import clamped_shares
     from rgan_train.simulation.series import KernelChange, open_series, simulate_series
 
     series = open_series(source)
@@ -91,10 +92,12 @@ def command(
     )
     count = len(series.slices)
     with click.progressbar(length=count, label="slices", file=sys.stderr) as bar:
-        clips = simulate_series(series, output, change, lambda: bar.update(1))
+        clamped = simulate_series(series, output, change, lambda: bar.update(1))
+    pixels = count * series.rows * series.columns
+    shares = clamped_shares(sum(clamped), clamped, pixels)
     lines = (
         f"wrote {count} slices to {output}: kernel {kernel} simulated as {target_kernel}",
-        f"{change}; {clips} pixels clamped",
+        f"{change}; clamped: {describe_clamped(shares) or 'no pixel'}",
         f"try: rgan-train pair {source} {output} -o pairs.csv",
     )
     for line in lines:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from rgan_sdk.dicom.read.pydicom_reader import PydicomSlice
     from rgan_sdk.dicom.series import Series, SliceFile
+    from rgan_sdk.dicom.write.clamping import Clamped
 
 
 class Change(Protocol):
@@ -94,7 +95,7 @@ def simulate_series(
     folder: Path,
     change: Change,
     on_slice: Callable[[], None] = lambda: None,
-) -> int:
+) -> Clamped:
     """Write roughly the series that another kernel would have given.
 
     Parameters
@@ -107,8 +108,8 @@ def simulate_series(
 
     Returns
     -------
-    int
-        Number of pixels that were clamped to the range of stored values.
+    Clamped
+        The pixels that were clamped to the range of stored values.
 
     Raises
     ------

@@ -32,6 +32,9 @@ PROMISED = {
     "harmonize_stream",
     "packaged_models",
     "plan_directory",
+    "CohortModel",
+    "harmonize_cohort",
+    "plan_cohort",
 }
 ERRORS = {
     name

@@ -113,6 +113,21 @@ def read_dataset(path: Path, stamp: Stamp | None = None) -> Dataset:
         return dataset
 
 
+def read_bytes(path: Path, stamp: Stamp) -> bytes:
+    """Read a file as it is, provided that it still has the stamp.
+
+    Raises
+    ------
+    UnreadableFileError, InvalidSeriesError
+        If it cannot be read, or has changed.
+    """
+    with _name_file(path), open_raw(path) as file:
+        content = _read_content(file, stamp)
+        if len(content) != stamp.size:
+            raise InvalidSeriesError(CHANGED)
+        return content
+
+
 @contextmanager
 def _name_file(path: Path) -> Iterator[None]:
     """Put the name of the file in front of the messages of errors."""

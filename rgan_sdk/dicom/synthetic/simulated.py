@@ -25,6 +25,7 @@ from rgan_sdk.dicom import uids, values
 from rgan_sdk.dicom.header import convolution_kernel
 from rgan_sdk.dicom.read.pydicom_reader import PydicomSlice, read_slice
 from rgan_sdk.dicom.series import Series, SliceFile
+from rgan_sdk.dicom.write.clamping import Clamped, StorableRange
 from rgan_sdk.dicom.write.derived_header import copy_header, set_identity, translate_header_errors
 from rgan_sdk.dicom.write.provenance import add_derivation_code
 from rgan_sdk.dicom.write.writer import encode, make_derived_slice, write_file
@@ -103,7 +104,7 @@ class Simulation:
 
 def write_simulated_series(
     series: Series, folder: Path, simulation: Simulation, simulate: SliceSimulator
-) -> int:
+) -> Clamped:
     """Write a simulated series. ``folder`` appears complete or not at all.
 
     Parameters
@@ -116,7 +117,7 @@ def write_simulated_series(
 
     Returns
     -------
-    int
+    Clamped
         How many pixels could not be stored as computed.
 
     Raises
@@ -126,7 +127,7 @@ def write_simulated_series(
     OutputError
         If ``folder`` is not empty, or the files cannot be written.
     """
-    clips = 0
+    clamped = Clamped()
     with _atomic_folder(folder) as staging:
         for file in series.slices:
             source = read_slice(file.path, file.stamp)
@@ -138,8 +139,9 @@ def write_simulated_series(
             except InvalidSeriesError as error:
                 raise InvalidSeriesError(f"{file.path.name}: {error}") from error
             write_file(staging / f"{header.SOPInstanceUID}.dcm", content)
-            clips += derived.clips
-    return clips
+            range_of_slice = StorableRange.of(source.dataset)
+            clamped = clamped.plus(range_of_slice.locate(hu, derived.clips))
+    return clamped
 
 
 def simulated_header(source: Dataset, simulation: Simulation, group: int = 0) -> Dataset:

@@ -11,6 +11,7 @@ from pydicom import Dataset
 from rgan_sdk.dicom.read.batches import ReadResult
 from rgan_sdk.dicom.read.pydicom_reader import PydicomSlice
 from rgan_sdk.dicom.series import SliceFile
+from rgan_sdk.dicom.write.clamping import StorableRange
 from rgan_sdk.dicom.write.derivation import Derivation
 from rgan_sdk.dicom.write.writer import WrittenFile, derive
 
@@ -48,4 +49,5 @@ class MemoryWriter:
             source = file.read()
         made = derive(source, hu, self._derivation)
         self.derived[file.sop_instance_uid] = made.dataset
-        return WrittenFile(f"{made.dataset.SOPInstanceUID}.dcm", 0, "", made.clips)
+        clamped = StorableRange.of(source.dataset).locate(hu, made.clips)
+        return WrittenFile(f"{made.dataset.SOPInstanceUID}.dcm", 0, "", made.clips, clamped)

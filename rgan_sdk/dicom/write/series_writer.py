@@ -109,6 +109,7 @@ class SeriesWriter:
                 written.size,
                 format_crc32c(written.crc32c),
                 written.clips,
+                series.storable.locate(hu[index], written.clips),
             )
             for index, (path, *_), written in zip(native, jobs, results, strict=True)
             if written.problem is None

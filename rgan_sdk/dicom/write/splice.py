@@ -23,6 +23,7 @@ from pydicom.filewriter import write_dataset
 
 from rgan_sdk import _core
 from rgan_sdk.dicom.write.attributes import READ_FROM_SOURCE, REMOVED, WRITTEN
+from rgan_sdk.dicom.write.clamping import StorableRange
 from rgan_sdk.dicom.write.derivation import Derivation, derived_sop_uid
 from rgan_sdk.dicom.write.derived_header import (
     derived_header,
@@ -59,10 +60,14 @@ class SplicedSeries:
     ----------
     template
         For ``_core.write_batch``.
+    storable
+        The HU that the series can store. RescaleIntercept may differ between slices; then it tells
+        roughly where pixels were clamped.
     """
 
     def __init__(self, first: Dataset, native: _core.SourceSlice, derivation: Derivation) -> None:
         self._derivation = derivation
+        self.storable = StorableRange.of(first)
         derived = derived_header(first, derivation)
         with translate_header_errors():
             readable = copy.deepcopy(first)

@@ -16,6 +16,7 @@ from rgan_sdk import hu as rescaling
 from rgan_sdk.dicom.read import pixels
 from rgan_sdk.dicom.read.pixels import PixelFormat, Rescale
 from rgan_sdk.dicom.read.pydicom_reader import PydicomSlice
+from rgan_sdk.dicom.write.clamping import Clamped, StorableRange
 from rgan_sdk.dicom.write.derivation import Derivation
 from rgan_sdk.dicom.write.derived_header import derived_header
 from rgan_sdk.errors import InferenceError, InvalidSeriesError, OutputError
@@ -48,12 +49,15 @@ class WrittenFile(NamedTuple):
         CRC-32C of the bytes that were to be written, 8 hexadecimal digits.
     clips
         How many pixels could not be stored as computed.
+    clamped
+        The same by what they show.
     """
 
     name: str
     size: int
     crc32c: str
     clips: int
+    clamped: Clamped
 
 
 def derive(source: PydicomSlice, hu: NDArray[np.float32], derivation: Derivation) -> DerivedSlice:
@@ -178,7 +182,9 @@ def write_derived(
     derived = derive(source, hu, derivation)
     content = encode(derived.dataset)
     write_file(path, content)
-    return WrittenFile(path.name, len(content), format_crc32c(_core.crc32c(content)), derived.clips)
+    clamped = StorableRange.of(source.dataset).locate(hu, derived.clips)
+    checksum = format_crc32c(_core.crc32c(content))
+    return WrittenFile(path.name, len(content), checksum, derived.clips, clamped)
 
 
 def format_crc32c(value: int) -> str:

@@ -13,7 +13,7 @@ from rgan_sdk.dicom.inventory import Inventory
 from rgan_sdk.dicom.read.acquisition import read_description
 from rgan_sdk.dicom.series import Series
 from rgan_sdk.errors import DicomError
-from rgan_sdk.run.advice.fits import Candidate, ModelFit, fit_model
+from rgan_sdk.run.advice.fits import ModelFit, fit_model
 from rgan_sdk.run.advice.groups import KernelKey, SeriesGroup, group_series
 from rgan_sdk.run.advice.matches import FEWEST_SLICES, MatchGroup, find_match_group
 from rgan_sdk.run.advice.pairs import find_likely_pairs
@@ -23,6 +23,7 @@ from rgan_sdk.run.advice.softness import (
     relations_of_cards,
     relations_of_series,
 )
+from rgan_sdk.run.choosing.candidates import Candidate
 from rgan_sdk.run.options import RunOptions
 from rgan_sdk.run.places.folders import common_folder, folders_of
 

@@ -4,20 +4,11 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
-from typing import NamedTuple
+from dataclasses import dataclass
 
-from rgan_sdk.card import ModelCard
 from rgan_sdk.dicom.series import Series
+from rgan_sdk.run.choosing.candidates import Candidate, why_outside
 from rgan_sdk.run.options import RunOptions
-from rgan_sdk.run.planning import Plan, SkippedSeries, why_outside
-
-
-class Candidate(NamedTuple):
-    """A model that may be run: what ``--model`` takes, and its card."""
-
-    name: str
-    card: ModelCard
 
 
 @dataclass(frozen=True)
@@ -58,24 +49,4 @@ def models_for(
     series: Series, candidates: Iterable[Candidate], options: RunOptions
 ) -> tuple[str, ...]:
     """Return the models that take a series."""
-    return tuple(one.name for one in candidates if not _why_not(series, one, options))
-
-
-def share_out(plan: Plan, candidates: Sequence[Candidate], options: RunOptions) -> Plan:
-    """Return a plan in which each chosen series has one model; the others are left aside."""
-    chosen: list[Series] = []
-    skipped = list(plan.skipped)
-    for one in plan.chosen:
-        models = models_for(one, candidates, options)
-        if len(models) == 1:
-            chosen.append(one)
-        elif models:
-            skipped.append(SkippedSeries(one, f"several models take it: {', '.join(models)}"))
-        else:
-            reasons = (f"{each.name}: {_why_not(one, each, options)}" for each in candidates)
-            skipped.append(SkippedSeries(one, f"no model takes it. {'. '.join(reasons)}"))
-    return replace(plan, chosen=tuple(chosen), skipped=tuple(skipped))
-
-
-def _why_not(series: Series, candidate: Candidate, options: RunOptions) -> str:
-    return "; ".join(reason for _, reason in why_outside(series, candidate.card, options))
+    return tuple(one.name for one in candidates if not why_outside(series, one.card, options))

@@ -13,8 +13,8 @@ from rgan_sdk.dicom.series import Series
 from rgan_sdk.errors import MeasurementError
 from rgan_sdk.kernels import KernelDifference, KernelSpectra, as_spectra, join_spectra
 from rgan_sdk.kernels.comparison import compare_groups, compare_kernel
-from rgan_sdk.run.advice.fits import Candidate
 from rgan_sdk.run.advice.groups import KernelKey
+from rgan_sdk.run.choosing.candidates import Candidate
 
 SOFTER: Final = -1
 ALIKE: Final = 0
@@ -73,7 +73,7 @@ def relations_of_cards(candidates: Iterable[Candidate], keys: Iterable[KernelKey
     """
     relations: dict[tuple[KernelKey, KernelKey], int] = {}
     known = set(keys)
-    for _, card in candidates:
+    for card in (one.card for one in candidates):
         difference = _compare_curves(card)
         if difference is None or card.certificate is not None:
             continue

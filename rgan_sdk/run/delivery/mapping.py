@@ -87,7 +87,7 @@ def _row(entry: SeriesEntry, folders: Mapping[tuple[str, int], PurePosixPath]) -
         "source_series": entry.series_instance_uid,
         "group": str(entry.group),
         "source_folder": _relative(folder),
-        "output_series": PurePosixPath(entry.output or "").name,
+        "output_series": _output_series(entry),
         "output_folder": entry.output or "",
         "model": entry.model or "",
         "outcome": "unfinished" if entry.status == "planned" else entry.status,
@@ -96,6 +96,13 @@ def _row(entry: SeriesEntry, folders: Mapping[tuple[str, int], PurePosixPath]) -
         "spacing": "" if entry.pixel_spacing is None else f"{entry.pixel_spacing:.6g}",
         "noise": "" if entry.noise_hu is None else f"{entry.noise_hu:.1f}",
     }
+
+
+def _output_series(entry: SeriesEntry) -> str:
+    """Return the SeriesInstanceUID in OUTPUT; a copy, which no model takes, keeps its own."""
+    if entry.output is None:
+        return ""
+    return PurePosixPath(entry.output).name if entry.model else entry.series_instance_uid
 
 
 def _relative(folder: PurePosixPath | None) -> str:

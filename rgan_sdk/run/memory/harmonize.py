@@ -23,12 +23,12 @@ from rgan_sdk.dicom.write.derivation import derived_series_uid
 from rgan_sdk.dicom.write.memory_writer import MemoryWriter
 from rgan_sdk.errors import DicomError, IneligibleError, check_type
 from rgan_sdk.harmonizer import Harmonizer
+from rgan_sdk.run.choosing.candidates import why_not_model
 from rgan_sdk.run.identity import make_derivation, run_timestamp, settle_batch_size
-from rgan_sdk.run.jobs import SeriesJob
+from rgan_sdk.run.jobs import SeriesJob, is_processed
 from rgan_sdk.run.ledger import make_entry, unusable_entry
 from rgan_sdk.run.observer import Cancellation, Observer, watch
 from rgan_sdk.run.options import RunOptions
-from rgan_sdk.run.planning import why_not_model
 from rgan_sdk.run.report import SeriesEntry, Status
 from rgan_sdk.run.stages import StageClock, Stages
 
@@ -295,8 +295,8 @@ class _Task:
             "done",
             notes=job.notes(self._card),
             model=model,
-            clips=job.clips,
-            processed=job.derivation.harmonizes,
+            **job.clamping,
+            processed=is_processed(job.derivation),
             noise_hu=job.noise_hu,
         )
 

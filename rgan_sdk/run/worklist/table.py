@@ -155,9 +155,16 @@ class WorkList:
         return tuple(dict.fromkeys(row.model for row in self.rows if row.model))
 
     def take(self, models: Iterable[str]) -> Self:
-        """Return the list with the rows for these models only, and those that name none."""
+        """Return the list with the rows for these models only, and those that name none.
+
+        Models are called as in the list.
+        """
         wanted = {"", *models}
         return replace(self, rows=tuple(row for row in self.rows if row.model in wanted))
+
+    def without_models(self) -> Self:
+        """Return the list with no model named, for a run with one that the caller has chosen."""
+        return replace(self, rows=tuple(replace(row, model="") for row in self.rows))
 
     def write(self) -> None:
         """Write the list to its file, whole or not at all.

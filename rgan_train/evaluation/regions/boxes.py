@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from rgan_sdk.errors import ConfigurationError
+from rgan_train.evaluation.regions.untrusted_xml import read_xml
 
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
@@ -115,33 +116,14 @@ def read_boxes(path: Path) -> tuple[Box, ...]:
         If the file cannot be read or is larger than 1 MiB, is not XML, has a document type, which
         could define entities, or has no box.
     """
-    from defusedxml import DTDForbidden, ElementTree
-
     try:
-        root = ElementTree.fromstring(_content(path), forbid_dtd=True)
+        root = read_xml(path, MAX_BYTES, "file of boxes")
         found = tuple(_box(element) for element in root.iter("bndbox"))
     except ConfigurationError as exc:
         raise ConfigurationError(f"{path}: {exc}") from exc
-    except DTDForbidden as exc:
-        raise ConfigurationError(
-            f"{path}: has a document type ({exc.name}), which is refused"
-        ) from exc
-    except (ElementTree.ParseError, LookupError, ValueError) as exc:  # the last two: encodings
-        raise ConfigurationError(f"{path}: is not XML ({exc})") from exc
     if not found:
         raise ConfigurationError(f"{path}: marks nothing: it has no element bndbox")
     return found
-
-
-def _content(path: Path) -> bytes:
-    try:
-        with path.open("rb") as file:
-            content = file.read(MAX_BYTES + 1)
-    except OSError as exc:
-        raise ConfigurationError(f"cannot be read ({exc.strerror})") from exc
-    if len(content) > MAX_BYTES:
-        raise ConfigurationError(f"is larger than {MAX_BYTES >> 20} MiB, so it is no file of boxes")
-    return content
 
 
 def _box(element: Element) -> Box:

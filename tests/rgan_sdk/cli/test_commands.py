@@ -11,6 +11,7 @@ from support.runs import harmonize
 
 from rgan_sdk.cli import COMMANDS
 from rgan_sdk.engines import onnxruntime
+from rgan_sdk.harmonizer import Harmonizer
 
 
 def test_help_lists_every_command():
@@ -45,7 +46,7 @@ def test_a_dry_run_shows_pixel_spacing_where_there_is_room(tmp_path, monkeypatch
     assert "0.646" not in harmonize(*command).output
     monkeypatch.setenv("COLUMNS", "120")
     shown = " ".join(harmonize(*command).output.split())
-    assert "series kernel pixel, mm slices outcome note" in shown
+    assert "series kernel pixel, mm slices outcome" in shown
     assert "B40f 0.646 1 planned" in shown
 
 
@@ -55,6 +56,24 @@ def test_doctor_explains_two_runtimes_at_once(monkeypatch):
     result = harmonize("doctor")
     assert result.exit_code == 1
     assert "pip uninstall -y onnxruntime onnxruntime-gpu" in result.output
+
+
+def test_bench_warns_of_kernels_that_the_model_is_not_for(tmp_path):
+    write_series(tmp_path / "in", 2, ConvolutionKernel="B70f")
+    model = write_model(tmp_path / "m.onnx", make_series_card())
+    command = ("bench", tmp_path / "in", "--model", model, "--engine", "identity")
+    result = harmonize(*command, "--json", tmp_path / "bench.json")
+    assert result.exit_code == 0, result.output
+    assert "warning: INPUT has B70f, which test-blur is not for" in result.stderr
+    assert json.loads((tmp_path / "bench.json").read_text())["foreign_kernels"] == ["B70f"]
+    own = harmonize("bench", "--model", model, "--engine", "identity", "--slices", 3)
+    assert "warning" not in own.output
+
+
+def test_bench_of_no_folder_is_told_before_a_model_is_loaded(tmp_path, monkeypatch):
+    monkeypatch.setattr(Harmonizer, "load", lambda *args, **options: pytest.fail("loaded"))
+    result = harmonize("bench", tmp_path / "nowhere", "--model", "b40f-to-b70f")
+    assert "no such folder" in result.stderr
 
 
 def test_bench_says_what_sets_the_pace(tmp_path):

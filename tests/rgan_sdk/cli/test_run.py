@@ -18,7 +18,7 @@ from support.runs import harmonize, new_series, read_report
 from rgan_sdk.card import SpacingRange
 from rgan_sdk.dicom.read.pydicom_reader import read_slice
 from rgan_sdk.dicom.synthetic.sample import write_sample_series
-from rgan_sdk.engines import openvino
+from rgan_sdk.engines import cuda, openvino
 from rgan_sdk.errors import ConfigurationError
 from rgan_sdk.harmonizer import Harmonizer
 from rgan_sdk.run.directory import harmonize_directory
@@ -65,7 +65,7 @@ def test_unspecified_units_need_air_or_the_users_word(run, source, tmp_path):
     result, report, _ = run(source)
     assert result.exit_code == 3
     assert "--assume-hu" in report["series"][0]["reason"]
-    assert "1 planned" in harmonize("scan", source, "--assume-hu").output
+    assert "1 found" in harmonize("scan", source, "--assume-hu").output
     result, report, out = run(source, "--assume-hu")
     assert result.exit_code == 0, result.output
     assert report["series"][0]["notes"] == ["RescaleType US taken as HU, as --assume-hu says"]
@@ -140,7 +140,7 @@ def test_preview_is_a_picture(run, source):
         assert len(np.unique(np.asarray(picture))) > 50
     with Image.open(out / name) as picture:
         pixels = np.asarray(picture)
-    assert pixels.shape[1] == 3 * 64
+    assert pixels.shape[1] == 3 * 384
     assert len(np.unique(pixels)) > 50
     assert f"preview: {out / name}" in result.output
 
@@ -388,6 +388,36 @@ def test_an_absent_device_or_engine_is_exit_code_1(run, source):
     result, _, _ = run(source, "--engine", "warp")
     assert result.exit_code == 1
     assert "valid are auto, tensorrt, onnxruntime, openvino, identity" in result.output
+
+
+def test_a_wrong_folder_is_told_before_a_model_is_loaded(run, source, tmp_path, monkeypatch):
+    monkeypatch.setattr(Harmonizer, "load", lambda *args, **options: pytest.fail("loaded"))
+    assert "no such folder" in run(tmp_path / "nowhere")[0].stderr
+    within = harmonize("run", source, source / "out", "--model", "b40f-to-b70f")
+    assert "lie inside each other" in within.stderr
+    nifti = ("nowhere.nii.gz", "out.nii.gz", "--model", "b40f-to-b70f", "--kernel", "B40f")
+    assert "INPUT nowhere.nii.gz: no such file" in harmonize("run", *nifti).stderr
+
+
+def test_nothing_is_said_of_gpus_where_there_is_none(run, source, monkeypatch):
+    monkeypatch.setattr(cuda, "why_no_device", lambda: cuda.NO_DRIVER)
+    assert "NVIDIA" not in run(source)[0].output
+    assert run(source, "--verbose")[0].output.count(cuda.NO_DRIVER) == 2
+
+
+def test_clamped_pixels_are_told_with_their_place_also_after_a_resume(run, source):
+    for _ in range(2):
+        result, report, _ = run(source, model="b40f-to-b70f")
+        (series,) = report["series"]
+        share = series["clips"] / (3 * 64 * 64)
+        assert series["clamped"] == {
+            "all": pytest.approx(share),
+            "air": pytest.approx(share),
+            "dense": 0,
+            "tissue": 0,
+        }
+        assert share > 0
+        assert "4 %, all in air" in result.output
 
 
 def test_the_engine_and_why_no_faster_one_is_told(run, source, monkeypatch):

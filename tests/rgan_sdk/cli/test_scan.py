@@ -93,12 +93,16 @@ def test_of_several_models_each_series_has_one(source, tmp_path):
     shown = plain(harmonize("scan", source, *options, "--report", report))
     found = {one["convolution_kernel"]: one for one in json.loads(report.read_text())["series"]}
     assert {kernel: one["status"] for kernel, one in found.items()} == {
-        "B40f": "skipped",
+        "B40f": "failed",
         "B70f": "planned",
         "STANDARD": "skipped",
         "YA": "skipped",
     }
-    assert found["B40f"]["reason"] == f"several models take it: {models[0]}, {models[1]}"
+    assert found["B40f"]["reason"] == (
+        f"ambiguous: several models take it, {models[0]}, {models[1]}; leave one out, or name one "
+        "in a work list"
+    )
+    assert [found[kernel]["model"] for kernel in ("B40f", "B70f")] == [None, "n"]
     assert found["YA"]["reason"].startswith(f"no model takes it. {models[0]}: Conv")
     assert f"- {models[1]}, to B70f: takes groups 3, 4" in shown
     assert "- b70f-to-b40f, to B40f: takes group" in shown
@@ -106,8 +110,8 @@ def test_of_several_models_each_series_has_one(source, tmp_path):
 
 def test_reasons_stand_with_the_folders_of_their_series(source):
     shown = plain(harmonize("scan", source, "--model", "b40f-to-b70f"))
-    assert "2: skipped: ConvolutionKernel (0018,1210) is B70f; the model takes B40f" in shown
-    assert "1 file(s) skipped: not DICOM" in shown
+    assert "2: skipped: ConvolutionKernel (0018,1210) is B70f, the target kernel already" in shown
+    assert "1 file skipped: not DICOM" in shown
     assert "b70f-to-b40f, to B40f: takes group 4" in shown
 
 
@@ -149,7 +153,7 @@ def test_a_series_that_failed_is_named_by_its_folder(source):
 def test_a_folder_without_series_has_no_advice(tmp_path):
     (tmp_path / "notes.txt").write_text("no DICOM")
     lines = harmonize("scan", tmp_path).output.splitlines()
-    assert lines[0] == "1 file(s) skipped: not DICOM"
+    assert lines[0] == "1 file skipped: not DICOM"
     assert [line.partition(":")[0] for line in lines[1:]] == ["series", "files"]
 
 

@@ -120,18 +120,46 @@ def test_a_series_that_is_not_as_listed_fails_and_the_others_are_done(listed, so
     assert len(new_series(tmp_path / "out")) == 1
 
 
-def test_rows_are_for_one_model_at_a_time(listed, model, tmp_path):
-    other = write_model(tmp_path / "other.onnx", make_series_card(name="other"))
+@pytest.fixture
+def other(listed, tmp_path):
+    """Return another model, which the list names for one of the series."""
+    path = write_model(tmp_path / "other.onnx", make_series_card(name="other"))
     changed = rows(listed)
-    next(row for row in changed if row["model"])["model"] = str(other)
+    next(row for row in changed if row["model"])["model"] = str(path)
     rewrite(listed, changed)
-    several = harmonize("run", "--from", listed, tmp_path / "out")
-    assert several.exit_code == 2
-    assert "the rows name several models" in several.output
+    return path
+
+
+def test_each_row_names_its_model(listed, other, tmp_path):
+    """Both models take both series, and the list decides."""
+    report = tmp_path / "report.json"
+    result = harmonize("run", "--from", listed, tmp_path / "out", "--report", report)
+    assert result.exit_code == 0, result.output
+    wanted = {row["series"]: "other" if row["model"] == str(other) else "test-blur"
+              for row in rows(listed) if row["model"]}  # fmt: skip
+    made = {one["series_instance_uid"]: one["model"] for one in read_report(report)["series"]}
+    assert {uid: made[uid] for uid in wanted} == wanted
+    assert set(wanted.values()) == {"other", "test-blur"}
+
+
+def test_rows_for_models_that_are_not_given_are_left_out(listed, other, tmp_path):
     result = harmonize("run", "--from", listed, tmp_path / "out", "--model", other)
     assert result.exit_code == 0, result.output
     assert "1 series for other models left out" in result.output
     assert len(new_series(tmp_path / "out")) == 1
+
+
+def test_a_list_does_not_give_a_finished_series_to_another_model(listed, model, other, tmp_path):
+    out, report = tmp_path / "out", tmp_path / "report.json"
+    assert harmonize("run", "--from", listed, out).exit_code == 0
+    before = contents(out)
+    rewrite(listed, [{**row, "model": row["model"] and str(model)} for row in rows(listed)])
+    both = ("--model", model, "--model", other)
+    result = harmonize("run", "--from", listed, out, *both, "--report", report)
+    assert result.exit_code == 3
+    (failed,) = (one for one in read_report(report)["series"] if one["status"] == "failed")
+    assert failed["reason"].startswith(f"OUTPUT holds it as {other} made it, and the list names")
+    assert contents(out) == before
 
 
 def test_a_list_without_a_model_needs_one(listed, model, tmp_path):

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 import pytest
 
 from rgan_sdk.errors import OutputBusyError, OutputError
+from rgan_sdk.run.cohort.lock import lock_folder
 from rgan_sdk.run.identity import RunIdentity, UsedModel
 from rgan_sdk.run.journal import (
     FinishedSeries,
@@ -15,7 +16,6 @@ from rgan_sdk.run.journal import (
     OutputFile,
     check_same_run,
     has_journal,
-    lock_folder,
     read_journal,
 )
 
@@ -81,6 +81,7 @@ def test_a_run_and_its_series_have_a_line_each(out):
         "clips": 5,
         "outside": ["spacing"],
         "noise_hu": 14.5,
+        "processed": True,
     }
 
 

@@ -15,6 +15,8 @@ from support.damage import DAMAGES
 from support.models import make_series_card, write_model
 from support.runs import PROGRAM, SAME_DATE, contents, folders, harmonize, write_inputs
 
+from rgan_sdk.dicom.synthetic.sample import write_sample_series
+
 
 def has_noted(out: Path, series: int) -> bool:
     """Whether the run has begun, and as many series are in its journal."""
@@ -75,6 +77,17 @@ def test_ten_kills(tmp_path):
     options = ("--engine", "identity", "--batch-size", "2")
     positions = kill_and_resume(tmp_path, kills=10, series=6, options=options)
     assert sum(position < 6 for position in positions) >= 3
+
+
+def test_kills_of_a_run_with_several_models_and_copies(tmp_path):
+    write_model(tmp_path / "m.onnx", make_series_card())
+    ge = make_series_card(name="ge", source_kernels=("STANDARD",))
+    write_model(tmp_path / "ge.onnx", ge)
+    for number, kernel in enumerate(("B40f", "STANDARD", "B70f") * 2):
+        folder = tmp_path / "in" / str(number)
+        write_sample_series(folder, kernel, slices=4, size=64, seed=number)
+    options = ("--engine", "identity", "--model", str(tmp_path / "ge.onnx"), "--include-target")
+    kill_and_resume(tmp_path, kills=4, series=6, options=options)
 
 
 @pytest.mark.slow

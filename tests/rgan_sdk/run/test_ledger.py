@@ -7,6 +7,7 @@ import pytest
 from support.models import make_series_card
 
 from rgan_sdk.card import SpacingRange
+from rgan_sdk.run.choosing.candidates import Candidate
 from rgan_sdk.run.ledger import Ledger, report_plan
 from rgan_sdk.run.options import RunOptions
 from rgan_sdk.run.planning import make_plan
@@ -16,7 +17,7 @@ from rgan_sdk.run.planning import make_plan
 def plan(source, card):
     path = source / "taken" / "cut.dcm"
     path.write_bytes((source / "taken" / "slice-001.dcm").read_bytes()[:200])
-    return make_plan(source, card)
+    return make_plan(source, [Candidate.of(card)])
 
 
 def outcomes(report):
@@ -73,7 +74,7 @@ def test_what_is_outside_the_domain_and_accepted_is_told(source):
     card = make_series_card(manufacturers=("SIEMENS",), thickness_seen=(1.0,))
     card = replace(card, pixel_spacing=SpacingRange(0.1, 0.2, 0.15))
     options = RunOptions(outside_domain=["spacing"])
-    skipped, planned = report_plan(make_plan(source, card, options)).series
+    skipped, planned = report_plan(make_plan(source, [Candidate.of(card)], options)).series
     assert (skipped.outside, skipped.notes) == (("kernel", "spacing"), ())
     assert planned.outside == ("spacing",)
     accepted, manufacturer, thickness = planned.notes

@@ -9,6 +9,7 @@ from support.models import make_card, make_domain_card
 
 from rgan_sdk.errors import ConfigurationError
 from rgan_sdk.harmonizer import DOMAINS
+from rgan_sdk.run.choosing.candidates import Candidate
 from rgan_sdk.run.observer import SilentObserver
 from rgan_sdk.run.options import RunOptions, Shard
 from rgan_sdk.run.planning import make_plan
@@ -18,8 +19,12 @@ def kernels(series):
     return [one.convolution_kernel for one in series]
 
 
+def plan_for(source, card, options=None):
+    return make_plan(source, [Candidate.of(card)], options)
+
+
 def test_the_card_decides(source, card):
-    plan = make_plan(source, card)
+    plan = plan_for(source, card)
     assert kernels(plan.chosen) == ["B40f"]
     assert plan.slices == 3
     ((series, reason),) = plan.skipped
@@ -33,7 +38,7 @@ def test_all_values_of_the_kernel_decide(tmp_path, card, named, taken):
     """An iterative reconstruction is none of the model for filtered back projection."""
     write_series(tmp_path, 1, series=1, ConvolutionKernel="Br40d")
     write_series(tmp_path, 1, series=2, ConvolutionKernel=["Br40d", "3"])
-    plan = make_plan(tmp_path, dataclasses.replace(card, source_kernels=(named,)))
+    plan = plan_for(tmp_path, dataclasses.replace(card, source_kernels=(named,)))
     uids = [series.series_instance_uid for series in plan.chosen]
     assert uids == ([] if taken is None else [uid(1, taken)])
     if taken == 1:
@@ -42,7 +47,10 @@ def test_all_values_of_the_kernel_decide(tmp_path, card, named, taken):
 
 
 def test_without_a_card_or_with_the_kernel_accepted_all_are_chosen(source, card):
-    for plan in (make_plan(source), make_plan(source, card, RunOptions(outside_domain=["kernel"]))):
+    for plan in (
+        make_plan(source),
+        plan_for(source, card, RunOptions(outside_domain=["kernel"])),
+    ):
         assert sorted(kernels(plan.chosen)) == ["B40f", "H30s"]
         assert plan.skipped == ()
 
@@ -51,7 +59,7 @@ def test_each_reason_names_the_attribute_and_the_option(tmp_path):
     other = {"ConvolutionKernel": "B70f", "Manufacturer": "Philips", "PixelSpacing": [1, 1]}
     write_series(tmp_path, 1, ReconstructionAlgorithm="ITERATIVE", **other)
     card = make_domain_card()
-    ((_, reason),) = make_plan(tmp_path, card).skipped
+    ((_, reason),) = plan_for(tmp_path, card).skipped
     assert reason == (
         "ConvolutionKernel (0018,1210) is B70f; the model takes B40f; "
         "Manufacturer (0008,0070) is Philips; the model takes SIEMENS; "
@@ -60,28 +68,30 @@ def test_each_reason_names_the_attribute_and_the_option(tmp_path):
         "(or use --outside-domain kernel,manufacturer,spacing,reconstruction)"
     )
     options = RunOptions(outside_domain=["kernel", "spacing", "reconstruction"])
-    ((_, reason),) = make_plan(tmp_path, card, options).skipped
+    ((_, reason),) = plan_for(tmp_path, card, options).skipped
     assert reason == (
         "Manufacturer (0008,0070) is Philips; the model takes SIEMENS "
         "(or use --outside-domain manufacturer)"
     )
-    assert len(make_plan(tmp_path, card, RunOptions(outside_domain=DOMAINS)).chosen) == 1
+    assert len(plan_for(tmp_path, card, RunOptions(outside_domain=DOMAINS)).chosen) == 1
 
 
 def test_a_scan_by_ge_with_a_kernel_of_siemens_is_no_scan_by_siemens(tmp_path):
     write_series(tmp_path, 1, Manufacturer="GE MEDICAL SYSTEMS", ConvolutionKernel="B40f")
-    ((_, reason),) = make_plan(tmp_path, make_domain_card()).skipped
+    ((_, reason),) = plan_for(tmp_path, make_domain_card()).skipped
     assert reason.startswith("Manufacturer (0008,0070) is GE MEDICAL SYSTEMS; the model takes SIEM")
 
 
 def test_pixels_that_are_not_square_are_refused(tmp_path, card):
     write_series(tmp_path, 1, series=1, PixelSpacing=[0.7, 0.703])  # by less than 0.5 %
     write_series(tmp_path, 1, series=2, PixelSpacing=[0.704, 0.7])
-    plan = make_plan(tmp_path, card, RunOptions(outside_domain=DOMAINS))
+    plan = plan_for(tmp_path, card, RunOptions(outside_domain=DOMAINS))
     assert [one.mean_pixel_spacing for one in plan.chosen] == [pytest.approx(0.7015)]
     ((_, reason),) = plan.skipped
     assert "PixelSpacing (0028,0030) is 0.704 and 0.7 mm: pixels are not square" in reason
-    of_format_1 = make_plan(tmp_path, make_card(), RunOptions(outside_domain=DOMAINS))
+    of_format_1 = make_plan(
+        tmp_path, [Candidate.of(make_card())], RunOptions(outside_domain=DOMAINS)
+    )
     assert len(of_format_1.chosen) == 2
 
 
@@ -93,20 +103,22 @@ def test_pixels_that_are_not_square_hide_no_other_reason(tmp_path):
         "PixelSpacing (0028,0030) is 1 and 1.2 mm: pixels are not square, which models with a "
         "pixel spacing need; resample the series"
     )
-    ((_, reason),) = make_plan(tmp_path, card).skipped
+    ((_, reason),) = plan_for(tmp_path, card).skipped
     assert reason == (
         f"{not_square}; ConvolutionKernel (0018,1210) is B70f; the model takes B40f; "
         "Manufacturer (0008,0070) is Philips; the model takes SIEMENS; "
         "PixelSpacing (0028,0030) is 1 and 1.2 mm, in the mean 1.1 mm; the model takes 0.6 to 0.9"
     )
-    ((_, reason),) = make_plan(tmp_path, card, RunOptions(outside_domain=DOMAINS)).skipped
+    ((_, reason),) = make_plan(
+        tmp_path, [Candidate.of(card)], RunOptions(outside_domain=DOMAINS)
+    ).skipped
     assert reason == not_square
 
 
 def test_series_run_by_ascending_pixel_spacing(tmp_path, card):
     for series, spacing in enumerate((0.8, 0.6, 0.7, 0.6)):
         write_series(tmp_path, 1, series=series, PixelSpacing=[spacing, spacing])
-    plan = make_plan(tmp_path, card)
+    plan = plan_for(tmp_path, card)
     assert [one.pixel_spacing[0] for one in plan.chosen] == [0.6, 0.6, 0.7, 0.8]
     assert [one.series_instance_uid for one in plan.chosen[:2]] == [uid(1, 1), uid(1, 3)]
 
@@ -117,7 +129,7 @@ def test_slices_of_another_spacing_are_a_series_of_their_own(tmp_path, card):
         dataset = pydicom.dcmread(path)
         dataset.PixelSpacing = [spacing, spacing]
         dataset.save_as(path)
-    plan = make_plan(tmp_path, card)
+    plan = plan_for(tmp_path, card)
     assert [len(one.slices) for one in plan.chosen] == [2, 1]
 
 

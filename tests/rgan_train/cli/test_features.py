@@ -6,6 +6,7 @@ import numpy as np
 import pydicom
 import pytest
 import SimpleITK
+from support.lidc import roi, square, write_nodules
 from support.lungs import DISTANCE_MM, PIXEL_MM, make_chest, write_chest
 from support.requirements import require_module
 from support.training import train
@@ -119,6 +120,16 @@ def test_a_structure_without_features_does_not_stop_others(scan, options):
     assert done.exit_code == 3
     assert "label 5: radiomics refuses it" in done.stderr
     assert [row["region"] for row in read(options)] == ["label 2", "label 3"]
+
+
+def test_nodules_in_xml_of_lidc_and_what_is_left_out_is_said(scan, harmonized, options, tmp_path):
+    rois = [roi(DISTANCE_MM * number, square(50, 60, 70, 80)) for number in (1, 2)]
+    path = write_nodules(tmp_path / "069.xml", [[roi(0, [(9, 9)])]], [rois])
+    done = train("features", scan, harmonized, "--masks", path, *options[2:])
+    assert done.exit_code == 0, done.output
+    assert done.stderr.count("nodule 1, reader 2: nodules under 3 mm are points and have no") == 2
+    found = [(row["variant"], row["region"], row["voxels"]) for row in read(options)]
+    assert found == [(kind, "nodule 1, reader 2", "800") for kind in ("source", "harmonized")]
 
 
 def test_a_mask_on_another_grid_is_named(scan, options, tmp_path):

@@ -95,6 +95,15 @@ class SeriesGrid:
                 "cannot be compared; give the mask that was made for this scan, or register it"
             )
 
+    def require_study(self, uid: str) -> None:
+        """Raise ConfigurationError if the mask is of another study; an empty UID is unknown."""
+        own = self._series.study_instance_uid
+        if uid and uid != own:
+            raise ConfigurationError(
+                f"StudyInstanceUID is {uid}, that of the series is {own}; give the mask that was "
+                "made for this scan"
+            )
+
     def reaches(self, plane: Plane) -> bool:
         """Tell whether a plane lies between the first and the last slice of the series."""
         height = float(self.axes[2] @ plane.origin)

@@ -18,11 +18,11 @@ if TYPE_CHECKING:
 
 
 def read_masks(path: Path, series: Series, choice: StructureChoice | None = None) -> list[Mask]:
-    """Read the structures of a file: a label map (NIfTI, NRRD, MetaImage), DICOM SEG or RTSTRUCT.
+    """Read the structures of a file: label map, DICOM SEG, RTSTRUCT or XML of LIDC.
 
-    Label maps are recognised by the ending of the file name, DICOM by its content. Masks are
-    assigned to slices by their position in the patient, whatever order they are stored in. They
-    are never resampled.
+    Label maps (NIfTI, NRRD, MetaImage) and XML are recognised by the ending of the file name, DICOM
+    by its content. Masks are assigned to slices by their position in the patient, whatever order
+    they are stored in. They are never resampled.
 
     Parameters
     ----------
@@ -87,10 +87,13 @@ def _read(path: Path, series: Series) -> Iterator[Mask]:
     from rgan_train.evaluation.regions.masks.dicom import read_dicom_masks
     from rgan_train.evaluation.regions.masks.grid import SeriesGrid
     from rgan_train.evaluation.regions.masks.labels import ENDINGS, read_labels
+    from rgan_train.evaluation.regions.masks.lidc import ENDING, read_nodules
 
     grid = SeriesGrid(series)
     if path.name.lower().endswith(ENDINGS):
         return read_labels(path, grid)
+    if path.name.lower().endswith(ENDING):
+        return read_nodules(path, grid)
     return read_dicom_masks(path, grid)
 
 
@@ -103,8 +106,8 @@ def _name_file(path: Path) -> Iterator[None]:
         yield
     except IneligibleError as exc:
         raise ConfigurationError(
-            f"{path}: {exc}; a mask is a label map ({', '.join(ENDINGS)}), a DICOM Segmentation "
-            "or an RT Structure Set"
+            f"{path}: {exc}; a mask is a label map ({', '.join(ENDINGS)}), a DICOM Segmentation, "
+            "an RT Structure Set or XML of LIDC"
         ) from exc
     except (ConfigurationError, DicomError) as exc:
         raise ConfigurationError(f"{path}: {exc}") from exc

@@ -23,6 +23,7 @@ from rgan_sdk.dicom.read import batches
 from rgan_sdk.dicom.read.batches import BatchReader
 from rgan_sdk.dicom.read.pydicom_reader import read_dataset, read_slice
 from rgan_sdk.dicom.write.attributes import READ_FROM_SOURCE, REMOVED, WRITTEN
+from rgan_sdk.dicom.write.clamping import StorableRange
 from rgan_sdk.dicom.write.derivation import derived_sop_uid
 from rgan_sdk.dicom.write.derived_header import derived_header
 from rgan_sdk.dicom.write.series_writer import SeriesWriter
@@ -186,6 +187,10 @@ def test_encoded_slices_are_written_natively(tmp_path, syntax, signed, padding):
         derive(source, image, DERIVATION) for source, image in zip(expected, changed, strict=True)
     ]
     assert [one.clips for one in written] == [one.clips for one in derived]
+    storable = StorableRange.of(expected[0].dataset)
+    assert [one.clamped for one in written] == [
+        storable.locate(hu, one.clips) for hu, one in zip(changed, written, strict=True)
+    ]
     for file, one, noted in zip(files, derived, written, strict=True):
         name = f"{derived_sop_uid(file.sop_instance_uid, DERIVATION)}.dcm"
         assert noted[:3] == listed(tmp_path / "out" / name)

@@ -18,10 +18,10 @@ from rgan_sdk.kernels import CardCurves, MatchCertificate, measure_kernel
 from rgan_sdk.run.advice.advise import advise
 from rgan_sdk.run.advice.commands import match_command, measure_command, pair_command
 from rgan_sdk.run.advice.export import advice_to_json
-from rgan_sdk.run.advice.fits import Candidate, fit_model, share_out
+from rgan_sdk.run.advice.fits import fit_model
 from rgan_sdk.run.advice.groups import KernelKey, group_series
+from rgan_sdk.run.choosing.candidates import Candidate
 from rgan_sdk.run.options import RunOptions
-from rgan_sdk.run.planning import make_plan
 
 OPTIONS = RunOptions()
 
@@ -71,21 +71,6 @@ def test_reasons_are_those_of_the_guard(tmp_path):
         "ConvolutionKernel (0018,1210) is B70f; the model takes B40f": 1
     }
     assert set(fit.reasons) == {"kernel", "manufacturer", "pixels"}
-
-
-def test_series_are_shared_out_among_models(tmp_path):
-    for number, kernel in enumerate(("B40f", "B70f", "YA"), 1):
-        write_series(tmp_path / kernel, 1, series=number, ConvolutionKernel=kernel)
-    cards = [make_series_card(source_kernels=kernels) for kernels in (("B40f", "B70f"), ("B70f",))]
-    candidates = [Candidate(name, card) for name, card in zip("mn", cards, strict=True)]
-    plan = share_out(make_plan(tmp_path), candidates, OPTIONS)
-    assert [series.convolution_kernel for series in plan.chosen] == ["B40f"]
-    assert [reason for _, reason in plan.skipped] == [
-        "several models take it: m, n",
-        "no model takes it. "
-        "m: ConvolutionKernel (0018,1210) is YA; the model takes B40f, B70f. "
-        "n: ConvolutionKernel (0018,1210) is YA; the model takes B70f",
-    ]
 
 
 def test_a_scan_with_two_kernels_looks_like_a_pair(tmp_path):

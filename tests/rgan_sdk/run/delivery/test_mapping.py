@@ -10,6 +10,7 @@ from support.dicom_phantoms import CANARY, uid, write_series
 
 from rgan_sdk.dicom.inventory import FailedSeries
 from rgan_sdk.dicom.synthetic.sample import write_sample_series
+from rgan_sdk.run.choosing.candidates import Candidate
 from rgan_sdk.run.delivery.mapping import COLUMNS, MAPPING, write_mapping
 from rgan_sdk.run.directory import harmonize_directory
 from rgan_sdk.run.ledger import Ledger
@@ -26,7 +27,7 @@ def mapped(tmp_path, card):
     """Return a function that maps the series of INPUT as they are planned."""
 
     def mapped(source, change=lambda plan: plan):
-        plan = change(make_plan(source, card))
+        plan = change(make_plan(source, [Candidate.of(card)]))
         ledger = Ledger(plan)
         write_mapping(tmp_path, plan, ledger.report)
         assert ledger.report.warnings == []

@@ -1,0 +1,1 @@
+"""Which of a run's models takes a series, and why not the others."""

@@ -1,0 +1,42 @@
+"""One run at a time for an output folder."""
+
+from __future__ import annotations
+
+import fcntl
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+from rgan_sdk.errors import OutputBusyError, OutputError
+from rgan_sdk.run.journal import STATE_FOLDER
+
+
+@contextmanager
+def lock_folder(output: Path) -> Iterator[None]:
+    """Hold an output folder, so that no other run can use it.
+
+    Raises
+    ------
+    OutputBusyError
+        If another run holds it.
+    OutputError
+        If it cannot be written to.
+    """
+    state = output / STATE_FOLDER
+    try:
+        output.mkdir(mode=0o700, parents=True, exist_ok=True)
+        state.mkdir(mode=0o700, exist_ok=True)
+        file: IO[str] = (state / "lock").open("w")
+    except OSError as exc:
+        raise OutputError(f"{output}: cannot be used for output ({exc.strerror})") from exc
+    with file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as exc:
+            raise OutputBusyError(
+                f"{output}: another run writes there; wait for it, or choose another OUTPUT"
+            ) from exc
+        except OSError as exc:
+            raise OutputError(f"{output}: cannot be locked ({exc.strerror})") from exc
+        yield
