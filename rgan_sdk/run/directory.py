@@ -49,6 +49,9 @@ def harmonize_directory(
     are missing, cut or changed; the report says why, and what was there is kept in
     ``.rgan/replaced``.
 
+    Threads: any number may call at once, each with a ``destination`` of its own. They may share a
+    harmonizer.
+
     Parameters
     ----------
     source
@@ -172,7 +175,7 @@ def plan_directory(
     """Report what ``harmonize_directory`` would do, and write nothing.
 
     Series that are finished already, and those that would be done again, are planned with a reason
-    that says so.
+    that says so. Threads: any number may call at once.
 
     Parameters: see ``harmonize_directory``.
 

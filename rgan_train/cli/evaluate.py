@@ -40,7 +40,8 @@ Examples:
       --model came-to-study.onnx
 
 The test slices are those that `fit` does not use with the same --config and --set. Pairs with
-`test` in the column `split` are tested completely."""
+`test` in the column `split` are tested completely. `--set data.fold=1` to `5` tests another
+fifth of the slices or patients."""
 
 
 FOLDER = click.Path(path_type=Path, exists=True, file_okay=False)

@@ -69,6 +69,8 @@ def command(
 
     Ctrl-C finishes the current step, saves a checkpoint and exits with status 130.
     --resume continues from there with the configuration of the run.
+
+    --set data.fold=1 to 5 leaves another fifth of the slices or patients for the test.
     """
     require_train_extra()
 

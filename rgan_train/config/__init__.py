@@ -24,6 +24,7 @@ from rgan_train.config.methods import (
     StanCTConfig,
 )
 from rgan_train.config.schema import (
+    FOLDS,
     Config,
     DataConfig,
     DiscriminatorConfig,
@@ -35,6 +36,7 @@ from rgan_train.config.schema import (
 )
 
 __all__ = [
+    "FOLDS",
     "ChoeConfig",
     "CompactConfig",
     "Config",

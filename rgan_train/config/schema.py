@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Final, Literal
 
 from rgan_sdk.hu import HUWindow
 from rgan_train.config.methods import (
@@ -24,6 +24,8 @@ from rgan_train.config.methods import (
     StanCTConfig,
     require,
 )
+
+FOLDS: Final = 5
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,9 @@ class DataConfig:
     train_slices, validation_slices, test_slices
         Ranges such as ``0-10,25-29``, counted from 0 by ascending position in each pair.
         Give all three or none; they take precedence over ``split``.
+    fold
+        1 to 5: test this fifth of the slices, or of the patients if there are three or more
+        (``pairs.splits.split_fold``). It replaces ``split`` and the ranges. 0: no folds.
     cache_mb
         Memory for decoded slices, in MB.
     name, licence, citation
@@ -56,6 +61,7 @@ class DataConfig:
     train_slices: str = ""
     validation_slices: str = ""
     test_slices: str = ""
+    fold: int = 0
     cache_mb: int = 2048
     name: str = ""
     licence: str = ""
@@ -65,6 +71,15 @@ class DataConfig:
         require(len(self.window) == 2, "data.window", self.window, "two numbers")
         require(self.window[0] < self.window[1], "data.window", self.window, "lower below upper")
         require(self.cache_mb >= 0, "data.cache_mb", self.cache_mb, "0 or more")
+        require(0 <= self.fold <= FOLDS, "data.fold", self.fold, f"1 to {FOLDS}, or 0 for none")
+        other = self.split != "auto" or any(self.ranges)
+        free = not (self.fold and other)
+        require(free, "data.fold", self.fold, "0 where data.split or ranges of slices are given")
+
+    @property
+    def ranges(self) -> tuple[str, str, str]:
+        """Ranges of slices for training, validation and test; empty if there are none."""
+        return self.train_slices, self.validation_slices, self.test_slices
 
     @property
     def hu_range(self) -> HUWindow:

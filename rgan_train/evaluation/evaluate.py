@@ -25,7 +25,9 @@ from rgan_train.evaluation.features.extractor import (
     FeatureExtractor,
 )
 from rgan_train.evaluation.lungs.compare import compare_lungs
+from rgan_train.evaluation.metrics.blocks import Place
 from rgan_train.evaluation.metrics.combat import combat
+from rgan_train.evaluation.metrics.differences import compare_methods
 from rgan_train.evaluation.metrics.moments import MIN_REGIONS
 from rgan_train.evaluation.metrics.reproducibility import compare_all
 from rgan_train.evaluation.quality import measure_quality
@@ -119,17 +121,21 @@ def evaluate(
     rois, missing = choose_regions(images[TARGET], stack.padding, given, options.regions)
     lungs, lung_notes = compare_lungs(stack, images)
     table = with_combat(_compute_table(images, rois, stack, extractor, cache, options, progress))
+    methods = [name for name in images if name != TARGET]
+    quality = _measure_qualities(images, stack, progress)
+    places = [Place(item.patient, item.frame, item.position) for item in stack.items]
     return Evaluation(
         source_kernel=dataset.source_kernel,
         target_kernel=dataset.target_kernel,
-        patients=len(dataset.patients),
+        patients=len({place.patient for place in places}),
         manufacturers=dataset.manufacturers,
-        methods=[name for name in images if name != TARGET],
+        methods=methods,
         images={name: list(hu) for name, hu in images.items()},
         pixel_spacings=[item.pixel_spacing for item in stack.items],
         table=table,
         agreements=compare_all(table),
-        quality=_measure_qualities(images, stack, progress),
+        quality=quality,
+        differences=compare_methods(table, quality, places, methods),
         lungs=lungs,
         notes=[*notes, *_model_notes(records), *_describe_padding(stack), *missing, *lung_notes],
         provenance={

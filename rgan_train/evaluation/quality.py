@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable, Iterable
 from typing import TypeVar
@@ -45,18 +46,21 @@ def measure_quality(
     ValueError
         If the shapes differ.
     """
-    slices = [
+    every = [
         (image, expected, QUALITY_RANGE, outside)
         for image, expected, outside in zip(images, target, padding, strict=True)
-        if not outside.all()
     ]
+    counted = ~padding.all(axis=(1, 2))
+    slices = list(itertools.compress(every, counted))
+    psnr_db, ssims = (np.array([measure(*one) for one in every]) for measure in (psnr, ssim))
     return ImageQuality(
-        psnr_db=_spread(psnr(*one) for one in slices),
-        ssim=_spread(ssim(*one) for one in slices),
+        psnr_db=_spread(psnr_db[counted]),
+        ssim=_spread(ssims[counted]),
         mae_hu=_spread(mean_absolute_error(*one) for one in slices),
         noise_power=_measure_or_none(lambda: noise_power_ratio(images, target, padding)),
         edge_rise_mm=_measure_or_none(lambda: edge_rise(images, target, pixel_spacing, padding)),
         bias_hu=tissue_bias(images, target, padding),
+        by_slice={"psnr_db": psnr_db, "ssim": ssims},
     )
 
 

@@ -142,6 +142,8 @@ class ImageQuality:
         edges.
     bias_hu
         Mean of method minus target in HU, by tissue.
+    by_slice
+        ``[N]`` ``psnr_db`` and ``ssim`` of each slice; NaN where a slice is padding alone.
     """
 
     psnr_db: Spread
@@ -150,6 +152,38 @@ class ImageQuality:
     noise_power: NDArray[np.float64] | None
     edge_rise_mm: tuple[float, float] | None
     bias_hu: Mapping[str, float]
+    by_slice: Mapping[str, NDArray[np.float64]]
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One method minus another on the same slices, in one measure.
+
+    Attributes
+    ----------
+    measure
+        ``psnr_db`` or ``ssim``, as a mean over slices, or ``features``: how many are reproducible.
+    group
+        Group of regions; empty for image quality.
+    value
+        ``method`` minus ``other``.
+    interval
+        95 % confidence limits from a paired bootstrap; NaN where there are too few slices.
+    slices, patients
+        What the difference comes from.
+    block
+        Neighbouring slices that the bootstrap draws together; 0 where it draws whole patients.
+    """
+
+    measure: str
+    group: str
+    method: str
+    other: str
+    value: float
+    interval: tuple[float, float]
+    slices: int
+    patients: int
+    block: int
 
 
 @dataclass(frozen=True)
@@ -159,7 +193,7 @@ class Evaluation:
     Attributes
     ----------
     patients
-        Number of patients.
+        Number of patients with test slices.
     methods
         Names of the methods, ``input`` first. The variants with ``COMBAT`` have features but no
         images, and are not among them.
@@ -171,6 +205,8 @@ class Evaluation:
         One for each group and method, and for each method with ComBat.
     quality
         Image quality by method.
+    differences
+        Between each two methods.
     lungs
         Lung density of each scan that shows lungs.
     notes
@@ -190,6 +226,7 @@ class Evaluation:
     table: FeatureTable
     agreements: Sequence[Agreement]
     quality: Mapping[str, ImageQuality]
+    differences: Sequence[Difference] = ()
     lungs: Sequence[LungCase] = ()
     notes: Sequence[str] = ()
     provenance: Mapping[str, Any] = field(default_factory=dict)
@@ -206,7 +243,10 @@ class Evaluation:
     def with_methods(self, methods: Sequence[str]) -> Evaluation:
         """Return a copy that has only the given methods."""
         agreements = [a for a in self.agreements if a.method.partition(COMBAT)[0] in methods]
-        return dataclasses.replace(self, methods=methods, agreements=agreements)
+        differences = [d for d in self.differences if {d.method, d.other} <= set(methods)]
+        return dataclasses.replace(
+            self, methods=methods, agreements=agreements, differences=differences
+        )
 
     def agreement(self, group: str, method: str) -> Agreement:
         """Return the agreement of one group and method.

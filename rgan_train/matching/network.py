@@ -221,8 +221,7 @@ def split_pairs(pairs: Sequence[Pair], data: DataConfig) -> tuple[list[Pair], Da
     Settings of the user take precedence. Patients go whole into one part. The slices of a single
     series are split by position; several series of too few patients are split as ``fit`` does.
     """
-    ranges = (data.train_slices, data.validation_slices, data.test_slices)
-    if any(ranges) or data.split != "auto":
+    if any(data.ranges) or data.fold or data.split != "auto":
         return list(pairs), data
     patients = [pair.patient for pair in pairs]
     if len(set(patients)) >= MIN_PATIENTS:

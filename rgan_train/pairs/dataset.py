@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from rgan_sdk.errors import ConfigurationError, TrainingError
 from rgan_train.config import DataConfig
 from rgan_train.pairs.find import Pair, open_pairs
-from rgan_train.pairs.splits import PARTS, SEVERAL_PATIENTS, Split, make_splits
+from rgan_train.pairs.splits import PARTS, SEVERAL_PATIENTS, Split, describe_fold, make_splits
 
 if TYPE_CHECKING:
     from rgan_sdk.dicom.series import Series
@@ -163,7 +163,7 @@ def load_dataset(
         series_uids=tuple(uid for pair in used for uid in (pair.series_a, pair.series_b)),
         thickness=tuple(sorted({s.slice_thickness for s in trained if s.slice_thickness})),
         reconstruction=tuple(sorted({s.reconstruction for s in trained if s.reconstruction})),
-        notes=patient_notes(used),
+        notes=(*patient_notes(used), *_fold_notes(used, config)),
     )
 
 
@@ -173,6 +173,10 @@ def patient_notes(pairs: Sequence[Pair]) -> tuple[str, ...]:
     if len(studies) < 2 or len({pair.patient for pair in pairs}) > 1:
         return ()
     return (f"the {len(studies)} studies count as one patient. {SEVERAL_PATIENTS}",)
+
+
+def _fold_notes(pairs: Sequence[Pair], config: DataConfig) -> tuple[str, ...]:
+    return (describe_fold([p.patient for p in pairs], config.fold),) if config.fold else ()
 
 
 def choose_direction(pairs: Sequence[Pair], config: DataConfig) -> tuple[str, str]:

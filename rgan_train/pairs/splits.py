@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from rgan_sdk.errors import ConfigurationError, TrainingError
-from rgan_train.config import DataConfig
+from rgan_train.config import FOLDS, DataConfig
 
 PARTS = ("train", "validation", "test")
 MIN_SLICES = 10
@@ -43,10 +43,7 @@ def split_positions(count: int) -> Split:
     TrainingError
         If there are fewer than ``MIN_SLICES`` slices.
     """
-    if count < MIN_SLICES:
-        raise TrainingError(
-            f"{count} slices are too few to split by position: at least {MIN_SLICES} are needed"
-        )
+    _require_slices(count)
     train = count * 6 // 10
     validation = train + count // 10
     return Split(
@@ -65,7 +62,7 @@ def split_patients(patients: Sequence[str]) -> dict[str, str]:
     TrainingError
         If there are fewer than ``MIN_PATIENTS`` patients.
     """
-    unique = sorted(set(patients), key=lambda name: hashlib.sha256(name.encode()).digest())
+    unique = _order_patients(patients)
     if len(unique) < MIN_PATIENTS:
         raise TrainingError(
             f"{len(unique)} patients cannot be split into {len(PARTS)} parts; "
@@ -76,6 +73,37 @@ def split_patients(patients: Sequence[str]) -> dict[str, str]:
     return {
         name: PARTS[(index >= train) + (index >= validation)] for index, name in enumerate(unique)
     }
+
+
+def split_fold(fold: int, folds: int, count: int, gap: int) -> Split:
+    """Split by position or by patient, so that each number is tested in exactly one of the folds.
+
+    The folds are equal parts, one after the other. The next 7 % after the tested part, rounded up,
+    validate, and the rest is for training. Numbers go on from the last to the first.
+
+    Parameters
+    ----------
+    fold
+        From 1 to ``folds``.
+    count
+        Number of slices or patients, ``folds`` or more.
+    gap
+        How many are left out on either side of the tested part: neighbouring slices are alike.
+
+    Examples
+    --------
+    >>> split_fold(2, folds=5, count=30, gap=1).validation
+    (13, 14, 15)
+    """
+    first, end = (count * number // folds for number in (fold - 1, fold))
+    after = [number % count for number in range(end, first + count)]
+    kept = after[gap : len(after) - gap]
+    validation = -(-count * 7 // 100)
+    return Split(
+        tuple(sorted(kept[validation:])),
+        tuple(sorted(kept[:validation])),
+        tuple(range(first, end)),
+    )
 
 
 def make_splits(
@@ -91,21 +119,22 @@ def make_splits(
         The part of each pair if the list of pairs gives it, else empty; for all pairs or
         for none.
     config
-        Ranges of slices, or the kind of split.
+        Ranges of slices, the fold, or the kind of split.
 
     Raises
     ------
     ConfigurationError
-        If the ranges do not fit the slices.
+        If the ranges do not fit the slices, or a fold is asked for and ``parts`` are given.
     TrainingError
         If there are too few slices or patients, or ``parts`` is not valid.
     """
-    ranges = (config.train_slices, config.validation_slices, config.test_slices)
+    if config.fold:
+        return _split_by_fold(patients, counts, parts, config.fold)
     if any(parts):
         _check_parts(patients, parts)
         return [_assign_all(part, count) for part, count in zip(parts, counts, strict=True)]
-    if any(ranges):
-        return [_split_by_ranges(ranges, count) for count in counts]
+    if any(config.ranges):
+        return [_split_by_ranges(config.ranges, count) for count in counts]
     by_patient = config.split == "patient" or (
         config.split == "auto" and len(set(patients)) >= MIN_PATIENTS
     )
@@ -126,6 +155,49 @@ def parse_ranges(text: str) -> tuple[int, ...]:
             raise ConfigurationError(f"slice range {item!r}: write FIRST-LAST, such as 0-17")
         numbers += range(int(match[1]), int(match[2] or match[1]) + 1)
     return tuple(numbers)
+
+
+def describe_fold(patients: Sequence[str], fold: int) -> str:
+    """Return a remark on what a fold tests."""
+    names = set(patients)
+    if len(names) < MIN_PATIENTS:
+        return f"fold {fold} of {FOLDS}: each slice is tested in one fold"
+    return f"fold {fold} of {min(FOLDS, len(names))}: each patient is tested in one fold"
+
+
+def _split_by_fold(
+    patients: Sequence[str], counts: Sequence[int], parts: Sequence[str], fold: int
+) -> list[Split]:
+    if any(parts):
+        raise ConfigurationError(
+            f"data.fold = {fold}, but the list of pairs says in the column split which part each "
+            "pair is in; empty that column, or leave data.fold out"
+        )
+    order = _order_patients(patients)
+    if len(order) < MIN_PATIENTS:
+        for count in counts:
+            _require_slices(count)
+        return [split_fold(fold, FOLDS, count, gap=1) for count in counts]
+    folds = min(FOLDS, len(order))
+    if fold > folds:
+        raise ConfigurationError(
+            f"data.fold = {fold}, but {len(order)} patients make {folds} folds only"
+        )
+    split = split_fold(fold, folds, len(order), gap=0)
+    part_of = {order[number]: part for part in PARTS for number in getattr(split, part)}
+    return [_assign_all(part_of[name], count) for name, count in zip(patients, counts, strict=True)]
+
+
+def _order_patients(patients: Sequence[str]) -> list[str]:
+    """Return each patient once, in an order that depends on the pseudonyms alone."""
+    return sorted(set(patients), key=lambda name: hashlib.sha256(name.encode()).digest())
+
+
+def _require_slices(count: int) -> None:
+    if count < MIN_SLICES:
+        raise TrainingError(
+            f"{count} slices are too few to split by position: at least {MIN_SLICES} are needed"
+        )
 
 
 def _split_by_ranges(ranges: tuple[str, str, str], count: int) -> Split:

@@ -32,7 +32,7 @@ def test_many_series(workplace, capsys):
     exec(snippets()[1], {})
     first, second = capsys.readouterr().out.splitlines()
     assert first.rstrip() == "done 3"
-    assert second.startswith("skipped 0 ConvolutionKernel (0018,1210) is B70f; ")
+    assert second.startswith("skipped 0 ConvolutionKernel (0018,1210) is B70f, the target")
     assert len(snippets()) == 2
 
 

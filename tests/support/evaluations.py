@@ -4,6 +4,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from rgan_train.evaluation.metrics.blocks import Place
+from rgan_train.evaluation.metrics.differences import compare_methods
 from rgan_train.evaluation.metrics.reproducibility import compare_all
 from rgan_train.evaluation.regions.rois import Roi, whole_slices
 from rgan_train.evaluation.results import (
@@ -37,6 +39,8 @@ def make_evaluation(models: Sequence[str] = ("good", "fair"), patients: int = 1)
     for name, sigma in noise.items():
         images[name] = list(target + rng.normal(0, 30 * sigma, SHAPE).astype(np.float32))
     table = _make_table(noise, rng)
+    quality = {name: _make_quality(sigma) for name, sigma in noise.items()}
+    places = [Place(f"patient {number % patients}", "1", number) for number in range(SHAPE[0])]
     return Evaluation(
         source_kernel="B40f",
         target_kernel="B70f",
@@ -47,7 +51,8 @@ def make_evaluation(models: Sequence[str] = ("good", "fair"), patients: int = 1)
         pixel_spacings=[(0.7, 0.7)] * SHAPE[0],
         table=table,
         agreements=compare_all(table),
-        quality={name: _make_quality(sigma) for name, sigma in noise.items()},
+        quality=quality,
+        differences=compare_methods(table, quality, places, list(noise)),
         notes=("one note",),
         provenance={"command": "rgan-train evaluate", "models": {"good": {"sha256": "ab" * 32}}},
     )
@@ -85,4 +90,8 @@ def _make_quality(sigma: float) -> ImageQuality:
         noise_power=np.linspace(1, 1 / (1 + sigma), 10),
         edge_rise_mm=(1.1 + sigma / 4, 1.1),
         bias_hu={"lung": -sigma, "bone": sigma / 3, "fat": float("nan")},
+        by_slice={
+            "psnr_db": 45 - 5 * sigma + np.linspace(-0.3, 0.3, slices) * (1 + sigma),
+            "ssim": np.full(slices, 1 - sigma / 50),
+        },
     )

@@ -23,7 +23,8 @@ from rgan_sdk.dicom.write.derivation import derived_series_uid
 from rgan_sdk.dicom.write.memory_writer import MemoryWriter
 from rgan_sdk.errors import DicomError, IneligibleError, check_type
 from rgan_sdk.harmonizer import Harmonizer
-from rgan_sdk.run.choosing.candidates import why_not_model
+from rgan_sdk.run.choosing.candidates import Candidate
+from rgan_sdk.run.choosing.chooser import Chooser
 from rgan_sdk.run.identity import make_derivation, run_timestamp, settle_batch_size
 from rgan_sdk.run.jobs import SeriesJob, is_processed
 from rgan_sdk.run.ledger import make_entry, unusable_entry
@@ -257,13 +258,17 @@ class _Task:
         derivation = make_derivation(self.harmonizer, self.timestamp, series)
         name = derived_series_uid(series.series_instance_uid, derivation)
         job = SeriesJob(series, derivation, Path(name), writer=MemoryWriter(derivation))
-        if reason := why_not_model(series, self._card, self.options):
+        if reason := self._why_not(series):
             job.fail(IneligibleError(reason))
             return job
         job.kernel = judge_kernel(series, self._card)
         if job.kernel.is_suspect and self.options.strict_kernel:
             job.fail(IneligibleError(job.kernel.text))
         return job
+
+    def _why_not(self, series: Series) -> str:
+        """Return why a series is left aside, as a run says it; empty if it is not."""
+        return Chooser((Candidate.of(self._card),), self.options, {}, {}).choose(series).reason
 
     def run(
         self, jobs: Iterable[SeriesJob]
@@ -285,8 +290,7 @@ class _Task:
 
     def _conclude(self, job: SeriesJob) -> SeriesEntry:
         """Return the outcome of a series that has passed all stages."""
-        refused = why_not_model(job.series, self._card, self.options)
-        model = None if refused else self._card.name
+        model = None if self._why_not(job.series) else self._card.name
         if (error := job.error) is not None:
             return make_entry(job.series, self._card, _status(error), job.explain(), model=model)
         return make_entry(

@@ -55,6 +55,40 @@ def bootstrap_ccc(
         If all regions lie in one slice, or there are fewer than 3 regions.
     ValueError
         If the shapes differ.
+    """
+    count = len(np.unique(slices))
+    if count < 2:
+        raise ConfigurationError(
+            f"all {len(reference)} regions of interest lie in {count} slice, and resampling it "
+            "says nothing about other slices; take regions from 2 slices or more, better from 20"
+        )
+    counts = np.random.default_rng(seed).multinomial(count, [1 / count] * count, replicates)
+    return resample_ccc(reference, other, slices, counts)
+
+
+def resample_ccc(
+    reference: Floats, other: Floats, slices: NDArray[np.int64], counts: NDArray[np.int64]
+) -> Floats:
+    """Return the CCC of samples of slices.
+
+    Parameters
+    ----------
+    reference, other, slices
+        See ``bootstrap_ccc``.
+    counts
+        ``[replicates, S]`` how often each slice is in each sample, by ascending ``slices``.
+
+    Returns
+    -------
+    ndarray
+        See ``bootstrap_ccc``.
+
+    Raises
+    ------
+    ConfigurationError
+        If there are fewer than 3 regions.
+    ValueError
+        If the shapes differ.
 
     Notes
     -----
@@ -66,15 +100,8 @@ def bootstrap_ccc(
     pair = scale_pair(reference, other)
     if np.shape(slices) != np.shape(reference)[:1]:
         raise ValueError(f"slices {np.shape(slices)} do not number {len(reference)} regions")
-    numbers, members = np.unique(slices, return_counts=True)
-    count = len(numbers)
-    if count < 2:
-        raise ConfigurationError(
-            f"all {len(reference)} regions of interest lie in {count} slice, and resampling it "
-            "says nothing about other slices; take regions from 2 slices or more, better from 20"
-        )
+    members = np.unique(slices, return_counts=True)[1]
     x, y = (pair - np.median(pair[0], axis=0))[:, np.argsort(slices, kind="stable")]
-    counts = np.random.default_rng(seed).multinomial(count, [1 / count] * count, replicates)
     drawn = counts.astype(np.float64)  # matrix products of integers are slow
     regions = drawn @ members
     starts = np.cumsum(members) - members

@@ -8,6 +8,7 @@ from typing import Final, NamedTuple
 
 from rgan_train.evaluation.metrics.reproducibility import count_by_class
 from rgan_train.evaluation.report.charts import THRESHOLD, best_method
+from rgan_train.evaluation.report.differences import describe_scope
 from rgan_train.evaluation.report.table import Table
 from rgan_train.evaluation.report.texts import (
     describe_sample,
@@ -171,9 +172,9 @@ def list_warnings(evaluation: Evaluation) -> list[str]:
         "Regions of one slice are not independent. Intervals come from resampled slices. Those of "
         "ICC and the limits of agreement take regions as independent, and are too narrow."
     ]
-    if evaluation.patients == 1:
+    if scope := describe_scope(evaluation.patients):
         warnings.append(
-            "One patient: nothing here says how a method performs on other patients or scanners."
+            f"{scope} Nothing here says how a method performs on other patients or scanners."
         )
     if slices < FEW_SLICES:
         warnings.append(

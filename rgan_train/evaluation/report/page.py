@@ -40,6 +40,7 @@ def render_page(evaluation: Evaluation, tables: Sequence[Table]) -> str:
     """
     named = {table.name: table for table in tables}
     quality, bias, lung = named.pop("quality"), named.pop("bias"), named.pop("lung", None)
+    differences = named.pop("differences", None)
     script = read_template("tables.js") + read_template("report.js")
     size = [
         pluralize(len(evaluation.table.names), "feature"),
@@ -60,6 +61,7 @@ def render_page(evaluation: Evaluation, tables: Sequence[Table]) -> str:
             findings=list_findings(evaluation, quality),
             warnings=list_warnings(evaluation),
             feature_tables=list(named.values()),
+            difference_table=differences,
             quality_tables=[quality, bias],
             lung_table=lung,
             lung_pictures=list(_mask_pictures(evaluation)),

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from rgan_train.evaluation.lungs.density import END_POINTS
 from rgan_train.evaluation.metrics.image_quality import QUALITY_RANGE
 from rgan_train.evaluation.metrics.tissue_bias import TISSUES
+from rgan_train.evaluation.report.differences import difference_table
 from rgan_train.evaluation.report.table import Column, Table
 from rgan_train.evaluation.report.texts import (
     describe_sample,
@@ -42,13 +43,16 @@ def make_tables(evaluation: Evaluation) -> list[Table]:
     -------
     list of Table
         Reproducible features, one table for each threshold; the comparison with ComBat, if it was
-        applied; image quality; bias; lung density, if there are lungs.
+        applied; differences, if there is a model; image quality; bias; lung density, if there are
+        lungs.
     """
     features = [_feature_table(evaluation, threshold) for threshold in THRESHOLDS]
     if any(COMBAT in agreement.method for agreement in evaluation.agreements):
         features.append(_combat_table(evaluation))
     lungs = [_lung_table(evaluation)] if evaluation.lungs else []
-    return [*features, _quality_table(evaluation), _bias_table(evaluation), *lungs]
+    differences = [difference_table(evaluation)] if evaluation.differences else []
+    quality = [_quality_table(evaluation), _bias_table(evaluation)]
+    return [*features, *differences, *quality, *lungs]
 
 
 def _feature_table(evaluation: Evaluation, threshold: float) -> Table:

@@ -16,6 +16,7 @@ import numpy as np
 
 from rgan_sdk.errors import OutputError
 from rgan_train.evaluation.lungs.density import LungDensity
+from rgan_train.evaluation.report.differences import difference_rows
 from rgan_train.evaluation.report.page import render_page
 from rgan_train.evaluation.report.table import Table, to_latex, to_markdown
 from rgan_train.evaluation.report.tables import make_tables
@@ -45,10 +46,11 @@ REGION_COLUMNS: Final = ("group", "repeat", "slice", "pixels", "variant")
 def write_report(evaluation: Evaluation, folder: Path) -> Path:
     """Write ``report.html``, and beside it the results for other programs.
 
-    These are ``results.json`` (counts, image quality, notes, provenance), ``agreement.csv`` (a row
-    for each group, method and feature), ``features.csv.gz`` (a row for each region and variant),
-    ``lung.csv`` (a row for each scan with lungs and variant), and the tables as ``tables.md`` and
-    ``tables.tex``.
+    These are ``results.json`` (counts, image quality, differences, notes, provenance),
+    ``agreement.csv`` (a row for each group, method and feature), ``differences.csv`` (a row for
+    each pair of methods, measure and group), ``features.csv.gz`` (a row for each region and
+    variant), ``lung.csv`` (a row for each scan with lungs and variant), and the tables as
+    ``tables.md`` and ``tables.tex``.
 
     Parameters
     ----------
@@ -68,6 +70,7 @@ def write_report(evaluation: Evaluation, folder: Path) -> Path:
     tables = make_tables(evaluation)
     rows = {
         "agreement.csv": _agreement_rows(evaluation),
+        "differences.csv": difference_rows(evaluation),
         "features.csv.gz": _feature_rows(evaluation),
         "lung.csv": _lung_rows(evaluation),
     }
@@ -144,6 +147,7 @@ def results_data(evaluation: Evaluation) -> dict[str, Any]:
             for agreement in evaluation.agreements
         ],
         "quality": evaluation.quality,
+        "differences": evaluation.differences,
         "lungs": [
             {
                 "patient": case.patient,

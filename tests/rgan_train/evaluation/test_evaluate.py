@@ -104,6 +104,14 @@ def test_a_perfect_model_reproduces_all(dataset, model, tmp_path, options, monke
         assert found.agreement(group, "input").counts[0.85].features < 10
     assert found.quality["blur"].psnr_db.mean == np.inf
     assert found.quality["blur"].ssim.mean == pytest.approx(1)
+    assert {one.method for one in found.differences} == {"blur"}
+    features = [one for one in found.differences if one.measure == "features"]
+    assert all(one.value > 0 for one in features)
+
+
+def test_patients_are_those_with_test_slices(dataset, model, tmp_path, options):
+    more = replace(dataset, patients=(*dataset.patients, "trained on"))
+    assert run(more, model, tmp_path, options).patients == 1
 
 
 def test_the_same_bits_again(dataset, model, tmp_path, options):

@@ -142,8 +142,8 @@ def test_patients_go_whole_into_training_or_validation():
 
 
 def test_the_users_split_takes_precedence():
-    own = DataConfig(split="position")
-    assert split_pairs(listed("p", "q", "r"), own) == (listed("p", "q", "r"), own)
+    for own in (DataConfig(split="position"), DataConfig(fold=2)):
+        assert split_pairs(listed("p", "q", "r"), own) == (listed("p", "q", "r"), own)
 
 
 def test_too_few_patients_are_split_as_any_pairs_are():

@@ -146,3 +146,13 @@ def test_the_reference_is_a_spacing_that_a_scanner_made(scans):
     slices = [replace(files, pixel_spacing=(size, size)) for size in sizes]
     assert reference_spacing(slices) == 0.6
     assert reference_spacing([*slices, *slices[:1]]) == 0.8
+
+
+def test_a_fold_is_tested_and_told(tmp_path):
+    write_pair_of_scans(tmp_path, slices=10, size=16)
+    pairs = read_pairs(list_pairs(tmp_path))
+    folds = [load_dataset(pairs, tiny_config(f"data.fold={n}").data) for n in range(1, 6)]
+    tested = [item.source_uid for dataset in folds for item in dataset.test]
+    assert len(tested) == len(set(tested)) == 10
+    assert folds[1].notes == ("fold 2 of 5: each slice is tested in one fold",)
+    assert len({dataset.sha256() for dataset in folds}) == 5

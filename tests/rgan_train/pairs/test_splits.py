@@ -6,6 +6,7 @@ from rgan_train.pairs.splits import (
     Split,
     make_splits,
     parse_ranges,
+    split_fold,
     split_patients,
     split_positions,
 )
@@ -95,3 +96,78 @@ def test_bad_ranges(ranges, message):
 def test_parse_ranges():
     assert parse_ranges(" 3 , 0-1 ") == (3, 0, 1)
     assert parse_ranges("") == ()
+
+
+@pytest.mark.parametrize(
+    ("fold", "test", "gaps", "validation"),
+    [
+        (1, range(6), (29, 6), (7, 8, 9)),
+        (2, range(6, 12), (5, 12), (13, 14, 15)),
+        (3, range(12, 18), (11, 18), (19, 20, 21)),
+        (4, range(18, 24), (17, 24), (25, 26, 27)),
+        (5, range(24, 30), (23, 0), (1, 2, 3)),
+    ],
+)
+def test_the_folds_of_thirty_slices(fold, test, gaps, validation):
+    (split,) = make_splits(["a"], [30], [""], DataConfig(fold=fold))
+    used = {*test, *gaps, *validation}
+    assert split == Split(tuple(set(range(30)) - used), validation, tuple(test))
+
+
+@pytest.mark.parametrize("count", [10, 11, 29, 30, 70, 133])
+def test_each_slice_is_tested_in_one_fold_and_has_no_neighbour_in_training(count):
+    splits = [make_splits(["a"], [count], [""], DataConfig(fold=n))[0] for n in range(1, 6)]
+    assert sorted(number for split in splits for number in split.test) == list(range(count))
+    for split in splits:
+        assert not set(split.train) & set(split.validation)
+        assert split.train
+        assert split.validation
+        learned = {*split.train, *split.validation}
+        assert not learned & {*range(split.test[0] - 1, split.test[-1] + 2)}
+        assert len(learned) == count - len(split.test) - 2
+
+
+def test_folds_of_seventy_slices_validate_on_five():
+    split = split_fold(1, 5, 70, gap=1)
+    assert split.test == tuple(range(14))
+    assert split.validation == (15, 16, 17, 18, 19)
+
+
+def test_folds_of_patients():
+    names = [f"p{index}" for index in range(7)]
+    tested = []
+    for fold in range(1, 6):
+        config = DataConfig(fold=fold)
+        splits = make_splits([*names, "p0"], [4] * 8, [""] * 8, config)
+        assert splits[0] == splits[-1]
+        assert all(sum(map(bool, (s.train, s.validation, s.test))) == 1 for s in splits)
+        assert sum(bool(split.validation) for split in splits[:7]) == 1
+        tested += [name for name, split in zip(names, splits, strict=False) if split.test]
+    assert sorted(tested) == names
+
+
+def test_three_patients_make_three_folds():
+    parts = [make_splits(list("abc"), [2] * 3, [""] * 3, DataConfig(fold=n)) for n in (1, 2, 3)]
+    assert [sum(bool(split.test) for split in splits) for splits in zip(*parts, strict=True)] == [
+        1,
+        1,
+        1,
+    ]
+    with pytest.raises(ConfigurationError, match="fold = 4, but 3 patients make 3 folds"):
+        make_splits(list("abc"), [2] * 3, [""] * 3, DataConfig(fold=4))
+
+
+def test_a_fold_needs_slices_and_no_column_split():
+    with pytest.raises(TrainingError, match="9 slices are too few"):
+        make_splits(["a"], [9], [""], DataConfig(fold=1))
+    with pytest.raises(ConfigurationError, match=r"data\.fold = 1, but the list of pairs"):
+        make_splits(["a"], [30], ["test"], DataConfig(fold=1))
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [{"fold": 6}, {"fold": -1}, {"fold": 1, "split": "position"}, {"fold": 1, "test_slices": "3"}],
+)
+def test_folds_that_are_refused(settings):
+    with pytest.raises(ConfigurationError, match=r"data\.fold = "):
+        DataConfig(**settings)

@@ -157,7 +157,7 @@ def test_an_entry_says_what_the_report_of_a_run_says(tmp_path, engine, kernel):
 
 def test_a_series_that_is_left_aside_has_a_model(harmonizer, tmp_path, monkeypatch):
     suspect = Verdict("odd", True)
-    for module in ("memory.harmonize", "directory"):
+    for module in ("memory.harmonize", "cohort.work"):
         monkeypatch.setattr(f"rgan_sdk.run.{module}.judge_kernel", lambda series, card: suspect)
     paths = write_series(tmp_path / "in", 2)
     options = rgan.RunOptions(strict_kernel=True)
@@ -183,7 +183,7 @@ def test_the_time_is_in_the_uids(harmonizer, tmp_path):
 @pytest.mark.parametrize(
     ("attributes", "words"),
     [
-        ({"ConvolutionKernel": "B70f"}, "ConvolutionKernel .* is B70f; the model takes B40f"),
+        ({"ConvolutionKernel": "B70f"}, "ConvolutionKernel .* is B70f, the target kernel already"),
         ({"PixelSpacing": [0.2, 0.2]}, "PixelSpacing .* is 0.2 mm; the model takes"),
         ({"PixelSpacing": [0.7, 0.8]}, "square"),
         ({"ImageType": ["ORIGINAL", "PRIMARY", "LOCALIZER"]}, "localizer"),

@@ -23,6 +23,7 @@ from rgan_train.evaluation.lungs.density import LungDensity
 from rgan_train.evaluation.lungs.mask import LungMask
 from rgan_train.evaluation.metrics.reproducibility import compare_all
 from rgan_train.evaluation.report.charts import chart_data
+from rgan_train.evaluation.report.differences import describe_scope
 from rgan_train.evaluation.report.table import to_latex, to_markdown
 from rgan_train.evaluation.report.tables import make_tables
 from rgan_train.evaluation.report.write import write_report
@@ -110,7 +111,7 @@ def test_tables_say_what_was_found(evaluation, folder):
 
 
 def test_the_best_is_bold(evaluation):
-    features, _, quality, _ = make_tables(evaluation)
+    features, _, _, quality, _ = make_tables(evaluation)
     line = next(x for x in to_markdown(quality).splitlines() if x.startswith("| good |"))
     assert "**44.50 ± 0.25**" in line
     assert r"\textbf{44.50" in to_latex(quality)
@@ -119,10 +120,12 @@ def test_the_best_is_bold(evaluation):
 
 def test_odd_names_are_escaped(folder):
     markdown = (folder / "tables.md").read_text()
-    lines = [x for x in markdown.splitlines() if x.startswith("| a")]
-    heads = [x for x in markdown.splitlines() if x.startswith("| method")]
-    for line, head in zip(lines, heads, strict=True):
-        assert len(split_cells(line)) == len(split_cells(head))
+    for text in markdown.split("\n\n"):
+        if text.startswith("| method"):
+            head, *lines = text.splitlines()
+            odd = [line for line in lines if line.startswith("| a")]
+            assert odd
+            assert {len(split_cells(line)) for line in odd} == {len(split_cells(head))}
     latex = (folder / "tables.tex").read_text()
     assert r"5\%" in latex
     assert r"\&" in latex
@@ -298,3 +301,49 @@ def test_lung_density_is_in_the_files_and_its_mask_on_the_page(evaluation, tmp_p
 def test_a_report_without_lungs_says_nothing_of_them(folder):
     assert read_csv(folder / "lung.csv") == []
     assert 'id="lung"' not in (folder / "report.html").read_text()
+
+
+def test_differences_are_in_a_table_and_in_the_files(evaluation, folder):
+    table = next(table for table in make_tables(evaluation) if table.name == "differences")
+    assert list(table.methods) == ["good − input", f"{ODD} − input", f"{ODD} − good"]
+    labels = [(column.over, column.label) for column in table.columns]
+    assert labels == [
+        ("image quality", "PSNR, dB"),
+        ("image quality", "SSIM"),
+        ("whole slice", "features"),
+        (RANGE, "features"),
+    ]
+    assert table.columns[0].texts[0].startswith("+9.50 (+")
+    assert "blocks of 2 neighbouring slices" in table.caption
+    assert "Descriptive: one patient." in table.caption
+    found = json.loads((folder / "results.json").read_text(), parse_constant=refuse)["differences"]
+    rows = read_csv(folder / "differences.csv")
+    assert len(rows) == len(found) == len(evaluation.differences) == 12
+    assert float(rows[0]["value"]) == found[0]["value"] == evaluation.differences[0].value
+    assert [float(rows[0]["low"]), float(rows[0]["high"])] == found[0]["interval"]
+    html = (folder / "report.html").read_text()
+    assert 'id="differences"' in html
+    assert "Descriptive: one patient. Nothing here says" in html
+
+
+def test_many_pairs_of_methods_are_left_to_the_file():
+    many = make_evaluation([f"m{number}" for number in range(6)])
+    table = next(table for table in make_tables(many) if table.name == "differences")
+    assert list(table.methods) == [f"m{number} − input" for number in range(6)]
+    assert "All 21 pairs of methods are in differences.csv." in table.caption
+
+
+def test_without_a_model_there_are_no_differences(evaluation, tmp_path):
+    alone = evaluation.with_methods([INPUT])
+    assert not alone.differences
+    assert "differences" not in [table.name for table in make_tables(alone)]
+    write_report(alone, tmp_path)
+    assert 'id="differences"' not in (tmp_path / "report.html").read_text()
+
+
+@pytest.mark.parametrize(
+    ("patients", "said"), [(1, "Descriptive: one patient."), (3, "Descriptive: 3 patients.")]
+)
+def test_few_patients_are_described(patients, said):
+    assert describe_scope(patients) == said
+    assert describe_scope(10) == ""
