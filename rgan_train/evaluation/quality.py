@@ -50,7 +50,7 @@ def measure_quality(
         (image, expected, QUALITY_RANGE, outside)
         for image, expected, outside in zip(images, target, padding, strict=True)
     ]
-    counted = ~padding.all(axis=(1, 2))
+    counted = np.array([not outside.all() for outside in padding])
     slices = list(itertools.compress(every, counted))
     psnr_db, ssims = (np.array([measure(*one) for one in every]) for measure in (psnr, ssim))
     return ImageQuality(
