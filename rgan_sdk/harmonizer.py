@@ -14,12 +14,7 @@ from numpy.typing import NDArray
 
 from rgan_sdk.engines import create_engine
 from rgan_sdk.engines.base import Engine
-from rgan_sdk.errors import (
-    ConfigurationError,
-    DeviceMemoryError,
-    InferenceError,
-    check_type,
-)
+from rgan_sdk.errors import ConfigurationError, DeviceMemoryError, InferenceError, check_type
 from rgan_sdk.model import HarmonizationModel
 from rgan_sdk.slices import are_same_memory, pad_to_multiple
 
@@ -89,10 +84,8 @@ class Harmonizer:
 
     Attributes
     ----------
-    outside_domain
-        The accepted names.
-    batch_size
-        Slices per call of the engine.
+    outside_domain, batch_size
+        Names that are accepted, and slices per call of the engine.
     is_automatic
         Whether the batch size was chosen here, and not by the caller.
     fitting_batch_size

@@ -107,7 +107,7 @@ def test_sample_then_scan(tmp_path):
     assert result.exit_code == 0
     assert "planned" in result.output
     result = harmonize("scan", folder, "--model", "b70f-to-b40f", "--report", tmp_path / "r.json")
-    assert "the model takes B70f" in " ".join(result.output.split())
+    assert "is B40f, the target kernel already" in " ".join(result.output.split())
     report = json.loads((tmp_path / "r.json").read_text())
     assert report["summary"]["series"]["skipped"] == 1
 

@@ -11,7 +11,7 @@ from rgan_sdk.run.directory import harmonize_directory, plan_directory
 from rgan_sdk.run.options import RunOptions, Shard
 
 FOR_THE_MODEL = {"models", "target_kernel", "engine", "device", "precision", "batch_size"}
-OF_THE_COMMAND = {"folders", "listed", "kernel", "dry_run", "report"}
+OF_THE_COMMAND = {"folders", "listed", "kernel", "dry_run", "report", "verbose"}
 
 
 def test_the_command_line_has_each_option_and_no_other_defaults():
