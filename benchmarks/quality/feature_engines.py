@@ -4,8 +4,9 @@
 
 Needs the scans of docs/data.md in .data/, `make eval-deps` and the extra `flash`. Structures are
 those of the 4D-Lung series (RTSTRUCT), cut out with 20 pixels around them. Both engines have all
-default features and filters, one thread, and take turns in random order. Writes
-benchmarks/results/feature-engines.json and the table of docs/results/feature-engines.md.
+default features and filters, one thread, and take turns in random order. On the digital phantom of
+the IBSI they are compared without filters, with bins of 1. Writes
+benchmarks/results/feature-engines.json and the tables of docs/results/feature-engines.md.
 """
 
 from __future__ import annotations
@@ -17,12 +18,14 @@ os.environ |= {"OMP_NUM_THREADS": "1", "ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS": "
 import json
 import platform
 import statistics
+import tempfile
 import time
 from collections import Counter
 from importlib import metadata
 from pathlib import Path
 
 import numpy as np
+import SimpleITK
 from result_page import fill_page
 
 from rgan_sdk.dicom.inventory import find_series
@@ -31,6 +34,7 @@ from rgan_train.evaluation.features.volumes import VolumeExtractor
 from rgan_train.evaluation.regions.masks.mask import Mask
 
 DATA = Path(".data/4d_lung_113_HM10395")
+PHANTOM = Path(".data/ibsi_1_digital_phantom/nifti")
 JSON = Path("benchmarks/results/feature-engines.json")
 PAGE = Path("docs/results/feature-engines.md")
 ENGINES = ("pyradiomics", "flash")
@@ -43,11 +47,11 @@ def main() -> None:
     hu, spacing, masks, names = read_structures()
     rng = np.random.default_rng(0)
     rows = [compare(dimensions, hu, spacing, masks, rng) for dimensions in (3, 2)]
-    result = {"shape": hu.shape, "structures": names, "rows": rows, "environment": environment()}
+    phantom = [compare_phantom(dimensions) for dimensions in (3, 2)]
+    result = {"shape": hu.shape, "structures": names, "rows": rows, "phantom": phantom}
+    result["environment"] = environment()
     JSON.write_text(json.dumps(result, indent=1) + "\n")
-    block = "\n".join(make_table(rows))
-    fill_page(PAGE, {"table": block})
-    print(block)
+    fill_page(PAGE, {"table": "\n".join(make_table(rows)), "phantom": describe_phantom(phantom)})
 
 
 def read_structures() -> tuple[np.ndarray, tuple[float, float, float], list[np.ndarray], list[str]]:
@@ -58,6 +62,40 @@ def read_structures() -> tuple[np.ndarray, tuple[float, float, float], list[np.n
     masks = find_structures([path], (), series, volume.padding)
     hu, voxels = cut_out(volume.hu, masks)
     return hu, volume.spacing, voxels, [mask.name for mask in masks]
+
+
+def compare_phantom(dimensions: int) -> dict[str, object]:
+    """Return how many values of the IBSI's digital phantom differ, by feature."""
+    image, mask = (
+        SimpleITK.ReadImage(PHANTOM / name) for name in ("image/phantom.nii.gz", "mask/mask.nii.gz")
+    )
+    hu = SimpleITK.GetArrayFromImage(image).astype(np.float32)
+    voxels = SimpleITK.GetArrayFromImage(mask) > 0
+    x, y, z = image.GetSpacing()
+    with tempfile.TemporaryDirectory() as folder:
+        parameters = Path(folder) / "parameters.json"
+        classes = ("firstorder", "glcm", "gldm", "glrlm", "glszm", "ngtdm")
+        settings = {
+            "imageType": {"Original": {}},
+            "featureClass": dict.fromkeys(classes),
+            "setting": {"binWidth": 1},
+        }
+        parameters.write_text(json.dumps(settings))
+        found = [
+            VolumeExtractor(parameters, dimensions, engine=name).extract(hu, (z, y, x), [voxels])
+            for name in ENGINES
+        ]
+    values, different = compare_values(*found)
+    return {"dimensions": dimensions, "values": values, "different": dict(different)}
+
+
+def describe_phantom(rows: list[dict[str, object]]) -> str:
+    """Return the lines of the page on the phantom."""
+    return "\n".join(
+        f"- {row['dimensions']} dimensions: of {row['values']} values of both, these differ: "
+        f"{', '.join(row['different']) or 'none'}"  # type: ignore[arg-type]
+        for row in rows
+    )
 
 
 def cut_out(hu: np.ndarray, masks: list[Mask]) -> tuple[np.ndarray, list[np.ndarray]]:
