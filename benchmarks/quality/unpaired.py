@@ -22,17 +22,14 @@ import numpy as np
 from cells import environment
 from numpy.typing import NDArray
 from result_page import fill_page
-from unpaired_methods import band_energy, histogram_graph
+from unpaired_methods import band_energy, histogram_graph, paired_graph
 from unpaired_networks import NETWORKS, read_networks
 from unpaired_pairs import DATA, PAIRS, Pair, Scan, measure_model, score, splits
 
 from rgan_sdk.kernels import KernelSpectra, TransferRatio, fit_transfer
-from rgan_train.config import DomainConfig, LinearConfig
 from rgan_train.matching.groups import measure_group, open_group
-from rgan_train.matching.linear import WINDOW, make_filter, make_graph
-from rgan_train.methods.linear import LinearFilter
+from rgan_train.matching.linear import make_filter, make_graph
 from rgan_train.networks.graph import HarmonizationGraph
-from rgan_train.pairs.samples import PairedSample
 
 PAGE, RESULTS = Path("docs/results/unpaired.md"), Path("docs/results/unpaired")
 PAIRED = Path("docs/results/spacing")
@@ -148,7 +145,8 @@ class Direction:
 
     def paired(self) -> list[dict[str, float]]:
         """Score the filter from pairs."""
-        return [self._test(paired_graph(self.scan, self.pair, self.way))]
+        images = self.images(range(self.pair.trained))
+        return [self._test(paired_graph(*images, self.scan.spacing))]
 
     def _test(self, graph: HarmonizationGraph) -> dict[str, float]:
         return measure_model(graph, self.scan, self.pair, self.way)
@@ -181,15 +179,6 @@ def go_by(source: KernelSpectra, third: KernelSpectra, target: KernelSpectra) ->
 def graph_of(transfer: TransferRatio | Star, scan: Scan) -> HarmonizationGraph:
     """Return the model that ``rgan-train match`` would write."""
     return make_graph(make_filter(transfer, [scan.spacing]))
-
-
-def paired_graph(scan: Scan, pair: Pair, way: tuple[int, int]) -> HarmonizationGraph:
-    """Return the linear filter of the paired training slices."""
-    network = LinearFilter(LinearConfig(), DomainConfig(spacing_aware=True))
-    source, target = (scan.images[index][: pair.trained] for index in way)
-    samples = [PairedSample(*images) for images in zip(source, target, strict=True)]
-    network.prepare(samples, WINDOW, scan.spacing)
-    return make_graph(network)
 
 
 def write_page() -> bool:

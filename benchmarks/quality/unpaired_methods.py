@@ -1,4 +1,4 @@
-"""What unpaired.py compares a match with: other ways without pairs.
+"""What unpaired.py compares a match with: other ways without pairs, and a filter from pairs.
 
 ``band_energy`` is our reading of Gallardo-Estrella et al., "Normalizing computed tomography data
 reconstructed with different filter kernels" (Eur Radiol 26:478, 2016): a slice is split into bands
@@ -14,10 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
-from rgan_train.config import HistogramConfig
+from rgan_train.config import DomainConfig, HistogramConfig, LinearConfig
 from rgan_train.evaluation.regions.body import body_mask
 from rgan_train.matching.linear import WINDOW, make_graph
 from rgan_train.methods.histogram import LookUpCurve
+from rgan_train.methods.linear import LinearFilter
 from rgan_train.networks.graph import HarmonizationGraph
 from rgan_train.pairs import PairedSample
 
@@ -32,6 +33,14 @@ def histogram_graph(source: Images, target: Images, spacing: float) -> Harmoniza
     count = min(len(source), len(target))
     network = LookUpCurve(HistogramConfig().segments)
     samples = [PairedSample(*pair) for pair in zip(source[:count], target[:count], strict=True)]
+    network.prepare(samples, WINDOW, spacing)
+    return make_graph(network)
+
+
+def paired_graph(source: Images, target: Images, spacing: float) -> HarmonizationGraph:
+    """Return the linear filter of slices with both kernels."""
+    network = LinearFilter(LinearConfig(), DomainConfig(spacing_aware=True))
+    samples = [PairedSample(*pair) for pair in zip(source, target, strict=True)]
     network.prepare(samples, WINDOW, spacing)
     return make_graph(network)
 

@@ -21,9 +21,10 @@ import numpy as np
 from cells import environment
 from numpy.typing import NDArray
 from result_page import fill_page
+from unpaired_methods import paired_graph
 
 from rgan_sdk.kernels import KernelSpectra, fit_transfer, measure_kernel
-from rgan_train.config import DomainConfig, LinearConfig, override, recommended_config
+from rgan_train.config import override, recommended_config
 from rgan_train.evaluation.cohorts.cohort import Cohort, Scan, read_cohort
 from rgan_train.evaluation.cohorts.lesions.compare import compare_lesions
 from rgan_train.evaluation.cohorts.variants import Methods, mark_padding
@@ -34,7 +35,6 @@ from rgan_train.export.export import load_graph
 from rgan_train.matching.groups import measure_group, open_group
 from rgan_train.matching.linear import WINDOW, make_filter, make_graph
 from rgan_train.matching.simulated import MeasuredChange
-from rgan_train.methods.linear import LinearFilter
 from rgan_train.networks.graph import HarmonizationGraph, harmonize_slice
 from rgan_train.pairs import read_pairs, write_pairs
 from rgan_train.pairs.find import Pair, make_pair
@@ -136,7 +136,7 @@ def measure(half: Half, way: tuple[int, int]) -> dict[str, Any]:
             make_filter(fit_transfer(*spectra, resamples=0), [_only(source).spacing])
         ),
         "network": train(half, way),
-        "paired": paired_graph(half, way),
+        "paired": paired_graph(*(_only(half.known[i]).hu for i in way), _only(source).spacing),
     }
     return {
         "environment": environment(),
@@ -182,15 +182,6 @@ def simulate(half: Half, folder: Path) -> Iterator[Pair]:
                 simulate_series(group.series[0], place, change)
             images.append(open_series(place))
         yield make_pair(*images)
-
-
-def paired_graph(half: Half, way: tuple[int, int]) -> HarmonizationGraph:
-    """Return the linear filter of the pairs of the other half."""
-    network = LinearFilter(LinearConfig(), DomainConfig(spacing_aware=True))
-    source, target = (_only(half.known[index]) for index in way)
-    samples = [PairedSample(*images) for images in zip(source.hu, target.hu, strict=True)]
-    network.prepare(samples, WINDOW, source.spacing)
-    return make_graph(network)
 
 
 def score(

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from types import NoneType
 
@@ -30,6 +31,9 @@ from rgan_sdk.run.outputs import Standing, check_folders, examine
 from rgan_sdk.run.planning import as_source, fixed_time, make_plan, path_of
 from rgan_sdk.run.report import Report
 from rgan_sdk.run.worklist import WorkList
+
+Prepare = Callable[[Path, EarlierRun | None], Cohort]
+"""Makes what a run works with, of OUTPUT and what its journal says."""
 
 
 def harmonize_directory(
@@ -94,14 +98,9 @@ def harmonize_directory(
     ...     preview = rgan.RunOptions(preview=True, shard=rgan.Shard(1, 4))
     ...     part = rgan.harmonize_directory("scans", "part-1", harmonizer, preview)
     """
-    _check_types(harmonizer, options, others)
-    options = (options or RunOptions()).accepting(harmonizer.outside_domain)
+    settings, prepare = _with_open(harmonizer, options, others)
     return _harmonize(
-        source.without_models() if isinstance(source, WorkList) else source,
-        destination,
-        options,
-        watch(observer, cancel),
-        lambda output, earlier: Cohort.of_open((harmonizer, *others), output, earlier, options),
+        _without_models(source), destination, settings, watch(observer, cancel), prepare
     )
 
 
@@ -153,15 +152,8 @@ def harmonize_cohort(
     >>> models = [rgan.CohortModel.load("b70f-to-b40f")]  # and others to B40f
     >>> report = rgan.harmonize_cohort("scans", "harmonized", models)  # doctest: +SKIP
     """
-    check_type("options", options, RunOptions, NoneType)
-    chosen, settings = choose_models(models, target_kernel), options or RunOptions()
-    return _harmonize(
-        source,
-        destination,
-        settings,
-        watch(observer, cancel),
-        lambda output, earlier: Cohort.of_files(chosen, output, earlier, settings),
-    )
+    settings, prepare = _with_files(models, options, target_kernel)
+    return _harmonize(source, destination, settings, watch(observer, cancel), prepare)
 
 
 def plan_directory(
@@ -184,14 +176,8 @@ def plan_directory(
     ConfigurationError, OutputError
         Where ``harmonize_directory`` would refuse the folders, the run in them or the devices.
     """
-    _check_types(harmonizer, options, others)
-    options = (options or RunOptions()).accepting(harmonizer.outside_domain)
-    return _plan(
-        source.without_models() if isinstance(source, WorkList) else source,
-        destination,
-        options,
-        lambda output, earlier: Cohort.of_open((harmonizer, *others), output, earlier, options),
-    )
+    settings, prepare = _with_open(harmonizer, options, others)
+    return _plan(_without_models(source), destination, settings, prepare)
 
 
 def plan_cohort(
@@ -208,22 +194,34 @@ def plan_cohort(
 
     Parameters and errors: see ``harmonize_cohort``.
     """
-    check_type("options", options, RunOptions, NoneType)
-    chosen, settings = choose_models(models, target_kernel), options or RunOptions()
-    return _plan(
-        source,
-        destination,
-        settings,
-        lambda output, earlier: Cohort.of_files(chosen, output, earlier, settings),
-    )
+    settings, prepare = _with_files(models, options, target_kernel)
+    return _plan(source, destination, settings, prepare)
 
 
-def _check_types(harmonizer: object, options: object, others: Sequence[object]) -> None:
+def _with_open(
+    harmonizer: Harmonizer, options: RunOptions | None, others: Sequence[Harmonizer]
+) -> tuple[RunOptions, Prepare]:
+    """Return the options of a run with one open model, and what prepares it."""
     check_type("harmonizer", harmonizer, Harmonizer)
     check_type("options", options, RunOptions, NoneType)
     check_type("others", others, Sequence)
     for index, other in enumerate(others):
         check_type(f"others[{index}]", other, Harmonizer)
+    settings = (options or RunOptions()).accepting(harmonizer.outside_domain)
+    return settings, partial(Cohort.of_open, (harmonizer, *others), settings)
+
+
+def _with_files(
+    models: Sequence[CohortModel], options: RunOptions | None, target_kernel: str | None
+) -> tuple[RunOptions, Prepare]:
+    """Return the options of a run with models that are not open, and what prepares it."""
+    check_type("options", options, RunOptions, NoneType)
+    settings = options or RunOptions()
+    return settings, partial(Cohort.of_files, choose_models(models, target_kernel), settings)
+
+
+def _without_models(source: str | Path | WorkList) -> str | Path | WorkList:
+    return source.without_models() if isinstance(source, WorkList) else source
 
 
 def _harmonize(
@@ -231,7 +229,7 @@ def _harmonize(
     destination: str | Path,
     options: RunOptions,
     observer: Observer,
-    prepare: Callable[[Path, EarlierRun | None], Cohort],
+    prepare: Prepare,
 ) -> Report:
     source, destination = as_source(source), as_path("destination", destination)
     check_folders(path_of(source), destination, resume=options.resume)
@@ -256,7 +254,7 @@ def _plan(
     source: str | Path | WorkList,
     destination: str | Path,
     options: RunOptions,
-    prepare: Callable[[Path, EarlierRun | None], Cohort],
+    prepare: Prepare,
 ) -> Report:
     source, destination = as_source(source), as_path("destination", destination)
     check_folders(path_of(source), destination, resume=options.resume)

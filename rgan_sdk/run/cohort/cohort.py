@@ -49,9 +49,9 @@ class Cohort:
     def of_open(
         cls,
         harmonizers: Sequence[Harmonizer],
+        options: RunOptions,
         output: Path,
         earlier: EarlierRun | None,
-        options: RunOptions,
     ) -> Self:
         """Return what a run with one model works with, which is open on one or more devices.
 
@@ -71,9 +71,9 @@ class Cohort:
     def of_files(
         cls,
         models: Sequence[CohortModel],
+        options: RunOptions,
         output: Path,
         earlier: EarlierRun | None,
-        options: RunOptions,
     ) -> Self:
         """Return what a run with models works with that are opened when their turn comes.
 
