@@ -30,6 +30,7 @@ from rgan_train.evaluation.metrics.combat import combat
 from rgan_train.evaluation.metrics.differences import compare_methods
 from rgan_train.evaluation.metrics.moments import MIN_REGIONS
 from rgan_train.evaluation.metrics.reproducibility import compare_all
+from rgan_train.evaluation.protocol import describe_regions, describe_statistics
 from rgan_train.evaluation.quality import measure_quality
 from rgan_train.evaluation.regions.choice import choose_regions
 from rgan_train.evaluation.regions.rois import Roi
@@ -42,6 +43,7 @@ from rgan_train.evaluation.results import (
     FeatureTable,
     ImageQuality,
 )
+from rgan_train.evaluation.scans import describe_scans, describe_split
 from rgan_train.evaluation.stacks import TestStack, harmonize_stack, read_test_stack
 from rgan_train.pairs.dataset import Dataset
 
@@ -141,6 +143,13 @@ def evaluate(
         provenance={
             "data_sha256": dataset.sha256(),
             "series": list(dataset.series_uids),
+            "scans": {
+                "source": describe_scans(item.source for item in stack.items),
+                "target": describe_scans(item.target for item in stack.items),
+            },
+            "split": describe_split(dataset),
+            "regions": describe_regions(options.regions, rois, given),
+            "statistics": describe_statistics(),
             "models": records,
             "features": describe_features(extractor),
             "versions": versions(),

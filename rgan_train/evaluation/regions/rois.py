@@ -16,6 +16,12 @@ from rgan_train.evaluation.regions.boxes import Box
 HU_RANGES: Final = (HUWindow(-800, -300), HUWindow(-100, 250), HUWindow(300, 800))
 """Lung, soft tissue and bone, as in section 3 of the paper."""
 
+SQUARE: Final = 32
+"""Side of the square that a random region lies in, pixels."""
+
+FEWEST_PIXELS: Final = 100
+"""Of a random region."""
+
 
 @dataclass(frozen=True)
 class Roi:
@@ -56,8 +62,8 @@ def random_rois(
     *,
     seeds: Sequence[int],
     per_slice: int,
-    size: int = 32,
-    minimum: int = 100,
+    size: int = SQUARE,
+    minimum: int = FEWEST_PIXELS,
     within: NDArray[np.bool_] | None = None,
 ) -> list[Roi]:
     """Draw random regions of one HU range from the target (paper, section 3).

@@ -70,6 +70,11 @@ def test_an_evaluation(dataset, model, tmp_path, options):
     means = [found.table.values[n][rows, gradient].mean() for n in ("target", "input", "blur")]
     assert means[0] > means[1] > means[2]
     assert found.provenance["models"]["blur"]["name"] == "test-blur"
+    assert found.provenance["models"]["blur"]["target_kernel"] == "B70f"
+    assert found.provenance["scans"]["target"]["kernels"] == ["B70f"]
+    assert found.provenance["split"]["slices"]["test"] == 5
+    assert found.provenance["regions"]["groups"]["whole slice"] == 5
+    assert found.provenance["statistics"]["bootstrap_samples"] == 1000
     assert any("[300, 800] HU: 0 regions instead of 10" in note for note in found.notes)
     assert not found.lungs
     assert any("no lung was found" in note for note in found.notes)
