@@ -70,12 +70,12 @@ def to_markdown(table: Table) -> str:
     """Return a table in GitHub's Markdown, with its caption above."""
     headings = [", ".join(filter(None, (c.over, c.label))) for c in table.columns]
     lines = [["method", *headings], ["---"] + ["---:"] * len(table.columns)]
-    lines[0] = [_markdown(heading) for heading in lines[0]]
+    lines[0] = [escape_markdown(heading) for heading in lines[0]]
     for row, method in enumerate(table.methods):
-        cells = [_markdown(column.texts[row]) for column in table.columns]
+        cells = [escape_markdown(column.texts[row]) for column in table.columns]
         lines.append(
             [
-                _markdown(method),
+                escape_markdown(method),
                 *(
                     f"**{cell}**" if row in column.best else cell
                     for cell, column in zip(cells, table.columns, strict=True)
@@ -83,7 +83,7 @@ def to_markdown(table: Table) -> str:
             ]
         )
     body = "\n".join(f"| {' | '.join(line)} |" for line in lines)
-    return f"{_markdown(table.caption)}\n\n{body}\n"
+    return f"{escape_markdown(table.caption)}\n\n{body}\n"
 
 
 def to_latex(table: Table) -> str:
@@ -98,14 +98,14 @@ def to_latex(table: Table) -> str:
     lines = []
     for row, method in enumerate(table.methods):
         for number, kind in enumerate(kinds):
-            line = [_latex("" if number else method)] + [_latex(kind)] * stacked
+            line = [escape_latex("" if number else method)] + [escape_latex(kind)] * stacked
             line += [_latex_cell(cells.get((heading, kind)), row) for heading in headings]
             lines.append(" & ".join(line) + r" \\")
-    first = ["Method"] + [""] * stacked + [_latex(heading) for heading in headings]
+    first = ["Method"] + [""] * stacked + [escape_latex(heading) for heading in headings]
     return "\n".join(
         [
             r"\begin{table}",
-            rf"\caption{{{_latex(table.caption)}}}",
+            rf"\caption{{{escape_latex(table.caption)}}}",
             rf"\label{{tab:{table.name}}}",
             r"\centering\footnotesize",
             rf"\begin{{tabular}}{{l{'l' * stacked}{'r' * len(headings)}}}",
@@ -124,7 +124,7 @@ def to_latex(table: Table) -> str:
 def _latex_cell(column: Column | None, row: int) -> str:
     if column is None:
         return ""
-    text = _latex(column.texts[row])
+    text = escape_latex(column.texts[row])
     return rf"\textbf{{{text}}}" if row in column.best else text
 
 
@@ -145,14 +145,19 @@ _LATEX: Final = str.maketrans(
         "–": "--",
         "×": r"$\times$",
         "σ": r"$\sigma$",
+        "→": r"$\rightarrow$",
+        "≥": r"$\geq$",
+        "≤": r"$\leq$",
         "∞": r"$\infty$",
     }
 )
 
 
-def _markdown(text: str) -> str:
+def escape_markdown(text: str) -> str:
+    """Return a text that Markdown shows as it is."""
     return text.translate(_MARKDOWN)
 
 
-def _latex(text: str) -> str:
+def escape_latex(text: str) -> str:
+    """Return a text that LaTeX shows as it is."""
     return text.translate(_LATEX)

@@ -24,6 +24,7 @@ from support.structures import write_box, write_label_map, write_segmentation
 from support.training import write_pair_of_scans
 from support.training import write_scan as write_one
 from support.windows import write_windows
+from support.writeups import write_pairs
 
 from rgan_sdk.dicom.inventory import find_series
 
@@ -207,6 +208,7 @@ PROVIDED = {
         "STUDY": group(SOFT, "SOFT", 2, patients=2, slices=3),
         "came-to-study.onnx": model("SHARP", "SOFT"),
     },
+    "methods-text": {"report": write_pairs},
     "measure": {
         "SCANS": chest,
         "scan": chest_with_both_kernels,
