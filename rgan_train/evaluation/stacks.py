@@ -163,8 +163,8 @@ def open_model(model: str | Path, source_kernels: Sequence[str]) -> Harmonizer:
 def describe_model(harmonizer: Harmonizer, spacings: Sequence[float]) -> dict[str, Any]:
     """Return what a report says of a model, as JSON data.
 
-    That is name, version and SHA-256, what the card says of its kernels and its training, engine
-    and precision, and ``notes`` on slices outside the card.
+    That is name, version and SHA-256, what the card says of its kernels and its training, the
+    engine, and ``notes`` on slices outside the card.
 
     Parameters
     ----------
@@ -183,6 +183,5 @@ def describe_model(harmonizer: Harmonizer, spacings: Sequence[float]) -> dict[st
         "made_without_pairs": card.certificate is not None,
         "made_with": card.software,
         "engine": harmonizer.engine.description,
-        "precision": harmonizer.engine.precision,
         "notes": list(spacing_notes(card, spacings)),
     }

@@ -54,6 +54,7 @@ MODEL: dict[str, Any] = {
     "window_hu": [-1032.0, 2008.0],
     "training_data": [{"name": "A_B & C #1", "licence": "CC BY 4.0", "citation": "100 % {me}"}],
     "made_without_pairs": False,
+    "made_with": "rgan-sdk 0.1.0",
     "engine": "onnxruntime 1.23 (cpu, fp32)",
     "notes": [],
 }

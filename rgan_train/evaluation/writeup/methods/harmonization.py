@@ -51,8 +51,10 @@ def _training(record: Mapping[str, Any]) -> str:
     named = "; ".join(
         f"{one['name']} (licence: {one['licence']}; {one['citation']})" for one in data
     )
-    unpaired = "It was made without pairs. " if record.get("made_without_pairs") else ""
-    return f"{unpaired}Its card names as training data: {named}. {AUTHOR}."
+    how = f"with {record['made_with']}" if record.get("made_with") else ""
+    pairs = "without pairs" if record.get("made_without_pairs") else ""
+    made = " ".join(filter(None, ("It was made", pairs, how))) + ". " if how or pairs else ""
+    return f"{made}Its card names as training data: {named}. {AUTHOR}."
 
 
 def _engine(record: Mapping[str, Any]) -> str:

@@ -114,7 +114,9 @@ def test_the_model(pairs):
     assert "training data: A_B & C #1 (licence: CC BY 4.0; 100 % {me})." in text
     assert "run with onnxruntime 1.23 (cpu, fp32)." in text
     assert "without pairs" not in text
-    assert "made without pairs" in section(write_groups(pairs), "Harmonization")
+    assert "It was made with rgan-sdk 0.1.0. Its card" in text
+    unpaired = section(write_groups(pairs), "Harmonization")
+    assert "It was made without pairs with rgan-sdk 0.1.0. Its card" in unpaired
 
 
 def test_no_model(pairs):
