@@ -24,6 +24,7 @@ BIN_WIDTH: Final = 25
 
 FILTERS: Final = {
     "Original": "the original image",
+    "LoG": "Laplacian of Gaussian",
     "Square": "square",
     "SquareRoot": "square root",
     "Logarithm": "logarithm",
@@ -101,8 +102,8 @@ def list_filters(features: Mapping[str, Any]) -> str:
 
 
 def _filter(name: str, settings: Mapping[str, Any]) -> str:
-    if name == "LoG":
-        sigmas = join_with_and([f"{sigma:g}" for sigma in settings.get("sigma", [])])
+    if name == "LoG" and settings.get("sigma"):
+        sigmas = join_with_and([f"{sigma:g}" for sigma in settings["sigma"]])
         return f"Laplacian of Gaussian (sigma {sigmas} mm)"
     if name == "Wavelet":
         return f"wavelet bands ({settings.get('wavelet', 'coif1')})"

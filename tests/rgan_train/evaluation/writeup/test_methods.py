@@ -7,7 +7,11 @@ from support.writeups import FEATURES, MODEL, SHA256, full_provenance, write_gro
 
 from rgan_train.evaluation.cohorts.results import UNPROVEN
 from rgan_train.evaluation.writeup.document import OPEN, Heading, Paragraph, texts
-from rgan_train.evaluation.writeup.methods.features import describe_bins, describe_resampling
+from rgan_train.evaluation.writeup.methods.features import (
+    describe_bins,
+    describe_resampling,
+    list_filters,
+)
 from rgan_train.evaluation.writeup.report import Report, read_report
 from rgan_train.evaluation.writeup.write import describe_methods
 
@@ -155,6 +159,13 @@ def test_other_settings():
         "Images were resampled to 1 x 1 mm (sitkBSpline), resegmented to [-1000, 400] and "
         "normalised."
     )
+
+
+def test_filters_with_and_without_settings():
+    features = {"settings": {"sigma": [2.0]}, "filters": {"LoG": {}, "Wavelet": {}, "Odd": {}}}
+    expected = "Laplacian of Gaussian (sigma 2 mm), wavelet bands (coif1) and Odd"
+    assert list_filters(features) == expected
+    assert list_filters({"settings": {}, "filters": {"LoG": {}}}) == "Laplacian of Gaussian"
 
 
 def test_one_patient_is_descriptive(tmp_path):
