@@ -41,7 +41,8 @@ def dist(tmp_path_factory):
 def test_the_wheel_holds_the_packages_and_nothing_else(dist):
     (wheel,) = dist.glob("*.whl")
     assert "-manylinux_2_" in wheel.name
-    names = [Path(name) for name in zipfile.ZipFile(wheel).namelist()]
+    entries = zipfile.ZipFile(wheel).infolist()
+    names = [Path(entry.filename) for entry in entries if not entry.is_dir()]
     tops = {name.parts[0] for name in names}
     assert tops == {"rgan_sdk", "rgan_train", "rgan_sdk-0.1.0.dist-info"}
     in_packages = [name for name in names if name.parts[0] in ("rgan_sdk", "rgan_train")]
