@@ -25,6 +25,7 @@ INSTALL = {".", "docker", "git", "make", "pip", "python3", "source"}
 """Programs that install: blocks of these alone need a network and an environment of their own."""
 
 NOT_RUN = {
+    "docs/containers.md": "needs a Docker engine",
     "docs/engines.md": "needs two GPUs with TensorRT",
     "docs/results/": "repeats a measurement: real scans and hours",
     "examples/README.md": "a folder for each script: tests/examples runs them",
