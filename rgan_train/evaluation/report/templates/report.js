@@ -119,7 +119,7 @@ function drawBlock(svg, { title, methods, guides = [], end, mark }, x, top, bott
   methods.forEach((method, row) => {
     const y = first + 12 + ROW * row;
     const part = Math.min(1, (left - 8) / textWidth(svg, method));
-    const name = shorten(method, Math.floor(part * method.length));
+    const name = part < 1 ? shorten(method, Math.floor(part * method.length) - 2) : method;
     const group = draw("g", {}, draw("text", { class: "name", x: left - 8, y: y + 4, "text-anchor": "end" }, name));
     group.append(draw("title", {}, `${method}: ${mark(group, method, x, y)}`));
     svg.append(group);
@@ -134,9 +134,8 @@ function textWidth(svg, text) {
   return width;
 }
 
-/** Leave out the middle of a name that is too long: names of models often differ at the end. */
-const shorten = (name, most) =>
-  name.length > most ? `${name.slice(0, Math.ceil(most / 2) - 1)}…${name.slice(-Math.floor(most / 2))}` : name;
+/** Leave out the middle of a name: names of models often differ at the end. */
+const shorten = (name, letters) => `${name.slice(0, Math.ceil(letters / 2))}…${name.slice(-Math.floor(letters / 2))}`;
 
 const whisker = (x, y, from, to, method) =>
   draw("line", { x1: x(from), x2: x(to), y1: y, y2: y, stroke: color(method), "stroke-width": 2 });

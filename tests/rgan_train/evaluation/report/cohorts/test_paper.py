@@ -38,7 +38,9 @@ def test_tables_fit(page, width):
 def test_a_figure_is_saved(page, tmp_path):
     root = ElementTree.fromstring(save_figure(page, "auc", "svg", tmp_path))
     texts = {element.text for element in root.iter(f"{SVG}text")}
-    assert {"whole slice", *RANGES, *LONG_NAMES} <= texts
+    assert {"whole slice", *RANGES, "control: blur of both groups"} <= texts
+    assert {f"radiomicgan-b4…f-fold-{number}-of-8" for number in range(1, 9)} <= texts
+    assert set(LONG_NAMES) <= {element.text for element in root.iter(f"{SVG}title")}
     assert "var(" not in ElementTree.tostring(root, "unicode")
 
 
