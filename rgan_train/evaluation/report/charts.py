@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 
 from rgan_sdk.kernels.noise_power import BANDS
 from rgan_train.evaluation.metrics.image_quality import QUALITY_RANGE
-from rgan_train.evaluation.report.texts import describe_sample
 from rgan_train.evaluation.results import (
     COMBAT,
     INPUT,
@@ -55,7 +54,7 @@ def chart_data(evaluation: Evaluation) -> dict[str, Any]:
         "combat": COMBAT,
         "variants": variants_of(evaluation),
         "best": best_method(evaluation),
-        "groups": [{"name": name, "sample": describe_sample(evaluation, name)} for name in groups],
+        "groups": groups,
         "counts": [_by_method(evaluation, group, _count) for group in groups],
         "distributions": [_by_method(evaluation, group, _distribution) for group in groups],
         "heat": _heat_maps(evaluation, groups),

@@ -5,8 +5,13 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import groupby
 from typing import Final
+
+WIDEST: Final = 150
+"""Most characters beside each other on a page of 1280 pixels, without the names of methods."""
+MARGIN: Final = 2
 
 
 @dataclass(frozen=True)
@@ -48,22 +53,61 @@ class Table:
     ----------
     name
         Name for links and labels.
-    caption
-        Text above the table.
+    title
+        What the table shows, without a full stop.
     methods
         Name of each row.
+    remarks
+        Sentences that explain the table. Tables of one section may share some.
     """
 
     name: str
-    caption: str
+    title: str
     methods: Sequence[str]
     columns: Sequence[Column]
+    remarks: Sequence[str] = ()
+
+    @property
+    def caption(self) -> str:
+        """Text of a table that stands alone: its title and all its remarks."""
+        return " ".join([f"{self.title}.", *self.remarks])
 
     @property
     def heading_spans(self) -> dict[str, int]:
         """Number of columns below each shared heading; empty if no column has one."""
         spans = Counter(column.over for column in self.columns)
         return dict(spans) if any(spans) else {}
+
+
+def collect_remarks(tables: Sequence[Table]) -> list[str]:
+    """Return the remarks of the tables of a section, each of them once."""
+    return list(dict.fromkeys(remark for table in tables for remark in table.remarks))
+
+
+def split_columns(table: Table) -> list[Table]:
+    """Divide a table that is too wide for a page; columns that share a heading stay together."""
+    parts: list[list[Column]] = []
+    room = 0
+    for _, group in groupby(table.columns, key=lambda column: column.over or column.label):
+        columns = list(group)
+        width = sum(map(_count_characters, columns))
+        if width > room:
+            parts.append([])
+            room = WIDEST
+        parts[-1] += columns
+        room -= width
+    first, *others = (replace(table, columns=columns) for columns in parts)
+    continued = [
+        replace(other, name=f"{other.name}-{number}", title=f"{other.title}, continued")
+        for number, other in enumerate(others, start=2)
+    ]
+    return [first, *continued]
+
+
+def _count_characters(column: Column) -> int:
+    """Return how wide a column is on the page: intervals stand below, and headings wrap."""
+    lines = [line for text in column.texts for line in text.split(" (")]
+    return max(map(len, [*lines, *column.label.split()])) + MARGIN
 
 
 def to_markdown(table: Table) -> str:

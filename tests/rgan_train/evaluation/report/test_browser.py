@@ -1,107 +1,11 @@
-"""The report in a real browser: headless Chromium, through the DevTools protocol on a pipe."""
-
-import json
-import os
-import select
-import shutil
-import subprocess
-import time
+"""The report in a real browser."""
 
 import numpy as np
 import pytest
 from support.evaluations import NAMES, RANGE, SHAPE, make_evaluation
-from support.requirements import require_tool
 
 from rgan_train.evaluation.report.write import write_report
-
-BROWSERS = ("chromium", "chromium-browser", "google-chrome")
-OPTIONS = ("--headless", "--remote-debugging-pipe", "--disable-gpu", "--no-first-run")
-SECONDS = 30
-
-
-class Page:
-    """One page of a browser under remote control."""
-
-    def __init__(self, browser, profile):
-        commands, self._commands = os.pipe()
-        self._answers, answers = os.pipe()
-        sandbox = ["--no-sandbox"] if os.geteuid() == 0 else []
-        # The browser reads from descriptor 3 and writes to 4.
-        self._process = subprocess.Popen(
-            [
-                "bash",
-                "-c",
-                f'exec "$@" 3<&{commands} 4>&{answers}',
-                "bash",
-                browser,
-                *OPTIONS,
-                *sandbox,
-                f"--user-data-dir={profile}",
-                "about:blank",
-            ],
-            pass_fds=(commands, answers),
-            stderr=subprocess.DEVNULL,
-        )
-        os.close(commands)
-        os.close(answers)
-        self._received, self._calls, self._session = b"", 0, {}
-        self.events = []
-        target = self.call("Target.createTarget", url="about:blank")["targetId"]
-        attached = self.call("Target.attachToTarget", targetId=target, flatten=True)
-        self._session = {"sessionId": attached["sessionId"]}
-        for domain in ("Page", "Runtime", "Log", "Network"):
-            self.call(f"{domain}.enable")
-
-    def close(self):
-        os.close(self._commands)
-        self._process.terminate()
-        self._process.wait(SECONDS)
-        os.close(self._answers)
-
-    def call(self, method, **params):
-        self._calls += 1
-        message = {"id": self._calls, "method": method, "params": params, **self._session}
-        os.write(self._commands, json.dumps(message).encode() + b"\0")
-        while (answer := self._receive()).get("id") != self._calls:
-            self.events.append(answer)
-        assert "error" not in answer, answer["error"]
-        return answer["result"]
-
-    def _receive(self):
-        while b"\0" not in self._received:
-            ready, _, _ = select.select([self._answers], [], [], SECONDS)
-            assert ready, "the browser does not answer"
-            self._received += os.read(self._answers, 1 << 20)
-        message, self._received = self._received.split(b"\0", 1)
-        return json.loads(message)
-
-    def open(self, url):
-        self.call("Page.navigate", url=url)
-        self.wait_for("document.readyState === 'complete'")
-
-    def run(self, script):
-        """Return the value of an expression; promises are awaited."""
-        options = {"returnByValue": True, "awaitPromise": True}
-        result = self.call("Runtime.evaluate", expression=script, **options)
-        assert "exceptionDetails" not in result, result["exceptionDetails"]
-        return result["result"].get("value")
-
-    def wait_for(self, condition):
-        deadline = time.monotonic() + SECONDS
-        while not self.run(condition):
-            assert time.monotonic() < deadline, condition
-            time.sleep(0.02)
-
-    def press(self, key, text=""):
-        for kind in ("keyDown", "keyUp"):
-            self.call("Input.dispatchKeyEvent", type=kind, key=key, code=key, text=text)
-
-    def choose(self, selector, value):
-        """Choose an option of a select, with the event that a click causes."""
-        self.run(
-            f"(() => {{ const box = document.querySelector({selector!r}); box.value = {value!r};"
-            "box.dispatchEvent(new Event('change')); })()"
-        )
+from rgan_train.evaluation.results import INPUT
 
 
 @pytest.fixture(scope="module")
@@ -112,14 +16,6 @@ def evaluation():
 @pytest.fixture(scope="module")
 def report(evaluation, tmp_path_factory):
     return write_report(evaluation, tmp_path_factory.mktemp("report")).as_uri()
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory):
-    path = require_tool(next(filter(shutil.which, BROWSERS), BROWSERS[0]))
-    page = Page(path, tmp_path_factory.mktemp("profile"))
-    yield page
-    page.close()
 
 
 @pytest.fixture
@@ -241,23 +137,48 @@ def test_the_magnifier_tells_hu_in_all_images(page, evaluation):
     assert page.run(f"{lenses}.length") == 0
 
 
+def test_counts_share_an_axis_with_a_mark_at_all_features(page, evaluation):
+    groups = ["whole slice", RANGE]
+    chart = "document.querySelector('#counts svg')"
+    assert page.run("document.querySelectorAll('#counts svg').length") == 1
+    texts = page.run(
+        f"[...{chart}.querySelectorAll('text:not(.name)')].map((one) => one.textContent)"
+    )
+    assert [text for text in texts if text in groups] == groups
+    totals = [evaluation.agreement(group, INPUT).counts[0.85].total for group in groups]
+    assert [text for text in texts if text.startswith("all ")] == [f"all {n}" for n in totals]
+    ends = page.run(f"[...{chart}.querySelectorAll('.end')].map((one) => one.x1.baseVal.value)")
+    dots = page.run(f"[...{chart}.querySelectorAll('circle')].map((one) => one.cx.baseVal.value)")
+    zero = page.run(f"{chart}.querySelector('.grid').x1.baseVal.value")
+    counts = [
+        evaluation.agreement(group, method).counts[0.85].features
+        for group in groups
+        for method in evaluation.methods
+    ]
+    step = (ends[0] - zero) / totals[0]
+    np.testing.assert_allclose(np.array(ends) - zero, step * np.array(totals))
+    np.testing.assert_allclose(np.array(dots) - zero, step * np.array(counts), atol=1e-3)
+
+
 @pytest.mark.parametrize("width", [1280, 390])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_it_fits_the_screen_and_can_be_read(page, width, scheme):
-    page.call(
-        "Emulation.setDeviceMetricsOverride",
-        width=width,
-        height=900,
-        deviceScaleFactor=1,
-        mobile=width < 500,
-    )
+    page.resize(width)
     page.call(
         "Emulation.setEmulatedMedia",
         features=[{"name": "prefers-color-scheme", "value": scheme}],
     )
     page.wait_for("document.documentElement.clientWidth <= innerWidth")
     assert page.run("document.documentElement.scrollWidth") <= width
-    for selector in ("main p", "figcaption", "small", ".warning li", "nav a", ".sortable td"):
+    for selector in (
+        "main p",
+        ".caption",
+        ".files",
+        "small",
+        ".warning li",
+        "nav a",
+        ".sortable td",
+    ):
         assert contrast(page, selector) >= 4.5, selector
 
 
