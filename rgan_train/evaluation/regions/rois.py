@@ -16,6 +16,9 @@ from rgan_train.evaluation.regions.boxes import Box
 HU_RANGES: Final = (HUWindow(-800, -300), HUWindow(-100, 250), HUWindow(300, 800))
 """Lung, soft tissue and bone, as in section 3 of the paper."""
 
+WHOLE: Final = "whole slice"
+"""Group of whole slices."""
+
 
 @dataclass(frozen=True)
 class Roi:
@@ -47,7 +50,7 @@ class Roi:
 
 def whole_slices(padding: NDArray[np.bool_]) -> list[Roi]:
     """Return, for each slice of a stack ``[N, H, W]``, a region with all but its padding."""
-    return [Roi("whole slice", index, mask) for index, mask in enumerate(~padding)]
+    return [Roi(WHOLE, index, mask) for index, mask in enumerate(~padding)]
 
 
 def random_rois(

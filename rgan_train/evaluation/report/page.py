@@ -17,6 +17,7 @@ from rgan_train.evaluation.report.charts import THRESHOLD, chart_data
 from rgan_train.evaluation.report.findings import list_findings, list_warnings, summarize
 from rgan_train.evaluation.report.table import Table
 from rgan_train.evaluation.report.texts import describe_slices, pluralize
+from rgan_train.evaluation.report.trust import describe_trust, trust_data
 from rgan_train.evaluation.results import TARGET, Evaluation
 
 MASK_PICTURES: Final = 8
@@ -41,7 +42,7 @@ def render_page(evaluation: Evaluation, tables: Sequence[Table]) -> str:
     named = {table.name: table for table in tables}
     quality, bias, lung = named.pop("quality"), named.pop("bias"), named.pop("lung", None)
     differences = named.pop("differences", None)
-    script = read_template("tables.js") + read_template("report.js")
+    script = "".join(map(read_template, ("tables.js", "report.js", "trust.js")))
     size = [
         pluralize(len(evaluation.table.names), "feature"),
         pluralize(len(evaluation.table.rois), "region"),
@@ -62,6 +63,8 @@ def render_page(evaluation: Evaluation, tables: Sequence[Table]) -> str:
             warnings=list_warnings(evaluation),
             feature_tables=list(named.values()),
             difference_table=differences,
+            trust=describe_trust(evaluation),
+            trust_data=trust_data(evaluation),
             quality_tables=[quality, bias],
             lung_table=lung,
             lung_pictures=list(_mask_pictures(evaluation)),

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from rgan_train.evaluation.lungs.density import END_POINTS
 from rgan_train.evaluation.metrics.image_quality import QUALITY_RANGE
 from rgan_train.evaluation.metrics.tissue_bias import TISSUES
+from rgan_train.evaluation.regions.smooth import SMOOTHING_MM
 from rgan_train.evaluation.report.differences import difference_table
 from rgan_train.evaluation.report.table import Column, Table
 from rgan_train.evaluation.report.texts import (
@@ -30,10 +31,16 @@ from rgan_train.evaluation.results import (
     TARGET,
     THRESHOLDS,
     Evaluation,
+    FeatureCount,
     Spread,
 )
 
 BEST: Final = "Best of each column in bold."
+CONTROLS: Final = (
+    "Controls are no methods. Random pixels in the same masks, one draw for each kernel: what is "
+    "reproducible there measures the mask. Masks on neither kernel: regions chosen on the mean of "
+    f"both after a Gaussian of {SMOOTHING_MM:g} mm, not on the target. "
+)
 
 
 def make_tables(evaluation: Evaluation) -> list[Table]:
@@ -57,18 +64,24 @@ def make_tables(evaluation: Evaluation) -> list[Table]:
 
 def _feature_table(evaluation: Evaluation, threshold: float) -> Table:
     columns, samples, repeats = [], [], 0
+    controls = evaluation.controls.rows
     for group in evaluation.compared_groups:
         agreements = [evaluation.agreement(group, method) for method in evaluation.methods]
         counts = [agreement.counts[threshold] for agreement in agreements]
+        others = [
+            row[group].counts[threshold] if group in row else None for row in controls.values()
+        ]
         over = f"{group}, of {counts[0].total:,}"
         samples.append(f"{group}: {describe_sample(evaluation, group)}.")
         if counts[0].repeats:
             repeats = len(counts[0].repeats)
             spreads = [_spread_over(count.repeats) for count in counts]
-            columns.append(_spread_column(over, "repeats", spreads, 0, _largest))
+            column = _spread_column(over, "repeats", spreads, 0, _largest)
+            columns.append(column.with_controls(*_control_spreads(others)))
         texts = [format_count(count) for count in counts]
         features = [float(count.features) for count in counts]
-        columns.append(_column(over, "all regions", texts, features, 0, _largest))
+        column = _column(over, "all regions", texts, features, 0, _largest)
+        columns.append(column.with_controls(*_control_counts(others)))
     drawn = (
         f" Random regions were drawn {repeats} times: first the mean ± SD over the repeats, then "
         "all regions together."
@@ -77,9 +90,28 @@ def _feature_table(evaluation: Evaluation, threshold: float) -> Table:
         "Reproducible features: how many have a concordance (CCC) with the target above "
         f"{threshold:.2f}, of those that are defined on the target; in brackets the 95 % interval "
         "from resampled slices."
-        f"{drawn if repeats else ''} {' '.join(samples)} {BEST}"
+        f"{drawn if repeats else ''} {' '.join(samples)} {CONTROLS if controls else ''}{BEST}"
     )
-    return Table(f"features-{threshold * 100:.0f}", caption, evaluation.methods, columns)
+    return Table(
+        f"features-{threshold * 100:.0f}", caption, [*evaluation.methods, *controls], columns
+    )
+
+
+def _control_counts(counts: Sequence[FeatureCount | None]) -> tuple[list[str], list[float]]:
+    """Return texts and values of control rows; a dash where a control has no such regions."""
+    return (
+        [format_count(count) if count else "–" for count in counts],
+        [float(count.features) if count else math.nan for count in counts],
+    )
+
+
+def _control_spreads(counts: Sequence[FeatureCount | None]) -> tuple[list[str], list[float]]:
+    """Return texts and values of control rows over the repeats."""
+    spreads = [_spread_over(count.repeats) if count and count.repeats else None for count in counts]
+    return (
+        [format_spread(spread, 0) if spread else "–" for spread in spreads],
+        [spread.mean if spread else math.nan for spread in spreads],
+    )
 
 
 def _combat_table(evaluation: Evaluation) -> Table:

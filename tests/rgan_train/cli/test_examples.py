@@ -20,12 +20,14 @@ from support.lungs import make_chest, write_chest
 from support.models import make_series_card, write_model
 from support.qa_phantoms import scan, write_scan
 from support.requirements import require_module
+from support.stable import GROUPS, write_stable_features
 from support.structures import write_box, write_label_map, write_segmentation
 from support.training import write_pair_of_scans
 from support.training import write_scan as write_one
 from support.windows import write_windows
 
 from rgan_sdk.dicom.inventory import find_series
+from rgan_train.evaluation.features.largest_slice import LargestSliceExtractor
 
 PROGRAM = "rgan-train"
 SMALL_TRAINING = (
@@ -112,6 +114,12 @@ def segmentation(scan):
 
 def few_features(path):
     path.write_text(FEW)
+
+
+def stable_features(path):
+    few_features(path.with_name("few.yaml"))
+    sha256 = LargestSliceExtractor(path.with_name("few.yaml")).sha256
+    write_stable_features(path, sha256, {"original_firstorder_Mean": GROUPS})
 
 
 HARMONIZED = {"SeriesDescription": "CHEST RGAN>B70f"}
@@ -216,6 +224,7 @@ PROVIDED = {
     "features": {
         "scan": chest_with_both_kernels,
         "harmonized": case(1, "B40f", **HARMONIZED),
+        "report/stable_features.csv": stable_features,
         "gtv.dcm": lambda path: write_box(path, "GTV", series_of("scan/B40f")),
         "nodules.nii.gz": lungs(1),
         "seg.dcm": segmentation("scan/B40f"),
