@@ -276,7 +276,7 @@ def _summarize(evaluation: Evaluation) -> None:
         stable = stable_everywhere(evaluation, method)
         click.echo(
             f"{'all regions':<20} {method:<24} {stable.sum():>5} of {len(stable)} features are "
-            f"stable. {describe_patients(evaluation.patients)}".rstrip()
+            f"stable. {describe_patients(evaluation.stability)}".rstrip()
         )
     for case in evaluation.lungs:
         _summarize_lungs(case)

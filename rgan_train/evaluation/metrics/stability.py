@@ -26,8 +26,8 @@ class Stability:
         ``[F]`` Lin's concordance; NaN where undefined on the target.
     limits
         ``[F, 2]`` 95 % limits of the CCC, from the bootstrap of differences between methods.
-    slices
-        Number of slices that the regions lie on.
+    slices, patients
+        Number of slices that the regions lie on, and of patients.
     block
         Neighbouring slices that the bootstrap draws together; 0 where it draws whole patients.
     """
@@ -37,6 +37,7 @@ class Stability:
     ccc: NDArray[np.float64]
     limits: NDArray[np.float64]
     slices: int
+    patients: int
     block: int
 
     @property
@@ -73,8 +74,9 @@ def _measure_group(
 ) -> list[Stability]:
     rows = table.rows(group)
     numbers = np.array([table.rois[row].slice_number for row in rows])
-    here = np.unique(numbers)
-    drawn = draw_slices([places[number] for number in here], seed=seed)
+    here = [places[number] for number in np.unique(numbers)]
+    patients = len({place.patient for place in here})
+    drawn = draw_slices(here, seed=seed)
     reference = table.values[TARGET][rows]
     undefined = ~is_defined(reference)
     found = []
@@ -84,5 +86,5 @@ def _measure_group(
         samples = resample_ccc(reference, other, numbers, drawn.counts)
         values[undefined] = samples[:, undefined] = np.nan
         limits = np.clip(drawn.limits(values, samples), -1, 1)
-        found.append(Stability(group, method, values, limits, len(here), drawn.block))
+        found.append(Stability(group, method, values, limits, len(here), patients, drawn.block))
     return found

@@ -29,9 +29,10 @@ class Trust(NamedTuple):
     meaning: str
 
 
-def describe_patients(patients: int) -> str:
-    """Return that what was found is exploratory, where there are few patients."""
-    return "" if patients >= MANY_PATIENTS else f"Exploratory: {pluralize(patients, 'patient')}."
+def describe_patients(stability: Sequence[Stability]) -> str:
+    """Return that what was found is exploratory, where a group of regions has few patients."""
+    fewest = min(one.patients for one in stability)
+    return "" if fewest >= MANY_PATIENTS else f"Exploratory: {pluralize(fewest, 'patient')}."
 
 
 def describe_trust(evaluation: Evaluation) -> Trust | None:
@@ -46,7 +47,7 @@ def describe_trust(evaluation: Evaluation) -> Trust | None:
         "single slices."
     )
     return Trust(
-        scope=describe_patients(evaluation.patients),
+        scope=describe_patients(evaluation.stability),
         caution="The limits speak of other slices of the same patients. With fewer than "
         f"{MANY_PATIENTS} patients they can't tell which features are stable on others.",
         meaning=meaning,
@@ -85,12 +86,11 @@ def stable_rows(evaluation: Evaluation) -> Iterator[Sequence[Any]]:
     """Yield the rows of ``stable_features.csv``, with its heading.
 
     There is a row for each model, group and feature whose lower limit is above the threshold.
-    Where there are fewer patients than ``MANY_PATIENTS``, each row says that it is exploratory.
+    Where a group has fewer patients than ``MANY_PATIENTS``, its rows say that they are exploratory.
     """
     yield COLUMNS
     records = evaluation.provenance.get("models", {})
     extraction = evaluation.provenance.get("features", {}).get("sha256", "")[:HASH_DIGITS]
-    patients = evaluation.patients
     random = {one.group: one.ccc for one in evaluation.controls.random}
     everywhere = {method: stable_everywhere(evaluation, method) for method in evaluation.methods}
     for one in evaluation.stability:
@@ -110,8 +110,8 @@ def stable_rows(evaluation: Evaluation) -> Iterator[Sequence[Any]]:
                 "yes" if everywhere[one.method][number] else "no",
                 "" if math.isnan(control) else control,
                 one.slices,
-                patients,
-                "yes" if patients < MANY_PATIENTS else "no",
+                one.patients,
+                "yes" if one.patients < MANY_PATIENTS else "no",
                 extraction,
             )
 

@@ -57,6 +57,7 @@ def test_many_patients_are_drawn_whole():
     (slices,) = measure_stability(table, places(30), ["mine"])
     (patients,) = measure_stability(table, places(30, patients=10), ["mine"])
     assert (slices.block, patients.block) == (4, 0)
+    assert (slices.patients, patients.patients) == (1, 10)
     assert not np.array_equal(slices.limits, patients.limits)
 
 

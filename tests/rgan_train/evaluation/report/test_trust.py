@@ -61,11 +61,24 @@ def test_each_row_says_where_it_comes_from(evaluation):
         assert set(answers) == ({"yes"} if len(answers) == 2 else {"no"})
 
 
-def test_with_many_patients_it_is_not_exploratory():
-    many = with_narrow_limits(make_evaluation(patients=10))
+def with_patients(evaluation, *patients):
+    """Say how many patients the groups have, one after the other."""
+    groups = dict(zip(evaluation.compared_groups, patients, strict=True))
+    stability = [replace(one, patients=groups[one.group]) for one in evaluation.stability]
+    return replace(evaluation, stability=stability)
+
+
+def test_with_many_patients_it_is_not_exploratory(evaluation):
+    many = with_patients(evaluation, 10, 12)
     assert {row["exploratory"] for row in rows_of(many)} == {"no"}
     assert not describe_trust(many).scope
-    assert describe_trust(make_evaluation(patients=9)).scope == "Exploratory: 9 patients."
+
+
+def test_a_group_of_few_patients_is_exploratory_beside_others_of_many(evaluation):
+    mixed = with_patients(evaluation, 10, 9)
+    found = {(row["group"], row["exploratory"]) for row in rows_of(mixed)}
+    assert found == {("whole slice", "no"), (RANGE, "yes")}
+    assert describe_trust(mixed).scope == "Exploratory: 9 patients."
 
 
 def test_the_file_is_read_back(evaluation, tmp_path):
