@@ -1,7 +1,7 @@
 """Controls of a paired evaluation: what would be reproducible anyway, and what the masks do.
 
-*Random pixels* stand in the same masks, one draw for the source and another for the target. A
-feature that is reproducible on them measures the mask, not what is in it.
+*Random pixels* stand in the same masks, one draw for the source and another for the target. What
+is reproducible on them needs no tissue: the mask alone makes it so.
 
 *Masks on neither kernel* are chosen on the mean of source and target after a Gaussian, where the
 noise and the edges of neither are left. All other random regions are chosen on the target.

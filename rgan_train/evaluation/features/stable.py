@@ -247,6 +247,6 @@ def _compare(there: Mapping[str, Any], here: Mapping[str, Any]) -> str:
     return "; ".join(
         f"{name} differ"
         if name in ("filters", "features")
-        else f"{name} {there.get(name)} there and {here.get(name)} here"
+        else f"{name} {there.get(name, 'not set')} there and {here.get(name, 'not set')} here"
         for name in different
     )

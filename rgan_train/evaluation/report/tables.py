@@ -37,9 +37,10 @@ from rgan_train.evaluation.results import (
 
 BEST: Final = "Best of each column in bold."
 CONTROLS: Final = (
-    "Controls are no methods. Random pixels in the same masks, one draw for each kernel: what is "
-    "reproducible there measures the mask. Masks on neither kernel: regions chosen on the mean of "
-    f"both after a Gaussian of {SMOOTHING_MM:g} mm, not on the target. "
+    "Controls are no methods. Random pixels in the same masks, one draw for each kernel: so many "
+    "features are reproducible by size and shape of the mask alone. Masks on neither kernel: "
+    f"regions chosen on the mean of both after a Gaussian of {SMOOTHING_MM:g} mm, not on the "
+    "target. "
 )
 
 

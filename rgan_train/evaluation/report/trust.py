@@ -48,8 +48,8 @@ def describe_trust(evaluation: Evaluation) -> Trust | None:
     )
     return Trust(
         scope=describe_patients(evaluation.stability),
-        caution="The limits speak of other slices of the same patients. With fewer than "
-        f"{MANY_PATIENTS} patients they can't tell which features are stable on others.",
+        caution="The limits hold for other slices of the patients examined. For other patients it "
+        f"takes {MANY_PATIENTS} or more.",
         meaning=meaning,
     )
 

@@ -64,6 +64,8 @@ def test_a_report_without_torch(files, tmp_path):
     assert "features: 15 done" in done.stderr
     assert "of 5 features with CCC > 0.85" in done.stdout
     assert "[300, 800] HU: 0 regions instead of 10" in done.stdout
+    assert "of 5 features are stable. Exploratory: 1 patient." in done.stdout
+    assert (out / "stable_features.csv").read_text().startswith("method,model_sha256,group,feature")
     assert "<!doctype html" in (out / "report.html").read_text()[:200].lower()
     results = json.loads((out / "results.json").read_text())
     assert results["methods"] == ["input", "mine"]

@@ -6,9 +6,14 @@ const PAGE_ROWS = 50;
 const UNDEFINED = -32768;
 const STEPS = 10000;
 
+const unpacked = new Map();
 /** CCC, lower and upper limit of each feature, one after the other, in steps of 1/10,000. */
-const unpackLimits = (text) =>
-  new Int16Array(Uint8Array.from(atob(text), (character) => character.charCodeAt(0)).buffer);
+function unpackLimits(text) {
+  if (!unpacked.has(text)) {
+    unpacked.set(text, new Int16Array(Uint8Array.from(atob(text), (character) => character.charCodeAt(0)).buffer));
+  }
+  return unpacked.get(text);
+}
 
 const trustFeatures = trust.features.map((name, number) => {
   const [filter, kind] = name.split("_", 2);
@@ -69,7 +74,7 @@ function trustHead(columns) {
       showTrust();
     });
     const order = sort.column !== number ? "none" : sort.descending ? "descending" : "ascending";
-    return make("th", { scope: "col", "aria-sort": order }, button);
+    return make("th", { scope: "col", "aria-sort": order, ...(text && { class: "word" }) }, button);
   });
   return make("thead", {}, make("tr", {}, ...cells));
 }
@@ -77,7 +82,7 @@ function trustHead(columns) {
 function trustRow(feature, columns) {
   const [first, ...others] = columns;
   const cells = others.map((column) => {
-    if (column.text) return make("td", {}, column.text(feature));
+    if (column.text) return make("td", { class: "word" }, column.text(feature));
     const found = column.limits(feature);
     return make("td", isStable(found) ? { class: "stable" } : {}, limitsText(found));
   });
