@@ -10,6 +10,7 @@ noise and the edges of neither are left. All other random regions are chosen on 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Final
 
 import numpy as np
 
@@ -21,14 +22,19 @@ from rgan_train.evaluation.regions.smooth import SMOOTHING_MM, blur_slices
 from rgan_train.evaluation.results import INPUT, NEUTRAL, TARGET, FeatureTable
 from rgan_train.evaluation.stacks import TestStack
 
+CONTROL_REPEATS: Final = 3
+"""Repeats of random regions that controls have: fewer than others, which saves time."""
+
 Compute = Callable[[VariantStacks, Sequence[Roi]], FeatureTable]
 """Computes the features of regions on variants of the slices."""
 
 
 def randomize(stack: TestStack, rois: Sequence[Roi], compute: Compute) -> FeatureTable:
-    """Return the features of random pixels in all regions but whole slices, which are all alike."""
+    """Return the features of random pixels in regions; whole slices, which are alike, are none."""
     images = {TARGET: random_pixels(stack.target_hu), RANDOM: random_pixels(stack.source_hu)}
-    return compute(images, [roi for roi in rois if roi.group != WHOLE])
+    return compute(
+        images, [roi for roi in rois if roi.group != WHOLE and roi.repeat < CONTROL_REPEATS]
+    )
 
 
 def choose_neutrally(
@@ -41,7 +47,7 @@ def choose_neutrally(
     images
         With the target and the input.
     regions
-        Smallest number of random regions in each HU range.
+        Smallest number of random regions in each HU range, over all repeats of an evaluation.
 
     Returns
     -------
@@ -52,5 +58,5 @@ def choose_neutrally(
     mean = (images[TARGET] + images[INPUT]) / np.float32(2)
     smooth = blur_slices(mean, stack.padding, stack.pixel_spacing, SMOOTHING_MM)
     notes: list[str] = []
-    rois = choose_random_regions(smooth, stack.padding, regions, notes)
+    rois = choose_random_regions(smooth, stack.padding, regions, notes, CONTROL_REPEATS)
     return compute(images, rois), [f"{NEUTRAL}: {note}" for note in notes]

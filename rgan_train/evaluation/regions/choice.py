@@ -55,7 +55,11 @@ def choose_regions(
 
 
 def choose_random_regions(
-    hu: NDArray[np.float32], padding: NDArray[np.bool_], regions: int, notes: list[str]
+    hu: NDArray[np.float32],
+    padding: NDArray[np.bool_],
+    regions: int,
+    notes: list[str],
+    repeats: int = REPEATS,
 ) -> list[Roi]:
     """Choose random regions in the patient, and note where there are fewer than wanted.
 
@@ -66,17 +70,20 @@ def choose_random_regions(
     padding
         ``[N, H, W]``, true for padding, where no region is.
     regions
-        Smallest number of them in each HU range.
+        Smallest number of them in each HU range, over ``REPEATS`` repeats.
+    repeats
+        How many of these to draw.
     """
     per_slice = math.ceil(regions * SURPLUS / (REPEATS * len(hu)))
+    wanted = math.ceil(regions * repeats / REPEATS)
     patient = body_mask(hu) & ~padding
     rois = []
     for hu_range in HU_RANGES:
-        found = random_rois(hu, hu_range, seeds=range(REPEATS), per_slice=per_slice, within=patient)
-        if len(found) < regions:
+        found = random_rois(hu, hu_range, seeds=range(repeats), per_slice=per_slice, within=patient)
+        if len(found) < wanted:
             notes.append(
                 f"[{hu_range.lower:g}, {hu_range.upper:g}] HU: {len(found)} regions instead of "
-                f"{regions}; the slices have no room for more"
+                f"{wanted}; the slices have no room for more"
             )
         rois += found
     return rois

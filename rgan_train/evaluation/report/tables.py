@@ -10,6 +10,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from rgan_train.evaluation.controls import CONTROL_REPEATS
 from rgan_train.evaluation.lungs.density import END_POINTS
 from rgan_train.evaluation.metrics.image_quality import QUALITY_RANGE
 from rgan_train.evaluation.metrics.tissue_bias import TISSUES
@@ -37,10 +38,10 @@ from rgan_train.evaluation.results import (
 
 BEST: Final = "Best of each column in bold."
 CONTROLS: Final = (
-    "Controls are no methods. Random pixels in the same masks, one draw for each kernel: so many "
-    "features are reproducible by size and shape of the mask alone. Masks on neither kernel: "
-    f"regions chosen on the mean of both after a Gaussian of {SMOOTHING_MM:g} mm, not on the "
-    "target. "
+    f"Controls are no methods, and their random regions are those of {CONTROL_REPEATS} repeats. "
+    "Random pixels in the same masks, one draw for each kernel: so many features are reproducible "
+    "by size and shape of the mask alone. Masks on neither kernel: regions chosen on the mean of "
+    f"both after a Gaussian of {SMOOTHING_MM:g} mm, not on the target. "
 )
 
 

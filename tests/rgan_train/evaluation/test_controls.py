@@ -11,8 +11,8 @@ from rgan_train.evaluation.features.extractor import FeatureExtractor
 from rgan_train.evaluation.features.regions import RegionFeatures
 from rgan_train.evaluation.metrics.reproducibility import compare_all
 from rgan_train.evaluation.random_pixels import RANDOM, random_pixels
-from rgan_train.evaluation.regions.choice import choose_random_regions
-from rgan_train.evaluation.regions.rois import Roi, whole_slices
+from rgan_train.evaluation.regions.choice import choose_random_regions, choose_regions
+from rgan_train.evaluation.regions.rois import WHOLE, Roi, whole_slices
 from rgan_train.evaluation.results import INPUT, TARGET, FeatureTable
 
 SPACING = (0.8, 0.8)
@@ -76,34 +76,46 @@ def take_masks(images, rois):
     return FeatureTable(rois, (), {name: np.empty((len(rois), 0)) for name in images})
 
 
-def neutral_masks(stack, target):
+def neutral_rois(stack, target):
     images = {TARGET: target, INPUT: stack.source_hu, "mine": stack.source_hu}
     table, _ = choose_neutrally(images, stack, 20, take_masks)
     assert set(table.values) == {TARGET, INPUT, "mine"}
-    return np.array([roi.mask for roi in table.rois])
+    return table.rois
 
 
-def agree(one, other):
-    """Return the Dice coefficient of masks that are compared place by place."""
-    return 2 * np.sum(one & other) / (np.sum(one) + np.sum(other))
+def density(rois):
+    """Return which part of their boxes the regions of soft tissue fill, in the mean."""
+    masks = [roi.mask for roi in rois if roi.group == "[-100, 250] HU"]
+    sides = [[np.ptp(places) + 1 for places in np.nonzero(mask)] for mask in masks]
+    return np.mean([mask.sum() / np.prod(side) for mask, side in zip(masks, sides, strict=True)])
 
 
-def test_noise_of_the_target_shapes_only_masks_that_are_chosen_on_it(stack):
+def test_noise_of_the_target_makes_holes_only_in_masks_that_are_chosen_on_it(stack):
     noise = np.random.default_rng(1).normal(0, 150, stack.target_hu.shape).astype(np.float32)
-    noisy = stack.target_hu + noise
-    in_range = [
-        np.any([roi.mask for roi in choose_random_regions(hu, stack.padding, 400, [])], axis=0)
-        for hu in (stack.target_hu, noisy)
-    ]
-    on_neither = [np.any(neutral_masks(stack, hu), axis=0) for hu in (stack.target_hu, noisy)]
-    assert agree(*on_neither) > agree(*in_range) + 0.1
+    clean, noisy = stack.target_hu, stack.target_hu + noise
+    on_target, on_noisy = (
+        density(choose_random_regions(hu, stack.padding, 20, [])) for hu in (clean, noisy)
+    )
+    assert on_noisy < 0.9 * on_target
+    assert density(neutral_rois(stack, noisy)) > 0.95 * density(neutral_rois(stack, clean))
 
 
 def test_the_target_and_the_input_count_alike(stack):
     swapped = Stack((), stack.target_hu, stack.source_hu, stack.padding)
-    ours = neutral_masks(stack, stack.target_hu)
-    theirs = neutral_masks(swapped, stack.source_hu)
+    ours = [roi.mask for roi in neutral_rois(stack, stack.target_hu)]
+    theirs = [roi.mask for roi in neutral_rois(swapped, stack.source_hu)]
     assert np.array_equal(ours, theirs)
+
+
+def test_controls_have_three_of_the_five_repeats(stack):
+    images = {TARGET: stack.target_hu, INPUT: stack.source_hu}
+    table, _ = choose_neutrally(images, stack, 20, take_masks)
+    assert {roi.repeat for roi in table.rois} == {0, 1, 2}
+    rois, _ = choose_regions(stack.target_hu, stack.padding, (), 20)
+    random = randomize(stack, rois, take_masks)
+    kept = [roi for roi in rois if roi.group != WHOLE and roi.repeat < 3]
+    assert random.rois == kept
+    assert len(kept) < len(rois)
 
 
 def test_few_regions_are_noted_as_those_of_the_control(stack):
@@ -111,3 +123,4 @@ def test_few_regions_are_noted_as_those_of_the_control(stack):
     _, notes = choose_neutrally(images, stack, 10_000, take_masks)
     assert notes
     assert all(note.startswith("control: masks on neither kernel: [") for note in notes)
+    assert all("instead of 6000;" in note for note in notes)
