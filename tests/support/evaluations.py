@@ -9,10 +9,13 @@ from rgan_train.evaluation.evaluate import with_combat
 from rgan_train.evaluation.metrics.blocks import Place
 from rgan_train.evaluation.metrics.differences import compare_methods
 from rgan_train.evaluation.metrics.reproducibility import compare_all
+from rgan_train.evaluation.metrics.stability import measure_stability
+from rgan_train.evaluation.random_pixels import RANDOM
 from rgan_train.evaluation.regions.rois import Roi, whole_slices
 from rgan_train.evaluation.results import (
     INPUT,
     TARGET,
+    Controls,
     Evaluation,
     FeatureCount,
     FeatureTable,
@@ -60,8 +63,26 @@ def make_evaluation(
         agreements=compare_all(table),
         quality=quality,
         differences=compare_methods(table, quality, places, list(noise)),
+        controls=_make_controls(table, [INPUT, *models[:1]]),
+        stability=measure_stability(table, places, list(noise)),
         notes=("one note",),
-        provenance={"command": "rgan-train evaluate", "models": {"good": {"sha256": "ab" * 32}}},
+        provenance={
+            "command": "rgan-train evaluate",
+            "models": {"good": {"sha256": "ab" * 32}},
+            "features": {"sha256": "cd" * 32},
+        },
+    )
+
+
+def with_narrow_limits(evaluation: Evaluation) -> Evaluation:
+    """Give each CCC limits as of many slices: with four, nothing is stable."""
+    distances = np.array([-0.05, 0.02])
+    return replace(
+        evaluation,
+        stability=[
+            replace(one, limits=np.minimum(one.ccc[:, np.newaxis] + distances, 1))
+            for one in evaluation.stability
+        ],
     )
 
 
@@ -103,6 +124,17 @@ def _make_table(
         values[name] = values[TARGET] + sigma * hardness * rng.normal(size=shape)
     values[TARGET][7, 5] = np.nan
     return FeatureTable(rois, NAMES, values)
+
+
+def _make_controls(table: FeatureTable, methods: Sequence[str]) -> Controls:
+    """Return controls in the random regions; ``NAMES[1]`` alone is the same on random pixels."""
+    rows = table.rows(RANGE)
+    rois = [table.rois[row] for row in rows]
+    drawn = np.random.default_rng(1).normal(size=(2, len(rows), len(NAMES)))
+    drawn[1, :, 1] = drawn[0, :, 1]
+    random = FeatureTable(rois, NAMES, dict(zip((TARGET, RANDOM), drawn, strict=True)))
+    values = {name: table.values[name][rows] for name in (TARGET, *methods)}
+    return Controls(compare_all(random), compare_all(FeatureTable(rois, NAMES, values)))
 
 
 def _make_quality(sigma: float) -> ImageQuality:

@@ -6,12 +6,14 @@ import numpy as np
 
 from rgan_sdk.dicom.inventory import find_series
 from rgan_sdk.dicom.synthetic.sample import write_sample_series
+from rgan_train.evaluation.features.largest_slice import LargestSliceExtractor
 from support.cohorts import write_group
 from support.dicom_phantoms import uid
 from support.examples import run
 from support.lungs import make_chest, write_chest
 from support.models import make_series_card, write_model
 from support.small import FEATURES, smaller
+from support.stable import GROUPS, write_stable_features
 from support.structures import write_label_map, write_segmentation
 from support.training import write_pair_of_scans
 from support.training import write_scan as write_one
@@ -112,6 +114,13 @@ def few_features(path):
 
 
 HARMONIZED = {"SeriesDescription": "CHEST RGAN>B70f"}
+
+
+def stable_features(path):
+    """Write a list of the features to keep, and beside it the parameter file that they are of."""
+    few_features(path.with_name("few.yaml"))
+    sha256 = LargestSliceExtractor(path.with_name("few.yaml")).sha256
+    write_stable_features(path, sha256, {"original_firstorder_Mean": GROUPS})
 
 
 def chest_with_both_kernels(path):

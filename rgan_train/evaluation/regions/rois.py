@@ -22,6 +22,9 @@ SQUARE: Final = 32
 FEWEST_PIXELS: Final = 100
 """Of a random region."""
 
+WHOLE: Final = "whole slice"
+"""Group of whole slices."""
+
 
 @dataclass(frozen=True)
 class Roi:
@@ -53,7 +56,7 @@ class Roi:
 
 def whole_slices(padding: NDArray[np.bool_]) -> list[Roi]:
     """Return, for each slice of a stack ``[N, H, W]``, a region with all but its padding."""
-    return [Roi("whole slice", index, mask) for index, mask in enumerate(~padding)]
+    return [Roi(WHOLE, index, mask) for index, mask in enumerate(~padding)]
 
 
 def random_rois(

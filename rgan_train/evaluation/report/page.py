@@ -17,6 +17,7 @@ from rgan_train.evaluation.report.charts import THRESHOLD, chart_data
 from rgan_train.evaluation.report.findings import list_findings, list_warnings, summarize
 from rgan_train.evaluation.report.table import Table, collect_remarks, split_columns
 from rgan_train.evaluation.report.texts import describe_slices, pluralize
+from rgan_train.evaluation.report.trust import describe_trust, trust_data
 from rgan_train.evaluation.results import TARGET, Evaluation
 
 SHARED_SCRIPTS: Final = ("elements.js", "tables.js", "paper.js", "save.js")
@@ -64,12 +65,14 @@ def render_page(evaluation: Evaluation, tables: Sequence[Table]) -> str:
             warnings=list_warnings(evaluation),
             feature_tables=list(named.values()),
             difference_table=differences,
+            trust=describe_trust(evaluation),
+            trust_data=trust_data(evaluation),
             quality_tables=[quality, bias],
             lung_table=lung,
             lung_pictures=list(_mask_pictures(evaluation)),
             provenance=evaluation.provenance,
             data=chart_data(evaluation),
-            **assets(*SHARED_SCRIPTS, "choices.js", "report.js", "viewer.js"),
+            **assets(*SHARED_SCRIPTS, "choices.js", "report.js", "trust.js", "viewer.js"),
         )
     )
 

@@ -44,6 +44,17 @@ class Column:
         least = min((bad for bad in self.badness if not math.isnan(bad)), default=math.nan)
         return frozenset(row for row, bad in enumerate(self.badness) if bad == least)
 
+    def with_controls(self, texts: Sequence[str], values: Sequence[float]) -> Column:
+        """Return a column with more rows at the end, which are never the best."""
+        unranked = [math.nan] * len(values)
+        return Column(
+            self.over,
+            self.label,
+            [*self.texts, *texts],
+            [*self.values, *values],
+            [*self.badness, *unranked],
+        )
+
 
 @dataclass(frozen=True)
 class Table:

@@ -10,9 +10,11 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from rgan_train.evaluation.controls import CONTROL_REPEATS
 from rgan_train.evaluation.lungs.density import END_POINTS
 from rgan_train.evaluation.metrics.image_quality import QUALITY_RANGE
 from rgan_train.evaluation.metrics.tissue_bias import TISSUES
+from rgan_train.evaluation.regions.smooth import SMOOTHING_MM
 from rgan_train.evaluation.report.differences import difference_table
 from rgan_train.evaluation.report.table import Column, Table
 from rgan_train.evaluation.report.texts import (
@@ -30,6 +32,7 @@ from rgan_train.evaluation.results import (
     TARGET,
     THRESHOLDS,
     Evaluation,
+    FeatureCount,
     Spread,
 )
 
@@ -38,6 +41,12 @@ COUNTED: Final = (
     "resampled slices."
 )
 BEST: Final = "Best of each column in bold."
+CONTROLS: Final = (
+    f"Controls are no methods, and their random regions are those of {CONTROL_REPEATS} repeats. "
+    "Random pixels in the same masks, one draw for each kernel: so many features are reproducible "
+    "by size and shape of the mask alone. Masks on neither kernel: regions chosen on the mean of "
+    f"both after a Gaussian of {SMOOTHING_MM:g} mm, not on the target."
+)
 
 
 def make_tables(evaluation: Evaluation) -> list[Table]:
@@ -61,18 +70,24 @@ def make_tables(evaluation: Evaluation) -> list[Table]:
 
 def _feature_table(evaluation: Evaluation, threshold: float) -> Table:
     columns, samples, repeats = [], [], 0
+    controls = evaluation.controls.rows
     for group in evaluation.compared_groups:
         agreements = [evaluation.agreement(group, method) for method in evaluation.methods]
         counts = [agreement.counts[threshold] for agreement in agreements]
+        others = [
+            row[group].counts[threshold] if group in row else None for row in controls.values()
+        ]
         over = f"{group}, of {counts[0].total:,}"
         samples.append(f"{group}: {describe_sample(evaluation, group)}.")
         if counts[0].repeats:
             repeats = len(counts[0].repeats)
             spreads = [_spread_over(count.repeats) for count in counts]
-            columns.append(_spread_column(over, "repeats", spreads, 0, _largest))
+            column = _spread_column(over, "repeats", spreads, 0, _largest)
+            columns.append(column.with_controls(*_control_spreads(others)))
         texts = [format_count(count) for count in counts]
         features = [float(count.features) for count in counts]
-        columns.append(_column(over, "all regions", texts, features, 0, _largest))
+        column = _column(over, "all regions", texts, features, 0, _largest)
+        columns.append(column.with_controls(*_control_counts(others)))
     title = f"Reproducible features: concordance (CCC) with the target above {threshold:.2f}"
     remarks = [
         COUNTED,
@@ -81,10 +96,29 @@ def _feature_table(evaluation: Evaluation, threshold: float) -> Table:
         if repeats
         else "",
         *samples,
+        CONTROLS if controls else "",
         BEST,
     ]
     name = f"features-{threshold * 100:.0f}"
-    return Table(name, title, evaluation.methods, columns, list(filter(None, remarks)))
+    methods = [*evaluation.methods, *controls]
+    return Table(name, title, methods, columns, list(filter(None, remarks)))
+
+
+def _control_counts(counts: Sequence[FeatureCount | None]) -> tuple[list[str], list[float]]:
+    """Return texts and values of control rows; a dash where a control has no such regions."""
+    return (
+        [format_count(count) if count else "–" for count in counts],
+        [float(count.features) if count else math.nan for count in counts],
+    )
+
+
+def _control_spreads(counts: Sequence[FeatureCount | None]) -> tuple[list[str], list[float]]:
+    """Return texts and values of control rows over the repeats."""
+    spreads = [_spread_over(count.repeats) if count and count.repeats else None for count in counts]
+    return (
+        [format_spread(spread, 0) if spread else "–" for spread in spreads],
+        [spread.mean if spread else math.nan for spread in spreads],
+    )
 
 
 def _combat_table(evaluation: Evaluation) -> Table:

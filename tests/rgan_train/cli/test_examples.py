@@ -30,6 +30,7 @@ from support.stand_ins import (
     run_with_windows,
     segmentation,
     series_of,
+    stable_features,
     table,
     trained,
     whole_case,
@@ -81,6 +82,7 @@ PROVIDED = {
     "features": {
         "scan": chest_with_both_kernels,
         "harmonized": case(1, "B40f", **HARMONIZED),
+        "report/stable_features.csv": stable_features,
         "gtv.dcm": lambda path: write_box(path, "GTV", series_of("scan/B40f")),
         "nodules.nii.gz": lungs(1),
         "seg.dcm": segmentation("scan/B40f"),

@@ -1,16 +1,21 @@
 """The report in a real browser."""
 
+import json
+from dataclasses import replace
+
 import numpy as np
 import pytest
-from support.evaluations import NAMES, RANGE, SHAPE, make_evaluation
+from support.evaluations import NAMES, RANGE, SHAPE, make_evaluation, with_narrow_limits
 
+from rgan_train.evaluation.report.trust import trust_data
 from rgan_train.evaluation.report.write import write_report
 from rgan_train.evaluation.results import INPUT
 
 
 @pytest.fixture(scope="module")
 def evaluation():
-    return make_evaluation(models=("good", "a<b_^1", "<img src=x onerror=alert(1)>"))
+    models = ("good", "a<b_^1", "<img src=x onerror=alert(1)>")
+    return with_narrow_limits(make_evaluation(models))
 
 
 @pytest.fixture(scope="module")
@@ -90,6 +95,80 @@ def test_the_heat_map_shows_the_chosen_group_and_method(page, evaluation):
         assert page.run(f"{cell}.textContent") == f"{np.median(ccc[:2]):.2f}"
         above = np.count_nonzero(ccc[:2] > 0.85)
         assert f"{above} of 2 features above 0.85" in page.run(f"{cell}.title")
+
+
+def trust_rows(page):
+    return page.run(
+        "[...document.querySelectorAll('#trust-table tbody tr')]"
+        ".map((row) => [...row.cells].map((cell) => cell.textContent))"
+    )
+
+
+def type_in_search(page, text):
+    page.run(
+        "(() => { const box = document.querySelector('#trust input[type=search]');"
+        f"box.value = {text!r}; box.dispatchEvent(new Event('input')); }})()"
+    )
+
+
+def test_features_to_trust_are_searched_and_filtered(page, evaluation):
+    assert len(trust_rows(page)) == len(NAMES)
+    type_in_search(page, "ENTROPY")
+    entropies = [name for name in NAMES if "Entropy" in name]
+    assert [row[0] for row in trust_rows(page)] == sorted(
+        name.split("_", 2)[2] for name in entropies
+    )
+    page.choose("#trust-controls label:nth-child(5) select", "wavelet-LL")
+    page.choose("#trust-controls label:nth-child(4) select", "glszm")
+    page.choose("#trust-controls label:nth-child(3) select", RANGE)
+    page.choose("#trust-controls label:nth-child(2) select", "a<b_^1")
+    number = NAMES.index("wavelet-LL_glszm_ZoneEntropy")
+    (found,) = (s for s in evaluation.stability if (s.group, s.method) == (RANGE, "a<b_^1"))
+    ccc, (low, high) = found.ccc[number], found.limits[number]
+    ((name, kind, filtered, shown),) = trust_rows(page)
+    assert (name, kind, filtered) == ("ZoneEntropy", "glszm", "wavelet-LL")
+    numbers = [float(part.strip("()").replace("−", "-")) for part in shown.split() if part != "to"]
+    np.testing.assert_allclose(numbers, [ccc, low, high], atol=0.001)
+    type_in_search(page, "nothing is called so")
+    assert trust_rows(page) == []
+    assert page.run("document.getElementById('trust-count').textContent").startswith("0 of 8 ")
+
+
+def test_features_to_trust_are_sorted_and_only_stable_ones_shown(page, evaluation):
+    page.choose("#trust-controls label:nth-child(2) select", "good")
+    page.choose("#trust-controls label:nth-child(3) select", RANGE)
+    page.run("document.querySelectorAll('#trust-table th button')[3].click()")
+    (found,) = (s for s in evaluation.stability if (s.group, s.method) == (RANGE, "good"))
+    order = np.argsort(-found.ccc, kind="stable")  # the undefined one is last
+    assert [f"{row[2]}_{row[1]}_{row[0]}" for row in trust_rows(page)] == [NAMES[n] for n in order]
+    assert trust_rows(page)[-1][3] == "–"
+    page.run("document.querySelector('#trust-controls input[type=checkbox]').click()")
+    shown = {f"{row[2]}_{row[1]}_{row[0]}" for row in trust_rows(page)}
+    assert shown == {NAMES[number] for number in np.flatnonzero(found.stable)}
+    assert shown
+
+
+def test_features_to_trust_come_in_pages(browser, tmp_path):
+    evaluation = make_evaluation()
+    table = evaluation.table
+    many = [f"original_glcm_F{number:03}" for number in range(120)]
+    stability = [
+        replace(one, ccc=np.resize(one.ccc, 120), limits=np.resize(one.limits, (120, 2)))
+        for one in evaluation.stability
+    ]
+    data = trust_data(replace(evaluation, table=replace(table, names=many), stability=stability))
+    uri = write_report(evaluation, tmp_path).as_uri()
+    html = (tmp_path / "report.html").read_text()
+    before = html.partition('id="trust-data">')[2].partition("</script>")[0]
+    (tmp_path / "report.html").write_text(html.replace(before, json.dumps(data)))
+    browser.open(uri)
+    seen = []
+    for size in (50, 50, 20):
+        seen += [row[0] for row in trust_rows(browser)]
+        assert len(trust_rows(browser)) == size
+        browser.run("document.querySelectorAll('#trust-pages button')[1].click()")
+    assert seen == [f"F{number:03}" for number in range(120)]
+    assert browser.run("document.querySelectorAll('#trust-pages button')[1].disabled")
 
 
 def test_bland_altman_of_the_chosen_feature(page, evaluation):
