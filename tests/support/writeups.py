@@ -86,9 +86,10 @@ _make = cache(partial(make_evaluation, ("good",)))
 def write_pairs(folder: Path, patients: int = 1, *, old: bool = False, given: bool = False) -> Path:
     """Write ``results.json`` of a paired evaluation; an ``old`` one records next to nothing."""
     evaluation = _make(patients)
-    if not old:
-        evaluation = replace(evaluation, provenance=full_provenance(given))
-    return _write(folder, results_data(evaluation))
+    recorded = evaluation.provenance
+    kept = {name: item for name, item in recorded.items() if name != "features"}
+    provenance = kept if old else full_provenance(given)
+    return _write(folder, results_data(replace(evaluation, provenance=provenance)))
 
 
 def write_groups(folder: Path) -> Path:

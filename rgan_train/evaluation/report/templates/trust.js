@@ -114,6 +114,9 @@ function showTrust() {
   const first = trusted.page * PAGE_ROWS;
   const rows = shown.slice(first, first + PAGE_ROWS);
   const where = measured.length > 1 ? `in all ${measured.length} groups` : `in ${measured[0].title}`;
+  byId("trust-chosen").textContent =
+    `Method: ${trusted.method}. Search: ${trusted.search || "none"}. Class: ${kind || "all"}. Filter: ${filter || "all"}.` +
+    (onlyStable ? " Stable only." : "");
   byId("trust-count").textContent =
     `${matching.length.toLocaleString("en")} of ${trust.features.length.toLocaleString("en")} features match; ` +
     `${stableOnes.length.toLocaleString("en")} of them are stable ${where} (bold: stable).`;
@@ -125,23 +128,31 @@ function showTrust() {
     make("span", { class: "detail" }, rows.length ? `${first + 1} to ${first + rows.length} of ${shown.length.toLocaleString("en")}` : "none"));
 }
 
-const narrow = (name) => (value) => {
-  Object.assign(trusted, { [name]: value, page: 0 });
+function turnToFirstPage() {
+  trusted.page = 0;
   showTrust();
-};
+}
 
 if (byId("trust")) {
   const search = make("input", { type: "search", placeholder: "part of a name" });
-  search.addEventListener("input", () => narrow("search")(search.value));
+  search.addEventListener("input", () => {
+    trusted.search = search.value;
+    turnToFirstPage();
+  });
   const box = make("input", { type: "checkbox" });
-  box.addEventListener("change", () => narrow("onlyStable")(box.checked));
-  const all = (word, values) => [["", word], ...[...new Set(values)].map((value) => [value, value])];
+  box.addEventListener("change", () => {
+    trusted.onlyStable = box.checked;
+    turnToFirstPage();
+  });
+  const all = (values) => [["", "all"], ...[...new Set(values)].map((value) => [value, value])];
+  const narrow = (label, field, options) =>
+    choice(`trust-${field}`, label, options, trusted, field, turnToFirstPage);
   byId("trust-controls").append(
     make("label", {}, make("span", {}, "Search"), search),
-    choice("Method", Object.keys(trust.limits).map((name) => [name, name]), trusted.method, narrow("method")),
-    choice("Regions", all("all", trust.groups), "", narrow("group")),
-    choice("Class", all("all", trustFeatures.map(({ kind }) => kind)), "", narrow("kind")),
-    choice("Filter", all("all", trustFeatures.map(({ filter }) => filter)), "", narrow("filter")),
+    narrow("Method", "method", Object.keys(trust.limits).map((name) => [name, name])),
+    narrow("Regions", "group", all(trust.groups)),
+    narrow("Class", "kind", all(trustFeatures.map(({ kind }) => kind))),
+    narrow("Filter", "filter", all(trustFeatures.map(({ filter }) => filter))),
     make("label", {}, box, "stable only"));
   showTrust();
 }

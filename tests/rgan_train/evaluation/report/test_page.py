@@ -175,7 +175,7 @@ def test_links_lead_into_the_page_or_to_the_files_beside_it(folder):
 def test_a_section_has_one_caption(evaluation, folder):
     html = (folder / "report.html").read_text()
     sections = html.split("<section ")[2:-1]
-    assert [section.count('<p class="caption">') for section in sections] == [1] * 5
+    assert [section.count('<p class="caption">') for section in sections] == [1] * 6
     for table in make_tables(evaluation):
         title = f"{table.title}</caption>"
         (section,) = [unescape(one) for one in sections if title in one]
