@@ -95,8 +95,8 @@ function rowChart(box, label, domain, blocks) {
   const heights = blocks.map(({ title, methods }) => (title ? TITLE : 8) + ROW * methods.length);
   const bottom = heights.reduce((sum, height) => sum + height, 0);
   const [svg, width] = canvas(box, bottom + 40, label);
-  const names = blocks.flatMap(({ methods }) => methods).map((method) => textWidth(svg, method));
-  const left = Math.min(Math.max(...names) + 14, width * 0.4);
+  const names = blocks.flatMap(({ title = "", methods }) => [title, ...methods]);
+  const left = Math.min(Math.max(...names.map((name) => textWidth(svg, name))) + 14, width * 0.4);
   const x = scale(domain, [left, width - 16]);
   xAxis(svg, x, ticks(domain, 5), [4, bottom], label);
   let top = 0;
@@ -126,8 +126,9 @@ function drawBlock(svg, { title, methods, guides = [], end, mark }, x, top, bott
   });
 }
 
+/** Return how wide a text is in bold, as titles are; names are a little narrower. */
 function textWidth(svg, text) {
-  const probe = draw("text", {}, text);
+  const probe = draw("text", { class: "title" }, text);
   svg.append(probe);
   const width = probe.getComputedTextLength();
   probe.remove();
