@@ -48,8 +48,8 @@ def describe_trust(evaluation: Evaluation) -> Trust | None:
     )
     return Trust(
         scope=describe_patients(evaluation.stability),
-        caution="The limits hold for other slices of the patients examined. For other patients it "
-        f"takes {MANY_PATIENTS} or more.",
+        caution="The limits hold for other slices of the patients examined. To speak of other "
+        f"patients, {MANY_PATIENTS} or more are needed.",
         meaning=meaning,
     )
 
