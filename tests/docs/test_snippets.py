@@ -154,7 +154,7 @@ PAGES = {
             "qa/B40f": rods(SOFT, "B40f", 11),
             "qa/B70f": rods(SHARP, "B70f", 12),
         },
-        makes={"*-to-*.onnx": 2, "*.certificate.png": 2},
+        makes={"came-to-study.onnx": 1, "b40f-to-b70f.onnx": 1, "*.certificate.png": 2},
         slow=True,
     ),
     "docs/methods-text.md": Page(
