@@ -17,9 +17,10 @@ DEMO := demo
 FUZZ_SECONDS ?= 600
 FUZZ_OPTIONS = -max_total_time=$(FUZZ_SECONDS) -timeout=5 -rss_limit_mb=1024 -verbosity=0 \
   -print_final_stats=1 -artifact_prefix=build/fuzz/
+PYTHONS ?= python3.11 python3.12 python3.13
 
 .PHONY: help demo docs test test-all test-cpp test-cpp-sanitized cases eval-deps fuzz lint \
-  lint-cpp lint-python format data stubs clean
+  lint-cpp lint-python lint-containers format data stubs wheels clean
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -72,7 +73,7 @@ docs: $(VENV)/.docs ## Build the documentation into build/site; a broken link is
 	$(BIN)/python -m sphinx --fresh-env --fail-on-warning --keep-going --quiet \
 	  --doctree-dir build/doctrees docs build/site
 
-lint: lint-cpp lint-python ## Check style, types and layers only
+lint: lint-cpp lint-python lint-containers ## Check style, types, layers and container files only
 
 lint-python: $(VENV)/.dev ## Check the Python code with ruff, mypy and import-linter only
 	$(BIN)/ruff check
@@ -88,6 +89,9 @@ lint-cpp: $(VENV)/.dev ## Check the C++ code with clang-format and clang-tidy on
 	$(BIN)/run-clang-tidy.py -quiet -p build/lint -clang-tidy-binary $(BIN)/clang-tidy \
 	  'cpp_bindings/(src|python|tests)/'
 
+lint-containers: $(VENV)/.dev ## Check the container files with hadolint only
+	$(BIN)/hadolint containers/*.Dockerfile
+
 format: $(VENV)/.dev ## Format the code
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
@@ -96,11 +100,14 @@ format: $(VENV)/.dev ## Format the code
 stubs: $(VENV)/.dev ## Regenerate the type stubs of the native module
 	$(BIN)/python -m nanobind.stubgen -m rgan_sdk._core -o rgan_sdk/_core.pyi
 
+wheels: $(VENV)/.wheels ## Build wheels for PYTHONS into dist, and try each outside the repository
+	tests/packaging/wheels.sh $(BIN) dist $(PYTHONS)
+
 data: ## Unpack the real scans: make data ARCHIVES=folder (see docs/data.md)
 	$(ARCHIVES)/unpack .data
 
 clean: ## Remove what make made, but not the data
-	rm -rf $(VENV) build $(DEMO)
+	rm -rf $(VENV) build dist $(DEMO)
 
 $(VENV)/.pip: constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -118,9 +125,14 @@ $(VENV)/.eval: $(VENV)/.dev
 	touch $@
 
 $(VENV)/.dev: $(VENV)/.pip $(SOURCES)
-	$(PIP) --editable ".[cpu,openvino,codecs,nifti,train,eval,flash]" --group lint --group test
+	$(PIP) --editable ".[cpu,openvino,codecs,nifti,train,eval,flash]" --group lint --group test \
+	  --group wheels
 	touch $(VENV)/.sdk $@
 
 $(VENV)/.docs: $(VENV)/.dev
 	$(PIP) --group docs
+	touch $@
+
+$(VENV)/.wheels: $(VENV)/.pip
+	$(PIP) --group wheels
 	touch $@

@@ -7,8 +7,8 @@ from support.requirements import STRICT
 
 
 def pytest_collection_modifyitems(items):
-    """Begin with the longest test, so that no process of ``make test`` waits for it at the end."""
-    items.sort(key=lambda item: item.path.name != "test_readme.py")
+    """Begin with the longest tests, so that no process of ``make test`` waits for them at last."""
+    items.sort(key=lambda item: item.path.name != "test_snippets.py")
 
 
 @pytest.hookimpl(hookwrapper=True)

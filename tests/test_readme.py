@@ -1,88 +1,51 @@
-"""The README's snippets run, word for word, on small stand-ins for the user's files."""
+"""What the README and CITATION.cff state is what the repository holds."""
 
-import os
+import json
 import re
-import shutil
-import subprocess
-import sys
+import tomllib
 from pathlib import Path
-
-import pytest
-
-from rgan_sdk.dicom.synthetic.sample import write_sample_series
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
+CITATION = (ROOT / "CITATION.cff").read_text()
+VERSION = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
 
-TINY = """
-[generator]
-encoder = "none"
-widths = [4, 8]
-stem_channels = 4
-output = "residual"
-[discriminator]
-channels = 4
-strided_layers = 1
-[training]
-epochs = 1
-steps_per_epoch = 2
-batch_size = 1
-crop = 32
-[curriculum]
-schedule = "none"
-[data]
-name = "synthetic"
-licence = "CC0-1.0"
-citation = "made for the test"
-"""
-
-
-def snippets(language: str) -> list[str]:
-    return re.findall(rf"^```{language}\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
-
-
-@pytest.fixture
-def workplace(tmp_path):
-    """A folder with scans of two kernels and a training configuration."""
-    for kernel in ("B40f", "B70f"):
-        write_sample_series(tmp_path / "scans" / kernel, kernel, slices=12, size=64)
-    (tmp_path / "train.toml").write_text(TINY)
-    return tmp_path
-
-
-def run(command: list[str], folder: Path) -> subprocess.CompletedProcess[str]:
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    done = subprocess.run(
-        command,
-        cwd=folder,
-        env={**os.environ, "PATH": path, "OMP_NUM_THREADS": "1"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done
-
-
-@pytest.mark.parametrize("snippet", snippets("bash"))
-def test_commands(snippet, workplace):
-    shutil.rmtree(workplace / "harmonized", ignore_errors=True)
-    run(["bash", "-euo", "pipefail", "-c", snippet], workplace)
-    if "rgan-harmonize run" in snippet:
-        assert len(list((workplace / "harmonized").rglob("*.dcm"))) == 12
-
-
-@pytest.mark.parametrize("snippet", snippets("python"))
-def test_python(snippet, workplace):
-    done = run([sys.executable, "-c", snippet], workplace)
-    assert done.stdout.startswith("(4, 512, 512) {'series': {'done': 1, 'skipped': 1, 'failed': 0}")
-
-
-def test_there_are_snippets():
-    assert len(snippets("bash")) == 2
-    assert len(snippets("python")) == 1
+RESULTS = ROOT / "docs/results/reproducibility/siemens_wide_B40f-B70f.json"
+ROWS = {
+    "source, as it is": "input",
+    "linear filter, fitted to pairs": "linear, radial",
+    "`compact`, the kind of network that is packaged": "compact",
+    "RadiomicGAN": "RadiomicGAN",
+}
+"""Rows of the README's table, and the methods that they are about."""
 
 
 def test_links_lead_somewhere():
-    for target in re.findall(r"\]\(([^)#:]+)\)", README):
+    for target in re.findall(r"(?:\]\(|src=\")([^)#:\"]+)", README):
         assert (ROOT / target).exists(), target
+
+
+def test_headings_that_are_linked_exist():
+    headings = re.findall(r"^#+ (.+)$", README, re.MULTILINE)
+    anchors = {re.sub(r"[^\w -]", "", text.lower()).replace(" ", "-") for text in headings}
+    assert set(re.findall(r"\]\(#([^)]+)\)", README)) <= anchors
+
+
+def test_the_figures_are_those_of_the_results():
+    results = json.loads(RESULTS.read_text())
+    counts = {
+        row["method"]: row["reproducible"]["0.85"]
+        for row in results["agreement"]
+        if row["group"] == "[-100, 250] HU"
+    }
+    for row, method in ROWS.items():
+        lower, upper = counts[method]["interval"]
+        decibels = results["quality"][method]["psnr_db"]["mean"]
+        features = counts[method]["features"]
+        line = f"| {row} | {features:,} | {lower:,.0f} to {upper:,.0f} | {decibels:.1f} dB |"
+        assert line in README
+
+
+def test_the_version_to_cite_is_this_one():
+    assert f"\nversion: {VERSION}\n" in CITATION
+    assert f"version = {{{VERSION}}}" in README

@@ -18,6 +18,7 @@ COMMANDS = {
     "windows": "Draw the HU window that a run trained on, epoch by epoch.",
     "cam": "Show where the discriminator recognizes a harmonized slice.",
     "evaluate": "Measure the effect of models on radiomic features and image quality.",
+    "methods-text": "Write the methods section and checklists of a paper from a report.",
     "measure": "Measure the density of the lungs of series.",
     "features": "Compute the radiomic features of structures in series.",
     "traits": "Find the features that separate two groups of cases.",

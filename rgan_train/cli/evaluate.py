@@ -132,6 +132,7 @@ def command(
     Compares the features of whole slices, of random regions in three HU ranges and of given
     regions with those of the target: which features are reproducible, and with which model?
     Lung density (LAA-950, LAA-910, Perc15, mean) is compared where the target shows lungs.
+    stable_features.csv lists the features that a study may trust, for `features --stable`.
     Writes report.html, which opens in a browser from disk, and tables as CSV, JSON, Markdown
     and LaTeX. After Ctrl-C the same command continues where it stopped.
 
@@ -259,7 +260,8 @@ def _show_progress() -> Iterator[EvaluationProgress]:
 
 
 def _summarize(evaluation: Evaluation) -> None:
-    """Print how many features are reproducible."""
+    """Print how many features are reproducible, and how many are stable."""
+    from rgan_train.evaluation.report.trust import describe_patients, stable_everywhere
     from rgan_train.evaluation.results import THRESHOLDS
 
     for agreement in evaluation.agreements:
@@ -269,6 +271,12 @@ def _summarize(evaluation: Evaluation) -> None:
             f"{agreement.group:<20} {agreement.method:<24} {count.features:>5} of {count.total} "
             f"features with CCC > {THRESHOLDS[0]} ({low:.0f} to {high:.0f}; "
             f"{agreement.regions} regions on {agreement.slices} slices)"
+        )
+    for method in dict.fromkeys(one.method for one in evaluation.stability):
+        stable = stable_everywhere(evaluation, method)
+        click.echo(
+            f"{'all regions':<20} {method:<24} {stable.sum():>5} of {len(stable)} features are "
+            f"stable. {describe_patients(evaluation.stability)}".rstrip()
         )
     for case in evaluation.lungs:
         _summarize_lungs(case)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,10 +16,13 @@ from rgan_train.cli.options import EXISTING_FILE, structures_option
 
 if TYPE_CHECKING:
     from rgan_sdk.dicom.series import Series
+    from rgan_train.evaluation.features.series import StructureExtractor
+    from rgan_train.evaluation.features.stable import StableFeatures
     from rgan_train.evaluation.features.table import FeatureTable, Row
-    from rgan_train.evaluation.features.volumes import FeatureEngine, VolumeExtractor
+    from rgan_train.evaluation.features.volumes import FeatureEngine
 
 SOME_FAILED = 3
+SLICE = "slice"
 
 EXAMPLES = """\b
 Examples:
@@ -28,6 +31,8 @@ Examples:
       --masks nodules.nii.gz --structure 1 --dimensions 2
   rgan-train features scan/B40f --masks seg.dcm -o tumours.csv \\
       --parameters pyradiomics.yaml
+  rgan-train features harmonized --masks gtv.dcm -o study.csv \\
+      --dimensions slice --stable report/stable_features.csv
 
 \b
 A table of many cases for `traits`, one call for each:
@@ -50,6 +55,7 @@ class Request:
     case: str | None
     label: str
     cache: Path
+    single_slices: bool
 
 
 @click.command(epilog=EXAMPLES)
@@ -80,8 +86,9 @@ class Request:
 )
 @click.option(
     "--dimensions",
-    type=click.Choice(["2", "3"]),
-    help="2: plane by plane.  [default: as the parameter file says, else 3]",
+    type=click.Choice(["2", "3", SLICE]),
+    help="2: plane by plane. slice: the slice where the structure is largest, alone, as `evaluate` "
+    "takes slices.  [default: as the parameter file says, else 3]",
 )
 @click.option(
     "--resample",
@@ -98,6 +105,20 @@ class Request:
     help="pyradiomics, which needs Python 3.11, or flash-radiomics; auto takes the first that is "
     "installed.",
 )
+@click.option(
+    "--stable",
+    metavar="F.csv",
+    type=EXISTING_FILE,
+    help="stable_features.csv of `evaluate`: keep only features that are stable there in all "
+    "regions. Goes with --dimensions slice.",
+)
+@click.option(
+    "--stable-regions",
+    metavar="GROUP",
+    multiple=True,
+    help="Keep those that are stable in this group of regions, such as '[-800, -300] HU'; may be "
+    "repeated.",
+)
 @click.option("--case", help="Name of the case.  [default: the patient's pseudonym]")
 @click.option("--label", default="", help="What the case is, such as benign; for `traits`.")
 def command(
@@ -109,6 +130,8 @@ def command(
     dimensions: str | None,
     resample: float | None,
     engine: FeatureEngine,
+    stable: Path | None,
+    stable_regions: tuple[str, ...],
     case: str | None,
     label: str,
 ) -> None:
@@ -118,34 +141,89 @@ def command(
     of it. The table has a row for each structure and series: case, label, variant, region, voxels,
     spacing, kernel, a hash of engine, feature set and settings, and the features. A variant without
     a name is `source`, or `harmonized` if this project wrote the series. What is computed is kept
-    in F-cache beside the table: after Ctrl-C the same command goes on.
+    in F-cache beside the table: after Ctrl-C the same command goes on. With --stable, F-stable.json
+    says which features were left out.
     """
     require_evaluation()
 
+    from rgan_train.evaluation.features.stable import HASH_DIGITS
     from rgan_train.evaluation.features.table import FeatureTable
-    from rgan_train.evaluation.features.volumes import VolumeExtractor
 
-    extractor = VolumeExtractor(
-        parameters, int(dimensions) if dimensions else None, resample, engine
-    )
+    extractor = _make_extractor(parameters, dimensions, resample, engine)
+    kept = _read_stable(stable, stable_regions, extractor)
     output.parent.mkdir(parents=True, exist_ok=True)
-    table = FeatureTable(output, extractor.sha256[:16])
-    wanted = Request(masks, structures, case, label, output.with_name(f"{output.stem}-cache"))
+    extraction = extractor.sha256[:HASH_DIGITS]
+    table = FeatureTable(output, f"{extraction} {kept.tag}" if kept else extraction)
+    cache = output.with_name(f"{output.stem}-cache")
+    wanted = Request(masks, structures, case, label, cache, dimensions == SLICE)
     rows, failed = [], 0
     for variant, series in _find_all(folders):
         try:
-            found, reasons = _compute(series, variant, wanted, extractor)
+            found, reasons = _compute(series, variant, wanted, extractor, table.extraction)
         except (ConfigurationError, DicomError, MeasurementError) as exc:
             found, reasons = [], [str(exc)]
         rows += found
         failed += len(reasons)
         for reason in reasons:
             click.echo(f"failed: series {series.series_instance_uid}: {reason}", err=True)
+    if kept and rows:
+        rows = _filter(kept, rows, output)
     if rows:
         table.add(rows)
     _summarize(table, rows)
     if failed:
         click.get_current_context().exit(SOME_FAILED)
+
+
+def _make_extractor(
+    parameters: Path | None, dimensions: str | None, resample: float | None, engine: FeatureEngine
+) -> StructureExtractor:
+    if dimensions != SLICE:
+        from rgan_train.evaluation.features.volumes import VolumeExtractor
+
+        planes = int(dimensions) if dimensions else None
+        return VolumeExtractor(parameters, planes, resample, engine)
+    if resample is not None or engine == "flash":
+        raise click.UsageError(
+            "--dimensions slice computes as `evaluate` does: with pyradiomics, and resampled only "
+            "as --parameters says; leave out --resample and --feature-engine flash"
+        )
+    from rgan_train.evaluation.features.largest_slice import LargestSliceExtractor
+
+    return LargestSliceExtractor(parameters)
+
+
+def _read_stable(
+    path: Path | None, regions: tuple[str, ...], extractor: StructureExtractor
+) -> StableFeatures | None:
+    """Read the list of stable features, and check that it is for this extraction."""
+    from rgan_train.evaluation.features.stable import read_stable
+
+    if path is None:
+        if regions:
+            raise click.UsageError("--stable-regions goes with --stable")
+        return None
+    stable = read_stable(path, regions)
+    stable.require_extraction(extractor.sha256, extractor.description)
+    return stable
+
+
+def _filter(stable: StableFeatures, rows: Sequence[Row], output: Path) -> list[Row]:
+    """Keep the stable features of all rows; write and print what was left out."""
+    from rgan_train.evaluation.features.stable import write_left_out
+
+    path = output.with_name(f"{output.stem}-stable.json")
+    names = list(rows[0].values)
+    kept = [name for name in names if name in stable.names]
+    write_left_out(path, stable, names)
+    where = " and ".join(stable.groups) or "all regions of the evaluation"
+    click.echo(
+        f"{len(kept)} of {len(names)} features are stable in {where} with {stable.method}; "
+        f"{path.name} lists those left out"
+    )
+    if stable.exploratory:
+        click.echo(f"exploratory: this was found on {stable.patients} patient(s) only")
+    return [replace(row, values={name: row.values[name] for name in kept}) for row in rows]
 
 
 def _find_all(folders: Sequence[str]) -> Iterator[tuple[str, Series]]:
@@ -167,17 +245,24 @@ def _find_all(folders: Sequence[str]) -> Iterator[tuple[str, Series]]:
 
 
 def _compute(
-    series: Series, variant: str, wanted: Request, extractor: VolumeExtractor
+    series: Series,
+    variant: str,
+    wanted: Request,
+    extractor: StructureExtractor,
+    extraction: str,
 ) -> tuple[list[Row], list[str]]:
     """Return the rows of one series, and why structures have none."""
     from rgan_train.evaluation.features.series import (
         compute_structures,
         find_structures,
         read_volume,
+        with_filled_padding,
     )
     from rgan_train.evaluation.features.table import Row
 
     volume = read_volume(series)
+    if wanted.single_slices:
+        volume = with_filled_padding(volume)
     masks = find_structures(wanted.masks, wanted.structures, series, volume.padding)
     for mask in masks:
         for note in mask.notes:
@@ -192,7 +277,7 @@ def _compute(
         "variant": variant or ("harmonized" if volume.is_own else "source"),
         "spacing": " x ".join(f"{mm:g}" for mm in (*volume.spacing[1:], volume.spacing[0])),
         "kernel": kernel,
-        "extraction": extractor.sha256[:16],
+        "extraction": extraction,
     }
     rows = [
         Row({**facts, "region": one.name, "voxels": str(one.voxels)}, one.values)

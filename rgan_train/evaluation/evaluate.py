@@ -11,25 +11,28 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from rgan_sdk.dicom.read.padding import PADDING_HU, fill_padding
+from rgan_sdk.dicom.read.padding import PADDING_HU
 from rgan_sdk.errors import ConfigurationError
-from rgan_train.evaluation.features.cache import SliceRegions, extract_all
+from rgan_train.evaluation.controls import Compute, choose_neutrally, randomize
 from rgan_train.evaluation.features.extractor import (
     ABSENT_BANDS,
     IBSI_DEVIATIONS,
     FeatureExtractor,
 )
+from rgan_train.evaluation.features.regions import RegionFeatures, VariantStacks
 from rgan_train.evaluation.lungs.compare import compare_lungs
 from rgan_train.evaluation.metrics.blocks import Place
 from rgan_train.evaluation.metrics.combat import combat
 from rgan_train.evaluation.metrics.differences import compare_methods
 from rgan_train.evaluation.metrics.moments import MIN_REGIONS
 from rgan_train.evaluation.metrics.reproducibility import compare_all
+from rgan_train.evaluation.metrics.stability import measure_stability
+from rgan_train.evaluation.protocol import describe_regions, describe_statistics
 from rgan_train.evaluation.quality import measure_quality
 from rgan_train.evaluation.regions.choice import choose_regions
 from rgan_train.evaluation.regions.rois import Roi
@@ -38,15 +41,18 @@ from rgan_train.evaluation.results import (
     COMBAT_SHRUNK,
     INPUT,
     TARGET,
+    Controls,
     Evaluation,
     FeatureTable,
     ImageQuality,
+    most_reproducible,
 )
+from rgan_train.evaluation.scans import describe_scans, describe_split
 from rgan_train.evaluation.stacks import TestStack, harmonize_stack, read_test_stack
 from rgan_train.pairs.dataset import Dataset
 
-VariantStacks = Mapping[str, NDArray[np.float32]]
-"""``[N, H, W]`` HU of the target, the input and each model, by name."""
+CONTROL: Final = "control:"
+"""Begins the names of rows that are no methods."""
 
 EvaluationProgress = Callable[[str, int, int], None]
 """Called with the name of a step, how many of its parts are done, and how many there are."""
@@ -108,22 +114,34 @@ def evaluate(
     Raises
     ------
     ConfigurationError
-        If a model is for other kernels, or is called ``target`` or ``input``.
+        If a model is for other kernels, or is called ``target``, ``input`` or ``control: ...``.
     TrainingError
         If there are no test slices.
     """
     options = options or EvaluationOptions()
-    if taken := {TARGET, INPUT} & set(models):
-        raise ConfigurationError(f"a model cannot be called {taken.pop()!r}; use NAME=FILE")
+    for name in models:
+        if name in (TARGET, INPUT) or name.startswith(CONTROL):
+            raise ConfigurationError(f"a model cannot be called {name!r}; use NAME=FILE")
     extractor = FeatureExtractor(options.parameters)
     stack = read_test_stack(dataset)
     images, records = _harmonize_all(stack, models, dataset.source_kernel, progress)
     rois, missing = choose_regions(images[TARGET], stack.padding, given, options.regions)
     lungs, lung_notes = compare_lungs(stack, images)
-    table = with_combat(_compute_table(images, rois, stack, extractor, cache, options, progress))
+    features = RegionFeatures(
+        extractor, cache, options.parameters, options.workers, stack.padding, stack.pixel_spacing
+    )
+    table = with_combat(
+        features.compute(images, rois, lambda total: counter("features", total, progress))
+    )
     methods = [name for name in images if name != TARGET]
+    agreements = compare_all(table)
+    chosen = (TARGET, INPUT, most_reproducible(agreements, methods))
+    controls, few = _measure_controls(
+        {name: images[name] for name in chosen}, rois, stack, features, options.regions, progress
+    )
     quality = _measure_qualities(images, stack, progress)
     places = [Place(item.patient, item.frame, item.position) for item in stack.items]
+    notes = [*notes, *_model_notes(records), *_describe_padding(stack), *missing, *few, *lung_notes]
     return Evaluation(
         source_kernel=dataset.source_kernel,
         target_kernel=dataset.target_kernel,
@@ -133,19 +151,48 @@ def evaluate(
         images={name: list(hu) for name, hu in images.items()},
         pixel_spacings=[item.pixel_spacing for item in stack.items],
         table=table,
-        agreements=compare_all(table),
+        agreements=agreements,
         quality=quality,
         differences=compare_methods(table, quality, places, methods),
+        controls=controls,
+        stability=measure_stability(table, places, methods),
         lungs=lungs,
-        notes=[*notes, *_model_notes(records), *_describe_padding(stack), *missing, *lung_notes],
+        notes=notes,
         provenance={
             "data_sha256": dataset.sha256(),
             "series": list(dataset.series_uids),
+            "scans": {
+                "source": describe_scans(item.source for item in stack.items),
+                "target": describe_scans(item.target for item in stack.items),
+            },
+            "split": describe_split(dataset),
+            "regions": describe_regions(options.regions, rois, given),
+            "statistics": describe_statistics(),
             "models": records,
             "features": describe_features(extractor),
             "versions": versions(),
         },
     )
+
+
+def _measure_controls(
+    images: VariantStacks,
+    rois: Sequence[Roi],
+    stack: TestStack,
+    features: RegionFeatures,
+    regions: int,
+    progress: EvaluationProgress,
+) -> tuple[Controls, list[str]]:
+    """Return the controls of the given images, and where there are fewer regions than wanted."""
+
+    def compute(step: str) -> Compute:
+        return lambda variants, chosen: features.compute(
+            variants, chosen, lambda total: counter(step, total, progress)
+        )
+
+    random = compare_all(randomize(stack, rois, compute("features of random pixels")))
+    table, notes = choose_neutrally(images, stack, regions, compute("features in other masks"))
+    return Controls(random, compare_all(table)), notes
 
 
 def _harmonize_all(
@@ -181,45 +228,6 @@ def _describe_padding(stack: TestStack) -> list[str]:
         f"padding, {stack.padding.mean():.1%} of the pixels, counts in no measure: it holds no "
         "image"
     ]
-
-
-def _compute_table(
-    images: VariantStacks,
-    rois: Sequence[Roi],
-    stack: TestStack,
-    extractor: FeatureExtractor,
-    cache: Path,
-    options: EvaluationOptions,
-    progress: EvaluationProgress,
-) -> FeatureTable:
-    """Compute the features of all regions on all variants."""
-    on_slice = [
-        [row for row, roi in enumerate(rois) if roi.slice_number == number]
-        for number in range(len(stack.items))
-    ]
-    tasks = [
-        SliceRegions(
-            fill_padding(hu, padding), stack.pixel_spacing, tuple(rois[row].mask for row in rows)
-        )
-        for variant in images.values()
-        for hu, padding, rows in zip(variant, stack.padding, on_slice, strict=True)
-    ]
-    found = iter(
-        extract_all(
-            tasks,
-            extractor,
-            cache,
-            parameters=options.parameters,
-            workers=options.workers,
-            on_done=counter("features", len(tasks), progress),
-        )
-    )
-    values = {}
-    for name in images:
-        values[name] = np.empty((len(rois), len(extractor.names)))
-        for rows in on_slice:
-            values[name][rows] = next(found)
-    return FeatureTable(rois, extractor.names, values)
 
 
 def with_combat(table: FeatureTable) -> FeatureTable:

@@ -10,16 +10,19 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from rgan_train.evaluation.random_pixels import RANDOM
 from rgan_train.evaluation.regions.rois import Roi
 
 if TYPE_CHECKING:
     from rgan_train.evaluation.lungs.compare import LungCase
+    from rgan_train.evaluation.metrics.stability import Stability
 
 TARGET: Final = "target"
 INPUT: Final = "input"
 COMBAT: Final = " + ComBat"
 """Ends the name of a method whose features were also harmonized with ComBat."""
 COMBAT_SHRUNK: Final = f"{COMBAT}, empirical Bayes"
+NEUTRAL: Final = "control: masks on neither kernel"
 THRESHOLDS: Final = (0.85, 0.90)
 """A feature is reproducible above this CCC: the threshold of the paper, and a stricter one."""
 
@@ -117,6 +120,46 @@ class Agreement:
     counts: Mapping[float, FeatureCount]
 
 
+def most_reproducible(agreements: Sequence[Agreement], methods: Sequence[str]) -> str:
+    """Return the model with the most reproducible features; the input if there is no model."""
+    models = [method for method in methods if method != INPUT] or [INPUT]
+    features = {
+        model: sum(a.counts[THRESHOLDS[0]].features for a in agreements if a.method == model)
+        for model in models
+    }
+    return max(models, key=features.__getitem__)
+
+
+@dataclass(frozen=True)
+class Controls:
+    """What is reproducible on random pixels, and in masks that neither kernel has shaped.
+
+    Attributes
+    ----------
+    random
+        Of random pixels in the same masks: what is reproducible there, the mask alone gives.
+    neutral
+        Of the input and of the best model, in random regions that were not chosen on the target.
+    """
+
+    random: Sequence[Agreement] = ()
+    neutral: Sequence[Agreement] = ()
+
+    @property
+    def rows(self) -> dict[str, dict[str, Agreement]]:
+        """Agreements by group, by the name of the row that shows them."""
+        rows: dict[str, dict[str, Agreement]] = {}
+        for agreement in self.random:
+            rows.setdefault(RANDOM, {})[agreement.group] = agreement
+        for agreement in self.neutral:
+            rows.setdefault(f"{NEUTRAL}, {agreement.method}", {})[agreement.group] = agreement
+        return rows
+
+    def with_methods(self, methods: Sequence[str]) -> Controls:
+        """Return a copy that has only the given methods."""
+        return Controls(self.random, [a for a in self.neutral if a.method in methods])
+
+
 @dataclass(frozen=True)
 class Spread:
     """Mean and standard deviation of a measure over slices, and the number of slices."""
@@ -207,6 +250,10 @@ class Evaluation:
         Image quality by method.
     differences
         Between each two methods.
+    controls
+        Rows to compare the methods with.
+    stability
+        One for each group and method, without ComBat.
     lungs
         Lung density of each scan that shows lungs.
     notes
@@ -227,6 +274,8 @@ class Evaluation:
     agreements: Sequence[Agreement]
     quality: Mapping[str, ImageQuality]
     differences: Sequence[Difference] = ()
+    controls: Controls = Controls()
+    stability: Sequence[Stability] = ()
     lungs: Sequence[LungCase] = ()
     notes: Sequence[str] = ()
     provenance: Mapping[str, Any] = field(default_factory=dict)
@@ -245,7 +294,12 @@ class Evaluation:
         agreements = [a for a in self.agreements if a.method.partition(COMBAT)[0] in methods]
         differences = [d for d in self.differences if {d.method, d.other} <= set(methods)]
         return dataclasses.replace(
-            self, methods=methods, agreements=agreements, differences=differences
+            self,
+            methods=methods,
+            agreements=agreements,
+            differences=differences,
+            controls=self.controls.with_methods(methods),
+            stability=[one for one in self.stability if one.method in methods],
         )
 
     def agreement(self, group: str, method: str) -> Agreement:

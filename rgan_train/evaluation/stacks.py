@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -119,8 +120,7 @@ def harmonize_stack(
     images : ndarray
         ``[N, H, W]`` HU.
     record : dict
-        Name, version and SHA-256 of the model, the engine that was used, and ``notes`` on slices
-        outside the card.
+        See ``describe_model``.
 
     Raises
     ------
@@ -161,7 +161,10 @@ def open_model(model: str | Path, source_kernels: Sequence[str]) -> Harmonizer:
 
 
 def describe_model(harmonizer: Harmonizer, spacings: Sequence[float]) -> dict[str, Any]:
-    """Return name, version and SHA-256 of a model, its engine, and ``notes``.
+    """Return what a report says of a model, as JSON data.
+
+    That is name, version and SHA-256, what the card says of its kernels and its training, the
+    engine, and ``notes`` on slices outside the card.
 
     Parameters
     ----------
@@ -173,6 +176,12 @@ def describe_model(harmonizer: Harmonizer, spacings: Sequence[float]) -> dict[st
         "name": card.name,
         "version": card.version,
         "sha256": harmonizer.model.sha256,
+        "source_kernels": list(card.source_kernels),
+        "target_kernel": card.target_kernel,
+        "window_hu": [card.window.lower, card.window.upper],
+        "training_data": [dataclasses.asdict(data) for data in card.training_data],
+        "made_without_pairs": card.certificate is not None,
+        "made_with": card.software,
         "engine": harmonizer.engine.description,
         "notes": list(spacing_notes(card, spacings)),
     }

@@ -82,6 +82,22 @@ def understand(example: str) -> None:
     make_names([] if Path(made).exists() else [made], Path())
 
 
+def check_options(words: Sequence[str]) -> None:
+    """Check that a command line of these programs has a command and options that there are.
+
+    Raises
+    ------
+    click.ClickException
+        If there is no such option.
+    """
+    program, *arguments = words
+    if program in MODULES:
+        main = _main(program)
+        command = main.get_command(click.Context(main), arguments[0])
+        assert command is not None, words
+        command.make_parser(click.Context(command)).parse_args(arguments[1:])
+
+
 def said(example: str, result: Result) -> str:
     """Return what to show of an example that did not do what it should."""
     return f"$ {example}\n{result.output}\n{result.exception!r}"

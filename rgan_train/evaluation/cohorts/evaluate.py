@@ -4,26 +4,34 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from rgan_sdk.errors import ConfigurationError, MeasurementError
 from rgan_sdk.kernels import KernelSpectra
-from rgan_train.evaluation.cohorts.cohort import Cohort, Images, read_cohort
+from rgan_train.evaluation.cohorts.cohort import MOST_SLICES, Cohort, Images, read_cohort
 from rgan_train.evaluation.cohorts.compare import Side, compare_kind, tests_patients
-from rgan_train.evaluation.cohorts.controls import CONTROLS
-from rgan_train.evaluation.cohorts.features import Regions, choose_regions, compute_features
-from rgan_train.evaluation.cohorts.folds import make_folds
+from rgan_train.evaluation.cohorts.controls import BLUR_MM, CONTROLS
+from rgan_train.evaluation.cohorts.distances import FDR
+from rgan_train.evaluation.cohorts.features import (
+    SMOOTHING_MM,
+    Regions,
+    choose_regions,
+    compute_features,
+)
+from rgan_train.evaluation.cohorts.folds import MOST_FOLDS, make_folds
 from rgan_train.evaluation.cohorts.image_measures import ImageMeasures, measure_images
 from rgan_train.evaluation.cohorts.lesions.compare import LesionComparison, compare_lesions
+from rgan_train.evaluation.cohorts.lesions.render import DIAMETERS, HOLE_HU, NODULE_HU
 from rgan_train.evaluation.cohorts.results import (
     HALVES,
     CohortEvaluation,
     GroupComparison,
     GroupFacts,
 )
+from rgan_train.evaluation.cohorts.separation import RIDGE
 from rgan_train.evaluation.cohorts.variants import Methods, list_notes, mark_padding
 from rgan_train.evaluation.evaluate import (
     EvaluationOptions,
@@ -33,7 +41,9 @@ from rgan_train.evaluation.evaluate import (
     versions,
 )
 from rgan_train.evaluation.features.extractor import FeatureExtractor
+from rgan_train.evaluation.protocol import describe_regions
 from rgan_train.evaluation.results import INPUT, TARGET
+from rgan_train.evaluation.scans import describe_scans
 
 if TYPE_CHECKING:
     from rgan_sdk.dicom.series import Series
@@ -115,6 +125,12 @@ def evaluate_cohorts(
         provenance={
             "source_series": [one.series_instance_uid for one in source],
             "target_series": [one.series_instance_uid for one in target],
+            "scans": {
+                "source": describe_scans(one.slices[0].path for one in source),
+                "target": describe_scans(one.slices[0].path for one in target),
+            },
+            "regions": describe_regions(options.regions),
+            "statistics": describe_rules(),
             "models": records,
             "features": describe_features(extractor),
             "versions": versions(),
@@ -189,6 +205,21 @@ def _side(
     rows = regions.kinds == kind
     values = {name: features[rows] for name, features in table.items()}
     return Side(cohort.patients, regions.slices[rows], values)
+
+
+def describe_rules() -> dict[str, Any]:
+    """Return the rules of a comparison that are not options, as JSON data."""
+    return {
+        "most_slices": MOST_SLICES,
+        "smoothing_mm": SMOOTHING_MM,
+        "most_folds": MOST_FOLDS,
+        "ridge": RIDGE,
+        "false_discovery_rate": FDR,
+        "blur_mm": BLUR_MM,
+        "lesion_diameters_mm": list(DIAMETERS),
+        "nodules_hu": list(NODULE_HU),
+        "holes_hu": HOLE_HU,
+    }
 
 
 def _facts(cohort: Cohort) -> GroupFacts:

@@ -11,22 +11,18 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from rgan_sdk.dicom.read.padding import fill_padding
-from rgan_sdk.kernels.interpolation import gaussian_blur
 from rgan_train.evaluation.cohorts.cohort import Cohort, Images, Scan
 from rgan_train.evaluation.features.cache import SliceRegions, extract_all
 from rgan_train.evaluation.features.extractor import FeatureExtractor, region_problem
 from rgan_train.evaluation.regions.body import body_mask
 from rgan_train.evaluation.regions.choice import REPEATS, SURPLUS
 from rgan_train.evaluation.regions.rois import HU_RANGES, Roi, random_rois, whole_slices
-
-SMOOTHING_MM: Final = 1.5
-"""Standard deviation of the Gaussian, before which random regions are chosen."""
+from rgan_train.evaluation.regions.smooth import SMOOTHING_MM, blur_slices
 
 Floats = NDArray[np.float64]
 
@@ -81,13 +77,7 @@ def choose_regions(cohort: Cohort, regions: int) -> tuple[Regions, list[str]]:
 
 def _choose(scan: Scan, per_slice: int) -> Iterator[list[Roi]]:
     """Yield the regions of each slice of a scan."""
-    rows, columns = (SMOOTHING_MM / distance for distance in scan.pixel_spacing)
-    smooth = np.stack(
-        [
-            gaussian_blur(fill_padding(hu, padding), (rows, columns)).astype(np.float32)
-            for hu, padding in zip(scan.hu, scan.padding, strict=True)
-        ]
-    )
+    smooth = blur_slices(scan.hu, scan.padding, scan.pixel_spacing, SMOOTHING_MM)
     patient = body_mask(smooth) & ~scan.padding
     found = whole_slices(scan.padding)
     for hu_range in HU_RANGES:

@@ -7,14 +7,14 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from rgan_sdk.dicom.read.padding import fill_padding
 from rgan_sdk.errors import MeasurementError, OutputError
 from rgan_sdk.files import atomic_write
-from rgan_train.evaluation.features.volumes import VolumeExtractor
 from rgan_train.evaluation.lungs.mask import slice_distance
 from rgan_train.evaluation.regions.masks.mask import Mask, StructureChoice
 from rgan_train.evaluation.regions.masks.read import read_masks
@@ -69,6 +69,26 @@ class StructureFeatures:
     reason: str = ""
 
 
+class StructureExtractor(Protocol):
+    """Computes one set of features of structures."""
+
+    @property
+    def description(self) -> dict[str, Any]:
+        """Everything that the values depend on, except image and mask; JSON data."""
+
+    @property
+    def sha256(self) -> str:
+        """SHA-256 of ``description``, hexadecimal."""
+
+    def extract(
+        self,
+        hu: NDArray[np.float32],
+        spacing: tuple[float, float, float],
+        masks: Sequence[NDArray[np.bool_]],
+    ) -> list[dict[str, float] | MeasurementError]:
+        """Return for each mask ``[N, H, W]`` its features, or why it has none."""
+
+
 def read_volume(series: Series) -> Volume:
     """Read all slices of a series.
 
@@ -97,6 +117,12 @@ def read_volume(series: Series) -> Volume:
     return Volume(hu, padding, (distance, rows, columns), is_own)
 
 
+def with_filled_padding(volume: Volume) -> Volume:
+    """Return a volume whose slices have no padding, as an evaluation filters them."""
+    filled = [fill_padding(*slice_) for slice_ in zip(volume.hu, volume.padding, strict=True)]
+    return replace(volume, hu=np.stack(filled))
+
+
 def find_structures(
     paths: Sequence[Path], structures: Sequence[str], series: Series, padding: NDArray[np.bool_]
 ) -> list[Mask]:
@@ -116,7 +142,7 @@ def find_structures(
 def compute_structures(
     volume: Volume,
     masks: Sequence[Mask],
-    extractor: VolumeExtractor,
+    extractor: StructureExtractor,
     cache: Path,
     on_done: Callable[[int], None] = lambda count: None,
 ) -> list[StructureFeatures]:
@@ -149,7 +175,7 @@ def compute_structures(
     return [_load(mask, path) for mask, path in zip(masks, paths, strict=True)]
 
 
-def _keys(volume: Volume, masks: Sequence[Mask], extractor: VolumeExtractor) -> Iterator[str]:
+def _keys(volume: Volume, masks: Sequence[Mask], extractor: StructureExtractor) -> Iterator[str]:
     common = hashlib.sha256(extractor.sha256.encode())
     common.update(repr((volume.hu.shape, volume.spacing)).encode())
     common.update(np.ascontiguousarray(volume.hu).tobytes())

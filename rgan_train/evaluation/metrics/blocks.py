@@ -48,20 +48,41 @@ class SliceSamples:
     units: float
 
     def interval(self, value: float, samples: Floats, level: float = 0.95) -> tuple[float, float]:
-        """Return confidence limits of a value from what the samples give.
+        """Return confidence limits of a single value; see ``limits``."""
+        low, high = self.limits(np.array([value]), samples[:, np.newaxis], level)[0]
+        return float(low), float(high)
+
+    def limits(self, values: Floats, samples: Floats, level: float = 0.95) -> Floats:
+        """Return confidence limits of values from what the samples give.
 
         The distances of the percentiles from the value are stretched by the ratio of the quantiles
         of Student's t and of the normal distribution for so many units, and by ``sqrt(units /
         (units - 1))``: percentiles of few units are too narrow (Hesterberg, Am. Stat. 69:371,
-        2015, section 4). NaN where there are fewer than two units, or a value is not finite.
+        2015, section 4).
+
+        Parameters
+        ----------
+        values
+            ``[F]``.
+        samples
+            ``[B, F]``.
+
+        Returns
+        -------
+        ndarray
+            ``[F, 2]``; NaN where there are fewer than two units, or a sample is not finite.
         """
-        if self.units < 2 or not np.isfinite(samples).all():
-            return math.nan, math.nan
+        finite = np.isfinite(samples).all(axis=0)
+        if self.units < 2 or not finite.any():
+            return np.full((len(values), 2), math.nan)
         tail = tail_probability(level)
         stretch = math.sqrt(self.units / (self.units - 1))
         stretch *= float(stdtrit(self.units - 1, tail) / ndtri(tail))
-        low, high = value + stretch * (bootstrap_interval(samples, level) - value)
-        return float(low), float(high)
+        center = values[:, np.newaxis]
+        percentiles = bootstrap_interval(np.where(finite, samples, 0), level)
+        found: Floats = center + stretch * (percentiles - center)
+        found[~finite] = math.nan
+        return found
 
 
 def block_length(slices: int) -> int:

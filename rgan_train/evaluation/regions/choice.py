@@ -47,22 +47,46 @@ def choose_regions(
     notes : list of str
         What the reader of the report must know about missing regions.
     """
-    per_slice = math.ceil(regions * SURPLUS / (REPEATS * len(target_hu)))
     notes: list[str] = []
     rois = list(_usable(whole_slices(padding), padding, notes))
-    patient = body_mask(target_hu) & ~padding
-    for hu_range in HU_RANGES:
-        found = random_rois(
-            target_hu, hu_range, seeds=range(REPEATS), per_slice=per_slice, within=patient
-        )
-        if len(found) < regions:
-            notes.append(
-                f"[{hu_range.lower:g}, {hu_range.upper:g}] HU: {len(found)} regions instead of "
-                f"{regions}; the slices have no room for more"
-            )
-        rois += found
+    rois += choose_random_regions(target_hu, padding, regions, notes)
     rois += _usable(given, padding, notes)
     return rois, notes
+
+
+def choose_random_regions(
+    hu: NDArray[np.float32],
+    padding: NDArray[np.bool_],
+    regions: int,
+    notes: list[str],
+    repeats: int = REPEATS,
+) -> list[Roi]:
+    """Choose random regions in the patient, and note where there are fewer than wanted.
+
+    Parameters
+    ----------
+    hu
+        ``[N, H, W]`` HU that they are chosen on.
+    padding
+        ``[N, H, W]``, true for padding, where no region is.
+    regions
+        Smallest number of them in each HU range, over ``REPEATS`` repeats.
+    repeats
+        How many of these to draw.
+    """
+    per_slice = math.ceil(regions * SURPLUS / (REPEATS * len(hu)))
+    wanted = math.ceil(regions * repeats / REPEATS)
+    patient = body_mask(hu) & ~padding
+    rois = []
+    for hu_range in HU_RANGES:
+        found = random_rois(hu, hu_range, seeds=range(repeats), per_slice=per_slice, within=patient)
+        if len(found) < wanted:
+            notes.append(
+                f"[{hu_range.lower:g}, {hu_range.upper:g}] HU: {len(found)} regions instead of "
+                f"{wanted}; the slices have no room for more"
+            )
+        rois += found
+    return rois
 
 
 def _usable(rois: Sequence[Roi], padding: NDArray[np.bool_], notes: list[str]) -> Iterator[Roi]:

@@ -16,6 +16,15 @@ from rgan_train.evaluation.regions.boxes import Box
 HU_RANGES: Final = (HUWindow(-800, -300), HUWindow(-100, 250), HUWindow(300, 800))
 """Lung, soft tissue and bone, as in section 3 of the paper."""
 
+SQUARE: Final = 32
+"""Side of the square that a random region lies in, pixels."""
+
+FEWEST_PIXELS: Final = 100
+"""Of a random region."""
+
+WHOLE: Final = "whole slice"
+"""Group of whole slices."""
+
 
 @dataclass(frozen=True)
 class Roi:
@@ -47,7 +56,7 @@ class Roi:
 
 def whole_slices(padding: NDArray[np.bool_]) -> list[Roi]:
     """Return, for each slice of a stack ``[N, H, W]``, a region with all but its padding."""
-    return [Roi("whole slice", index, mask) for index, mask in enumerate(~padding)]
+    return [Roi(WHOLE, index, mask) for index, mask in enumerate(~padding)]
 
 
 def random_rois(
@@ -56,8 +65,8 @@ def random_rois(
     *,
     seeds: Sequence[int],
     per_slice: int,
-    size: int = 32,
-    minimum: int = 100,
+    size: int = SQUARE,
+    minimum: int = FEWEST_PIXELS,
     within: NDArray[np.bool_] | None = None,
 ) -> list[Roi]:
     """Draw random regions of one HU range from the target (paper, section 3).

@@ -12,15 +12,14 @@ from numpy.typing import NDArray
 
 from rgan_sdk.kernels.noise_power import BANDS
 from rgan_train.evaluation.metrics.image_quality import QUALITY_RANGE
-from rgan_train.evaluation.report.texts import describe_sample
 from rgan_train.evaluation.results import (
     COMBAT,
-    INPUT,
     TARGET,
     THRESHOLDS,
     Agreement,
     Evaluation,
     filter_and_class,
+    most_reproducible,
 )
 
 THRESHOLD: Final = THRESHOLDS[0]
@@ -55,7 +54,7 @@ def chart_data(evaluation: Evaluation) -> dict[str, Any]:
         "combat": COMBAT,
         "variants": variants_of(evaluation),
         "best": best_method(evaluation),
-        "groups": [{"name": name, "sample": describe_sample(evaluation, name)} for name in groups],
+        "groups": groups,
         "counts": [_by_method(evaluation, group, _count) for group in groups],
         "distributions": [_by_method(evaluation, group, _distribution) for group in groups],
         "heat": _heat_maps(evaluation, groups),
@@ -79,14 +78,9 @@ def variants_of(evaluation: Evaluation) -> list[str]:
 
 def best_method(evaluation: Evaluation, groups: Sequence[str] | None = None) -> str:
     """Return the model with the most reproducible features over the given groups, or over all."""
-    models = [method for method in evaluation.methods if method != INPUT] or [INPUT]
     groups = evaluation.compared_groups if groups is None else groups
-    return max(
-        models,
-        key=lambda method: sum(
-            evaluation.agreement(group, method).counts[THRESHOLD].features for group in groups
-        ),
-    )
+    found = [agreement for agreement in evaluation.agreements if agreement.group in groups]
+    return most_reproducible(found, evaluation.methods)
 
 
 def feature_columns(names: Sequence[str]) -> dict[tuple[str, str], list[int]]:

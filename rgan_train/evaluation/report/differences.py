@@ -34,7 +34,8 @@ def difference_table(evaluation: Evaluation) -> Table:
         texts = [_text(one, digits) for one in column]
         values = [one.value for one in column]
         columns.append(Column(over, label, texts, values, [math.nan] * len(column)))
-    return Table("differences", _caption(evaluation), list(rows), columns)
+    title = "Differences between methods on the same slices"
+    return Table("differences", title, list(rows), columns, _remarks(evaluation))
 
 
 def difference_rows(evaluation: Evaluation) -> Iterator[Sequence[Any]]:
@@ -79,7 +80,7 @@ def _text(one: Difference, digits: int) -> str:
     return f"{text} ({low} to {high})"
 
 
-def _caption(evaluation: Evaluation) -> str:
+def _remarks(evaluation: Evaluation) -> list[str]:
     drawn = {
         f"{pluralize(one.patients, 'patient')}"
         if one.block == 0
@@ -88,13 +89,13 @@ def _caption(evaluation: Evaluation) -> str:
     }
     shown = len({(one.method, one.other) for one in _shown(evaluation)})
     total = len({(one.method, one.other) for one in evaluation.differences})
-    parts = [
-        "Differences between methods on the same slices: PSNR and SSIM as means over slices, and "
-        f"how many features have a CCC above {THRESHOLDS[0]:.2f} in each group of regions; in "
-        "brackets 95 % limits of each single difference from a paired bootstrap, which draws "
-        f"{' or '.join(sorted(drawn))} for all methods alike.",
+    remarks = [
+        "PSNR and SSIM: means over slices. Features: how many have a CCC above "
+        f"{THRESHOLDS[0]:.2f} in each group of regions. In brackets 95 % limits of each single "
+        f"difference from a paired bootstrap, which draws {' or '.join(sorted(drawn))} for all "
+        "methods alike.",
         "Each pair stands for itself: among many pairs, some limits miss 0 by chance.",
         describe_scope(evaluation.patients),
         f"All {total} pairs of methods are in differences.csv." if shown < total else "",
     ]
-    return " ".join(filter(None, parts))
+    return list(filter(None, remarks))

@@ -53,18 +53,22 @@ def summarize(evaluation: Evaluation) -> str:
         return "One slice is not enough: it gives no intervals, so no difference is certain."
     helped = [group for group in groups if _helps(evaluation, group)]
     other = [group for group in groups if group not in helped]
+    who = best_of(len(evaluation.methods) - 1)
+    if not helped:
+        return (
+            f"{who[0].upper()}{who[1:]} is not clearly better than the input in any group of "
+            "regions: it reproduces no more features, or the intervals overlap."
+        )
     verdict = (
         f"Harmonization helps in {len(helped)} of {pluralize(len(groups), 'group')} of regions: "
-        "a model reproduces more features than the input, and the intervals do not overlap."
-        if helped
-        else "No model is clearly better than the input in any group of regions: it reproduces no "
-        "more features, or the intervals overlap."
+        f"{who} reproduces more features than the input, and the intervals do not overlap."
     )
-    return (
-        f"{verdict} There is no clear gain in {join_with_and(other)}."
-        if helped and other
-        else verdict
-    )
+    return f"{verdict} There is no clear gain in {join_with_and(other)}." if other else verdict
+
+
+def best_of(models: int) -> str:
+    """Return over how many models the best was taken: ``the best of 4 models``."""
+    return "the model" if models == 1 else f"the best of {models} models"
 
 
 def _helps(evaluation: Evaluation, group: str) -> bool:
@@ -109,7 +113,8 @@ def _group_finding(evaluation: Evaluation, group: str) -> str:
     reproduced = f"{format_count(counts[best])} of {counts[best].total:,} features"
     if best == INPUT:
         return f"The input reproduces {reproduced}."
-    sentences = [f"{best} reproduces {reproduced}, the input {format_count(counts[INPUT])}."]
+    name = f"{best}, {best_of(len(models) + 1)}," if models else best
+    sentences = [f"{name} reproduces {reproduced}, the input {format_count(counts[INPUT])}."]
     if math.isnan(counts[best].interval[0]):
         sentences.append("One slice gives no intervals, so no difference is certain.")
     else:

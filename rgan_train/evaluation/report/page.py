@@ -15,9 +15,13 @@ from markupsafe import Markup
 from rgan_train.evaluation.lungs.picture import draw_lungs
 from rgan_train.evaluation.report.charts import THRESHOLD, chart_data
 from rgan_train.evaluation.report.findings import list_findings, list_warnings, summarize
-from rgan_train.evaluation.report.table import Table
+from rgan_train.evaluation.report.table import Table, collect_remarks, split_columns
 from rgan_train.evaluation.report.texts import describe_slices, pluralize
+from rgan_train.evaluation.report.trust import describe_trust, trust_data
 from rgan_train.evaluation.results import TARGET, Evaluation
+
+SHARED_SCRIPTS: Final = ("elements.js", "tables.js", "paper.js", "save.js")
+"""Scripts of all reports."""
 
 MASK_PICTURES: Final = 8
 """Most scans whose lungs are shown: each picture takes about 1 MB."""
@@ -41,7 +45,6 @@ def render_page(evaluation: Evaluation, tables: Sequence[Table]) -> str:
     named = {table.name: table for table in tables}
     quality, bias, lung = named.pop("quality"), named.pop("bias"), named.pop("lung", None)
     differences = named.pop("differences", None)
-    script = read_template("tables.js") + read_template("report.js")
     size = [
         pluralize(len(evaluation.table.names), "feature"),
         pluralize(len(evaluation.table.rois), "region"),
@@ -62,12 +65,14 @@ def render_page(evaluation: Evaluation, tables: Sequence[Table]) -> str:
             warnings=list_warnings(evaluation),
             feature_tables=list(named.values()),
             difference_table=differences,
+            trust=describe_trust(evaluation),
+            trust_data=trust_data(evaluation),
             quality_tables=[quality, bias],
             lung_table=lung,
             lung_pictures=list(_mask_pictures(evaluation)),
             provenance=evaluation.provenance,
             data=chart_data(evaluation),
-            **assets(script),
+            **assets(*SHARED_SCRIPTS, "choices.js", "report.js", "trust.js", "viewer.js"),
         )
     )
 
@@ -85,8 +90,15 @@ def _mask_pictures(evaluation: Evaluation) -> Iterator[MaskPicture]:
         yield MaskPicture(text, base64.b64encode(draw_lungs(target, case.mask)).decode("ascii"))
 
 
-def assets(script: str) -> dict[str, str]:
-    """Return the style and the script of a page, and the hash by which the page allows it."""
+def assets(*scripts: str) -> dict[str, str]:
+    """Return the style and the script of a page, and the hash by which the page allows it.
+
+    Parameters
+    ----------
+    scripts
+        Names of templates, which make one script.
+    """
+    script = "\n".join(map(read_template, scripts))
     digest = hashlib.sha256(script.encode()).digest()
     return {
         "style": Markup(read_template("report.css")),  # noqa: S704 - our own file
@@ -106,8 +118,9 @@ def environment() -> Environment:
         keep_trailing_newline=True,
     )
     found.policies["json.dumps_kwargs"] = {"allow_nan": False}
-    found.filters["unbroken"] = _keep_unbroken
     found.filters["js_number"] = _js_number
+    found.filters["remarks"] = collect_remarks
+    found.filters["split"] = split_columns
     return found
 
 
@@ -115,11 +128,6 @@ def read_template(name: str) -> str:
     """Return a file of the folder of templates."""
     folder = files("rgan_train.evaluation.report").joinpath("templates")
     return folder.joinpath(name).read_text(encoding="utf-8")
-
-
-def _keep_unbroken(text: str) -> str:
-    """Return text that breaks before an opening bracket, and nowhere else."""
-    return text.replace(" ", "\N{NO-BREAK SPACE}").replace("\N{NO-BREAK SPACE}(", " (")
 
 
 def _js_number(value: float) -> str:

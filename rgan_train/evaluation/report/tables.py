@@ -10,9 +10,11 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from rgan_train.evaluation.controls import CONTROL_REPEATS
 from rgan_train.evaluation.lungs.density import END_POINTS
 from rgan_train.evaluation.metrics.image_quality import QUALITY_RANGE
 from rgan_train.evaluation.metrics.tissue_bias import TISSUES
+from rgan_train.evaluation.regions.smooth import SMOOTHING_MM
 from rgan_train.evaluation.report.differences import difference_table
 from rgan_train.evaluation.report.table import Column, Table
 from rgan_train.evaluation.report.texts import (
@@ -30,10 +32,21 @@ from rgan_train.evaluation.results import (
     TARGET,
     THRESHOLDS,
     Evaluation,
+    FeatureCount,
     Spread,
 )
 
+COUNTED: Final = (
+    "Counted are features that are defined on the target; in brackets the 95 % interval from "
+    "resampled slices."
+)
 BEST: Final = "Best of each column in bold."
+CONTROLS: Final = (
+    f"Controls are no methods, and their random regions are those of {CONTROL_REPEATS} repeats. "
+    "Random pixels in the same masks, one draw for each kernel: so many features are reproducible "
+    "by size and shape of the mask alone. Masks on neither kernel: regions chosen on the mean of "
+    f"both after a Gaussian of {SMOOTHING_MM:g} mm, not on the target."
+)
 
 
 def make_tables(evaluation: Evaluation) -> list[Table]:
@@ -57,29 +70,55 @@ def make_tables(evaluation: Evaluation) -> list[Table]:
 
 def _feature_table(evaluation: Evaluation, threshold: float) -> Table:
     columns, samples, repeats = [], [], 0
+    controls = evaluation.controls.rows
     for group in evaluation.compared_groups:
         agreements = [evaluation.agreement(group, method) for method in evaluation.methods]
         counts = [agreement.counts[threshold] for agreement in agreements]
+        others = [
+            row[group].counts[threshold] if group in row else None for row in controls.values()
+        ]
         over = f"{group}, of {counts[0].total:,}"
         samples.append(f"{group}: {describe_sample(evaluation, group)}.")
         if counts[0].repeats:
             repeats = len(counts[0].repeats)
             spreads = [_spread_over(count.repeats) for count in counts]
-            columns.append(_spread_column(over, "repeats", spreads, 0, _largest))
+            column = _spread_column(over, "repeats", spreads, 0, _largest)
+            columns.append(column.with_controls(*_control_spreads(others)))
         texts = [format_count(count) for count in counts]
         features = [float(count.features) for count in counts]
-        columns.append(_column(over, "all regions", texts, features, 0, _largest))
-    drawn = (
-        f" Random regions were drawn {repeats} times: first the mean ± SD over the repeats, then "
+        column = _column(over, "all regions", texts, features, 0, _largest)
+        columns.append(column.with_controls(*_control_counts(others)))
+    title = f"Reproducible features: concordance (CCC) with the target above {threshold:.2f}"
+    remarks = [
+        COUNTED,
+        f"Random regions were drawn {repeats} times: first the mean ± SD over the repeats, then "
         "all regions together."
+        if repeats
+        else "",
+        *samples,
+        CONTROLS if controls else "",
+        BEST,
+    ]
+    name = f"features-{threshold * 100:.0f}"
+    methods = [*evaluation.methods, *controls]
+    return Table(name, title, methods, columns, list(filter(None, remarks)))
+
+
+def _control_counts(counts: Sequence[FeatureCount | None]) -> tuple[list[str], list[float]]:
+    """Return texts and values of control rows; a dash where a control has no such regions."""
+    return (
+        [format_count(count) if count else "–" for count in counts],
+        [float(count.features) if count else math.nan for count in counts],
     )
-    caption = (
-        "Reproducible features: how many have a concordance (CCC) with the target above "
-        f"{threshold:.2f}, of those that are defined on the target; in brackets the 95 % interval "
-        "from resampled slices."
-        f"{drawn if repeats else ''} {' '.join(samples)} {BEST}"
+
+
+def _control_spreads(counts: Sequence[FeatureCount | None]) -> tuple[list[str], list[float]]:
+    """Return texts and values of control rows over the repeats."""
+    spreads = [_spread_over(count.repeats) if count and count.repeats else None for count in counts]
+    return (
+        [format_spread(spread, 0) if spread else "–" for spread in spreads],
+        [spread.mean if spread else math.nan for spread in spreads],
     )
-    return Table(f"features-{threshold * 100:.0f}", caption, evaluation.methods, columns)
 
 
 def _combat_table(evaluation: Evaluation) -> Table:
@@ -98,16 +137,17 @@ def _combat_table(evaluation: Evaluation) -> Table:
             features = [float(count.features) for count in found]
             columns.append(_column(f"{group}, of {total:,}", label, texts, features, 0, _largest))
         shrunk.append(f"{group}: {counts[INPUT + COMBAT_SHRUNK].features}")
-    caption = (
-        f"Comparison with ComBat: features with a CCC above {threshold:.2f}. ComBat gives each "
-        "feature the mean and the spread that it has on the target. It sees the target's features "
-        "of the same regions that it is judged by, which no model does, and it changes tables, not "
-        f"images. In its usual form, with empirical Bayes, the input has {'; '.join(shrunk)}: the "
-        "few features whose variance differs a millionfold between kernels then set the prior for "
-        "all. "
-        f"{BEST}"
-    )
-    return Table("combat", caption, methods, columns)
+    remarks = [
+        COUNTED,
+        "ComBat gives each feature the mean and the spread that it has on the target. It sees the "
+        "target's features of the same regions that it is judged by, which no model does, and it "
+        "changes tables, not images. In its usual form, with empirical Bayes, the input has "
+        f"{'; '.join(shrunk)}: the few features whose variance differs a millionfold between "
+        "kernels then set the prior for all.",
+        BEST,
+    ]
+    title = f"Comparison with ComBat: features with a CCC above {threshold:.2f}"
+    return Table("combat", title, methods, columns, remarks)
 
 
 def _quality_table(evaluation: Evaluation) -> Table:
@@ -128,15 +168,17 @@ def _quality_table(evaluation: Evaluation) -> Table:
         goal = round(rises[0][1], 2)
         columns.append(_column("", label, texts, widths, 2, lambda mm: round(abs(mm - goal), 2)))
     peak = QUALITY_RANGE
-    caption = (
-        f"Image quality against the target, mean ± SD over {describe_slices(evaluation)}. "
-        "PSNR, SSIM and mean absolute error: values clipped to "
-        f"[{format_number(peak.lower)}, {peak.upper:.0f}] HU, data range {peak.width:.0f} HU; "
-        "SSIM with Gaussian weights of 11×11 pixels, σ = 1.5, K1 = 0.01, K2 = 0.03. "
-        "Noise power distance: root mean square, over ten radial bands, of 10 log10 of the noise "
-        f"power divided by the target's. Edge rise: 10 to 90 % of an edge's height. {BEST}"
-    )
-    return Table("quality", caption, evaluation.methods, _drop_unmeasured(columns))
+    remarks = [
+        _measured_on(evaluation),
+        f"PSNR, SSIM and mean absolute error: values clipped to [{format_number(peak.lower)}, "
+        f"{peak.upper:.0f}] HU, data range {peak.width:.0f} HU; SSIM with Gaussian weights of "
+        "11×11 pixels, σ = 1.5, K1 = 0.01, K2 = 0.03. Noise power distance: root mean square, "
+        "over ten radial bands, of 10 log10 of the noise power divided by the target's. Edge rise: "
+        "10 to 90 % of an edge's height.",
+        BEST,
+    ]
+    title = "Image quality against the target, mean ± SD over slices"
+    return Table("quality", title, evaluation.methods, _drop_unmeasured(columns), remarks)
 
 
 def _bias_table(evaluation: Evaluation) -> Table:
@@ -150,11 +192,17 @@ def _bias_table(evaluation: Evaluation) -> Table:
         f"{name} {format_number(window.lower)} to {format_number(window.upper)}"
         for name, window in TISSUES.items()
     )
-    caption = (
-        "HU bias: mean of method minus target by tissue, in HU, where the target's local mean is "
-        f"in the tissue's range ({ranges}). {describe_slices(evaluation)}. {BEST}"
-    )
-    return Table("bias", caption, evaluation.methods, _drop_unmeasured(columns))
+    remarks = [
+        _measured_on(evaluation),
+        f"HU bias is taken where the target's local mean is in the tissue's range ({ranges}).",
+        BEST,
+    ]
+    title = "HU bias: mean of method minus target by tissue, HU"
+    return Table("bias", title, evaluation.methods, _drop_unmeasured(columns), remarks)
+
+
+def _measured_on(evaluation: Evaluation) -> str:
+    return f"Measured on {describe_slices(evaluation)}."
 
 
 def _lung_table(evaluation: Evaluation) -> Table:
@@ -175,16 +223,18 @@ def _lung_table(evaluation: Evaluation) -> Table:
     columns.append(Column(over, "value", texts, clamped, [math.nan] * len(clamped)))
     volumes = [case.volume_ml for case in evaluation.lungs]
     off = sum(bool(case.off_protocol) for case in evaluation.lungs)
-    caption = (
-        "Lung density in one mask for all variants, made on the target, without trachea and main "
-        f"bronchi: means over {pluralize(len(volumes), 'scan')}, in the mean "
-        f"{format_number(statistics.mean(volumes))} mL. LAA-950 and LAA-910: share of the lung's "
-        "voxels below -950 and -910 HU. Perc15: 15th percentile of HU. Bias: method minus target. "
-        "Clamped: voxels at the lowest HU of the image, which stand for all lower ones. Off "
-        f"protocol (slices above 1.5 mm, contrast, or expiration): {off} of "
-        f"{pluralize(len(volumes), 'scan')}. {BEST}"
-    )
-    return Table("lung", caption, evaluation.methods, columns)
+    scans = pluralize(len(volumes), "scan")
+    remarks = [
+        "One mask for all variants, made on the target, without trachea and main bronchi: in the "
+        f"mean {format_number(statistics.mean(volumes))} mL.",
+        "LAA-950 and LAA-910: share of the lung's voxels below -950 and -910 HU. Perc15: 15th "
+        "percentile of HU. Bias: method minus target. Clamped: voxels at the lowest HU of the "
+        "image, which stand for all lower ones.",
+        f"Off protocol (slices above 1.5 mm, contrast, or expiration): {off} of {scans}.",
+        BEST,
+    ]
+    title = f"Lung density, mean over {scans}"
+    return Table("lung", title, evaluation.methods, columns, remarks)
 
 
 def _mean_over_lungs(evaluation: Evaluation, variant: str, name: str) -> float:

@@ -20,7 +20,8 @@ from rgan_train.evaluation.report.differences import difference_rows
 from rgan_train.evaluation.report.page import render_page
 from rgan_train.evaluation.report.table import Table, to_latex, to_markdown
 from rgan_train.evaluation.report.tables import make_tables
-from rgan_train.evaluation.results import Evaluation, filter_and_class
+from rgan_train.evaluation.report.trust import stable_rows
+from rgan_train.evaluation.results import Agreement, Evaluation, filter_and_class
 
 SCHEMA: Final = 1
 
@@ -47,10 +48,11 @@ def write_report(evaluation: Evaluation, folder: Path) -> Path:
     """Write ``report.html``, and beside it the results for other programs.
 
     These are ``results.json`` (counts, image quality, differences, notes, provenance),
-    ``agreement.csv`` (a row for each group, method and feature), ``differences.csv`` (a row for
-    each pair of methods, measure and group), ``features.csv.gz`` (a row for each region and
-    variant), ``lung.csv`` (a row for each scan with lungs and variant), and the tables as
-    ``tables.md`` and ``tables.tex``.
+    ``agreement.csv`` (a row for each group, method or control, and feature), ``differences.csv``
+    (a row for each pair of methods, measure and group), ``stable_features.csv`` (a row for each
+    model, group and stable feature), ``features.csv.gz`` (a row for each region and variant),
+    ``lung.csv`` (a row for each scan with lungs and variant), and the tables as ``tables.md`` and
+    ``tables.tex``.
 
     Parameters
     ----------
@@ -71,6 +73,7 @@ def write_report(evaluation: Evaluation, folder: Path) -> Path:
     rows = {
         "agreement.csv": _agreement_rows(evaluation),
         "differences.csv": difference_rows(evaluation),
+        "stable_features.csv": stable_rows(evaluation),
         "features.csv.gz": _feature_rows(evaluation),
         "lung.csv": _lung_rows(evaluation),
     }
@@ -136,15 +139,11 @@ def results_data(evaluation: Evaluation) -> dict[str, Any]:
         "slices": len(evaluation.pixel_spacings),
         "features": len(evaluation.table.names),
         "methods": evaluation.methods,
-        "agreement": [
-            {
-                "group": agreement.group,
-                "method": agreement.method,
-                "regions": agreement.regions,
-                "slices": agreement.slices,
-                "reproducible": agreement.counts,
-            }
-            for agreement in evaluation.agreements
+        "agreement": [_counts(one.method, one) for one in evaluation.agreements],
+        "controls": [
+            _counts(name, one)
+            for name, row in evaluation.controls.rows.items()
+            for one in row.values()
         ],
         "quality": evaluation.quality,
         "differences": evaluation.differences,
@@ -178,12 +177,25 @@ def plain(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
+def _counts(row: str, agreement: Agreement) -> dict[str, Any]:
+    return {
+        "group": agreement.group,
+        "method": row,
+        "regions": agreement.regions,
+        "slices": agreement.slices,
+        "reproducible": agreement.counts,
+    }
+
+
 def _agreement_rows(evaluation: Evaluation) -> Iterator[Sequence[Any]]:
     yield AGREEMENT_COLUMNS
-    for found in evaluation.agreements:
+    named = [(one.method, one) for one in evaluation.agreements]
+    for control, by_group in evaluation.controls.rows.items():
+        named += [(control, one) for one in by_group.values()]
+    for method, found in named:
         numbers = np.column_stack([found.ccc, found.ccc_interval, found.icc, found.icc_interval])
         for name, row in zip(evaluation.table.names, numbers.tolist(), strict=True):
-            yield (found.group, found.method, name, *filter_and_class(name), *_or_empty(row))
+            yield (found.group, method, name, *filter_and_class(name), *_or_empty(row))
 
 
 def _feature_rows(evaluation: Evaluation) -> Iterator[Sequence[Any]]:

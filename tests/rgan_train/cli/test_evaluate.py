@@ -64,6 +64,8 @@ def test_a_report_without_torch(files, tmp_path):
     assert "features: 15 done" in done.stderr
     assert "of 5 features with CCC > 0.85" in done.stdout
     assert "[300, 800] HU: 0 regions instead of 10" in done.stdout
+    assert "of 5 features are stable. Exploratory: 1 patient." in done.stdout
+    assert (out / "stable_features.csv").read_text().startswith("method,model_sha256,group,feature")
     assert "<!doctype html" in (out / "report.html").read_text()[:200].lower()
     results = json.loads((out / "results.json").read_text())
     assert results["methods"] == ["input", "mine"]
@@ -77,7 +79,7 @@ def test_the_same_command_again_computes_no_features(files, tmp_path):
     out = tmp_path / "report"
     assert train(*arguments(files, out, *DIRECTION)).exit_code == 0
     kept = {path: path.stat().st_mtime_ns for path in (out / "features").iterdir()}
-    assert len(kept) == 15
+    assert len(kept) == 40  # 15 slices, 10 of random pixels, 15 in other masks
     assert train(*arguments(files, out, *DIRECTION)).exit_code == 0
     assert {path: path.stat().st_mtime_ns for path in (out / "features").iterdir()} == kept
 

@@ -1,6 +1,7 @@
 """``rgan-train features``: from series and masks to a table."""
 
 import csv
+import json
 
 import numpy as np
 import pydicom
@@ -9,9 +10,12 @@ import SimpleITK
 from support.lidc import roi, square, write_nodules
 from support.lungs import DISTANCE_MM, PIXEL_MM, make_chest, write_chest
 from support.requirements import require_module
+from support.stable import GROUPS, write_stable_features
 from support.training import train
 
-from rgan_train.evaluation.features.series import VolumeExtractor
+from rgan_train.evaluation.features.largest_slice import LargestSliceExtractor
+from rgan_train.evaluation.features.table import FACTS
+from rgan_train.evaluation.features.volumes import VolumeExtractor
 from rgan_train.evaluation.traits.table import read_cohort
 
 require_module("radiomics", "make eval-deps")
@@ -164,6 +168,74 @@ def test_a_table_of_other_settings_is_not_mixed(scan, options):
     assert done.exit_code != 0
     assert "other settings" in done.stderr
     assert options[-1].read_bytes() == before
+
+
+@pytest.fixture
+def stable(options, tmp_path):
+    """A list of stable features for single slices: the mean everywhere, the range in one group."""
+    sha256 = LargestSliceExtractor(options[3]).sha256
+    features = {"original_firstorder_Mean": GROUPS, "original_firstorder_Range": GROUPS[:1]}
+    return write_stable_features(tmp_path / "report" / "stable_features.csv", sha256, features)
+
+
+def test_only_stable_features_stay(scan, harmonized, options, stable, chest):
+    chosen = ("--structure", "3", "--dimensions", "slice", "--stable", stable)
+    done = train("features", scan, harmonized, *chosen, *options)
+    assert done.exit_code == 0, done.output
+    rows = read(options)
+    assert list(rows[0])[len(FACTS) :] == ["original_firstorder_Mean"]
+    assert len(rows) == 2
+    right = chest[1].copy()
+    right[..., :96] = False
+    largest = np.argmax(right.sum(axis=(1, 2)))
+    mean = chest[0][largest][right[largest]].mean(dtype=float)
+    assert float(rows[0]["original_firstorder_Mean"]) == pytest.approx(mean)
+    assert {row["extraction"][16:24] for row in rows} == {" stable "}
+    assert rows[0]["extraction"].endswith(" exploratory")
+    assert "1 of 2 features are stable in all regions of the evaluation with mine" in done.output
+    assert "exploratory: this was found on 1 patient(s) only" in done.output
+    facts = json.loads(options[-1].with_name("f-stable.json").read_text())
+    assert facts["left_out"] == ["original_firstorder_Range"]
+    assert facts["kept"] == ["original_firstorder_Mean"]
+    assert facts["exploratory"] is True
+    assert facts["model_sha256"] == "ab" * 32
+
+
+def test_stable_in_the_chosen_regions_and_not_mixed_with_others(scan, options, stable):
+    chosen = ("--structure", "3", "--dimensions", "slice", "--stable", stable)
+    done = train("features", scan, *chosen, "--stable-regions", GROUPS[0], *options)
+    assert done.exit_code == 0, done.output
+    assert list(read(options)[0])[len(FACTS) :] == [
+        "original_firstorder_Mean",
+        "original_firstorder_Range",
+    ]
+    before = options[-1].read_bytes()
+    done = train("features", scan, *chosen, *options)
+    assert done.exit_code == 1
+    assert "other settings" in done.stderr
+    assert options[-1].read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        (("--dimensions", "3"), "these are features in three dimensions; add --dimensions slice"),
+        (("--dimensions", "slice", "--stable-regions", "lung"), "no stable feature in the regions"),
+        (("--dimensions", "slice", "--resample", "1"), "leave out --resample"),
+        (("--dimensions", "slice", "--feature-engine", "flash"), "--feature-engine flash"),
+    ],
+)
+def test_what_does_not_go_with_stable_features(scan, options, stable, more, message):
+    done = train("features", scan, "--stable", stable, *more, *options)
+    assert done.exit_code in (1, 2)
+    assert message in " ".join(done.stderr.split())
+    assert not options[-1].exists()
+
+
+def test_regions_without_a_list_are_refused(scan, options):
+    done = train("features", scan, "--stable-regions", "lung", *options)
+    assert done.exit_code == 2
+    assert "--stable-regions goes with --stable" in done.stderr
 
 
 def test_two_series_of_one_variant_are_refused(scan, harmonized, options):

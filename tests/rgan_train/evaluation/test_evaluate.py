@@ -62,6 +62,14 @@ def test_an_evaluation(dataset, model, tmp_path, options):
     assert len(found.table.names) == 10
     assert told[-1] == ("image quality", 2, 2)
     assert ("features", 15, 15) in told  # 5 test slices, 3 variants
+    assert ("features of random pixels", 10, 10) in told
+    assert ("features in other masks", 15, 15) in told
+    assert list(found.controls.rows) == [
+        "control: random pixels",
+        "control: masks on neither kernel, input",
+        "control: masks on neither kernel, blur",
+    ]
+    assert {(one.method, one.block) for one in found.stability} == {("input", 2), ("blur", 2)}
     # The source is smoother than the target, and the model makes it smoother yet.
     psnr = [found.quality[name].psnr_db.mean for name in found.methods]
     assert psnr[0] > psnr[1]
@@ -70,6 +78,11 @@ def test_an_evaluation(dataset, model, tmp_path, options):
     means = [found.table.values[n][rows, gradient].mean() for n in ("target", "input", "blur")]
     assert means[0] > means[1] > means[2]
     assert found.provenance["models"]["blur"]["name"] == "test-blur"
+    assert found.provenance["models"]["blur"]["target_kernel"] == "B70f"
+    assert found.provenance["scans"]["target"]["kernels"] == ["B70f"]
+    assert found.provenance["split"]["slices"]["test"] == 5
+    assert found.provenance["regions"]["groups"]["whole slice"] == 5
+    assert found.provenance["statistics"]["bootstrap_samples"] == 1000
     assert any("[300, 800] HU: 0 regions instead of 10" in note for note in found.notes)
     assert not found.lungs
     assert any("no lung was found" in note for note in found.notes)
@@ -163,7 +176,7 @@ def test_a_model_for_other_kernels_is_refused(dataset, tmp_path, options):
         run(dataset, other, tmp_path, options)
 
 
-@pytest.mark.parametrize("name", ["target", "input"])
+@pytest.mark.parametrize("name", ["target", "input", "control: random pixels"])
 def test_names_that_are_taken(dataset, model, tmp_path, options, name):
     with pytest.raises(ConfigurationError, match=name):
         evaluate(dataset, {name: model}, tmp_path, options=options)

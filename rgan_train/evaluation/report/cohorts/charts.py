@@ -17,6 +17,8 @@ from rgan_train.evaluation.results import INPUT, TARGET
 WIDTH: Final = 560
 ROW: Final = 24
 NAMES: Final = 210
+LETTERS: Final = 28
+"""Most letters of a name that are as wide as ``NAMES``."""
 COLORS: Final = 6
 
 Floats = NDArray[np.float64]
@@ -42,13 +44,22 @@ def draw_auc(evaluation: CohortEvaluation, kind: str) -> Markup:
         assert found is not None
         y = ROW * number + 16
         low, high = found.limits
-        parts.append(f'<text class="name" x="0" y="{y + 4}">{escape(row)}</text>')
+        parts.append(
+            f'<text class="name" x="0" y="{y + 4}">{escape(_shorten(row))}'
+            f"<title>{escape(row)}</title></text>"
+        )
         parts.append(
             f'<line x1="{x(low)}" x2="{x(high)}" y1="{y}" y2="{y}" stroke="var(--line)" '
             'stroke-width="9"/>'
         )
         parts.append(f'<circle cx="{x(found.auc)}" cy="{y}" r="4.5" fill="var(--accent)"/>')
     return _svg(height, f"AUC by row, {kind}", parts)
+
+
+def _shorten(name: str) -> str:
+    """Leave out the middle of a long name: names of models often differ at the end."""
+    half = LETTERS // 2
+    return name if len(name) <= LETTERS else f"{name[:half]}…{name[1 - half :]}"
 
 
 def draw_mtf(evaluation: CohortEvaluation) -> Markup:

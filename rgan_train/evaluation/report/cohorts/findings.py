@@ -16,7 +16,7 @@ from rgan_train.evaluation.report.cohorts.tables import (
     laa_950,
     of_kind,
 )
-from rgan_train.evaluation.report.findings import Finding
+from rgan_train.evaluation.report.findings import Finding, best_of
 from rgan_train.evaluation.report.texts import format_number, join_with_and, pluralize
 from rgan_train.evaluation.results import COMBAT, INPUT, TARGET
 
@@ -84,24 +84,38 @@ def lesion_failures(lesions: LesionComparison, row: str) -> list[str]:
 
 def summarize(evaluation: CohortEvaluation) -> str:
     """Return what models do, and that the blur shows what that is worth."""
-    sentences = [_verdict(evaluation, name) for name in evaluation.models]
-    if not sentences:
-        sentences = ["There is no model: this is how the groups differ."]
-    return " ".join([*sentences, describe_blur(evaluation)])
+    verdict = (
+        _verdict(evaluation, _lowest_auc(evaluation))
+        if evaluation.models
+        else "There is no model: this is how the groups differ."
+    )
+    return f"{verdict} {describe_blur(evaluation)}"
+
+
+def _lowest_auc(evaluation: CohortEvaluation) -> str:
+    """Return the model with which the groups are told apart worst; the first where none can be."""
+    areas = {name: mean_auc(evaluation, name) for name in evaluation.models}
+    return min(areas, key=lambda name: math.inf if math.isnan(areas[name]) else areas[name])
 
 
 def _verdict(evaluation: CohortEvaluation, name: str) -> str:
+    models = len(evaluation.models)
+    who = name if models == 1 else f"{name}, by mean AUC {best_of(models)},"
     before, after = (format_number(mean_auc(evaluation, row), 2) for row in (INPUT, name))
     null = format_number(mean_auc(evaluation, HALVES), 2)
     text = (
-        f"With {name} a classifier tells the groups apart with a mean AUC of {after} instead of "
+        f"With {who} a classifier tells the groups apart with a mean AUC of {after} instead of "
         f"{before} (two halves of the target: {null})"
     )
     if evaluation.lesions is None:
         return f"{text}."
     failures = lesion_failures(evaluation.lesions, name)
     lesions = "and lesions look as in the target" if not failures else "but lesions do not look so"
-    return f"{text}, {lesions}."
+    if models == 1:
+        return f"{text}, {lesions}."
+    alike = [one for one in evaluation.models if not lesion_failures(evaluation.lesions, one)]
+    passed = join_with_and(alike) if alike else "no model"
+    return f"{text}, {lesions}. Lesions look as in the target with {passed}."
 
 
 def describe_blur(evaluation: CohortEvaluation) -> str:

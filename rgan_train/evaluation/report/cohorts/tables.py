@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from typing import Final
 
 from rgan_train.evaluation.cohorts.controls import BLUR_MM
 from rgan_train.evaluation.cohorts.image_measures import noise_power_distance
@@ -15,6 +16,8 @@ from rgan_train.evaluation.metrics.tissue_bias import TISSUES
 from rgan_train.evaluation.report.table import Column, Table
 from rgan_train.evaluation.report.texts import format_number
 from rgan_train.evaluation.results import TARGET
+
+NEAREST: Final = "Of each column the nearest to the target in bold."
 
 Measure = Callable[[Seen], float]
 Wanted = Callable[[Lesion], bool]
@@ -54,16 +57,16 @@ def _auc_table(evaluation: CohortEvaluation) -> Table:
         else "parts of the slices, by position, of a group that has one patient: neighbours of "
         "slices that the classifier knew"
     )
-    caption = (
-        "How well a classifier (ridge, nothing tuned) tells the groups apart by their features: "
-        "area under the curve (AUC), 1 if it is always right. In brackets the limits within which "
-        "95 % lie if the labels of whole folds are exchanged. It is tested on "
-        f"{tested}. 0.5 is no goal: anatomy alone separates groups, as two halves of the target "
-        "show in the first row. Controls are applied to both groups: pixels drawn at random in the "
-        f"same regions, and a Gaussian blur of {BLUR_MM:g} mm. ComBat makes the "
+    remarks = [
+        "The classifier is a ridge, with nothing tuned; its AUC is 1 if it is always right. In "
+        "brackets the limits within which 95 % lie if the labels of whole folds are exchanged. It "
+        f"is tested on {tested}. 0.5 is no goal: anatomy alone separates groups, as two halves of "
+        "the target show in the first row. Controls are applied to both groups: pixels drawn at "
+        f"random in the same regions, and a Gaussian blur of {BLUR_MM:g} mm. ComBat makes the "
         "means equal that the classifier sees, so that its AUC would say nothing."
-    )
-    return Table("auc", caption, evaluation.rows, columns)
+    ]
+    title = "How well a classifier tells the groups apart by their features: area under the curve"
+    return Table("auc", f"{title} (AUC)", evaluation.rows, columns, remarks)
 
 
 def _distance_table(evaluation: CohortEvaluation) -> Table:
@@ -83,15 +86,15 @@ def _distance_table(evaluation: CohortEvaluation) -> Table:
             ]
             texts = [format_number(value, digits) for value in values]
             columns.append(_plain_column(over, label, texts, values))
-    caption = (
-        "Distances of the distributions of features from the target's. Mean difference: of the "
-        "group means, in standard deviations, the median over the features. KS: largest distance "
-        "of the distribution functions (Kolmogorov-Smirnov), the median. Not different: share of "
-        "the features without a difference at 5 % false discovery rate (Mann-Whitney, of the means "
-        f"of {evaluation.units}, Benjamini-Hochberg). ComBat makes means and spreads equal by "
-        "design, on the regions that it is judged by here."
-    )
-    return Table("distances", caption, evaluation.rows, columns)
+    remarks = [
+        "Mean difference: of the group means, in standard deviations, the median over the "
+        "features. KS: largest distance of the distribution functions (Kolmogorov-Smirnov), the "
+        "median. Not different: share of the features without a difference at 5 % false discovery "
+        f"rate (Mann-Whitney, of the means of {evaluation.units}, Benjamini-Hochberg). ComBat "
+        "makes means and spreads equal by design, on the regions that it is judged by here."
+    ]
+    title = "Distances of the distributions of features from the target's"
+    return Table("distances", title, evaluation.rows, columns, remarks)
 
 
 def _image_table(evaluation: CohortEvaluation) -> Table:
@@ -110,13 +113,14 @@ def _image_table(evaluation: CohortEvaluation) -> Table:
         values = [getattr(one.curves, name).value if one.curves else math.nan for one in measured]
         texts = ["beyond Nyquist" if math.isinf(v) else format_number(v, 1) for v in values]
         columns.append(_plain_column("MTF falls to, lp/cm", label, texts, values))
-    caption = (
-        "Noise and kernel, measured on the slices themselves. Noise is not matched: it depends on "
+    remarks = [
+        "Noise is not matched: it depends on "
         "dose and patient too. Noise power distance: root mean square over frequencies of 10 log10 "
         "of the power divided by the target's, in even soft tissue. MTF: from a fit of noise and "
         "anatomy; a dash where the slices can't tell their kernel."
-    )
-    return Table("images", caption, rows, [column for column in columns if _has_values(column)])
+    ]
+    title = "Noise and kernel, measured on the slices themselves"
+    return Table("images", title, rows, list(filter(_has_values, columns)), remarks)
 
 
 def _tissue_table(evaluation: CohortEvaluation) -> Table:
@@ -126,11 +130,12 @@ def _tissue_table(evaluation: CohortEvaluation) -> Table:
         values = [evaluation.images[row].hu[name] for row in rows]
         texts = [format_number(value, 1) for value in values]
         columns.append(_plain_column("", name, texts, values))
-    caption = (
-        "Mean HU by tissue, in places that are chosen on the slices as they came. A method should "
-        "leave the means of the input; that the target's differ is its patients'."
-    )
-    return Table("tissues", caption, rows, [column for column in columns if _has_values(column)])
+    remarks = [
+        "Places for the mean HU are chosen on the slices as they came. A method should leave the "
+        "means of the input; that the target's differ is its patients'."
+    ]
+    title = "Mean HU by tissue"
+    return Table("tissues", title, rows, list(filter(_has_values, columns)), remarks)
 
 
 def _nodule_table(lesions: LesionComparison, rows: Sequence[str]) -> Table:
@@ -148,14 +153,15 @@ def _nodule_table(lesions: LesionComparison, rows: Sequence[str]) -> Table:
         wanted = of_kind("nodule", diameter=diameter)
         over, label = "area, mm²", f"{diameter:g} mm"
         columns.append(_lesion_column(lesions, rows, over, label, area, wanted))
-    caption = (
-        f"Nodules put into the lungs of both groups: spheres of {_list(NODULE_HU)} HU, cut by "
-        f"slices of {lesions.thickness:g} mm and blurred by the group's own measured MTF. "
-        "Contrast: mean of the middle half, in per cent of what was put in. Area: of what is above "
-        "half of that. Each is the mean over its kinds of nodules. Of each column the nearest to "
-        "the target in bold."
-    )
-    return Table("nodules", caption, rows, columns)
+    remarks = [
+        f"Nodules are spheres of {_list(NODULE_HU)} HU, cut by slices of {lesions.thickness:g} mm "
+        "and blurred by the group's own measured MTF. Contrast: mean of the middle half, in per "
+        "cent of what was put in. Area: of what is above half of that. Each is the mean over its "
+        "kinds of nodules.",
+        NEAREST,
+    ]
+    title = "Nodules put into the lungs of both groups"
+    return Table("nodules", title, rows, columns, remarks)
 
 
 def _hole_table(lesions: LesionComparison, rows: Sequence[str]) -> Table:
@@ -164,13 +170,14 @@ def _hole_table(lesions: LesionComparison, rows: Sequence[str]) -> Table:
         for diameter in DIAMETERS:
             wanted, label = of_kind("hole", diameter=diameter), f"{diameter:g} mm"
             columns.append(_lesion_column(lesions, rows, over, label, measure, wanted))
-    caption = (
-        "Holes of -1000 HU, as emphysema makes them, put in the same way. LAA-950: share of the "
-        "pixels of a hole's disc below -950 HU, ± its standard error over the places: it depends "
-        "on the kernel's noise and on the lung around. Of each column the nearest to the target in "
-        "bold."
-    )
-    return Table("holes", caption, rows, columns)
+    remarks = [
+        "Holes have -1000 HU, as emphysema makes them, and are put in like nodules. LAA-950: share "
+        "of the pixels of a hole's disc below -950 HU, ± its standard error over the places: it "
+        "depends on the kernel's noise and on the lung around.",
+        NEAREST,
+    ]
+    title = "Holes put into the lungs of both groups"
+    return Table("holes", title, rows, columns, remarks)
 
 
 def contrast(seen: Seen) -> float:

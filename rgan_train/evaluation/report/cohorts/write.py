@@ -22,7 +22,7 @@ from rgan_train.evaluation.report.cohorts.findings import (
     summarize,
 )
 from rgan_train.evaluation.report.cohorts.tables import make_tables
-from rgan_train.evaluation.report.page import assets, environment, read_template
+from rgan_train.evaluation.report.page import SHARED_SCRIPTS, assets, environment
 from rgan_train.evaluation.report.table import Table
 from rgan_train.evaluation.report.texts import format_number, pluralize
 from rgan_train.evaluation.report.write import plain, write_files
@@ -93,7 +93,7 @@ def render_page(evaluation: CohortEvaluation, tables: Sequence[Table]) -> str:
             noise=draw_noise(evaluation),
             examples=list(_examples(evaluation)),
             provenance=evaluation.provenance,
-            **assets(read_template("tables.js")),
+            **assets(*SHARED_SCRIPTS),
         )
     )
 

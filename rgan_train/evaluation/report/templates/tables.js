@@ -1,5 +1,3 @@
-"use strict";
-
 // --- Tables that sort -----------------------------------------------------------------------
 
 function sortBy(table, headings, heading) {

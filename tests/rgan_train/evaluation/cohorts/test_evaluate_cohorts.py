@@ -29,6 +29,8 @@ from rgan_train.evaluation.report.cohorts.findings import (
     mean_auc,
 )
 from rgan_train.evaluation.report.cohorts.write import write_cohort_report
+from rgan_train.evaluation.writeup.report import read_report
+from rgan_train.evaluation.writeup.write import write_texts
 
 SOFT_KERNEL, SHARP_KERNEL = "B40f", "B70f"
 FEW = "imageType: {Original: {}}\nfeatureClass: {firstorder: [Mean, Variance], glcm: [Contrast]}\n"
@@ -118,6 +120,12 @@ def test_the_report(evaluation, tmp_path):
     assert text.count("data:image/png") == 2 * 5
     found = json.loads((tmp_path / "report" / "results.json").read_text())
     assert found["provenance"]["command"] == "this"
+    assert found["provenance"]["scans"]["source"]["series"] == 2
+    assert found["provenance"]["statistics"]["most_folds"] == 8
+    write_texts(read_report(tmp_path / "report"), tmp_path / "paper")
+    text = (tmp_path / "paper" / "methods.md").read_text()
+    assert "source group has 2 series of 2 patients" in text
+    assert "nodules" in text
     (soft_tissue,) = [
         one for one in found["groups"] if (one["kind"], one["name"]) == ("[-100, 250] HU", "input")
     ]

@@ -1,125 +1,26 @@
-"""The report in a real browser: headless Chromium, through the DevTools protocol on a pipe."""
+"""The report in a real browser."""
 
 import json
-import os
-import select
-import shutil
-import subprocess
-import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
-from support.evaluations import NAMES, RANGE, SHAPE, make_evaluation
-from support.requirements import require_tool
+from support.evaluations import NAMES, RANGE, SHAPE, make_evaluation, with_narrow_limits
 
+from rgan_train.evaluation.report.trust import trust_data
 from rgan_train.evaluation.report.write import write_report
-
-BROWSERS = ("chromium", "chromium-browser", "google-chrome")
-OPTIONS = ("--headless", "--remote-debugging-pipe", "--disable-gpu", "--no-first-run")
-SECONDS = 30
-
-
-class Page:
-    """One page of a browser under remote control."""
-
-    def __init__(self, browser, profile):
-        commands, self._commands = os.pipe()
-        self._answers, answers = os.pipe()
-        sandbox = ["--no-sandbox"] if os.geteuid() == 0 else []
-        # The browser reads from descriptor 3 and writes to 4.
-        self._process = subprocess.Popen(
-            [
-                "bash",
-                "-c",
-                f'exec "$@" 3<&{commands} 4>&{answers}',
-                "bash",
-                browser,
-                *OPTIONS,
-                *sandbox,
-                f"--user-data-dir={profile}",
-                "about:blank",
-            ],
-            pass_fds=(commands, answers),
-            stderr=subprocess.DEVNULL,
-        )
-        os.close(commands)
-        os.close(answers)
-        self._received, self._calls, self._session = b"", 0, {}
-        self.events = []
-        target = self.call("Target.createTarget", url="about:blank")["targetId"]
-        attached = self.call("Target.attachToTarget", targetId=target, flatten=True)
-        self._session = {"sessionId": attached["sessionId"]}
-        for domain in ("Page", "Runtime", "Log", "Network"):
-            self.call(f"{domain}.enable")
-
-    def close(self):
-        os.close(self._commands)
-        self._process.terminate()
-        self._process.wait(SECONDS)
-        os.close(self._answers)
-
-    def call(self, method, **params):
-        self._calls += 1
-        message = {"id": self._calls, "method": method, "params": params, **self._session}
-        os.write(self._commands, json.dumps(message).encode() + b"\0")
-        while (answer := self._receive()).get("id") != self._calls:
-            self.events.append(answer)
-        assert "error" not in answer, answer["error"]
-        return answer["result"]
-
-    def _receive(self):
-        while b"\0" not in self._received:
-            ready, _, _ = select.select([self._answers], [], [], SECONDS)
-            assert ready, "the browser does not answer"
-            self._received += os.read(self._answers, 1 << 20)
-        message, self._received = self._received.split(b"\0", 1)
-        return json.loads(message)
-
-    def open(self, url):
-        self.call("Page.navigate", url=url)
-        self.wait_for("document.readyState === 'complete'")
-
-    def run(self, script):
-        """Return the value of an expression; promises are awaited."""
-        options = {"returnByValue": True, "awaitPromise": True}
-        result = self.call("Runtime.evaluate", expression=script, **options)
-        assert "exceptionDetails" not in result, result["exceptionDetails"]
-        return result["result"].get("value")
-
-    def wait_for(self, condition):
-        deadline = time.monotonic() + SECONDS
-        while not self.run(condition):
-            assert time.monotonic() < deadline, condition
-            time.sleep(0.02)
-
-    def press(self, key, text=""):
-        for kind in ("keyDown", "keyUp"):
-            self.call("Input.dispatchKeyEvent", type=kind, key=key, code=key, text=text)
-
-    def choose(self, selector, value):
-        """Choose an option of a select, with the event that a click causes."""
-        self.run(
-            f"(() => {{ const box = document.querySelector({selector!r}); box.value = {value!r};"
-            "box.dispatchEvent(new Event('change')); })()"
-        )
+from rgan_train.evaluation.results import INPUT
 
 
 @pytest.fixture(scope="module")
 def evaluation():
-    return make_evaluation(models=("good", "a<b_^1", "<img src=x onerror=alert(1)>"))
+    models = ("good", "a<b_^1", "<img src=x onerror=alert(1)>")
+    return with_narrow_limits(make_evaluation(models))
 
 
 @pytest.fixture(scope="module")
 def report(evaluation, tmp_path_factory):
     return write_report(evaluation, tmp_path_factory.mktemp("report")).as_uri()
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory):
-    path = require_tool(next(filter(shutil.which, BROWSERS), BROWSERS[0]))
-    page = Page(path, tmp_path_factory.mktemp("profile"))
-    yield page
-    page.close()
 
 
 @pytest.fixture
@@ -196,6 +97,80 @@ def test_the_heat_map_shows_the_chosen_group_and_method(page, evaluation):
         assert f"{above} of 2 features above 0.85" in page.run(f"{cell}.title")
 
 
+def trust_rows(page):
+    return page.run(
+        "[...document.querySelectorAll('#trust-table tbody tr')]"
+        ".map((row) => [...row.cells].map((cell) => cell.textContent))"
+    )
+
+
+def type_in_search(page, text):
+    page.run(
+        "(() => { const box = document.querySelector('#trust input[type=search]');"
+        f"box.value = {text!r}; box.dispatchEvent(new Event('input')); }})()"
+    )
+
+
+def test_features_to_trust_are_searched_and_filtered(page, evaluation):
+    assert len(trust_rows(page)) == len(NAMES)
+    type_in_search(page, "ENTROPY")
+    entropies = [name for name in NAMES if "Entropy" in name]
+    assert [row[0] for row in trust_rows(page)] == sorted(
+        name.split("_", 2)[2] for name in entropies
+    )
+    page.choose("#trust-controls label:nth-child(5) select", "wavelet-LL")
+    page.choose("#trust-controls label:nth-child(4) select", "glszm")
+    page.choose("#trust-controls label:nth-child(3) select", RANGE)
+    page.choose("#trust-controls label:nth-child(2) select", "a<b_^1")
+    number = NAMES.index("wavelet-LL_glszm_ZoneEntropy")
+    (found,) = (s for s in evaluation.stability if (s.group, s.method) == (RANGE, "a<b_^1"))
+    ccc, (low, high) = found.ccc[number], found.limits[number]
+    ((name, kind, filtered, shown),) = trust_rows(page)
+    assert (name, kind, filtered) == ("ZoneEntropy", "glszm", "wavelet-LL")
+    numbers = [float(part.strip("()").replace("−", "-")) for part in shown.split() if part != "to"]
+    np.testing.assert_allclose(numbers, [ccc, low, high], atol=0.001)
+    type_in_search(page, "nothing is called so")
+    assert trust_rows(page) == []
+    assert page.run("document.getElementById('trust-count').textContent").startswith("0 of 8 ")
+
+
+def test_features_to_trust_are_sorted_and_only_stable_ones_shown(page, evaluation):
+    page.choose("#trust-controls label:nth-child(2) select", "good")
+    page.choose("#trust-controls label:nth-child(3) select", RANGE)
+    page.run("document.querySelectorAll('#trust-table th button')[3].click()")
+    (found,) = (s for s in evaluation.stability if (s.group, s.method) == (RANGE, "good"))
+    order = np.argsort(-found.ccc, kind="stable")  # the undefined one is last
+    assert [f"{row[2]}_{row[1]}_{row[0]}" for row in trust_rows(page)] == [NAMES[n] for n in order]
+    assert trust_rows(page)[-1][3] == "–"
+    page.run("document.querySelector('#trust-controls input[type=checkbox]').click()")
+    shown = {f"{row[2]}_{row[1]}_{row[0]}" for row in trust_rows(page)}
+    assert shown == {NAMES[number] for number in np.flatnonzero(found.stable)}
+    assert shown
+
+
+def test_features_to_trust_come_in_pages(browser, tmp_path):
+    evaluation = make_evaluation()
+    table = evaluation.table
+    many = [f"original_glcm_F{number:03}" for number in range(120)]
+    stability = [
+        replace(one, ccc=np.resize(one.ccc, 120), limits=np.resize(one.limits, (120, 2)))
+        for one in evaluation.stability
+    ]
+    data = trust_data(replace(evaluation, table=replace(table, names=many), stability=stability))
+    uri = write_report(evaluation, tmp_path).as_uri()
+    html = (tmp_path / "report.html").read_text()
+    before = html.partition('id="trust-data">')[2].partition("</script>")[0]
+    (tmp_path / "report.html").write_text(html.replace(before, json.dumps(data)))
+    browser.open(uri)
+    seen = []
+    for size in (50, 50, 20):
+        seen += [row[0] for row in trust_rows(browser)]
+        assert len(trust_rows(browser)) == size
+        browser.run("document.querySelectorAll('#trust-pages button')[1].click()")
+    assert seen == [f"F{number:03}" for number in range(120)]
+    assert browser.run("document.querySelectorAll('#trust-pages button')[1].disabled")
+
+
 def test_bland_altman_of_the_chosen_feature(page, evaluation):
     feature = page.run("data.blandAltman.features.map(({ name }) => name)").index(NAMES[2])
     page.choose("#bland-altman-controls label:nth-child(1) select", str(feature))
@@ -241,23 +216,48 @@ def test_the_magnifier_tells_hu_in_all_images(page, evaluation):
     assert page.run(f"{lenses}.length") == 0
 
 
+def test_counts_share_an_axis_with_a_mark_at_all_features(page, evaluation):
+    groups = ["whole slice", RANGE]
+    chart = "document.querySelector('#counts svg')"
+    assert page.run("document.querySelectorAll('#counts svg').length") == 1
+    texts = page.run(
+        f"[...{chart}.querySelectorAll('text:not(.name)')].map((one) => one.textContent)"
+    )
+    assert [text for text in texts if text in groups] == groups
+    totals = [evaluation.agreement(group, INPUT).counts[0.85].total for group in groups]
+    assert [text for text in texts if text.startswith("all ")] == [f"all {n}" for n in totals]
+    ends = page.run(f"[...{chart}.querySelectorAll('.end')].map((one) => one.x1.baseVal.value)")
+    dots = page.run(f"[...{chart}.querySelectorAll('circle')].map((one) => one.cx.baseVal.value)")
+    zero = page.run(f"{chart}.querySelector('.grid').x1.baseVal.value")
+    counts = [
+        evaluation.agreement(group, method).counts[0.85].features
+        for group in groups
+        for method in evaluation.methods
+    ]
+    step = (ends[0] - zero) / totals[0]
+    np.testing.assert_allclose(np.array(ends) - zero, step * np.array(totals))
+    np.testing.assert_allclose(np.array(dots) - zero, step * np.array(counts), atol=1e-3)
+
+
 @pytest.mark.parametrize("width", [1280, 390])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_it_fits_the_screen_and_can_be_read(page, width, scheme):
-    page.call(
-        "Emulation.setDeviceMetricsOverride",
-        width=width,
-        height=900,
-        deviceScaleFactor=1,
-        mobile=width < 500,
-    )
+    page.resize(width)
     page.call(
         "Emulation.setEmulatedMedia",
         features=[{"name": "prefers-color-scheme", "value": scheme}],
     )
     page.wait_for("document.documentElement.clientWidth <= innerWidth")
     assert page.run("document.documentElement.scrollWidth") <= width
-    for selector in ("main p", "figcaption", "small", ".warning li", "nav a", ".sortable td"):
+    for selector in (
+        "main p",
+        ".caption",
+        ".files",
+        "small",
+        ".warning li",
+        "nav a",
+        ".sortable td",
+    ):
         assert contrast(page, selector) >= 4.5, selector
 
 

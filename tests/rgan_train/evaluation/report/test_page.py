@@ -24,7 +24,14 @@ from rgan_train.evaluation.lungs.mask import LungMask
 from rgan_train.evaluation.metrics.reproducibility import compare_all
 from rgan_train.evaluation.report.charts import chart_data
 from rgan_train.evaluation.report.differences import describe_scope
-from rgan_train.evaluation.report.table import to_latex, to_markdown
+from rgan_train.evaluation.report.findings import list_findings, summarize
+from rgan_train.evaluation.report.table import (
+    Column,
+    Table,
+    split_columns,
+    to_latex,
+    to_markdown,
+)
 from rgan_train.evaluation.report.tables import make_tables
 from rgan_train.evaluation.report.write import write_report
 from rgan_train.evaluation.results import INPUT, Spread
@@ -49,6 +56,10 @@ def read_csv(path):
         return list(csv.DictReader(file))
 
 
+def methods_only(rows):
+    return [row for row in rows if not row["method"].startswith("control: ")]
+
+
 def refuse(constant):
     raise AssertionError(f"{constant} is no JSON")
 
@@ -66,7 +77,7 @@ def test_results_are_strict_json(evaluation, folder):
 
 
 def test_agreement_reads_back_bit_equal(evaluation, folder):
-    rows = read_csv(folder / "agreement.csv")
+    rows = methods_only(read_csv(folder / "agreement.csv"))
     assert len(rows) == len(evaluation.agreements) * len(NAMES)
     for row in rows:
         found = evaluation.agreement(row["group"], row["method"])
@@ -76,7 +87,7 @@ def test_agreement_reads_back_bit_equal(evaluation, folder):
 
 
 def test_agreement_holds_intervals_and_icc(evaluation, folder):
-    rows = read_csv(folder / "agreement.csv")
+    rows = methods_only(read_csv(folder / "agreement.csv"))
     assert any(row["icc"] for row in rows)
     for row in rows:
         found = evaluation.agreement(row["group"], row["method"])
@@ -143,8 +154,61 @@ def split_cells(line):
 def test_the_page_needs_nothing_else(folder):
     html = (folder / "report.html").read_text()
     assert "Content-Security-Policy" in html
+    own = html.replace("http://www.w3.org/2000/svg", "").replace("url(#", "")
     for forbidden in ("http://", "https://", 'src="', "@import", "url("):
-        assert forbidden not in html.replace("http://www.w3.org/2000/svg", ""), forbidden
+        assert forbidden not in own, forbidden
+
+
+def test_links_lead_into_the_page_or_to_the_files_beside_it(folder):
+    html = (folder / "report.html").read_text()
+    links = set(re.findall(r'href="([^"]+)"', html))
+    ids = {f"#{name}" for name in re.findall(r'id="([^"]+)"', html)}
+    files = {path.name for path in folder.iterdir()}
+    assert links <= ids | files
+    assert {"agreement.csv", "differences.csv", "features.csv.gz", "tables.tex"} <= links
+    labels = re.findall(r"<code>(tab:[^<]+)</code>", html)
+    latex = (folder / "tables.tex").read_text()
+    assert len(labels) == 5
+    assert all(rf"\label{{{label}}}" in latex for label in labels)
+
+
+def test_a_section_has_one_caption(evaluation, folder):
+    html = (folder / "report.html").read_text()
+    sections = html.split("<section ")[2:-1]
+    assert [section.count('<p class="caption">') for section in sections] == [1] * 6
+    for table in make_tables(evaluation):
+        title = f"{table.title}</caption>"
+        (section,) = [unescape(one) for one in sections if title in one]
+        for remark in table.remarks:
+            assert section.count(remark) == 1
+
+
+def test_the_headline_says_of_how_many_models_the_best_is(evaluation):
+    assert "the best of 2 models reproduces more features" in summarize(evaluation)
+    first, *_ = list_findings(evaluation, make_tables(evaluation)[-2])
+    assert first.text.startswith("good, the best of 2 models, reproduces ")
+    alone = evaluation.with_methods([INPUT, "good"])
+    assert "the model reproduces more features" in summarize(alone)
+    first, *_ = list_findings(alone, make_tables(alone)[-2])
+    assert first.text.startswith("good reproduces ")
+    swapped = {"good": INPUT, INPUT: "good"}
+    worse = [replace(one, method=swapped.get(one.method, one.method)) for one in alone.agreements]
+    assert summarize(replace(alone, agreements=worse)).startswith("The model is not clearly better")
+
+
+def test_a_table_that_is_too_wide_is_divided_between_headings():
+    def column(over, text):
+        return Column(over, "label", [text], [1.0], [1.0])
+
+    narrow = [column(over, "1,234 (1,180 to 1,290)") for over in "abcd" for _ in range(2)]
+    table = Table("name", "A title", ["input"], narrow)
+    assert split_columns(table) == [table]
+    wide = replace(table, columns=[*narrow, column("e", "1"), column("e", "2" * 20)])
+    first, second = split_columns(wide)
+    assert first == table
+    assert (second.name, second.title) == ("name-2", "A title, continued")
+    assert [len(one.texts[0]) for one in second.columns] == [1, 20]
+    assert "A title, continued" not in to_markdown(wide)
 
 
 def test_what_could_not_be_measured_for_any_method_is_no_column(evaluation, tmp_path):

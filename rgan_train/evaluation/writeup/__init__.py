@@ -1,0 +1,1 @@
+"""What a paper needs to say about an evaluation: methods, IBSI statement, checklists."""

@@ -1,0 +1,1 @@
+"""The checklists CLEAR and METRICS, filled as far as a report can tell."""

@@ -1,0 +1,1 @@
+"""The paragraphs of a Methods section, one module for each."""
