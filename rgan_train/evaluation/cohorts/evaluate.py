@@ -15,12 +15,7 @@ from rgan_train.evaluation.cohorts.cohort import MOST_SLICES, Cohort, Images, re
 from rgan_train.evaluation.cohorts.compare import Side, compare_kind, tests_patients
 from rgan_train.evaluation.cohorts.controls import BLUR_MM, CONTROLS
 from rgan_train.evaluation.cohorts.distances import FDR
-from rgan_train.evaluation.cohorts.features import (
-    SMOOTHING_MM,
-    Regions,
-    choose_regions,
-    compute_features,
-)
+from rgan_train.evaluation.cohorts.features import Regions, choose_regions, compute_features
 from rgan_train.evaluation.cohorts.folds import MOST_FOLDS, make_folds
 from rgan_train.evaluation.cohorts.image_measures import ImageMeasures, measure_images
 from rgan_train.evaluation.cohorts.lesions.compare import LesionComparison, compare_lesions
@@ -42,6 +37,7 @@ from rgan_train.evaluation.evaluate import (
 )
 from rgan_train.evaluation.features.extractor import FeatureExtractor
 from rgan_train.evaluation.protocol import describe_regions
+from rgan_train.evaluation.regions.smooth import SMOOTHING_MM
 from rgan_train.evaluation.results import INPUT, TARGET
 from rgan_train.evaluation.scans import describe_scans
 
