@@ -36,7 +36,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#if defined(__GNUC__)
+#ifdef __GNUC__
 #define RGAN_API __attribute__((visibility("default")))
 #else
 #define RGAN_API

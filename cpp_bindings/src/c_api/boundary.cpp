@@ -5,7 +5,6 @@
 #include <new>
 #include <system_error>
 
-#include "../error.hpp"
 #include "../model/format_error.hpp"
 
 namespace rgan::c_api {
@@ -37,10 +36,6 @@ rgan_status fail_with_caught() noexcept {
   } catch (...) {
     return fail(RGAN_INTERNAL, "an unknown exception; please report this as a bug");
   }
-}
-
-void require(bool condition, const char* what) {
-  if (!condition) throw Error(RGAN_INVALID_ARGUMENT, what);
 }
 
 }  // namespace rgan::c_api

@@ -1,8 +1,7 @@
 // The wall of the C interface: no exception gets out, and each failure leaves a text.
 #pragma once
 
-#include <string>
-
+#include "../error.hpp"
 #include "rgan/rgan.h"
 
 namespace rgan::c_api {
@@ -25,6 +24,8 @@ rgan_status guarded(Body body) noexcept {
 }
 
 // Throw Error (RGAN_INVALID_ARGUMENT) if a condition on the arguments does not hold.
-void require(bool condition, const char* what);
+inline void require(bool condition, const char* what) {
+  if (!condition) throw Error(RGAN_INVALID_ARGUMENT, what);
+}
 
 }  // namespace rgan::c_api

@@ -16,7 +16,8 @@
 namespace rgan::c_api {
 namespace {
 
-constexpr std::size_t kMostPixels = std::size_t{1} << 28;  // of a slice; its bytes must be countable
+constexpr std::size_t kMostPixels = std::size_t{1}
+                                    << 28;  // of a slice; its bytes must be countable
 
 int count_usable_cores() {
   cpu_set_t cores;
@@ -34,8 +35,9 @@ void check_spacing(const Card& card, double pixel_spacing, bool accepts_any) {
   if (accepts_any) return;
   if (!card.pixel_spacing) {
     throw Error(RGAN_OUTSIDE_DOMAIN,
-                card.name + ": this model is of format 1 and states no pixel spacings; accept that "
-                            "with any_spacing, or export the model again");
+                card.name +
+                    ": this model is of format 1 and states no pixel spacings; accept that "
+                    "with any_spacing, or export the model again");
   }
   if (!card.pixel_spacing->contains(pixel_spacing)) {
     char text[200];
@@ -54,8 +56,9 @@ void check_images(const Stack& stack) {
   const std::size_t most = std::numeric_limits<std::ptrdiff_t>::max() / sizeof(float);
   require(stack.slices <= most / stack.pixels(), "there are too many slices");
   const std::size_t size = stack.slices * stack.pixels();
-  const std::less_equal<const float*> is_before;
-  const bool is_apart = is_before(stack.hu + size, stack.out) || is_before(stack.out + size, stack.hu);
+  const std::less_equal<> is_before;
+  const bool is_apart =
+      is_before(stack.hu + size, stack.out) || is_before(stack.out + size, stack.hu);
   require(is_apart || stack.hu == stack.out,
           "out overlaps with hu; pass hu itself or other memory");
 }
@@ -78,8 +81,7 @@ rgan_status rgan_engine_create(const rgan_model* model, const rgan_engine_option
     require(rgan::c_api::is_one_of(chosen.device, {"auto", "cpu"}),
             "no such device; valid are auto and cpu");
     require(chosen.threads >= 0, "threads must not be negative");
-    const int threads =
-        chosen.threads == 0 ? rgan::c_api::count_usable_cores() : chosen.threads;
+    const int threads = chosen.threads == 0 ? rgan::c_api::count_usable_cores() : chosen.threads;
     auto runtime = rgan::ort::Runtime::load(chosen.runtime == nullptr ? "" : chosen.runtime);
     *engine = new rgan_engine{{model->verified, std::move(runtime), threads}};
   });
@@ -89,6 +91,7 @@ const char* rgan_engine_description(const rgan_engine* engine) {
   return engine == nullptr ? "" : engine->engine.description().c_str();
 }
 
+// NOLINTNEXTLINE(misc-const-correctness): what is released belongs to the caller
 void rgan_engine_release(rgan_engine* engine) { delete engine; }
 
 rgan_status rgan_stop_create(rgan_stop** stop) {
@@ -98,10 +101,12 @@ rgan_status rgan_stop_create(rgan_stop** stop) {
   });
 }
 
+// NOLINTNEXTLINE(misc-const-correctness): it changes what it is asked to stop
 void rgan_stop_request(rgan_stop* stop) {
   if (stop != nullptr) stop->source.request_stop();
 }
 
+// NOLINTNEXTLINE(misc-const-correctness): what is released belongs to the caller
 void rgan_stop_release(rgan_stop* stop) { delete stop; }
 
 rgan_status rgan_harmonize(rgan_engine* engine, const float* hu, size_t slices, size_t rows,

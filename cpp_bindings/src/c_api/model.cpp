@@ -85,6 +85,7 @@ rgan_status rgan_model_open_memory(const void* bytes, size_t size, const char* s
   });
 }
 
+// NOLINTNEXTLINE(misc-const-correctness): what is released belongs to the caller
 void rgan_model_release(rgan_model* model) { delete model; }
 
 rgan_status rgan_model_card(const rgan_model* model, rgan_card* card) {

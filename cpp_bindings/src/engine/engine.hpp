@@ -47,8 +47,7 @@ class Engine {
   [[nodiscard]] std::unique_ptr<ort::OrtSession> open_session(Sessions::Key key) const;
   void harmonize_slice(const Stack& stack, std::size_t slice, Sessions::Key key,
                        const std::stop_token& stop);
-  void infer(Sessions::Key key, std::size_t rows, std::size_t columns,
-             const std::stop_token& stop);
+  void infer(Sessions::Key key, std::size_t rows, std::size_t columns, const std::stop_token& stop);
 
   std::shared_ptr<const VerifiedModel> model_;
   std::shared_ptr<const ort::Runtime> runtime_;

@@ -29,7 +29,7 @@ struct ApiBase {
 };
 
 // Values of its enumerations.
-inline constexpr int kFatal = 4;          // OrtLoggingLevel
+inline constexpr int kFatal = 4;              // OrtLoggingLevel
 inline constexpr int kAllOptimizations = 99;  // GraphOptimizationLevel
 inline constexpr int kDeviceAllocator = 0;    // OrtAllocatorType
 inline constexpr int kDefaultMemory = 0;      // OrtMemType

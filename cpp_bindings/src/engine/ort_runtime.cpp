@@ -48,8 +48,7 @@ std::shared_ptr<const Runtime> Runtime::load(const std::string& path) {
   void* library = open_library(find_candidates(path));
   if (const auto found = loaded.find(library); found != loaded.end()) return found->second;
 
-  const auto get_base =
-      reinterpret_cast<const ApiBase* (*)()>(::dlsym(library, "OrtGetApiBase"));
+  const auto get_base = reinterpret_cast<const ApiBase* (*)()>(::dlsym(library, "OrtGetApiBase"));
   const ApiBase* base = get_base == nullptr ? nullptr : get_base();
   const auto* api = base == nullptr ? nullptr : static_cast<const Api*>(base->get_api(kApiVersion));
   if (api == nullptr) {
@@ -70,7 +69,8 @@ std::string Runtime::take_error(Status* status) const {
   if (status == nullptr) return {};
   std::string text = api_->get_error_message(status);
   api_->release_status(status);
-  return text.empty() ? "it does not say why" : text;
+  if (text.empty()) text = "it does not say why";
+  return text;
 }
 
 }  // namespace rgan::ort

@@ -1,5 +1,6 @@
 #include "ort_session.hpp"
 
+#include <algorithm>
 #include <array>
 #include <string>
 #include <utility>
@@ -11,11 +12,10 @@ namespace {
 
 // Whether a message of the runtime means a lack of memory: it has no status of its own for that.
 bool lacks_memory(const std::string& problem) {
-  for (const char* sign : {"bad_alloc", "ailed to allocate", "ould not allocate", "ut of memory",
-                           "requested size"}) {
-    if (problem.find(sign) != std::string::npos) return true;
-  }
-  return false;
+  constexpr std::array kSigns = {"bad_alloc", "ailed to allocate", "ould not allocate",
+                                 "ut of memory", "requested size"};
+  return std::ranges::any_of(
+      kSigns, [&](const char* sign) { return problem.find(sign) != std::string::npos; });
 }
 
 }  // namespace
@@ -69,11 +69,13 @@ void OrtSession::run(float* hu, float* out, std::int64_t rows, std::int64_t colu
   if (problem.empty()) {
     const std::stop_callback terminate(
         stop, [&] { std::ignore = runtime_->take_error(api.set_terminate(options.get())); });
-    const std::array names = {"hu", "harmonized_hu"};
+    const std::array input_names = {"hu"};
+    const std::array output_names = {"harmonized_hu"};
     const std::array<const Value*, 1> inputs = {input.get()};
     std::array<Value*, 1> outputs = {output.get()};
-    problem = runtime_->take_error(api.run(session_.get(), options.get(), &names[0], inputs.data(),
-                                           1, &names[1], 1, outputs.data()));
+    problem =
+        runtime_->take_error(api.run(session_.get(), options.get(), input_names.data(),
+                                     inputs.data(), 1, output_names.data(), 1, outputs.data()));
   }
   if (stop.stop_requested()) throw Error(RGAN_CANCELLED, "stopped, as the caller asked");
   if (problem.empty()) return;

@@ -5,7 +5,8 @@
 namespace rgan {
 
 const ort::OrtSession& Sessions::get(Key key) {
-  const auto found = std::ranges::find_if(by_use_, [&](const auto& entry) { return entry.first == key; });
+  const auto found =
+      std::ranges::find_if(by_use_, [&](const auto& entry) { return entry.first == key; });
   if (found != by_use_.end()) {
     by_use_.splice(by_use_.begin(), by_use_, found);
   } else {

@@ -4,6 +4,7 @@
 #include <array>
 #include <cctype>
 #include <cmath>
+#include <cstddef>
 
 #include "card_fields.hpp"
 #include "format_error.hpp"
@@ -24,7 +25,7 @@ using json::Value;
 
 constexpr int kNewestFormat = 2;
 constexpr double kSpacingTolerance = 1e-3;
-constexpr std::size_t kFewestBands = 4;  // of a spectrum that shows a kernel
+constexpr std::ptrdiff_t kFewestBands = 4;  // of a spectrum that shows a kernel
 
 bool is_lower_or_digit(char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'); }
 
@@ -63,7 +64,7 @@ std::string read_kernel(const Value& value, const std::string& path) {
 
 void read_window(const Value& value, Card& card) {
   Fields fields(value, "window");
-  constexpr card::Limits kHu{-32768, 32767};
+  constexpr card::Limits kHu{.min = -32768, .max = 32767};
   card.window_lower = read_number(fields.at("lower"), "window.lower", kHu);
   card.window_upper = read_number(fields.at("upper"), "window.upper", kHu);
   const double handover =
@@ -114,8 +115,7 @@ SpacingRange read_spacing_range(const Value& value) {
   const auto read = [&](const char* name) {
     return read_number(fields.at(name), fields.path(name), kMillimetres);
   };
-  const SpacingRange range{
-      .min = read("min"), .max = read("max"), .reference = read("reference")};
+  const SpacingRange range{.min = read("min"), .max = read("max"), .reference = read("reference")};
   fields.require_all_known();
   if (range.min > range.reference || range.reference > range.max) {
     refuse("pixel_spacing", "min <= reference <= max");
@@ -125,7 +125,7 @@ SpacingRange read_spacing_range(const Value& value) {
 
 Range read_noise(const Value& value) {
   Fields fields(value, "noise_hu");
-  constexpr card::Limits kNoise{0, 1000};
+  constexpr card::Limits kNoise{.min = 0, .max = 1000};
   const Range noise{.min = read_number(fields.at("min"), "noise_hu.min", kNoise),
                     .max = read_number(fields.at("max"), "noise_hu.max", kNoise)};
   fields.require_all_known();
@@ -144,9 +144,9 @@ void check_table(const Value& value, const std::string& path, std::size_t rows,
 void check_validity(const Value& value) {
   Fields fields(value, "validity");
   read_text(fields.at("data"), fields.path("data"));
-  const std::size_t rows = read_numbers(fields.at("pixel_spacing"), fields.path("pixel_spacing"),
-                                        kMillimetres, 1)
-                               .size();
+  const std::size_t rows =
+      read_numbers(fields.at("pixel_spacing"), fields.path("pixel_spacing"), kMillimetres, 1)
+          .size();
   const std::size_t columns =
       read_numbers(fields.at("added_noise"), fields.path("added_noise"), kNotNegative, 1).size();
   check_table(fields.at("over_input"), fields.path("over_input"), rows, columns);
@@ -159,14 +159,14 @@ void check_validity(const Value& value) {
 
 // Whether a spectrum has blocks, and power in enough bands.
 bool check_spectrum(Fields& fields, const std::string& kind) {
-  constexpr card::Limits kPower{0, 1e12};
+  constexpr card::Limits kPower{.min = 0, .max = 1e12};
   const auto power = read_numbers(fields.at(kind), fields.path(kind), kPower, 0, 64);
   // The name must live as long as the fields, which remember it.
   const char* blocks_name = kind == "even" ? "even_blocks" : "structure_blocks";
   const double blocks =
       read_integer(fields.at(blocks_name), fields.path(blocks_name), kNotNegative);
   const auto bands = std::ranges::count_if(power, [](double one) { return one > 0; });
-  return blocks > 0 && static_cast<std::size_t>(bands) >= kFewestBands;
+  return blocks > 0 && bands >= kFewestBands;
 }
 
 void check_spectra(const Value& value, const std::string& path) {
@@ -252,8 +252,8 @@ Card parse_card(std::string_view text) {
   for (const Value& company : read_array(fields.at("manufacturers"), "manufacturers")) {
     card.manufacturers.push_back(read_text(company, "manufacturers", 0, 64));
   }
-  card.multiple = static_cast<int>(
-      read_integer(fields.at("multiple"), "multiple", {.min = 1, .max = 512}));
+  card.multiple =
+      static_cast<int>(read_integer(fields.at("multiple"), "multiple", {.min = 1, .max = 512}));
   check_training_data(fields.at("training_data"));
   check_quality(fields.at("quality"));
   check_error_bounds(fields.at("error_bounds"));

@@ -55,6 +55,33 @@ void append_utf8(std::string& text, std::uint32_t code) {
   }
 }
 
+// Return how many bytes a character's first byte announces; 0 if it begins none.
+std::size_t announced_length(std::uint32_t first) noexcept {
+  if (first < 0x80) return 1;
+  if (first < 0xc2) return 0;
+  if (first < 0xe0) return 2;
+  if (first < 0xf0) return 3;
+  return first < 0xf5 ? 4 : 0;
+}
+
+// Return how many bytes the first character of a text has; 0 if it is not valid UTF-8.
+std::size_t measure_character(std::string_view text) noexcept {
+  const auto byte = [&](std::size_t i) -> std::uint32_t {
+    return static_cast<unsigned char>(text[i]);
+  };
+  const std::size_t length = announced_length(byte(0));
+  if (length < 2) return length;
+  if (length > text.size()) return 0;
+  std::uint32_t code = byte(0) & (0x7fU >> length);
+  for (std::size_t i = 1; i < length; ++i) {
+    if ((byte(i) & 0xc0) != 0x80) return 0;
+    code = (code << 6) | (byte(i) & 0x3f);
+  }
+  const bool is_overlong = (length == 3 && code < 0x800) || (length == 4 && code < 0x10000);
+  const bool is_surrogate = code >= 0xd800 && code <= 0xdfff;
+  return is_overlong || is_surrogate || code > 0x10ffff ? 0 : length;
+}
+
 class Parser {
  public:
   explicit Parser(std::string_view text) : text_(text) {}
@@ -85,9 +112,7 @@ class Parser {
     if (!take(wanted)) refuse();
   }
 
-  void skip_blanks() {
-    at_ = std::min(text_.find_first_not_of(" \t\n\r", at_), text_.size());
-  }
+  void skip_blanks() { at_ = std::min(text_.find_first_not_of(" \t\n\r", at_), text_.size()); }
 
   Value parse_value(int nesting) {
     if (nesting > kMaxNesting) throw FormatError("model card: JSON is nested too deeply");
@@ -236,7 +261,8 @@ class Parser {
     double value = 0;
     const auto read = std::from_chars(number.data(), number.data() + number.size(), value);
     if (read.ec == std::errc::result_out_of_range) value = beyond_range(number);
-    return {value, is_integer || (std::isfinite(value) && std::trunc(value) == value)};
+    const bool is_whole = std::isfinite(value) && std::trunc(value) == value;
+    return {.value = value, .is_integer = is_integer || is_whole};
   }
 
   std::string_view text_;
@@ -251,22 +277,10 @@ Value parse(std::string_view text) {
 }
 
 bool is_utf8(std::string_view text) noexcept {
-  std::size_t i = 0;
-  while (i < text.size()) {
-    const auto byte = [&](std::size_t k) -> std::uint32_t {
-      return static_cast<unsigned char>(text[i + k]);
-    };
-    const std::uint32_t first = byte(0);
-    const std::size_t length = first < 0x80 ? 1 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4;
-    if (i + length > text.size() || (first >= 0x80 && first < 0xc2) || first > 0xf4) return false;
-    std::uint32_t code = length == 1 ? first : first & (0x7fU >> length);
-    for (std::size_t k = 1; k < length; ++k) {
-      if ((byte(k) & 0xc0) != 0x80) return false;
-      code = (code << 6) | (byte(k) & 0x3f);
-    }
-    const bool is_overlong = (length == 3 && code < 0x800) || (length == 4 && code < 0x10000);
-    if (is_overlong || (code >= 0xd800 && code <= 0xdfff) || code > 0x10ffff) return false;
-    i += length;
+  while (!text.empty()) {
+    const std::size_t length = measure_character(text);
+    if (length == 0) return false;
+    text.remove_prefix(length);
   }
   return true;
 }

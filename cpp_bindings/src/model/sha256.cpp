@@ -45,8 +45,7 @@ void add_block(Words& hash, const std::uint8_t* block) {
     const std::uint32_t majority = (a & b) ^ (a & c) ^ (b & c);
     const std::uint32_t first = h + (std::rotr(e, 6) ^ std::rotr(e, 11) ^ std::rotr(e, 25)) +
                                 choice + kRound[i] + schedule[i];
-    const std::uint32_t second =
-        (std::rotr(a, 2) ^ std::rotr(a, 13) ^ std::rotr(a, 22)) + majority;
+    const std::uint32_t second = (std::rotr(a, 2) ^ std::rotr(a, 13) ^ std::rotr(a, 22)) + majority;
     h = g;
     g = f;
     f = e;

@@ -26,10 +26,24 @@ constexpr std::string_view kCardKey = "rgan.card";
 constexpr std::int64_t kOpset = 20;
 constexpr std::int64_t kNewestIr = 10;
 
-constexpr std::array<std::string_view, 18> kOperators = {
-    "Add", "AveragePool", "Cast",      "Clip",    "Concat", "Constant",
-    "Conv", "DequantizeLinear", "Div", "LeakyRelu", "Log",  "MaxPool",
-    "Mul", "Pad",         "QuantizeLinear", "Relu", "Resize", "Sub"};
+constexpr std::array<std::string_view, 18> kOperators = {"Add",
+                                                         "AveragePool",
+                                                         "Cast",
+                                                         "Clip",
+                                                         "Concat",
+                                                         "Constant",
+                                                         "Conv",
+                                                         "DequantizeLinear",
+                                                         "Div",
+                                                         "LeakyRelu",
+                                                         "Log",
+                                                         "MaxPool",
+                                                         "Mul",
+                                                         "Pad",
+                                                         "QuantizeLinear",
+                                                         "Relu",
+                                                         "Resize",
+                                                         "Sub"};
 
 // The data types of the constant tensors: by name, where the last of a name counts, and of any.
 struct Kinds {
@@ -44,15 +58,16 @@ struct Kinds {
 
 [[noreturn]] void refuse(const std::string& what) { throw FormatError(what); }
 
-std::string quoted(std::string_view name) { return "'" + std::string(name) + "'"; }
+std::string quoted(std::string_view name) { return std::string("'").append(name).append("'"); }
 
 bool is_float(std::int32_t kind) { return kind == onnx::kFloat || kind == onnx::kFloat16; }
 
 std::string_view find_card(const Model& model) {
   const auto is_card = [](const auto& entry) { return entry.first == kCardKey; };
   if (std::ranges::count_if(model.metadata, is_card) != 1) {
-    refuse("an ONNX file without a model card (metadata key 'rgan.card'), so it is not a "
-           "harmonization model; export one with `rgan-train export`");
+    refuse(
+        "an ONNX file without a model card (metadata key 'rgan.card'), so it is not a "
+        "harmonization model; export one with `rgan-train export`");
   }
   return std::ranges::find_if(model.metadata, is_card)->second;
 }
@@ -100,6 +115,7 @@ void check_signature(const Graph& graph, int format) {
     if (!initializers.contains(value.name)) inputs.push_back(&value);
   }
   std::vector<const ValueInfo*> outputs;
+  outputs.reserve(graph.outputs.size());
   for (const ValueInfo& value : graph.outputs) outputs.push_back(&value);
   if (format == 1) {
     check_values(inputs, {"hu"});

@@ -18,7 +18,7 @@ struct Message;
 // A field that holds a message, or numbers that may be packed. All others have no inner form.
 struct Inner {
   std::uint32_t number;
-  const Message* message;  // null for packed numbers
+  const Message* message = nullptr;  // null for packed numbers
   Wire packed = Wire::varint;
 };
 
@@ -26,71 +26,72 @@ struct Message {
   std::span<const Inner> fields;
 };
 
+constexpr Inner holds(std::uint32_t number, const Message& message) {
+  return {.number = number, .message = &message};
+}
+
+constexpr Inner packed(std::uint32_t number, Wire wire = Wire::varint) {
+  return {.number = number, .packed = wire};
+}
+
 extern const Message kGraph;
 extern const Message kNode;
 extern const Message kType;
 
 constexpr Message kPlain{};
-constexpr std::array kTensorFields{
-    Inner{1, nullptr},  Inner{3, &kPlain},  Inner{4, nullptr, Wire::fixed32},
-    Inner{5, nullptr},  Inner{7, nullptr},  Inner{10, nullptr, Wire::fixed64},
-    Inner{11, nullptr}, Inner{13, &kPlain}, Inner{16, &kPlain}};
+constexpr std::array kTensorFields{packed(1),  holds(3, kPlain),  packed(4, Wire::fixed32),
+                                   packed(5),  packed(7),         packed(10, Wire::fixed64),
+                                   packed(11), holds(13, kPlain), holds(16, kPlain)};
 constexpr Message kTensor{kTensorFields};
-constexpr std::array kSparseFields{Inner{1, &kTensor}, Inner{2, &kTensor}, Inner{3, nullptr}};
+constexpr std::array kSparseFields{holds(1, kTensor), holds(2, kTensor), packed(3)};
 constexpr Message kSparse{kSparseFields};
 
-constexpr std::array kShapeFields{Inner{1, &kPlain}};
+constexpr std::array kShapeFields{holds(1, kPlain)};
 constexpr Message kShape{kShapeFields};
-constexpr std::array kTensorTypeFields{Inner{2, &kShape}};
+constexpr std::array kTensorTypeFields{holds(2, kShape)};
 constexpr Message kTensorType{kTensorTypeFields};
-constexpr std::array kListTypeFields{Inner{1, &kType}};  // of sequences and optional values
+constexpr std::array kListTypeFields{holds(1, kType)};  // of sequences and optional values
 constexpr Message kListType{kListTypeFields};
-constexpr std::array kMapTypeFields{Inner{2, &kType}};
+constexpr std::array kMapTypeFields{holds(2, kType)};
 constexpr Message kMapType{kMapTypeFields};
-constexpr std::array kTypeFields{Inner{1, &kTensorType}, Inner{4, &kListType},
-                                 Inner{5, &kMapType},    Inner{7, &kPlain},
-                                 Inner{8, &kTensorType}, Inner{9, &kListType}};
+constexpr std::array kTypeFields{holds(1, kTensorType), holds(4, kListType),   holds(5, kMapType),
+                                 holds(7, kPlain),      holds(8, kTensorType), holds(9, kListType)};
 constexpr Message kType{kTypeFields};
 
-constexpr std::array kValueInfoFields{Inner{2, &kType}, Inner{4, &kPlain}};
+constexpr std::array kValueInfoFields{holds(2, kType), holds(4, kPlain)};
 constexpr Message kValueInfo{kValueInfoFields};
 constexpr std::array kAttributeFields{
-    Inner{5, &kTensor},  Inner{6, &kGraph},  Inner{7, nullptr, Wire::fixed32},
-    Inner{8, nullptr},   Inner{10, &kTensor}, Inner{11, &kGraph},
-    Inner{14, &kType},   Inner{15, &kType},  Inner{22, &kSparse},
-    Inner{23, &kSparse}};
+    holds(5, kTensor),  holds(6, kGraph),  packed(7, Wire::fixed32), packed(8),
+    holds(10, kTensor), holds(11, kGraph), holds(14, kType),         holds(15, kType),
+    holds(22, kSparse), holds(23, kSparse)};
 constexpr Message kAttribute{kAttributeFields};
 
-constexpr std::array kIndexListFields{Inner{2, nullptr}};
+constexpr std::array kIndexListFields{packed(2)};
 constexpr Message kIndexList{kIndexListFields};
-constexpr std::array kShardedDimFields{Inner{2, &kPlain}};
+constexpr std::array kShardedDimFields{holds(2, kPlain)};
 constexpr Message kShardedDim{kShardedDimFields};
-constexpr std::array kShardingFields{Inner{2, nullptr}, Inner{3, &kIndexList},
-                                     Inner{4, &kShardedDim}};
+constexpr std::array kShardingFields{packed(2), holds(3, kIndexList), holds(4, kShardedDim)};
 constexpr Message kSharding{kShardingFields};
-constexpr std::array kNodeDeviceFields{Inner{2, &kSharding}};
+constexpr std::array kNodeDeviceFields{holds(2, kSharding)};
 constexpr Message kNodeDevice{kNodeDeviceFields};
-constexpr std::array kNodeFields{Inner{5, &kAttribute}, Inner{9, &kPlain},
-                                 Inner{10, &kNodeDevice}};
+constexpr std::array kNodeFields{holds(5, kAttribute), holds(9, kPlain), holds(10, kNodeDevice)};
 constexpr Message kNode{kNodeFields};
 
-constexpr std::array kAnnotationFields{Inner{2, &kPlain}};
+constexpr std::array kAnnotationFields{holds(2, kPlain)};
 constexpr Message kAnnotation{kAnnotationFields};
-constexpr std::array kGraphFields{Inner{1, &kNode},       Inner{5, &kTensor},
-                                  Inner{11, &kValueInfo}, Inner{12, &kValueInfo},
-                                  Inner{13, &kValueInfo}, Inner{14, &kAnnotation},
-                                  Inner{15, &kSparse},    Inner{16, &kPlain}};
+constexpr std::array kGraphFields{
+    holds(1, kNode),       holds(5, kTensor),      holds(11, kValueInfo), holds(12, kValueInfo),
+    holds(13, kValueInfo), holds(14, kAnnotation), holds(15, kSparse),    holds(16, kPlain)};
 constexpr Message kGraph{kGraphFields};
 
-constexpr std::array kTrainingFields{Inner{1, &kGraph}, Inner{2, &kGraph}, Inner{3, &kPlain},
-                                     Inner{4, &kPlain}};
+constexpr std::array kTrainingFields{holds(1, kGraph), holds(2, kGraph), holds(3, kPlain),
+                                     holds(4, kPlain)};
 constexpr Message kTraining{kTrainingFields};
-constexpr std::array kFunctionFields{Inner{7, &kNode}, Inner{9, &kPlain}, Inner{11, &kAttribute},
-                                     Inner{12, &kValueInfo}, Inner{14, &kPlain}};
+constexpr std::array kFunctionFields{holds(7, kNode), holds(9, kPlain), holds(11, kAttribute),
+                                     holds(12, kValueInfo), holds(14, kPlain)};
 constexpr Message kFunction{kFunctionFields};
-constexpr std::array kModelFields{Inner{7, &kGraph},     Inner{8, &kPlain},
-                                  Inner{14, &kPlain},    Inner{20, &kTraining},
-                                  Inner{25, &kFunction}, Inner{26, &kPlain}};
+constexpr std::array kModelFields{holds(7, kGraph),     holds(8, kPlain),     holds(14, kPlain),
+                                  holds(20, kTraining), holds(25, kFunction), holds(26, kPlain)};
 constexpr Message kModel{kModelFields};
 
 void require_packed(Bytes packed, Wire wire) {
