@@ -123,8 +123,9 @@ PAGES = {
         {
             "scan": stand_ins.one_series(slices=12),
             "rtstruct.dcm": lambda path: write_box(path, "GTV", stand_ins.series_of("scan")),
+            "report/stable_features.csv": stand_ins.stable_features,
         },
-        makes={"features.csv": 1},
+        makes={"features.csv": 1, "study.csv": 1, "study-stable.json": 1},
     ),
     "docs/kernels.md": Page(
         {

@@ -1,9 +1,11 @@
 """``rgan-train methods-text``."""
 
+from dataclasses import replace
+
 import pytest
 from click.testing import CliRunner
 from support.evaluations import make_evaluation
-from support.writeups import write_pairs
+from support.writeups import full_provenance, write_pairs
 
 from rgan_train.cli import main
 from rgan_train.evaluation.report.write import write_report
@@ -18,7 +20,8 @@ def run(*arguments):
 
 
 def test_texts_are_written_beside_a_real_report(tmp_path):
-    write_report(make_evaluation(("good",)), tmp_path / "report")
+    evaluation = replace(make_evaluation(("good",)), provenance=full_provenance())
+    write_report(evaluation, tmp_path / "report")
     before = {path.name for path in (tmp_path / "report").iterdir()}
     done = run(tmp_path / "report")
     assert done.exit_code == 0, done.output
