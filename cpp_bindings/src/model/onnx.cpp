@@ -111,18 +111,18 @@ void read_graph(Bytes message, Graph& graph) {
 }
 
 void read_opset(Bytes message, Model& model) {
-  auto& [domain, version] = model.opsets.emplace_back();
+  auto& opset = model.opsets.emplace_back();
   for_each_field(message, [&](const Field& field) {
-    if (field.is_bytes(1)) domain = field.text();
-    if (field.is_varint(2)) version = static_cast<std::int64_t>(field.value);
+    if (field.is_bytes(1)) opset.first = field.text();
+    if (field.is_varint(2)) opset.second = static_cast<std::int64_t>(field.value);
   });
 }
 
 void read_metadata(Bytes message, Model& model) {
-  auto& [key, value] = model.metadata.emplace_back();
+  auto& entry = model.metadata.emplace_back();
   for_each_field(message, [&](const Field& field) {
-    if (field.is_bytes(1)) key = field.text();
-    if (field.is_bytes(2)) value = field.text();
+    if (field.is_bytes(1)) entry.first = field.text();
+    if (field.is_bytes(2)) entry.second = field.text();
   });
 }
 
