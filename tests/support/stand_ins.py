@@ -52,10 +52,14 @@ def model(source="B40f", target="B70f"):
     return lambda path: write_model(path, card)
 
 
+def pair_of_scans(path):
+    write_pair_of_scans(path, slices=16, size=96)
+
+
 def pairs(path):
     """Write a list of pairs, and the scans beside it."""
-    write_pair_of_scans(path.with_name("scans"), slices=16, size=96)
-    done = run("rgan-train pair scans -o pairs.csv")
+    pair_of_scans(path.with_name("paired"))
+    done = run("rgan-train pair paired -o pairs.csv")
     assert done.exit_code == 0, done.output
 
 

@@ -66,7 +66,7 @@ PROVIDED = {
         "my.toml": direction,
         "mine.onnx": model(),
         "old.onnx": model(),
-        "rtstruct.dcm": lambda path: write_box(path, "GTV", series_of("scans/1-B40f")),
+        "rtstruct.dcm": lambda path: write_box(path, "GTV", series_of("paired/1-B40f")),
         "pyradiomics.yaml": few_features,
         "CAME": group(SHARP, "SHARP", 1, patients=2, slices=3),
         "STUDY": group(SOFT, "SOFT", 2, patients=2, slices=3),
