@@ -15,6 +15,8 @@ ARCHIVES ?= archives
 CASES ?= cases
 DEMO := demo
 FUZZ_SECONDS ?= 600
+FUZZ_OPTIONS = -max_total_time=$(FUZZ_SECONDS) -timeout=5 -rss_limit_mb=1024 -verbosity=0 \
+  -print_final_stats=1 -artifact_prefix=build/fuzz/
 PYTHONS ?= python3.11 python3.12 python3.13
 
 .PHONY: help demo docs test test-all test-cpp test-cpp-sanitized cases eval-deps fuzz lint \
@@ -55,15 +57,15 @@ cases: $(VENV)/.dev $(VENV)/.eval ## Run scripts that exit 0 when all is right: 
 
 eval-deps: $(VENV)/.eval ## Install pyradiomics, which needs Python 3.11 and is built from source
 
-fuzz: $(VENV)/.dev ## Fuzz the DICOM parser for FUZZ_SECONDS; needs Clang with its sanitizers
+fuzz: $(VENV)/.dev ## Fuzz the readers of DICOM and models for FUZZ_SECONDS each; needs Clang
 	CXX=$(CLANG) $(CMAKE) -S cpp_bindings -B build/fuzz -DCMAKE_BUILD_TYPE=RelWithDebInfo \
 	  -DRGAN_PYTHON=OFF -DRGAN_SANITIZE=ON -DRGAN_FUZZ=ON
-	$(BIN)/cmake --build build/fuzz --target fuzz_slice
-	mkdir -p build/fuzz/corpus
-	$(BIN)/python cpp_bindings/tests/make_corpus.py build/fuzz/corpus
-	build/fuzz/fuzz_slice -max_total_time=$(FUZZ_SECONDS) -max_len=20000 -timeout=5 \
-	  -rss_limit_mb=1024 -verbosity=0 -print_final_stats=1 -artifact_prefix=build/fuzz/ \
-	  build/fuzz/corpus
+	$(BIN)/cmake --build build/fuzz --target fuzz_slice fuzz_model
+	mkdir -p build/fuzz/slices build/fuzz/models
+	$(BIN)/python cpp_bindings/tests/make_corpus.py build/fuzz/slices
+	$(BIN)/python cpp_bindings/tests/make_model_corpus.py build/fuzz/models
+	build/fuzz/fuzz_slice -max_len=20000 $(FUZZ_OPTIONS) build/fuzz/slices
+	build/fuzz/fuzz_model -max_len=60000 $(FUZZ_OPTIONS) build/fuzz/models
 
 # A page that has not changed gives no warning a second time, so all are read anew.
 docs: $(VENV)/.docs ## Build the documentation into build/site; a broken link is an error

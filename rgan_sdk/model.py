@@ -181,6 +181,8 @@ def _verify(content: bytes) -> tuple[ModelCard, int, str]:
             f"an ONNX file without a model card (metadata key {CARD_KEY!r}), so it is not a "
             "harmonization model; export one with `rgan-train export`"
         )
+    if not isinstance(cards[0], str):
+        raise ModelFormatError("model card: not a text in UTF-8")
     card = ModelCard.from_json(cards[0])
     _check_versions(model)
     _check_signature(graph, card.format)
@@ -234,8 +236,7 @@ def _check_tensor(value: onnx.ValueInfoProto, shape: list[str | int]) -> None:
     tensor = value.type.tensor_type
     dims = [dim.dim_param or dim.dim_value for dim in tensor.shape.dim]
     if tensor.elem_type != onnx.TensorProto.FLOAT:
-        kind = onnx.TensorProto.DataType.Name(tensor.elem_type)
-        raise ModelFormatError(f"{value.name!r} is {kind}, expected FLOAT")
+        raise ModelFormatError(f"{value.name!r} is {_type_name(tensor.elem_type)}, expected FLOAT")
     if dims != shape:
         raise ModelFormatError(f"{value.name!r} has shape {dims}, expected {shape}")
 
@@ -273,8 +274,8 @@ def _check_types(graph: onnx.GraphProto) -> None:
         for name in node.input:
             if kinds.get(name, onnx.TensorProto.FLOAT) not in allowed.get(node.op_type, floats):
                 raise ModelFormatError(
-                    f"weights {name!r} are {onnx.TensorProto.DataType.Name(kinds[name])}, expected "
-                    "FLOAT or FLOAT16; export the model again with `rgan-train export`"
+                    f"weights {name!r} are {_type_name(kinds[name])}, expected FLOAT or FLOAT16; "
+                    "export the model again with `rgan-train export`"
                 )
         if node.op_type == "Cast" and _cast_to(node) not in floats:
             raise ModelFormatError("operator Cast may change to FLOAT and FLOAT16 only")
@@ -287,12 +288,20 @@ def _constants(graph: onnx.GraphProto) -> Iterator[onnx.TensorProto]:
     yield from graph.initializer
     for node in graph.node:
         if node.op_type == "Constant":
-            if [attribute.name for attribute in node.attribute] != ["value"]:
+            names = [attribute.name for attribute in node.attribute]
+            if names != ["value"] or not node.output:
                 raise ModelFormatError("operator Constant must hold a tensor")
             tensor = onnx.TensorProto()
             tensor.CopyFrom(node.attribute[0].t)
             tensor.name = node.output[0]
             yield tensor
+
+
+def _type_name(kind: int) -> str:
+    import onnx
+
+    types = onnx.TensorProto.DataType
+    return types.Name(kind) if kind in types.values() else f"of the unknown type {kind}"
 
 
 def _cast_to(node: onnx.NodeProto) -> int:

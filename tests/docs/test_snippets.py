@@ -18,7 +18,7 @@ from support.structures import write_box
 from support.training import write_scan as write_one
 
 RUN = ("bash", "python")
-SHOWN = ("text", "{toctree}", "{eval-rst}", "bibtex")
+SHOWN = ("text", "{literalinclude}", "{toctree}", "{eval-rst}", "bibtex")
 """Marks of blocks that are to be read, and of those that Sphinx turns into text."""
 
 INSTALL = {".", "docker", "git", "make", "pip", "python3", "source"}
@@ -26,6 +26,7 @@ INSTALL = {".", "docker", "git", "make", "pip", "python3", "source"}
 
 NOT_RUN = {
     "docs/containers.md": "needs a Docker engine",
+    "docs/embedding-c.md": "tests/cpp_bindings compiles and runs its program",
     "docs/engines.md": "needs two GPUs with TensorRT",
     "docs/results/": "repeats a measurement: real scans and hours",
     "examples/README.md": "a folder for each script: tests/examples runs them",

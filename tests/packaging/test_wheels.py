@@ -11,7 +11,20 @@ import pytest
 from support.requirements import require_module
 
 SCRIPT = Path(__file__).with_name("wheels.sh")
-DATA = {".py", ".pyi", ".so", ".typed", ".json", ".onnx", ".toml", ".html", ".css", ".js"}
+DATA = {
+    ".py",
+    ".pyi",
+    ".so",
+    ".0",
+    ".h",
+    ".typed",
+    ".json",
+    ".onnx",
+    ".toml",
+    ".html",
+    ".css",
+    ".js",
+}
 
 
 def run(folder: Path, *pythons: str) -> subprocess.CompletedProcess[str]:

@@ -133,6 +133,8 @@ def test_the_schema_is_a_schema():
         (changed(source_kernels=[" "]), r"\$\.source_kernels"),
         (changed(target_kernel="\\"), r"\$\.target_kernel"),
         (changed(name="../evil"), r"\$\.name"),
+        (changed(name="name\n"), r"\$\.name"),
+        (changed(version="1.0.0\n"), r"\$\.version"),
         (changed(window={"lower": 0, "upper": 10, "handover": 8}), "narrower than two hand-overs"),
         (changed(window={"lower": 10, "upper": 0, "handover": 8}), "narrower than two hand-overs"),
     ],

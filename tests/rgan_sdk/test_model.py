@@ -168,6 +168,34 @@ def _external_elsewhere(model):
     tensor.external_data.add(key="location", value="x")
 
 
+def _unknown_type(model):
+    _constant_of(np.float32)(model)
+    model.graph.node[-2].attribute[0].t.data_type = 99
+
+
+def _unknown_input_type(model):
+    model.graph.input[0].type.tensor_type.elem_type = 99
+
+
+def _constant_without_name(model):
+    _constant_of(np.float32)(model)
+    del model.graph.node[-2].output[:]
+
+
+def _card_in_another_encoding(model):
+    text = model.metadata_props[0].value.encode("utf-16")
+    model.metadata_props[0].ParseFromString(
+        onnx.StringStringEntryProto(key=CARD_KEY).SerializeToString()
+        + b"\x12"
+        + _varint(len(text))
+        + text
+    )
+
+
+def _varint(value):
+    return bytes([value]) if value < 128 else bytes([value & 127 | 128]) + _varint(value >> 7)
+
+
 CASTS = (TensorProto.BFLOAT16, TensorProto.INT32, TensorProto.UINT8, TensorProto.DOUBLE)
 
 
@@ -199,6 +227,10 @@ CASTS = (TensorProto.BFLOAT16, TensorProto.INT32, TensorProto.UINT8, TensorProto
         (_constant_of(np.int32), "weights 'one_more' are INT32"),
         (_training_info, "training information"),
         (_external_elsewhere, "external files"),
+        (_unknown_type, "are of the unknown type 99"),
+        (_unknown_input_type, "is of the unknown type 99"),
+        (_constant_without_name, "Constant must hold a tensor"),
+        (_card_in_another_encoding, "not a text in UTF-8"),
     ],
 )
 def test_other_graphs_are_refused(tmp_path, spoil, message):

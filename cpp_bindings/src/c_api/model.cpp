@@ -1,0 +1,119 @@
+#include <algorithm>
+#include <cctype>
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <string>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+#include "../error.hpp"
+#include "../model/format_error.hpp"
+#include "boundary.hpp"
+#include "objects.hpp"
+
+namespace rgan::c_api {
+namespace {
+
+std::vector<std::uint8_t> read_file(const std::string& path) {
+  const auto refuse = [&](const std::string& why) {
+    throw Error(RGAN_NOT_FOUND, path + ": the model cannot be read (" + why + ")");
+  };
+  std::error_code problem;
+  const std::uintmax_t size = std::filesystem::file_size(path, problem);
+  if (problem) refuse(problem.message());
+  if (!std::filesystem::is_regular_file(path, problem)) refuse("not a regular file");
+  if (size > kMaxModelBytes) throw FormatError(path + ": more bytes than the limit of 1 GiB");
+  std::vector<std::uint8_t> content(size);
+  std::ifstream file(path, std::ios::binary);
+  file.read(reinterpret_cast<char*>(content.data()), static_cast<std::streamsize>(size));
+  if (!file) refuse("it got shorter, or reading failed");
+  return content;
+}
+
+// `path` is empty for a model in memory.
+rgan_model* make_model(std::vector<std::uint8_t> content, const char* sha256,
+                       const std::string& path) {
+  const std::string prefix = path.empty() ? "" : path + ": ";
+  try {
+    auto verified = std::make_shared<VerifiedModel>(verify(std::move(content)));
+    const auto same = [](char a, char b) {
+      return a == std::tolower(static_cast<unsigned char>(b));
+    };
+    const std::string wanted = sha256 == nullptr ? verified->sha256 : sha256;
+    if (!std::ranges::equal(verified->sha256, wanted, same)) {
+      throw FormatError("sha256 is " + verified->sha256 + ", expected " + wanted +
+                        "; the file is damaged or was replaced, get it again from its source");
+    }
+    auto model = std::make_unique<rgan_model>();
+    for (const std::string& kernel : verified->card.source_kernels) {
+      model->source_kernels.push_back(kernel.c_str());
+    }
+    model->verified = std::move(verified);
+    return model.release();
+  } catch (const FormatError& error) {
+    throw FormatError(prefix + error.what());
+  }
+}
+
+const char* to_name(Precision precision) {
+  constexpr const char* kNames[] = {"fp32", "fp16", "int8"};
+  return kNames[static_cast<std::size_t>(precision)];
+}
+
+}  // namespace
+}  // namespace rgan::c_api
+
+using rgan::c_api::guarded;
+using rgan::c_api::require;
+
+rgan_status rgan_model_open(const char* path, const char* sha256, rgan_model** model) {
+  return guarded([&] {
+    require(path != nullptr && model != nullptr, "path and model must not be NULL");
+    *model = rgan::c_api::make_model(rgan::c_api::read_file(path), sha256, path);
+  });
+}
+
+rgan_status rgan_model_open_memory(const void* bytes, size_t size, const char* sha256,
+                                   rgan_model** model) {
+  return guarded([&] {
+    require(bytes != nullptr && model != nullptr, "bytes and model must not be NULL");
+    const auto* begin = static_cast<const std::uint8_t*>(bytes);
+    *model = rgan::c_api::make_model({begin, begin + size}, sha256, "");
+  });
+}
+
+// NOLINTNEXTLINE(misc-const-correctness): what is released belongs to the caller
+void rgan_model_release(rgan_model* model) { delete model; }
+
+rgan_status rgan_model_card(const rgan_model* model, rgan_card* card) {
+  return guarded([&] {
+    require(model != nullptr && card != nullptr, "model and card must not be NULL");
+    require(card->size == sizeof *card, "card: set size to sizeof(rgan_card)");
+    const rgan::Card& found = model->verified->card;
+    const rgan::SpacingRange spacing = found.pixel_spacing.value_or(rgan::SpacingRange{});
+    *card = {.size = sizeof *card,
+             .format = found.format,
+             .name = found.name.c_str(),
+             .version = found.version.c_str(),
+             .precision = rgan::c_api::to_name(model->verified->precision),
+             .source_kernels = model->source_kernels.data(),
+             .source_kernel_count = model->source_kernels.size(),
+             .target_kernel = found.target_kernel.c_str(),
+             .window_lower = found.window_lower,
+             .window_upper = found.window_upper,
+             .pixel_spacing_min = spacing.min,
+             .pixel_spacing_max = spacing.max,
+             .pixel_spacing_reference = spacing.reference};
+  });
+}
+
+const char* rgan_model_card_json(const rgan_model* model) {
+  return model == nullptr ? "" : model->verified->card.text.c_str();
+}
+
+const char* rgan_model_sha256(const rgan_model* model) {
+  return model == nullptr ? "" : model->verified->sha256.c_str();
+}

@@ -1,0 +1,62 @@
+// Pads, infers, checks and crops: what turns a session of a runtime into harmonized slices.
+#pragma once
+
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "../model/verify.hpp"
+#include "sessions.hpp"
+
+namespace rgan {
+
+// A stack of slices, row by row, in HU.
+struct Stack {
+  const float* hu = nullptr;
+  float* out = nullptr;
+  std::size_t slices = 0;
+  std::size_t rows = 0;
+  std::size_t columns = 0;
+
+  [[nodiscard]] std::size_t pixels() const noexcept { return rows * columns; }
+};
+
+// Called with the number of slices that are done; false stops.
+using Progress = std::function<bool(std::size_t done)>;
+
+// Any thread may call; calls wait for each other.
+class Engine {
+ public:
+  // `threads` compute one slice. Throws Error if the runtime cannot run the model.
+  Engine(std::shared_ptr<const VerifiedModel> model, std::shared_ptr<const ort::Runtime> runtime,
+         int threads);
+
+  [[nodiscard]] const Card& card() const noexcept { return model_->card; }
+  [[nodiscard]] const std::string& description() const noexcept { return description_; }
+
+  // Harmonize each slice by itself. `pixel_spacing` in mm is not compared with the card. Throws
+  // Error; slices before the one at fault are done, and the others are unchanged.
+  void harmonize(const Stack& stack, double pixel_spacing, const Progress& progress,
+                 const std::stop_token& stop);
+
+ private:
+  [[nodiscard]] std::unique_ptr<ort::OrtSession> open_session(Sessions::Key key) const;
+  void harmonize_slice(const Stack& stack, std::size_t slice, Sessions::Key key,
+                       const std::stop_token& stop);
+  void infer(Sessions::Key key, std::size_t rows, std::size_t columns, const std::stop_token& stop);
+
+  std::shared_ptr<const VerifiedModel> model_;
+  std::shared_ptr<const ort::Runtime> runtime_;
+  int threads_;
+  std::string description_;
+  std::mutex mutex_;  // held while the members below are used
+  Sessions sessions_;
+  std::vector<float> padded_;
+  std::vector<float> harmonized_;
+};
+
+}  // namespace rgan

@@ -1,0 +1,88 @@
+"""The checks of librgan and of Python take and refuse the same model files."""
+
+import random
+
+import onnx
+import pytest
+from support.librgan import LibraryError, Model
+from support.models import make_card, make_domain_card, make_float16, make_model, make_network
+from support.mutations import damage_bits, damage_card, damage_graph, small
+
+from rgan_sdk.errors import ModelFormatError
+from rgan_sdk.model import HarmonizationModel, packaged_models
+
+PRECISIONS = {"fp32", "fp16", "int8"}
+
+
+def open_in_python(content, path):
+    """Return the precision of a model, or None where it is refused."""
+    path.write_bytes(content)
+    try:
+        return HarmonizationModel.open(path).precision
+    except ModelFormatError:
+        return None
+
+
+def open_in_library(content):
+    try:
+        with Model(content) as model:
+            return model.card().precision.decode()
+    except LibraryError as error:
+        if error.status != "MODEL_FORMAT" or not error.text:
+            raise
+        return None
+
+
+def packaged(name):
+    return onnx.load_model_from_string(HarmonizationModel.open(name).content)
+
+
+def originals():
+    return [
+        small(packaged("b40f-to-b70f")),
+        make_model(make_card()),
+        make_float16(make_domain_card()),
+        make_network(card=make_domain_card(multiple=2)),
+    ]
+
+
+def damaged_models(seed, count):
+    """Yield damaged models, most of which differ in one place from one that is right."""
+    rng = random.Random(seed)
+    models = originals()
+    for number in range(count):
+        model = rng.choice(models)
+        if number % 4 == 0:
+            yield damage_bits(model.SerializeToString(), rng)
+        elif number % 4 == 1:
+            yield damage_graph(model, rng)
+        else:
+            yield damage_card(model, rng)
+
+
+def compare(seed, count, path):
+    found = []
+    for number, content in enumerate(damaged_models(seed, count)):
+        ours = open_in_library(content)
+        assert ours == open_in_python(content, path), f"seed {seed}, number {number}"
+        found.append(ours)
+    return found
+
+
+@pytest.mark.parametrize("name", packaged_models())
+def test_packaged_models(name):
+    expected = HarmonizationModel.open(name)
+    with Model(expected.content, expected.sha256.upper()) as model:
+        card = model.card()
+    assert card.name.decode() == expected.card.name
+
+
+def test_damaged_models_are_judged_alike(tmp_path):
+    found = compare(seed=0, count=400, path=tmp_path / "model.onnx")
+    assert 40 < sum(precision is not None for precision in found) < 200
+    assert set(found) - {None} <= PRECISIONS
+
+
+@pytest.mark.slow
+def test_ten_thousand_damaged_models_are_judged_alike(tmp_path):
+    compare(seed=1, count=10_000, path=tmp_path / "model.onnx")
