@@ -5,7 +5,6 @@
 #include <cstdio>
 #include <functional>
 #include <limits>
-#include <new>
 #include <string>
 #include <string_view>
 
@@ -16,8 +15,8 @@
 namespace rgan::c_api {
 namespace {
 
-constexpr std::size_t kMostPixels = std::size_t{1}
-                                    << 28;  // of a slice; its bytes must be countable
+// Of a slice, so that its bytes can be counted.
+constexpr std::size_t kMostPixels = std::size_t{1} << 28;
 
 int count_usable_cores() {
   cpu_set_t cores;

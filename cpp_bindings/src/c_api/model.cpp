@@ -1,7 +1,5 @@
 #include <algorithm>
 #include <cctype>
-#include <cerrno>
-#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <string>
@@ -58,11 +56,6 @@ rgan_model* make_model(std::vector<std::uint8_t> content, const char* sha256,
   }
 }
 
-const char* to_name(Precision precision) {
-  constexpr const char* kNames[] = {"fp32", "fp16", "int8"};
-  return kNames[static_cast<std::size_t>(precision)];
-}
-
 }  // namespace
 }  // namespace rgan::c_api
 
@@ -98,7 +91,7 @@ rgan_status rgan_model_card(const rgan_model* model, rgan_card* card) {
              .format = found.format,
              .name = found.name.c_str(),
              .version = found.version.c_str(),
-             .precision = rgan::c_api::to_name(model->verified->precision),
+             .precision = rgan::to_name(model->verified->precision),
              .source_kernels = model->source_kernels.data(),
              .source_kernel_count = model->source_kernels.size(),
              .target_kernel = found.target_kernel.c_str(),

@@ -11,18 +11,6 @@
 namespace rgan {
 namespace {
 
-const char* to_name(Precision precision) {
-  switch (precision) {
-    case Precision::fp32:
-      return "fp32";
-    case Precision::fp16:
-      return "fp16";
-    case Precision::int8:
-      return "int8";
-  }
-  return "";
-}
-
 std::size_t round_up(std::size_t size, int multiple) {
   const auto step = static_cast<std::size_t>(multiple);
   return (size + step - 1) / step * step;

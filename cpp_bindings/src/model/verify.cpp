@@ -216,6 +216,18 @@ Precision find_precision(const Graph& graph, const Kinds& kinds) {
 
 }  // namespace
 
+const char* to_name(Precision precision) noexcept {
+  switch (precision) {
+    case Precision::fp32:
+      return "fp32";
+    case Precision::fp16:
+      return "fp16";
+    case Precision::int8:
+      return "int8";
+  }
+  return "";
+}
+
 VerifiedModel verify(std::vector<std::uint8_t> content) {
   if (content.size() > kMaxModelBytes) refuse("more bytes than the limit of 1 GiB");
   const Model model = onnx::parse(content);

@@ -14,6 +14,9 @@ inline constexpr std::size_t kMaxModelBytes = std::size_t{1} << 30;
 
 enum class Precision : std::uint8_t { fp32, fp16, int8 };
 
+// Return how a precision is called, such as "fp32".
+[[nodiscard]] const char* to_name(Precision precision) noexcept;
+
 struct VerifiedModel {
   std::vector<std::uint8_t> content;
   std::string sha256;

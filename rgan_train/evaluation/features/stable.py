@@ -95,8 +95,10 @@ class StableFeatures:
             what = f"it is made from {SINGLE}, and these are features in {here['dimensions']}"
             advice = "add --dimensions slice"
         else:
-            there = _facts(self._description()) if self._description() else None
-            what = _compare(there, here) if there else "settings, filters or version differ"
+            there = self._description()
+            what = "settings, filters or version differ"
+            if there:
+                what = _compare(_facts(there), here)
             advice = "give the --parameters of that evaluation, or evaluate with those of this one"
         raise ConfigurationError(
             f"{self.path}: is for extraction {self.extraction}, and this is "
