@@ -3,9 +3,9 @@
     python benchmarks/gpu/librgan.py --json benchmarks/results/gpu-librgan.json
 
 Rates are slices of 512x512 per second from host array to host array, the median of repeated calls,
-interleaved. Python fills each batch up to its size, 32 on a large card, so that a slice has the same
-bits in every batch. Correctness columns: the deviation in HU from the CPU, and whether librgan gives the
-bits that Python gives slice by slice.
+interleaved. Python fills each batch up to its size, 32 on a large card, so that a slice has the
+same bits in every batch. Correctness columns: the deviation in HU from the CPU, and whether librgan
+gives the bits that Python gives slice by slice.
 """
 
 from __future__ import annotations
