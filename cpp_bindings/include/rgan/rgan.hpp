@@ -51,8 +51,7 @@
 
 #include "rgan/rgan.h"
 
-namespace rgan {
-inline namespace v0 {
+namespace rgan::inline v0 {
 
 // ---- Errors and versions --------------------------------------------------------------------
 
@@ -148,7 +147,9 @@ class Model {
     detail::check(rgan_model_card(get(), &card));
     std::optional<PixelSpacingRange> spacing;
     if (card.format > 1) {
-      spacing = {card.pixel_spacing_min, card.pixel_spacing_max, card.pixel_spacing_reference};
+      spacing = {.min = card.pixel_spacing_min,
+                 .max = card.pixel_spacing_max,
+                 .reference = card.pixel_spacing_reference};
     }
     return {.format = card.format,
             .name = card.name,
@@ -178,6 +179,8 @@ class Model {
 
 // ---- Engines --------------------------------------------------------------------------------
 
+// Members of options have initializers, as GCC warns where a designated one leaves out others.
+// NOLINTBEGIN(readability-redundant-*)
 struct EngineOptions {
   std::string_view engine = "auto";  // or a name of rgan_engine_options; that never falls back
   std::string_view device = "auto";  // the same
@@ -204,6 +207,7 @@ struct HarmonizeOptions {
   bool any_spacing = false;   // take pixel spacings that the model is not made for, and models of
                               // format 1, which state none
 };
+// NOLINTEND(readability-redundant-*)
 
 namespace detail {
 
@@ -290,7 +294,7 @@ class Engine {
 
   // What runs the model and where, such as "onnxruntime 1.32.0 (cpu, fp32)".
   [[nodiscard]] std::string_view description() const noexcept {
-    return rgan_engine_description(get());
+    return rgan_engine_description(engine_.get());
   }
 
   // Harmonize a stack of slices.
@@ -331,13 +335,12 @@ class Engine {
   }
 
   // The object of the C interface. It stays this one's.
-  [[nodiscard]] rgan_engine* get() const noexcept { return engine_.get(); }
+  [[nodiscard]] rgan_engine* get() noexcept { return engine_.get(); }
 
  private:
   std::unique_ptr<rgan_engine, detail::Release<rgan_engine_release>> engine_;
 };
 
-}  // namespace v0
-}  // namespace rgan
+}  // namespace rgan::inline v0
 
 #endif  // RGAN_RGAN_HPP
