@@ -23,6 +23,7 @@ STATUSES = (
     "OUT_OF_MEMORY",
     "CANCELLED",
     "INTERNAL",
+    "SLICE_FORMAT",
 )
 PROGRESS = ctypes.CFUNCTYPE(c_int, c_size_t, c_size_t, c_void_p)
 

@@ -1,10 +1,13 @@
 #include "engine.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
+#include <cstdio>
 #include <utility>
 
 #include "../error.hpp"
+#include "../log.hpp"
 #include "binding.hpp"
 #include "rgan/rescale.hpp"
 
@@ -31,6 +34,12 @@ bool is_constant(const Extremes& found) { return found.lowest == found.highest; 
 
 std::string describe_slice(std::size_t slice) { return "slice " + std::to_string(slice) + ": "; }
 
+std::string describe_session(const Card& card, Sessions::Key key) {
+  std::array<char, 32> spacing{};
+  if (key) std::snprintf(spacing.data(), spacing.size(), " for pixels of %g mm", *key);
+  return card.name + ": a session is opened" + spacing.data();
+}
+
 }  // namespace
 
 Engine::Engine(std::shared_ptr<const VerifiedModel> model,
@@ -48,6 +57,7 @@ Engine::Engine(std::shared_ptr<const VerifiedModel> model,
 }
 
 std::unique_ptr<ort::OrtSession> Engine::open_session(Sessions::Key key) const {
+  log(RGAN_LOG_DEBUG, [&] { return describe_session(card(), key); });
   if (!key) return std::make_unique<ort::OrtSession>(runtime_, model_->content, threads_);
   return std::make_unique<ort::OrtSession>(runtime_, bind_pixel_spacing(model_->content, *key),
                                            threads_);
@@ -70,7 +80,8 @@ void Engine::harmonize_slice(const Stack& stack, std::size_t slice, Sessions::Ke
   const float* hu = stack.hu + (slice * stack.pixels());
   const Extremes before = find_extremes(hu, stack.pixels());
   if (std::isnan(before.lowest)) {
-    throw Error(RGAN_INFERENCE, describe_slice(slice) + "the input holds NaN or infinite values");
+    throw Error(RGAN_INFERENCE,
+                describe_slice(stack.first + slice) + "the input holds NaN or infinite values");
   }
   const std::size_t rows = round_up(stack.rows, card().multiple);
   const std::size_t columns = round_up(stack.columns, card().multiple);
@@ -80,11 +91,12 @@ void Engine::harmonize_slice(const Stack& stack, std::size_t slice, Sessions::Ke
   infer(key, rows, columns, stop);
   const Extremes after = find_extremes(harmonized_.data(), harmonized_.size());
   if (std::isnan(after.lowest)) {
-    throw Error(RGAN_INFERENCE, describe_slice(slice) + "the output holds NaN or infinite values");
+    throw Error(RGAN_INFERENCE,
+                describe_slice(stack.first + slice) + "the output holds NaN or infinite values");
   }
   if (is_constant(after) && !is_constant(before)) {
-    throw Error(RGAN_INFERENCE,
-                describe_slice(slice) + "the output is constant, but the input is not");
+    throw Error(RGAN_INFERENCE, describe_slice(stack.first + slice) +
+                                    "the output is constant, but the input is not");
   }
   float* out = stack.out + (slice * stack.pixels());
   for (std::size_t y = 0; y < stack.rows; ++y) {
@@ -103,6 +115,11 @@ void Engine::infer(Sessions::Key key, std::size_t rows, std::size_t columns,
     return;
   } catch (const Error& error) {
     if (error.status() != RGAN_OUT_OF_MEMORY || !sessions_.clear()) throw;
+    log(RGAN_LOG_WARNING, [&] {
+      return card().name +
+             ": memory is short, so all open sessions were let go; the slice is tried "
+             "once more";
+    });
   }
   run();  // other sessions have let their memory go
 }

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "../error.hpp"
+#include "../log.hpp"
 
 namespace rgan::ort {
 namespace {
@@ -36,6 +37,20 @@ void* open_library(const std::vector<std::string>& candidates) {
                   problems);
 }
 
+// Where the file is that a function of it lies in.
+std::string find_file(const void* function) {
+  Dl_info found{};
+  const bool is_found = ::dladdr(function, &found) != 0 && found.dli_fname != nullptr;
+  return is_found ? found.dli_fname : "an unknown place";
+}
+
+// Nothing of the runtime's goes to standard error: what it has to say belongs to the caller's log.
+void forward(void* /*user*/, int level, const char* /*category*/, const char* /*log_id*/,
+             const char* /*place*/, const char* message) noexcept {
+  log(level > kWarning ? RGAN_LOG_ERROR : RGAN_LOG_WARNING,
+      [&] { return std::string("ONNX Runtime: ") + message; });
+}
+
 }  // namespace
 
 Runtime::Runtime(const Api& api, Env* env, std::string version)
@@ -56,12 +71,18 @@ std::shared_ptr<const Runtime> Runtime::load(const std::string& path) {
   }
   Env* env = nullptr;
   std::shared_ptr<Runtime> runtime(new Runtime(*api, nullptr, base->get_version()));
-  const std::string problem = runtime->take_error(api->create_env(kFatal, "rgan", &env));
+  // A process has one environment: if another part of it made one, that part gets the messages.
+  const std::string problem =
+      runtime->take_error(api->create_env_with_logger(forward, nullptr, kWarning, "rgan", &env));
   if (!problem.empty()) {
     throw Error(RGAN_ENGINE_UNAVAILABLE, "ONNX Runtime cannot start: " + problem);
   }
   runtime->env_ = env;
   loaded.emplace(library, runtime);
+  log(RGAN_LOG_INFO, [&] {
+    return "ONNX Runtime " + runtime->version() + " was loaded from " +
+           find_file(reinterpret_cast<const void*>(get_base));
+  });
   return runtime;
 }
 

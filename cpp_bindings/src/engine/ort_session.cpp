@@ -34,7 +34,7 @@ OrtSession::OrtSession(std::shared_ptr<const Runtime> runtime, Bytes model, int 
   SessionOptions* created = nullptr;
   require(api.create_session_options(&created));
   const Owned<SessionOptions> options(created, api.release_session_options);
-  require(api.set_log_severity(options.get(), kFatal));
+  require(api.set_log_severity(options.get(), kWarning));
   // The same level as in Python, because it affects the bits of the output.
   require(api.set_optimization_level(options.get(), kAllOptimizations));
   require(api.set_intra_op_threads(options.get(), threads));
