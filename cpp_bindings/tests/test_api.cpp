@@ -6,10 +6,13 @@
 // Runtime to harmonize with.
 
 #include <algorithm>
+#include <cmath>
 #include <cstddef>
+#include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
+#include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <span>
@@ -22,6 +25,7 @@
 #include <vector>
 
 #include "check.hpp"
+#include "dicom_bytes.hpp"
 #include "rgan/rgan.hpp"
 
 static_assert(!std::is_copy_constructible_v<rgan::Model>);
@@ -81,6 +85,37 @@ void test_models(const std::string& path) {
   check(status_of([&] { (void)rgan::Model::open(longer); }) == RGAN_NOT_FOUND);
 }
 
+void test_slices() {
+  const std::string path = std::filesystem::temp_directory_path() / "rgan-test-api.dcm";
+  const bytes::Vector content = bytes::slice();
+  std::ofstream(path, std::ios::binary)
+      .write(reinterpret_cast<const char*>(content.data()), std::ssize(content));
+  const std::vector<std::string> paths = {path, path + ".gone"};
+
+  const auto headers = rgan::Headers::scan(paths);
+  check(headers.size() == 2);
+  const rgan_slice_header header = headers.get(0);
+  check(std::string_view(header.series_instance_uid) == "1.2.3.6");
+  check(status_of([&] { (void)headers.get(1); }) == RGAN_NOT_FOUND);
+  check(status_of([&] { (void)headers.get(2); }) == RGAN_INVALID_ARGUMENT);
+
+  const rgan::Shape shape{.slices = 2, .rows = 4, .columns = 4};
+  std::vector<float> hu(32);
+  const std::vector stamps = {header.stamp, header.stamp};
+  const auto batch = rgan::Batch::read(paths, shape, hu, stamps, 1);
+  batch.check(0);
+  check(status_of([&] { batch.check(1); }) == RGAN_NOT_FOUND);
+  check(!std::isnan(hu[15]) && std::isnan(hu[16]));
+
+  const auto read = [&](const rgan::Shape& other, std::span<const rgan_stamp> some) {
+    return status_of([&] { (void)rgan::Batch::read(paths, other, hu, some); });
+  };
+  check(read({.slices = 1, .rows = 4, .columns = 8}, {}) == RGAN_INVALID_ARGUMENT);
+  check(read({.slices = 2, .rows = 4, .columns = 5}, {}) == RGAN_INVALID_ARGUMENT);
+  check(read(shape, std::span(stamps).first(1)) == RGAN_INVALID_ARGUMENT);
+  std::filesystem::remove(path);
+}
+
 void test_engines_that_are_not_there(const rgan::Model& model) {
   const auto create = [&](const rgan::EngineOptions& options) {
     return status_of([&] { const rgan::Engine engine(model, options); });
@@ -109,6 +144,49 @@ void test_harmonize(rgan::Engine& engine) {
         RGAN_INVALID_ARGUMENT);
   check(harmonize(hu.size(), kShape, 5) == RGAN_OUTSIDE_DOMAIN);
   engine.harmonize_in_place(hu, kShape, 5, {.any_spacing = true});
+}
+
+void test_stored(rgan::Engine& engine) {
+  const rgan::StoredFormat format{
+      .slope = 1, .intercept = -1024, .bits_stored = 12, .padding = {{.value = 0, .limit = 9}}};
+  std::vector<std::uint16_t> stored(kShape.slices * kPixels);
+  std::vector<float> hu(stored.size());
+  for (std::size_t i = 0; i < stored.size(); ++i) {
+    stored[i] = static_cast<std::uint16_t>(i % 700);
+    hu[i] = static_cast<float>(stored[i]) - 1024;
+  }
+  engine.harmonize_in_place(hu, kShape, kSpacing);
+  const auto source = stored;
+  const std::size_t clips = engine.harmonize_stored(stored, kShape, format, kSpacing, stored);
+  std::size_t expected_clips = 0;
+  for (std::size_t i = 0; i < stored.size(); ++i) {
+    const double value = std::nearbyint(static_cast<double>(hu[i]) + 1024);
+    const double clipped = std::clamp(value, 10., 4095.);
+    if (source[i] > 9 && clipped != value) ++expected_clips;
+    check(stored[i] == (source[i] > 9 ? clipped : source[i]));
+  }
+  check(clips == expected_clips);
+
+  std::vector<std::int16_t> with_sign(stored.size(), -700);
+  const auto without_slope = [&] {
+    engine.harmonize_stored(with_sign, kShape, {}, kSpacing, with_sign);
+  };
+  check(status_of(without_slope) == RGAN_INVALID_ARGUMENT);
+  engine.harmonize_stored(with_sign, kShape, {.slope = 1}, kSpacing, with_sign);
+}
+
+void test_log(const rgan::Model& model) {
+  std::vector<std::string> lines;
+  rgan::set_log([&](rgan_log_level, std::string_view text) {
+    lines.emplace_back(text);
+    throw std::runtime_error("dropped");
+  });
+  const rgan::Engine engine(model, {.threads = 1});
+  check(!lines.empty());
+  rgan::set_log(nullptr);
+  const std::size_t before = lines.size();
+  const rgan::Engine other(model, {.threads = 1});
+  check(lines.size() == before);
 }
 
 void test_progress(rgan::Engine& engine) {
@@ -165,7 +243,9 @@ void test_engine(const rgan::Model& model) {
   rgan::Engine created(model, {.threads = 1});
   rgan::Engine engine = std::move(created);
   check(engine.description().starts_with("onnxruntime "));
+  test_log(model);
   test_harmonize(engine);
+  test_stored(engine);
   test_progress(engine);
   test_what_progress_throws_comes_out(engine);
   test_stopping(engine);
@@ -181,6 +261,7 @@ bool has_runtime(const rgan::Model& model) {
 bool test_all(const std::string& path) {
   check(rgan::version() == rgan_version());
   test_models(path);
+  test_slices();
   const auto model = rgan::Model::open(path);
   test_engines_that_are_not_there(model);
   if (!has_runtime(model)) return false;
