@@ -38,6 +38,7 @@ namespace {
 constexpr rgan::Shape kShape{.slices = 3, .rows = 33, .columns = 40};
 constexpr std::size_t kPixels = kShape.rows * kShape.columns;
 constexpr double kSpacing = 0.65;
+constexpr rgan::EngineOptions kOneThread{.engine = "onnxruntime", .device = "cpu", .threads = 1};
 
 template <typename Call>
 rgan_status status_of(const Call& call) {
@@ -181,11 +182,11 @@ void test_log(const rgan::Model& model) {
     lines.emplace_back(text);
     throw std::runtime_error("dropped");
   });
-  const rgan::Engine engine(model, {.threads = 1});
+  const rgan::Engine engine(model, kOneThread);
   check(!lines.empty());
   rgan::set_log(nullptr);
   const std::size_t before = lines.size();
-  const rgan::Engine other(model, {.threads = 1});
+  const rgan::Engine other(model, kOneThread);
   check(lines.size() == before);
 }
 
@@ -240,7 +241,7 @@ void test_stopping(rgan::Engine& engine) {
 }
 
 void test_engine(const rgan::Model& model) {
-  rgan::Engine created(model, {.threads = 1});
+  rgan::Engine created(model, kOneThread);
   rgan::Engine engine = std::move(created);
   check(engine.description().starts_with("onnxruntime "));
   test_log(model);
@@ -252,7 +253,7 @@ void test_engine(const rgan::Model& model) {
 }
 
 bool has_runtime(const rgan::Model& model) {
-  const rgan_status status = status_of([&] { const rgan::Engine engine(model); });
+  const rgan_status status = status_of([&] { const rgan::Engine engine(model, kOneThread); });
   if (status != RGAN_OK) std::fprintf(stderr, "%s\n", rgan_last_error());
   return status != RGAN_ENGINE_UNAVAILABLE;
 }

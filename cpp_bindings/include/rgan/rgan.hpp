@@ -219,7 +219,7 @@ class Model {
 struct EngineOptions {
   std::string_view engine = "auto";  // or a name of rgan_engine_options; that never falls back
   std::string_view device = "auto";  // the same
-  int threads = 0;                // that compute one slice; 0 is one for each core that may be used
+  int threads = 0;                // that compute one slice on a CPU; 0 is one for each usable core
   std::string_view runtime = "";  // path of the runtime's library; empty looks for it, as
                                   // rgan_engine_options says
 };
