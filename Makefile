@@ -92,7 +92,7 @@ lint-cpp: $(VENV)/.dev ## Check the C++ code with clang-format and clang-tidy on
 	  -DRGAN_FUZZ=ON -DPython_EXECUTABLE=$(abspath $(BIN)/python) \
 	  -Dnanobind_DIR=$$($(BIN)/python -m nanobind --cmake_dir)
 	$(BIN)/run-clang-tidy.py -quiet -p build/lint -clang-tidy-binary $(BIN)/clang-tidy \
-	  'cpp_bindings/(src|python|tests)/'
+	  'cpp_bindings/(src|python|tests)/.*\.cpp$$'
 
 lint-containers: $(VENV)/.dev ## Check the container files with hadolint only
 	$(BIN)/hadolint containers/*.Dockerfile

@@ -98,7 +98,16 @@ constexpr auto kInfinity = std::bit_cast<std::int32_t>(std::numeric_limits<float
 constexpr auto kMinusInfinity =
     std::bit_cast<std::int32_t>(-std::numeric_limits<float>::infinity());
 
+// The share of slope and of intercept in HU, at most.
+constexpr double kMostHu = std::numeric_limits<float>::max() / 2.0;
+
 }  // namespace
+
+bool is_usable_slope(double slope) noexcept {
+  return slope != 0 && std::abs(slope) * 65536 <= kMostHu;
+}
+
+bool is_usable_intercept(double intercept) noexcept { return std::abs(intercept) <= kMostHu; }
 
 template <typename Stored>
 void cells_to_hu(const Stored* cells, std::size_t count, int unused, Rescale rescale,

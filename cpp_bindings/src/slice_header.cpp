@@ -1,8 +1,5 @@
 #include "rgan/slice_header.hpp"
 
-#include <algorithm>
-#include <cmath>
-#include <limits>
 #include <optional>
 #include <string_view>
 
@@ -43,11 +40,9 @@ PixelFormat read_format(AttributeReader& attributes) noexcept {
 Rescale read_rescale(AttributeReader& attributes) noexcept {
   const Rescale rescale{.slope = attributes.number(Attribute::rescale_slope),
                         .intercept = attributes.number(Attribute::rescale_intercept)};
-  // HU must stay finite in single precision.
-  const double limit = static_cast<double>(std::numeric_limits<float>::max()) / 2;
-  const bool is_usable = rescale.slope != 0 && std::abs(rescale.slope) * 65536 <= limit;
-  attributes.require(is_usable, Problem::unusual_value, Attribute::rescale_slope);
-  attributes.require(std::abs(rescale.intercept) <= limit, Problem::unusual_value,
+  attributes.require(is_usable_slope(rescale.slope), Problem::unusual_value,
+                     Attribute::rescale_slope);
+  attributes.require(is_usable_intercept(rescale.intercept), Problem::unusual_value,
                      Attribute::rescale_intercept);
   if (attributes.has(Attribute::rescale_type)) {
     const std::string_view kind = attributes.first_text(Attribute::rescale_type);
@@ -68,7 +63,7 @@ std::optional<Padding> read_padding(AttributeReader& attributes, bool is_signed)
   const int limit = attributes.has(Attribute::pixel_padding_range_limit)
                         ? as_stored(Attribute::pixel_padding_range_limit)
                         : value;
-  return Padding{.low = std::min(value, limit), .high = std::max(value, limit)};
+  return Padding::between(value, limit);
 }
 
 Status check_pixel_data(const PixelHeader& header) noexcept {

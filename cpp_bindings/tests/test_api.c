@@ -71,8 +71,11 @@ int main(int argc, char** argv) {
   test_errors();
   test_card(model);
   test_no_runtime(model);
+  rgan_engine_options options = RGAN_ENGINE_OPTIONS_INIT;
+  options.engine = "onnxruntime";
+  options.device = "cpu";
   rgan_engine* engine = NULL;
-  const rgan_status status = rgan_engine_create(model, NULL, &engine);
+  const rgan_status status = rgan_engine_create(model, &options, &engine);
   rgan_model_release(model);
   if (status == RGAN_OK) {
     test_harmonize(engine);

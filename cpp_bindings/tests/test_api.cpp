@@ -6,12 +6,15 @@
 // Runtime to harmonize with.
 
 #include <algorithm>
+#include <cmath>
 #include <cstddef>
+#include <cstdint>
 #include <cstdio>
 #include <cstdlib>
+#include <exception>
+#include <filesystem>
 #include <fstream>
 #include <iterator>
-#include <limits>
 #include <span>
 #include <stdexcept>
 #include <stop_token>
@@ -22,6 +25,7 @@
 #include <vector>
 
 #include "check.hpp"
+#include "dicom_bytes.hpp"
 #include "rgan/rgan.hpp"
 
 static_assert(!std::is_copy_constructible_v<rgan::Model>);
@@ -34,6 +38,7 @@ namespace {
 constexpr rgan::Shape kShape{.slices = 3, .rows = 33, .columns = 40};
 constexpr std::size_t kPixels = kShape.rows * kShape.columns;
 constexpr double kSpacing = 0.65;
+constexpr rgan::EngineOptions kOneThread{.engine = "onnxruntime", .device = "cpu", .threads = 1};
 
 template <typename Call>
 rgan_status status_of(const Call& call) {
@@ -81,6 +86,37 @@ void test_models(const std::string& path) {
   check(status_of([&] { (void)rgan::Model::open(longer); }) == RGAN_NOT_FOUND);
 }
 
+void test_slices() {
+  const std::string path = std::filesystem::temp_directory_path() / "rgan-test-api.dcm";
+  const bytes::Vector content = bytes::slice();
+  std::ofstream(path, std::ios::binary)
+      .write(reinterpret_cast<const char*>(content.data()), std::ssize(content));
+  const std::vector<std::string> paths = {path, path + ".gone"};
+
+  const auto headers = rgan::Headers::scan(paths);
+  check(headers.size() == 2);
+  const rgan_slice_header header = headers.get(0);
+  check(std::string_view(header.series_instance_uid) == "1.2.3.6");
+  check(status_of([&] { (void)headers.get(1); }) == RGAN_NOT_FOUND);
+  check(status_of([&] { (void)headers.get(2); }) == RGAN_INVALID_ARGUMENT);
+
+  const rgan::Shape shape{.slices = 2, .rows = 4, .columns = 4};
+  std::vector<float> hu(32);
+  const std::vector stamps = {header.stamp, header.stamp};
+  const auto batch = rgan::Batch::read(paths, shape, hu, stamps, 1);
+  batch.check(0);
+  check(status_of([&] { batch.check(1); }) == RGAN_NOT_FOUND);
+  check(!std::isnan(hu[15]) && std::isnan(hu[16]));
+
+  const auto read = [&](const rgan::Shape& other, std::span<const rgan_stamp> some) {
+    return status_of([&] { (void)rgan::Batch::read(paths, other, hu, some); });
+  };
+  check(read({.slices = 1, .rows = 4, .columns = 8}, {}) == RGAN_INVALID_ARGUMENT);
+  check(read({.slices = 2, .rows = 4, .columns = 5}, {}) == RGAN_INVALID_ARGUMENT);
+  check(read(shape, std::span(stamps).first(1)) == RGAN_INVALID_ARGUMENT);
+  std::filesystem::remove(path);
+}
+
 void test_engines_that_are_not_there(const rgan::Model& model) {
   const auto create = [&](const rgan::EngineOptions& options) {
     return status_of([&] { const rgan::Engine engine(model, options); });
@@ -104,11 +140,54 @@ void test_harmonize(rgan::Engine& engine) {
     return status_of([&] { engine.harmonize_in_place(std::span(hu).first(size), shape, spacing); });
   };
   check(harmonize(kPixels, kShape, kSpacing) == RGAN_INVALID_ARGUMENT);
-  constexpr std::size_t kHuge = std::numeric_limits<std::size_t>::max() / 2 + 1;
+  constexpr std::size_t kHuge = std::size_t{1} << 63;
   check(harmonize(0, {.slices = 2, .rows = kHuge, .columns = 1}, kSpacing) ==
         RGAN_INVALID_ARGUMENT);
   check(harmonize(hu.size(), kShape, 5) == RGAN_OUTSIDE_DOMAIN);
   engine.harmonize_in_place(hu, kShape, 5, {.any_spacing = true});
+}
+
+void test_stored(rgan::Engine& engine) {
+  const rgan::StoredFormat format{
+      .slope = 1, .intercept = -1024, .bits_stored = 12, .padding = {{.value = 0, .limit = 9}}};
+  std::vector<std::uint16_t> stored(kShape.slices * kPixels);
+  std::vector<float> hu(stored.size());
+  for (std::size_t i = 0; i < stored.size(); ++i) {
+    stored[i] = static_cast<std::uint16_t>(i % 700);
+    hu[i] = static_cast<float>(stored[i]) - 1024;
+  }
+  engine.harmonize_in_place(hu, kShape, kSpacing);
+  const auto source = stored;
+  const std::size_t clips = engine.harmonize_stored(stored, kShape, format, kSpacing, stored);
+  std::size_t expected_clips = 0;
+  for (std::size_t i = 0; i < stored.size(); ++i) {
+    const double value = std::nearbyint(static_cast<double>(hu[i]) + 1024);
+    const double clipped = std::clamp(value, 10., 4095.);
+    if (source[i] > 9 && clipped != value) ++expected_clips;
+    check(stored[i] == (source[i] > 9 ? clipped : source[i]));
+  }
+  check(clips == expected_clips);
+
+  std::vector<std::int16_t> with_sign(stored.size(), -700);
+  const auto without_slope = [&] {
+    engine.harmonize_stored(with_sign, kShape, {}, kSpacing, with_sign);
+  };
+  check(status_of(without_slope) == RGAN_INVALID_ARGUMENT);
+  engine.harmonize_stored(with_sign, kShape, {.slope = 1}, kSpacing, with_sign);
+}
+
+void test_log(const rgan::Model& model) {
+  std::vector<std::string> lines;
+  rgan::set_log([&](rgan_log_level, std::string_view text) {
+    lines.emplace_back(text);
+    throw std::runtime_error("dropped");
+  });
+  const rgan::Engine engine(model, kOneThread);
+  check(!lines.empty());
+  rgan::set_log(nullptr);
+  const std::size_t before = lines.size();
+  const rgan::Engine other(model, kOneThread);
+  check(lines.size() == before);
 }
 
 void test_progress(rgan::Engine& engine) {
@@ -162,31 +241,46 @@ void test_stopping(rgan::Engine& engine) {
 }
 
 void test_engine(const rgan::Model& model) {
-  rgan::Engine created(model, {.threads = 1});
+  rgan::Engine created(model, kOneThread);
   rgan::Engine engine = std::move(created);
   check(engine.description().starts_with("onnxruntime "));
+  test_log(model);
   test_harmonize(engine);
+  test_stored(engine);
   test_progress(engine);
   test_what_progress_throws_comes_out(engine);
   test_stopping(engine);
 }
 
 bool has_runtime(const rgan::Model& model) {
-  const rgan_status status = status_of([&] { const rgan::Engine engine(model); });
+  const rgan_status status = status_of([&] { const rgan::Engine engine(model, kOneThread); });
   if (status != RGAN_OK) std::fprintf(stderr, "%s\n", rgan_last_error());
   return status != RGAN_ENGINE_UNAVAILABLE;
 }
 
+// Return whether all of it could be tested.
+bool test_all(const std::string& path) {
+  check(rgan::version() == rgan_version());
+  test_models(path);
+  test_slices();
+  const auto model = rgan::Model::open(path);
+  test_engines_that_are_not_there(model);
+  if (!has_runtime(model)) return false;
+  test_engine(model);
+  return true;
+}
+
 }  // namespace
 
+// NOLINTNEXTLINE(misc-const-correctness): the type of argv is given
 int main(int argc, char** argv) {
   if (argc != 2) return EXIT_FAILURE;
-  check(rgan::version() == rgan_version());
-  test_models(argv[1]);
-  const auto model = rgan::Model::open(argv[1]);
-  test_engines_that_are_not_there(model);
-  const bool is_complete = has_runtime(model);
-  if (is_complete) test_engine(model);
-  if (failures != 0) return EXIT_FAILURE;
-  return is_complete ? EXIT_SUCCESS : 77;
+  try {
+    const bool is_complete = test_all(argv[1]);
+    if (failures != 0) return EXIT_FAILURE;
+    return is_complete ? EXIT_SUCCESS : 77;
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "%s\n", error.what());
+    return EXIT_FAILURE;
+  }
 }

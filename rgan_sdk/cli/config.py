@@ -28,6 +28,7 @@ Run it with the ONNX Runtime of this Python:
 @click.option("--cmakedir", is_flag=True, help="Folder of the CMake package, for rgan_DIR.")
 @click.option("--pkgconfigdir", is_flag=True, help="Folder of rgan.pc, for PKG_CONFIG_PATH.")
 @click.option("--onnxruntime", is_flag=True, help="Library in the package of ONNX Runtime.")
+@click.option("--openvino", is_flag=True, help="Library in the package of OpenVINO.")
 @click.version_option(metadata.version("rgan-sdk"), prog_name="rgan-config")
 @click.pass_context
 def main(
@@ -38,6 +39,7 @@ def main(
     cmakedir: bool,
     pkgconfigdir: bool,
     onnxruntime: bool,
+    openvino: bool,
 ) -> None:
     """Print what a build needs to use rgan from C or C++.
 
@@ -49,7 +51,8 @@ def main(
         (libs, linker_flags),
         (cmakedir, lambda lib: str(lib / "cmake" / "rgan")),
         (pkgconfigdir, lambda lib: str(lib / "pkgconfig")),
-        (onnxruntime, lambda _: str(find_onnxruntime())),
+        (onnxruntime, lambda _: find_runtime("onnxruntime", "capi/libonnxruntime.so.*", "cpu")),
+        (openvino, lambda _: find_runtime("openvino", "libs/libopenvino_c.so.*", "openvino")),
     )
     asked_for = [answer(lib) for is_asked_for, answer in answers if is_asked_for]
     click.echo(" ".join(asked_for) or context.get_help())
@@ -78,13 +81,11 @@ def linker_flags(lib: Path) -> str:
     return " ".join(map(shlex.quote, flags))
 
 
-def find_onnxruntime() -> Path:
-    """Return the library of the installed package, without importing it."""
-    found = find_spec("onnxruntime")
+def find_runtime(package: str, pattern: str, extra: str) -> str:
+    """Return the path of a library in an installed package, without importing it."""
+    found = find_spec(package)
     folders = (found and found.submodule_search_locations) or []
-    libraries = [
-        path for folder in folders for path in Path(folder).glob("capi/libonnxruntime.so.*")
-    ]
+    libraries = [str(path) for folder in folders for path in Path(folder).glob(pattern)]
     if not libraries:
-        raise click.ClickException(f"onnxruntime{NOT_INSTALLED}: pip install 'rgan-sdk[cpu]'")
+        raise click.ClickException(f"{package}{NOT_INSTALLED}: pip install 'rgan-sdk[{extra}]'")
     return libraries[0]

@@ -29,6 +29,8 @@ def test_the_header_compiles_alone(compiler, language, standard, tmp_path):
         "rgan_card card = RGAN_CARD_INIT;\n"
         "rgan_engine_options engine = RGAN_ENGINE_OPTIONS_INIT;\n"
         "rgan_harmonize_options options = RGAN_HARMONIZE_OPTIONS_INIT;\n"
+        "rgan_stored_format format = RGAN_STORED_FORMAT_INIT;\n"
+        "rgan_slice_header header = RGAN_SLICE_HEADER_INIT;\n"
     )
     command = [compiler, "-x", language, f"-std={standard}", *STRICT, str(source)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -62,7 +64,7 @@ def test_version():
 
 
 def test_release_accepts_null():
-    for name in ("model", "engine", "stop"):
+    for name in ("model", "engine", "stop", "headers", "batch"):
         getattr(LIBRARY, f"rgan_{name}_release")(None)
 
 

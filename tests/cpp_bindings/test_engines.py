@@ -147,7 +147,7 @@ def test_a_precision_that_is_named():
     with Model(make_model(make_domain_card()).SerializeToString()) as model:
         with Engine(model, precision=b"fp32") as engine:
             assert engine.description.endswith("fp32)")
-        with pytest.raises(LibraryError, match="ENGINE_UNAVAILABLE: .*in fp32, not in fp16"):
+        with pytest.raises(LibraryError, match=r"ENGINE_UNAVAILABLE: .*in fp32, not in fp16"):
             Engine(model, precision=b"fp16")
 
 

@@ -26,7 +26,7 @@ INSTALL = {".", "docker", "git", "make", "pip", "python3", "source"}
 
 NOT_RUN = {
     "docs/containers.md": "needs a Docker engine",
-    "docs/embedding-c.md": "tests/cpp_bindings compiles and runs its program",
+    "docs/embedding-c.md": "tests/cpp_bindings and tests/packaging build and run its programs",
     "docs/engines.md": "needs two GPUs with TensorRT",
     "docs/results/": "repeats a measurement: real scans and hours",
     "examples/README.md": "a folder for each script: tests/examples runs them",

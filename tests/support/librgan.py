@@ -25,6 +25,7 @@ STATUSES = (
     "CANCELLED",
     "INTERNAL",
     "ACCURACY",
+    "SLICE_FORMAT",
 )
 PROGRESS = ctypes.CFUNCTYPE(c_int, c_size_t, c_size_t, c_void_p)
 

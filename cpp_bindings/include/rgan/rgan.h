@@ -60,20 +60,47 @@ RGAN_API const char* rgan_version(void);
 typedef enum rgan_status {
   RGAN_OK = 0,
   RGAN_INVALID_ARGUMENT = 1,   /* an argument makes no sense */
-  RGAN_NOT_FOUND = 2,          /* the model file cannot be read */
+  RGAN_NOT_FOUND = 2,          /* a file cannot be read */
   RGAN_MODEL_FORMAT = 3,       /* the file is not a harmonization model, or has another hash */
   RGAN_OUTSIDE_DOMAIN = 4,     /* the model is not made for this pixel spacing */
   RGAN_ENGINE_UNAVAILABLE = 5, /* a runtime or a device is absent, or cannot run the model */
   RGAN_INFERENCE = 6,          /* the input or the output is not an image, or the runtime failed */
   RGAN_OUT_OF_MEMORY = 7,
-  RGAN_CANCELLED = 8, /* the caller has asked to stop */
-  RGAN_INTERNAL = 9,  /* a bug: please report it */
-  RGAN_ACCURACY = 10  /* an engine has failed its self-test */
+  RGAN_CANCELLED = 8,    /* the caller has asked to stop */
+  RGAN_INTERNAL = 9,     /* a bug: please report it */
+  RGAN_ACCURACY = 10,    /* an engine has failed its self-test */
+  RGAN_SLICE_FORMAT = 11 /* the file is not a slice that is read here */
 } rgan_status;
 
 /* Return what was wrong in the last call of this thread that failed: what, which value, and what to
  * do. It lives until the next call of this thread that fails. Empty if none has failed. */
 RGAN_API const char* rgan_last_error(void);
+
+/* ---- Log -------------------------------------------------------------------------------- */
+
+typedef enum rgan_log_level {
+  RGAN_LOG_DEBUG = 1,   /* a session of the runtime was opened */
+  RGAN_LOG_INFO = 2,    /* which runtime was loaded, what runs a model, what "auto" passed over */
+  RGAN_LOG_WARNING = 3, /* memory was short; a warning of the runtime */
+  RGAN_LOG_ERROR = 4    /* an error of the runtime, beside the status that the caller gets */
+} rgan_log_level;
+
+/* Called with one line of text for people, without a line break at its end. It lives for the call.
+ *
+ * Any thread may call it, and several may at once: those of the caller, and those of the runtime.
+ * It must not throw, and must not call functions of this library. */
+typedef void (*rgan_log)(rgan_log_level level, const char* text, void* user);
+
+/* Say where messages go. Until then, nothing is logged. One log serves the whole process.
+ *
+ * log: NULL turns it off.
+ * user: handed to log.
+ * least: messages below this level are dropped.
+ *
+ * Any thread may call this at any time. When it returns, the log that was set before is not being
+ * called, and won't be any more. No text holds anything of an image or a patient; a path may be in
+ * it. */
+RGAN_API void rgan_set_log(rgan_log log, void* user, rgan_log_level least);
 
 /* ---- Models ----------------------------------------------------------------------------- */
 
@@ -211,6 +238,177 @@ typedef struct rgan_harmonize_options {
 RGAN_API rgan_status rgan_harmonize(rgan_engine* engine, const float* hu, size_t slices,
                                     size_t rows, size_t columns, double pixel_spacing, float* out,
                                     const rgan_harmonize_options* options);
+
+/* ---- Stored values ---------------------------------------------------------------------- */
+
+typedef enum rgan_stored_type { RGAN_INT16 = 1, RGAN_UINT16 = 2 } rgan_stored_type;
+
+/* What the stored values of a slice mean: HU = stored * slope + intercept. */
+typedef struct rgan_stored_format {
+  size_t size;           /* sizeof(rgan_stored_format) */
+  rgan_stored_type type; /* PixelRepresentation (0028,0103): 1 is RGAN_INT16, 0 is RGAN_UINT16 */
+  int32_t bits_stored;   /* BitsStored (0028,0101), 1 to 16; 0 is 16 */
+  double slope;          /* RescaleSlope (0028,1053), not 0. The initializer has no good value */
+  double intercept;      /* RescaleIntercept (0028,1052) */
+  int32_t has_padding; /* not 0: stored values between the two below, both included, are padding */
+  int32_t padding_value; /* PixelPaddingValue (0028,0120), as a number of the type */
+  int32_t padding_limit; /* PixelPaddingRangeLimit (0028,0121); the value again if it is absent */
+} rgan_stored_format;
+
+#define RGAN_STORED_FORMAT_INIT {sizeof(rgan_stored_format), (rgan_stored_type)0, 0, 0, 0, 0, 0, 0}
+
+/* Harmonize a stack of slices of stored values, 16 bits for each pixel.
+ *
+ * stored, out: [slices][rows][columns] of the format's type. out may be stored itself, but must not
+ *     overlap with it otherwise.
+ * format: of all slices.
+ * clips: becomes the number of pixels that could not be stored as computed, in the slices that are
+ *     done. NULL: not wanted.
+ * All else is as for rgan_harmonize. Other threads' calls on the engine may run between two slices.
+ *
+ * The result has the bits that Python writes for the same slice with the same runtime:
+ * - Rounding. A harmonized pixel is stored as (HU - intercept) / slope in double precision, rounded
+ *   to the nearest whole number, and to the even one if two are as near.
+ * - Clipping. What is beyond the least or the greatest value of bits_stored becomes that value.
+ * - Padding. The model sees padding as the HU that its stored value stands for. In out it is as it
+ *   was, bit for bit. If a harmonized pixel would be stored as padding, it gets the nearest value
+ *   beside the padding instead, and counts as a clip.
+ * - Bits above bits_stored mean nothing: in out they repeat the sign, or are 0. Padding is looked
+ *   for with these bits too, because some scanners mark it there.
+ *
+ * Returns RGAN_INVALID_ARGUMENT also if the slope is 0, or slope and intercept are not finite or so
+ * large that HU were not finite in single precision. */
+RGAN_API rgan_status rgan_harmonize_stored(rgan_engine* engine, const void* stored, size_t slices,
+                                           size_t rows, size_t columns,
+                                           const rgan_stored_format* format, double pixel_spacing,
+                                           void* out, size_t* clips,
+                                           const rgan_harmonize_options* options);
+
+/* ---- DICOM files ------------------------------------------------------------------------ */
+
+/* For programs that have no DICOM reader of their own. It reads single-frame images of 8 or 16 bits
+ * in Implicit and Explicit VR Little Endian and in RLE, and refuses a file that it does not
+ * understand in full: other transfer syntaxes, texts that are not plain ASCII in the attributes
+ * below, and whatever does not plainly follow the standard. It takes any such image for a slice.
+ * Whether it is one is for the caller to judge, by sop_class_uid, modality and image_type.
+ *
+ * Symbolic links are not followed, and a file is never larger than 512 MiB. */
+
+/* Shows whether a file is still the one that was found. This structure never grows. */
+typedef struct rgan_stamp {
+  int64_t file_size;   /* bytes; 0 stands for any file */
+  int64_t modified_ns; /* time of the last change in nanoseconds since 1970 */
+  uint64_t inode;
+} rgan_stamp;
+
+/* The header of a slice. Texts have no padding, and are empty if the attribute is absent. */
+typedef struct rgan_slice_header {
+  size_t size; /* sizeof(rgan_slice_header), set by the caller */
+  rgan_stamp stamp;
+  const char* sop_class_uid;
+  const char* sop_instance_uid;
+  const char* study_instance_uid;
+  const char* series_instance_uid;
+  const char* frame_of_reference_uid;
+  const char* patient_id;
+  const char* modality;
+  const char* image_type; /* all values, separated by backslashes */
+  const char* photometric_interpretation;
+  const char* manufacturer;
+  const char* convolution_kernel; /* all values, separated by backslashes */
+  const char* rescale_type;       /* "HU"; "" or "US" may be something else than HU */
+  int32_t rows;
+  int32_t columns;
+  int32_t bits_allocated; /* 8 or 16 */
+  int32_t bits_stored;
+  int32_t is_signed; /* PixelRepresentation: 1 if stored values are signed, else 0 */
+  double slope;
+  double intercept;
+  int32_t has_padding; /* 1 if there is a PixelPaddingValue, else 0 */
+  int32_t padding_low; /* both included */
+  int32_t padding_high;
+  double pixel_spacing[2]; /* mm, between rows and between columns */
+  double slice_thickness;  /* mm; 0 if it is absent */
+  double orientation[6];   /* ImageOrientationPatient (0020,0037) */
+  double position[3];      /* ImagePositionPatient (0020,0032), mm */
+} rgan_slice_header;
+
+#define RGAN_SLICE_HEADER_INIT \
+  {sizeof(rgan_slice_header),  \
+   {0, 0, 0},                  \
+   NULL,                       \
+   NULL,                       \
+   NULL,                       \
+   NULL,                       \
+   NULL,                       \
+   NULL,                       \
+   NULL,                       \
+   NULL,                       \
+   NULL,                       \
+   NULL,                       \
+   NULL,                       \
+   NULL,                       \
+   0,                          \
+   0,                          \
+   0,                          \
+   0,                          \
+   0,                          \
+   0,                          \
+   0,                          \
+   0,                          \
+   0,                          \
+   0,                          \
+   {0, 0},                     \
+   0,                          \
+   {0, 0, 0, 0, 0, 0},         \
+   {0, 0, 0}}
+
+/* The headers of some files, each with a status of its own. They never change, so any number of
+ * threads may use them. */
+typedef struct rgan_headers rgan_headers;
+
+/* Read the headers of files, as a rule with one short read for each.
+ *
+ * paths: count of them. NULL if count is 0.
+ * threads: that read; 0 is one for each core that may be used.
+ *
+ * A file that cannot be read does not stop the others: see rgan_headers_get. */
+RGAN_API rgan_status rgan_scan(const char* const* paths, size_t count, int32_t threads,
+                               rgan_headers** headers);
+
+/* Fill in the header of the file at paths[index]. Its texts live as long as headers.
+ *
+ * Returns RGAN_NOT_FOUND, RGAN_SLICE_FORMAT or RGAN_OUT_OF_MEMORY if the file could not be read;
+ * rgan_last_error() then names file and attribute, and never holds a value of it. */
+RGAN_API rgan_status rgan_headers_get(const rgan_headers* headers, size_t index,
+                                      rgan_slice_header* header);
+
+RGAN_API void rgan_headers_release(rgan_headers* headers);
+
+/* What became of the files of a batch. It never changes. */
+typedef struct rgan_batch rgan_batch;
+
+/* Read the pixels of files.
+ *
+ * paths: count of them, in the order that hu gets them in. NULL if count is 0.
+ * stamps: of the files, from their headers: a file with another stamp is not read. NULL takes any.
+ * rows, columns: of every slice, 1 to 8192.
+ * hu: [count][rows][columns], filled with HU; padding has the HU that its stored value stands for.
+ *     A slice whose file cannot be read is filled with NaN, which rgan_harmonize refuses.
+ * threads: as for rgan_scan.
+ * batch: says of each file whether it was read.
+ *
+ * A file that cannot be read does not stop the others: see rgan_batch_status. If the call itself
+ * fails, hu is unchanged, or a part of it is filled. */
+RGAN_API rgan_status rgan_read_batch(const char* const* paths, const rgan_stamp* stamps,
+                                     size_t count, int32_t rows, int32_t columns, float* hu,
+                                     int32_t threads, rgan_batch** batch);
+
+/* Return whether the file at paths[index] was read: RGAN_OK, or a status and a text as those of
+ * rgan_headers_get. */
+RGAN_API rgan_status rgan_batch_status(const rgan_batch* batch, size_t index);
+
+RGAN_API void rgan_batch_release(rgan_batch* batch);
 
 #ifdef __cplusplus
 }

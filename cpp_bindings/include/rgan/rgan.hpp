@@ -9,9 +9,9 @@
 // without gaps. Distances are in millimetres.
 //
 // Ownership. Model and Engine own what they stand for: they can be moved, not copied. One that was
-// moved from can only be assigned to or destroyed. What is returned as a view (std::string_view, or
-// a Card, which is made of views) points into its object, and lives as long as that one does.
-// Arguments are borrowed for the call.
+// moved from can only be assigned to or destroyed; the same is true of Headers and Batch. What is
+// returned as a view (std::string_view, or a structure of texts) points into its object, and lives
+// as long as that one does. Arguments are borrowed for the call.
 //
 // Errors. Whatever cannot be done throws rgan::Error: status() says of what kind it is, what() says
 // to people what is wrong, which value, and what to do. A call that was stopped throws it too, with
@@ -40,6 +40,7 @@
 #include <functional>
 #include <limits>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <span>
 #include <stdexcept>
@@ -51,8 +52,7 @@
 
 #include "rgan/rgan.h"
 
-namespace rgan {
-inline namespace v0 {
+namespace rgan::inline v0 {
 
 // ---- Errors and versions --------------------------------------------------------------------
 
@@ -95,6 +95,40 @@ struct Release {
 };
 
 }  // namespace detail
+
+// ---- Log ------------------------------------------------------------------------------------
+
+// Called with one line of text for people, without a line break at its end. Any thread may call it,
+// and several may at once. It must not use this library. What it throws is dropped.
+using Log = std::function<void(rgan_log_level level, std::string_view text)>;
+
+namespace detail {
+
+// NOLINTNEXTLINE(misc-const-correctness): the type of a rgan_log
+inline void forward_log(rgan_log_level level, const char* text, void* user) noexcept {
+  try {
+    (*static_cast<const Log*>(user))(level, text);
+  } catch (...) {  // NOLINT(bugprone-empty-catch): a log has nobody to tell
+  }
+}
+
+}  // namespace detail
+
+// Say where messages go, for the whole process. Until then, nothing is logged.
+//
+// log: an empty one turns it off.
+// least: messages below this level are dropped.
+//
+// Any thread may call this at any time. When it returns, the log that was set before is not being
+// called, and won't be any more.
+inline void set_log(Log log, rgan_log_level least = RGAN_LOG_INFO) {
+  static std::mutex mutex;
+  static Log* current = nullptr;  // not deleted at exit: threads may still log then
+  auto next = log ? std::make_unique<Log>(std::move(log)) : nullptr;
+  const std::scoped_lock lock(mutex);
+  rgan_set_log(next ? detail::forward_log : nullptr, next.get(), least);
+  const std::unique_ptr<Log> earlier(std::exchange(current, next.release()));
+}
 
 // ---- Models ---------------------------------------------------------------------------------
 
@@ -148,7 +182,9 @@ class Model {
     detail::check(rgan_model_card(get(), &card));
     std::optional<PixelSpacingRange> spacing;
     if (card.format > 1) {
-      spacing = {card.pixel_spacing_min, card.pixel_spacing_max, card.pixel_spacing_reference};
+      spacing = {.min = card.pixel_spacing_min,
+                 .max = card.pixel_spacing_max,
+                 .reference = card.pixel_spacing_reference};
     }
     return {.format = card.format,
             .name = card.name,
@@ -178,11 +214,13 @@ class Model {
 
 // ---- Engines --------------------------------------------------------------------------------
 
+// Members of options have initializers, as GCC warns where a designated one leaves out others.
+// NOLINTBEGIN(readability-redundant-*)
 struct EngineOptions {
   std::string_view engine = "auto";     // or a name of rgan_engine_options; that never falls back
   std::string_view device = "auto";     // the same
   std::string_view precision = "auto";  // the same
-  int threads = 0;                // that compute one slice; 0 is one for each core that may be used
+  int threads = 0;                // that compute one slice on a CPU; 0 is one for each usable core
   std::string_view runtime = "";  // path of the runtime's library; empty looks for it, as
                                   // rgan_engine_options says
 };
@@ -205,6 +243,7 @@ struct HarmonizeOptions {
   bool any_spacing = false;   // take pixel spacings that the model is not made for, and models of
                               // format 1, which state none
 };
+// NOLINTEND(readability-redundant-*)
 
 namespace detail {
 
@@ -255,6 +294,23 @@ class StopLink {
   std::optional<std::stop_callback<Request>> callback_;  // goes before what it calls
 };
 
+// Call a function of the C interface with options, and throw what it or progress says.
+template <typename Call>
+void call_with(const HarmonizeOptions& options, const Call& call) {
+  ProgressCall progress(options.progress);
+  const StopLink stop(options.stop);
+  rgan_harmonize_options chosen = RGAN_HARMONIZE_OPTIONS_INIT;
+  if (options.progress) {
+    chosen.progress = ProgressCall::step;
+    chosen.user = &progress;
+  }
+  chosen.stop = stop.get();
+  chosen.any_spacing = options.any_spacing ? 1 : 0;
+  const rgan_status status = call(chosen);
+  progress.rethrow();
+  check(status);
+}
+
 inline void check_size(std::size_t size, const Shape& shape) {
   const auto fits = [](std::size_t a, std::size_t b) {
     return b == 0 || a <= std::numeric_limits<std::size_t>::max() / b;
@@ -268,6 +324,22 @@ inline void check_size(std::size_t size, const Shape& shape) {
 }
 
 }  // namespace detail
+
+// ---- Harmonize ------------------------------------------------------------------------------
+
+// A closed range of stored values that stand for no image.
+struct Padding {
+  std::int32_t value = 0;  // PixelPaddingValue (0028,0120), as a number of the type
+  std::int32_t limit = 0;  // PixelPaddingRangeLimit (0028,0121); the value again if it is absent
+};
+
+// What the stored values of a slice mean: HU = stored * slope + intercept.
+struct StoredFormat {
+  double slope = 0;      // RescaleSlope (0028,1053): give it, 0 is refused
+  double intercept = 0;  // RescaleIntercept (0028,1052)
+  int bits_stored = 16;  // BitsStored (0028,0101), 1 to 16
+  std::optional<Padding> padding = std::nullopt;
+};
 
 // A model that is ready to run. It keeps what it needs of the model, which may go first.
 class Engine {
@@ -294,7 +366,7 @@ class Engine {
 
   // What runs the model and where, such as "onnxruntime 1.32.0 (cpu, fp32)".
   [[nodiscard]] std::string_view description() const noexcept {
-    return rgan_engine_description(get());
+    return rgan_engine_description(engine_.get());
   }
 
   // Harmonize a stack of slices.
@@ -313,19 +385,10 @@ class Engine {
                  std::span<float> out, const HarmonizeOptions& options = {}) {
     detail::check_size(hu.size(), shape);
     detail::check_size(out.size(), shape);
-    detail::ProgressCall call(options.progress);
-    const detail::StopLink stop(options.stop);
-    rgan_harmonize_options chosen = RGAN_HARMONIZE_OPTIONS_INIT;
-    if (options.progress) {
-      chosen.progress = detail::ProgressCall::step;
-      chosen.user = &call;
-    }
-    chosen.stop = stop.get();
-    chosen.any_spacing = options.any_spacing ? 1 : 0;
-    const rgan_status status = rgan_harmonize(get(), hu.data(), shape.slices, shape.rows,
-                                              shape.columns, pixel_spacing, out.data(), &chosen);
-    call.rethrow();
-    detail::check(status);
+    detail::call_with(options, [&](const rgan_harmonize_options& chosen) {
+      return rgan_harmonize(get(), hu.data(), shape.slices, shape.rows, shape.columns,
+                            pixel_spacing, out.data(), &chosen);
+    });
   }
 
   // The same, with the result in place of the image.
@@ -334,14 +397,144 @@ class Engine {
     harmonize(hu, shape, pixel_spacing, hu, options);
   }
 
+  // Harmonize a stack of slices of stored values, 16 bits for each pixel.
+  //
+  // stored, out: [slices][rows][columns], both of std::int16_t or of std::uint16_t. out may be
+  // stored
+  //     itself, but must not overlap with it otherwise.
+  // format: of all slices.
+  //
+  // rgan_harmonize_stored says how values are rounded and clipped, and that padding stays as it is.
+  // All else is as for harmonize.
+  //
+  // Returns the number of pixels that could not be stored as computed.
+  std::size_t harmonize_stored(std::span<const std::int16_t> stored, const Shape& shape,
+                               const StoredFormat& format, double pixel_spacing,
+                               std::span<std::int16_t> out, const HarmonizeOptions& options = {}) {
+    return harmonize_type(RGAN_INT16, stored, shape, format, pixel_spacing, out, options);
+  }
+  std::size_t harmonize_stored(std::span<const std::uint16_t> stored, const Shape& shape,
+                               const StoredFormat& format, double pixel_spacing,
+                               std::span<std::uint16_t> out, const HarmonizeOptions& options = {}) {
+    return harmonize_type(RGAN_UINT16, stored, shape, format, pixel_spacing, out, options);
+  }
+
   // The object of the C interface. It stays this one's.
-  [[nodiscard]] rgan_engine* get() const noexcept { return engine_.get(); }
+  [[nodiscard]] rgan_engine* get() noexcept { return engine_.get(); }
 
  private:
+  template <typename T>
+  std::size_t harmonize_type(rgan_stored_type type, std::span<const T> stored, const Shape& shape,
+                             const StoredFormat& format, double pixel_spacing, std::span<T> out,
+                             const HarmonizeOptions& options) {
+    detail::check_size(stored.size(), shape);
+    detail::check_size(out.size(), shape);
+    const Padding padding = format.padding.value_or(Padding{});
+    const rgan_stored_format chosen_format{.size = sizeof(rgan_stored_format),
+                                           .type = type,
+                                           .bits_stored = format.bits_stored,
+                                           .slope = format.slope,
+                                           .intercept = format.intercept,
+                                           .has_padding = format.padding ? 1 : 0,
+                                           .padding_value = padding.value,
+                                           .padding_limit = padding.limit};
+    std::size_t clips = 0;
+    detail::call_with(options, [&](const rgan_harmonize_options& chosen) {
+      return rgan_harmonize_stored(get(), stored.data(), shape.slices, shape.rows, shape.columns,
+                                   &chosen_format, pixel_spacing, out.data(), &clips, &chosen);
+    });
+    return clips;
+  }
+
   std::unique_ptr<rgan_engine, detail::Release<rgan_engine_release>> engine_;
 };
 
-}  // namespace v0
-}  // namespace rgan
+// ---- DICOM files ----------------------------------------------------------------------------
+
+// For programs that have no DICOM reader of their own: rgan.h says which files are read.
+
+namespace detail {
+
+inline std::vector<const char*> c_texts(std::span<const std::string> texts) {
+  std::vector<const char*> pointers;
+  pointers.reserve(texts.size());
+  for (const std::string& text : texts) pointers.push_back(text.c_str());
+  return pointers;
+}
+
+}  // namespace detail
+
+// The headers of some files. They never change.
+class Headers {
+ public:
+  // Read the headers of files, as a rule with one short read for each. A file that cannot be read
+  // does not stop the others: get throws for it.
+  //
+  // threads: that read; 0 is one for each core that may be used.
+  [[nodiscard]] static Headers scan(std::span<const std::string> paths, int threads = 0) {
+    rgan_headers* headers = nullptr;
+    const auto texts = detail::c_texts(paths);
+    detail::check(rgan_scan(texts.data(), texts.size(), threads, &headers));
+    return {headers, paths.size()};
+  }
+
+  // The number of files.
+  [[nodiscard]] std::size_t size() const noexcept { return size_; }
+
+  // The header of the file at paths[index]. Its texts live as long as this object.
+  //
+  // Throws Error: RGAN_NOT_FOUND, RGAN_SLICE_FORMAT or RGAN_OUT_OF_MEMORY if the file could not be
+  // read.
+  [[nodiscard]] rgan_slice_header get(std::size_t index) const {
+    rgan_slice_header header = RGAN_SLICE_HEADER_INIT;
+    detail::check(rgan_headers_get(headers_.get(), index, &header));
+    return header;
+  }
+
+ private:
+  Headers(rgan_headers* headers, std::size_t size) noexcept : headers_(headers), size_(size) {}
+
+  std::unique_ptr<rgan_headers, detail::Release<rgan_headers_release>> headers_;
+  std::size_t size_;
+};
+
+// What became of the files of a batch. It never changes.
+class Batch {
+ public:
+  // Read the pixels of files. A file that cannot be read does not stop the others: check throws for
+  // it, and its slice is filled with NaN, which Engine::harmonize refuses.
+  //
+  // shape: as many slices as there are paths; rows and columns are those of every file.
+  // hu: [slices][rows][columns], filled with HU.
+  // stamps: of the files, from their headers: a file with another stamp is not read. Empty takes
+  // any. threads: as for Headers::scan.
+  [[nodiscard]] static Batch read(std::span<const std::string> paths, const Shape& shape,
+                                  std::span<float> hu, std::span<const rgan_stamp> stamps = {},
+                                  int threads = 0) {
+    detail::check_size(hu.size(), shape);
+    constexpr std::size_t kMost = std::numeric_limits<std::int32_t>::max();
+    const bool is_right = paths.size() == shape.slices && shape.rows <= kMost &&
+                          shape.columns <= kMost &&
+                          (stamps.empty() || stamps.size() == paths.size());
+    if (!is_right) throw Error(RGAN_INVALID_ARGUMENT, "paths, stamps and shape do not agree");
+    rgan_batch* batch = nullptr;
+    const auto texts = detail::c_texts(paths);
+    detail::check(rgan_read_batch(texts.data(), stamps.empty() ? nullptr : stamps.data(),
+                                  texts.size(), static_cast<std::int32_t>(shape.rows),
+                                  static_cast<std::int32_t>(shape.columns), hu.data(), threads,
+                                  &batch));
+    return Batch(batch);
+  }
+
+  // Throw Error if the file at paths[index] could not be read, as Headers::get does.
+  void check(std::size_t index) const { detail::check(rgan_batch_status(batch_.get(), index)); }
+
+ private:
+  explicit Batch(rgan_batch* batch) noexcept : batch_(batch) {}
+
+  std::unique_ptr<rgan_batch, detail::Release<rgan_batch_release>> batch_;
+};
+
+}  // namespace rgan::inline v0
 
 #endif  // RGAN_RGAN_HPP

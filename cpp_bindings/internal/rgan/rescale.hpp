@@ -18,6 +18,10 @@ struct Rescale {
   double intercept;  // HU
 };
 
+// Whether HU of stored values of 16 bits stay finite in single precision.
+[[nodiscard]] bool is_usable_slope(double slope) noexcept;
+[[nodiscard]] bool is_usable_intercept(double intercept) noexcept;
+
 // The smallest and the largest value that a pixel format holds.
 struct StoredRange {
   double minimum;

@@ -49,6 +49,9 @@ struct Padding {
   int low = 0;
   int high = 0;
 
+  [[nodiscard]] static Padding between(int one, int other) noexcept {
+    return {.low = one < other ? one : other, .high = one < other ? other : one};
+  }
   [[nodiscard]] bool contains(int value) const noexcept { return low <= value && value <= high; }
 };
 

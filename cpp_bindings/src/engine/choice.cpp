@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "../error.hpp"
+#include "../log.hpp"
 #include "acceptance.hpp"
 #include "openvino/backend.hpp"
 #include "ort_backend.hpp"
@@ -111,8 +112,10 @@ std::unique_ptr<Engine> open_engine(const std::shared_ptr<const VerifiedModel>& 
       return open_on(model, choice, engine, device);
     } catch (const Error& error) {
       if (candidates.size() == 1) throw;
-      problems.append("\n  ").append(engine).append(" on ").append(device).append(": ");
-      problems += error.what();
+      std::string problem = engine;
+      problem.append(" on ").append(device).append(": ").append(error.what());
+      log(RGAN_LOG_INFO, [&] { return "passed over: " + problem; });
+      problems.append("\n  ").append(problem);
     }
   }
   throw Error(RGAN_ENGINE_UNAVAILABLE, "no engine can run this model here:" + problems);

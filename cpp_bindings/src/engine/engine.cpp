@@ -1,10 +1,13 @@
 #include "engine.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
+#include <cstdio>
 #include <utility>
 
 #include "../error.hpp"
+#include "../log.hpp"
 #include "rgan/rescale.hpp"
 
 namespace rgan {
@@ -30,6 +33,14 @@ bool is_constant(const Extremes& found) { return found.lowest == found.highest; 
 
 std::string describe_slice(std::size_t index) { return "slice " + std::to_string(index) + ": "; }
 
+std::string describe_session(const Card& card, const SessionKey& key) {
+  std::array<char, 32> spacing{};
+  if (key.pixel_spacing) {
+    std::snprintf(spacing.data(), spacing.size(), " for pixels of %g mm", *key.pixel_spacing);
+  }
+  return card.name + ": a session is opened" + spacing.data();
+}
+
 }  // namespace
 
 Engine::Engine(std::shared_ptr<const VerifiedModel> model, std::shared_ptr<const Backend> backend)
@@ -37,7 +48,10 @@ Engine::Engine(std::shared_ptr<const VerifiedModel> model, std::shared_ptr<const
       backend_(std::move(backend)),
       description_(backend_->version() + " (" + backend_->device() + ", " +
                    to_name(model_->precision) + ")"),
-      sessions_([this](const SessionKey& key) { return backend_->open(*model_, key); }) {
+      sessions_([this](const SessionKey& key) {
+        log(RGAN_LOG_DEBUG, [&] { return describe_session(card(), key); });
+        return backend_->open(*model_, key);
+      }) {
   Slice slice{.rows = card().multiple, .columns = card().multiple};
   if (card().pixel_spacing) {
     slice.pixel_spacing = static_cast<float>(card().pixel_spacing->reference);
@@ -61,7 +75,8 @@ void Engine::harmonize_slice(const Stack& stack, std::size_t index, double pixel
   const float* hu = stack.hu + (index * stack.pixels());
   const Extremes before = find_extremes(hu, stack.pixels());
   if (std::isnan(before.lowest)) {
-    throw Error(RGAN_INFERENCE, describe_slice(index) + "the input holds NaN or infinite values");
+    throw Error(RGAN_INFERENCE,
+                describe_slice(stack.first + index) + "the input holds NaN or infinite values");
   }
   const std::size_t rows = round_up(stack.rows, card().multiple);
   const std::size_t columns = round_up(stack.columns, card().multiple);
@@ -76,11 +91,12 @@ void Engine::harmonize_slice(const Stack& stack, std::size_t index, double pixel
   infer(slice, stop);
   const Extremes after = find_extremes(harmonized_.data(), harmonized_.size());
   if (std::isnan(after.lowest)) {
-    throw Error(RGAN_INFERENCE, describe_slice(index) + "the output holds NaN or infinite values");
+    throw Error(RGAN_INFERENCE,
+                describe_slice(stack.first + index) + "the output holds NaN or infinite values");
   }
   if (is_constant(after) && !is_constant(before)) {
-    throw Error(RGAN_INFERENCE,
-                describe_slice(index) + "the output is constant, but the input is not");
+    throw Error(RGAN_INFERENCE, describe_slice(stack.first + index) +
+                                    "the output is constant, but the input is not");
   }
   float* out = stack.out + (index * stack.pixels());
   for (std::size_t y = 0; y < stack.rows; ++y) {
@@ -95,6 +111,11 @@ void Engine::infer(const Slice& slice, const std::stop_token& stop) {
     return;
   } catch (const Error& error) {
     if (error.status() != RGAN_OUT_OF_MEMORY || !sessions_.clear()) throw;
+    log(RGAN_LOG_WARNING, [&] {
+      return card().name +
+             ": memory is short, so all open sessions were let go; the slice is tried "
+             "once more";
+    });
   }
   sessions_.get(key).run(slice, stop);  // other sessions have let their memory go
 }

@@ -18,6 +18,7 @@ namespace rgan {
 struct Stack {
   const float* hu = nullptr;
   float* out = nullptr;
+  std::size_t first = 0;  // what messages call the first slice
   std::size_t slices = 0;
   std::size_t rows = 0;
   std::size_t columns = 0;

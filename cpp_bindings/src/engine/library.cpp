@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "../error.hpp"
+#include "../log.hpp"
 
 namespace rgan {
 namespace {
@@ -19,6 +20,15 @@ std::vector<std::string> find_candidates(const Library& library, const std::stri
 }
 
 }  // namespace
+
+void log_loaded(const Library& library, const std::string& version, const void* symbol) {
+  log(RGAN_LOG_INFO, [&] {
+    Dl_info found{};
+    const bool is_found = ::dladdr(symbol, &found) != 0 && found.dli_fname != nullptr;
+    return std::string(library.name) + " " + version + " was loaded from " +
+           (is_found ? found.dli_fname : "an unknown place");
+  });
+}
 
 void* open_library(const Library& library, const std::string& path) {
   std::string problems;

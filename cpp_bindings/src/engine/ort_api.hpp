@@ -29,8 +29,12 @@ struct ApiBase {
   const char* (*get_version)();
 };
 
+// Receives the runtime's messages.
+using LogFunction = void (*)(void* user, int level, const char* category, const char* log_id,
+                             const char* place, const char* message);
+
 // Values of its enumerations.
-inline constexpr int kFatal = 4;              // OrtLoggingLevel
+inline constexpr int kWarning = 2;            // OrtLoggingLevel
 inline constexpr int kAllOptimizations = 99;  // GraphOptimizationLevel
 inline constexpr int kDeviceAllocator = 0;    // OrtAllocatorType
 inline constexpr int kDefaultMemory = 0;      // OrtMemType
@@ -44,8 +48,9 @@ struct Api {
   Unused create_status;
   Unused get_error_code;
   const char* (*get_error_message)(const Status*);
-  Status* (*create_env)(int level, const char* id, Env**);
-  Unused unused_4_to_7[4];
+  Unused create_env;
+  Status* (*create_env_with_logger)(LogFunction, void* user, int level, const char* id, Env**);
+  Unused unused_5_to_7[3];
   Status* (*create_session_from_array)(const Env*, const void* model, std::size_t size,
                                        const SessionOptions*, Session**);
   Status* (*run)(Session*, const RunOptions*, const char* const* input_names,
@@ -93,6 +98,7 @@ struct Api {
 // The numbers that ONNX Runtime itself asserts for the last functions of versions 4 and 11.
 static_assert(offsetof(Api, release_available_providers) / sizeof(Api::Unused) == 126);
 static_assert(offsetof(Api, append_migraphx) / sizeof(Api::Unused) == 209);
+static_assert(offsetof(Api, create_env_with_logger) / sizeof(Api::Unused) == 4);
 static_assert(offsetof(Api, run) / sizeof(Api::Unused) == 9);
 static_assert(offsetof(Api, create_run_options) / sizeof(Api::Unused) == 39);
 static_assert(offsetof(Api, create_tensor_with_data) / sizeof(Api::Unused) == 49);

@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "../error.hpp"
+#include "../log.hpp"
 #include "library.hpp"
 
 namespace rgan::ort {
@@ -19,6 +20,13 @@ namespace {
 constexpr std::array kSonames = {"libonnxruntime.so.1", "libonnxruntime.so"};
 constexpr Library kLibrary{
     .name = "ONNX Runtime", .variable = "RGAN_ONNXRUNTIME", .sonames = kSonames};
+
+// Nothing of the runtime's goes to standard error: what it has to say belongs to the caller's log.
+void forward(void* /*user*/, int level, const char* /*category*/, const char* /*log_id*/,
+             const char* /*place*/, const char* message) noexcept {
+  log(level > kWarning ? RGAN_LOG_ERROR : RGAN_LOG_WARNING,
+      [&] { return std::string("ONNX Runtime: ") + message; });
+}
 
 }  // namespace
 
@@ -40,12 +48,15 @@ std::shared_ptr<const Runtime> Runtime::load(const std::string& path) {
   }
   Env* env = nullptr;
   std::shared_ptr<Runtime> runtime(new Runtime(*api, nullptr, base->get_version()));
-  const std::string problem = runtime->take_error(api->create_env(kFatal, "rgan", &env));
+  // A process has one environment: if another part of it made one, that part gets the messages.
+  const std::string problem =
+      runtime->take_error(api->create_env_with_logger(forward, nullptr, kWarning, "rgan", &env));
   if (!problem.empty()) {
     throw Error(RGAN_ENGINE_UNAVAILABLE, "ONNX Runtime cannot start: " + problem);
   }
   runtime->env_ = env;
   loaded.emplace(library, runtime);
+  log_loaded(kLibrary, runtime->version(), reinterpret_cast<const void*>(get_base));
   return runtime;
 }
 

@@ -40,7 +40,7 @@ OrtSession::Owned<SessionOptions> OrtSession::make_options(Precision precision,
   SessionOptions* created = nullptr;
   require(api.create_session_options(&created));
   Owned<SessionOptions> options(created, api.release_session_options);
-  require(api.set_log_severity(created, kFatal));
+  require(api.set_log_severity(created, kWarning));
   // The same level as in Python, because it affects the bits of the output.
   require(api.set_optimization_level(created, kAllOptimizations));
   if (place.cuda) {

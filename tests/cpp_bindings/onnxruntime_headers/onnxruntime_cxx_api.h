@@ -48,7 +48,8 @@ struct Owner {
 struct Env : Owner<rgan::ort::Env> {
   Env(OrtLoggingLevel level, const char* id) : Owner(api().release_env) {
     rgan::ort::Env* made = nullptr;
-    check(api().create_env(level, id, &made));
+    const auto ignore = [](void*, int, const char*, const char*, const char*, const char*) {};
+    check(api().create_env_with_logger(ignore, nullptr, level, id, &made));
     p.reset(made);
   }
 };

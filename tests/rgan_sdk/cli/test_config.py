@@ -7,6 +7,7 @@ import sys
 from importlib import metadata
 from pathlib import Path
 
+import pytest
 from click.testing import CliRunner
 from support.requirements import require_tool
 
@@ -35,6 +36,7 @@ def test_folders_and_files_are_there():
     assert (Path(run("--cmakedir")) / "rganConfig.cmake").is_file()
     assert (Path(run("--pkgconfigdir")) / "rgan.pc").is_file()
     assert Path(run("--onnxruntime")).is_file()
+    assert Path(run("--openvino")).is_file()
 
 
 def test_flags_are_answered_in_one_line():
@@ -59,14 +61,13 @@ def test_without_options_it_helps():
     assert run("--version").endswith(metadata.version("rgan-sdk"))
 
 
-def test_onnxruntime_is_not_installed(monkeypatch):
+@pytest.mark.parametrize(("package", "extra"), [("onnxruntime", "cpu"), ("openvino", "openvino")])
+def test_a_runtime_is_not_installed(package, extra, monkeypatch):
     find = config.find_spec
-    monkeypatch.setattr(
-        config, "find_spec", lambda name: None if name == "onnxruntime" else find(name)
-    )
-    result = CliRunner().invoke(config.main, ["--onnxruntime"])
+    monkeypatch.setattr(config, "find_spec", lambda name: None if name == package else find(name))
+    result = CliRunner().invoke(config.main, [f"--{package}"])
     assert result.exit_code == 1
-    assert "onnxruntime is not installed: pip install 'rgan-sdk[cpu]'" in result.output
+    assert f"{package} is not installed: pip install 'rgan-sdk[{extra}]'" in result.output
 
 
 def examples():

@@ -65,7 +65,10 @@ std::shared_ptr<const Runtime> Runtime::load(const std::string& path) {
   const std::scoped_lock lock(mutex);
   void* library = open_library(kLibrary, path);
   std::shared_ptr<const Runtime>& runtime = loaded[library];
-  if (runtime == nullptr) runtime.reset(new Runtime(library));
+  if (runtime != nullptr) return runtime;
+  runtime.reset(new Runtime(library));
+  log_loaded(kLibrary, runtime->version(),
+             reinterpret_cast<const void*>(runtime->api().get_version));
   return runtime;
 }
 

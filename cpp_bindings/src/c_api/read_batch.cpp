@@ -1,0 +1,80 @@
+#include <algorithm>
+#include <cstddef>
+#include <limits>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "boundary.hpp"
+#include "files.hpp"
+#include "rgan/batch.hpp"
+
+struct rgan_batch {
+  std::vector<rgan::c_api::Outcome> files;
+};
+
+namespace rgan::c_api {
+namespace {
+
+std::size_t count_pixels(std::int32_t rows, std::int32_t columns) {
+  return static_cast<std::size_t>(rows) * static_cast<std::size_t>(columns);
+}
+
+void check_batch(std::size_t count, std::int32_t rows, std::int32_t columns, const float* hu) {
+  require(hu != nullptr, "hu must not be NULL");
+  require(rows >= 1 && rows <= kMaxSide && columns >= 1 && columns <= kMaxSide,
+          "rows and columns must be from 1 to 8192");
+  const std::size_t slice = sizeof(float) * count_pixels(rows, columns);
+  const std::size_t most = std::numeric_limits<std::ptrdiff_t>::max();
+  require(count <= most / slice, "there are too many files");
+}
+
+std::vector<ReadJob> make_jobs(std::vector<std::string> paths, const rgan_stamp* stamps) {
+  std::vector<ReadJob> jobs;
+  for (std::string& path : paths) {
+    Stamp stamp;
+    if (stamps != nullptr) {
+      const rgan_stamp& given = stamps[jobs.size()];
+      stamp = {.size = given.file_size, .modified_ns = given.modified_ns, .inode = given.inode};
+    }
+    jobs.push_back({.path = std::move(path), .stamp = stamp});
+  }
+  return jobs;
+}
+
+}  // namespace
+}  // namespace rgan::c_api
+
+using rgan::c_api::guarded;
+using rgan::c_api::require;
+
+rgan_status rgan_read_batch(const char* const* paths, const rgan_stamp* stamps, size_t count,
+                            int32_t rows, int32_t columns, float* hu, int32_t threads,
+                            rgan_batch** batch) {
+  return guarded([&] {
+    require(batch != nullptr, "batch must not be NULL");
+    rgan::c_api::check_batch(count, rows, columns, hu);
+    const auto jobs = rgan::c_api::make_jobs(rgan::c_api::copy_paths(paths, count), stamps);
+    rgan::ThreadPool pool(rgan::c_api::count_readers(threads, count));
+    const auto slices = rgan::read_batch(jobs, rows, columns, hu, pool);
+    auto made = std::make_unique<rgan_batch>();
+    const std::size_t pixels = rgan::c_api::count_pixels(rows, columns);
+    for (std::size_t i = 0; i < count; ++i) {
+      made->files.push_back(rgan::c_api::make_outcome(jobs[i].path, slices[i].status));
+      if (slices[i].status) continue;
+      std::fill_n(hu + (i * pixels), pixels, std::numeric_limits<float>::quiet_NaN());
+    }
+    *batch = made.release();
+  });
+}
+
+rgan_status rgan_batch_status(const rgan_batch* batch, size_t index) {
+  return guarded([&] {
+    require(batch != nullptr, "batch must not be NULL");
+    require(index < batch->files.size(), "index must be below the number of files");
+    rgan::c_api::require_success(batch->files[index]);
+  });
+}
+
+// NOLINTNEXTLINE(misc-const-correctness): what is released belongs to the caller
+void rgan_batch_release(rgan_batch* batch) { delete batch; }
