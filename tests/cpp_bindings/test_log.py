@@ -47,7 +47,7 @@ def test_engines_and_sessions_are_logged():
     version = found[1][1].split("onnxruntime ")[1].split(" ")[0]
     assert found == [
         (DEBUG, "test-blur: a session is opened for pixels of 0.7 mm"),
-        (INFO, f"test-blur 1.2.3 runs with onnxruntime {version} (cpu, fp32), 1 thread"),
+        (INFO, f"test-blur 1.2.3 runs with onnxruntime {version} (cpu, fp32)"),
         (DEBUG, "test-blur: a session is opened for pixels of 0.65 mm"),
     ]
 
@@ -101,6 +101,17 @@ def test_another_log_waits_until_this_one_has_returned():
     assert left  # from here on, what the log uses may go
     other.join()
     assert len(left) == 1
+
+
+def test_what_auto_passes_over_is_logged(monkeypatch):
+    monkeypatch.setenv("RGAN_ONNXRUNTIME", str(runtime()))
+    monkeypatch.setenv("RGAN_OPENVINO", "/nowhere/libopenvino_c.so")
+    options = {"engine": b"auto", "device": b"cpu", "runtime": None}
+    with logged(INFO) as messages, Model(CONTENT) as model, Engine(model, **options) as engine:
+        chosen = engine.description
+    texts = [text for _, text, _ in messages if "was loaded" not in text]
+    assert texts[0].startswith("passed over: openvino on cpu: OpenVINO cannot be loaded")
+    assert texts[1:] == [f"test-blur 1.2.3 runs with {chosen}"]
 
 
 FRESH_PROCESS = f"""

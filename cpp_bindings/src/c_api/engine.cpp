@@ -1,8 +1,7 @@
-#include <algorithm>
 #include <string>
-#include <string_view>
 #include <utility>
 
+#include "../engine/choice.hpp"
 #include "../error.hpp"
 #include "../log.hpp"
 #include "boundary.hpp"
@@ -12,14 +11,11 @@
 namespace rgan::c_api {
 namespace {
 
-bool is_one_of(const char* name, std::initializer_list<std::string_view> names) {
-  return name == nullptr || std::ranges::find(names, name) != names.end();
-}
+std::string name_or_auto(const char* name) { return name == nullptr ? "auto" : name; }
 
-std::string describe(const rgan_engine& engine, int threads) {
-  const Card& card = engine.engine.card();
-  return card.name + " " + card.version + " runs with " + engine.engine.description() + ", " +
-         std::to_string(threads) + (threads == 1 ? " thread" : " threads");
+std::string describe(const Engine& engine) {
+  const Card& card = engine.card();
+  return card.name + " " + card.version + " runs with " + engine.description();
 }
 
 }  // namespace
@@ -35,19 +31,18 @@ rgan_status rgan_engine_create(const rgan_model* model, const rgan_engine_option
     const rgan_engine_options defaults = RGAN_ENGINE_OPTIONS_INIT;
     const rgan_engine_options& chosen = options == nullptr ? defaults : *options;
     require(chosen.size == sizeof chosen, "options: set size to sizeof(rgan_engine_options)");
-    require(rgan::c_api::is_one_of(chosen.engine, {"auto", "onnxruntime"}),
-            "no such engine; valid are auto and onnxruntime");
-    require(rgan::c_api::is_one_of(chosen.device, {"auto", "cpu"}),
-            "no such device; valid are auto and cpu");
-    const int threads = rgan::c_api::choose_threads(chosen.threads);
-    auto runtime = rgan::ort::Runtime::load(chosen.runtime == nullptr ? "" : chosen.runtime);
-    *engine = new rgan_engine{{model->verified, std::move(runtime), threads}};
-    rgan::log(RGAN_LOG_INFO, [&] { return rgan::c_api::describe(**engine, threads); });
+    auto opened = rgan::open_engine(model->verified,
+                                    {.engine = rgan::c_api::name_or_auto(chosen.engine),
+                                     .device = rgan::c_api::name_or_auto(chosen.device),
+                                     .runtime = chosen.runtime == nullptr ? "" : chosen.runtime,
+                                     .threads = rgan::c_api::choose_threads(chosen.threads)});
+    rgan::log(RGAN_LOG_INFO, [&] { return rgan::c_api::describe(*opened); });
+    *engine = new rgan_engine{std::move(opened)};
   });
 }
 
 const char* rgan_engine_description(const rgan_engine* engine) {
-  return engine == nullptr ? "" : engine->engine.description().c_str();
+  return engine == nullptr ? "" : engine->engine->description().c_str();
 }
 
 // NOLINTNEXTLINE(misc-const-correctness): what is released belongs to the caller

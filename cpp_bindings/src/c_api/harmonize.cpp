@@ -144,11 +144,11 @@ rgan_status rgan_harmonize(rgan_engine* engine, const float* hu, size_t slices, 
                   .rows = rows,
                   .columns = columns,
                   .pixel_bytes = sizeof(float)});
-    check_spacing(engine->engine.card(), pixel_spacing, chosen.any_spacing != 0);
+    check_spacing(engine->engine->card(), pixel_spacing, chosen.any_spacing != 0);
     const rgan::Stack stack{
         .hu = hu, .out = out, .slices = slices, .rows = rows, .columns = columns};
     const auto progress = [&](std::size_t done) { return goes_on(chosen, done, slices); };
-    engine->engine.harmonize(stack, pixel_spacing, progress, get_stop(chosen));
+    engine->engine->harmonize(stack, pixel_spacing, progress, get_stop(chosen));
   });
 }
 
@@ -167,9 +167,9 @@ rgan_status rgan_harmonize_stored(rgan_engine* engine, const void* stored, size_
                   .rows = rows,
                   .columns = columns,
                   .pixel_bytes = sizeof(std::uint16_t)});
-    check_spacing(engine->engine.card(), pixel_spacing, chosen.any_spacing != 0);
+    check_spacing(engine->engine->card(), pixel_spacing, chosen.any_spacing != 0);
     const rgan::PixelHeader header = make_header(*format, rows, columns);
-    StoredHarmonizer harmonizer(engine->engine, header, pixel_spacing, get_stop(chosen));
+    StoredHarmonizer harmonizer(*engine->engine, header, pixel_spacing, get_stop(chosen));
     const auto* from = static_cast<const std::uint8_t*>(stored);
     auto* to = static_cast<std::uint8_t*>(out);
     std::size_t clipped = 0;

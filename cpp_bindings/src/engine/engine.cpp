@@ -8,7 +8,6 @@
 
 #include "../error.hpp"
 #include "../log.hpp"
-#include "binding.hpp"
 #include "rgan/rescale.hpp"
 
 namespace rgan {
@@ -32,86 +31,83 @@ void pad(const float* hu, std::size_t rows, std::size_t columns, std::size_t pad
 
 bool is_constant(const Extremes& found) { return found.lowest == found.highest; }
 
-std::string describe_slice(std::size_t slice) { return "slice " + std::to_string(slice) + ": "; }
+std::string describe_slice(std::size_t index) { return "slice " + std::to_string(index) + ": "; }
 
-std::string describe_session(const Card& card, Sessions::Key key) {
+std::string describe_session(const Card& card, const SessionKey& key) {
   std::array<char, 32> spacing{};
-  if (key) std::snprintf(spacing.data(), spacing.size(), " for pixels of %g mm", *key);
+  if (key.pixel_spacing) {
+    std::snprintf(spacing.data(), spacing.size(), " for pixels of %g mm", *key.pixel_spacing);
+  }
   return card.name + ": a session is opened" + spacing.data();
 }
 
 }  // namespace
 
-Engine::Engine(std::shared_ptr<const VerifiedModel> model,
-               std::shared_ptr<const ort::Runtime> runtime, int threads)
+Engine::Engine(std::shared_ptr<const VerifiedModel> model, std::shared_ptr<const Backend> backend)
     : model_(std::move(model)),
-      runtime_(std::move(runtime)),
-      threads_(threads),
-      description_("onnxruntime " + runtime_->version() + " (cpu, " + to_name(model_->precision) +
-                   ")"),
-      sessions_([this](Sessions::Key key) { return open_session(key); }) {
-  Sessions::Key key;
-  if (card().pixel_spacing) key = static_cast<float>(card().pixel_spacing->reference);
+      backend_(std::move(backend)),
+      description_(backend_->version() + " (" + backend_->device() + ", " +
+                   to_name(model_->precision) + ")"),
+      sessions_([this](const SessionKey& key) {
+        log(RGAN_LOG_DEBUG, [&] { return describe_session(card(), key); });
+        return backend_->open(*model_, key);
+      }) {
+  Slice slice{.rows = card().multiple, .columns = card().multiple};
+  if (card().pixel_spacing) {
+    slice.pixel_spacing = static_cast<float>(card().pixel_spacing->reference);
+  }
   // Fails now if the runtime cannot run this graph.
-  [[maybe_unused]] const ort::OrtSession& session = sessions_.get(key);
-}
-
-std::unique_ptr<ort::OrtSession> Engine::open_session(Sessions::Key key) const {
-  log(RGAN_LOG_DEBUG, [&] { return describe_session(card(), key); });
-  if (!key) return std::make_unique<ort::OrtSession>(runtime_, model_->content, threads_);
-  return std::make_unique<ort::OrtSession>(runtime_, bind_pixel_spacing(model_->content, *key),
-                                           threads_);
+  [[maybe_unused]] const Session& session = sessions_.get(backend_->key_for(slice));
 }
 
 void Engine::harmonize(const Stack& stack, double pixel_spacing, const Progress& progress,
                        const std::stop_token& stop) {
-  Sessions::Key key;
-  if (card().pixel_spacing) key = static_cast<float>(pixel_spacing);
   const std::scoped_lock lock(mutex_);
-  for (std::size_t slice = 0; slice < stack.slices; ++slice) {
+  for (std::size_t index = 0; index < stack.slices; ++index) {
     if (stop.stop_requested()) throw Error(RGAN_CANCELLED, "stopped, as the caller asked");
-    harmonize_slice(stack, slice, key, stop);
-    if (!progress(slice + 1)) throw Error(RGAN_CANCELLED, "stopped by the progress function");
+    harmonize_slice(stack, index, pixel_spacing, stop);
+    if (!progress(index + 1)) throw Error(RGAN_CANCELLED, "stopped by the progress function");
   }
 }
 
-void Engine::harmonize_slice(const Stack& stack, std::size_t slice, Sessions::Key key,
+void Engine::harmonize_slice(const Stack& stack, std::size_t index, double pixel_spacing,
                              const std::stop_token& stop) {
-  const float* hu = stack.hu + (slice * stack.pixels());
+  const float* hu = stack.hu + (index * stack.pixels());
   const Extremes before = find_extremes(hu, stack.pixels());
   if (std::isnan(before.lowest)) {
     throw Error(RGAN_INFERENCE,
-                describe_slice(stack.first + slice) + "the input holds NaN or infinite values");
+                describe_slice(stack.first + index) + "the input holds NaN or infinite values");
   }
   const std::size_t rows = round_up(stack.rows, card().multiple);
   const std::size_t columns = round_up(stack.columns, card().multiple);
   padded_.resize(rows * columns);
   harmonized_.resize(padded_.size());
   pad(hu, stack.rows, stack.columns, columns, padded_);
-  infer(key, rows, columns, stop);
+  Slice slice{.hu = padded_.data(),
+              .out = harmonized_.data(),
+              .rows = static_cast<std::int64_t>(rows),
+              .columns = static_cast<std::int64_t>(columns)};
+  if (card().pixel_spacing) slice.pixel_spacing = static_cast<float>(pixel_spacing);
+  infer(slice, stop);
   const Extremes after = find_extremes(harmonized_.data(), harmonized_.size());
   if (std::isnan(after.lowest)) {
     throw Error(RGAN_INFERENCE,
-                describe_slice(stack.first + slice) + "the output holds NaN or infinite values");
+                describe_slice(stack.first + index) + "the output holds NaN or infinite values");
   }
   if (is_constant(after) && !is_constant(before)) {
-    throw Error(RGAN_INFERENCE, describe_slice(stack.first + slice) +
+    throw Error(RGAN_INFERENCE, describe_slice(stack.first + index) +
                                     "the output is constant, but the input is not");
   }
-  float* out = stack.out + (slice * stack.pixels());
+  float* out = stack.out + (index * stack.pixels());
   for (std::size_t y = 0; y < stack.rows; ++y) {
     std::copy_n(harmonized_.data() + (y * columns), stack.columns, out + (y * stack.columns));
   }
 }
 
-void Engine::infer(Sessions::Key key, std::size_t rows, std::size_t columns,
-                   const std::stop_token& stop) {
-  const auto run = [&] {
-    sessions_.get(key).run(padded_.data(), harmonized_.data(), static_cast<std::int64_t>(rows),
-                           static_cast<std::int64_t>(columns), stop);
-  };
+void Engine::infer(const Slice& slice, const std::stop_token& stop) {
+  const SessionKey key = backend_->key_for(slice);
   try {
-    run();
+    sessions_.get(key).run(slice, stop);
     return;
   } catch (const Error& error) {
     if (error.status() != RGAN_OUT_OF_MEMORY || !sessions_.clear()) throw;
@@ -121,7 +117,7 @@ void Engine::infer(Sessions::Key key, std::size_t rows, std::size_t columns,
              "once more";
     });
   }
-  run();  // other sessions have let their memory go
+  sessions_.get(key).run(slice, stop);  // other sessions have let their memory go
 }
 
 }  // namespace rgan
