@@ -123,6 +123,7 @@ void test_engines_that_are_not_there(const rgan::Model& model) {
   };
   check(create({.engine = "none"}) == RGAN_INVALID_ARGUMENT);
   check(create({.device = "none"}) == RGAN_INVALID_ARGUMENT);
+  check(create({.precision = "none"}) == RGAN_INVALID_ARGUMENT);
   check(create({.threads = -1}) == RGAN_INVALID_ARGUMENT);
   check(create({.runtime = "./no-such-library.so"}) == RGAN_ENGINE_UNAVAILABLE);
 }

@@ -8,11 +8,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from support.c_programs import SPACING, STRICT, build_example, in_python, run, slices, small_model
+from support.c_programs import SPACING, build_example, in_python, run, slices, small_model
 from support.librgan import runtime
 from support.models import make_domain_card, make_network
 
-REPOSITORY = Path(__file__).parents[2]
 HEADERS = Path(__file__).with_name("onnxruntime_headers")
 
 
@@ -46,7 +45,6 @@ def bare_model(tmp_path_factory):
     build_example(
         "onnxruntime",
         folder / "build",
-        CMAKE_CXX_FLAGS=f"{STRICT} -I{REPOSITORY / 'cpp_bindings' / 'src'}",
         ONNXRUNTIME_INCLUDE_DIR=HEADERS,
         ONNXRUNTIME_LIBRARY=library,
     )

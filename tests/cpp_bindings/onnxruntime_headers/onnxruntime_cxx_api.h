@@ -2,7 +2,8 @@
 //
 // The wheels of ONNX Runtime hold its library without headers, so that the example is compiled
 // against this in tests, and run with the library of the wheel. Names and arguments are those of
-// onnxruntime_cxx_api.h of ONNX Runtime (MIT licence, Microsoft Corporation).
+// onnxruntime_cxx_api.h of ONNX Runtime (MIT licence, Microsoft Corporation), and so are the places
+// of functions in version 1 of its table, which never change.
 #pragma once
 
 #include <cstddef>
@@ -10,14 +11,18 @@
 #include <memory>
 #include <stdexcept>
 #include <string>
-
-#include "engine/ort_api.hpp"
+#include <type_traits>
 
 enum OrtLoggingLevel { ORT_LOGGING_LEVEL_WARNING = 2 };
 enum OrtAllocatorType { OrtDeviceAllocator = 0 };
 enum OrtMemType { OrtMemTypeDefault = 0 };
 
-extern "C" const rgan::ort::ApiBase* OrtGetApiBase();
+struct OrtStatus;
+struct OrtApiBase {
+  const void* (*get_api)(std::uint32_t version);
+  const char* (*get_version)();
+};
+extern "C" const OrtApiBase* OrtGetApiBase();
 
 namespace Ort {
 
@@ -25,97 +30,94 @@ struct Exception : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
-inline const rgan::ort::Api& api() {
-  static const auto& found =
-      *static_cast<const rgan::ort::Api*>(OrtGetApiBase()->get_api(rgan::ort::kApiVersion));
-  return found;
+// Call a function of the table by its place.
+template <typename Result, typename... Arguments>
+Result call(int place, Arguments... arguments) {
+  using Any = void (*)();
+  static const auto* const table = static_cast<const Any*>(OrtGetApiBase()->get_api(1));
+  return reinterpret_cast<Result (*)(Arguments...)>(table[place])(arguments...);
 }
 
-inline void check(rgan::ort::Status* status) {
+// The same, for a function that may fail.
+template <typename... Arguments>
+void check(int place, Arguments... arguments) {
+  auto* status = call<OrtStatus*>(place, arguments...);
   if (status == nullptr) return;
-  const std::string text = api().get_error_message(status);
-  api().release_status(status);
+  const std::string text = call<const char*>(2, static_cast<const OrtStatus*>(status));
+  call<void>(93, status);
   throw Exception(text);
 }
 
-template <typename T>
+// Owns an object that the function at a place releases.
+template <int release>
 struct Owner {
-  std::unique_ptr<T, void (*)(T*)> p;
+  struct Object;
+  struct Release {
+    void operator()(Object* object) const { call<void>(release, object); }
+  };
+  std::unique_ptr<Object, Release> p;
 
-  Owner(void (*release)(T*)) : p(nullptr, release) {}
-};
-
-struct Env : Owner<rgan::ort::Env> {
-  Env(OrtLoggingLevel level, const char* id) : Owner(api().release_env) {
-    rgan::ort::Env* made = nullptr;
-    const auto ignore = [](void*, int, const char*, const char*, const char*, const char*) {};
-    check(api().create_env_with_logger(ignore, nullptr, level, id, &made));
+  // Make the object by a function whose last argument receives it.
+  template <typename... Arguments>
+  void make(int place, Arguments... arguments) {
+    Object* made = nullptr;
+    check(place, arguments..., &made);
     p.reset(made);
   }
 };
 
-struct SessionOptions : Owner<rgan::ort::SessionOptions> {
-  SessionOptions() : Owner(api().release_session_options) {
-    rgan::ort::SessionOptions* made = nullptr;
-    check(api().create_session_options(&made));
-    p.reset(made);
-  }
+struct Env : Owner<92> {
+  Env(OrtLoggingLevel level, const char* id) { make(3, level, id); }
 };
 
-struct RunOptions : Owner<rgan::ort::RunOptions> {
-  RunOptions() : Owner(api().release_run_options) {
-    rgan::ort::RunOptions* made = nullptr;
-    check(api().create_run_options(&made));
-    p.reset(made);
-  }
+struct SessionOptions : Owner<100> {
+  SessionOptions() { make(10); }
 };
 
-struct MemoryInfo : Owner<rgan::ort::MemoryInfo> {
+struct RunOptions : Owner<97> {
+  RunOptions() { make(39); }
+};
+
+struct MemoryInfo : Owner<94> {
   static MemoryInfo CreateCpu(OrtAllocatorType allocator, OrtMemType memory) {
     MemoryInfo info;
-    rgan::ort::MemoryInfo* made = nullptr;
-    check(api().create_cpu_memory_info(allocator, memory, &made));
-    info.p.reset(made);
+    info.make(69, allocator, memory);
     return info;
   }
 
  private:
-  MemoryInfo() : Owner(api().release_memory_info) {}
+  MemoryInfo() = default;
 };
 
-struct Value : Owner<rgan::ort::Value> {
+struct Value : Owner<96> {
   template <typename T>
   static Value CreateTensor(const MemoryInfo& memory, T* data, std::size_t count,
                             const std::int64_t* shape, std::size_t rank) {
     static_assert(std::is_same_v<T, float>);
+    constexpr int kFloat = 1;
     Value value;
-    rgan::ort::Value* made = nullptr;
-    check(api().create_tensor_with_data(memory.p.get(), data, count * sizeof(T), shape, rank,
-                                        rgan::ort::kFloat, &made));
-    value.p.reset(made);
+    value.make(49, memory.p.get(), static_cast<void*>(data), count * sizeof(T), shape, rank,
+               kFloat);
     return value;
   }
 
  private:
-  Value() : Owner(api().release_value) {}
+  Value() = default;
 };
 
-struct Session : Owner<rgan::ort::Session> {
-  Session(const Env& env, const void* model, std::size_t size, const SessionOptions& options)
-      : Owner(api().release_session) {
-    rgan::ort::Session* made = nullptr;
-    check(api().create_session_from_array(env.p.get(), model, size, options.p.get(), &made));
-    p.reset(made);
+struct Session : Owner<95> {
+  Session(const Env& env, const void* model, std::size_t size, const SessionOptions& options) {
+    make(8, env.p.get(), model, size, options.p.get());
   }
 
   // For one input and one output, which is what the example has.
   void Run(const RunOptions& options, const char* const* input_names, const Value* inputs,
            std::size_t input_count, const char* const* output_names, Value* outputs,
            std::size_t output_count) {
-    const rgan::ort::Value* input = inputs->p.get();
-    rgan::ort::Value* output = outputs->p.get();
-    check(api().run(p.get(), options.p.get(), input_names, &input, input_count, output_names,
-                    output_count, &output));
+    auto* input = inputs->p.get();
+    auto* output = outputs->p.get();
+    check(9, p.get(), options.p.get(), input_names, &input, input_count, output_names, output_count,
+          &output);
   }
 };
 
