@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 CMAKE = $(BIN)/cmake -G Ninja -DCMAKE_MAKE_PROGRAM=$(abspath $(BIN)/ninja)
 CPP_FILES = $(sort $(shell find cpp_bindings -name '*.cpp' -o -name '*.hpp'))
 SOURCES := pyproject.toml $(shell find cpp_bindings -type f)
-CHECKS := eval-deps lint docs test-cpp test-cpp-sanitized
+CHECKS := eval-deps lint docs test-cpp test-cpp-sanitized test-cpp-threads
 CLANG ?= clang++
 WORKERS ?= 2
 PYTEST = $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist worksteal
@@ -19,8 +19,8 @@ FUZZ_OPTIONS = -max_total_time=$(FUZZ_SECONDS) -timeout=5 -rss_limit_mb=1024 -ve
   -print_final_stats=1 -artifact_prefix=build/fuzz/
 PYTHONS ?= python3.11 python3.12 python3.13
 
-.PHONY: help demo docs test test-all test-cpp test-cpp-sanitized cases eval-deps fuzz lint \
-  lint-cpp lint-python lint-containers format data stubs wheels clean
+.PHONY: help demo docs test test-all test-cpp test-cpp-sanitized test-cpp-threads cases \
+  eval-deps fuzz lint lint-cpp lint-python lint-containers format data stubs wheels clean
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -44,9 +44,15 @@ test-cpp: $(VENV)/.dev ## Run the tests of the C++ core only
 
 test-cpp-sanitized: $(VENV)/.dev ## Run them with AddressSanitizer and UndefinedBehaviorSanitizer
 	$(CMAKE) -S cpp_bindings -B build/cpp-sanitized -DCMAKE_BUILD_TYPE=Debug -DRGAN_PYTHON=OFF \
-	  -DRGAN_TESTS=ON -DRGAN_SANITIZE=ON
+	  -DRGAN_TESTS=ON -DRGAN_SANITIZE=address,undefined
 	$(BIN)/cmake --build build/cpp-sanitized
 	$(BIN)/ctest --test-dir build/cpp-sanitized --output-on-failure
+
+test-cpp-threads: $(VENV)/.dev ## Run them with ThreadSanitizer
+	$(CMAKE) -S cpp_bindings -B build/cpp-threads -DCMAKE_BUILD_TYPE=Debug -DRGAN_PYTHON=OFF \
+	  -DRGAN_TESTS=ON -DRGAN_SANITIZE=thread
+	$(BIN)/cmake --build build/cpp-threads
+	$(BIN)/ctest --test-dir build/cpp-threads --output-on-failure
 
 cases: $(VENV)/.dev $(VENV)/.eval ## Run scripts that exit 0 when all is right: make cases CASES=folder
 	@wrong=0; \
@@ -59,7 +65,7 @@ eval-deps: $(VENV)/.eval ## Install pyradiomics, which needs Python 3.11 and is 
 
 fuzz: $(VENV)/.dev ## Fuzz the readers of DICOM and models for FUZZ_SECONDS each; needs Clang
 	CXX=$(CLANG) $(CMAKE) -S cpp_bindings -B build/fuzz -DCMAKE_BUILD_TYPE=RelWithDebInfo \
-	  -DRGAN_PYTHON=OFF -DRGAN_SANITIZE=ON -DRGAN_FUZZ=ON
+	  -DRGAN_PYTHON=OFF -DRGAN_SANITIZE=address,undefined -DRGAN_FUZZ=ON
 	$(BIN)/cmake --build build/fuzz --target fuzz_slice fuzz_model
 	mkdir -p build/fuzz/slices build/fuzz/models
 	$(BIN)/python cpp_bindings/tests/make_corpus.py build/fuzz/slices

@@ -57,7 +57,8 @@ void Engine::harmonize(const Stack& stack, double pixel_spacing, const Progress&
                        const std::stop_token& stop) {
   Sessions::Key key;
   if (card().pixel_spacing) key = static_cast<float>(pixel_spacing);
-  const std::scoped_lock lock(mutex_);
+  if (!turns_.begin(stop)) throw Error(RGAN_CANCELLED, "stopped, as the caller asked");
+  const std::unique_ptr<Turns, void (*)(Turns*)> turn(&turns_, [](Turns* turns) { turns->end(); });
   for (std::size_t slice = 0; slice < stack.slices; ++slice) {
     if (stop.stop_requested()) throw Error(RGAN_CANCELLED, "stopped, as the caller asked");
     harmonize_slice(stack, slice, key, stop);

@@ -67,8 +67,8 @@ std::shared_ptr<const Runtime> Runtime::load(const std::string& path) {
 
 std::string Runtime::take_error(Status* status) const {
   if (status == nullptr) return {};
+  const std::unique_ptr<Status, void (*)(Status*)> owned(status, api_->release_status);
   std::string text = api_->get_error_message(status);
-  api_->release_status(status);
   if (text.empty()) text = "it does not say why";
   return text;
 }
