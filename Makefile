@@ -8,6 +8,7 @@ CPP_FILES = $(sort $(shell find cpp_bindings -name '*.cpp' -o -name '*.hpp'))
 SOURCES := pyproject.toml $(shell find cpp_bindings -type f)
 CHECKS := eval-deps lint docs test-cpp test-cpp-sanitized test-cpp-threads
 CLANG ?= clang++
+SANITIZERS = $(foreach name,asan ubsan,$(shell $(CXX) -print-file-name=lib$(name).so))
 WORKERS ?= 2
 PYTEST = $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist worksteal
 PIP := $(BIN)/python -m pip install --quiet --constraint constraints.txt
@@ -47,6 +48,10 @@ test-cpp-sanitized: $(VENV)/.dev ## Run them with AddressSanitizer and Undefined
 	  -DRGAN_TESTS=ON -DRGAN_SANITIZE=address,undefined
 	$(BIN)/cmake --build build/cpp-sanitized
 	$(BIN)/ctest --test-dir build/cpp-sanitized --output-on-failure
+	LD_PRELOAD="$(SANITIZERS)" ASAN_OPTIONS=detect_leaks=0 \
+	  RGAN_LIBRARY=build/cpp-sanitized/librgan.so.0 $(BIN)/python -m pytest -q -m "not slow" \
+	  tests/cpp_bindings/test_c_interface.py tests/cpp_bindings/test_harmonize.py \
+	  tests/cpp_bindings/test_model_checks.py
 
 test-cpp-threads: $(VENV)/.dev ## Run them with ThreadSanitizer
 	$(CMAKE) -S cpp_bindings -B build/cpp-threads -DCMAKE_BUILD_TYPE=Debug -DRGAN_PYTHON=OFF \

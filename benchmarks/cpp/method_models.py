@@ -1,4 +1,6 @@
-"""Make a small model of each method, as fp32 and fp16, and one in int8: method_models.py FOLDER.
+"""Make a small model of each method, as fp32 and fp16, one in int8 and one of format 1.
+
+    python benchmarks/cpp/method_models.py FOLDER
 
 They are trained for one step on a phantom: bits can be compared, harmonized images are worth
 nothing. Where a method's network can know the pixel spacing, its model covers 0.65 to 0.91 mm.
@@ -14,7 +16,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "tests"))
 
-from support.models import make_domain_card, make_network
+from support.models import make_domain_card, make_model, make_network
 from support.training import list_pairs, open_dataset, tiny_config, write_pair_of_scans
 
 from rgan_sdk.model import HarmonizationModel
@@ -51,6 +53,7 @@ def main() -> None:
             fit(job, lambda report: None)
             export_run(run, folder / f"{method}.onnx")
     write_int8(folder / "network.int8.onnx")
+    (folder / "blur.format-1.onnx").write_bytes(make_model().SerializeToString())
 
 
 def write_int8(path: Path) -> None:

@@ -76,7 +76,7 @@ def read(folder: Path) -> Iterator[Case]:
             yield (
                 f"{folder.name}, {file.path.name}",
                 read_slice(file.path).hu,
-                file.pixel_spacing[0],
+                series.mean_pixel_spacing,
             )
 
 

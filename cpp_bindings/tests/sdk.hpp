@@ -55,7 +55,9 @@ class Failing {
     stub_runtime().failing = call;
   }
   Failing(const Failing&) = delete;
+  Failing(Failing&&) = delete;
   Failing& operator=(const Failing&) = delete;
+  Failing& operator=(Failing&&) = delete;
   ~Failing() { stub_runtime().failing = stub::Call::none; }
 };
 

@@ -147,6 +147,7 @@ void write_output(const Session& session, const Value& input, const Value& outpu
   }
 }
 
+// NOLINTNEXTLINE(misc-const-correctness): the runtime's signature
 Status* run(Session* session, const RunOptions* options, const char* const* /*input_names*/,
             const Value* const* inputs, std::size_t /*input_count*/,
             const char* const* /*output_names*/, std::size_t /*output_count*/, Value** outputs) {

@@ -4,11 +4,12 @@
 #pragma once
 
 #include <atomic>
+#include <cstdint>
 
 namespace stub {
 
 // A name of stub_runtime.cpp's table of functions.
-enum class Call {
+enum class Call : std::uint8_t {
   none,
   get_api,
   create_env,
@@ -24,7 +25,7 @@ enum class Call {
   run
 };
 
-enum class Output { shifted, nan, constant };
+enum class Output : std::uint8_t { shifted, nan, constant };
 
 // Threads of the library read it while the thread of the test writes. All accesses are relaxed, so
 // that the stub puts nothing in order that the library leaves out of order.
