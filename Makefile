@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 CMAKE = $(BIN)/cmake -G Ninja -DCMAKE_MAKE_PROGRAM=$(abspath $(BIN)/ninja)
-CPP_FILES = $(sort $(shell find cpp_bindings -name '*.cpp' -o -name '*.hpp'))
+CPP_FILES = $(sort $(shell find cpp_bindings examples -name '*.c' -o -name '*.cpp' -o -name '*.hpp'))
 SOURCES := pyproject.toml $(shell find cpp_bindings -type f)
 CHECKS := eval-deps lint docs test-cpp test-cpp-sanitized test-cpp-threads
 CLANG ?= clang++
@@ -19,8 +19,10 @@ FUZZ_SECONDS ?= 600
 FUZZ_OPTIONS = -max_total_time=$(FUZZ_SECONDS) -timeout=5 -rss_limit_mb=1024 -verbosity=0 \
   -print_final_stats=1 -artifact_prefix=build/fuzz/
 PYTHONS ?= python3.11 python3.12 python3.13
+PREFIX ?= build/sdk
+WITH_RUNTIME = RGAN_ONNXRUNTIME=$$(echo $(abspath $(VENV))/lib/*/site-packages/onnxruntime/capi/*.so.*)
 
-.PHONY: help demo docs test test-all test-cpp test-cpp-sanitized test-cpp-threads cases \
+.PHONY: help cpp demo docs test test-all test-cpp test-cpp-sanitized test-cpp-threads cases \
   eval-deps fuzz lint lint-cpp lint-python lint-containers format data stubs wheels clean
 
 help: ## Show this help
@@ -38,16 +40,19 @@ test: $(CHECKS) ## Install, lint, and run the tests
 test-all: $(CHECKS) ## The same, with the tests that take minutes
 	$(PYTEST)
 
-test-cpp: $(VENV)/.dev ## Run the tests of the C++ core only
+cpp: test-cpp ## Build, test and install the SDK for C and C++: make cpp PREFIX=folder
+	$(BIN)/cmake --install build/cpp --prefix $(abspath $(PREFIX))
+
+test-cpp: $(VENV)/.cpp ## Run the tests of the C++ core and of the C and C++ interfaces only
 	$(CMAKE) -S cpp_bindings -B build/cpp -DCMAKE_BUILD_TYPE=Release -DRGAN_PYTHON=OFF -DRGAN_TESTS=ON
 	$(BIN)/cmake --build build/cpp
-	$(BIN)/ctest --test-dir build/cpp --output-on-failure
+	$(WITH_RUNTIME) $(BIN)/ctest --test-dir build/cpp --output-on-failure
 
 test-cpp-sanitized: $(VENV)/.dev ## Run them with AddressSanitizer and UndefinedBehaviorSanitizer
 	$(CMAKE) -S cpp_bindings -B build/cpp-sanitized -DCMAKE_BUILD_TYPE=Debug -DRGAN_PYTHON=OFF \
 	  -DRGAN_TESTS=ON -DRGAN_SANITIZE=address,undefined
 	$(BIN)/cmake --build build/cpp-sanitized
-	$(BIN)/ctest --test-dir build/cpp-sanitized --output-on-failure
+	$(WITH_RUNTIME) $(BIN)/ctest --test-dir build/cpp-sanitized --output-on-failure
 	LD_PRELOAD="$(SANITIZERS)" ASAN_OPTIONS=detect_leaks=0 \
 	  RGAN_LIBRARY=build/cpp-sanitized/librgan.so.0 $(BIN)/python -m pytest -q -m "not slow" \
 	  tests/cpp_bindings/test_c_interface.py tests/cpp_bindings/test_harmonize.py \
@@ -139,6 +144,11 @@ $(VENV)/.dev: $(VENV)/.pip $(SOURCES)
 	$(PIP) --editable ".[cpu,openvino,codecs,nifti,train,eval,flash]" --group lint --group test \
 	  --group wheels
 	touch $(VENV)/.sdk $@
+
+# What the SDK is built with and tested with; no Python of this project.
+$(VENV)/.cpp: $(VENV)/.pip
+	$(PIP) cmake ninja onnxruntime
+	touch $@
 
 $(VENV)/.docs: $(VENV)/.dev
 	$(PIP) --group docs

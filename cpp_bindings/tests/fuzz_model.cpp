@@ -4,10 +4,14 @@
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
+#include <utility>
 #include <vector>
 
 #include "../src/model/card.hpp"
 #include "../src/model/format_error.hpp"
+#include "../src/model/onnx.hpp"
+#include "../src/model/reference.hpp"
+#include "../src/model/verify.hpp"
 #include "rgan/rgan.h"
 
 namespace {
@@ -30,6 +34,16 @@ void use_card(const std::vector<char>& text) {
   }
 }
 
+// The graph that engines of lower precision are compared with: it must be one that can be read.
+void use_reference(std::vector<std::uint8_t> content) {
+  const rgan::VerifiedModel model = rgan::verify(std::move(content));
+  try {
+    if (rgan::onnx::parse(rgan::to_float32(model).content).graph.inputs.empty()) std::abort();
+  } catch (const rgan::FormatError&) {
+    if (model.precision != rgan::Precision::int8) std::abort();
+  }
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
@@ -39,6 +53,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   switch (rgan_model_open_memory(content.empty() ? data : content.data(), size, nullptr, &model)) {
     case RGAN_OK:
       use_model(model);
+      use_reference(content);
       break;
     case RGAN_MODEL_FORMAT:
       if (std::strlen(rgan_last_error()) == 0) std::abort();

@@ -165,6 +165,14 @@ Status* run(Session* session, const RunOptions* options, const char* const* /*in
   return nullptr;
 }
 
+Status* get_available_providers(char*** names, int* count) {
+  static char cpu[] = "CPUExecutionProvider";
+  static char* all[] = {cpu};
+  *names = all;
+  *count = 1;
+  return nullptr;
+}
+
 const void* get_api(std::uint32_t /*version*/) {
   static const Api api = [] {
     Api table{};
@@ -180,6 +188,10 @@ const void* get_api(std::uint32_t /*version*/) {
     table.set_terminate = set_terminate;
     table.create_tensor_with_data = create_tensor;
     table.create_cpu_memory_info = create_cpu_memory_info;
+    table.get_available_providers = get_available_providers;
+    table.release_available_providers = [](char** /*names*/, int /*count*/) -> Status* {
+      return nullptr;
+    };
     table.release_status = release<Status>;
     table.release_memory_info = release<MemoryInfo>;
     table.release_session = release_session;

@@ -132,12 +132,6 @@ def test_no_such_file(tmp_path):
         Model(tmp_path)
 
 
-def test_a_named_engine_never_falls_back(model):
-    for options in ({"engine": b"tensorrt"}, {"device": b"cuda"}):
-        with pytest.raises(LibraryError, match="INVALID_ARGUMENT: no such"):
-            Engine(model, **options)
-
-
 def test_no_runtime(model, tmp_path):
     missing = str(tmp_path / "libonnxruntime.so").encode()
     with pytest.raises(LibraryError, match=r"ENGINE_UNAVAILABLE.*RGAN_ONNXRUNTIME"):

@@ -9,6 +9,7 @@ script, and exits with an error at the first thing that is wrong.
 from __future__ import annotations
 
 import json
+import shlex
 import subprocess
 import sys
 import sysconfig
@@ -48,7 +49,7 @@ def check_files() -> None:
 def check_commands(folder: Path) -> None:
     """A synthetic series is written and harmonized, and the doctor finds nothing wrong."""
     version = metadata.version("rgan-sdk")
-    for name in ("rgan-harmonize", "rgan-train"):
+    for name in ("rgan-config", "rgan-harmonize", "rgan-train"):
         assert version in command(name, "--version")
     sample, output, report = folder / "sample", folder / "harmonized", folder / "report.json"
     command("rgan-harmonize", "sample", sample, "--slices", str(SLICES))
@@ -56,6 +57,20 @@ def check_commands(folder: Path) -> None:
     assert json.loads(report.read_text())["summary"]["files"]["done"] == SLICES
     assert len(list(output.rglob("*.dcm"))) == SLICES
     command("rgan-harmonize", "doctor")
+
+
+def check_c(folder: Path) -> None:
+    """A program in C is compiled against the header and library of this installation."""
+    source, program = folder / "version.c", folder / "version"
+    source.write_text(
+        "#include <rgan/rgan.h>\n#include <stdio.h>\n"
+        "int main(void) { return puts(rgan_version()) < 0; }\n"
+    )
+    flags = shlex.split(command("rgan-config", "--includes", "--libs"))
+    subprocess.run(["cc", source, "-o", program, *flags], check=True)
+    done = subprocess.run([program], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == metadata.version("rgan-sdk")
+    assert (Path(command("rgan-config", "--cmakedir").strip()) / "rganConfig.cmake").is_file()
 
 
 def check_python(folder: Path) -> None:
@@ -76,6 +91,7 @@ def main() -> None:
     check_files()
     with tempfile.TemporaryDirectory() as folder:
         check_commands(Path(folder))
+        check_c(Path(folder))
         check_python(Path(folder))
     where = f"Python {sys.version.split()[0]}, NumPy {np.__version__}"
     print(f"rgan-sdk {metadata.version('rgan-sdk')} works: {where}")

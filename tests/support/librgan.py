@@ -12,6 +12,7 @@ import numpy as np
 import onnxruntime
 
 import rgan_sdk
+from rgan_sdk.engines.openvino import import_openvino
 
 STATUSES = (
     "OK",
@@ -24,6 +25,7 @@ STATUSES = (
     "OUT_OF_MEMORY",
     "CANCELLED",
     "INTERNAL",
+    "ACCURACY",
 )
 PROGRESS = ctypes.CFUNCTYPE(c_int, c_size_t, c_size_t, c_void_p)
 
@@ -77,6 +79,12 @@ class HarmonizeOptions(ctypes.Structure):
 def runtime() -> Path:
     """Return the library in the wheel of ONNX Runtime."""
     (found,) = (Path(onnxruntime.__file__).parent / "capi").glob("libonnxruntime.so.*")
+    return found
+
+
+def openvino_runtime() -> Path:
+    """Return the library in the wheel of OpenVINO."""
+    (found,) = (Path(import_openvino().__file__).parent / "libs").glob("libopenvino_c.so.*")
     return found
 
 

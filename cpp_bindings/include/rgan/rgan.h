@@ -67,7 +67,8 @@ typedef enum rgan_status {
   RGAN_INFERENCE = 6,          /* the input or the output is not an image, or the runtime failed */
   RGAN_OUT_OF_MEMORY = 7,
   RGAN_CANCELLED = 8, /* the caller has asked to stop */
-  RGAN_INTERNAL = 9   /* a bug: please report it */
+  RGAN_INTERNAL = 9,  /* a bug: please report it */
+  RGAN_ACCURACY = 10  /* an engine has failed its self-test */
 } rgan_status;
 
 /* Return what was wrong in the last call of this thread that failed: what, which value, and what to
@@ -98,7 +99,7 @@ typedef struct rgan_card {
   int32_t format; /* 1, or 2: the model takes the pixel spacing into account */
   const char* name;
   const char* version;
-  const char* precision; /* "fp32", "fp16" or "int8" */
+  const char* precision;             /* "fp32", "fp16" or "int8" */
   const char* const* source_kernels; /* values of ConvolutionKernel (0018,1210) */
   size_t source_kernel_count;
   const char* target_kernel;
@@ -127,11 +128,12 @@ typedef struct rgan_engine rgan_engine;
 
 typedef struct rgan_engine_options {
   size_t size;         /* sizeof(rgan_engine_options) */
-  const char* engine;  /* "auto" or "onnxruntime"; NULL is "auto". A named one never falls back */
-  const char* device;  /* "auto" or "cpu"; NULL is "auto" */
-  int32_t threads;     /* that compute one slice; 0 is one for each core that may be used */
-  const char* runtime; /* path of the runtime's library. NULL takes the environment variable
-                          RGAN_ONNXRUNTIME, or else what the loader finds as libonnxruntime.so.1 */
+  const char* engine;  /* "auto", "onnxruntime" or "openvino"; NULL is "auto" */
+  const char* device;  /* "auto", "cpu", "cuda" or "cuda:N"; NULL is "auto" */
+  int32_t threads;     /* that compute one slice on a CPU; 0 is one for each usable core */
+  const char* runtime; /* path of the library of the engine; with "auto", of ONNX Runtime. NULL
+                          takes the environment variable RGAN_ONNXRUNTIME or RGAN_OPENVINO, or else
+                          what the loader finds as libonnxruntime.so.1 or libopenvino_c.so */
 } rgan_engine_options;
 
 #define RGAN_ENGINE_OPTIONS_INIT {sizeof(rgan_engine_options), NULL, NULL, 0, NULL}
@@ -140,7 +142,18 @@ typedef struct rgan_engine_options {
  *
  * options: NULL is RGAN_ENGINE_OPTIONS_INIT.
  *
- * Returns RGAN_ENGINE_UNAVAILABLE if there is no runtime or it cannot run the model. */
+ * "auto" takes the first that can run the model here: ONNX Runtime on CUDA, OpenVINO, ONNX Runtime
+ * on the CPU; rgan_engine_description says which. An engine or a device that is named never falls
+ * back to another.
+ *
+ * Self-test. A float32 model in ONNX Runtime on the CPU is the reference. All else first harmonizes
+ * a synthetic slice, and must come as near to the reference as the model's card demands. So ONNX
+ * Runtime must be there for OpenVINO too, and an engine takes some tenths of a second to create.
+ *
+ * CUDA needs the library of onnxruntime-gpu, and CUDA and cuDNN where the loader finds them.
+ *
+ * Returns RGAN_ENGINE_UNAVAILABLE if there is no runtime or it cannot run the model, and
+ * RGAN_ACCURACY if a named engine fails the self-test. */
 RGAN_API rgan_status rgan_engine_create(const rgan_model* model, const rgan_engine_options* options,
                                         rgan_engine** engine);
 
@@ -174,8 +187,8 @@ typedef struct rgan_harmonize_options {
   rgan_progress progress; /* NULL: none */
   void* user;             /* handed to progress */
   rgan_stop* stop;        /* NULL: none */
-  int32_t any_spacing;    /* not 0: take pixel spacings that the model is not made for, and models of
-                             format 1, which state none */
+  int32_t any_spacing; /* not 0: take pixel spacings that the model is not made for, and models of
+                          format 1, which state none */
 } rgan_harmonize_options;
 
 #define RGAN_HARMONIZE_OPTIONS_INIT {sizeof(rgan_harmonize_options), NULL, NULL, NULL, 0}
@@ -187,11 +200,12 @@ typedef struct rgan_harmonize_options {
  * pixel_spacing: of all slices, in mm: a value of PixelSpacing (0028,0030).
  * options: NULL is RGAN_HARMONIZE_OPTIONS_INIT.
  *
- * Each slice gets the bits that it gets alone, and that rgan_sdk.Harmonizer gives it in Python with
- * the same runtime. If a call fails or is stopped, slices before the one at fault are harmonized in
- * out, and the others are unchanged.
+ * Each slice is computed by itself. On a CPU it gets the bits that rgan_sdk.Harmonizer gives it in
+ * Python with the same runtime. If a call fails or is stopped, slices before the one at fault are
+ * harmonized in out, and the others are unchanged.
  *
- * Returns RGAN_OUTSIDE_DOMAIN, RGAN_INFERENCE, RGAN_OUT_OF_MEMORY or RGAN_CANCELLED if that fails. */
+ * Returns RGAN_OUTSIDE_DOMAIN, RGAN_INFERENCE, RGAN_OUT_OF_MEMORY or RGAN_CANCELLED if that fails.
+ */
 RGAN_API rgan_status rgan_harmonize(rgan_engine* engine, const float* hu, size_t slices,
                                     size_t rows, size_t columns, double pixel_spacing, float* out,
                                     const rgan_harmonize_options* options);

@@ -1,13 +1,13 @@
 #include <sched.h>
 
-#include <algorithm>
 #include <cmath>
 #include <cstdio>
 #include <functional>
 #include <limits>
 #include <string>
-#include <string_view>
+#include <utility>
 
+#include "../engine/choice.hpp"
 #include "../error.hpp"
 #include "boundary.hpp"
 #include "objects.hpp"
@@ -23,9 +23,7 @@ int count_usable_cores() {
   return ::sched_getaffinity(0, sizeof cores, &cores) == 0 ? CPU_COUNT(&cores) : 1;
 }
 
-bool is_one_of(const char* name, std::initializer_list<std::string_view> names) {
-  return name == nullptr || std::ranges::find(names, name) != names.end();
-}
+std::string name_or_auto(const char* name) { return name == nullptr ? "auto" : name; }
 
 void check_spacing(const Card& card, double pixel_spacing, bool accepts_any) {
   const auto spacing = static_cast<float>(pixel_spacing);
@@ -75,19 +73,19 @@ rgan_status rgan_engine_create(const rgan_model* model, const rgan_engine_option
     const rgan_engine_options defaults = RGAN_ENGINE_OPTIONS_INIT;
     const rgan_engine_options& chosen = options == nullptr ? defaults : *options;
     require(chosen.size == sizeof chosen, "options: set size to sizeof(rgan_engine_options)");
-    require(rgan::c_api::is_one_of(chosen.engine, {"auto", "onnxruntime"}),
-            "no such engine; valid are auto and onnxruntime");
-    require(rgan::c_api::is_one_of(chosen.device, {"auto", "cpu"}),
-            "no such device; valid are auto and cpu");
     require(chosen.threads >= 0, "threads must not be negative");
     const int threads = chosen.threads == 0 ? rgan::c_api::count_usable_cores() : chosen.threads;
-    auto runtime = rgan::ort::Runtime::load(chosen.runtime == nullptr ? "" : chosen.runtime);
-    *engine = new rgan_engine{{model->verified, std::move(runtime), threads}};
+    auto opened = rgan::open_engine(model->verified,
+                                    {.engine = rgan::c_api::name_or_auto(chosen.engine),
+                                     .device = rgan::c_api::name_or_auto(chosen.device),
+                                     .runtime = chosen.runtime == nullptr ? "" : chosen.runtime,
+                                     .threads = threads});
+    *engine = new rgan_engine{std::move(opened)};
   });
 }
 
 const char* rgan_engine_description(const rgan_engine* engine) {
-  return engine == nullptr ? "" : engine->engine.description().c_str();
+  return engine == nullptr ? "" : engine->engine->description().c_str();
 }
 
 // NOLINTNEXTLINE(misc-const-correctness): what is released belongs to the caller
@@ -119,12 +117,12 @@ rgan_status rgan_harmonize(rgan_engine* engine, const float* hu, size_t slices, 
     const rgan::Stack stack{
         .hu = hu, .out = out, .slices = slices, .rows = rows, .columns = columns};
     rgan::c_api::check_images(stack);
-    rgan::c_api::check_spacing(engine->engine.card(), pixel_spacing, chosen.any_spacing != 0);
+    rgan::c_api::check_spacing(engine->engine->card(), pixel_spacing, chosen.any_spacing != 0);
     const auto progress = [&](std::size_t done) {
       return chosen.progress == nullptr || chosen.progress(done, slices, chosen.user) != 0;
     };
     const std::stop_token stop =
         chosen.stop == nullptr ? std::stop_token{} : chosen.stop->source.get_token();
-    engine->engine.harmonize(stack, pixel_spacing, progress, stop);
+    engine->engine->harmonize(stack, pixel_spacing, progress, stop);
   });
 }

@@ -15,7 +15,7 @@ struct rgan_model {
 };
 
 struct rgan_engine {
-  rgan::Engine engine;
+  std::unique_ptr<rgan::Engine> engine;
 };
 
 struct rgan_stop {

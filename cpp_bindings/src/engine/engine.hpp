@@ -31,11 +31,13 @@ using Progress = std::function<bool(std::size_t done)>;
 // Any thread may call; calls wait for each other.
 class Engine {
  public:
-  // `threads` compute one slice. Throws Error if the runtime cannot run the model.
-  Engine(std::shared_ptr<const VerifiedModel> model, std::shared_ptr<const ort::Runtime> runtime,
-         int threads);
+  // Throws Error if the backend cannot run the model.
+  Engine(std::shared_ptr<const VerifiedModel> model, std::shared_ptr<const Backend> backend);
 
+  [[nodiscard]] const VerifiedModel& model() const noexcept { return *model_; }
   [[nodiscard]] const Card& card() const noexcept { return model_->card; }
+  [[nodiscard]] const Backend& backend() const noexcept { return *backend_; }
+  // Runtime, device and precision in one line, for people.
   [[nodiscard]] const std::string& description() const noexcept { return description_; }
 
   // Harmonize each slice by itself. `pixel_spacing` in mm is not compared with the card. Throws
@@ -44,14 +46,12 @@ class Engine {
                  const std::stop_token& stop);
 
  private:
-  [[nodiscard]] std::unique_ptr<ort::OrtSession> open_session(Sessions::Key key) const;
-  void harmonize_slice(const Stack& stack, std::size_t slice, Sessions::Key key,
+  void harmonize_slice(const Stack& stack, std::size_t index, double pixel_spacing,
                        const std::stop_token& stop);
-  void infer(Sessions::Key key, std::size_t rows, std::size_t columns, const std::stop_token& stop);
+  void infer(const Slice& slice, const std::stop_token& stop);
 
   std::shared_ptr<const VerifiedModel> model_;
-  std::shared_ptr<const ort::Runtime> runtime_;
-  int threads_;
+  std::shared_ptr<const Backend> backend_;
   std::string description_;
   Turns turns_;  // one of them is taken while the members below are used
   Sessions sessions_;

@@ -2,7 +2,7 @@
 //
 // The wheels of ONNX Runtime hold its library without headers, and a build of this one must not
 // need them. The interface is a table of functions in a fixed order, to which later versions only
-// append. All functions named here are in version 1 of the table, which every release can give.
+// append. The functions named here are in version 11 of the table, which releases since 1.11 give.
 //
 // Source: onnxruntime_c_api.h of ONNX Runtime (MIT licence, Microsoft Corporation); names and order
 // are facts of its binary interface.
@@ -13,6 +13,7 @@
 
 namespace rgan::ort {
 
+struct CudaOptions;
 struct Env;
 struct MemoryInfo;
 struct RunOptions;
@@ -21,7 +22,7 @@ struct SessionOptions;
 struct Status;
 struct Value;
 
-inline constexpr std::uint32_t kApiVersion = 1;
+inline constexpr std::uint32_t kApiVersion = 11;
 
 struct ApiBase {
   const void* (*get_api)(std::uint32_t version);
@@ -35,7 +36,8 @@ inline constexpr int kDeviceAllocator = 0;    // OrtAllocatorType
 inline constexpr int kDefaultMemory = 0;      // OrtMemType
 inline constexpr int kFloat = 1;              // ONNXTensorElementDataType
 
-// Version 1 of the table. Functions that are not used are counted, not named.
+// Version 11 of the table, as far as it is used. Functions that are not used are counted, not
+// named.
 struct Api {
   using Unused = void (*)();
 
@@ -73,15 +75,30 @@ struct Api {
   void (*release_run_options)(RunOptions*);
   Unused unused_98_to_99[2];
   void (*release_session_options)(SessionOptions*);
-  Unused release_custom_op_domain;
+  Unused unused_101_to_124[24];
+  Status* (*get_available_providers)(char*** names, int* count);
+  Status* (*release_available_providers)(char** names, int count);
+  Unused unused_127_to_129[3];
+  Status* (*add_session_config_entry)(SessionOptions*, const char* key, const char* value);
+  Unused unused_131_to_203[73];
+  Status* (*append_cuda)(SessionOptions*, const CudaOptions*);
+  Status* (*create_cuda_options)(CudaOptions**);
+  Status* (*update_cuda_options)(CudaOptions*, const char* const* keys, const char* const* values,
+                                 std::size_t count);
+  Unused unused_207;
+  void (*release_cuda_options)(CudaOptions*);
+  Unused append_migraphx;
 };
 
-// The number that ONNX Runtime's own header asserts for its last function of version 1.
-static_assert(offsetof(Api, release_custom_op_domain) / sizeof(Api::Unused) == 101);
+// The numbers that ONNX Runtime itself asserts for the last functions of versions 4 and 11.
+static_assert(offsetof(Api, release_available_providers) / sizeof(Api::Unused) == 126);
+static_assert(offsetof(Api, append_migraphx) / sizeof(Api::Unused) == 209);
 static_assert(offsetof(Api, run) / sizeof(Api::Unused) == 9);
 static_assert(offsetof(Api, create_run_options) / sizeof(Api::Unused) == 39);
 static_assert(offsetof(Api, create_tensor_with_data) / sizeof(Api::Unused) == 49);
 static_assert(offsetof(Api, create_cpu_memory_info) / sizeof(Api::Unused) == 69);
 static_assert(offsetof(Api, release_env) / sizeof(Api::Unused) == 92);
+static_assert(offsetof(Api, add_session_config_entry) / sizeof(Api::Unused) == 130);
+static_assert(offsetof(Api, append_cuda) / sizeof(Api::Unused) == 204);
 
 }  // namespace rgan::ort

@@ -2,39 +2,23 @@
 
 #include <dlfcn.h>
 
-#include <cstdlib>
+#include <algorithm>
+#include <array>
 #include <map>
 #include <mutex>
+#include <string_view>
+#include <tuple>
 #include <utility>
-#include <vector>
 
 #include "../error.hpp"
+#include "library.hpp"
 
 namespace rgan::ort {
 namespace {
 
-constexpr const char* kVariable = "RGAN_ONNXRUNTIME";
-
-std::vector<std::string> find_candidates(const std::string& path) {
-  if (!path.empty()) return {path};
-  // Read once, when a runtime is first needed; the caller must not change it at the same time.
-  const char* chosen = std::getenv(kVariable);  // NOLINT(concurrency-mt-unsafe)
-  if (chosen != nullptr && *chosen != '\0') return {chosen};
-  return {"libonnxruntime.so.1", "libonnxruntime.so"};
-}
-
-void* open_library(const std::vector<std::string>& candidates) {
-  std::string problems;
-  for (const std::string& candidate : candidates) {
-    if (void* library = ::dlopen(candidate.c_str(), RTLD_NOW | RTLD_LOCAL)) return library;
-    problems += "\n  ";
-    problems += ::dlerror();
-  }
-  throw Error(RGAN_ENGINE_UNAVAILABLE,
-              "ONNX Runtime cannot be loaded; install it, or give the path of libonnxruntime.so in "
-              "the options or in the environment variable RGAN_ONNXRUNTIME:" +
-                  problems);
-}
+constexpr std::array kSonames = {"libonnxruntime.so.1", "libonnxruntime.so"};
+constexpr Library kLibrary{
+    .name = "ONNX Runtime", .variable = "RGAN_ONNXRUNTIME", .sonames = kSonames};
 
 }  // namespace
 
@@ -45,7 +29,7 @@ std::shared_ptr<const Runtime> Runtime::load(const std::string& path) {
   static std::mutex mutex;
   static std::map<void*, std::shared_ptr<const Runtime>> loaded;  // by library
   const std::scoped_lock lock(mutex);
-  void* library = open_library(find_candidates(path));
+  void* library = open_library(kLibrary, path);
   if (const auto found = loaded.find(library); found != loaded.end()) return found->second;
 
   const auto get_base = reinterpret_cast<const ApiBase* (*)()>(::dlsym(library, "OrtGetApiBase"));
@@ -63,6 +47,17 @@ std::shared_ptr<const Runtime> Runtime::load(const std::string& path) {
   runtime->env_ = env;
   loaded.emplace(library, runtime);
   return runtime;
+}
+
+bool Runtime::has_cuda() const {
+  char** names = nullptr;
+  int count = 0;
+  if (!take_error(api_->get_available_providers(&names, &count)).empty()) return false;
+  const bool found = std::any_of(names, names + count, [](const char* name) {
+    return std::string_view(name) == "CUDAExecutionProvider";
+  });
+  std::ignore = take_error(api_->release_available_providers(names, count));
+  return found;
 }
 
 std::string Runtime::take_error(Status* status) const {

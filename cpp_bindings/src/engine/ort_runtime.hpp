@@ -19,6 +19,9 @@ class Runtime {
   [[nodiscard]] const Env* env() const noexcept { return env_; }
   [[nodiscard]] const std::string& version() const noexcept { return version_; }
 
+  // Whether the library was built with CUDA. That says nothing of a device or a driver.
+  [[nodiscard]] bool has_cuda() const;
+
   // Return what is wrong, and release the status; empty on success, where it is null.
   [[nodiscard]] std::string take_error(Status* status) const;
 

@@ -4,7 +4,7 @@
 
 namespace rgan {
 
-const ort::OrtSession& Sessions::get(Key key) {
+Session& Sessions::get(const SessionKey& key) {
   const auto found =
       std::ranges::find_if(by_use_, [&](const auto& entry) { return entry.first == key; });
   if (found != by_use_.end()) {

@@ -5,10 +5,9 @@
 #include <functional>
 #include <list>
 #include <memory>
-#include <optional>
 #include <utility>
 
-#include "ort_session.hpp"
+#include "session.hpp"
 
 namespace rgan {
 
@@ -18,21 +17,19 @@ inline constexpr std::size_t kMaxSessions = 4;  // one for each of the last pixe
 // longest is let go before another is opened. Not for several threads at once.
 class Sessions {
  public:
-  // A pixel spacing in mm; none for models that know none.
-  using Key = std::optional<float>;
-  using Open = std::function<std::unique_ptr<ort::OrtSession>(Key)>;
+  using Open = std::function<std::unique_ptr<Session>(const SessionKey&)>;
 
   explicit Sessions(Open open) : open_(std::move(open)) {}
 
   // Return the session for a key; open it if it is not open.
-  [[nodiscard]] const ort::OrtSession& get(Key key);
+  [[nodiscard]] Session& get(const SessionKey& key);
 
   // Let all sessions go; false if there were none.
   bool clear() noexcept;
 
  private:
   Open open_;
-  std::list<std::pair<Key, std::unique_ptr<ort::OrtSession>>> by_use_;  // the last one is in front
+  std::list<std::pair<SessionKey, std::unique_ptr<Session>>> by_use_;  // the last one is in front
 };
 
 }  // namespace rgan

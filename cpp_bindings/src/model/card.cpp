@@ -96,18 +96,21 @@ void check_quality(const Value& value) {
   }
 }
 
-void check_error_bounds(const Value& value) {
+std::map<std::string, ErrorBound> read_error_bounds(const Value& value) {
+  std::map<std::string, ErrorBound> found;
   Fields bounds(value, "error_bounds");
   for (const char* precision : {"fp16", "bf16", "int8"}) {
     const Value* bound = bounds.find(precision);
     if (bound == nullptr) continue;
     Fields fields(*bound, bounds.path(precision));
-    for (const char* name : {"max", "p999"}) {
-      read_number(fields.at(name), fields.path(name), kNotNegative);
-    }
+    const auto read = [&](const char* name) {
+      return read_number(fields.at(name), fields.path(name), kNotNegative);
+    };
+    found[precision] = {.max = read("max"), .p999 = read("p999")};
     fields.require_all_known();
   }
   bounds.require_all_known();
+  return found;
 }
 
 SpacingRange read_spacing_range(const Value& value) {
@@ -256,7 +259,7 @@ Card parse_card(std::string_view text) {
       static_cast<int>(read_integer(fields.at("multiple"), "multiple", {.min = 1, .max = 512}));
   check_training_data(fields.at("training_data"));
   check_quality(fields.at("quality"));
-  check_error_bounds(fields.at("error_bounds"));
+  card.error_bounds = read_error_bounds(fields.at("error_bounds"));
   for (const char* name : {"intended_use", "software"}) read_text(fields.at(name), name, 1);
   if (card.format == 2) read_domain(fields, card);
   fields.require_all_known();

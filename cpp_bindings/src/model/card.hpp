@@ -1,6 +1,7 @@
 // The model card: what a model is made for. docs/model-format.md specifies it.
 #pragma once
 
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -22,6 +23,12 @@ struct Range {
   double max = 0;
 };
 
+// How much a precision may differ from the float32 model, in HU.
+struct ErrorBound {
+  double max = 0;
+  double p999 = 0;  // the 99.9th percentile
+};
+
 // The fields that an application needs to choose and to apply a model. The rest are in the text.
 struct Card {
   std::string text;  // the JSON as it is in the file
@@ -36,6 +43,7 @@ struct Card {
   int multiple = 0;
   std::optional<SpacingRange> pixel_spacing;  // none in format 1
   std::optional<Range> noise_hu;
+  std::map<std::string, ErrorBound> error_bounds;  // by precision, where the card states them
 };
 
 // Read and check a card. Throws FormatError.

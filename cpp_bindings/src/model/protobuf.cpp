@@ -36,9 +36,11 @@ std::uint64_t take_varint(Bytes& packed) { return take_number(packed, kLongestVa
 
 bool FieldReader::next(Field& field) {
   if (rest_.empty()) return false;
+  const Bytes before = rest_;
   const std::uint32_t tag = take_tag();
   field = make_field(tag);
   take_value(field);
+  field.whole = before.first(before.size() - rest_.size());
   return true;
 }
 

@@ -29,6 +29,7 @@ struct Field {
   Wire wire = Wire::varint;
   std::uint64_t value = 0;  // of a varint
   Bytes bytes;              // of bytes: a string, a message or packed numbers
+  Bytes whole;              // the field as it is encoded
 
   [[nodiscard]] bool is_varint(std::uint32_t wanted) const noexcept {
     return number == wanted && wire == Wire::varint;

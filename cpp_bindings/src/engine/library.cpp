@@ -1,0 +1,36 @@
+#include "library.hpp"
+
+#include <dlfcn.h>
+
+#include <cstdlib>
+#include <vector>
+
+#include "../error.hpp"
+
+namespace rgan {
+namespace {
+
+std::vector<std::string> find_candidates(const Library& library, const std::string& path) {
+  if (!path.empty()) return {path};
+  // Read once, when a runtime is first needed; the caller must not change it at the same time.
+  const char* chosen = std::getenv(library.variable);  // NOLINT(concurrency-mt-unsafe)
+  if (chosen != nullptr && *chosen != '\0') return {chosen};
+  return {library.sonames.begin(), library.sonames.end()};
+}
+
+}  // namespace
+
+void* open_library(const Library& library, const std::string& path) {
+  std::string problems;
+  for (const std::string& candidate : find_candidates(library, path)) {
+    if (void* loaded = ::dlopen(candidate.c_str(), RTLD_NOW | RTLD_LOCAL)) return loaded;
+    problems += "\n  ";
+    problems += ::dlerror();
+  }
+  throw Error(RGAN_ENGINE_UNAVAILABLE,
+              std::string(library.name) + " cannot be loaded; install it, or give the path of " +
+                  library.sonames.back() + " in the options or in the environment variable " +
+                  library.variable + ":" + problems);
+}
+
+}  // namespace rgan

@@ -1,0 +1,77 @@
+#include "session.hpp"
+
+#include <array>
+#include <string>
+#include <utility>
+
+#include "../../error.hpp"
+#include "../memory.hpp"
+
+namespace rgan::openvino {
+namespace {
+
+[[noreturn]] void refuse(const std::string& problem) {
+  throw Error(lacks_memory(problem) ? RGAN_OUT_OF_MEMORY : RGAN_INFERENCE,
+              "OpenVINO failed: " + problem);
+}
+
+}  // namespace
+
+// The same settings as in Python (rgan_sdk.engines.openvino). The precision is always set: OpenVINO
+// would choose bfloat16 on processors that have it.
+Session::Session(std::shared_ptr<const Runtime> runtime, Bytes content, std::int64_t rows,
+                 std::int64_t columns, int threads)
+    : runtime_(std::move(runtime)),
+      compiled_(nullptr, runtime_->api().free_compiled),
+      request_(nullptr, runtime_->api().free_request) {
+  const Api& api = runtime_->api();
+  Model* read = nullptr;
+  require(api.read_model(runtime_->core(), reinterpret_cast<const char*>(content.data()),
+                         content.size(), nullptr, &read));
+  const Owned<Model> model(read, api.free_model);
+  const auto exactly = [](std::int64_t size) { return Dimension{.min = size, .max = size}; };
+  std::array sizes = {exactly(1), exactly(1), exactly(rows), exactly(columns)};
+  require(api.reshape(read, {.rank = exactly(4), .dims = sizes.data()}));
+  CompiledModel* compiled = nullptr;
+  require(api.compile(runtime_->core(), read, "CPU", 6, &compiled, "INFERENCE_PRECISION_HINT",
+                      "f32", "PERFORMANCE_HINT", "LATENCY", "INFERENCE_NUM_THREADS",
+                      std::to_string(threads).c_str()));
+  compiled_.reset(compiled);
+  InferRequest* request = nullptr;
+  require(api.create_request(compiled, &request));
+  request_.reset(request);
+}
+
+void Session::require(Status status) const {
+  const std::string problem = runtime_->describe(status);
+  if (problem.empty()) return;
+  throw Error(lacks_memory(problem) ? RGAN_OUT_OF_MEMORY : RGAN_ENGINE_UNAVAILABLE,
+              "OpenVINO cannot run this model: " + problem);
+}
+
+Session::Owned<Tensor> Session::make_tensor(float* data, const Slice& slice) const {
+  std::array<std::int64_t, 4> sizes = {1, 1, slice.rows, slice.columns};
+  Tensor* tensor = nullptr;
+  const Status status = runtime_->api().create_tensor(
+      kFloat, {.rank = sizes.size(), .dims = sizes.data()}, data, &tensor);
+  if (status != 0) refuse(runtime_->describe(status));
+  return {tensor, runtime_->api().free_tensor};
+}
+
+void Session::run(const Slice& slice, const std::stop_token& stop) {
+  const Api& api = runtime_->api();
+  const Owned<Tensor> hu = make_tensor(slice.hu, slice);
+  const Owned<Tensor> out = make_tensor(slice.out, slice);
+  std::string problem = runtime_->describe(api.set_input(request_.get(), hu.get()));
+  if (problem.empty()) {
+    problem = runtime_->describe(api.set_output(request_.get(), out.get()));
+  }
+  if (problem.empty()) {
+    const std::stop_callback cancel(stop, [&] { api.cancel(request_.get()); });
+    problem = runtime_->describe(api.infer(request_.get()));
+  }
+  if (stop.stop_requested()) throw Error(RGAN_CANCELLED, "stopped, as the caller asked");
+  if (!problem.empty()) refuse(problem);
+}
+
+}  // namespace rgan::openvino
