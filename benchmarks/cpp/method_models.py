@@ -40,6 +40,7 @@ SMALL = (
 
 def main() -> None:
     folder = Path(sys.argv[1])
+    folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as name:
         scans = write_pair_of_scans(Path(name), size=160)
         for method in METHODS:

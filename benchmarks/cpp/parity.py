@@ -18,6 +18,7 @@ import json
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,7 @@ from support.librgan import Engine, Model
 from rgan_sdk.card import SpacingRange
 from rgan_sdk.dicom.inventory import find_series
 from rgan_sdk.dicom.read.pydicom_reader import read_slice
+from rgan_sdk.engines.base import processor_name
 from rgan_sdk.engines.onnxruntime import OnnxRuntimeEngine
 from rgan_sdk.harmonizer import Harmonizer
 from rgan_sdk.model import HarmonizationModel, packaged_models
@@ -65,7 +67,9 @@ def main() -> None:
             model = write_model(make_graph(hu), Path(folder) / "full.onnx", "B40f")
             rows.append(compare("radiomicgan, full VGG-19", model, scans[::100], SIZES[:5]))
     if options.json:
-        options.json.write_text(json.dumps({"rows": rows}, indent=1) + "\n")
+        options.json.write_text(
+            json.dumps({"environment": environment(), "rows": rows}, indent=1) + "\n"
+        )
     if not all(row["equal"] == row["slices"] for row in rows):
         raise SystemExit("librgan and Python differ")
 
@@ -117,6 +121,11 @@ def compare(
     }
     print(row, flush=True)
     return row
+
+
+def environment() -> dict[str, Any]:
+    names = ("rgan-sdk", "onnxruntime", "numpy")
+    return {"processor": processor_name(), **{name: metadata.version(name) for name in names}}
 
 
 if __name__ == "__main__":
