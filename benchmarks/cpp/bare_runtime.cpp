@@ -31,8 +31,8 @@ void require(ort::Status* status) {
 ort::Value* make_tensor(float* data, const std::array<std::int64_t, 4>& shape) {
   ort::Value* tensor = nullptr;
   const auto bytes = static_cast<std::size_t>(shape[2] * shape[3]) * sizeof(float);
-  require(api->create_tensor_with_data(memory, data, bytes, shape.data(), shape.size(),
-                                       ort::kFloat, &tensor));
+  require(api->create_tensor_with_data(memory, data, bytes, shape.data(), shape.size(), ort::kFloat,
+                                       &tensor));
   return tensor;
 }
 

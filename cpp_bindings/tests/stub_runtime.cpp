@@ -2,6 +2,7 @@
 
 #include "stub_runtime.hpp"
 
+#include <array>
 #include <chrono>
 #include <cstdlib>
 #include <cstring>
@@ -147,10 +148,11 @@ void write_output(const Session& session, const Value& input, const Value& outpu
   }
 }
 
-// NOLINTNEXTLINE(misc-const-correctness): the runtime's signature
+// NOLINTBEGIN(misc-const-correctness): the runtime's signature
 Status* run(Session* session, const RunOptions* options, const char* const* /*input_names*/,
             const Value* const* inputs, std::size_t /*input_count*/,
             const char* const* /*output_names*/, std::size_t /*output_count*/, Value** outputs) {
+  // NOLINTEND(misc-const-correctness)
   if (Status* error = fail(Call::run)) return error;
   const std::atomic_ref is_terminated(const_cast<RunOptions*>(options)->is_terminated);
   behaviour.running.fetch_add(1, kRelaxed);
@@ -167,8 +169,8 @@ Status* run(Session* session, const RunOptions* options, const char* const* /*in
 
 Status* get_available_providers(char*** names, int* count) {
   static char cpu[] = "CPUExecutionProvider";
-  static char* all[] = {cpu};
-  *names = all;
+  static std::array<char*, 1> all = {cpu};
+  *names = all.data();
   *count = 1;
   return nullptr;
 }
