@@ -127,7 +127,13 @@ def test_a_library_that_is_not_openvino():
 
 @pytest.mark.parametrize(
     "options",
-    [{"engine": b"tensorrt"}, {"device": b"tpu"}, {"device": b"cuda:x"}, {"device": b"cuda:-1"}],
+    [
+        {"engine": b"tensorrt"},
+        {"device": b"tpu"},
+        {"device": b"cuda:x"},
+        {"device": b"cuda:-1"},
+        {"precision": b"bf16"},
+    ],
 )
 def test_unknown_names(options):
     with (
@@ -135,6 +141,14 @@ def test_unknown_names(options):
         pytest.raises(LibraryError, match="INVALID_ARGUMENT: no such"),
     ):
         Engine(model, **options)
+
+
+def test_a_precision_that_is_named():
+    with Model(make_model(make_domain_card()).SerializeToString()) as model:
+        with Engine(model, precision=b"fp32") as engine:
+            assert engine.description.endswith("fp32)")
+        with pytest.raises(LibraryError, match="ENGINE_UNAVAILABLE: .*in fp32, not in fp16"):
+            Engine(model, precision=b"fp16")
 
 
 def test_openvino_on_cuda():

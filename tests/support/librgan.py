@@ -61,6 +61,7 @@ class EngineOptions(ctypes.Structure):
         ("size", c_size_t),
         ("engine", c_char_p),
         ("device", c_char_p),
+        ("precision", c_char_p),
         ("threads", c_int32),
         ("runtime", c_char_p),
     )

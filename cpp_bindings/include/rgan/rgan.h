@@ -127,24 +127,26 @@ RGAN_API const char* rgan_model_sha256(const rgan_model* model);
 typedef struct rgan_engine rgan_engine;
 
 typedef struct rgan_engine_options {
-  size_t size;         /* sizeof(rgan_engine_options) */
-  const char* engine;  /* "auto", "onnxruntime" or "openvino"; NULL is "auto" */
-  const char* device;  /* "auto", "cpu", "cuda" or "cuda:N"; NULL is "auto" */
-  int32_t threads;     /* that compute one slice on a CPU; 0 is one for each usable core */
-  const char* runtime; /* path of the library of the engine; with "auto", of ONNX Runtime. NULL
-                          takes the environment variable RGAN_ONNXRUNTIME or RGAN_OPENVINO, or else
-                          what the loader finds as libonnxruntime.so.1 or libopenvino_c.so */
+  size_t size;           /* sizeof(rgan_engine_options) */
+  const char* engine;    /* "auto", "onnxruntime" or "openvino"; NULL is "auto" */
+  const char* device;    /* "auto", "cpu", "cuda" or "cuda:N"; NULL is "auto" */
+  const char* precision; /* "auto", or the only one to take: "fp32", "fp16" or "int8"; NULL is
+                            "auto". It is that of the model's file */
+  int32_t threads;       /* that compute one slice on a CPU; 0 is one for each usable core */
+  const char* runtime;   /* path of the library of the engine; with "auto", of ONNX Runtime. NULL
+                            takes the environment variable RGAN_ONNXRUNTIME or RGAN_OPENVINO, or else
+                            what the loader finds as libonnxruntime.so.1 or libopenvino_c.so */
 } rgan_engine_options;
 
-#define RGAN_ENGINE_OPTIONS_INIT {sizeof(rgan_engine_options), NULL, NULL, 0, NULL}
+#define RGAN_ENGINE_OPTIONS_INIT {sizeof(rgan_engine_options), NULL, NULL, NULL, 0, NULL}
 
 /* Load the runtime if no engine has, and get the model ready to run.
  *
  * options: NULL is RGAN_ENGINE_OPTIONS_INIT.
  *
  * "auto" takes the first that can run the model here: ONNX Runtime on CUDA, OpenVINO, ONNX Runtime
- * on the CPU; rgan_engine_description says which. An engine or a device that is named never falls
- * back to another.
+ * on the CPU; rgan_engine_description says which. An engine, a device or a precision that is named
+ * never falls back to another.
  *
  * Self-test. A float32 model in ONNX Runtime on the CPU is the reference. All else first harmonizes
  * a synthetic slice, and must come as near to the reference as the model's card demands. So ONNX

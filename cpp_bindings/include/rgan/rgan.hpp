@@ -179,8 +179,9 @@ class Model {
 // ---- Engines --------------------------------------------------------------------------------
 
 struct EngineOptions {
-  std::string_view engine = "auto";  // or a name of rgan_engine_options; that never falls back
-  std::string_view device = "auto";  // the same
+  std::string_view engine = "auto";     // or a name of rgan_engine_options; that never falls back
+  std::string_view device = "auto";     // the same
+  std::string_view precision = "auto";  // the same
   int threads = 0;                // that compute one slice; 0 is one for each core that may be used
   std::string_view runtime = "";  // path of the runtime's library; empty looks for it, as
                                   // rgan_engine_options says
@@ -273,14 +274,17 @@ class Engine {
  public:
   // Load the runtime if no engine has, and get the model ready to run.
   //
-  // Throws Error: RGAN_ENGINE_UNAVAILABLE if there is no runtime or it cannot run the model.
+  // Throws Error: RGAN_ENGINE_UNAVAILABLE if there is no runtime or it cannot run the model,
+  // RGAN_ACCURACY if a named engine fails its self-test.
   explicit Engine(const Model& model, const EngineOptions& options = {}) {
     const detail::CText engine(options.engine);
     const detail::CText device(options.device);
+    const detail::CText precision(options.precision);
     const detail::CText runtime(options.runtime);
     rgan_engine_options chosen = RGAN_ENGINE_OPTIONS_INIT;
     chosen.engine = engine.get();
     chosen.device = device.get();
+    chosen.precision = precision.get();
     chosen.threads = options.threads;
     chosen.runtime = runtime.get();
     rgan_engine* created = nullptr;
@@ -299,9 +303,9 @@ class Engine {
   //     overlap with it otherwise. Rows and columns may be any number.
   // pixel_spacing: of all slices, in mm: a value of PixelSpacing (0028,0030).
   //
-  // Each slice gets the bits that it gets alone, and that rgan_sdk.Harmonizer gives it in Python
-  // with the same runtime. If this throws, slices before the one at fault are harmonized in out,
-  // and the others are unchanged.
+  // Each slice is computed by itself. On a CPU it gets the bits that rgan_sdk.Harmonizer gives it
+  // in Python with the same runtime. If this throws, slices before the one at fault are harmonized
+  // in out, and the others are unchanged.
   //
   // Throws Error: RGAN_INVALID_ARGUMENT if an image has not the size that shape says,
   // RGAN_OUTSIDE_DOMAIN, RGAN_INFERENCE, RGAN_OUT_OF_MEMORY, RGAN_CANCELLED.

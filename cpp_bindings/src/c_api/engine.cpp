@@ -78,6 +78,7 @@ rgan_status rgan_engine_create(const rgan_model* model, const rgan_engine_option
     auto opened = rgan::open_engine(model->verified,
                                     {.engine = rgan::c_api::name_or_auto(chosen.engine),
                                      .device = rgan::c_api::name_or_auto(chosen.device),
+                                     .precision = rgan::c_api::name_or_auto(chosen.precision),
                                      .runtime = chosen.runtime == nullptr ? "" : chosen.runtime,
                                      .threads = threads});
     *engine = new rgan_engine{std::move(opened)};

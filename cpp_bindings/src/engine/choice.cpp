@@ -79,6 +79,16 @@ std::vector<std::pair<std::string, std::string>> list_candidates(const Choice& c
   return found;
 }
 
+void check_precision(const VerifiedModel& model, const std::string& wanted) {
+  if (wanted == "auto" || wanted == to_name(model.precision)) return;
+  if (wanted != "fp32" && wanted != "fp16" && wanted != "int8") {
+    refuse_argument("no such precision; valid are auto, fp32, fp16 and int8");
+  }
+  throw Error(RGAN_ENGINE_UNAVAILABLE, model.card.name + " is a model in " +
+                                           to_name(model.precision) + ", not in " + wanted +
+                                           "; open the file of that precision");
+}
+
 void check(const Choice& choice) {
   if (choice.engine != "auto" && choice.engine != "onnxruntime" && choice.engine != "openvino") {
     refuse_argument("no such engine; valid are auto, onnxruntime and openvino");
@@ -93,6 +103,7 @@ void check(const Choice& choice) {
 std::unique_ptr<Engine> open_engine(const std::shared_ptr<const VerifiedModel>& model,
                                     const Choice& choice) {
   check(choice);
+  check_precision(*model, choice.precision);
   const auto candidates = list_candidates(choice);
   std::string problems;
   for (const auto& [engine, device] : candidates) {

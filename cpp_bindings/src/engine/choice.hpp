@@ -9,10 +9,11 @@
 namespace rgan {
 
 struct Choice {
-  std::string engine = "auto";  // or "onnxruntime", "openvino"
-  std::string device = "auto";  // or "cpu", "cuda", "cuda:N"
-  std::string runtime;          // the path of the library; empty to look for it
-  int threads = 1;              // that compute one slice on a CPU
+  std::string engine = "auto";     // or "onnxruntime", "openvino"
+  std::string device = "auto";     // or "cpu", "cuda", "cuda:N"
+  std::string precision = "auto";  // or "fp32", "fp16", "int8"
+  std::string runtime;             // the path of the library; empty to look for it
+  int threads = 1;                 // that compute one slice on a CPU
 };
 
 // Open a model with an engine that has passed the self-test. "auto" takes the first that can run
