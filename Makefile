@@ -6,8 +6,9 @@ BIN := $(VENV)/bin
 CMAKE = $(BIN)/cmake -G Ninja -DCMAKE_MAKE_PROGRAM=$(abspath $(BIN)/ninja)
 CPP_FILES = $(sort $(shell find cpp_bindings examples -name '*.c' -o -name '*.cpp' -o -name '*.hpp'))
 SOURCES := pyproject.toml $(shell find cpp_bindings -type f)
-CHECKS := eval-deps lint docs test-cpp test-cpp-sanitized
+CHECKS := eval-deps lint docs test-cpp test-cpp-sanitized test-cpp-threads
 CLANG ?= clang++
+SANITIZERS = $(foreach name,asan ubsan,$(shell $(CXX) -print-file-name=lib$(name).so))
 WORKERS ?= 2
 PYTEST = $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist worksteal
 PIP := $(BIN)/python -m pip install --quiet --constraint constraints.txt
@@ -21,8 +22,8 @@ PYTHONS ?= python3.11 python3.12 python3.13
 PREFIX ?= build/sdk
 WITH_RUNTIME = RGAN_ONNXRUNTIME=$$(echo $(abspath $(VENV))/lib/*/site-packages/onnxruntime/capi/*.so.*)
 
-.PHONY: help cpp demo docs test test-all test-cpp test-cpp-sanitized cases eval-deps fuzz lint \
-  lint-cpp lint-python lint-containers format data stubs wheels clean
+.PHONY: help cpp demo docs test test-all test-cpp test-cpp-sanitized test-cpp-threads cases \
+  eval-deps fuzz lint lint-cpp lint-python lint-containers format data stubs wheels clean
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -49,9 +50,19 @@ test-cpp: $(VENV)/.cpp ## Run the tests of the C++ core and of the C and C++ int
 
 test-cpp-sanitized: $(VENV)/.dev ## Run them with AddressSanitizer and UndefinedBehaviorSanitizer
 	$(CMAKE) -S cpp_bindings -B build/cpp-sanitized -DCMAKE_BUILD_TYPE=Debug -DRGAN_PYTHON=OFF \
-	  -DRGAN_TESTS=ON -DRGAN_SANITIZE=ON
+	  -DRGAN_TESTS=ON -DRGAN_SANITIZE=address,undefined
 	$(BIN)/cmake --build build/cpp-sanitized
 	$(WITH_RUNTIME) $(BIN)/ctest --test-dir build/cpp-sanitized --output-on-failure
+	LD_PRELOAD="$(SANITIZERS)" ASAN_OPTIONS=detect_leaks=0 \
+	  RGAN_LIBRARY=build/cpp-sanitized/librgan.so.0 $(BIN)/python -m pytest -q -m "not slow" \
+	  tests/cpp_bindings/test_c_interface.py tests/cpp_bindings/test_harmonize.py \
+	  tests/cpp_bindings/test_model_checks.py
+
+test-cpp-threads: $(VENV)/.dev ## Run them with ThreadSanitizer
+	$(CMAKE) -S cpp_bindings -B build/cpp-threads -DCMAKE_BUILD_TYPE=Debug -DRGAN_PYTHON=OFF \
+	  -DRGAN_TESTS=ON -DRGAN_SANITIZE=thread
+	$(BIN)/cmake --build build/cpp-threads
+	$(BIN)/ctest --test-dir build/cpp-threads --output-on-failure
 
 cases: $(VENV)/.dev $(VENV)/.eval ## Run scripts that exit 0 when all is right: make cases CASES=folder
 	@wrong=0; \
@@ -64,7 +75,7 @@ eval-deps: $(VENV)/.eval ## Install pyradiomics, which needs Python 3.11 and is 
 
 fuzz: $(VENV)/.dev ## Fuzz the readers of DICOM and models for FUZZ_SECONDS each; needs Clang
 	CXX=$(CLANG) $(CMAKE) -S cpp_bindings -B build/fuzz -DCMAKE_BUILD_TYPE=RelWithDebInfo \
-	  -DRGAN_PYTHON=OFF -DRGAN_SANITIZE=ON -DRGAN_FUZZ=ON
+	  -DRGAN_PYTHON=OFF -DRGAN_SANITIZE=address,undefined -DRGAN_FUZZ=ON
 	$(BIN)/cmake --build build/fuzz --target fuzz_slice fuzz_model
 	mkdir -p build/fuzz/slices build/fuzz/models
 	$(BIN)/python cpp_bindings/tests/make_corpus.py build/fuzz/slices

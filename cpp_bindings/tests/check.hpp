@@ -1,4 +1,5 @@
-// The least that a test needs: `check` says where a condition failed, and counts the failures.
+// The least that a test needs: `check` says where a condition failed, and counts the failures, and
+// `report` is what main returns.
 #pragma once
 
 #include <cstdio>
@@ -12,4 +13,9 @@ void check(const Condition& condition, const char* file = __builtin_FILE(),
   if (static_cast<bool>(condition)) return;
   std::fprintf(stderr, "%s:%d: this check failed\n", file, line);
   ++failures;
+}
+
+inline int report() {
+  if (failures == 0) std::puts("all passed");
+  return failures == 0 ? 0 : 1;
 }

@@ -1,4 +1,7 @@
-"""Write small models and their cards, for the fuzzer to start from: make_model_corpus.py FOLDER."""
+"""Write models and cards for the fuzzer to start from: make_model_corpus.py FOLDER [MODEL...].
+
+They are small ones that are made here, and those whose files are given.
+"""
 
 import random
 import sys
@@ -22,6 +25,7 @@ if __name__ == "__main__":
         make_model(make_card()),
         make_float16(make_domain_card()),
         make_network(card=make_domain_card(multiple=2)),
+        *(small(onnx.load(path)) for path in sys.argv[2:]),
     ]
     for number, model in enumerate(models):
         (card,) = (prop.value for prop in model.metadata_props if prop.key == CARD_KEY)

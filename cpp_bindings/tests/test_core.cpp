@@ -382,6 +382,5 @@ int main() {
   test_the_pool_does_each_once();
   test_the_pool_outlives_work_that_throws();
   test_exceptions_become_problems();
-  if (failures == 0) std::puts("all passed");
-  return failures == 0 ? 0 : 1;
+  return report();
 }

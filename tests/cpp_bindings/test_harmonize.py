@@ -10,6 +10,7 @@ from support.models import make_card, make_domain_card, make_float16, make_model
 
 import rgan_sdk as rgan
 from rgan_sdk.model import HarmonizationModel, packaged_models
+from rgan_sdk.quantization import quantize
 
 
 def slices(count=2, rows=70, columns=53, seed=0):
@@ -47,6 +48,17 @@ def test_bits_are_those_of_python(kind, spacing, tmp_path):
     assert np.array_equal(
         in_library(content, hu, spacing), in_python(content, hu, spacing, tmp_path)
     )
+
+
+def test_int8_gives_the_bits_of_python(tmp_path):
+    path = tmp_path / "network.onnx"
+    path.write_bytes(MODELS["network"]().SerializeToString())
+    model = HarmonizationModel.open(path)
+    hu = slices()
+    content = quantize(model, list(hu), pixel_spacings=[0.7, 0.7], limit=1e4).content
+    with Model(content) as opened:
+        assert opened.card().precision == b"int8"
+    assert np.array_equal(in_library(content, hu, 0.7), in_python(content, hu, 0.7, tmp_path))
 
 
 @pytest.mark.parametrize("name", packaged_models())

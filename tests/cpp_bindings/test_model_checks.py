@@ -73,8 +73,7 @@ def compare(seed, count, path):
 def test_packaged_models(name):
     expected = HarmonizationModel.open(name)
     with Model(expected.content, expected.sha256.upper()) as model:
-        card = model.card()
-    assert card.name.decode() == expected.card.name
+        assert model.card().name.decode() == expected.card.name
 
 
 def test_damaged_models_are_judged_alike(tmp_path):

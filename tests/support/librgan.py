@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import os
 from collections.abc import Callable
 from ctypes import POINTER, byref, c_char_p, c_double, c_int, c_int32, c_size_t, c_void_p
 from pathlib import Path
@@ -98,7 +99,7 @@ def library_path() -> Path:
 
 
 def load() -> ctypes.CDLL:
-    library = ctypes.CDLL(str(library_path()))
+    library = ctypes.CDLL(os.environ.get("RGAN_LIBRARY", library_path()))
     texts = {
         "rgan_last_error": [],
         "rgan_version": [],

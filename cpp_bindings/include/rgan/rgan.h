@@ -199,8 +199,8 @@ typedef struct rgan_stop rgan_stop;
 RGAN_API rgan_status rgan_stop_create(rgan_stop** stop);
 
 /* Make all calls that were given this object return RGAN_CANCELLED: those that run, soon, and those
- * that begin later, at once. Any thread may call this, any number of times; a signal handler must
- * not. */
+ * that wait for their engine or begin later, at once. Any thread may call this, any number of times;
+ * a signal handler must not. */
 RGAN_API void rgan_stop_request(rgan_stop* stop);
 
 RGAN_API void rgan_stop_release(rgan_stop* stop);

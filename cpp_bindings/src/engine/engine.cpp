@@ -62,7 +62,8 @@ Engine::Engine(std::shared_ptr<const VerifiedModel> model, std::shared_ptr<const
 
 void Engine::harmonize(const Stack& stack, double pixel_spacing, const Progress& progress,
                        const std::stop_token& stop) {
-  const std::scoped_lock lock(mutex_);
+  if (!turns_.begin(stop)) throw Error(RGAN_CANCELLED, "stopped, as the caller asked");
+  const std::unique_ptr<Turns, void (*)(Turns*)> turn(&turns_, [](Turns* turns) { turns->end(); });
   for (std::size_t index = 0; index < stack.slices; ++index) {
     if (stop.stop_requested()) throw Error(RGAN_CANCELLED, "stopped, as the caller asked");
     harmonize_slice(stack, index, pixel_spacing, stop);

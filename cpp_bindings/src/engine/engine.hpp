@@ -4,13 +4,13 @@
 #include <cstddef>
 #include <functional>
 #include <memory>
-#include <mutex>
 #include <stop_token>
 #include <string>
 #include <vector>
 
 #include "../model/verify.hpp"
 #include "sessions.hpp"
+#include "turns.hpp"
 
 namespace rgan {
 
@@ -54,7 +54,7 @@ class Engine {
   std::shared_ptr<const VerifiedModel> model_;
   std::shared_ptr<const Backend> backend_;
   std::string description_;
-  std::mutex mutex_;  // held while the members below are used
+  Turns turns_;  // one of them is taken while the members below are used
   Sessions sessions_;
   std::vector<float> padded_;
   std::vector<float> harmonized_;

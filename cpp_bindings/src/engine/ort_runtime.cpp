@@ -73,8 +73,8 @@ bool Runtime::has_cuda() const {
 
 std::string Runtime::take_error(Status* status) const {
   if (status == nullptr) return {};
+  const std::unique_ptr<Status, void (*)(Status*)> owned(status, api_->release_status);
   std::string text = api_->get_error_message(status);
-  api_->release_status(status);
   if (text.empty()) text = "it does not say why";
   return text;
 }

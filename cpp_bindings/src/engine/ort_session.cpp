@@ -92,8 +92,9 @@ void OrtSession::run(const Slice& slice, const std::stop_token& stop) {
   std::string problem = runtime_->take_error(api.create_run_options(&created));
   const Owned<RunOptions> options(created, api.release_run_options);
   if (problem.empty()) {
+    // What it returns is not read, because this must not throw.
     const std::stop_callback terminate(
-        stop, [&] { std::ignore = runtime_->take_error(api.set_terminate(options.get())); });
+        stop, [&]() noexcept { api.release_status(api.set_terminate(options.get())); });
     const std::array input_names = {"hu", "pixel_spacing"};
     const std::array output_names = {"harmonized_hu"};
     const std::array<const Value*, 2> inputs = {hu.get(), spacing.get()};

@@ -3,8 +3,10 @@
 #include <bit>
 #include <cmath>
 #include <map>
+#include <set>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "format_error.hpp"
 #include "onnx.hpp"
@@ -150,6 +152,8 @@ class Stripper {
   // Called with each node in turn. Returns it without pairs before it; nothing for one of a pair.
   Content strip_node(Bytes message) {
     const Names names = read_names(message);
+    const bool is_pair = names.op_type == "QuantizeLinear" || names.op_type == "DequantizeLinear";
+    if (is_pair) constants_.insert(names.others.begin(), names.others.end());
     if (names.op_type == "QuantizeLinear") {
       rounded_[names.output] = original(names.input);
       return {};
@@ -164,23 +168,40 @@ class Stripper {
       return {};
     }
     return rewrite(message, [&](const Field& field, Content& out) {
-      if (field.is_bytes(1)) append_text(out, 1, original(std::string(field.text())));
-      return field.is_bytes(1);
+      if (!field.is_bytes(1)) return false;
+      const std::string name = original(std::string(field.text()));
+      used_.insert(name);
+      append_text(out, 1, name);
+      return true;
     });
+  }
+
+  // Whether no node but those of pairs, which are removed, takes this tensor. Only after all nodes.
+  [[nodiscard]] bool is_left_over(const std::string& name) const {
+    return constants_.contains(name) && !used_.contains(name);
   }
 
  private:
   struct Names {
     std::string op_type;
-    std::string input;   // the first one
-    std::string output;  // the first one
+    std::string input;                // the first one
+    std::vector<std::string> others;  // inputs after it: scale and zero point
+    std::string output;               // the first one
   };
 
   static Names read_names(Bytes message) {
     Names names;
+    bool is_first = true;
     FieldReader reader(message);
     for (Field field; reader.next(field);) {
-      if (field.is_bytes(1) && names.input.empty()) names.input = field.text();
+      if (field.is_bytes(1)) {
+        if (is_first) {
+          names.input = field.text();
+        } else {
+          names.others.emplace_back(field.text());
+        }
+        is_first = false;
+      }
       if (field.is_bytes(2) && names.output.empty()) names.output = field.text();
       if (field.is_bytes(4)) names.op_type = field.text();
     }
@@ -194,15 +215,30 @@ class Stripper {
 
   std::map<std::string, std::string> rounded_;   // output of QuantizeLinear: its float32 input
   std::map<std::string, std::string> original_;  // output of a pair: its float32 input
+  std::set<std::string> constants_;              // scales and zero points of pairs
+  std::set<std::string> used_;                   // what the other nodes take
 };
 
+std::string read_name(Bytes tensor) {
+  std::string name;
+  FieldReader reader(tensor);
+  for (Field field; reader.next(field);) {
+    if (field.is_bytes(8)) name = field.text();
+  }
+  return name;
+}
+
+// Runtimes refuse constants that no node takes in files of IR version 3, which bound ones are.
 Content strip_model(Bytes model) {
   Stripper stripper;
-  return rewrite_graph(model, [&](const Field& field, Content& out) {
+  const Content stripped = rewrite_graph(model, [&](const Field& field, Content& out) {
     if (!field.is_bytes(1)) return false;
     const Content node = stripper.strip_node(field.bytes);
     if (!node.empty()) append_bytes(out, 1, node);
     return true;
+  });
+  return rewrite_graph(stripped, [&](const Field& field, Content&) {
+    return field.is_bytes(5) && stripper.is_left_over(read_name(field.bytes));
   });
 }
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from support.librgan import Engine, Model
 from support.training import list_pairs, open_dataset, tiny_config, weights, write_pair_of_scans
 
 from rgan_sdk.errors import ConfigurationError
@@ -76,8 +77,10 @@ def test_from_pairs_to_a_model_that_runs(job, name, tmp_path):
     hu = np.random.default_rng(0).normal(0, 300, (2, 48, 56)).astype(np.float32)
     graph = load_graph(work.folder, work.config, "best")
     for file, limit in (("model.onnx", 0.05), ("model.fp16.onnx", 5.0)):
-        with Harmonizer.load(tmp_path / file, device="cpu") as harmonizer:
+        with Harmonizer.load(tmp_path / file, engine="onnxruntime", device="cpu") as harmonizer:
             out = harmonizer(hu, pixel_spacing=spacings.max)
+        with Model(tmp_path / file) as model, Engine(model) as library:
+            assert np.array_equal(library.harmonize(hu, spacings.max), out)
         wanted = np.stack([harmonize_slice(graph, image, spacings.max) for image in hu])
         assert np.abs(out - wanted).max() < limit
 
