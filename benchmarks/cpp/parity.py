@@ -1,4 +1,4 @@
-"""Compare librgan with Python bit by bit, on the CPU and with the same ONNX Runtime.
+"""Compare librgan with Python bit by bit, on the CPU and with the same runtime.
 
     python benchmarks/cpp/method_models.py models
     python benchmarks/cpp/parity.py --models models --full \
@@ -9,6 +9,7 @@ Packaged models harmonize all slices of the scans, the others each tenth. A slic
 spacing of its scan where the card allows it, or the nearest that it does. Synthetic slices have odd
 sizes, a single pixel and 1024x1024, with the smallest, the middle and the largest spacing of the
 card. ``--full`` adds the generator on the full VGG-19, with random weights, on few slices.
+``--engine openvino`` takes OpenVINO instead of ONNX Runtime.
 """
 
 from __future__ import annotations
@@ -29,19 +30,26 @@ ROOT = Path(__file__).parents[2]
 sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "benchmarks/infer")]
 
 from full_generator import make_graph, write_model
-from support.librgan import Engine, Model
+from support.librgan import Engine, Model, openvino_runtime, runtime
 
 from rgan_sdk.card import SpacingRange
 from rgan_sdk.dicom.inventory import find_series
 from rgan_sdk.dicom.read.pydicom_reader import read_slice
 from rgan_sdk.engines.base import processor_name
 from rgan_sdk.engines.onnxruntime import OnnxRuntimeEngine
+from rgan_sdk.engines.openvino import OpenVINOEngine
 from rgan_sdk.harmonizer import Harmonizer
 from rgan_sdk.model import HarmonizationModel, packaged_models
 
 Image = NDArray[np.float32]
 Case = tuple[str, Image, float]
 """Where a slice is from, the slice, and its pixel spacing in mm."""
+
+ENGINES = {
+    "onnxruntime": (OnnxRuntimeEngine, runtime),
+    "openvino": (OpenVINOEngine, openvino_runtime),
+}
+"""The engine in Python, and where its library is for librgan."""
 
 SIZES = ((1, 1), (1, 7), (7, 1), (17, 23), (96, 101), (255, 257), (511, 513), (1024, 1024))
 
@@ -51,21 +59,25 @@ def main() -> None:
     parser.add_argument("--models", type=Path, help="a folder of model files")
     parser.add_argument("--scans", type=Path, action="append", default=[])
     parser.add_argument("--full", action="store_true", help="the generator on the full VGG-19 too")
+    parser.add_argument("--engine", choices=ENGINES, default="onnxruntime")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
+    engine = options.engine
     scans = [case for folder in options.scans for case in read(folder)]
     files = sorted(options.models.glob("*.onnx")) if options.models else []
     rows = [
-        compare(name, HarmonizationModel.open(name), scans, SIZES) for name in packaged_models()
+        compare(name, HarmonizationModel.open(name), engine, scans, SIZES)
+        for name in packaged_models()
     ]
     rows += [
-        compare(path.stem, HarmonizationModel.open(path), scans[::10], SIZES) for path in files
+        compare(path.stem, HarmonizationModel.open(path), engine, scans[::10], SIZES)
+        for path in files
     ]
     if options.full:
         with tempfile.TemporaryDirectory() as folder:
             hu = next(synthetic(((512, 512),)))
             model = write_model(make_graph(hu), Path(folder) / "full.onnx", "B40f")
-            rows.append(compare("radiomicgan, full VGG-19", model, scans[::100], SIZES[:5]))
+            rows.append(compare("radiomicgan, full VGG-19", model, engine, scans[::100], SIZES[:5]))
     if options.json:
         options.json.write_text(
             json.dumps({"environment": environment(), "rows": rows}, indent=1) + "\n"
@@ -91,8 +103,13 @@ def synthetic(sizes: Sequence[tuple[int, int]]) -> Iterator[Image]:
 
 
 def compare(
-    label: str, model: HarmonizationModel, scans: list[Case], sizes: Sequence[tuple[int, int]]
+    label: str,
+    model: HarmonizationModel,
+    engine: str,
+    scans: list[Case],
+    sizes: Sequence[tuple[int, int]],
 ) -> dict[str, Any]:
+    python_engine, find_library = ENGINES[engine]
     limits = model.card.pixel_spacing or SpacingRange(0.7, 0.7, 0.7)
     middle = round((limits.min + limits.max) / 2, 4)
     cases = [(name, hu, min(max(mm, limits.min), limits.max)) for name, hu, mm in scans]
@@ -103,9 +120,9 @@ def compare(
     ]
     different = []
     with (
-        Harmonizer(OnnxRuntimeEngine(model, "cpu"), None, ("spacing",)) as python,
+        Harmonizer(python_engine(model, "cpu"), None, ("spacing",)) as python,
         Model(model.content) as opened,
-        Engine(opened) as library,
+        Engine(opened, engine=engine.encode(), runtime=str(find_library()).encode()) as library,
     ):
         for name, hu, mm in cases:
             found = library.harmonize(hu[np.newaxis], mm, any_spacing=True)[0]
@@ -124,7 +141,7 @@ def compare(
 
 
 def environment() -> dict[str, Any]:
-    names = ("rgan-sdk", "onnxruntime", "numpy")
+    names = ("rgan-sdk", "onnxruntime", "openvino", "numpy")
     return {"processor": processor_name(), **{name: metadata.version(name) for name in names}}
 
 
