@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -63,6 +64,7 @@ def main() -> None:
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     engine = options.engine
+    os.environ["RGAN_ONNXRUNTIME"] = str(runtime())  # for the self-test of OpenVINO
     scans = [case for folder in options.scans for case in read(folder)]
     files = sorted(options.models.glob("*.onnx")) if options.models else []
     rows = [

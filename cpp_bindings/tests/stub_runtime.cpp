@@ -88,7 +88,8 @@ Status* set(SessionOptions* /*options*/, int /*value*/) {
   return fail(call);
 }
 
-Status* create_env(int /*level*/, const char* /*id*/, Env** created) {
+Status* create_env_with_logger(rgan::ort::LogFunction /*log*/, void* /*user*/, int /*level*/,
+                               const char* /*id*/, Env** created) {
   static Env env;
   *created = &env;
   return fail(Call::create_env);
@@ -179,7 +180,7 @@ const void* get_api(std::uint32_t /*version*/) {
   static const Api api = [] {
     Api table{};
     table.get_error_message = [](const Status* status) { return status->message; };
-    table.create_env = create_env;
+    table.create_env_with_logger = create_env_with_logger;
     table.create_session_from_array = create_session;
     table.run = run;
     table.create_session_options = create<Call::create_session_options, SessionOptions>;

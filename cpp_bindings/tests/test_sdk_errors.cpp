@@ -260,6 +260,23 @@ void test_a_runtime_without_memory_is_tried_again() {
   }
 }
 
+void test_a_lack_of_memory_is_logged() {
+  const sdk::Model model = sdk::open_model();
+  const sdk::Engine engine = sdk::create_engine(model.get());
+  std::string said;
+  const rgan_log append = [](rgan_log_level, const char* text, void* user) {
+    *static_cast<std::string*>(user) += text;
+  };
+  rgan_set_log(append, &said, RGAN_LOG_WARNING);
+  {
+    const Failing failing(Call::run, "Failed to allocate memory");
+    std::vector<float> hu = sdk::make_hu(1);
+    check(sdk::harmonize(engine.get(), hu, hu) == RGAN_OK);
+  }
+  rgan_set_log(nullptr, nullptr, RGAN_LOG_WARNING);
+  check(said.find("memory is short") != std::string::npos);
+}
+
 void test_a_runtime_that_never_has_memory() {
   const sdk::Model model = sdk::open_model();
   const sdk::Engine engine = sdk::create_engine(model.get());
@@ -334,6 +351,7 @@ int main() {
   test_a_run_that_fails();
   test_an_output_that_is_no_image();
   test_a_runtime_without_memory_is_tried_again();
+  test_a_lack_of_memory_is_logged();
   test_a_runtime_that_never_has_memory();
   test_stopping_by_progress();
   test_stopping_before_and_after();

@@ -172,6 +172,34 @@ void test_errors_belong_to_their_thread() {
   });
 }
 
+// The log is set and taken away while engines are created and work.
+void test_the_log_comes_and_goes() {
+  std::atomic<int> lines{0};
+  const rgan_log count = [](rgan_log_level, const char* text, void* user) {
+    expect(*text != '\0');
+    ++*static_cast<std::atomic<int>*>(user);
+  };
+  const sdk::Model model = sdk::open_model();
+  {
+    std::atomic<int> working = kThreads;
+    const std::jthread other([&] {
+      while (working > 0) {
+        rgan_set_log(count, &lines, RGAN_LOG_DEBUG);
+        rgan_set_log(nullptr, nullptr, RGAN_LOG_DEBUG);
+      }
+    });
+    in_threads([&](int number) {
+      harmonize_many(sdk::create_engine(model.get()).get(), number);
+      --working;
+    });
+  }
+  const int before = lines;
+  rgan_set_log(count, &lines, RGAN_LOG_DEBUG);
+  harmonize_many(sdk::create_engine(model.get()).get(), 0);
+  rgan_set_log(nullptr, nullptr, RGAN_LOG_DEBUG);
+  expect(lines > before);
+}
+
 }  // namespace
 
 int main() {
@@ -183,6 +211,7 @@ int main() {
   test_stopping_a_call_that_waits();
   test_stopping_at_any_moment();
   test_errors_belong_to_their_thread();
+  test_the_log_comes_and_goes();
   check(wrong == 0);
   check(sdk::stub_runtime().sessions == 0);
   check(sdk::stub_runtime().other_objects == 0);
