@@ -44,7 +44,8 @@ cpp: test-cpp ## Build, test and install the SDK for C and C++: make cpp PREFIX=
 	$(BIN)/cmake --install build/cpp --prefix $(abspath $(PREFIX))
 
 test-cpp: $(VENV)/.cpp ## Run the tests of the C++ core and of the C and C++ interfaces only
-	$(CMAKE) -S cpp_bindings -B build/cpp -DCMAKE_BUILD_TYPE=Release -DRGAN_PYTHON=OFF -DRGAN_TESTS=ON
+	$(CMAKE) -S cpp_bindings -B build/cpp -DCMAKE_BUILD_TYPE=Release -DRGAN_PYTHON=OFF -DRGAN_TESTS=ON \
+	  -DCMAKE_INSTALL_LIBDIR=lib
 	$(BIN)/cmake --build build/cpp
 	$(WITH_RUNTIME) $(BIN)/ctest --test-dir build/cpp --output-on-failure
 

@@ -181,6 +181,7 @@ const void* get_api(std::uint32_t /*version*/) {
     Api table{};
     table.get_error_message = [](const Status* status) { return status->message; };
     table.create_env_with_logger = create_env_with_logger;
+    table.disable_telemetry = [](const Env* /*env*/) -> Status* { return nullptr; };
     table.create_session_from_array = create_session;
     table.run = run;
     table.create_session_options = create<Call::create_session_options, SessionOptions>;

@@ -96,7 +96,7 @@ void test_libraries_that_are_no_runtime() {
   };
   {
     const Failing failing(Call::get_api);
-    expect("not ONNX Runtime");
+    expect("too old; version 1.11");
   }
   {
     const Failing failing(Call::create_env, "no threads are left");
@@ -156,6 +156,31 @@ void test_a_session_that_cannot_be_opened() {
   for (const char* message : {"std::bad_alloc", "Failed to allocate memory for requested buffer"}) {
     expect(Call::create_session, message, RGAN_OUT_OF_MEMORY);
   }
+}
+
+void test_a_session_that_cannot_be_opened_later() {
+  const sdk::Model model = sdk::open_model();
+  const sdk::Engine engine = sdk::create_engine(model.get());
+  const Failing failing(Call::create_session, "this graph is too new");
+  std::vector<float> hu = sdk::make_hu(1);
+  check(sdk::harmonize(engine.get(), hu, hu, nullptr, 0.875) == RGAN_INFERENCE);
+  check(says("this graph is too new"));
+}
+
+void test_no_slices() {
+  const sdk::Model model = sdk::open_model();
+  const sdk::Engine engine = sdk::create_engine(model.get());
+  check(rgan_harmonize(engine.get(), nullptr, 0, 6, 5, sdk::kSpacing, nullptr, nullptr) == RGAN_OK);
+}
+
+void test_members_for_later_versions() {
+  const sdk::Model model = sdk::open_model();
+  const sdk::Engine engine = sdk::create_engine(model.get());
+  rgan_harmonize_options options = RGAN_HARMONIZE_OPTIONS_INIT;
+  options.reserved = 1;
+  std::vector<float> hu = sdk::make_hu(1);
+  check(sdk::harmonize(engine.get(), hu, hu, &options) == RGAN_INVALID_ARGUMENT);
+  check(says("reserved must be 0"));
 }
 
 void test_images_that_make_no_sense() {
@@ -346,6 +371,9 @@ int main() {
   test_models_that_are_cut_or_changed();
   test_options_that_make_no_sense();
   test_a_session_that_cannot_be_opened();
+  test_a_session_that_cannot_be_opened_later();
+  test_no_slices();
+  test_members_for_later_versions();
   test_images_that_make_no_sense();
   test_format_1_states_no_spacing();
   test_a_run_that_fails();

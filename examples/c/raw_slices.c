@@ -20,14 +20,22 @@ static int show_progress(size_t done, size_t slices, void* user) {
   return 1; /* 0 would stop */
 }
 
-/* Read all of standard input; the caller frees it. Returns NULL if memory does not suffice. */
+/* Read all of standard input; the caller frees it. Returns NULL if that fails. */
 static float* read_slices(size_t pixels, size_t* slices) {
   float* hu = NULL;
   for (*slices = 0;; ++*slices) {
     float* larger = realloc(hu, (*slices + 1) * pixels * sizeof *hu);
-    if (larger == NULL) break;
+    if (larger == NULL) {
+      fprintf(stderr, "raw_slices: not enough memory\n");
+      break;
+    }
     hu = larger;
-    if (fread(hu + *slices * pixels, sizeof *hu, pixels, stdin) != pixels) return hu;
+    const size_t read = fread(hu + *slices * pixels, sizeof *hu, pixels, stdin);
+    if (read == 0 && feof(stdin)) return hu;
+    if (read != pixels) {
+      fprintf(stderr, "raw_slices: the input is not a whole number of slices, or cannot be read\n");
+      break;
+    }
   }
   free(hu);
   return NULL;
@@ -38,14 +46,12 @@ static int harmonize(rgan_engine* engine, size_t rows, size_t columns, double pi
   options.progress = show_progress;
   size_t slices = 0;
   float* hu = read_slices(rows * columns, &slices);
-  if (hu == NULL) {
-    fprintf(stderr, "raw_slices: not enough memory\n");
-    return EXIT_FAILURE;
-  }
+  if (hu == NULL) return EXIT_FAILURE;
   int result = EXIT_SUCCESS;
   if (rgan_harmonize(engine, hu, slices, rows, columns, pixel_spacing, hu, &options) != RGAN_OK) {
     result = fail("harmonize");
-  } else if (fwrite(hu, rows * columns * sizeof *hu, slices, stdout) != slices) {
+  } else if (fwrite(hu, rows * columns * sizeof *hu, slices, stdout) != slices ||
+             fflush(stdout) != 0) {
     fprintf(stderr, "raw_slices: standard output cannot be written\n");
     result = EXIT_FAILURE;
   }

@@ -6,7 +6,8 @@
 // format 2 (docs/model-format.md).
 //
 // librgan does more: it checks the file, compares the pixel spacing with the card, and refuses what
-// is no image. Here that is left to you.
+// is no image. Here that is left to you, and so is ORT_DISABLE_TELEMETRY=1 in the environment,
+// without which ONNX Runtime may report to its maker.
 
 #include <onnxruntime_cxx_api.h>
 
@@ -95,6 +96,8 @@ void harmonize(const std::string& model, Size size, std::size_t multiple) {
     hu = resize(infer(session, resize(hu, size, padded), padded), padded, size);
     std::cout.write(reinterpret_cast<const char*>(hu.data()), bytes);
   }
+  if (std::cin.gcount() != 0) throw std::runtime_error("the input is not a whole number of slices");
+  if (!std::cout.flush()) throw std::runtime_error("standard output cannot be written");
 }
 
 }  // namespace

@@ -71,14 +71,19 @@ def find_sdk() -> Path:
 
 def compiler_flags(lib: Path) -> str:
     """Return what a compiler needs to find the headers, quoted for a shell."""
-    return shlex.quote(f"-I{lib.parent / 'include'}")
+    return _quote(f"-I{lib.parent / 'include'}")
 
 
 def linker_flags(lib: Path) -> str:
     """Return what a program needs to find the library, when linked and when run."""
     # A wheel holds no links, so that the linker needs the whole name of the library.
     flags = (f"-L{lib}", "-l:librgan.so.0", f"-Wl,-rpath,{lib}")
-    return " ".join(map(shlex.quote, flags))
+    return " ".join(map(_quote, flags))
+
+
+def _quote(flag: str) -> str:
+    """Quote what holds blanks. A shell takes no notice of quotes in ``$(...)``, so only these."""
+    return shlex.quote(flag) if any(map(str.isspace, flag)) else flag
 
 
 def find_runtime(package: str, pattern: str, extra: str) -> str:

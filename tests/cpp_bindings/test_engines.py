@@ -1,12 +1,25 @@
 """Which runtime and device librgan takes, and the self-test that they must pass."""
 
 import os
+import subprocess
+import sys
+import threading
+from ctypes import byref, c_void_p
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import onnx
 import pytest
-from support.librgan import Engine, LibraryError, Model, openvino_runtime, runtime
+from support.librgan import (
+    LIBRARY,
+    Engine,
+    LibraryError,
+    Model,
+    check,
+    openvino_runtime,
+    runtime,
+)
 from support.models import make_card, make_domain_card, make_float16, make_model, make_network
 
 import rgan_sdk as rgan
@@ -88,6 +101,30 @@ def test_a_stop_ends_openvino(tmp_path):
         assert (out[2:] == 7).all()
 
 
+def test_another_thread_stops_openvino(tmp_path):
+    stop = c_void_p()
+    check(LIBRARY.rgan_stop_create(byref(stop)))
+    begun = threading.Event()
+
+    def request():
+        begun.wait()
+        LIBRARY.rgan_stop_request(stop)
+
+    hu = slices(300, 512, 512)
+    with (
+        Model(HarmonizationModel.open("b40f-to-b70f").content) as model,
+        Engine(model, **OPENVINO) as engine,
+    ):
+        expected = engine.harmonize(hu[:1], 0.7)
+        other = threading.Thread(target=request)
+        other.start()
+        with pytest.raises(LibraryError, match="CANCELLED: stopped, as the caller asked"):
+            engine.harmonize(hu, 0.7, progress=lambda done, total: not begun.set(), stop=stop)
+        other.join()
+        LIBRARY.rgan_stop_release(stop)
+        assert np.array_equal(engine.harmonize(hu[:1], 0.7), expected)
+
+
 def test_auto_takes_openvino_before_onnx_runtime_on_the_cpu():
     with Model(make_model(make_domain_card()).SerializeToString()) as model:
         with Engine(model, runtime=None) as engine:
@@ -157,6 +194,33 @@ def test_openvino_on_cuda():
         pytest.raises(LibraryError, match="ENGINE_UNAVAILABLE: OpenVINO runs on cpu here"),
     ):
         Engine(model, **OPENVINO, device=b"cuda")
+
+
+IN_A_FRESH_PROCESS = f"""
+import ctypes, sys
+sys.path.insert(0, {str(Path(__file__).parents[1])!r})
+from support.librgan import Engine, Model
+from support.models import make_model
+with Model(make_model().SerializeToString()) as model, Engine(model):
+    getenv = ctypes.CDLL(None).getenv
+    getenv.restype = ctypes.c_char_p
+    print(getenv(b"ORT_DISABLE_TELEMETRY").decode())
+"""
+
+
+@pytest.mark.parametrize("chosen", [None, "0"])
+def test_telemetry_is_off_unless_the_user_says_so(chosen):
+    environment = {name: value for name, value in os.environ.items() if "TELEMETRY" not in name}
+    if chosen is not None:
+        environment["ORT_DISABLE_TELEMETRY"] = chosen
+    done = subprocess.run(
+        [sys.executable, "-c", IN_A_FRESH_PROCESS],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stdout.strip() == (chosen or "1"), done.stderr
 
 
 class TestSelfTest:

@@ -73,6 +73,16 @@ def test_raw_slices_says_what_is_wrong(raw_slices, model, tmp_path):
     assert b"ONNX Runtime cannot be loaded" in without.stderr
 
 
+@pytest.mark.parametrize("name", ["raw_slices", "bare_model"])
+def test_a_part_of_a_slice(name, model, request):
+    program = request.getfixturevalue(name)
+    more = (1,) if name == "bare_model" else ()
+    source = np.zeros(8 * 8 + 3, np.float32).tobytes()
+    done = run(program, model, 8, 8, SPACING, *more, source=source)
+    assert done.returncode == 1
+    assert b"not a whole number of slices" in done.stderr
+
+
 def run_stack(program, model, hu, folder, spacing=SPACING):
     hu.tofile(folder / "source.f32")
     files = (folder / "source.f32", folder / "harmonized.f32")

@@ -75,6 +75,7 @@ class HarmonizeOptions(ctypes.Structure):
         ("user", c_void_p),
         ("stop", c_void_p),
         ("any_spacing", c_int32),
+        ("reserved", c_int32),
     )
 
 

@@ -24,6 +24,7 @@ class StoredFormat(ctypes.Structure):
         ("has_padding", c_int32),
         ("padding_value", c_int32),
         ("padding_limit", c_int32),
+        ("reserved", c_int32),
     )
 
 

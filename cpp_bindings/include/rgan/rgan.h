@@ -179,7 +179,12 @@ typedef struct rgan_engine_options {
  * a synthetic slice, and must come as near to the reference as the model's card demands. So ONNX
  * Runtime must be there for OpenVINO too, and an engine takes some tenths of a second to create.
  *
- * CUDA needs the library of onnxruntime-gpu, and CUDA and cuDNN where the loader finds them.
+ * CUDA needs the library of onnxruntime-gpu, 1.16 or later, and CUDA and cuDNN where the loader
+ * finds them.
+ *
+ * Environment. RGAN_ONNXRUNTIME and RGAN_OPENVINO are read in this call, and ORT_DISABLE_TELEMETRY
+ * is set to 1 unless it is set: ONNX Runtime then reports nothing to its maker. So no other thread
+ * may change the environment during the call.
  *
  * Returns RGAN_ENGINE_UNAVAILABLE if there is no runtime or it cannot run the model, and
  * RGAN_ACCURACY if a named engine fails the self-test. */
@@ -218,15 +223,17 @@ typedef struct rgan_harmonize_options {
   rgan_stop* stop;        /* NULL: none */
   int32_t any_spacing; /* not 0: take pixel spacings that the model is not made for, and models of
                           format 1, which state none */
+  int32_t reserved;    /* 0 */
 } rgan_harmonize_options;
 
-#define RGAN_HARMONIZE_OPTIONS_INIT {sizeof(rgan_harmonize_options), NULL, NULL, NULL, 0}
+#define RGAN_HARMONIZE_OPTIONS_INIT {sizeof(rgan_harmonize_options), NULL, NULL, NULL, 0, 0}
 
 /* Harmonize a stack of slices.
  *
  * hu, out: [slices][rows][columns] in HU, all of them finite. out may be hu itself, but must not
  *     overlap with it otherwise. Rows and columns may be any number.
- * pixel_spacing: of all slices, in mm: a value of PixelSpacing (0028,0030).
+ * pixel_spacing: of all slices, in mm: the mean of both values of PixelSpacing (0028,0030), as in
+ *     Python.
  * options: NULL is RGAN_HARMONIZE_OPTIONS_INIT.
  *
  * Each slice is computed by itself. On a CPU it gets the bits that rgan_sdk.Harmonizer gives it in
@@ -253,9 +260,10 @@ typedef struct rgan_stored_format {
   int32_t has_padding; /* not 0: stored values between the two below, both included, are padding */
   int32_t padding_value; /* PixelPaddingValue (0028,0120), as a number of the type */
   int32_t padding_limit; /* PixelPaddingRangeLimit (0028,0121); the value again if it is absent */
+  int32_t reserved;      /* 0 */
 } rgan_stored_format;
 
-#define RGAN_STORED_FORMAT_INIT {sizeof(rgan_stored_format), (rgan_stored_type)0, 0, 0, 0, 0, 0, 0}
+#define RGAN_STORED_FORMAT_INIT {sizeof(rgan_stored_format), (rgan_stored_type)0, 0, 0, 0, 0, 0, 0, 0}
 
 /* Harmonize a stack of slices of stored values, 16 bits for each pixel.
  *
@@ -274,7 +282,8 @@ typedef struct rgan_stored_format {
  *   was, bit for bit. If a harmonized pixel would be stored as padding, it gets the nearest value
  *   beside the padding instead, and counts as a clip.
  * - Bits above bits_stored mean nothing: in out they repeat the sign, or are 0. Padding is looked
- *   for with these bits too, because some scanners mark it there.
+ *   for with these bits too, because some scanners mark it there. HighBit (0028,0102) must be
+ *   bits_stored - 1, as it is in nearly all files.
  *
  * Returns RGAN_INVALID_ARGUMENT also if the slope is 0, or slope and intercept are not finite or so
  * large that HU were not finite in single precision. */
@@ -327,7 +336,7 @@ typedef struct rgan_slice_header {
   int32_t has_padding; /* 1 if there is a PixelPaddingValue, else 0 */
   int32_t padding_low; /* both included */
   int32_t padding_high;
-  double pixel_spacing[2]; /* mm, between rows and between columns */
+  double pixel_spacing[2]; /* mm, between rows and between columns; harmonize with their mean */
   double slice_thickness;  /* mm; 0 if it is absent */
   double orientation[6];   /* ImageOrientationPatient (0020,0037) */
   double position[3];      /* ImagePositionPatient (0020,0032), mm */

@@ -177,7 +177,7 @@ class Model {
   }
 
   // What the model is for. Its texts live as long as the model does.
-  [[nodiscard]] Card card() const {
+  [[nodiscard]] Card card() const& {
     rgan_card card = RGAN_CARD_INIT;
     detail::check(rgan_model_card(get(), &card));
     std::optional<PixelSpacingRange> spacing;
@@ -198,10 +198,15 @@ class Model {
   }
 
   // The whole card as it is in the file, JSON in UTF-8.
-  [[nodiscard]] std::string_view card_json() const noexcept { return rgan_model_card_json(get()); }
+  [[nodiscard]] std::string_view card_json() const& noexcept { return rgan_model_card_json(get()); }
 
   // The SHA-256 of the file, 64 hexadecimal digits in lower case.
-  [[nodiscard]] std::string_view sha256() const noexcept { return rgan_model_sha256(get()); }
+  [[nodiscard]] std::string_view sha256() const& noexcept { return rgan_model_sha256(get()); }
+
+  // Views of a temporary would end with it.
+  Card card() const&& = delete;
+  std::string_view card_json() const&& = delete;
+  std::string_view sha256() const&& = delete;
 
   // The object of the C interface. It stays this one's.
   [[nodiscard]] const rgan_model* get() const noexcept { return model_.get(); }
@@ -365,15 +370,17 @@ class Engine {
   }
 
   // What runs the model and where, such as "onnxruntime 1.32.0 (cpu, fp32)".
-  [[nodiscard]] std::string_view description() const noexcept {
+  [[nodiscard]] std::string_view description() const& noexcept {
     return rgan_engine_description(engine_.get());
   }
+
+  std::string_view description() const&& = delete;  // it would end with a temporary
 
   // Harmonize a stack of slices.
   //
   // hu, out: [slices][rows][columns] in HU, all of them finite. out may be hu itself, but must not
   //     overlap with it otherwise. Rows and columns may be any number.
-  // pixel_spacing: of all slices, in mm: a value of PixelSpacing (0028,0030).
+  // pixel_spacing: of all slices, in mm: the mean of both values of PixelSpacing (0028,0030).
   //
   // Each slice is computed by itself. On a CPU it gets the bits that rgan_sdk.Harmonizer gives it
   // in Python with the same runtime. If this throws, slices before the one at fault are harmonized
@@ -437,7 +444,8 @@ class Engine {
                                            .intercept = format.intercept,
                                            .has_padding = format.padding ? 1 : 0,
                                            .padding_value = padding.value,
-                                           .padding_limit = padding.limit};
+                                           .padding_limit = padding.limit,
+                                           .reserved = 0};
     std::size_t clips = 0;
     detail::call_with(options, [&](const rgan_harmonize_options& chosen) {
       return rgan_harmonize_stored(get(), stored.data(), shape.slices, shape.rows, shape.columns,
@@ -485,11 +493,13 @@ class Headers {
   //
   // Throws Error: RGAN_NOT_FOUND, RGAN_SLICE_FORMAT or RGAN_OUT_OF_MEMORY if the file could not be
   // read.
-  [[nodiscard]] rgan_slice_header get(std::size_t index) const {
+  [[nodiscard]] rgan_slice_header get(std::size_t index) const& {
     rgan_slice_header header = RGAN_SLICE_HEADER_INIT;
     detail::check(rgan_headers_get(headers_.get(), index, &header));
     return header;
   }
+  rgan_slice_header get(std::size_t index) const&& =
+      delete;  // its texts would end with a temporary
 
  private:
   Headers(rgan_headers* headers, std::size_t size) noexcept : headers_(headers), size_(size) {}

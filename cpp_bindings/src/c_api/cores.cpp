@@ -2,6 +2,9 @@
 
 #include <sched.h>
 
+#include <algorithm>
+#include <thread>
+
 #include "boundary.hpp"
 
 namespace rgan::c_api {
@@ -10,7 +13,8 @@ int choose_threads(std::int32_t wanted) {
   require(wanted >= 0, "threads must not be negative");
   if (wanted != 0) return wanted;
   cpu_set_t cores;
-  return ::sched_getaffinity(0, sizeof cores, &cores) == 0 ? CPU_COUNT(&cores) : 1;
+  if (::sched_getaffinity(0, sizeof cores, &cores) == 0) return CPU_COUNT(&cores);
+  return std::max(1, static_cast<int>(std::thread::hardware_concurrency()));  // more than 1024
 }
 
 }  // namespace rgan::c_api

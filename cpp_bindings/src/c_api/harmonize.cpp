@@ -20,6 +20,7 @@ const rgan_harmonize_options kDefaults = RGAN_HARMONIZE_OPTIONS_INIT;
 const rgan_harmonize_options& check_options(const rgan_harmonize_options* options) {
   if (options == nullptr) return kDefaults;
   require(options->size == sizeof *options, "options: set size to sizeof(rgan_harmonize_options)");
+  require(options->reserved == 0, "options: reserved must be 0");
   return *options;
 }
 
@@ -44,6 +45,7 @@ void check_padding(const rgan_stored_format& format) {
 void check_format(const rgan_stored_format* format) {
   require(format != nullptr, "format must not be NULL");
   require(format->size == sizeof *format, "format: set size to sizeof(rgan_stored_format)");
+  require(format->reserved == 0, "format: reserved must be 0");
   require(format->type == RGAN_INT16 || format->type == RGAN_UINT16,
           "format: type must be RGAN_INT16 or RGAN_UINT16");
   require(format->bits_stored >= 0 && format->bits_stored <= 16,

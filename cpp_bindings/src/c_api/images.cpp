@@ -22,7 +22,8 @@ void check_images(const Images& images) {
     if (!condition)
       throw Error(RGAN_INVALID_ARGUMENT, std::string(images.name) + " and out " + what);
   };
-  require_both(images.from != nullptr && images.out != nullptr, "must not be NULL");
+  require_both((images.from != nullptr && images.out != nullptr) || images.slices == 0,
+               "must not be NULL");
   require(images.rows > 0 && images.columns > 0, "rows and columns must be positive");
   require(images.columns <= kMostPixels / images.rows, "a slice has too many pixels");
   const std::size_t slice = images.rows * images.columns * images.pixel_bytes;

@@ -111,6 +111,8 @@ void Engine::infer(const Slice& slice, const std::stop_token& stop) {
     sessions_.get(key).run(slice, stop);
     return;
   } catch (const Error& error) {
+    // A session that cannot be opened now: the engine as such is there.
+    if (error.status() == RGAN_ENGINE_UNAVAILABLE) throw Error(RGAN_INFERENCE, error.what());
     if (error.status() != RGAN_OUT_OF_MEMORY || !sessions_.clear()) throw;
     log(RGAN_LOG_WARNING, [&] {
       return card().name +

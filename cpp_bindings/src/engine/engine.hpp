@@ -46,6 +46,9 @@ class Engine {
   void harmonize(const Stack& stack, double pixel_spacing, const Progress& progress,
                  const std::stop_token& stop);
 
+  // Let open sessions go, while no call works.
+  void close_sessions() noexcept { sessions_.clear(); }
+
  private:
   void harmonize_slice(const Stack& stack, std::size_t index, double pixel_spacing,
                        const std::stop_token& stop);

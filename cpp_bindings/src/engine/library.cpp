@@ -13,7 +13,7 @@ namespace {
 
 std::vector<std::string> find_candidates(const Library& library, const std::string& path) {
   if (!path.empty()) return {path};
-  // Read once, when a runtime is first needed; the caller must not change it at the same time.
+  // The caller must not change it at the same time, as rgan.h says.
   const char* chosen = std::getenv(library.variable);  // NOLINT(concurrency-mt-unsafe)
   if (chosen != nullptr && *chosen != '\0') return {chosen};
   return {library.sonames.begin(), library.sonames.end()};

@@ -50,7 +50,9 @@ struct Api {
   const char* (*get_error_message)(const Status*);
   Unused create_env;
   Status* (*create_env_with_logger)(LogFunction, void* user, int level, const char* id, Env**);
-  Unused unused_5_to_7[3];
+  Unused enable_telemetry;
+  Status* (*disable_telemetry)(const Env*);
+  Unused create_session;
   Status* (*create_session_from_array)(const Env*, const void* model, std::size_t size,
                                        const SessionOptions*, Session**);
   Status* (*run)(Session*, const RunOptions*, const char* const* input_names,

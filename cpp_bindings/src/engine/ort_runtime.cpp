@@ -4,8 +4,10 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdlib>
 #include <map>
 #include <mutex>
+#include <sstream>
 #include <string_view>
 #include <tuple>
 #include <utility>
@@ -37,12 +39,18 @@ std::shared_ptr<const Runtime> Runtime::load(const std::string& path) {
   static std::mutex mutex;
   static std::map<void*, std::shared_ptr<const Runtime>> loaded;  // by library
   const std::scoped_lock lock(mutex);
+  // Like Python: nothing is told to the maker of the runtime, which reads this when it is loaded.
+  ::setenv("ORT_DISABLE_TELEMETRY", "1", 0);  // NOLINT(concurrency-mt-unsafe): rgan.h says so
   void* library = open_library(kLibrary, path);
   if (const auto found = loaded.find(library); found != loaded.end()) return found->second;
 
   const auto get_base = reinterpret_cast<const ApiBase* (*)()>(::dlsym(library, "OrtGetApiBase"));
   const ApiBase* base = get_base == nullptr ? nullptr : get_base();
   const auto* api = base == nullptr ? nullptr : static_cast<const Api*>(base->get_api(kApiVersion));
+  if (api == nullptr && base != nullptr) {
+    throw Error(RGAN_ENGINE_UNAVAILABLE, std::string("ONNX Runtime ") + base->get_version() +
+                                             " is too old; version 1.11 or later is needed");
+  }
   if (api == nullptr) {
     throw Error(RGAN_ENGINE_UNAVAILABLE, "the library that was loaded is not ONNX Runtime");
   }
@@ -55,9 +63,18 @@ std::shared_ptr<const Runtime> Runtime::load(const std::string& path) {
     throw Error(RGAN_ENGINE_UNAVAILABLE, "ONNX Runtime cannot start: " + problem);
   }
   runtime->env_ = env;
+  std::ignore = runtime->take_error(api->disable_telemetry(env));
   loaded.emplace(library, runtime);
   log_loaded(kLibrary, runtime->version(), reinterpret_cast<const void*>(get_base));
   return runtime;
+}
+
+bool Runtime::is_at_least(int major, int minor) const {
+  std::istringstream version(version_);
+  std::pair<int, int> own;
+  char dot = 0;
+  version >> own.first >> dot >> own.second;
+  return version && own >= std::pair(major, minor);
 }
 
 bool Runtime::has_cuda() const {

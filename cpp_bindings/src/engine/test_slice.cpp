@@ -17,20 +17,21 @@ struct Ellipse {
   float hu;
 };
 
-constexpr std::array<Ellipse, 14> kAnatomy = {{{0, 0.8, 0.85, 0.08, -350},  // table
-                                               {0, 0, 0.88, 0.62, -100},    // fat
-                                               {0, 0, 0.8, 0.55, 45},       // muscle
-                                               {-0.4, 0, 0.3, 0.43, -850},  // lungs
-                                               {0.4, 0, 0.3, 0.43, -850},
-                                               {0.07, -0.16, 0.26, 0.22, 60},  // heart
-                                               {0.12, 0.26, 0.07, 0.07, 60},   // aorta
-                                               {0, 0.4, 0.1, 0.1, 550},        // vertebra
-                                               {0, 0.4, 0.07, 0.07, 180},
-                                               {-0.83, 0.1, 0.03, 0.12, 550},  // ribs
-                                               {0.83, 0.1, 0.03, 0.12, 550},
-                                               {-0.45, 0.1, 0.02, 0.02, 40},  // vessels, a nodule
-                                               {-0.35, -0.2, 0.012, 0.012, 40},
-                                               {0.45, 0.15, 0.04, 0.04, 30}}};
+constexpr std::array<Ellipse, 14> kAnatomy = {
+    {{.x = 0, .y = 0.8, .a = 0.85, .b = 0.08, .hu = -350},  // table
+     {.x = 0, .y = 0, .a = 0.88, .b = 0.62, .hu = -100},    // fat
+     {.x = 0, .y = 0, .a = 0.8, .b = 0.55, .hu = 45},       // muscle
+     {.x = -0.4, .y = 0, .a = 0.3, .b = 0.43, .hu = -850},  // lungs
+     {.x = 0.4, .y = 0, .a = 0.3, .b = 0.43, .hu = -850},
+     {.x = 0.07, .y = -0.16, .a = 0.26, .b = 0.22, .hu = 60},  // heart
+     {.x = 0.12, .y = 0.26, .a = 0.07, .b = 0.07, .hu = 60},   // aorta
+     {.x = 0, .y = 0.4, .a = 0.1, .b = 0.1, .hu = 550},        // vertebra
+     {.x = 0, .y = 0.4, .a = 0.07, .b = 0.07, .hu = 180},
+     {.x = -0.83, .y = 0.1, .a = 0.03, .b = 0.12, .hu = 550},  // ribs
+     {.x = 0.83, .y = 0.1, .a = 0.03, .b = 0.12, .hu = 550},
+     {.x = -0.45, .y = 0.1, .a = 0.02, .b = 0.02, .hu = 40},  // vessels, a nodule
+     {.x = -0.35, .y = -0.2, .a = 0.012, .b = 0.012, .hu = 40},
+     {.x = 0.45, .y = 0.15, .a = 0.04, .b = 0.04, .hu = 30}}};
 
 // Nearly normal, with a standard deviation of 1; the same sequence on each machine.
 class Noise {
@@ -43,7 +44,7 @@ class Noise {
 
  private:
   double uniform() noexcept {
-    state_ = state_ * 6364136223846793005U + 1442695040888963407U;
+    state_ = (state_ * 6364136223846793005U) + 1442695040888963407U;
     return static_cast<double>(state_ >> 11) * 0x1p-53;
   }
 
@@ -55,7 +56,7 @@ float find_hu(double x, double y) {
   for (const Ellipse& shape : kAnatomy) {
     const double u = (x - shape.x) / shape.a;
     const double v = (y - shape.y) / shape.b;
-    if (u * u + v * v <= 1) hu = shape.hu;
+    if ((u * u) + (v * v) <= 1) hu = shape.hu;
   }
   return hu;
 }

@@ -45,6 +45,11 @@ def test_flags_are_answered_in_one_line():
     assert {path.name for path in Path(flags[0][2:], "rgan").iterdir()} == {"rgan.h", "rgan.hpp"}
 
 
+def test_other_letters_are_not_quoted(monkeypatch):
+    monkeypatch.setattr(config, "find_sdk", lambda: Path("/home/josé"))
+    assert run("--includes") == "-I/home/josé/include"
+
+
 def test_flags_are_quoted(monkeypatch):
     monkeypatch.setattr(config, "find_sdk", lambda: Path("/with space"))
     assert shlex.split(run("--includes", "--libs")) == [

@@ -32,6 +32,7 @@ Runtime::Runtime(void* library) {
   find(library, "ov_get_openvino_version", api_.get_version);
   find(library, "ov_version_free", api_.free_version);
   find(library, "ov_get_last_err_msg", api_.get_last_error);
+  find(library, "ov_free", api_.free_text);
   find(library, "ov_core_create", api_.create_core);
   find(library, "ov_core_free", api_.free_core);
   find(library, "ov_core_read_model_from_memory_buffer", api_.read_model);
@@ -42,11 +43,14 @@ Runtime::Runtime(void* library) {
   find(library, "ov_compiled_model_create_infer_request", api_.create_request);
   find(library, "ov_infer_request_set_input_tensor", api_.set_input);
   find(library, "ov_infer_request_set_output_tensor", api_.set_output);
-  find(library, "ov_infer_request_infer", api_.infer);
+  find(library, "ov_infer_request_start_async", api_.start);
+  find(library, "ov_infer_request_wait", api_.wait);
   find(library, "ov_infer_request_cancel", api_.cancel);
   find(library, "ov_infer_request_free", api_.free_request);
   find(library, "ov_tensor_create_from_host_ptr", api_.create_tensor);
+  find(library, "ov_tensor_get_byte_size", api_.get_byte_size);
   find(library, "ov_tensor_free", api_.free_tensor);
+  float_type_ = find_float_type();
   Version version{};
   if (api_.get_version(&version) == 0) {
     version_ = version.number;
@@ -57,6 +61,21 @@ Runtime::Runtime(void* library) {
   if (!problem.empty()) {
     throw Error(RGAN_ENGINE_UNAVAILABLE, "OpenVINO cannot start: " + problem);
   }
+}
+
+// The types between which releases differ are float16 and float32.
+unsigned Runtime::find_float_type() const {
+  float pixel = 0;
+  std::int64_t length = 1;
+  for (const unsigned candidate : {4U, 5U}) {
+    Tensor* tensor = nullptr;
+    if (api_.create_tensor(candidate, {.rank = 1, .dims = &length}, &pixel, &tensor) != 0) continue;
+    std::size_t bytes = 0;
+    const bool is_known = api_.get_byte_size(tensor, &bytes) == 0;
+    api_.free_tensor(tensor);
+    if (is_known && bytes == sizeof pixel) return candidate;
+  }
+  throw Error(RGAN_ENGINE_UNAVAILABLE, "this release of OpenVINO has another C interface");
 }
 
 std::shared_ptr<const Runtime> Runtime::load(const std::string& path) {
@@ -74,7 +93,8 @@ std::shared_ptr<const Runtime> Runtime::load(const std::string& path) {
 
 std::string Runtime::describe(Status status) const {
   if (status == 0) return {};
-  std::string text = api_.get_last_error();
+  const std::unique_ptr<char, void (*)(const char*)> message(api_.get_last_error(), api_.free_text);
+  std::string text = message == nullptr ? "" : message.get();
   while (!text.empty() && text.back() == '\n') text.pop_back();
   text = text.substr(text.rfind('\n') + 1);  // earlier lines name source files
   return text.empty() ? "status " + std::to_string(status) : text;

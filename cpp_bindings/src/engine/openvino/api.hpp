@@ -22,8 +22,6 @@ struct Tensor;
 
 using Status = int;  // 0 is success
 
-inline constexpr unsigned kFloat = 4;  // ov_element_type_e, F32
-
 struct Shape {
   std::int64_t rank;
   std::int64_t* dims;
@@ -48,7 +46,8 @@ struct Version {
 struct Api {
   Status (*get_version)(Version*);
   void (*free_version)(Version*);
-  const char* (*get_last_error)();
+  char* (*get_last_error)();  // a copy, for free_text; null if there is none
+  void (*free_text)(const char*);
   Status (*create_core)(Core**);
   void (*free_core)(Core*);
   Status (*read_model)(const Core*, const char* content, std::size_t size, const Tensor* weights,
@@ -62,10 +61,12 @@ struct Api {
   Status (*create_request)(const CompiledModel*, InferRequest**);
   Status (*set_input)(const InferRequest*, const Tensor*);
   Status (*set_output)(const InferRequest*, const Tensor*);
-  Status (*infer)(InferRequest*);
+  Status (*start)(InferRequest*);
+  Status (*wait)(InferRequest*);
   Status (*cancel)(InferRequest*);
   void (*free_request)(InferRequest*);
   Status (*create_tensor)(unsigned type, Shape, void* data, Tensor**);
+  Status (*get_byte_size)(const Tensor*, std::size_t*);
   void (*free_tensor)(Tensor*);
 };
 
@@ -80,14 +81,21 @@ class Runtime {
   [[nodiscard]] const Core* core() const noexcept { return core_; }
   [[nodiscard]] const std::string& version() const noexcept { return version_; }
 
-  // Return what is wrong in the call of this thread that returned `status`; empty on success.
+  // The number of float32 among element types, which is another one in older releases.
+  [[nodiscard]] unsigned float_type() const noexcept { return float_type_; }
+
+  // Return what is wrong in the call that returned `status`; empty on success. OpenVINO keeps one
+  // text for all threads: if two fail at the same time, one may get the other's.
   [[nodiscard]] std::string describe(Status status) const;
 
  private:
   explicit Runtime(void* library);
 
   Api api_{};
+  [[nodiscard]] unsigned find_float_type() const;
+
   Core* core_ = nullptr;
+  unsigned float_type_ = 0;
   std::string version_;
 };
 

@@ -53,7 +53,7 @@ Session::Owned<Tensor> Session::make_tensor(float* data, const Slice& slice) con
   std::array<std::int64_t, 4> sizes = {1, 1, slice.rows, slice.columns};
   Tensor* tensor = nullptr;
   const Status status = runtime_->api().create_tensor(
-      kFloat, {.rank = sizes.size(), .dims = sizes.data()}, data, &tensor);
+      runtime_->float_type(), {.rank = sizes.size(), .dims = sizes.data()}, data, &tensor);
   if (status != 0) refuse(runtime_->describe(status));
   return {tensor, runtime_->api().free_tensor};
 }
@@ -62,16 +62,16 @@ void Session::run(const Slice& slice, const std::stop_token& stop) {
   const Api& api = runtime_->api();
   const Owned<Tensor> hu = make_tensor(slice.hu, slice);
   const Owned<Tensor> out = make_tensor(slice.out, slice);
-  std::string problem = runtime_->describe(api.set_input(request_.get(), hu.get()));
-  if (problem.empty()) {
-    problem = runtime_->describe(api.set_output(request_.get(), out.get()));
-  }
-  if (problem.empty()) {
-    const std::stop_callback cancel(stop, [&] { api.cancel(request_.get()); });
-    problem = runtime_->describe(api.infer(request_.get()));
+  Status status = api.set_input(request_.get(), hu.get());
+  if (status == 0) status = api.set_output(request_.get(), out.get());
+  if (status == 0) status = api.start(request_.get());
+  if (status == 0) {
+    // Only what has begun can be cancelled.
+    const std::stop_callback cancel(stop, [&]() noexcept { api.cancel(request_.get()); });
+    status = api.wait(request_.get());
   }
   if (stop.stop_requested()) throw Error(RGAN_CANCELLED, "stopped, as the caller asked");
-  if (!problem.empty()) refuse(problem);
+  if (status != 0) refuse(runtime_->describe(status));
 }
 
 }  // namespace rgan::openvino
