@@ -63,6 +63,16 @@ void test_headers_keep_their_texts() {
   rgan_headers_release(headers);
 }
 
+void test_no_files() {
+  rgan_headers* headers = nullptr;
+  check(rgan_scan(nullptr, 0, 0, &headers) == RGAN_OK);
+  rgan_headers_release(headers);
+  rgan_batch* batch = nullptr;
+  check(rgan_read_batch(nullptr, nullptr, 0, 4, 4, nullptr, 0, &batch) == RGAN_OK);
+  check(rgan_batch_status(batch, 0) == RGAN_INVALID_ARGUMENT);
+  rgan_batch_release(batch);
+}
+
 void test_a_batch_fills_its_own_slices_only() {
   const Folder folder;
   const std::string good = folder.put("1.dcm", bytes::slice());
@@ -113,6 +123,7 @@ void test_null_is_released() {
 
 int main() {
   test_headers_keep_their_texts();
+  test_no_files();
   test_a_batch_fills_its_own_slices_only();
   test_every_shorter_file_has_a_status();
   test_null_is_released();

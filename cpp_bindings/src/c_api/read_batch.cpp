@@ -21,7 +21,7 @@ std::size_t count_pixels(std::int32_t rows, std::int32_t columns) {
 }
 
 void check_batch(std::size_t count, std::int32_t rows, std::int32_t columns, const float* hu) {
-  require(hu != nullptr, "hu must not be NULL");
+  require(hu != nullptr || count == 0, "hu must not be NULL");
   require(rows >= 1 && rows <= kMaxSide && columns >= 1 && columns <= kMaxSide,
           "rows and columns must be from 1 to 8192");
   const std::size_t slice = sizeof(float) * count_pixels(rows, columns);
