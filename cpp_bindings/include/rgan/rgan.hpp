@@ -204,9 +204,9 @@ class Model {
   [[nodiscard]] std::string_view sha256() const& noexcept { return rgan_model_sha256(get()); }
 
   // Views of a temporary would end with it.
-  Card card() const&& = delete;
-  std::string_view card_json() const&& = delete;
-  std::string_view sha256() const&& = delete;
+  [[nodiscard]] Card card() const&& = delete;
+  [[nodiscard]] std::string_view card_json() const&& = delete;
+  [[nodiscard]] std::string_view sha256() const&& = delete;
 
   // The object of the C interface. It stays this one's.
   [[nodiscard]] const rgan_model* get() const noexcept { return model_.get(); }
@@ -374,7 +374,8 @@ class Engine {
     return rgan_engine_description(engine_.get());
   }
 
-  std::string_view description() const&& = delete;  // it would end with a temporary
+  // It would end with a temporary.
+  [[nodiscard]] std::string_view description() const&& = delete;
 
   // Harmonize a stack of slices.
   //
@@ -498,8 +499,8 @@ class Headers {
     detail::check(rgan_headers_get(headers_.get(), index, &header));
     return header;
   }
-  rgan_slice_header get(std::size_t index) const&& =
-      delete;  // its texts would end with a temporary
+  // Its texts would end with a temporary.
+  [[nodiscard]] rgan_slice_header get(std::size_t index) const&& = delete;
 
  private:
   Headers(rgan_headers* headers, std::size_t size) noexcept : headers_(headers), size_(size) {}
