@@ -17,7 +17,13 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).parents[2] / "tests"))
 
 from support.models import make_domain_card, make_model, make_network
-from support.training import list_pairs, open_dataset, tiny_config, write_pair_of_scans
+from support.training import (
+    SMALL_METHODS,
+    list_pairs,
+    open_dataset,
+    tiny_config,
+    write_pair_of_scans,
+)
 
 from rgan_sdk.model import HarmonizationModel
 from rgan_sdk.quantization import quantize
@@ -27,15 +33,7 @@ from rgan_train.pairs import read_pairs
 from rgan_train.training import Job, RunFolder, fit
 
 AWARE = ("radiomicgan", "physics+gan", "compact", "linear")
-SMALL = (
-    "choe.channels=4",
-    "compact.channels=4",
-    "linear.taps=7",
-    "histogram.segments=8",
-    "ganai.phase_steps=2",
-    "training.steps_per_epoch=1",
-    "training.epochs=1",
-)
+ONE_STEP = ("training.steps_per_epoch=1", "training.epochs=1")
 
 
 def main() -> None:
@@ -45,7 +43,8 @@ def main() -> None:
         scans = write_pair_of_scans(Path(name), size=160)
         for method in METHODS:
             config = tiny_config(
-                *SMALL,
+                *SMALL_METHODS,
+                *ONE_STEP,
                 f"method.name={method}",
                 f"domain.spacing_aware={str(method in AWARE).lower()}",
             )

@@ -15,6 +15,14 @@ from rgan_train.training.run_folder import RunFolder
 from support.dicom_phantoms import uid, write_ct
 
 KERNELS = ("B40f", "B70f")
+SMALL_METHODS = (
+    "choe.channels=4",
+    "compact.channels=4",
+    "linear.taps=7",
+    "histogram.segments=8",
+    "ganai.phase_steps=2",
+)
+"""Settings that make each method's own parts small."""
 TINY = (
     "data.source_kernel=B40f",
     "data.target_kernel=B70f",

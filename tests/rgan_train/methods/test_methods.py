@@ -7,7 +7,14 @@ import numpy as np
 import pytest
 import torch
 from support.librgan import Engine, Model
-from support.training import list_pairs, open_dataset, tiny_config, weights, write_pair_of_scans
+from support.training import (
+    SMALL_METHODS,
+    list_pairs,
+    open_dataset,
+    tiny_config,
+    weights,
+    write_pair_of_scans,
+)
 
 from rgan_sdk.errors import ConfigurationError
 from rgan_sdk.harmonizer import Harmonizer
@@ -24,13 +31,6 @@ AWARE = ("radiomicgan", "physics+gan", "compact")
 """Methods trained in steps whose networks can know the pixel spacing."""
 LONG = ("choe", "ganai", "stan_ct")
 """The way of these from pairs to a model is gone by ``make test-all`` only."""
-SMALL = (
-    "choe.channels=4",
-    "compact.channels=4",
-    "linear.taps=7",
-    "histogram.segments=8",
-    "ganai.phase_steps=2",
-)
 SPACINGS_AND_NOISE = ("domain.spacing_aware=true", "domain.added_noise=20")
 
 
@@ -43,7 +43,7 @@ def large_scans(tmp_path_factory):
 @pytest.fixture(scope="module")
 def job(large_scans, tmp_path_factory):
     def make(name, *assignments):
-        config = tiny_config(*SMALL, f"method.name={name}", *assignments)
+        config = tiny_config(*SMALL_METHODS, f"method.name={name}", *assignments)
         run = RunFolder(tmp_path_factory.mktemp("runs") / "run")
         return Job(config, open_dataset(large_scans), read_pairs(list_pairs(large_scans)), run)
 
