@@ -56,7 +56,8 @@ if TYPE_CHECKING:
     )
     from rgan_sdk.run.observer import Observer, SilentObserver
     from rgan_sdk.run.options import RunOptions, Shard
-    from rgan_sdk.run.report import FileEntry, Report, SeriesEntry
+    from rgan_sdk.run.report import Report, SeriesEntry
+    from rgan_sdk.run.reports.files import FileEntry
     from rgan_sdk.run.worklist import WorkList
 
 __version__ = metadata.version("rgan-sdk")
@@ -114,7 +115,7 @@ __all__ = [
 _HOMES = {
     "CohortModel": "run.cohort.models",
     "Engine": "engines.base",
-    "FileEntry": "run.report",
+    "FileEntry": "run.reports.files",
     "HUWindow": "hu",
     "HarmonizationModel": "model",
     "HarmonizedSeries": "run.memory.harmonize",

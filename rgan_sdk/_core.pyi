@@ -70,6 +70,23 @@ class Head:
         """
 
     @property
+    def common(self) -> bytes:
+        """
+        Equal for two slices whose headers agree in all but sop_instance_uid and position, and
+        in the elements with the tags that scan was given. Empty if there is a problem.
+        """
+
+    @property
+    def has_usual_uid(self) -> bool:
+        """
+        Whether sop_instance_uid is made as PS3.5 9.1 says, and not derived from a UUID.
+        """
+
+    @property
+    def place(self) -> bytes:
+        """position and stamp, packed: three float64, two int64 and one uint64."""
+
+    @property
     def sop_class_uid(self) -> str: ...
 
     @property
@@ -207,8 +224,8 @@ def checksum_files(paths: Sequence[bytes], pool: ThreadPool) -> list[tuple[str |
     its CRC-32C.
     """
 
-def scan(paths: Sequence[bytes], pool: ThreadPool) -> list[Head]:
-    """Read the headers of files in parallel."""
+def scan(paths: Sequence[bytes], pool: ThreadPool, tags: Sequence[int] = []) -> list[Head]:
+    """Read the headers of files in parallel; for tags see Head.common."""
 
 def read_batch(files: Sequence[tuple[bytes, tuple[int, int, int] | None]], out: Annotated[NDArray[numpy.float32], dict(shape=(None, None, None), order='C', device='cpu')], pool: ThreadPool) -> list[SourceSlice]:
     """

@@ -41,7 +41,7 @@ from pydicom.uid import (
 
 from rgan_sdk.dicom.inventory import find_series
 from rgan_sdk.dicom.read.batches import BatchReader
-from rgan_sdk.dicom.series import SliceFile
+from rgan_sdk.dicom.slices.table import SliceFile
 
 ROUNDS = 7
 SYNTAXES = {

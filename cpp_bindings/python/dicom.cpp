@@ -11,9 +11,11 @@
 #include <nanobind/stl/vector.h>
 
 #include <algorithm>
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <tuple>
 #include <type_traits>
 #include <utility>
@@ -64,10 +66,12 @@ std::vector<std::string> to_strings(const std::vector<nb::bytes>& paths) {
   return names;
 }
 
-std::vector<rgan::Head> scan(const std::vector<nb::bytes>& paths, rgan::ThreadPool& pool) {
+std::vector<rgan::Head> scan(const std::vector<nb::bytes>& paths, rgan::ThreadPool& pool,
+                             std::vector<std::uint32_t> tags) {
   const std::vector<std::string> names = to_strings(paths);
   const nb::gil_scoped_release release;
-  return rgan::scan(names, pool);
+  std::ranges::sort(tags);
+  return rgan::scan(names, pool, tags);
 }
 
 std::uint32_t crc32c(const nb::bytes& content) {
@@ -193,6 +197,41 @@ Elements find_values(const rgan::Head& head, std::vector<std::uint32_t> tags) {
   return result;
 }
 
+// Where a slice lies, and which file it is.
+struct Place {
+  std::array<double, 3> position;  // mm
+  std::int64_t size;
+  std::int64_t modified_ns;
+  std::uint64_t inode;
+};
+static_assert(sizeof(Place) == 48);
+
+nb::bytes pack_place(const rgan::Head& head) {
+  const Place place{.position = head.header.position,
+                    .size = head.stamp.size,
+                    .modified_ns = head.stamp.modified_ns,
+                    .inode = head.stamp.inode};
+  return nb::bytes(&place, sizeof place);
+}
+
+// Numbers with points between them, at least two. UIDs that begin with 2.25 may be marked as ours.
+bool is_usual_uid(std::string_view uid) {
+  constexpr std::size_t kLongest = 64;
+  if (uid.size() > kLongest || uid.starts_with("2.25.")) return false;
+  bool has_point = false;
+  char before = '.';
+  for (const char character : uid) {
+    if (character == '.') {
+      if (before == '.') return false;
+      has_point = true;
+    } else if (character < '0' || character > '9') {
+      return false;
+    }
+    before = character;
+  }
+  return has_point && before != '.';
+}
+
 template <auto Member>
 auto header_field() {
   return [](const rgan::Head& head) { return head.header.*Member; };
@@ -212,6 +251,17 @@ void define_head(const nb::module_& module) {
             return StampFields{stamp.size, stamp.modified_ns, stamp.inode};
           },
           "The file's size in bytes, time of its last change in ns since 1970, and inode.")
+      .def_prop_ro(
+          "common",
+          [](const rgan::Head& head) { return nb::bytes(head.common.data(), head.common.size()); },
+          "Equal for two slices whose headers agree in all but sop_instance_uid and position, and\n"
+          "in the elements with the tags that scan was given. Empty if there is a problem.")
+      .def_prop_ro(
+          "has_usual_uid",
+          [](const rgan::Head& head) { return is_usual_uid(head.header.sop_instance_uid); },
+          "Whether sop_instance_uid is made as PS3.5 9.1 says, and not derived from a UUID.")
+      .def_prop_ro("place", &pack_place,
+                   "position and stamp, packed: three float64, two int64 and one uint64.")
       .def_prop_ro("sop_class_uid", header_field<&Header::sop_class_uid>())
       .def_prop_ro("sop_instance_uid", header_field<&Header::sop_instance_uid>())
       .def_prop_ro("study_instance_uid", header_field<&Header::study_instance_uid>())
@@ -307,7 +357,8 @@ void define_dicom(nb::module_& module) {
   module.def("checksum_files", &checksum_files, "paths"_a, "pool"_a,
              "Read whole files in parallel. Return for each why it cannot be read, or None, and\n"
              "its CRC-32C.");
-  module.def("scan", &scan, "paths"_a, "pool"_a, "Read the headers of files in parallel.");
+  module.def("scan", &scan, "paths"_a, "pool"_a, "tags"_a = std::vector<std::uint32_t>{},
+             "Read the headers of files in parallel; for tags see Head.common.");
   module.def("read_batch", &read_batch, "files"_a, "out"_a.noconvert(), "pool"_a,
              "Fill out [N, H, W] float32 with the HU of files. Each file is a path and the stamp\n"
              "that it must have, or None. A file with a problem leaves its slice undefined.");

@@ -12,7 +12,8 @@ from rgan_sdk.cli.options import FILE, FOLDER, outside_domain_option
 
 if TYPE_CHECKING:
     from rgan_sdk.card import ModelCard
-    from rgan_sdk.dicom.series import Series, SliceFile
+    from rgan_sdk.dicom.series import Series
+    from rgan_sdk.dicom.slices.table import SliceFile
     from rgan_sdk.quantization import QuantizedModel
 
 EPILOG = """\b

@@ -297,10 +297,9 @@ def _places(
 
 
 def _exit_code(report: Report, models: tuple[str, ...]) -> int:
-    statuses = {entry.status for entry in report.series} | {file.status for file in report.files}
-    if "failed" in statuses:
+    if "failed" in report.statuses:
         return SOME_FAILED
-    if not statuses & {"done", "planned"}:
+    if not report.statuses & {"done", "planned"}:
         which = "this model" if len(models) == 1 else "these models"
         click.echo(f"nothing in INPUT is eligible for {which}", err=True)
         return NOTHING_ELIGIBLE

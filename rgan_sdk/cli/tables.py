@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import textwrap
-from collections import Counter
 from collections.abc import Callable, Mapping
 
 from rich.console import Console
@@ -36,12 +35,9 @@ def print_summary(console: Console, report: Report) -> None:
     """Print the files that were left aside, by reason, warnings, and how many of what there are."""
     inside = {entry.reason for entry in report.series}
     inside |= {f"its series failed: {reason}" for reason in inside}
-    others = Counter(
-        (file.status, file.reason)
-        for file in report.files
-        if file.reason and file.reason not in inside
-    )
-    for (status, reason), count in sorted(others.items()):
+    for (status, reason), count in sorted(report.files.outcomes().items()):
+        if not reason or reason in inside:
+            continue
         print_wrapped(console, f"{count} file{'s' if count > 1 else ''} {status}: {reason}")
     for warning in report.warnings:
         print_wrapped(console, f"warning: {warning}")

@@ -27,12 +27,12 @@ _EXPLICIT_LITTLE_ENDIAN_META: Final = (
 )
 
 
-Entry = tuple[Path, OSError | IneligibleError | None]
+Entry = tuple[str, OSError | IneligibleError | None]
 """What ``walk`` lists: a path, and why it cannot be read, if it cannot."""
 
 
-def walk(root: Path, *, deep: bool = True) -> list[Entry]:
-    """List everything under ``root`` but folders, sorted by path.
+def walk(root: Path, *, deep: bool = True) -> Iterator[Entry]:
+    """List everything under ``root`` but folders, in the order of the paths' parts.
 
     Symbolic links below ``root`` are not followed.
 
@@ -41,9 +41,9 @@ def walk(root: Path, *, deep: bool = True) -> list[Entry]:
     deep
         Whether to look into the folders below too.
 
-    Returns
-    -------
-    list of (path, problem)
+    Yields
+    ------
+    path, problem
         ``problem`` is None for a regular file. It is IneligibleError for a symbolic link, FIFO,
         socket or device, and OSError for a folder that cannot be read.
 
@@ -52,35 +52,44 @@ def walk(root: Path, *, deep: bool = True) -> list[Entry]:
     OSError
         If ``root`` itself cannot be read.
     """
-    found: list[Entry] = []
-    folders = [root]
-    while folders:
-        folder = folders.pop()
-        try:
-            with os.scandir(folder) as listing:
-                entries = list(listing)
-        except OSError as error:
-            if folder is root:
-                raise
-            found.append((folder, error))
+    waiting = [_sorted_entries(root)]
+    prefixes = [path_prefix(root)]
+    while waiting:
+        entry = next(waiting[-1], None)
+        if entry is None:
+            waiting.pop()
+            prefixes.pop()
             continue
-        for entry in entries:
-            path = Path(entry.path)
-            try:
-                if entry.is_dir(follow_symlinks=False):
-                    folders += [path] if deep else []
-                else:
-                    found.append((path, _not_regular(entry)))
-            except OSError as error:
-                found.append((path, error))
-    return sorted(found, key=lambda entry: entry[0].parts)
+        path = prefixes[-1] + entry.name
+        try:
+            if not entry.is_dir(follow_symlinks=False):
+                yield path, _not_regular(entry)
+            elif deep:
+                waiting.append(_sorted_entries(path))
+                prefixes.append(path + os.sep)
+        except OSError as error:
+            yield path, error
+
+
+def path_prefix(folder: Path) -> str:
+    """Return what the paths of files in a folder begin with, as ``Path`` would spell them."""
+    text = str(folder)
+    if text == os.curdir:
+        return ""
+    return text if text.endswith(os.sep) else text + os.sep
+
+
+def _sorted_entries(folder: str | Path) -> Iterator[os.DirEntry[str]]:
+    with os.scandir(folder) as listing:
+        return iter(sorted(listing, key=lambda entry: entry.name))
 
 
 def _not_regular(entry: os.DirEntry[str]) -> IneligibleError | None:
+    if entry.is_file(follow_symlinks=False):
+        return None
     if entry.is_symlink():
         return IneligibleError("symbolic link, not followed")
-    regular = entry.is_file(follow_symlinks=False)
-    return None if regular else IneligibleError("not a regular file")
+    return IneligibleError("not a regular file")
 
 
 class _Bounded(io.BufferedReader):

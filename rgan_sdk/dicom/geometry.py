@@ -44,7 +44,8 @@ def geometry_notes(series: Series) -> tuple[str, ...]:
     They do not affect harmonization, which works slice by slice.
     """
     notes = []
-    gaps = [b.position - a.position for a, b in pairwise(series.slices)]
+    positions = series.slices.positions
+    gaps = (positions[1:] - positions[:-1]).tolist()
     if any(gap < TOLERANCE_MM for gap in gaps):
         notes.append("several slices share a position")
     elif gaps and max(gaps) - min(gaps) > TOLERANCE_MM:

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from rgan_sdk.dicom.discovery import Entry, walk
-from rgan_sdk.dicom.header import NoRescaleError, Outline, SliceHeader, read_series_uid
+from rgan_sdk.dicom.header import NoRescaleError, Outline, read_series_uid
 from rgan_sdk.dicom.read.duplicates import Copies
 from rgan_sdk.dicom.read.pixels import UNSPECIFIED
-from rgan_sdk.dicom.read.scanner import scan_headers
+from rgan_sdk.dicom.read.scanner import HeaderScan
 from rgan_sdk.dicom.scouts import REASON, is_scout
-from rgan_sdk.dicom.series import Series, group_slices
+from rgan_sdk.dicom.series import Series, group_alike
+from rgan_sdk.dicom.slices.alike import AlikeSlices
 from rgan_sdk.dicom.units import require_hu
 from rgan_sdk.errors import DicomError, IneligibleError, InvalidSeriesError
+
+_Place = tuple[AlikeSlices, int]
 
 
 @dataclass(frozen=True)
@@ -74,7 +77,7 @@ class Inventory:
 
 def find_series(
     root: Path,
-    on_file: Callable[[], None] | None = None,
+    on_files: Callable[[int], None] | None = None,
     *,
     assume_hu: bool = False,
     include_own: bool = False,
@@ -85,8 +88,8 @@ def find_series(
     ----------
     root
         Searched to any depth.
-    on_file
-        Called for each file once it has been examined.
+    on_files
+        Is called now and then with how many files were examined since.
     assume_hu
         Take numbers of RescaleType US (unspecified) as HU without looking at them.
     include_own
@@ -102,13 +105,13 @@ def find_series(
     OSError
         If ``root`` itself cannot be read. Problems below it are part of the inventory.
     """
-    return sort_files(root, walk(root), on_file, assume_hu=assume_hu, include_own=include_own)
+    return sort_files(root, walk(root), on_files, assume_hu=assume_hu, include_own=include_own)
 
 
 def sort_files(
     root: Path,
     found: Iterable[Entry],
-    on_file: Callable[[], None] | None = None,
+    on_files: Callable[[int], None] | None = None,
     *,
     assume_hu: bool = False,
     include_own: bool = False,
@@ -120,97 +123,113 @@ def sort_files(
     root
         The folder that names in messages are relative to.
     found
-        What ``walk`` lists, in its order.
-    on_file, assume_hu, include_own
+        What ``walk`` lists; its order does not matter.
+    on_files, assume_hu, include_own
         As for ``find_series``.
     """
     search = _Search(root, assume_hu=assume_hu)
-    found = list(found)
-    for path, problem in found:
-        if problem is not None:
-            search.note(path, problem)
-            if on_file is not None:
-                on_file()
-    readable = [path for path, problem in found if problem is None]
-    for path, header in scan_headers(readable, on_file, include_own=include_own):
-        search.note(path, header)
+    scan = HeaderScan(include_own=include_own)
+    for path, problem in scan.read(search.keep_readable(found, on_files), on_files):
+        search.note(Path(path), problem)
+    search.take(scan.found)
     search.resolve_repeated_uids()
     search.skip_scouts()
     return search.inventory()
 
 
 class _Search:
-    """What has been found so far. Headers and faults are kept by SeriesInstanceUID."""
+    """What has been found so far. Slices and faults are kept by SeriesInstanceUID."""
 
     def __init__(self, root: Path, *, assume_hu: bool) -> None:
         self._root, self._assume_hu = root, assume_hu
-        self._headers: dict[str, list[SliceHeader]] = defaultdict(list)
+        self._slices: dict[str, list[AlikeSlices]] = defaultdict(list)
         self._faults: dict[str, list[FileOutcome]] = defaultdict(list)
         self._unscaled: dict[str, list[tuple[Path, Outline]]] = defaultdict(list)
         self._outcomes: list[FileOutcome] = []
 
-    def note(self, path: Path, found: SliceHeader | DicomError | OSError) -> None:
-        match found:
-            case SliceHeader():
-                self._headers[found.series_instance_uid].append(found)
+    def keep_readable(
+        self, found: Iterable[Entry], on_files: Callable[[int], None] | None
+    ) -> Iterator[str]:
+        """Yield the files that can be read, and note the others."""
+        for path, problem in found:
+            if problem is None:
+                yield path
+                continue
+            self.note(Path(path), problem)
+            if on_files is not None:
+                on_files(1)
+
+    def note(self, path: Path, problem: DicomError | OSError) -> None:
+        match problem:
             case IneligibleError():
-                self._outcomes.append(FileOutcome(path, "skipped", str(found)))
+                self._outcomes.append(FileOutcome(path, "skipped", str(problem)))
             case DicomError():
-                outcome = FileOutcome(path, "failed", str(found))
+                outcome = FileOutcome(path, "failed", str(problem))
                 series = read_series_uid(path)
-                if isinstance(found, NoRescaleError) and series is not None:
-                    self._unscaled[series].append((path, found.outline))
+                if isinstance(problem, NoRescaleError) and series is not None:
+                    self._unscaled[series].append((path, problem.outline))
                 (self._outcomes if series is None else self._faults[series]).append(outcome)
             case OSError():
-                reason = f"cannot be read: {found.strerror}"
+                reason = f"cannot be read: {problem.strerror}"
                 self._outcomes.append(FileOutcome(path, "failed", reason))
+
+    def take(self, found: Iterable[AlikeSlices]) -> None:
+        for alike in found:
+            self._slices[alike.header.series_instance_uid].append(alike)
 
     def resolve_repeated_uids(self) -> None:
         """Skip copies; fail every series with files of different content of one SOPInstanceUID."""
-        by_uid: dict[str, list[SliceHeader]] = defaultdict(list)
-        for header in _sort_by_path(self._headers):
-            by_uid[header.sop_instance_uid].append(header)
-        for uid, headers in by_uid.items():
-            if len(headers) > 1:
-                self._resolve(uid, headers)
+        alikes = [alike for found in self._slices.values() for alike in found]
+        dropped: dict[AlikeSlices, list[int]] = defaultdict(list)
+        for uid, places in _find_repeated(alikes).items():
+            for alike, index in self._resolve(uid, places):
+                dropped[alike].append(index)
+        for alike, indices in dropped.items():
+            alike.drop(indices)
+            if not alike:
+                self._slices[alike.header.series_instance_uid].remove(alike)
 
-    def _resolve(self, uid: str, headers: list[SliceHeader]) -> None:
+    def _resolve(self, uid: str, places: list[_Place]) -> Iterator[_Place]:
+        """Yield the files of one SOPInstanceUID that are no slices of their series."""
         copies = Copies()
         kept = []
-        for header in headers:
+        for alike, index in places:
+            path = Path(alike.paths[index])
             try:
-                first = copies.add(header.path, header.stamp)
+                first = copies.add(path, alike.stamp(index))
             except DicomError as error:
-                self._fail(header, str(error))
+                self._fail(alike, path, str(error))
+                yield alike, index
                 continue
             if first is None:
-                kept.append(header)
+                kept.append((alike, index))
                 continue
             original, kind = first
             reason = f"{kind} of {self._name(original)}"
-            self._outcomes.append(FileOutcome(header.path, "skipped", reason))
-            self._headers[header.series_instance_uid].remove(header)
+            self._outcomes.append(FileOutcome(path, "skipped", reason))
+            yield alike, index
         if len(kept) > 1:
-            names = " and ".join(self._name(header.path) for header in kept[:2])
+            paths = [Path(alike.paths[index]) for alike, index in kept]
+            names = " and ".join(map(self._name, paths[:2]))
             reason = (
                 f"SOPInstanceUID {uid} stands for different content in {names}; what differs: "
                 f"{copies.difference}"
             )
-            for header in kept:
-                self._fail(header, reason)
+            for (alike, _), path in zip(kept, paths, strict=True):
+                self._fail(alike, path, reason)
+            yield from kept
 
     def skip_scouts(self) -> None:
         """Skip images without any rescale that are no slices of the series they are filed in."""
         for series, unscaled in self._unscaled.items():
-            slices = self._headers.get(series, ())
-            scouts = {path for path, outline in unscaled if is_scout(outline, slices)}
+            headers = [alike.header for alike in self._slices.get(series, ())]
+            scouts = {path for path, outline in unscaled if is_scout(outline, headers)}
             self._outcomes += [FileOutcome(path, "skipped", REASON) for path in sorted(scouts)]
             self._faults[series] = [f for f in self._faults[series] if f.path not in scouts]
 
-    def _fail(self, header: SliceHeader, reason: str) -> None:
-        series = header.series_instance_uid
-        self._faults[series].append(FileOutcome(header.path, "failed", reason))
-        self._headers[series].remove(header)
+    def _fail(self, alike: AlikeSlices, path: Path, reason: str) -> None:
+        outcome = FileOutcome(path, "failed", reason)
+        self._faults[alike.header.series_instance_uid].append(outcome)
 
     def _name(self, path: Path) -> str:
         return path.relative_to(self._root).as_posix()
@@ -218,19 +237,20 @@ class _Search:
     def inventory(self) -> Inventory:
         series: list[Series] = []
         failed: list[FailedSeries] = []
-        for uid in sorted(self._headers.keys() | self._faults.keys()):
-            headers = self._headers.get(uid, [])
+        for uid in sorted(self._slices.keys() | self._faults.keys()):
+            slices = self._slices.pop(uid, [])  # in two forms there would be no room for them
             faults = self._faults.get(uid, [])
             try:
                 if faults:
                     raise InvalidSeriesError(f"{self._name(faults[0].path)}: {faults[0].reason}")
-                series += make_series(headers, assume_hu=self._assume_hu)
+                if slices:
+                    series += make_series(slices, assume_hu=self._assume_hu)
             except DicomError as error:
-                failed.append(_failed_series(uid, str(error), headers, faults))
+                failed.append(_failed_series(uid, str(error), slices, faults))
         return Inventory(tuple(series), tuple(failed), tuple(self._outcomes))
 
 
-def make_series(headers: Sequence[SliceHeader], *, assume_hu: bool) -> list[Series]:
+def make_series(found: Sequence[AlikeSlices], *, assume_hu: bool) -> list[Series]:
     """Make series of the slices of one SeriesInstanceUID, all in HU.
 
     Raises
@@ -238,17 +258,31 @@ def make_series(headers: Sequence[SliceHeader], *, assume_hu: bool) -> list[Seri
     DicomError
         As ``group_slices`` and ``require_hu`` do.
     """
-    unspecified = {each.path for each in headers if each.rescale_type == UNSPECIFIED}
-    return [require_hu(one, unspecified, assume_hu=assume_hu) for one in group_slices(headers)]
+    open_ones = (alike for alike in found if alike.header.rescale_type == UNSPECIFIED)
+    unspecified = {path for alike in open_ones for path in alike.paths}
+    return [require_hu(one, unspecified, assume_hu=assume_hu) for one in group_alike(found)]
+
+
+def _find_repeated(alikes: Sequence[AlikeSlices]) -> dict[str, list[_Place]]:
+    """Return where each SOPInstanceUID stands that several files have, sorted by path."""
+    counts = Counter(uid for alike in alikes for uid in alike.sop_instance_uids)
+    repeated = {uid for uid, count in counts.items() if count > 1}
+    places = [
+        (alike, index)
+        for alike in alikes
+        for index, uid in enumerate(alike.sop_instance_uids)
+        if uid in repeated
+    ]
+    by_uid: dict[str, list[_Place]] = defaultdict(list)
+    for alike, index in sorted(places, key=lambda place: Path(place[0].paths[place[1]]).parts):
+        by_uid[alike.sop_instance_uids[index]].append((alike, index))
+    return by_uid
 
 
 def _failed_series(
-    uid: str, reason: str, headers: list[SliceHeader], faults: list[FileOutcome]
+    uid: str, reason: str, slices: list[AlikeSlices], faults: list[FileOutcome]
 ) -> FailedSeries:
-    rest = [FileOutcome(h.path, "failed", f"its series failed: {reason}") for h in headers]
+    paths = [Path(path) for alike in slices for path in alike.paths]
+    rest = [FileOutcome(path, "failed", f"its series failed: {reason}") for path in paths]
     outcomes = sorted([*faults, *rest], key=lambda outcome: outcome.path)
     return FailedSeries(uid, reason, tuple(outcomes))
-
-
-def _sort_by_path(headers: dict[str, list[SliceHeader]]) -> list[SliceHeader]:
-    return sorted((h for group in headers.values() for h in group), key=lambda h: h.path.parts)

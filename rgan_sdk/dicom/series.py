@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import warnings
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from importlib import import_module
-from pathlib import Path
 from typing import Any, Final, Protocol
 
-from pydicom import Dataset
+import numpy as np
 
 from rgan_sdk.dicom.header import SliceHeader, Vector
-from rgan_sdk.dicom.read.pydicom_reader import PydicomSlice, convert_dataset, read_slice
-from rgan_sdk.dicom.stamp import Stamp
+from rgan_sdk.dicom.slices.alike import AlikeSlices, gather
+from rgan_sdk.dicom.slices.table import SliceFile, SliceTable
 from rgan_sdk.errors import InvalidSeriesError
 
 ORIENTATION_TOLERANCE: Final = 1e-3
@@ -50,38 +49,6 @@ class Described(Protocol):
 
 
 @dataclass(frozen=True)
-class SliceFile:
-    """One file of a series.
-
-    Attributes
-    ----------
-    position
-        mm along the slice normal of the series.
-    origin
-        ImagePositionPatient: x, y, z of the centre of the first pixel, mm.
-    stamp
-        Of the file when its header was read.
-    dataset
-        As in ``SliceHeader``.
-    """
-
-    path: Path
-    sop_instance_uid: str
-    position: float
-    origin: Vector
-    rows: int
-    columns: int
-    stamp: Stamp
-    dataset: Dataset | None = field(default=None, repr=False, compare=False)
-
-    def read(self) -> PydicomSlice:
-        """Read the slice through pydicom, or raise as ``read_slice`` does."""
-        if self.dataset is None:
-            return read_slice(self.path, self.stamp)
-        return convert_dataset(self.dataset, self.path)
-
-
-@dataclass(frozen=True)
 class Series:
     """Slices that belong together and can be harmonized.
 
@@ -94,7 +61,7 @@ class Series:
         0, 1, ... among the series of one SeriesInstanceUID.
     slices
         Sorted by ascending ``position``, then SOPInstanceUID. Several slices may have the same
-        position, such as the phases of a dynamic scan.
+        position, such as the phases of a dynamic scan. Any sequence of ``SliceFile`` may be given.
     patient
         Pseudonym: 12 hexadecimal digits of the SHA-256 of PatientID, or of StudyInstanceUID where
         PatientID is empty.
@@ -122,7 +89,7 @@ class Series:
 
     series_instance_uid: str
     group: int
-    slices: tuple[SliceFile, ...]
+    slices: SliceTable
     study_instance_uid: str
     frame_of_reference_uid: str
     patient: str
@@ -143,17 +110,23 @@ class Series:
         return sum(self.pixel_spacing) / 2
 
     def __post_init__(self) -> None:
-        if not self.slices:
+        given: Sequence[SliceFile] = self.slices
+        table = given if isinstance(given, SliceTable) else SliceTable.of(given)
+        object.__setattr__(self, "slices", table)
+        if not table:
             raise InvalidSeriesError("a series without slices")
-        if list(self.slices) != sorted(self.slices, key=_sort_key):
+        keys = list(table.keys())
+        if keys != sorted(keys):
             raise InvalidSeriesError("the slices are not sorted by position")
-        if len({file.sop_instance_uid for file in self.slices}) < len(self.slices):
+        if len(set(table.sop_instance_uids)) < len(table):
             raise InvalidSeriesError("a SOPInstanceUID occurs twice in the series")
 
 
 def hash_slices(series: Series) -> str:
     """Return a hash of which slices a series has, and how large their files are."""
-    lines = sorted(f"{file.sop_instance_uid} {file.stamp.size}\n" for file in series.slices)
+    slices = series.slices
+    files = zip(slices.sop_instance_uids, slices.sizes, strict=True)
+    lines = sorted(f"{uid} {size}\n" for uid, size in files)
     return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
@@ -165,19 +138,24 @@ def group_slices(headers: Iterable[SliceHeader]) -> list[Series]:
     InvalidSeriesError
         If the slices belong to more than one study or patient.
     """
+    return group_alike(gather(headers))
+
+
+def group_alike(found: Iterable[AlikeSlices]) -> list[Series]:
+    """Do what ``group_slices`` does with headers that are gathered already."""
     # Sorted by UID, so that renaming files does not change the group numbers.
-    ordered = sorted(headers, key=lambda header: header.sop_instance_uid)
+    ordered = sorted(found, key=lambda alike: min(alike.sop_instance_uids))
     for name, what in (("study_instance_uid", "study"), ("patient", "patient")):
-        if len({getattr(header, name) for header in ordered}) > 1:
+        if len({getattr(alike.header, name) for alike in ordered}) > 1:
             raise InvalidSeriesError(f"the series holds slices of more than one {what}")
-    groups: list[list[SliceHeader]] = []
-    for header in ordered:
-        matches = (group for group in groups if _belong_together(group[0], header))
+    groups: list[list[AlikeSlices]] = []
+    for alike in ordered:
+        matches = (group for group in groups if _belong_together(group[0].header, alike.header))
         group = next(matches, None)
         if group is None:
-            groups.append([header])
+            groups.append([alike])
         else:
-            group.append(header)
+            group.append(alike)
     return [_make_series(number, group) for number, group in enumerate(groups)]
 
 
@@ -204,28 +182,14 @@ def _is_close(a: Vector, b: Vector, tolerance: float) -> bool:
     return a == b or max(abs(x - y) for x, y in zip(a, b, strict=True)) <= tolerance
 
 
-def _make_series(number: int, headers: list[SliceHeader]) -> Series:
-    first = headers[0]
-    normal = slice_normal(first.orientation)
-    slices = [
-        SliceFile(
-            path=header.path,
-            sop_instance_uid=header.sop_instance_uid,
-            position=sum(x * n for x, n in zip(header.origin, normal, strict=True)),
-            origin=header.origin,
-            rows=header.rows,
-            columns=header.columns,
-            stamp=header.stamp,
-            dataset=header.dataset,
-        )
-        for header in headers
-    ]
-    thicknesses = {header.slice_thickness for header in headers}
-    reconstructions = {header.reconstruction for header in headers}
+def _make_series(number: int, group: list[AlikeSlices]) -> Series:
+    first = group[0].header
+    thicknesses = {alike.header.slice_thickness for alike in group}
+    reconstructions = {alike.header.reconstruction for alike in group}
     return Series(
         series_instance_uid=first.series_instance_uid,
         group=number,
-        slices=tuple(sorted(slices, key=_sort_key)),
+        slices=_sort_slices(group),
         study_instance_uid=first.study_instance_uid,
         frame_of_reference_uid=first.frame_of_reference_uid,
         patient=first.patient,
@@ -237,7 +201,29 @@ def _make_series(number: int, headers: list[SliceHeader]) -> Series:
         slice_thickness=thicknesses.pop() if len(thicknesses) == 1 else None,
         orientation=first.orientation,
         reconstruction=reconstructions.pop() if len(reconstructions) == 1 else None,
-        image_type=_common_values([header.image_type for header in headers]),
+        image_type=_common_values([alike.header.image_type for alike in group]),
+    )
+
+
+def _sort_slices(group: list[AlikeSlices]) -> SliceTable:
+    first = group[0].header
+    paths = [path for alike in group for path in alike.paths]
+    uids = [uid for alike in group for uid in alike.sop_instance_uids]
+    datasets = [dataset for alike in group for dataset in alike.datasets]
+    places = np.concatenate([alike.unpack() for alike in group])
+    x, y, z = slice_normal(first.orientation)
+    origins = places["origin"]
+    positions = 0.0 + origins[:, 0] * x + origins[:, 1] * y + origins[:, 2] * z
+    keys = list(zip(positions.tolist(), uids, strict=True))
+    order = sorted(range(len(keys)), key=keys.__getitem__)
+    return SliceTable(
+        [paths[index] for index in order],
+        [uids[index] for index in order],
+        places[order],
+        positions[order],
+        rows=first.rows,
+        columns=first.columns,
+        datasets=[datasets[index] for index in order] if datasets else (),
     )
 
 
@@ -245,10 +231,6 @@ def _common_values(image_types: list[tuple[str, ...]]) -> tuple[str, ...]:
     """Return the values that all of them hold, in the order of the first."""
     common = set.intersection(*map(set, image_types))
     return tuple(value for value in image_types[0] if value in common)
-
-
-def _sort_key(file: SliceFile) -> tuple[float, str]:
-    return file.position, file.sop_instance_uid
 
 
 def slice_normal(orientation: Vector) -> Vector:

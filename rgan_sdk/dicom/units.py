@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Collection
-from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from rgan_sdk.dicom.series import Series, SliceFile
+from rgan_sdk.dicom.series import Series
+from rgan_sdk.dicom.slices.table import SliceFile
 from rgan_sdk.errors import InvalidSeriesError
 
 LOOKED_AT: Final = 5
@@ -31,7 +31,7 @@ _REFUSED: Final = (
 )
 
 
-def require_hu(series: Series, unspecified: Collection[Path], *, assume_hu: bool) -> Series:
+def require_hu(series: Series, unspecified: Collection[str], *, assume_hu: bool) -> Series:
     """Check that the numbers of a series are HU where RescaleType leaves that open.
 
     They are if at least half of the slices that are looked at show air. A slice may hold none,
@@ -40,7 +40,7 @@ def require_hu(series: Series, unspecified: Collection[Path], *, assume_hu: bool
     Parameters
     ----------
     unspecified
-        The files with RescaleType US.
+        The paths of the files with RescaleType US.
     assume_hu
         Whether the user vouches for it, so that no pixel is looked at.
 
@@ -56,14 +56,16 @@ def require_hu(series: Series, unspecified: Collection[Path], *, assume_hu: bool
     DicomError
         If a slice cannot be read.
     """
-    files = [file for file in series.slices if file.path in unspecified]
-    if not files:
+    if not unspecified:
+        return series
+    open_ones = [i for i, path in enumerate(series.slices.paths) if path in unspecified]
+    if not open_ones:
         return series
     if assume_hu:
         return dataclasses.replace(series, notes=(*series.notes, _ASSUMED))
-    count = min(LOOKED_AT, len(files))
-    chosen = [files[(2 * number + 1) * len(files) // (2 * count)] for number in range(count)]
-    if 2 * sum(_read_air(file) for file in chosen) < count:
+    count, total = min(LOOKED_AT, len(open_ones)), len(open_ones)
+    chosen = [open_ones[(2 * number + 1) * total // (2 * count)] for number in range(count)]
+    if 2 * sum(_read_air(series.slices[index]) for index in chosen) < count:
         raise InvalidSeriesError(_REFUSED)
     return dataclasses.replace(series, notes=(*series.notes, _SHOWN))
 

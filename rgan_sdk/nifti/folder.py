@@ -53,8 +53,9 @@ def holds_scans(folder: Path) -> bool:
     OSError
         If it cannot be read.
     """
-    files = [path for path, problem in walk(folder) if problem is None]
-    return any(map(is_nifti, files)) and not any(map(_is_dicom, files))
+    if not any(is_nifti(path) for path, problem in walk(folder) if problem is None):
+        return False
+    return not any(_is_dicom(Path(path)) for path, problem in walk(folder) if problem is None)
 
 
 def harmonize_folder(
@@ -179,13 +180,14 @@ class _Folder:
         """Return the scans that the model takes, and record all other files."""
         jobs, others = [], []
         shard = self._task.options.shard
-        for count, (path, problem) in enumerate(walk(self._source), 1):
+        for count, (found, problem) in enumerate(walk(self._source), 1):
+            path = Path(found)
             self._task.observer.on_found(count)
             name = path.relative_to(self._source).as_posix()
             if problem is not None or not is_nifti(path):
                 others.append((path, problem))
             elif shard is not None and not shard.holds(name):
-                self.outcomes.record(name, "skipped", f"belongs to another shard than {shard}")
+                self.outcomes.record(name, "skipped", shard.why_left)
             else:
                 jobs += self._take(path, name)
         self._record_others(others, jobs)

@@ -12,7 +12,8 @@ from rgan_sdk.nifti.sidecar import SUFFIX, sidecar_path
 from rgan_sdk.run.identity import describe_engine, describe_model
 from rgan_sdk.run.ledger import describe_environment, readable_sha256
 from rgan_sdk.run.preview import write_preview
-from rgan_sdk.run.report import FileEntry, Report, SeriesEntry, Status
+from rgan_sdk.run.report import Report, SeriesEntry
+from rgan_sdk.run.reports.files import FileEntry, Status
 
 
 class Outcomes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from pathlib import Path
 from typing import Any, Final
@@ -17,9 +18,9 @@ HARMONIZATION: Final = "Harmonization"
 """The key under which a derived file's sidecar says how it was made."""
 
 
-def is_nifti(path: Path) -> bool:
+def is_nifti(path: str | Path) -> bool:
     """Return whether a name is that of a NIfTI file: ``.nii`` or ``.nii.gz``."""
-    return SUFFIX.search(path.name) is not None
+    return SUFFIX.search(os.fspath(path)) is not None
 
 
 def sidecar_path(path: Path) -> Path:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rgan_sdk.dicom.read.batches import BatchReader, ReadResult
-from rgan_sdk.dicom.series import SliceFile
+from rgan_sdk.dicom.slices.table import SliceFile
 from rgan_sdk.errors import DeviceMemoryError, InferenceError
 from rgan_sdk.harmonizer import Harmonizer
 from rgan_sdk.run.jobs import BatchItem

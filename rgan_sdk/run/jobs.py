@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import reduce
 from itertools import groupby
 from pathlib import Path, PurePosixPath
 from statistics import median
-from typing import Any, Final, TypeVar
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,22 +18,15 @@ from rgan_sdk import _core
 from rgan_sdk.card import ModelCard
 from rgan_sdk.dicom.domain import noise_notes
 from rgan_sdk.dicom.read.kernel_guard import Verdict
-from rgan_sdk.dicom.series import Series, SliceFile
+from rgan_sdk.dicom.series import Series
+from rgan_sdk.dicom.slices.table import SliceFile
 from rgan_sdk.dicom.write.clamping import Clamped
 from rgan_sdk.dicom.write.copier import SeriesCopier
 from rgan_sdk.dicom.write.derivation import Derivation
 from rgan_sdk.dicom.write.memory_writer import MemoryWriter
 from rgan_sdk.dicom.write.series_writer import SeriesWriter
 from rgan_sdk.dicom.write.writer import WrittenFile
-from rgan_sdk.errors import ResourceError, RganError, describe_unexpected
-
-NO_THREADS: Final = (
-    "the system starts no more threads; raise its limit (`ulimit -u`, or the container's limit of "
-    "processes), or lower --workers, and run the same command again"
-)
-
-Item = TypeVar("Item")
-Result = TypeVar("Result")
+from rgan_sdk.errors import RganError, describe_unexpected
 
 
 @dataclass
@@ -65,7 +57,7 @@ class SeriesJob:
     middle
         ``[H, W]`` HU of its middle slice, before and after; None unless pictures are wanted.
     noise
-        Standard deviation in HU in soft tissue, of each of ``noise_files`` where it was measured.
+        Standard deviation in HU in soft tissue, of each of ``noise_uids`` where it was measured.
     writer
         What takes its slices; None until the first one is to be written to ``folder``.
     """
@@ -104,15 +96,15 @@ class SeriesJob:
         return {"clips": self.clips, "clamped": places}
 
     @property
-    def middle_file(self) -> SliceFile:
-        """The slice that the series' picture shows."""
-        return self.series.slices[len(self.series.slices) // 2]
+    def middle_uid(self) -> str:
+        """SOPInstanceUID of the slice that the series' picture shows."""
+        return self.series.slices.sop_instance_uids[self.slices // 2]
 
     @property
-    def noise_files(self) -> tuple[SliceFile, ...]:
-        """The slices, up to three from the middle half of the series, that stand for its noise."""
-        slices = self.series.slices
-        return tuple(slices[i] for i in sorted({len(slices) * part // 4 for part in (1, 2, 3)}))
+    def noise_uids(self) -> frozenset[str]:
+        """SOPInstanceUIDs of up to three slices from its middle half that stand for its noise."""
+        uids = self.series.slices.sop_instance_uids
+        return frozenset(uids[self.slices * part // 4] for part in (1, 2, 3))
 
     @property
     def noise_hu(self) -> float | None:
@@ -182,32 +174,6 @@ class BatchItem:
     def kind(self) -> tuple[int, int, float]:
         """What all slices of a batch have in common: rows, columns and pixel spacing."""
         return self.file.rows, self.file.columns, self.pixel_spacing
-
-
-def look_ahead(
-    items: Iterable[Item], function: Callable[[Item], Result]
-) -> Iterator[tuple[Item, Result]]:
-    """Yield each item with what a function returns for it.
-
-    The function runs in another thread for an item while the caller works on the one before.
-
-    Raises
-    ------
-    ResourceError
-        If the system starts no more threads.
-    """
-    with ThreadPoolExecutor(1, "rgan-ahead") as thread:
-        waiting = None
-        for item in items:
-            try:
-                following = item, thread.submit(function, item)
-            except RuntimeError as exc:
-                raise ResourceError(NO_THREADS) from exc
-            if waiting is not None:
-                yield waiting[0], waiting[1].result()
-            waiting = following
-        if waiting is not None:
-            yield waiting[0], waiting[1].result()
 
 
 def deal_batches(jobs: Iterable[SeriesJob], size: int) -> Iterator[list[BatchItem]]:

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import rgan_sdk
 from rgan_sdk.card import ModelCard
+from rgan_sdk.dicom.discovery import path_prefix
 from rgan_sdk.dicom.domain import domain_notes, find_outside
 from rgan_sdk.dicom.geometry import geometry_notes
 from rgan_sdk.dicom.image_kind import kind_notes
@@ -19,13 +20,15 @@ from rgan_sdk.dicom.read.kernel_guard import (
     Verdict,
     judge_kernel,
 )
-from rgan_sdk.dicom.series import Series, SliceFile
+from rgan_sdk.dicom.series import Series
+from rgan_sdk.dicom.slices.table import SliceFile
 from rgan_sdk.dicom.stamp import checksum
 from rgan_sdk.dicom.write.clamping import Clamped, clamped_shares
 from rgan_sdk.errors import DicomError
 from rgan_sdk.files import file_sha256
 from rgan_sdk.run.planning import Plan
-from rgan_sdk.run.report import FileEntry, Report, SeriesEntry, Status
+from rgan_sdk.run.report import Report, SeriesEntry
+from rgan_sdk.run.reports.files import FileEntry, Status
 
 NOT_MEASURED: Final = MeasuredKernel({}, ())
 
@@ -57,7 +60,7 @@ class Ledger:
         measured: Mapping[tuple[str, int], MeasuredKernel] | None = None,
     ) -> None:
         self._measured = measured or {}
-        self._source, self._checksums = plan.source, checksums
+        self._prefix, self._checksums = path_prefix(plan.source), checksums
         self._common = plan.candidates[0].card if len(plan.candidates) == 1 else None
         self._takers = {
             _key(series): part.candidate.card
@@ -104,9 +107,11 @@ class Ledger:
             **outcome,
         )
         self.report.series.append(entry)
-        for file in series.slices:
-            sha256 = _slice_sha256(file) if self._checksums else None
-            self._record_file(file.path, status, reason, sha256)
+        read = series.slices if self._checksums else ()
+        sha256s = {str(file.path): _slice_sha256(file) for file in read}
+        self.report.files.add(
+            series.slices.paths, status, reason, prefix=self._prefix, sha256s=sha256s
+        )
         return entry
 
     def plan(
@@ -140,11 +145,8 @@ class Ledger:
         outcomes = [*inventory.outcomes, *(o for one in inventory.failed for o in one.outcomes)]
         for outcome in outcomes:
             sha256 = readable_sha256(outcome.path) if self._checksums else None
-            self._record_file(outcome.path, outcome.status, outcome.reason, sha256)
-
-    def _record_file(self, path: Path, status: Status, reason: str, sha256: str | None) -> None:
-        relative = path.relative_to(self._source).as_posix()
-        self.report.files.append(FileEntry(relative, status, reason, sha256))
+            name = str(outcome.path).removeprefix(self._prefix)
+            self.report.files.append(FileEntry(name, outcome.status, outcome.reason, sha256))
 
 
 def make_entry(

@@ -20,7 +20,7 @@ class Observer(Protocol):
     """
 
     def on_found(self, files: int) -> None:
-        """Receive, after each file, the number of files that were examined so far."""
+        """Receive, now and then, the number of files that were examined so far."""
 
     def on_planned(self, series: int, slices: int) -> None:
         """Receive, once, how many series and slices will be harmonized."""

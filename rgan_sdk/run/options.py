@@ -7,11 +7,13 @@ from collections.abc import Collection
 from dataclasses import dataclass, replace
 from numbers import Integral
 from types import NoneType
-from typing import Self
+from typing import Final, Self
 
 from rgan_sdk.errors import ConfigurationError, check_type
 from rgan_sdk.harmonizer import check_domains
 from rgan_sdk.run.places.choices import BY_SERIES, BY_UID, LAYOUTS, NAMES
+
+LEFT_TO_ANOTHER: Final = "belongs to another shard than"
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,11 @@ class Shard:
 
     def __str__(self) -> str:
         return f"{self.number}/{self.count}"
+
+    @property
+    def why_left(self) -> str:
+        """Why a series is left to another shard."""
+        return f"{LEFT_TO_ANOTHER} {self}"
 
     def holds(self, series_instance_uid: str) -> bool:
         """Return whether a series belongs to this part."""

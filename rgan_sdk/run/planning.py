@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -162,12 +161,15 @@ def root_of(source: Path | WorkList) -> Path:
     return path.parent if path.is_file() else path
 
 
-def _find(source: Path | WorkList, counter: Callable[[], None], options: RunOptions) -> Inventory:
+def _find(
+    source: Path | WorkList, counter: Callable[[int], None], options: RunOptions
+) -> Inventory:
     if isinstance(source, WorkList):
-        return find_listed(source, counter, assume_hu=options.assume_hu)
+        return find_listed(source.deal(options.shard), counter, assume_hu=options.assume_hu)
     try:
         if source.is_file():
-            listing = [entry for entry in walk(source.parent, deep=False) if entry[0] == source]
+            beside = walk(source.parent, deep=False)
+            listing = [entry for entry in beside if entry[0] == str(source)]
             return sort_files(source.parent, listing, counter, assume_hu=options.assume_hu)
         return find_series(source, counter, assume_hu=options.assume_hu)
     except OSError as exc:
@@ -177,6 +179,12 @@ def _find(source: Path | WorkList, counter: Callable[[], None], options: RunOpti
         ) from exc
 
 
-def _counter(observer: Observer) -> Callable[[], None]:
-    counts = itertools.count(1)
-    return lambda: observer.on_found(next(counts))
+def _counter(observer: Observer) -> Callable[[int], None]:
+    found = 0
+
+    def count(files: int) -> None:
+        nonlocal found
+        found += files
+        observer.on_found(found)
+
+    return count

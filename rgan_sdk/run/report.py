@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from rgan_sdk.errors import OutputError
 from rgan_sdk.files import as_path, atomic_write
+from rgan_sdk.run.reports.files import FileEntries, Status
 
 REPORT_SCHEMA = 1
-
-Status = Literal["done", "planned", "found", "skipped", "failed"]
-"""Instead of ``done``, the report of a dry run or of a scan for a model says ``planned``, and that
-of a scan without a model ``found``."""
 
 
 @dataclass(frozen=True)
@@ -80,19 +77,6 @@ class SeriesEntry:
     clamped: dict[str, float] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
-class FileEntry:
-    """The outcome of one file. ``path`` is relative to the input folder.
-
-    Threads: it never changes, so any number may share one.
-    """
-
-    path: str
-    status: Status
-    reason: str = ""
-    sha256: str | None = None
-
-
 @dataclass
 class Report:
     """Everything that a run did. ``to_json`` gives the format of ``--report``.
@@ -120,6 +104,8 @@ class Report:
     models
         Each of several models, with its ``engine``, which is empty if no series needed it; not in
         the JSON of a run with one model.
+    parts
+        The runs that the report was merged of; empty, and not in the JSON, for that of one run.
     """
 
     environment: dict[str, str]
@@ -127,43 +113,62 @@ class Report:
     model: dict[str, Any] = field(default_factory=dict)
     engine: dict[str, Any] = field(default_factory=dict)
     series: list[SeriesEntry] = field(default_factory=list)
-    files: list[FileEntry] = field(default_factory=list)
+    files: FileEntries = field(default_factory=FileEntries)
     stages: dict[str, float] = field(default_factory=dict)
     previews: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     advice: dict[str, Any] = field(default_factory=dict)
     models: list[dict[str, Any]] = field(default_factory=list)
+    parts: list[dict[str, Any]] = field(default_factory=list)
     aim: Status = "done"
 
     @property
     def summary(self) -> dict[str, dict[str, int]]:
         """Counts of series and files by status."""
         return {
-            "series": self._count(entry.status for entry in self.series),
-            "files": self._count(entry.status for entry in self.files),
+            "series": self._count(Counter(entry.status for entry in self.series)),
+            "files": self._count(self._files_by_status()),
         }
+
+    @property
+    def statuses(self) -> set[Status]:
+        """What became of series and files: each status that occurs."""
+        return {*self._files_by_status(), *(entry.status for entry in self.series)}
 
     @property
     def bottleneck(self) -> str:
         """The stage that was busy the longest. The run must have had work."""
         return max(self.stages, key=lambda stage: self.stages[stage])
 
-    def _count(self, statuses: Iterable[Status]) -> dict[str, int]:
-        counts = Counter(statuses)
+    def _files_by_status(self) -> Counter[Status]:
+        counts: Counter[Status] = Counter()
+        for (status, _), count in self.files.outcomes().items():
+            counts[status] += count
+        return counts
+
+    def _count(self, counts: Counter[Status]) -> dict[str, int]:
         first: Status = "planned" if counts["planned"] else self.aim
         return {status: counts[status] for status in (first, "skipped", "failed")}
 
     def to_json(self) -> str:
         """Return the report as JSON text, a line for each series and for each file."""
-        self.files.sort(key=lambda entry: entry.path)
-        entries = {name: [vars(e) for e in getattr(self, name)] for name in ("series", "files")}
-        content = {"schema": REPORT_SCHEMA, "summary": self.summary, **vars(self), **entries}
+        return "".join(self._pieces())
+
+    def _pieces(self) -> Iterator[str]:
+        """Yield the report as JSON in small pieces: as a whole it may take more room than a run."""
+        content = {"schema": REPORT_SCHEMA, "summary": self.summary, **vars(self)}
         del content["aim"]
-        for name in ("advice", "models"):
+        for name in ("advice", "models", "parts"):
             if not content[name]:
                 del content[name]
-        members = (f" {json.dumps(name)}: {_member(value)}" for name, value in content.items())
-        return "{\n" + ",\n".join(members) + "\n}\n"
+        content["series"] = (json.dumps(vars(entry)) for entry in self.series)
+        content["files"] = self.files.to_json()
+        opening = "{\n "
+        for name, value in content.items():
+            yield f"{opening}{json.dumps(name)}: "
+            yield from _member(value)
+            opening = ",\n "
+        yield "\n}\n"
 
     def write(self, path: str | Path) -> None:
         """Write the report to a file, whole or not at all.
@@ -177,13 +182,21 @@ class Report:
         """
         path = as_path("path", path)
         try:
-            with atomic_write(path) as temporary:
-                temporary.write_text(self.to_json())
+            with atomic_write(path) as temporary, temporary.open("w") as file:
+                file.writelines(self._pieces())
         except OSError as exc:
             raise OutputError(f"{path}: cannot write the report ({exc.strerror})") from exc
 
 
-def _member(value: Any) -> str:
-    if not isinstance(value, list) or not value:
-        return json.dumps(value)
-    return "[\n" + ",\n".join(f"  {json.dumps(entry)}" for entry in value) + "\n ]"
+def _member(value: Any) -> Iterator[str]:
+    """Yield a value as JSON; lists and what yields entries that are JSON, a line for each."""
+    if isinstance(value, list):
+        value = map(json.dumps, value)
+    elif not isinstance(value, Iterator):
+        yield json.dumps(value)
+        return
+    opening, closing = "[\n  ", "[]"
+    for entry in value:
+        yield opening + entry
+        opening, closing = ",\n  ", "\n ]"
+    yield closing

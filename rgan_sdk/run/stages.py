@@ -28,12 +28,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rgan_sdk import _core
+from rgan_sdk.cores import NO_THREADS
 from rgan_sdk.dicom.read.batches import BatchReader, ReadResult
 from rgan_sdk.errors import ResourceError, describe_unexpected
 from rgan_sdk.harmonizer import Harmonizer
 from rgan_sdk.kernels import soft_tissue_noise
 from rgan_sdk.run.blame import harmonize_batch, read_batch
-from rgan_sdk.run.jobs import NO_THREADS, BatchItem, SeriesJob, deal_batches, group_by_job
+from rgan_sdk.run.jobs import BatchItem, SeriesJob, deal_batches, group_by_job
 from rgan_sdk.run.observer import Observer
 
 log = logging.getLogger(__name__)
@@ -218,7 +219,7 @@ class Stages:
             if isinstance(source, Exception):
                 item.job.fail(source)
                 view[index] = 0
-            elif any(item.file is file for file in item.job.noise_files):
+            elif item.file.sop_instance_uid in item.job.noise_uids:
                 item.job.noise += measure_noise(view[index], item.pixel_spacing)
         return _Batch(items, buffer, view, sources)
 
@@ -235,7 +236,7 @@ class Stages:
         middles = {
             index: batch.hu[index].copy()
             for index, item in enumerate(batch.items)
-            if self._pictures and item.file is item.job.middle_file
+            if self._pictures and item.file.sop_instance_uid == item.job.middle_uid
         }
         with self._clock.measure("infer"):
             harmonize_batch(harmonizer, batch.items, batch.hu)

@@ -18,7 +18,8 @@ from rgan_train.evaluation.domain import spacing_notes
 from rgan_train.pairs.dataset import Dataset, PairedFiles
 
 if TYPE_CHECKING:
-    from rgan_sdk.dicom.series import Series, SliceFile
+    from rgan_sdk.dicom.series import Series
+    from rgan_sdk.dicom.slices.table import SliceFile
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,8 @@ from rgan_sdk.slices import spread_indices
 from rgan_train.pairs.compare import kernel_of
 
 if TYPE_CHECKING:
-    from rgan_sdk.dicom.series import Series, SliceFile
+    from rgan_sdk.dicom.series import Series
+    from rgan_sdk.dicom.slices.table import SliceFile
 
 MOST_SLICES = 96
 """Slices of a group that are measured, at most."""

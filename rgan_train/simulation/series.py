@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from rgan_sdk.dicom.read.pydicom_reader import PydicomSlice
-    from rgan_sdk.dicom.series import Series, SliceFile
+    from rgan_sdk.dicom.series import Series
+    from rgan_sdk.dicom.slices.table import SliceFile
     from rgan_sdk.dicom.write.clamping import Clamped
 
 

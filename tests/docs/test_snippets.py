@@ -13,6 +13,7 @@ from support.models import make_series_card, write_model
 from support.nifti import scan_hu, write_nifti
 from support.qa_phantoms import scan, write_scan
 from support.requirements import require_module
+from support.runs import write_inputs
 from support.snippets import ROOT, Snippet, pages, run, snippets
 from support.structures import write_box
 from support.training import write_scan as write_one
@@ -102,6 +103,10 @@ PAGES = {
             "harmonized-by-mine/*/*.dcm": 12,
             "report/report.html": 1,
         },
+    ),
+    "docs/cluster.md": Page(
+        {"scans": lambda path: write_inputs(path, series=6, slices=2, size=64)},
+        makes={"harmonized/part-*/*/*.dcm": 12, "harmonized/report.json": 1},
     ),
     "docs/cohorts.md": Page(
         {"scans": stand_ins.scans, "standard-to-b40f.onnx": model_for_ge},

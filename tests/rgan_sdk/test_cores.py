@@ -2,6 +2,7 @@
 
 import os
 import re
+import threading
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ from support.models import make_series_card, write_model
 from support.runs import harmonize, write_inputs
 
 from rgan_sdk import _core
-from rgan_sdk.cores import usable_cores
+from rgan_sdk.cores import look_ahead, usable_cores
 
 ROOT = Path(__file__).parents[2]
 
@@ -45,3 +46,25 @@ def test_nothing_else_counts_cores():
     sources = [path for name in ("rgan_sdk", "rgan_train") for path in (ROOT / name).rglob("*.py")]
     found = [path.name for path in sources if counting.search(path.read_text())]
     assert found == ["cores.py"]
+
+
+def test_the_next_item_is_looked_at_while_one_is_worked_on():
+    seen = threading.Event()
+
+    def judge(item):
+        if item == 2:
+            seen.set()
+        return 10 * item
+
+    items = look_ahead([1, 2, 3], judge)
+    assert next(items) == (1, 10)
+    assert seen.wait(10)
+    assert list(items) == [(2, 20), (3, 30)]
+    assert list(look_ahead([], judge)) == []
+
+
+def test_an_error_comes_with_its_item():
+    items = look_ahead([2, 0], lambda item: 1 / item)
+    assert next(items) == (2, 0.5)
+    with pytest.raises(ZeroDivisionError):
+        next(items)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -10,10 +11,11 @@ import numpy as np
 from pydicom import Dataset, dcmread
 
 from rgan_sdk import _core
-from rgan_sdk.dicom.header import read_header
+from rgan_sdk.dicom.header import SliceHeader, read_header
 from rgan_sdk.dicom.inventory import find_series
 from rgan_sdk.dicom.read.batches import BatchReader
 from rgan_sdk.dicom.read.pydicom_reader import read_slice
+from rgan_sdk.dicom.read.scanner import HeaderScan
 from rgan_sdk.dicom.write.derivation import Derivation, derived_sop_uid
 from rgan_sdk.dicom.write.series_writer import SeriesWriter
 from rgan_sdk.errors import DicomError, IneligibleError
@@ -32,9 +34,16 @@ DERIVATION = Derivation(
 )
 
 
-def scan(*paths: Path) -> list[_core.Head]:
+def scan(*paths: Path, tags: Sequence[int] = ()) -> list[_core.Head]:
     """Read heads natively."""
-    return _core.scan([os.fsencode(path) for path in paths], POOL)
+    return _core.scan([os.fsencode(path) for path in paths], POOL, list(tags))
+
+
+def scan_header(path: Path) -> SliceHeader | DicomError:
+    """Return the header of one file as a search finds it, or why it is no slice."""
+    headers = HeaderScan()
+    problems = [error for _, error in headers.read([str(path)])]
+    return problems[0] if problems else headers.found[0].header
 
 
 def read(

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -29,10 +30,15 @@ struct Head {
   Stamp stamp;
   SliceHeader header;               // empty if there is a problem
   std::vector<std::uint8_t> bytes;  // the file up to the value of its pixel data
+  std::string common;               // empty if there is a problem; see `scan`
 };
 
 // Read the heads of files. Each takes one open and, as a rule, one read. A problem with one file
 // is that head's status, and the others go on. May throw std::bad_alloc before it begins.
-[[nodiscard]] std::vector<Head> scan(const std::vector<std::string>& paths, ThreadPool& pool);
+//
+// Two heads have the same `common` if their headers agree in all but SOPInstanceUID and position,
+// and their elements with these tags, which must be sorted, are the same. It is no text to read.
+[[nodiscard]] std::vector<Head> scan(const std::vector<std::string>& paths, ThreadPool& pool,
+                                     std::span<const std::uint32_t> tags = {});
 
 }  // namespace rgan

@@ -20,6 +20,7 @@ from rgan_sdk.dicom.inventory import make_series
 from rgan_sdk.dicom.read import pixels
 from rgan_sdk.dicom.read.pixels import PixelFormat
 from rgan_sdk.dicom.series import Series
+from rgan_sdk.dicom.slices.alike import gather
 from rgan_sdk.dicom.stamp import Stamp
 from rgan_sdk.errors import (
     DicomError,
@@ -70,7 +71,7 @@ def collect_series(datasets: Sequence[Dataset], *, assume_hu: bool) -> Collected
     """
     headers = [take_slice(dataset, f"datasets[{i}]") for i, dataset in enumerate(datasets)]
     _check_uids(headers)
-    series = make_series(headers, assume_hu=assume_hu)
+    series = make_series(gather(headers), assume_hu=assume_hu)
     return Collected(tuple(series), tuple(header.sop_instance_uid for header in headers))
 
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from rgan_sdk import _core
 from rgan_sdk.dicom.read.pydicom_reader import PydicomSlice, read_cells
-from rgan_sdk.dicom.series import SliceFile
+from rgan_sdk.dicom.slices.table import SliceFile
 
 ReadResult = _core.SourceSlice | PydicomSlice | Exception
 """One slice as it was read, natively or by pydicom; or the error that prevented it."""

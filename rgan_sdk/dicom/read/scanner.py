@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+import time
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from itertools import islice
 from pathlib import Path
 from typing import Final
@@ -11,68 +12,138 @@ from typing import Final
 from pydicom.uid import CTImageStorage
 
 from rgan_sdk import _core
-from rgan_sdk.cores import usable_cores
+from rgan_sdk.cores import look_ahead, usable_cores
 from rgan_sdk.dicom import reconstruction
 from rgan_sdk.dicom.header import NOT_SLICES, SliceHeader, are_orthonormal, pseudonym, read_header
 from rgan_sdk.dicom.read import origin
+from rgan_sdk.dicom.slices.alike import AlikeSlices, common_values
 from rgan_sdk.dicom.stamp import Stamp
 from rgan_sdk.dicom.values import UID_PATTERN
 from rgan_sdk.errors import DicomError
 from rgan_sdk.kernels import kernel_name
 
-CHUNK: Final = 256
+FEWEST, MOST = 64, 2048  # files that are read at a time
+BRISK_SECONDS: Final = 0.05
+
+_SOP_INSTANCE_UID: Final = 0x00080018
 _TAGS: Final = sorted([*reconstruction.TAGS, *origin.TAGS])
+_COMMON_TAGS: Final = [tag for tag in _TAGS if tag != _SOP_INSTANCE_UID]
 
-ScanResult = tuple[Path, SliceHeader | DicomError]
-"""A file with its header, or with the reason that there is none."""
+Heads = tuple[list[str], list[_core.Head]]
 
 
-def scan_headers(
-    paths: Sequence[Path],
-    on_file: Callable[[], None] | None = None,
-    *,
-    include_own: bool = False,
-) -> Iterator[ScanResult]:
-    """Read the headers of files in parallel, and yield them in the order of the paths.
+class HeaderScan:
+    """The headers of many files, gathered by what they have in common.
+
+    The files are read in parallel. Most slices of a series say the same in all that is asked of
+    a header but UID and position, so that it is looked at once.
 
     Parameters
     ----------
-    on_file
-        Called for each file once it has been examined.
     include_own
         As for ``read_header``.
 
-    Yields
-    ------
-    ScanResult
-        The path, and what ``read_header`` returns or raises for it.
+    Attributes
+    ----------
+    found
+        The slices that were read so far.
     """
+
+    def __init__(self, *, include_own: bool = False) -> None:
+        self.found: list[AlikeSlices] = []
+        self._include_own = include_own
+        self._by_head: dict[bytes, AlikeSlices | None] = {}
+        self._by_values: dict[Hashable, AlikeSlices] = {}
+
+    def read(
+        self, paths: Iterable[str], on_files: Callable[[int], None] | None = None
+    ) -> Iterator[tuple[str, DicomError]]:
+        """Read the headers of files.
+
+        Parameters
+        ----------
+        on_files
+            Is called now and then with how many files were examined since.
+
+        Yields
+        ------
+        path, error
+            A file that is no slice to harmonize, and what ``read_header`` raises for it.
+        """
+        for names, heads in _scan_ahead(paths):
+            for path, head in zip(names, heads, strict=True):
+                try:
+                    alike = self._by_head[head.common]
+                except KeyError:
+                    alike = self._begin(path, head)
+                if alike is None or not (head.has_usual_uid or _is_plain_uid(head)):
+                    yield from self._read_slowly(path)
+                    continue
+                alike.paths.append(path)
+                alike.sop_instance_uids.append(head.sop_instance_uid)
+                alike.places += head.place
+            if on_files is not None:
+                on_files(len(names))
+
+    def _begin(self, path: str, head: _core.Head) -> AlikeSlices | None:
+        """Return the slices to add a head to that begins them; None if it takes the slow reader."""
+        alike = _describe(path, head) if _is_plain(head) else None
+        if alike is not None:
+            self.found.append(alike)
+        self._by_head[head.common] = alike
+        return alike
+
+    def _read_slowly(self, path: str) -> Iterator[tuple[str, DicomError]]:
+        """Read a header with what looks into sequences, and says why a file is no plain slice."""
+        try:
+            header = read_header(Path(path), include_own=self._include_own)
+        except DicomError as error:
+            yield path, error
+            return
+        values = common_values(header)
+        if values not in self._by_values:
+            self._by_values[values] = AlikeSlices(header)
+            self.found.append(self._by_values[values])
+        self._by_values[values].add(header)
+
+
+def _scan_ahead(paths: Iterable[str]) -> Iterator[Heads]:
+    """Yield files with their heads; while the caller looks at some, the next ones are read."""
     pool = _core.ThreadPool(usable_cores())
-    remaining = iter(paths)
-    while chunk := list(islice(remaining, CHUNK)):
-        heads = _core.scan([os.fsencode(path) for path in chunk], pool)
-        for path, head in zip(chunk, heads, strict=True):
-            yield path, _header(path, head, include_own)
-            if on_file is not None:
-                on_file()
+
+    def scan(names: list[str]) -> list[_core.Head]:
+        return _core.scan([os.fsencode(name) for name in names], pool, _COMMON_TAGS)
+
+    yield from look_ahead(_deal(iter(paths)), scan)
 
 
-def _header(path: Path, head: _core.Head, include_own: bool) -> SliceHeader | DicomError:
-    if _is_plain(head):
-        found = dict(head.values(_TAGS))
-        if reconstruction.SEQUENCE not in found and not origin.is_own(found):
-            return _from_head(path, head, reconstruction.describe(found))
-    # The slower reader looks into sequences, and says why a file is not a plain CT slice.
-    try:
-        return read_header(path, include_own=include_own)
-    except DicomError as error:
-        return error
+def _deal(paths: Iterator[str]) -> Iterator[list[str]]:
+    """Deal paths into lists: more at a time while that goes fast, so that callers hear of it."""
+    count = FEWEST
+    while names := list(islice(paths, count)):
+        start = time.monotonic()
+        yield names
+        is_brisk = time.monotonic() - start < BRISK_SECONDS
+        count = min(2 * count, MOST) if is_brisk else max(count // 2, FEWEST)
+
+
+def _describe(path: str, head: _core.Head) -> AlikeSlices | None:
+    found = dict(head.values(_COMMON_TAGS))
+    if reconstruction.SEQUENCE in found or origin.is_own(found):
+        return None
+    return AlikeSlices(_from_head(Path(path), head, reconstruction.describe(found)))
+
+
+def _is_plain_uid(head: _core.Head) -> bool:
+    uid = head.sop_instance_uid
+    is_uid = len(uid) <= 64 and UID_PATTERN.fullmatch(uid) is not None
+    return is_uid and not origin.is_own({_SOP_INSTANCE_UID: uid.encode()})
 
 
 def _is_plain(head: _core.Head) -> bool:
     if head.problem is not None:
         return False
-    uids = (head.sop_instance_uid, head.series_instance_uid, head.study_instance_uid)
+    uids = (head.series_instance_uid, head.study_instance_uid)
     return (
         head.sop_class_uid == CTImageStorage
         and head.modality in ("", "CT")

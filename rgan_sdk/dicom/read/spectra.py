@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from rgan_sdk.cores import usable_cores
 from rgan_sdk.dicom.read.padding import PADDING_HU
-from rgan_sdk.dicom.series import Series, SliceFile
+from rgan_sdk.dicom.series import Series
+from rgan_sdk.dicom.slices.table import SliceFile
 from rgan_sdk.kernels import KernelSpectra, join_spectra, measure_kernel
 from rgan_sdk.kernels.inserts import PhantomSpectra, join_phantom, measure_phantom_slice
 from rgan_sdk.slices import spread_indices

@@ -24,7 +24,8 @@ from pydicom import Dataset
 from rgan_sdk.dicom import uids, values
 from rgan_sdk.dicom.header import convolution_kernel
 from rgan_sdk.dicom.read.pydicom_reader import PydicomSlice, read_slice
-from rgan_sdk.dicom.series import Series, SliceFile
+from rgan_sdk.dicom.series import Series
+from rgan_sdk.dicom.slices.table import SliceFile
 from rgan_sdk.dicom.write.clamping import Clamped, StorableRange
 from rgan_sdk.dicom.write.derived_header import copy_header, set_identity, translate_header_errors
 from rgan_sdk.dicom.write.provenance import add_derivation_code

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from rgan_sdk import _core
 from rgan_sdk.dicom.read.batches import ReadResult
 from rgan_sdk.dicom.read.pydicom_reader import read_bytes
-from rgan_sdk.dicom.series import SliceFile
+from rgan_sdk.dicom.slices.table import SliceFile
 from rgan_sdk.dicom.write.clamping import Clamped
 from rgan_sdk.dicom.write.writer import WrittenFile, format_crc32c, write_file
 from rgan_sdk.files import sync

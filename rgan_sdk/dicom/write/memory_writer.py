@@ -10,7 +10,7 @@ from pydicom import Dataset
 
 from rgan_sdk.dicom.read.batches import ReadResult
 from rgan_sdk.dicom.read.pydicom_reader import PydicomSlice
-from rgan_sdk.dicom.series import SliceFile
+from rgan_sdk.dicom.slices.table import SliceFile
 from rgan_sdk.dicom.write.clamping import StorableRange
 from rgan_sdk.dicom.write.derivation import Derivation
 from rgan_sdk.dicom.write.writer import WrittenFile, derive

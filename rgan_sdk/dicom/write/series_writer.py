@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from rgan_sdk import _core
 from rgan_sdk.dicom.read.batches import ReadResult
 from rgan_sdk.dicom.read.pydicom_reader import PydicomSlice, read_dataset
-from rgan_sdk.dicom.series import SliceFile
+from rgan_sdk.dicom.slices.table import SliceFile
 from rgan_sdk.dicom.write.derivation import Derivation, derived_sop_uid
 from rgan_sdk.dicom.write.splice import SplicedSeries
 from rgan_sdk.dicom.write.writer import WrittenFile, format_crc32c, write_derived

@@ -25,7 +25,7 @@ from rgan_sdk.run.advice.softness import (
 )
 from rgan_sdk.run.choosing.candidates import Candidate
 from rgan_sdk.run.options import RunOptions
-from rgan_sdk.run.places.folders import common_folder, folders_of
+from rgan_sdk.run.places.folders import common_folder, series_folders
 
 COMMON: Final = 0.1
 """A kernel that fewer of the series have is no target for all the others."""
@@ -116,7 +116,7 @@ class Advice:
     is_measured
         Whether the series' own images were looked at, and not only cards of models.
     folders
-        Of each series, relative to ``root``; see ``folders_of``.
+        Of each series, relative to ``root``; see ``series_folders``.
     descriptions
         SeriesDescription (0008,103E) of each series, by SeriesInstanceUID and group.
     """
@@ -179,7 +179,7 @@ def advise(
     """
     measured = measured or {}
     series = inventory.series
-    folders = folders_of(root, inventory)
+    folders = series_folders(root, inventory)
     found = [(one, folders[one.series_instance_uid, one.group]) for one in series]
     plain = [one for one in series if one.convolution_kernel and not special_kind(one.image_type)]
     of_kernel = _Kernels(plain, candidates, options, measured, found)

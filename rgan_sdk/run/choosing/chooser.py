@@ -80,7 +80,7 @@ class Chooser:
         is_told = choice.fate is Fate.SKIP and len(self._candidates) == 1
         if shard is None or is_told or shard.holds(series.series_instance_uid):
             return choice
-        return Choice(Fate.SKIP, reason=f"belongs to another shard than {shard}")
+        return Choice(Fate.SKIP, reason=shard.why_left)
 
     def _choose(self, series: Series) -> Choice:
         if not self._candidates:

@@ -11,7 +11,7 @@ from functools import partial
 from typing import Final
 
 from rgan_sdk.card import ModelCard
-from rgan_sdk.cores import usable_cores
+from rgan_sdk.cores import look_ahead, usable_cores
 from rgan_sdk.dicom.read.kernel_guard import Verdict, judge_kernel
 from rgan_sdk.dicom.series import Series
 from rgan_sdk.dicom.write.derivation import Derivation
@@ -28,7 +28,7 @@ from rgan_sdk.run.identity import (
     describe_smaller_batches,
     make_derivation,
 )
-from rgan_sdk.run.jobs import SeriesJob, is_processed, look_ahead
+from rgan_sdk.run.jobs import SeriesJob, is_processed
 from rgan_sdk.run.journal import Journal
 from rgan_sdk.run.ledger import Ledger
 from rgan_sdk.run.observer import Observer
@@ -37,7 +37,8 @@ from rgan_sdk.run.outputs import Standing, begin, examine
 from rgan_sdk.run.pictures import FOLDER as PREVIEWS
 from rgan_sdk.run.pictures import Pictures
 from rgan_sdk.run.planning import Part, Plan
-from rgan_sdk.run.report import SeriesEntry, Status
+from rgan_sdk.run.report import SeriesEntry
+from rgan_sdk.run.reports.files import Status
 from rgan_sdk.run.stages import StageClock, Stages
 
 SITE_EFFECT: Final = (

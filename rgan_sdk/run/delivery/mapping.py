@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 from typing import Final
 
 from rgan_sdk.files import atomic_write
-from rgan_sdk.run.places.folders import folders_of
+from rgan_sdk.run.places.folders import series_folders
 from rgan_sdk.run.planning import Plan
 from rgan_sdk.run.report import Report, SeriesEntry
 
@@ -47,9 +47,14 @@ def write_mapping(output: Path, plan: Plan, report: Report) -> None:
     report
         Says what became of each series; gets a warning where the file cannot be written.
     """
-    folders = folders_of(plan.source, plan.inventory)
+    folders = series_folders(plan.source, plan.inventory)
     entries = [*report.series, *_unfinished(plan, report)]
     rows = [_row(entry, folders) for entry in entries]
+    save_rows(output, rows, report)
+
+
+def save_rows(output: Path, rows: list[dict[str, str]], report: Report) -> None:
+    """Write the rows of a mapping, sorted by source, as ``write_mapping`` does."""
     rows.sort(key=lambda row: (row["source_folder"], row["source_series"], row["group"]))
     text = io.StringIO()
     writer = csv.DictWriter(text, COLUMNS)

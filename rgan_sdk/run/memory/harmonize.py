@@ -30,7 +30,8 @@ from rgan_sdk.run.jobs import SeriesJob, is_processed
 from rgan_sdk.run.ledger import make_entry, unusable_entry
 from rgan_sdk.run.observer import Cancellation, Observer, watch
 from rgan_sdk.run.options import RunOptions
-from rgan_sdk.run.report import SeriesEntry, Status
+from rgan_sdk.run.report import SeriesEntry
+from rgan_sdk.run.reports.files import Status
 from rgan_sdk.run.stages import StageClock, Stages
 
 if TYPE_CHECKING:

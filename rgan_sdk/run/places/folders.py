@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 
 from rgan_sdk.dicom.inventory import Inventory
 
 
-def folders_of(root: Path, inventory: Inventory) -> dict[tuple[str, int], PurePosixPath]:
+def series_folders(root: Path, inventory: Inventory) -> dict[tuple[str, int], PurePosixPath]:
     """Return the deepest folder above all files of each series, also of those that failed.
 
     Returns
@@ -17,22 +18,23 @@ def folders_of(root: Path, inventory: Inventory) -> dict[tuple[str, int], PurePo
         By SeriesInstanceUID and group; of a failed series by group 0. Series without files, as in
         a list of series that are gone, have none.
     """
-    paths = {
-        (failed.series_instance_uid, 0): [outcome.path for outcome in failed.outcomes]
+    folders = {
+        (failed.series_instance_uid, 0): folders_of((str(o.path) for o in failed.outcomes), root)
         for failed in inventory.failed
     }
     for one in inventory.series:
-        paths[one.series_instance_uid, one.group] = [file.path for file in one.slices]
-    return {
-        key: common_folder(PurePosixPath(path.relative_to(root).parent) for path in files)
-        for key, files in paths.items()
-        if files
-    }
+        folders[one.series_instance_uid, one.group] = folders_of(one.slices.paths, root)
+    return {key: common_folder(found) for key, found in folders.items() if found}
+
+
+def folders_of(paths: Iterable[str], root: Path) -> set[PurePosixPath]:
+    """Return the folders that files lie in, relative to a folder above them all."""
+    return {PurePosixPath(folder).relative_to(root) for folder in set(map(os.path.dirname, paths))}
 
 
 def common_folder(folders: Iterable[PurePosixPath]) -> PurePosixPath:
     """Return the deepest folder above all, or the only one."""
-    common, *others = dict.fromkeys(folders)
+    common, *others = folders
     while not all(folder.is_relative_to(common) for folder in others):
         common = common.parent
     return common

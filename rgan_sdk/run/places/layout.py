@@ -43,8 +43,8 @@ def file_names(series: Series, names: str) -> dict[str, str]:
         return {}
     digits = max(DIGITS, len(str(len(series.slices))))
     return {
-        file.sop_instance_uid: f"{number:0{digits}}.dcm"
-        for number, file in enumerate(series.slices, 1)
+        uid: f"{number:0{digits}}.dcm"
+        for number, uid in enumerate(series.slices.sop_instance_uids, 1)
     }
 
 

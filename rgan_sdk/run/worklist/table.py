@@ -18,6 +18,8 @@ from typing import Final, Self
 from rgan_sdk.dicom.series import Series, hash_slices
 from rgan_sdk.errors import ConfigurationError, OutputError
 from rgan_sdk.files import as_path, atomic_write, decode_text, find_delimiter, is_utf8
+from rgan_sdk.run.options import Shard
+from rgan_sdk.run.places.folders import common_folder, folders_of
 
 COLUMNS: Final = (
     "root",
@@ -106,7 +108,7 @@ class WorkList:
     timestamp
         Of the scan: it is written into the new objects as if the run had begun then.
     rows
-        At least one.
+        At least one in a file.
     """
 
     path: Path
@@ -162,6 +164,12 @@ class WorkList:
         wanted = {"", *models}
         return replace(self, rows=tuple(row for row in self.rows if row.model in wanted))
 
+    def deal(self, shard: Shard | None) -> Self:
+        """Return the list with the rows of one shard only, so that no other folder is read."""
+        if shard is None:
+            return self
+        return replace(self, rows=tuple(row for row in self.rows if shard.holds(row.series)))
+
     def without_models(self) -> Self:
         """Return the list with no model named, for a run with one that the caller has chosen."""
         return replace(self, rows=tuple(replace(row, model="") for row in self.rows))
@@ -190,11 +198,8 @@ class WorkList:
 
 def folder_of(series: Series, root: Path) -> PurePosixPath:
     """Return the deepest folder above all files of a series, as a list names it."""
-    folders = {file.path.relative_to(root).parent for file in series.slices}
-    common = min(folders, key=lambda folder: len(folder.parts))
-    while not all(folder.is_relative_to(common) for folder in folders):
-        common = common.parent
-    return PurePosixPath(common) / BELOW if len(folders) > 1 else PurePosixPath(common)
+    folders = folders_of(series.slices.paths, root)
+    return common_folder(folders) / BELOW if len(folders) > 1 else folders.pop()
 
 
 def _refuse_repeated(path: Path, rows: Iterable[ListedSeries]) -> None:

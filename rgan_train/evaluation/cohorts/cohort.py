@@ -16,7 +16,8 @@ from rgan_train.evaluation.stacks import read_with_padding
 from rgan_train.pairs.compare import kernel_of
 
 if TYPE_CHECKING:
-    from rgan_sdk.dicom.series import Series, SliceFile
+    from rgan_sdk.dicom.series import Series
+    from rgan_sdk.dicom.slices.table import SliceFile
 
 MOST_SLICES: Final = 48
 """Slices of a group that are compared, at most; they are spread over all its series."""

@@ -2,6 +2,7 @@
 
 import re
 import shutil
+from pathlib import Path
 
 import pytest
 from support.examples import check_width, commands, examples, provide, run, said
@@ -59,7 +60,27 @@ def work_list(path):
     assert listed.exit_code == 0, listed.output
 
 
+def shard(number, count):
+    """Return what makes the OUTPUT of one shard."""
+
+    def make(path):
+        if not Path("list.csv").exists():
+            scans(Path("scans"))
+            run("rgan-harmonize scan scans --model b40f-to-b70f --list list.csv")
+        made = run(f"rgan-harmonize run --from list.csv {path} --shard {number}/{count}")
+        assert made.exit_code == 0, made.output
+
+    return make
+
+
 PROVIDED = {
+    "merge": {
+        "harmonized/part-1": shard(1, 2),
+        "harmonized/part-2": shard(2, 2),
+        "part-1": shard(1, 3),
+        "part-2": shard(2, 3),
+        "part-3": shard(3, 3),
+    },
     "run": {
         "scans": scans,
         "my-model.onnx": model,

@@ -15,11 +15,11 @@ from pydicom.uid import (
     XRayRadiationDoseSRStorage,
 )
 from support.dicom_phantoms import CANARY, ct_dataset, save, stored_values, uid, write_ct
+from support.native import scan_header
 
 from rgan_sdk.dicom.header import read_header, read_series_uid
 from rgan_sdk.dicom.read import codecs, imagecodecs_plugin, pixels
 from rgan_sdk.dicom.read.pixels import PixelFormat
-from rgan_sdk.dicom.read.scanner import scan_headers
 from rgan_sdk.dicom.stamp import Stamp, checksum
 from rgan_sdk.dicom.uids import code_item
 from rgan_sdk.errors import DicomError, IneligibleError, InvalidSeriesError, UnreadableFileError
@@ -53,8 +53,7 @@ def test_a_header_holds_what_the_file_says(tmp_path: Path):
 )
 def test_all_values_of_the_kernel_count(tmp_path: Path, syntax: str, written: object, kernel: str):
     path = write_ct(tmp_path / "file", syntax=syntax, ConvolutionKernel=written)
-    (scanned,) = scan_headers([path])
-    for header in (read_header(path), scanned[1]):
+    for header in (read_header(path), scan_header(path)):
         assert header.convolution_kernel == kernel
 
 

@@ -193,9 +193,10 @@ def test_a_folder_without_anything_gives_an_empty_inventory(tmp_path: Path):
 def test_each_file_is_reported_to_the_caller(tmp_path: Path):
     write_series(tmp_path, 3)
     (tmp_path / "text").write_text("text")
-    seen: list[None] = []
-    find_series(tmp_path, lambda: seen.append(None))
-    assert len(seen) == 4
+    (tmp_path / "link").symlink_to("text")
+    seen: list[int] = []
+    find_series(tmp_path, seen.append)
+    assert sum(seen) == 5
 
 
 def make_messy_tree(root: Path) -> None:

@@ -6,10 +6,10 @@ import pytest
 from pydicom import Dataset
 from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
 from support.dicom_phantoms import ct_dataset, save, uid, write_series
+from support.native import scan_header
 
 from rgan_sdk.dicom.header import read_header
 from rgan_sdk.dicom.inventory import find_series
-from rgan_sdk.dicom.read.scanner import scan_headers
 
 GE, PHILIPS, CANON = "GEHC_CT_ADVAPP_001", "ELSCINT1", "TOSHIBA_MEC_CT3"
 
@@ -59,7 +59,7 @@ def test_the_reconstruction_is_read_where_it_is_stated(
     tmp_path: Path, dataset: Dataset, said: str, syntax: str
 ):
     path = save(tmp_path / "a.dcm", dataset, syntax)
-    ((_, scanned),) = scan_headers([path])
+    scanned = scan_header(path)
     assert scanned == read_header(path)
     assert scanned.reconstruction == said
 

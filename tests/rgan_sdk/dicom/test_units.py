@@ -11,11 +11,10 @@ from pydicom.uid import (
     JPEGLSLossless,
 )
 from support.dicom_phantoms import uid, write_ct
-from support.native import write_unchanged
+from support.native import scan_header, write_unchanged
 
 from rgan_sdk.dicom.header import read_header
 from rgan_sdk.dicom.inventory import find_series
-from rgan_sdk.dicom.read.scanner import scan_headers
 from rgan_sdk.dicom.units import shows_air
 
 SHOWN = "RescaleType US taken as HU: there is air near -1000"
@@ -63,7 +62,7 @@ def test_native_and_python_headers_agree(tmp_path: Path):
         for number, kind in enumerate(["US", "HU", None])
     ]
     headers = [read_header(path) for path in paths]
-    assert [header for _, header in scan_headers(paths)] == headers
+    assert [scan_header(path) for path in paths] == headers
     assert [header.rescale_type for header in headers] == ["US", "HU", ""]
     assert headers[0].image_type == ("ORIGINAL", "PRIMARY", "AXIAL")
 

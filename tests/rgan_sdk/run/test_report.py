@@ -5,22 +5,23 @@ import json
 import pytest
 
 from rgan_sdk.errors import OutputError
-from rgan_sdk.run.report import FileEntry, Report, SeriesEntry
+from rgan_sdk.run.report import Report, SeriesEntry
+from rgan_sdk.run.reports.files import FileEntries, FileEntry
 
 
 @pytest.fixture
 def report():
+    files = FileEntries()
+    files.append(FileEntry("b.dcm", "done"))
+    files.append(FileEntry("c.dcm", "failed", "it broke"))
+    files.append(FileEntry("a.dcm", "done"))
     return Report(
         environment={"python": "3.11"},
         series=[
             SeriesEntry("1.2.3", 0, "B40f", 2, "done", clips=3, output="2.25.7"),
             SeriesEntry("1.2.4", 0, None, 1, "failed", "it broke"),
         ],
-        files=[
-            FileEntry("b.dcm", "done"),
-            FileEntry("c.dcm", "failed", "it broke"),
-            FileEntry("a.dcm", "done"),
-        ],
+        files=files,
         stages={"read": 1.0, "infer": 5.0, "write": 2.0},
     )
 
@@ -75,7 +76,7 @@ def test_a_report_is_written_whole(report, tmp_path):
 def test_a_report_that_cannot_be_written_leaves_the_old_one(report, tmp_path, monkeypatch):
     path = tmp_path / "report.json"
     path.write_text("an older one")
-    monkeypatch.setattr(Report, "to_json", lambda self: "half\ud800")
+    monkeypatch.setattr(FileEntries, "to_json", lambda self: iter(["{}", "\ud800"]))
     with pytest.raises(UnicodeEncodeError):
         report.write(path)
     assert path.read_text() == "an older one"

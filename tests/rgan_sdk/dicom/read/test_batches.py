@@ -50,7 +50,7 @@ def test_any_error_concerns_one_slice(files, monkeypatch):
 
     # Slices in a transfer syntax that the native reader does not know go to pydicom.
     monkeypatch.setattr(_core.SourceSlice, "is_encoded", False)
-    monkeypatch.setattr("rgan_sdk.dicom.series.read_slice", fail)
+    monkeypatch.setattr("rgan_sdk.dicom.slices.table.read_slice", fail)
     hu = np.zeros((5, 16, 16), np.float32)
     sources = BatchReader(2).read(files, hu)
     bad = [index for index, source in enumerate(sources) if isinstance(source, Exception)]

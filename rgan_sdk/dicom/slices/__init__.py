@@ -1,0 +1,1 @@
+"""The slices of a series, kept so that a million take little room."""

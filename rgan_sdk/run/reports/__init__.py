@@ -1,0 +1,1 @@
+"""What a report holds, and several reports as one."""

@@ -1,0 +1,187 @@
+"""The shards of a run, merged, say what one run would have said."""
+
+import csv
+import json
+
+import pytest
+from support.dicom_phantoms import write_series
+from support.models import make_series_card, write_model
+from support.runs import contents, harmonize, new_series, read_report
+
+from rgan_sdk.run.reports.stored import read_report as read_stored
+
+
+@pytest.fixture
+def model(tmp_path):
+    return write_model(tmp_path / "m.onnx", make_series_card())
+
+
+@pytest.fixture
+def source(tmp_path):
+    """Eight series: six of the model's kernel, one of another, one damaged; and a text."""
+    root = tmp_path / "in"
+    for number in range(1, 7):
+        write_series(root / str(number), 2, series=number)
+    write_series(root / "7", 2, series=7, ConvolutionKernel="FC10")
+    damaged = write_series(root / "8", 2, series=8)[0]
+    damaged.write_bytes(damaged.read_bytes()[:-100])
+    (root / "notes.txt").write_text("text")
+    return root
+
+
+@pytest.fixture
+def listed(source, model, tmp_path):
+    path = tmp_path / "list.csv"
+    assert harmonize("scan", source, "--model", model, "--list", path).exit_code == 0
+    return path
+
+
+@pytest.fixture
+def run(listed, model, tmp_path):
+    def run(name, *options):
+        out = tmp_path / "parts" / name
+        result = harmonize("run", "--from", listed, out, "--model", model, *options)
+        assert result.exit_code == 0, result.output
+        return out
+
+    return run
+
+
+def rows_of(folder):
+    with (folder / "mapping.csv").open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def plain(report, *, without=()):
+    """Return a report without what differs from run to run."""
+    for name in ("stages", "environment", "engine", "parts", *without):
+        report.pop(name, None)
+    report["series"].sort(key=lambda entry: entry["series_instance_uid"])
+    for entry in report["series"]:
+        entry["output"] = entry["output"] and entry["output"].rpartition("/")[2]
+    for entry in report["files"]:
+        entry["sha256"] = None
+    return report
+
+
+def test_the_shards_of_a_list_are_one_run(run, tmp_path):
+    whole = run("whole")
+    parts = [run(f"part-{i}", "--shard", f"{i}/3") for i in (1, 2, 3)]
+    result = harmonize("merge", *parts)
+    assert result.exit_code == 0, result.output
+    merged = tmp_path / "parts"
+    written = {}
+    for part in parts:
+        written |= contents(part)
+    assert written == contents(whole)
+    report = read_report(merged / "report.json")
+    assert [part["shard"] for part in report["parts"]] == ["1/3", "2/3", "3/3"]
+    for entry in report["series"]:
+        assert (merged / entry["output"]).is_dir() if entry["output"] else entry["status"] != "done"
+    expected = json.loads((whole / ".rgan" / "report.json").read_text())
+    assert plain(report) == plain(expected)
+    by_source = {row["source_series"]: row for row in rows_of(merged)}
+    for row in rows_of(whole):
+        mine = by_source.pop(row["source_series"])
+        assert not mine["output_folder"] or (merged / mine["output_folder"]).is_dir()
+        assert {**mine, "output_folder": ""} == {**row, "output_folder": ""}
+    assert not by_source
+
+
+def test_a_shard_of_a_list_reads_no_other_folder(run, source):
+    part = run("part", "--shard", "1/3")
+    report = json.loads((part / ".rgan" / "report.json").read_text())
+    assert 0 < len(report["files"]) < 12
+    assert not any("another shard" in file["reason"] for file in report["files"])
+
+
+def test_the_shards_of_a_folder_are_one_run(source, model, tmp_path, monkeypatch):
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "1700000000")
+    whole = tmp_path / "whole"
+    assert harmonize("run", source, whole, "--model", model).exit_code == 3
+    parts = [tmp_path / f"part-{i}" for i in (1, 2)]
+    for number, part in enumerate(parts, 1):
+        harmonize("run", source, part, "--model", model, "--shard", f"{number}/2")
+    result = harmonize("merge", *parts, "--into", tmp_path / "merged")
+    assert result.exit_code == 3  # the damaged series
+    report = read_report(tmp_path / "merged" / "report.json")
+    expected = json.loads((whole / ".rgan" / "report.json").read_text())
+    assert plain(report) == plain(expected)
+    assert "../part-1/" in (tmp_path / "merged" / "mapping.csv").read_text()
+
+
+def test_a_missing_shard_is_said(run, tmp_path):
+    parts = [run(f"part-{i}", "--shard", f"{i}/3") for i in (1, 3)]
+    result = harmonize("merge", *parts)
+    assert result.exit_code == 3
+    assert "shard 2/3 is missing" in result.output
+    report = json.loads((tmp_path / "parts" / "report.json").read_text())
+    assert report["warnings"] == ["shard 2/3 is missing: its series are not in this report"]
+
+
+def test_a_series_is_not_merged_twice(run, tmp_path):
+    result = harmonize("merge", run("one"), run("two"))
+    assert result.exit_code == 1
+    assert "leave one of these folders out" in result.output
+    assert not (tmp_path / "parts" / "mapping.csv").exists()
+
+
+def test_parts_of_different_runs_are_refused(run, source, model, tmp_path):
+    first = run("first", "--shard", "1/2")
+    other = tmp_path / "parts" / "other"
+    harmonize("run", source, other, "--model", model, "--shard", "2/2")
+    result = harmonize("merge", first, other)
+    assert result.exit_code == 1
+    assert "share a work list" in result.output
+    strict = run("strict", "--shard", "2/2", "--outside-domain", "spacing")
+    result = harmonize("merge", first, strict)
+    assert result.exit_code == 1
+    assert "they differ in options" in result.output
+    result = harmonize("merge", first, run("third", "--shard", "3/3"))
+    assert "shards of several divisions" in result.output
+
+
+def test_an_unfinished_part_is_refused(run):
+    part = run("part", "--shard", "1/2")
+    (part / ".rgan" / "report.json").unlink()
+    result = harmonize("merge", part)
+    assert result.exit_code == 1
+    assert "run the same command again" in result.output
+
+
+def test_what_is_no_part_is_refused(run, tmp_path):
+    (tmp_path / "empty").mkdir()
+    result = harmonize("merge", tmp_path / "empty")
+    assert result.exit_code == 1
+    assert "holds no run" in result.output
+    part = run("part")
+    result = harmonize("merge", part, "--into", part)
+    assert result.exit_code == 1
+    assert "holds a run itself" in result.output
+
+
+def test_merging_changes_no_part(run):
+    part = run("part")
+    before = {path: path.stat() for path in sorted(part.rglob("*"))}
+    assert harmonize("merge", part).exit_code == 0
+    assert {path: path.stat().st_mtime_ns for path in sorted(part.rglob("*"))} == {
+        path: status.st_mtime_ns for path, status in before.items()
+    }
+    assert len(new_series(part)) == 6
+
+
+def test_a_stored_report_gives_its_entries_back(run):
+    path = run("part") / ".rgan" / "report.json"
+    expected = json.loads(path.read_text())
+    stored = read_stored(path)
+    assert [vars(file) for file in stored.files()] == expected["files"]
+    assert json.loads(json.dumps([vars(entry) for entry in stored.series])) == expected["series"]
+
+
+@pytest.mark.parametrize("text", ["", "{", '{"schema": 99}', "[]"])
+def test_what_is_no_report_is_refused(run, text):
+    part = run("part")
+    (part / ".rgan" / "report.json").write_text(text)
+    result = harmonize("merge", part)
+    assert result.exit_code == 1
+    assert "report.json" in result.output
