@@ -110,6 +110,11 @@ class FileEntries(Sequence[FileEntry]):
         for name, rest in lines:
             yield f'{{"path": {encode_basestring_ascii(name)}, {rest}'
 
+    def __eq__(self, other: object) -> bool:
+        return list(self) == list(other) if isinstance(other, FileEntries) else NotImplemented
+
+    __hash__ = None  # type: ignore[assignment] (it changes)
+
     def __len__(self) -> int:
         return self._count
 

@@ -55,7 +55,7 @@ def test_json_holds_everything_files_by_path(report):
         "sha256": None,
     }
     assert content["series"][0]["output"] == "2.25.7"
-    of_other_runs = {"advice", "models"}  # of a scan, and of several models
+    of_other_runs = {"advice", "models", "parts"}  # of scans, several models, merged runs
     assert set(content) == {"schema", "summary", *vars(report)} - of_other_runs - {"aim"}
 
 
