@@ -299,9 +299,9 @@ def test_kills_at_any_moment(tmp_path):
     command = [PROGRAM, "module", source]
     subprocess.run([*command, tmp_path / "whole"], env=SAME_DATE, check=True)
     whole = images(tmp_path / "whole")
-    for kill in range(10):
+    for series in range(5):
         running = subprocess.Popen([*command, out], env=SAME_DATE, stderr=subprocess.DEVNULL)
-        while running.poll() is None and not has_noted(out, kill % 5):
+        while running.poll() is None and not has_noted(out, series):
             time.sleep(0.001)
         time.sleep(numbers.uniform(0, 0.02))
         running.send_signal(signal.SIGKILL)
@@ -311,7 +311,7 @@ def test_kills_at_any_moment(tmp_path):
             subprocess.run([*command, out], env=SAME_DATE, check=True)
         assert images(out) == whole
         shutil.rmtree(out)
-    assert unfinished >= 5
+    assert unfinished >= 3
 
 
 def test_a_real_scan_as_mercure_hands_it_over(task):

@@ -61,8 +61,7 @@ def test_the_container_is_one(tmp_path, source, tmp, writable):
     assert "Could not determine home directory" in done.stderr
 
 
-@pytest.mark.parametrize("engine", ["auto", "openvino"])
-@pytest.mark.parametrize("tmp", [False, True])
+@pytest.mark.parametrize(("engine", "tmp"), [("openvino", False), ("auto", True)])
 def test_each_engine_does_without_a_home(tmp_path, source, engine, tmp):
     write_input(source, {**SETTINGS, "engine": engine})
     environment = NAMED | ({"RGAN_CACHE": "/tmp/rgan"} if tmp else {})
