@@ -11,6 +11,7 @@ from rgan_sdk.cli.lazy import LazyGroup
 COMMANDS = {
     "run": "Harmonize each CT series of a folder.",
     "merge": "Join the reports and mappings of the shards of a run.",
+    "module": "Harmonize a folder as a step of an imaging pipeline.",
     "scan": "Show what is in a folder, and what a model would do with it.",
     "models": "List the packaged models.",
     "inspect": "Show a model's card, hash and graph size.",

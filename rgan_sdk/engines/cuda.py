@@ -148,12 +148,14 @@ def runtime() -> Any:
     Raises
     ------
     EngineUnavailableError
-        If it is not installed.
+        If it is not installed, or cannot be imported here.
     """
     try:
         from cuda.bindings import runtime as cuda
     except ImportError as exc:
         raise EngineUnavailableError(INSTALL_BINDINGS) from exc
+    except OSError as exc:  # it may want a folder for temporary files
+        raise EngineUnavailableError(f"cuda-bindings cannot be imported: {exc}") from exc
     return cuda
 
 

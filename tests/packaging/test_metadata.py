@@ -6,12 +6,15 @@ from pathlib import Path
 
 import pytest
 
+from rgan_sdk.cli.module import command
+
 ROOT = Path(__file__).parents[2]
 SETTINGS = tomllib.loads((ROOT / "pyproject.toml").read_text())
 PROJECT = SETTINGS["project"]
 PAGE = (ROOT / "docs" / "install.md").read_text()
 IGNORED = (ROOT / ".dockerignore").read_text().splitlines()
-IMAGES = sorted((ROOT / "containers").glob("*.Dockerfile"))
+MODULE = ROOT / "containers" / "module.Dockerfile"
+IMAGES = sorted(set(MODULE.parent.glob("*.Dockerfile")) - {MODULE})
 
 
 def test_the_page_lists_all_extras():
@@ -70,3 +73,12 @@ def test_images_do_not_run_as_root_and_install_extras_that_exist(path):
     (extras,) = re.findall(r"^ARG EXTRAS=(.*)$", text, re.MULTILINE)
     assert user == ["65532"]
     assert set(extras.split(",")) <= set(PROJECT["optional-dependencies"])
+
+
+def test_the_module_starts_from_these_images_and_has_folders():
+    lines = MODULE.read_text().splitlines()
+    assert "ARG IMAGE=rgan:cpu" in lines
+    assert "FROM ${IMAGE}" in lines
+    assert 'ENTRYPOINT ["rgan-harmonize", "module"]' in lines
+    named = re.findall(r"(\w+)=/app/data/\w+", MODULE.read_text())
+    assert named == [parameter.envvar for parameter in command.params if parameter.envvar]

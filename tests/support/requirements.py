@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import subprocess
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -42,3 +43,10 @@ def _missing(reason: str) -> None:
     if STRICT:
         pytest.fail(f"RGAN_STRICT: {reason}")
     pytest.skip(reason)
+
+
+def require_namespaces() -> None:
+    """Skip unless this process may make namespaces of its own, as root may."""
+    command = ("unshare", "--mount", "--net", "true")
+    if subprocess.run(command, capture_output=True, check=False).returncode:
+        _missing("mount and network namespaces cannot be made here; run the tests as root")

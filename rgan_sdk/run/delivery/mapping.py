@@ -92,7 +92,7 @@ def _row(entry: SeriesEntry, folders: Mapping[tuple[str, int], PurePosixPath]) -
         "source_series": entry.series_instance_uid,
         "group": str(entry.group),
         "source_folder": _relative(folder),
-        "output_series": _output_series(entry),
+        "output_series": output_series(entry),
         "output_folder": entry.output or "",
         "model": entry.model or "",
         "outcome": "unfinished" if entry.status == "planned" else entry.status,
@@ -103,8 +103,11 @@ def _row(entry: SeriesEntry, folders: Mapping[tuple[str, int], PurePosixPath]) -
     }
 
 
-def _output_series(entry: SeriesEntry) -> str:
-    """Return the SeriesInstanceUID in OUTPUT; a copy, which no model takes, keeps its own."""
+def output_series(entry: SeriesEntry) -> str:
+    """Return the SeriesInstanceUID in OUTPUT; a copy, which no model takes, keeps its own.
+
+    Empty where the series is not in OUTPUT.
+    """
     if entry.output is None:
         return ""
     return PurePosixPath(entry.output).name if entry.model else entry.series_instance_uid

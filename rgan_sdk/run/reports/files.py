@@ -113,8 +113,6 @@ class FileEntries(Sequence[FileEntry]):
     def __eq__(self, other: object) -> bool:
         return list(self) == list(other) if isinstance(other, FileEntries) else NotImplemented
 
-    __hash__ = None  # type: ignore[assignment] (it changes)
-
     def __len__(self) -> int:
         return self._count
 

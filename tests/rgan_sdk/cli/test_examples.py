@@ -51,6 +51,11 @@ def model_for_ge(path):
     write_model(path, card)
 
 
+def model_of_another_kernel(path):
+    card = make_series_card(name=path.stem, source_kernels=("STANDARD",), target_kernel="B70f")
+    write_model(path, card)
+
+
 def one_series(path):
     write_sample_series(path, "B40f", slices=2, size=64, seed=9)
 
@@ -89,6 +94,7 @@ PROVIDED = {
         "scans/patient-7/ct": one_series,
         "scan.nii.gz": lambda path: write_nifti(path, scan_hu()),
     },
+    "module": {"input": scans, "mine.onnx": model_of_another_kernel},
     "scan": {"scans": scans, "mine.onnx": model},
     "kernel": {
         "scans": large_scans,

@@ -101,6 +101,23 @@ def test_without_the_bindings(monkeypatch, driver, reason):
     assert cuda.devices() == []
 
 
+def test_bindings_that_cannot_be_imported_are_a_reason(monkeypatch):
+    """Importing them may want a folder for temporary files, which a container may not have."""
+
+    class Refusing:
+        def find_spec(self, name, path=None, target=None):
+            if name == "cuda.bindings":
+                raise FileNotFoundError("No usable temporary directory found")
+
+    monkeypatch.setattr(cuda, "_finds_driver", lambda: True)
+    for name in [name for name in sys.modules if name.startswith("cuda.bindings")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setattr(sys, "meta_path", [Refusing(), *sys.meta_path])
+    assert cuda.why_no_device() == (
+        "cuda-bindings cannot be imported: No usable temporary directory found"
+    )
+
+
 def test_statuses_become_errors():
     assert cuda.check((SUCCESS,)) == ()
     assert cuda.check((SUCCESS, 7)) == 7
