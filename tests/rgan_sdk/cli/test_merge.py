@@ -126,9 +126,10 @@ def test_a_series_is_not_merged_twice(run, tmp_path):
     assert not (tmp_path / "parts" / "mapping.csv").exists()
 
 
-def test_parts_of_different_runs_are_refused(run, source, model, tmp_path):
+def test_parts_of_different_runs_are_refused(run, source, model, tmp_path, monkeypatch):
     first = run("first", "--shard", "1/2")
     other = tmp_path / "parts" / "other"
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "1700000000")
     harmonize("run", source, other, "--model", model, "--shard", "2/2")
     result = harmonize("merge", first, other)
     assert result.exit_code == 1
