@@ -22,12 +22,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import orthanc
-
-SELF: Final = "self"
-"""As a clinical destination: the Orthanc that holds the originals."""
-
-METADATA: Final = "Rgan"
-"""What became of a series is kept in Orthanc under this name."""
+from rgan_settings import METADATA, SELF, Settings, SettingsError
 
 ENDED: Final = {0: "done", 3: "failed", 4: "skipped"}
 """Exit codes of ``rgan-harmonize run`` after which trying again would change nothing."""
@@ -36,79 +31,12 @@ LONGEST_PAUSE: Final = 3600  # seconds
 OWN_SERIES: Final = re.compile(r"(^| )RGAN>")
 
 
-class SettingsError(Exception):
-    """The section "Rgan" of Orthanc's configuration cannot be used."""
-
-
 class TryAgainError(Exception):
     """A series could not be harmonized or sent, and may be later."""
 
 
 class StoppedError(Exception):
     """Orthanc is about to stop."""
-
-
-@dataclass(frozen=True)
-class Settings:
-    """The section "Rgan" of Orthanc's configuration; docs/orthanc.md has a table of it."""
-
-    models: tuple[str, ...]
-    destination: str
-    is_clinical: bool
-    state_folder: Path
-    command: str
-    options: tuple[str, ...]
-    stable_age: float
-    own_aet: str
-
-    @classmethod
-    def read(cls, configuration: dict[str, Any]) -> Settings:
-        """Check Orthanc's configuration, and return what matters here."""
-        given = dict(configuration.get("Rgan", {}))
-        destinations = {
-            name: given.pop(name)
-            for name in ("ResearchDestination", "ClinicalDestination")
-            if name in given
-        }
-        if len(destinations) != 1:
-            raise SettingsError(
-                'give either "ResearchDestination" or "ClinicalDestination", the name of one of '
-                "the DicomModalities; nothing is harmonized until then"
-            )
-        ((kind, destination),) = destinations.items()
-        if destination == SELF and kind == "ResearchDestination":
-            raise SettingsError(
-                '"self" would put research images beside the originals; if that is meant, make it '
-                'the "ClinicalDestination"'
-            )
-        if METADATA not in configuration.get("UserMetadata", {}):
-            raise SettingsError(
-                f'name a metadata of that name: "UserMetadata": {{"{METADATA}": 4096}}'
-            )
-        if not given.get("StateFolder"):
-            raise SettingsError('"StateFolder" is missing')
-        for name in ("Models", "Options"):
-            if not isinstance(given.setdefault(name, []), list):
-                raise SettingsError(f'"{name}" is not a list')
-        if not given["Models"]:
-            raise SettingsError('"Models" is missing')
-        settings = cls(
-            models=tuple(given.pop("Models")),
-            destination=destination,
-            is_clinical=kind == "ClinicalDestination",
-            state_folder=Path(given.pop("StateFolder")),
-            command=given.pop("Command", "rgan-harmonize"),
-            options=tuple(given.pop("Options")),
-            stable_age=configuration.get("StableAge", 60),
-            own_aet=configuration.get("DicomAet", "ORTHANC"),
-        )
-        if given:
-            raise SettingsError(f"unknown settings: {', '.join(sorted(given))}")
-        if shutil.which(settings.command) is None:
-            raise SettingsError(
-                f'"Command": {settings.command} is not a program here; give its full path'
-            )
-        return settings
 
 
 @dataclass(frozen=True)

@@ -47,6 +47,13 @@ def have_ended(clinic, *folders):
     return lambda: all(clinic.note(uid_of(folder)) for folder in folders)
 
 
+def restart_later(clinic):
+    """End it at once, and start it at a time that would give other UIDs."""
+    clinic.kill()
+    clinic.variables["SOURCE_DATE_EPOCH"] = "1800000000"
+    clinic.start()
+
+
 def check_delivered(research, expected):
     """Compare what is there, element by element, with what ``run`` writes."""
     assert set(research.series()) == set(expected)
@@ -125,15 +132,17 @@ def test_a_destination_that_is_away_gets_all_when_it_is_back(scans, expected, tm
     soft = scans / "soft"
     with clinic:
         send(clinic, soft).wait()
-        wait_for(lambda: "research did not store" in clinic.log)
+        wait_for(lambda: f"series {uid_of(soft)}: research did not store" in clinic.log)
         assert clinic.note(uid_of(soft)) == {}
+        clinic.settings["Rgan"]["Command"] = "/bin/false"  # it is not harmonized again
+        restart_later(clinic)
         with research:
             wait_for(have_ended(clinic, soft))
             (new,) = research.series()
             assert research.read_back(new) == expected[new]
 
 
-def test_slices_that_come_late_join_their_new_series(scans, expected, tmp_path):
+def test_slices_that_come_late_or_again_join_their_new_series(scans, expected, tmp_path):
     clinic, research = make_pair(tmp_path, TO_RESEARCH)
     soft = scans / "soft"
     *first, last = sorted(soft.iterdir())
@@ -141,10 +150,15 @@ def test_slices_that_come_late_join_their_new_series(scans, expected, tmp_path):
         send(clinic, *first).wait()
         wait_for(have_ended(clinic, soft))
         assert research.count() == SLICES - 1
+        restart_later(clinic)
         send(clinic, last).wait()
         wait_for(lambda: clinic.note(uid_of(soft))["slices"] == SLICES)
         (new,) = research.series()
         assert research.read_back(new) == expected[new]
+        clinic.request(f"/series/{clinic.series()[uid_of(soft)]['ID']}", method="DELETE")
+        send(clinic, soft).wait()
+        wait_for(have_ended(clinic, soft))
+        assert set(research.series()) == {new}
 
 
 def test_a_series_does_not_go_back_to_where_it_came_from(scans, tmp_path):
@@ -169,7 +183,7 @@ def test_a_series_that_fails_is_noted_and_tried_at_the_next_start(scans, tmp_pat
         wait_for(have_ended(clinic, folder))
         assert clinic.note(uid_of(folder))["state"] == "failed"
         assert "PixelData" in clinic.note(uid_of(folder))["reason"]
-        clinic.stop()
+        clinic.kill()
         clinic.start()
         wait_for(lambda: clinic.log.count(": failed ") == 2)
         assert research.count() == 0
@@ -208,6 +222,7 @@ def load(monkeypatch, configuration):
     stand_in.LogError = said.append
     stand_in.RegisterOnChangeCallback = registered.append
     monkeypatch.setitem(sys.modules, "orthanc", stand_in)
+    monkeypatch.syspath_prepend(str(SCRIPT.parent))  # as Orthanc does
     spec = importlib.util.spec_from_file_location("rgan_orthanc", SCRIPT)
     module = importlib.util.module_from_spec(spec)
     monkeypatch.setitem(sys.modules, "rgan_orthanc", module)
@@ -222,8 +237,8 @@ def load(monkeypatch, configuration):
         ({"ResearchDestination": "self"}, 'make it the "ClinicalDestination"'),
         ({"Models": []}, '"Models" is missing'),
         ({"Models": "m"}, '"Models" is not a list'),
-        ({"StateFolder": ""}, '"StateFolder" is missing'),
-        ({"Command": "/no/program"}, "/no/program is not a program here"),
+        ({"StateFolder": "state"}, '"StateFolder" is missing, or is no full path'),
+        ({"Command": "/no/program"}, "there is no /no/program here"),
         ({"Modles": 1}, "unknown settings: Modles"),
     ],
 )
@@ -275,6 +290,7 @@ def test_the_containers_find_each_other_and_are_open_to_this_machine_alone():
         for source, target, *_ in (volume.split(":") for volume in service["volumes"]):
             assert (FOLDER / source).is_file() or source in compose["volumes"]
             volumes.add(target)
+    assert {f"/etc/rgan/{script.name}" for script in FOLDER.glob("*.py")} <= volumes
     paths = [configuration["PythonScript"], configuration["StorageDirectory"]]
     paths.append(configuration["Rgan"]["StateFolder"])
     assert all(any(path.startswith(volume) for volume in volumes) for path in paths)
