@@ -134,7 +134,7 @@ class Worker(threading.Thread):
     def __init__(self, settings: Settings) -> None:
         super().__init__(name="rgan")
         self._settings = settings
-        self._temporary = settings.state_folder / "temporary"
+        self._temporary = settings.state_folder / "rgan-temporary"
         self._waiting: queue.Queue[str] = queue.Queue()
         self._pauses: dict[str, int] = {}
         self._stopping = threading.Event()
@@ -147,8 +147,8 @@ class Worker(threading.Thread):
     def stop(self) -> None:
         """End after the slice at hand, and return then."""
         self._stopping.set()
-        if self._child is not None:
-            self._child.terminate()
+        if (child := self._child) is not None:
+            child.terminate()
         self._waiting.put("")
         self.join()
 
@@ -163,8 +163,7 @@ class Worker(threading.Thread):
         orthanc.LogWarning(f"rgan: harmonized series go to {self._destination.name}")
         # A sender that was interrupted has the time to go on, so that its series is not stable.
         if not self._stopping.wait(self._settings.stable_age):
-            for key in get("/series"):
-                self.add(key)
+            self._take_stock()
         while not self._stopping.is_set():
             if key := self._waiting.get():
                 self._attempt(key)
@@ -174,17 +173,26 @@ class Worker(threading.Thread):
         shutil.rmtree(self._temporary, ignore_errors=True)
         self._temporary.mkdir(mode=0o700)
 
+    def _take_stock(self) -> None:
+        keys = get("/series")
+        for journal in self._settings.state_folder.glob("*/.rgan"):
+            if journal.parent.name not in keys:  # it was deleted
+                clear(journal.parent)
+        for key in keys:
+            self.add(key)
+
     def _attempt(self, key: str) -> None:
-        name = key
+        source = None
         try:
             source = Source.find(key)
-            name = source.uid
             self._handle(source)
         except StoppedError:
             return
         except Exception as error:  # whatever it is, the other series have their turn
-            if error.args[:1] != (orthanc.ErrorCode.UNKNOWN_RESOURCE,):  # it was not deleted
-                self._try_again(key, f"series {name}: {error}")
+            if source is None and error.args[:1] == (orthanc.ErrorCode.UNKNOWN_RESOURCE,):
+                clear(self._settings.state_folder / key)  # it was deleted
+            else:
+                self._try_again(key, f"series {source.uid if source else key}: {error}")
         else:
             self._pauses.pop(key, None)
 
@@ -234,7 +242,7 @@ class Worker(threading.Thread):
         outcome = {
             "state": state,
             "digest": source.digest,
-            "reason": "; ".join(one["reason"] for one in report["series"] if one["reason"]),
+            "reason": "; ".join(reasons(report["series"]) or reasons(report["files"])[:1]),
             "series": [one["output"] for one in report["series"] if one["status"] == "done"],
             "slices": len(source.instances),
         }
@@ -279,6 +287,11 @@ class Worker(threading.Thread):
     def _check(self) -> None:
         if self._stopping.is_set():
             raise StoppedError
+
+
+def reasons(entries: list[dict[str, Any]]) -> list[str]:
+    """Return why the entries of a report are not simply done."""
+    return [one["reason"] for one in entries if one["reason"]]
 
 
 def clear(folder: Path) -> None:

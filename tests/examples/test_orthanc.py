@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+import os
 import shutil
 import sys
 from types import ModuleType
@@ -140,6 +141,28 @@ def test_a_destination_that_is_away_gets_all_when_it_is_back(scans, expected, tm
             wait_for(have_ended(clinic, soft))
             (new,) = research.series()
             assert research.read_back(new) == expected[new]
+
+
+def test_nothing_waits_for_a_series_that_is_deleted(scans, tmp_path):
+    clinic, _ = make_pair(tmp_path, TO_RESEARCH)
+    folders = [scans / "soft", scans / "other"]
+
+    def waiting():
+        names = [name for *_, files in os.walk(tmp_path / "state") for name in files]
+        return sum(name.endswith(".dcm") for name in names)
+
+    with clinic:
+        send(clinic, *folders).wait()
+        for folder in folders:
+            text = f"series {uid_of(folder)}: research did not store"
+            wait_for(lambda text=text: text in clinic.log)
+        assert waiting() == 2 * SLICES
+        clinic.request(f"/series/{clinic.series()[uid_of(folders[0])]['ID']}", method="DELETE")
+        wait_for(lambda: waiting() == SLICES)
+        clinic.kill()
+        shutil.rmtree(clinic.folder / "store")
+        clinic.start()
+        wait_for(lambda: waiting() == 0)
 
 
 def test_slices_that_come_late_or_again_join_their_new_series(scans, expected, tmp_path):
