@@ -51,6 +51,15 @@ def wait_for(holds: Callable[[], object], seconds: float = 60) -> None:
         time.sleep(0.1)
 
 
+def _kill(pid: int) -> bool:
+    """Return whether there was such a process to kill."""
+    try:
+        os.kill(pid, signal.SIGKILL)
+    except ProcessLookupError:
+        return False
+    return True
+
+
 class Orthanc:
     """An Orthanc with a folder of its own, which may be stopped and started again.
 
@@ -138,15 +147,15 @@ class Orthanc:
     def children(self) -> list[int]:
         """Return the processes that it started, and that run."""
         assert self.process is not None
-        tasks = Path(f"/proc/{self.process.pid}/task").iterdir()
-        return [int(pid) for task in tasks for pid in (task / "children").read_text().split()]
+        found: list[int] = []
+        for task in Path(f"/proc/{self.process.pid}/task").iterdir():
+            with suppress(FileNotFoundError, ProcessLookupError):  # the thread has ended
+                found += map(int, (task / "children").read_text().split())
+        return found
 
     def kill_child(self) -> None:
         """Wait until it has a process at work, and end that at once."""
-        wait_for(self.children)
-        for pid in self.children():
-            with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
+        wait_for(lambda: any(map(_kill, self.children())))
 
     def request(self, uri: str, data: bytes | None = None, method: str = "", **headers: str) -> Any:
         """Return what it answers, with its headers."""
@@ -159,10 +168,6 @@ class Orthanc:
     def get(self, uri: str) -> Any:
         """Return what it answers as JSON."""
         return json.loads(self.request(uri)[1])
-
-    def store(self, file: Path) -> None:
-        """Give it one file."""
-        self.request("/instances", file.read_bytes())
 
     def series(self) -> dict[str, dict[str, Any]]:
         """Return its series by SeriesInstanceUID."""
