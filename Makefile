@@ -35,10 +35,10 @@ demo: $(VENV)/.sdk ## Install, and harmonize a synthetic CT series with a packag
 	  --preview --report $(DEMO)/report.json
 
 test: $(CHECKS) ## Install, lint, and run the tests
-	$(PYTEST) -m "not slow"
+	$(PYTEST) -m "not slow and not scale"
 
 test-all: $(CHECKS) ## The same, with the tests that take minutes
-	$(PYTEST)
+	$(PYTEST) -m "not scale"
 
 cpp: test-cpp ## Build, test and install the SDK for C and C++: make cpp PREFIX=folder
 	$(BIN)/cmake --install build/cpp --prefix $(abspath $(PREFIX))

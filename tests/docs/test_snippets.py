@@ -29,6 +29,7 @@ NOT_RUN = {
     "docs/containers.md": "needs a Docker engine",
     "docs/embedding-c.md": "tests/cpp_bindings and tests/packaging build and run its programs",
     "docs/engines.md": "needs two GPUs with TensorRT",
+    "docs/orthanc.md": "installs Orthanc; tests/examples/test_orthanc.py runs it with the script",
     "docs/results/": "repeats a measurement: real scans and hours",
     "examples/README.md": "a folder for each script: tests/examples runs them",
 }

@@ -33,6 +33,12 @@ def require_tool(name: str) -> str:
     return path
 
 
+def require_file(path: Path) -> None:
+    """Skip unless a file of a Debian package is installed."""
+    if not path.exists():
+        _missing(f"{path} is not installed; ci/apt.txt names its Debian package")
+
+
 def require_module(name: str, command: str) -> None:
     """Skip unless a package that the project can do without is installed."""
     if find_spec(name) is None:
