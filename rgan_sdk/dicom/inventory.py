@@ -41,11 +41,14 @@ class FailedSeries:
         The first problem that was found.
     outcomes
         All files of the series, each with the status ``failed``.
+    group
+        As in ``Series``, where a list numbers it; else 0.
     """
 
     series_instance_uid: str
     reason: str
     outcomes: tuple[FileOutcome, ...]
+    group: int = 0
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import platform
 import stat
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -141,7 +142,7 @@ class Ledger:
             entry = unusable_entry(
                 failed.series_instance_uid, len(failed.outcomes), "failed", failed.reason
             )
-            self.report.series.append(entry)
+            self.report.series.append(replace(entry, group=failed.group))
         outcomes = [*inventory.outcomes, *(o for one in inventory.failed for o in one.outcomes)]
         for outcome in outcomes:
             sha256 = readable_sha256(outcome.path) if self._checksums else None

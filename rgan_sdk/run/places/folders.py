@@ -15,12 +15,12 @@ def series_folders(root: Path, inventory: Inventory) -> dict[tuple[str, int], Pu
     Returns
     -------
     dict of PurePosixPath
-        By SeriesInstanceUID and group; of a failed series by group 0. Series without files, as in
-        a list of series that are gone, have none.
+        By SeriesInstanceUID and group. Series without files, as in a list of series that are gone,
+        have none.
     """
     folders = {
-        (failed.series_instance_uid, 0): folders_of((str(o.path) for o in failed.outcomes), root)
-        for failed in inventory.failed
+        (one.series_instance_uid, one.group): folders_of((str(o.path) for o in one.outcomes), root)
+        for one in inventory.failed
     }
     for one in inventory.series:
         folders[one.series_instance_uid, one.group] = folders_of(one.slices.paths, root)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple, Self, TypeVar
 
 from rgan_sdk.errors import ConfigurationError, OutputError
-from rgan_sdk.run.delivery.mapping import MAPPING, save_rows
+from rgan_sdk.run.delivery.mapping import COLUMNS, MAPPING, save_rows
 from rgan_sdk.run.identity import RunIdentity
 from rgan_sdk.run.journal import REPORT, STATE_FOLDER, EarlierRun, read_journal
 from rgan_sdk.run.options import LEFT_TO_ANOTHER
@@ -53,7 +53,7 @@ class _Part(NamedTuple):
             run,
             read_report(output / STATE_FOLDER / REPORT),
             run.identity.options.get("shard") or "",
-            os.path.relpath(output, destination),
+            os.path.relpath(output.resolve(), destination.resolve()),  # links have another ..
         )
 
     @property
@@ -228,6 +228,10 @@ def _read_mapping(part: _Part) -> list[dict[str, str]]:
             rows = list(csv.DictReader(file))
     except OSError as exc:
         raise OutputError(f"{path}: cannot be read ({exc.strerror})") from exc
+    except UnicodeDecodeError:
+        rows = [{}]
+    if any(set(row) != set(COLUMNS) or row["outcome"] not in _RANKS for row in rows):
+        raise OutputError(f"{path}: is not as `run` wrote it; run the same command again")
     for row in rows:
         if row["output_folder"]:
             row["output_folder"] = part.place(row["output_folder"])

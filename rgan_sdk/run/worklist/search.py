@@ -133,4 +133,4 @@ def _fail(
         paths = [path for path in sorted(files[row.series]) if path not in taken]
         taken.update(paths)
         outcomes = tuple(FileOutcome(path, "failed", reason) for path in paths)
-        yield FailedSeries(row.series, reason, outcomes)
+        yield FailedSeries(row.series, reason, outcomes, row.group)

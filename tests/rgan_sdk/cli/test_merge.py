@@ -4,7 +4,7 @@ import csv
 import json
 
 import pytest
-from support.dicom_phantoms import write_series
+from support.dicom_phantoms import uid, write_ct, write_series
 from support.models import make_series_card, write_model
 from support.runs import contents, harmonize, new_series, read_report
 
@@ -186,3 +186,37 @@ def test_what_is_no_report_is_refused(run, text):
     result = harmonize("merge", part)
     assert result.exit_code == 1
     assert "report.json" in result.output
+
+
+def test_a_group_that_fails_does_not_hide_the_others(model, tmp_path):
+    source, listed = tmp_path / "in", tmp_path / "list.csv"
+    write_series(source / "a", 2)
+    write_ct(source / "b" / "1.dcm", SOPInstanceUID=uid(1, 1, 9), FrameOfReferenceUID=uid(9))
+    assert harmonize("scan", source, "--model", model, "--list", listed).exit_code == 0
+    (source / "b" / "1.dcm").unlink()
+    out = tmp_path / "parts" / "1"
+    harmonize("run", "--from", listed, out, "--model", model)
+    assert harmonize("merge", out).exit_code == 3
+    merged = {row["group"]: row["outcome"] for row in rows_of(tmp_path / "parts")}
+    assert merged == {"0": "done", "1": "failed"}
+    assert len(read_report(tmp_path / "parts" / "report.json")["series"]) == 2
+
+
+def test_paths_lead_to_the_series_from_a_folder_behind_a_link(run, tmp_path):
+    part = run("whole")
+    (tmp_path / "deep" / "below").mkdir(parents=True)
+    (tmp_path / "link").symlink_to(tmp_path / "deep" / "below")
+    into = tmp_path / "link" / "merged"
+    assert harmonize("merge", part, "--into", into).exit_code == 0
+    folders = [row["output_folder"] for row in rows_of(into) if row["output_folder"]]
+    assert len(folders) == 6
+    assert all((into / folder).is_dir() for folder in folders)
+
+
+def test_a_mapping_that_another_program_saved_is_refused(run):
+    part = run("whole")
+    mapping = part / "mapping.csv"
+    mapping.write_text(mapping.read_text().replace(",", ";"))
+    result = harmonize("merge", part)
+    assert result.exit_code == 1
+    assert f"{mapping}: is not as `run` wrote it; run the same command again" in result.stderr
