@@ -250,7 +250,9 @@ class _Search:
                     series += make_series(slices, assume_hu=self._assume_hu)
             except DicomError as error:
                 failed.append(_failed_series(uid, str(error), slices, faults))
-        return Inventory(tuple(series), tuple(failed), tuple(self._outcomes))
+        # They were noted in an order that depends on how many files were read at a time.
+        outcomes = sorted(self._outcomes, key=lambda outcome: outcome.path)
+        return Inventory(tuple(series), tuple(failed), tuple(outcomes))
 
 
 def make_series(found: Sequence[AlikeSlices], *, assume_hu: bool) -> list[Series]:

@@ -11,6 +11,7 @@ from pydicom.uid import MRImageStorage
 from support.dicom_phantoms import CANARY, uid, write_ct, write_series
 
 from rgan_sdk.dicom.inventory import Inventory, find_series
+from rgan_sdk.dicom.read import scanner
 from rgan_sdk.dicom.series import Series, slice_normal
 from rgan_sdk.errors import InvalidSeriesError
 
@@ -285,3 +286,15 @@ def test_a_series_has_the_image_type_that_all_its_slices_have(tmp_path: Path):
     write_ct(tmp_path / "one.dcm", SOPInstanceUID=uid(1, 1, 9), ImageType=[*projection, "HEAD"])
     (series,) = find_series(tmp_path).series
     assert series.image_type == ("DERIVED", "SECONDARY", "AXIAL", "CT_SOM5 MIP")
+
+
+def test_the_order_does_not_depend_on_how_fast_files_are_read(tmp_path: Path, monkeypatch):
+    for number in range(4):
+        (tmp_path / f"b{number}.txt").write_text("text")
+        (tmp_path / f"a{number}").symlink_to("nowhere")
+        (tmp_path / f"c{number}").symlink_to("nowhere")
+    found = find_series(tmp_path).outcomes
+    monkeypatch.setattr(scanner, "FEWEST", 1)
+    monkeypatch.setattr(scanner, "MOST", 1)
+    assert find_series(tmp_path).outcomes == found
+    assert [outcome.path for outcome in found] == sorted(tmp_path.iterdir())
