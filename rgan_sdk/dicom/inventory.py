@@ -149,6 +149,8 @@ class _Search:
         self._faults: dict[str, list[FileOutcome]] = defaultdict(list)
         self._unscaled: dict[str, list[tuple[Path, Outline]]] = defaultdict(list)
         self._outcomes: list[FileOutcome] = []
+        # Apart, because files are listed ahead of those that are read.
+        self._unlisted: list[FileOutcome] = []
 
     def keep_readable(
         self, found: Iterable[Entry], on_files: Callable[[int], None] | None
@@ -158,23 +160,20 @@ class _Search:
             if problem is None:
                 yield path
                 continue
-            self.note(Path(path), problem)
+            self._unlisted.append(_explain(Path(path), problem))
             if on_files is not None:
                 on_files(1)
 
-    def note(self, path: Path, problem: DicomError | OSError) -> None:
+    def note(self, path: Path, problem: DicomError) -> None:
         match problem:
             case IneligibleError():
-                self._outcomes.append(FileOutcome(path, "skipped", str(problem)))
+                self._outcomes.append(_explain(path, problem))
             case DicomError():
                 outcome = FileOutcome(path, "failed", str(problem))
                 series = read_series_uid(path)
                 if isinstance(problem, NoRescaleError) and series is not None:
                     self._unscaled[series].append((path, problem.outline))
                 (self._outcomes if series is None else self._faults[series]).append(outcome)
-            case OSError():
-                reason = f"cannot be read: {problem.strerror}"
-                self._outcomes.append(FileOutcome(path, "failed", reason))
 
     def take(self, found: Iterable[AlikeSlices]) -> None:
         for alike in found:
@@ -250,9 +249,7 @@ class _Search:
                     series += make_series(slices, assume_hu=self._assume_hu)
             except DicomError as error:
                 failed.append(_failed_series(uid, str(error), slices, faults))
-        # They were noted in an order that depends on how many files were read at a time.
-        outcomes = sorted(self._outcomes, key=lambda outcome: outcome.path)
-        return Inventory(tuple(series), tuple(failed), tuple(outcomes))
+        return Inventory(tuple(series), tuple(failed), (*self._unlisted, *self._outcomes))
 
 
 def make_series(found: Sequence[AlikeSlices], *, assume_hu: bool) -> list[Series]:
@@ -266,6 +263,12 @@ def make_series(found: Sequence[AlikeSlices], *, assume_hu: bool) -> list[Series
     open_ones = (alike for alike in found if alike.header.rescale_type == UNSPECIFIED)
     unspecified = {path for alike in open_ones for path in alike.paths}
     return [require_hu(one, unspecified, assume_hu=assume_hu) for one in group_alike(found)]
+
+
+def _explain(path: Path, problem: IneligibleError | OSError) -> FileOutcome:
+    if isinstance(problem, OSError):
+        return FileOutcome(path, "failed", f"cannot be read: {problem.strerror}")
+    return FileOutcome(path, "skipped", str(problem))
 
 
 def _find_repeated(alikes: Sequence[AlikeSlices]) -> dict[str, list[_Place]]:
