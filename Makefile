@@ -22,7 +22,7 @@ PYTHONS ?= python3.11 python3.12 python3.13
 PREFIX ?= build/sdk
 WITH_RUNTIME = RGAN_ONNXRUNTIME=$$(echo $(abspath $(VENV))/lib/*/site-packages/onnxruntime/capi/*.so.*)
 
-.PHONY: help cpp demo docs test test-all test-cpp test-cpp-sanitized test-cpp-threads cases \
+.PHONY: help cpp demo docs scale test test-all test-cpp test-cpp-sanitized test-cpp-threads cases \
   eval-deps fuzz lint lint-cpp lint-python lint-containers format data stubs wheels clean
 
 help: ## Show this help
@@ -39,6 +39,13 @@ test: $(CHECKS) ## Install, lint, and run the tests
 
 test-all: $(CHECKS) ## The same, with the tests that take minutes
 	$(PYTEST) -m "not scale"
+
+scale: $(VENV)/.dev ## Show within half an hour, as root, what scale.md says: many slices, workers and faults
+	RGAN_STRICT=1 RGAN_SCALE_RESULTS=benchmarks/results $(BIN)/python -m pytest -m scale tests
+	$(BIN)/python benchmarks/scale/planning.py --data .data --work build/million \
+	  --json benchmarks/results/planning.json
+	$(BIN)/python benchmarks/scale/deployment.py --scans .data/pair_lungdx_A0002_siemens/B40f \
+	  --json benchmarks/results/deployment.json
 
 cpp: test-cpp ## Build, test and install the SDK for C and C++: make cpp PREFIX=folder
 	$(BIN)/cmake --install build/cpp --prefix $(abspath $(PREFIX))

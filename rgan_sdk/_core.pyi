@@ -77,16 +77,6 @@ class Head:
         """
 
     @property
-    def has_usual_uid(self) -> bool:
-        """
-        Whether sop_instance_uid is made as PS3.5 9.1 says, and not derived from a UUID.
-        """
-
-    @property
-    def place(self) -> bytes:
-        """position and stamp, packed: three float64, two int64 and one uint64."""
-
-    @property
     def sop_class_uid(self) -> str: ...
 
     @property
@@ -226,6 +216,16 @@ def checksum_files(paths: Sequence[bytes], pool: ThreadPool) -> list[tuple[str |
 
 def scan(paths: Sequence[bytes], pool: ThreadPool, tags: Sequence[int] = []) -> list[Head]:
     """Read the headers of files in parallel; for tags see Head.common."""
+
+def split_alike(heads: list[Head]) -> list[tuple[int, bytes, list[str]]]:
+    """
+    Split heads where common changes, and around each whose sop_instance_uid is not valid
+    (PS3.5 9.1).
+
+    Return of each part how many heads it has, their places, packed as three float64 for
+    the position, two int64 and one uint64 for the stamp, and each sop_instance_uid.
+    A head without a valid UID is alone; there are no places and UIDs then.
+    """
 
 def read_batch(files: Sequence[tuple[bytes, tuple[int, int, int] | None]], out: Annotated[NDArray[numpy.float32], dict(shape=(None, None, None), order='C', device='cpu')], pool: ThreadPool) -> list[SourceSlice]:
     """

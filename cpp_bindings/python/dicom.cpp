@@ -206,18 +206,17 @@ struct Place {
 };
 static_assert(sizeof(Place) == 48);
 
-nb::bytes pack_place(const rgan::Head& head) {
-  const Place place{.position = head.header.position,
-                    .size = head.stamp.size,
-                    .modified_ns = head.stamp.modified_ns,
-                    .inode = head.stamp.inode};
-  return nb::bytes(&place, sizeof place);
+Place place_of(const rgan::Head& head) {
+  return {.position = head.header.position,
+          .size = head.stamp.size,
+          .modified_ns = head.stamp.modified_ns,
+          .inode = head.stamp.inode};
 }
 
-// Numbers with points between them, at least two. UIDs that begin with 2.25 may be marked as ours.
-bool is_usual_uid(std::string_view uid) {
+// Numbers with points between them, at least two (PS3.5 9.1).
+bool is_uid(std::string_view uid) {
   constexpr std::size_t kLongest = 64;
-  if (uid.size() > kLongest || uid.starts_with("2.25.")) return false;
+  if (uid.size() > kLongest) return false;
   bool has_point = false;
   char before = '.';
   for (const char character : uid) {
@@ -230,6 +229,38 @@ bool is_usual_uid(std::string_view uid) {
     before = character;
   }
   return has_point && before != '.';
+}
+
+using Heads = nb::typed<nb::list, rgan::Head>;
+
+// How many heads in a row are alike and have valid UIDs; with their places and UIDs. A head without
+// a valid UID is alone, and has neither.
+using Run = std::tuple<std::size_t, nb::bytes, nb::typed<nb::list, nb::str>>;
+
+Run take_run(const Heads& heads, std::size_t start) {
+  const auto head_at = [&](std::size_t i) -> const rgan::Head& {
+    return nb::cast<const rgan::Head&>(heads[i]);
+  };
+  const std::string& common = head_at(start).common;
+  std::vector<Place> places;
+  nb::typed<nb::list, nb::str> uids;
+  for (std::size_t i = start; i < heads.size(); ++i) {
+    const rgan::Head& head = head_at(i);
+    const std::string_view uid = head.header.sop_instance_uid;
+    if (head.common != common || !is_uid(uid)) break;
+    places.push_back(place_of(head));
+    uids.append(nb::str(uid.data(), uid.size()));
+  }
+  const std::size_t count = std::max(places.size(), std::size_t{1});
+  return {count, nb::bytes(places.data(), places.size() * sizeof(Place)), std::move(uids)};
+}
+
+std::vector<Run> split_alike(const Heads& heads) {
+  std::vector<Run> runs;
+  for (std::size_t start = 0; start < heads.size(); start += std::get<0>(runs.back())) {
+    runs.push_back(take_run(heads, start));
+  }
+  return runs;
 }
 
 template <auto Member>
@@ -256,12 +287,6 @@ void define_head(const nb::module_& module) {
           [](const rgan::Head& head) { return nb::bytes(head.common.data(), head.common.size()); },
           "Equal for two slices whose headers agree in all but sop_instance_uid and position, and\n"
           "in the elements with the tags that scan was given. Empty if there is a problem.")
-      .def_prop_ro(
-          "has_usual_uid",
-          [](const rgan::Head& head) { return is_usual_uid(head.header.sop_instance_uid); },
-          "Whether sop_instance_uid is made as PS3.5 9.1 says, and not derived from a UUID.")
-      .def_prop_ro("place", &pack_place,
-                   "position and stamp, packed: three float64, two int64 and one uint64.")
       .def_prop_ro("sop_class_uid", header_field<&Header::sop_class_uid>())
       .def_prop_ro("sop_instance_uid", header_field<&Header::sop_instance_uid>())
       .def_prop_ro("study_instance_uid", header_field<&Header::study_instance_uid>())
@@ -359,6 +384,13 @@ void define_dicom(nb::module_& module) {
              "its CRC-32C.");
   module.def("scan", &scan, "paths"_a, "pool"_a, "tags"_a = std::vector<std::uint32_t>{},
              "Read the headers of files in parallel; for tags see Head.common.");
+  module.def(
+      "split_alike", &split_alike, "heads"_a,
+      "Split heads where common changes, and around each whose sop_instance_uid is not valid\n"
+      "(PS3.5 9.1).\n\n"
+      "Return of each part how many heads it has, their places, packed as three float64 for\n"
+      "the position, two int64 and one uint64 for the stamp, and each sop_instance_uid.\n"
+      "A head without a valid UID is alone; there are no places and UIDs then.");
   module.def("read_batch", &read_batch, "files"_a, "out"_a.noconvert(), "pool"_a,
              "Fill out [N, H, W] float32 with the HU of files. Each file is a path and the stamp\n"
              "that it must have, or None. A file with a problem leaves its slice undefined.");

@@ -273,7 +273,7 @@ def command(
     pictures = destination if destination.is_dir() else destination.parent
     for picture in result.previews if len(result.previews) <= 3 else result.previews[-1:]:
         click.echo(f"preview: {pictures / picture}")
-    raise click.exceptions.Exit(_exit_code(result, models))
+    raise click.exceptions.Exit(_exit_code(result, models, part))
 
 
 def _places(
@@ -296,12 +296,13 @@ def _places(
     return folders[0], folders[1], models
 
 
-def _exit_code(report: Report, models: tuple[str, ...]) -> int:
+def _exit_code(report: Report, models: tuple[str, ...], shard: Shard | None) -> int:
     if "failed" in report.statuses:
         return SOME_FAILED
     if not report.statuses & {"done", "planned"}:
         which = "this model" if len(models) == 1 else "these models"
-        click.echo(f"nothing in INPUT is eligible for {which}", err=True)
+        where = f"shard {shard}" if shard else "INPUT"
+        click.echo(f"nothing in {where} is eligible for {which}", err=True)
         return NOTHING_ELIGIBLE
     return 0
 

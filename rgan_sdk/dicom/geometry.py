@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import Final
 
+import numpy as np
+
 from rgan_sdk.dicom.series import Described, Series, slice_normal
 
 TOLERANCE_MM: Final = 0.05
@@ -44,12 +46,12 @@ def geometry_notes(series: Series) -> tuple[str, ...]:
     They do not affect harmonization, which works slice by slice.
     """
     notes = []
-    positions = series.slices.positions
-    gaps = (positions[1:] - positions[:-1]).tolist()
-    if any(gap < TOLERANCE_MM for gap in gaps):
+    gaps = np.diff(series.slices.positions)
+    least, most = gaps.min(initial=math.inf), gaps.max(initial=0)
+    if least < TOLERANCE_MM:
         notes.append("several slices share a position")
-    elif gaps and max(gaps) - min(gaps) > TOLERANCE_MM:
-        notes.append(f"slices are {min(gaps):.2f} to {max(gaps):.2f} mm apart")
+    elif most - least > TOLERANCE_MM:
+        notes.append(f"slices are {least:.2f} to {most:.2f} mm apart")
     if _is_sheared(series):
         notes.append("slices are shifted against each other (gantry tilt)")
     return tuple(notes)

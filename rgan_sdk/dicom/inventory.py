@@ -273,6 +273,9 @@ def _explain(path: Path, problem: IneligibleError | OSError) -> FileOutcome:
 
 def _find_repeated(alikes: Sequence[AlikeSlices]) -> dict[str, list[_Place]]:
     """Return where each SOPInstanceUID stands that several files have, sorted by path."""
+    uids = {uid for alike in alikes for uid in alike.sop_instance_uids}
+    if len(uids) == sum(map(len, alikes)):
+        return {}
     counts = Counter(uid for alike in alikes for uid in alike.sop_instance_uids)
     repeated = {uid for uid, count in counts.items() if count > 1}
     places = [

@@ -10,6 +10,7 @@ from importlib import import_module
 from typing import Any, Final, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from rgan_sdk.dicom.header import SliceHeader, Vector
 from rgan_sdk.dicom.slices.alike import AlikeSlices, gather
@@ -115,8 +116,7 @@ class Series:
         object.__setattr__(self, "slices", table)
         if not table:
             raise InvalidSeriesError("a series without slices")
-        keys = list(table.keys())
-        if keys != sorted(keys):
+        if not table.is_sorted:
             raise InvalidSeriesError("the slices are not sorted by position")
         if len(set(table.sop_instance_uids)) < len(table):
             raise InvalidSeriesError("a SOPInstanceUID occurs twice in the series")
@@ -214,8 +214,7 @@ def _sort_slices(group: list[AlikeSlices]) -> SliceTable:
     x, y, z = slice_normal(first.orientation)
     origins = places["origin"]
     positions = 0.0 + origins[:, 0] * x + origins[:, 1] * y + origins[:, 2] * z
-    keys = list(zip(positions.tolist(), uids, strict=True))
-    order = sorted(range(len(keys)), key=keys.__getitem__)
+    order = _find_order(positions, uids)
     return SliceTable(
         [paths[index] for index in order],
         [uids[index] for index in order],
@@ -225,6 +224,14 @@ def _sort_slices(group: list[AlikeSlices]) -> SliceTable:
         columns=first.columns,
         datasets=[datasets[index] for index in order] if datasets else (),
     )
+
+
+def _find_order(positions: NDArray[np.float64], uids: Sequence[str]) -> list[int]:
+    """Return the indices of slices by position, and of those at one position by UID."""
+    order: list[int] = np.argsort(positions, kind="stable").tolist()
+    if np.diff(positions[order]).all():
+        return order
+    return sorted(order, key=lambda index: (positions[index], uids[index]))
 
 
 def _common_values(image_types: list[tuple[str, ...]]) -> tuple[str, ...]:

@@ -7,7 +7,7 @@
   that is about to appear;
 - ``staging/``, where series are written before they are renamed into place;
 - ``replaced/``, the folders of finished series that were damaged and have been done again;
-- ``report.json``, what the last completed run did with each file.
+- ``report.json``, what the last run did with each file, unless it was stopped.
 
 A series is finished when its folder is in OUTPUT *and* its line is in the journal *and* its files
 are those that the line lists. The line is written first; the rename decides.
@@ -185,6 +185,7 @@ class Journal:
     def _open(self) -> None:
         if not self.finished:
             self._begin()
+        self.report.unlink(missing_ok=True)  # what it says may not hold from here on
         shutil.rmtree(self.staging, ignore_errors=True)
         self.staging.mkdir(mode=0o700)
 

@@ -7,13 +7,15 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from rgan_sdk.errors import OutputError
 from rgan_sdk.files import as_path, atomic_write
 from rgan_sdk.run.reports.files import FileEntries, Status
 
 REPORT_SCHEMA = 1
+
+_BETWEEN_ENTRIES: Final = ",\n  "
 
 
 @dataclass(frozen=True)
@@ -162,7 +164,7 @@ class Report:
             if not content[name]:
                 del content[name]
         content["series"] = (json.dumps(vars(entry)) for entry in self.series)
-        content["files"] = self.files.to_json()
+        content["files"] = self.files.to_json(_BETWEEN_ENTRIES)
         opening = "{\n "
         for name, value in content.items():
             yield f"{opening}{json.dumps(name)}: "
@@ -198,5 +200,5 @@ def _member(value: Any) -> Iterator[str]:
     opening, closing = "[\n  ", "[]"
     for entry in value:
         yield opening + entry
-        opening, closing = ",\n  ", "\n ]"
+        opening, closing = _BETWEEN_ENTRIES, "\n ]"
     yield closing

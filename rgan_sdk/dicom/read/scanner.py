@@ -22,12 +22,12 @@ from rgan_sdk.dicom.values import UID_PATTERN
 from rgan_sdk.errors import DicomError
 from rgan_sdk.kernels import kernel_name
 
-FEWEST, MOST = 64, 2048  # files that are read at a time
+FEWEST, MOST = 64, 1024  # files that are read at a time
 BRISK_SECONDS: Final = 0.05
 
 _SOP_INSTANCE_UID: Final = 0x00080018
-_TAGS: Final = sorted([*reconstruction.TAGS, *origin.TAGS])
-_COMMON_TAGS: Final = [tag for tag in _TAGS if tag != _SOP_INSTANCE_UID]
+_FROM_UUID: Final = "2.25."
+_COMMON_TAGS: Final = sorted({*reconstruction.TAGS, *origin.TAGS} - {_SOP_INSTANCE_UID})
 
 Heads = tuple[list[str], list[_core.Head]]
 
@@ -71,26 +71,35 @@ class HeaderScan:
             A file that is no slice to harmonize, and what ``read_header`` raises for it.
         """
         for names, heads in _scan_ahead(paths):
-            for path, head in zip(names, heads, strict=True):
-                try:
-                    alike = self._by_head[head.common]
-                except KeyError:
-                    alike = self._begin(path, head)
-                if alike is None or not (head.has_usual_uid or _is_plain_uid(head)):
-                    yield from self._read_slowly(path)
-                    continue
-                alike.paths.append(path)
-                alike.sop_instance_uids.append(head.sop_instance_uid)
-                alike.places += head.place
+            start = 0
+            for count, places, uids in _core.split_alike(heads):
+                alike = self._find_alike(names[start], heads[start])
+                if alike is None or not uids or any(map(_is_own_uid, uids)):
+                    for index in range(start, start + count):
+                        yield from self._read_slowly(names[index])
+                else:
+                    alike.paths += names[start : start + count]
+                    alike.sop_instance_uids += uids
+                    alike.places += places
+                start += count
             if on_files is not None:
                 on_files(len(names))
 
+    def _find_alike(self, path: str, head: _core.Head) -> AlikeSlices | None:
+        """Return the slices that a head is alike with; None if it takes the slow reader."""
+        if head.common not in self._by_head:
+            self._by_head[head.common] = self._begin(path, head)
+        return self._by_head[head.common]
+
     def _begin(self, path: str, head: _core.Head) -> AlikeSlices | None:
-        """Return the slices to add a head to that begins them; None if it takes the slow reader."""
-        alike = _describe(path, head) if _is_plain(head) else None
-        if alike is not None:
-            self.found.append(alike)
-        self._by_head[head.common] = alike
+        """Return the slices that begin with a head, but without it."""
+        if not _is_plain(head):
+            return None
+        found = dict(head.values(_COMMON_TAGS))
+        if reconstruction.SEQUENCE in found or origin.is_own(found):
+            return None
+        alike = AlikeSlices(_from_head(Path(path), head, reconstruction.describe(found)))
+        self.found.append(alike)
         return alike
 
     def _read_slowly(self, path: str) -> Iterator[tuple[str, DicomError]]:
@@ -127,17 +136,8 @@ def _deal(paths: Iterator[str]) -> Iterator[list[str]]:
         count = min(2 * count, MOST) if is_brisk else max(count // 2, FEWEST)
 
 
-def _describe(path: str, head: _core.Head) -> AlikeSlices | None:
-    found = dict(head.values(_COMMON_TAGS))
-    if reconstruction.SEQUENCE in found or origin.is_own(found):
-        return None
-    return AlikeSlices(_from_head(Path(path), head, reconstruction.describe(found)))
-
-
-def _is_plain_uid(head: _core.Head) -> bool:
-    uid = head.sop_instance_uid
-    is_uid = len(uid) <= 64 and UID_PATTERN.fullmatch(uid) is not None
-    return is_uid and not origin.is_own({_SOP_INSTANCE_UID: uid.encode()})
+def _is_own_uid(uid: str) -> bool:
+    return uid.startswith(_FROM_UUID) and origin.is_own({_SOP_INSTANCE_UID: uid.encode()})
 
 
 def _is_plain(head: _core.Head) -> bool:

@@ -54,14 +54,17 @@ class AlikeSlices:
 
     def stamp(self, index: int) -> Stamp:
         """Return the stamp of one of the files."""
-        place = self.unpack()[index]
+        start = index * PLACE.itemsize
+        place = np.frombuffer(self.places[start : start + PLACE.itemsize], PLACE)[0]
         return Stamp(int(place["size"]), int(place["modified_ns"]), int(place["inode"]))
 
     def drop(self, indices: Iterable[int]) -> None:
         """Take some of the slices out."""
-        for index in sorted(set(indices), reverse=True):
-            del self.paths[index], self.sop_instance_uids[index]
-            del self.places[index * PLACE.itemsize : (index + 1) * PLACE.itemsize]
+        dropped = set(indices)
+        kept = [index for index in range(len(self)) if index not in dropped]
+        self.places = bytearray(self.unpack()[kept].tobytes())
+        self.paths = [self.paths[index] for index in kept]
+        self.sop_instance_uids = [self.sop_instance_uids[index] for index in kept]
 
     def __len__(self) -> int:
         return len(self.paths)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Self, overload
@@ -107,9 +107,13 @@ class SliceTable(Sequence[SliceFile]):
         sizes: list[int] = self._places["size"].tolist()
         return sizes
 
-    def keys(self) -> Iterator[tuple[float, str]]:
-        """Yield what the slices of a series are sorted by: position, then SOPInstanceUID."""
-        return zip(self.positions.tolist(), self.sop_instance_uids, strict=True)
+    @property
+    def is_sorted(self) -> bool:
+        """Whether they are sorted by position, then by SOPInstanceUID."""
+        if (np.diff(self.positions) > 0).all():
+            return True
+        keys = list(zip(self.positions.tolist(), self.sop_instance_uids, strict=True))
+        return keys == sorted(keys)
 
     def __len__(self) -> int:
         return len(self.paths)

@@ -7,11 +7,14 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from json.encoder import encode_basestring_ascii
-from typing import Literal, NamedTuple, overload
+from typing import Final, Literal, NamedTuple, overload
 
 Status = Literal["done", "planned", "found", "skipped", "failed"]
 """Instead of ``done``, the report of a dry run or of a scan for a model says ``planned``, and that
 of a scan without a model ``found``."""
+
+
+_AT_A_TIME: Final = 1024
 
 
 @dataclass(frozen=True)
@@ -46,17 +49,27 @@ class _Alike(NamedTuple):
 
     def entry(self, index: int) -> FileEntry:
         path = self.paths[index]
-        name = path.removeprefix(self.prefix)
+        name = path[len(self.prefix) :]
         return FileEntry(name, self.status, self.reason, self.sha256s.get(path))
 
-    def lines(self) -> Iterator[tuple[str, str]]:
-        """Yield the name of each file, and what follows it in its line of JSON."""
+    def mark(self, rests: list[str]) -> list[str]:
+        """Return the name of each file, a zero, and the number of its text in ``rests``.
+
+        Parameters
+        ----------
+        rests
+            Gets what follows the names in JSON.
+        """
         outcome = f'"status": "{self.status}", "reason": {json.dumps(self.reason)}'
-        plain = f'{outcome}, "sha256": null}}'
+        cut, number = len(self.prefix), len(rests)
+        rests.append(f'{outcome}, "sha256": null}}')
+        if not self.sha256s:
+            return [f"{path[cut:]}\0{number}" for path in self.paths]
+        marked = []
         for path in self.paths:
-            sha256 = self.sha256s.get(path)
-            rest = f'{outcome}, "sha256": "{sha256}"}}' if sha256 else plain
-            yield path.removeprefix(self.prefix), rest
+            marked.append(f"{path[cut:]}\0{len(rests)}")
+            rests.append(f'{outcome}, "sha256": {json.dumps(self.sha256s.get(path))}}}')
+        return marked
 
 
 class FileEntries(Sequence[FileEntry]):
@@ -104,11 +117,22 @@ class FileEntries(Sequence[FileEntry]):
             counts[group.status, group.reason] += len(group.paths)
         return counts
 
-    def to_json(self) -> Iterator[str]:
-        """Yield the entries as JSON, sorted by path."""
-        lines = sorted(line for group in self._groups for line in group.lines())
-        for name, rest in lines:
-            yield f'{{"path": {encode_basestring_ascii(name)}, {rest}'
+    def to_json(self, separator: str) -> Iterator[str]:
+        """Yield the entries as JSON, sorted by path: many at a time, with a text between them."""
+        # Texts alone take little room, and no path holds a zero.
+        rests: list[str] = []
+        marked: list[str] = []
+        for group in self._groups:
+            marked += group.mark(rests)
+        marked.sort()
+        for start in range(0, len(marked), _AT_A_TIME):
+            parts = [text.split("\0") for text in marked[start : start + _AT_A_TIME]]
+            yield separator.join(
+                [
+                    f'{{"path": {encode_basestring_ascii(name)}, {rests[int(number)]}'
+                    for name, number in parts
+                ]
+            )
 
     def __eq__(self, other: object) -> bool:
         return list(self) == list(other) if isinstance(other, FileEntries) else NotImplemented

@@ -22,16 +22,13 @@ class StoredReport(NamedTuple):
     ----------
     content
         All of it but the entries of the files.
+    series
+        The outcomes of the series.
     """
 
     path: Path
     content: dict[str, Any]
-
-    @property
-    def series(self) -> Iterator[SeriesEntry]:
-        """The outcomes of the series."""
-        for entry in self.content["series"]:
-            yield SeriesEntry(**entry | {name: tuple(entry[name]) for name in _TUPLES})
+    series: tuple[SeriesEntry, ...]
 
     def files(self) -> Iterator[FileEntry]:
         """Yield the outcomes of the files."""
@@ -55,7 +52,7 @@ def read_report(path: Path) -> StoredReport:
         content = json.loads(rest)
         if content["schema"] != REPORT_SCHEMA:
             raise OutputError(f"{path}: written by another version of this software")
-        return StoredReport(path, content)
+        return StoredReport(path, content, tuple(map(_make_entry, content["series"])))
     except FileNotFoundError as exc:
         raise OutputError(
             f"{path}: there is no report, so that run is not finished; run the same command again"
@@ -66,6 +63,10 @@ def read_report(path: Path) -> StoredReport:
         raise OutputError(
             f"{path}: is no report of this software; run the same command again"
         ) from exc
+
+
+def _make_entry(record: dict[str, Any]) -> SeriesEntry:
+    return SeriesEntry(**record | {name: tuple(record[name]) for name in _TUPLES})
 
 
 def _tell_files(lines: Iterator[str]) -> Iterator[tuple[bool, str]]:

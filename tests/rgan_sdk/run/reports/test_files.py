@@ -35,5 +35,5 @@ def test_outcomes_are_counted(entries):
 
 
 def test_json_is_sorted_by_path(entries):
-    lines = [json.loads(line) for line in entries.to_json()]
+    lines = json.loads(f"[{','.join(entries.to_json(','))}]")
     assert lines == [vars(entry) for entry in sorted(entries, key=lambda entry: entry.path)]
