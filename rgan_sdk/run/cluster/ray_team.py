@@ -77,7 +77,9 @@ class RayTeam:
         self._pending = {one: name for one, name in self._pending.items() if name != worker}
 
     def listen(self, seconds: float) -> list[Event]:  # noqa: D102 - see Team
-        ready, _ = self._ray.wait(list(self._pending), timeout=seconds, fetch_local=False)
+        ready, _ = self._ray.wait(
+            list(self._pending), num_returns=1, timeout=seconds, fetch_local=False
+        )
         return [event for one in ready for event in self._hear(one)]
 
     def end(self) -> None:
@@ -104,8 +106,10 @@ class RayTeam:
 
     def _cause(self, error: Exception) -> str:
         """Return why a worker was lost; not what its code has said, which may be of patients."""
-        if isinstance(error, self._ray.exceptions.RayActorError):
-            return str(error).strip().splitlines()[-1]
+        if isinstance(error, self._ray.exceptions.ActorUnavailableError):
+            return "it cannot be reached"
+        if isinstance(error, self._ray.exceptions.ActorDiedError):
+            return str(error).strip().splitlines()[-1].partition(". ")[0]
         return type(error).__name__
 
 
@@ -186,8 +190,9 @@ def _connect(address: str) -> None:
         _check_answer(address)
         ray.init(address, **settings)
     except (ray.exceptions.RayError, OSError, RuntimeError, ValueError) as error:
+        said = str(error).splitlines()[0].partition(". ")[0]
         raise EngineUnavailableError(
-            f"Ray at {address}: no cluster that can be used ({str(error).splitlines()[0]}); "
+            f"Ray at {address}: no cluster that can be used ({said}); "
             "`ray status` on this machine shows whether there is one"
         ) from error
 
