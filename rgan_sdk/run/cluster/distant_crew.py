@@ -109,8 +109,9 @@ class DistantCrew:
                     yield from self._hear(event)
                 self._check_patience()
         finally:
-            for worker, assignment in self._busy.items():
+            for worker in self._busy:
                 self._team.dismiss(worker)
+            for assignment in self._busy.values():
                 for folder in assignment.folders:
                     _remove(folder)
 
