@@ -149,7 +149,7 @@ $(VENV)/.eval: $(VENV)/.dev
 	touch $@
 
 $(VENV)/.dev: $(VENV)/.pip $(SOURCES)
-	$(PIP) --editable ".[cpu,openvino,codecs,nifti,train,eval,flash]" --group lint --group test \
+	$(PIP) --editable ".[cpu,openvino,codecs,nifti,ray,train,eval,flash]" --group lint --group test \
 	  --group wheels
 	touch $(VENV)/.sdk $@
 

@@ -68,6 +68,7 @@ def examine() -> Iterator[Check]:
     for model in packaged_models():
         yield _run_check(f"model {model}", partial(_model, model))
     yield _run_check("codecs", _codecs)
+    yield _ray()
     yield _training()
 
 
@@ -200,6 +201,13 @@ def _codecs() -> Check:
         f"cannot decode {', '.join(missing)}",
         "pip install 'rgan-sdk[codecs]'",
     )
+
+
+def _ray() -> Check:
+    version = _installed_version("ray")
+    if version:
+        return Check("Ray", True, version)
+    return Check("Ray", None, "not installed: for runs on a cluster", "pip install 'rgan-sdk[ray]'")
 
 
 def _training() -> Check:

@@ -23,23 +23,25 @@ def read_models(
     precision: str,
     batch_size: int | None,
     verbose: bool,
+    ray: str | None = None,
 ) -> tuple[CohortModel, ...]:
     """Read the models that take part in a run; each is announced when it is opened."""
     from rgan_sdk.errors import ConfigurationError
     from rgan_sdk.run.cohort.models import CohortModel, choose_models
 
-    models = [
-        CohortModel.load(
-            name,
-            engine=engine,
-            devices=devices,
-            precision=precision,
-            batch_size=batch_size,
-            on_open=partial(announce, verbose=verbose),
-        )
-        for name in names
-    ]
     try:
+        models = [
+            CohortModel.load(
+                name,
+                engine=engine,
+                devices=devices,
+                precision=precision,
+                batch_size=batch_size,
+                on_open=partial(announce, verbose=verbose),
+                ray=ray,
+            )
+            for name in names
+        ]
         return choose_models(models, target_kernel)
     except ConfigurationError as exc:
         raise click.UsageError(str(exc)) from exc

@@ -108,6 +108,13 @@ devices_option = click.option(
 )
 
 
+ray_option = click.option(
+    "--ray",
+    metavar="local|ADDRESS",
+    help="Have the work done by the workers of a Ray cluster, one for each GPU or for each core: "
+    "one on this machine alone, or that at auto or HOST:PORT, which this machine belongs to.",
+)
+
 verbose_option = click.option(
     "--verbose", is_flag=True, help="Also say why no other engine is used, whatever the reason."
 )

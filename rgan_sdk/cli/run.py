@@ -20,6 +20,7 @@ from rgan_sdk.cli.options import (
     models_option,
     outside_domain_option,
     precision_option,
+    ray_option,
     report_option,
     strict_kernel_option,
     verbose_option,
@@ -47,6 +48,7 @@ Examples:
   rgan-harmonize run scans harmonized --model b70f-to-b40f --dry-run
   rgan-harmonize run scans harmonized --model b40f-to-b70f --verify-outputs
   rgan-harmonize run scans part-1 --model my-model.onnx --shard 1/4
+  rgan-harmonize run scans harmonized --model b40f-to-b70f --ray local
   rgan-harmonize run scans harmonized --model b40f-to-b70f \\
       --layout patient --names sorted
   rgan-harmonize run scans/patient-7/ct harmonized --model b40f-to-b70f \\
@@ -112,6 +114,7 @@ For research use, not a medical device."""
     type=click.IntRange(min=1),
     help="Threads that read and write. [default: usable cores]",
 )
+@ray_option
 @kernel_option
 @outside_domain_option
 @strict_kernel_option
@@ -159,6 +162,7 @@ def command(
     precision: str,
     batch_size: str,
     workers: int | None,
+    ray: str | None,
     kernel: str | None,
     outside_domain: frozenset[str],
     strict_kernel: bool,
@@ -208,6 +212,7 @@ def command(
         devices=devices,
         refused={
             "--workers": workers,
+            "--ray": ray,
             "--shard": shard,
             "--no-resume": not resume,
             "--verify-outputs": verify_outputs,
@@ -248,6 +253,7 @@ def command(
         precision=precision,
         batch_size=size,
         verbose=verbose,
+        ray=ray,
     )
     with ExitStack() as stack:
         if len(models) > 1 and dry_run:

@@ -80,9 +80,11 @@ class Engine(ABC):
         The engines that ``auto`` prefers to this one, each with the reason why it was not taken.
     deviation
         From the float32 model, as measured by the self-test; None if no test was needed.
+    node
+        The machine that it runs on; empty for the process that opened it.
     """
 
-    name: ClassVar[str]
+    name: str
     lowers_to: ClassVar[tuple[str, ...]] = ()
     default_batch_size: int = 1
 
@@ -95,6 +97,7 @@ class Engine(ABC):
         self._lock = threading.Lock()  # held while the runtime computes, or is released
         self.passed_over: tuple[str, ...] = ()
         self.deviation: Deviation | None = None
+        self.node = ""
 
     @property
     @abstractmethod

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
@@ -250,13 +251,19 @@ def describe_model(model: HarmonizationModel) -> dict[str, Any]:
 
 
 def describe_engine(harmonizers: Sequence[Harmonizer]) -> dict[str, Any]:
-    """Return what a report says of the engine, and of all devices that it runs on."""
+    """Return what a report says of the engine, and of all devices that it runs on.
+
+    ``workers`` are those on each machine, where they are in processes of their own.
+    """
     first = harmonizers[0]
     engine = first.engine
+    workers = Counter(each.engine.node for each in harmonizers if each.engine.node)
+    devices = [each.engine.device for each in harmonizers]
     return {
         "name": engine.name,
         "version": engine.version,
-        "device": ",".join(each.engine.device for each in harmonizers),
+        "device": ",".join(dict.fromkeys(devices) if workers else devices),
+        **({"workers": dict(workers)} if workers else {}),
         "hardware": engine.hardware,
         "precision": engine.precision,
         "deviation_hu": asdict(engine.deviation) if engine.deviation else None,

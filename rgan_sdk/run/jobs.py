@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 
 from rgan_sdk import _core
 from rgan_sdk.card import ModelCard
+from rgan_sdk.cores import look_ahead
 from rgan_sdk.dicom.domain import noise_notes
-from rgan_sdk.dicom.read.kernel_guard import Verdict
+from rgan_sdk.dicom.read.kernel_guard import Verdict, judge_kernel
 from rgan_sdk.dicom.series import Series
 from rgan_sdk.dicom.slices.table import SliceFile
 from rgan_sdk.dicom.write.clamping import Clamped
@@ -26,7 +27,7 @@ from rgan_sdk.dicom.write.derivation import Derivation
 from rgan_sdk.dicom.write.memory_writer import MemoryWriter
 from rgan_sdk.dicom.write.series_writer import SeriesWriter
 from rgan_sdk.dicom.write.writer import WrittenFile
-from rgan_sdk.errors import RganError, describe_unexpected
+from rgan_sdk.errors import IneligibleError, RganError, describe_unexpected
 
 
 @dataclass
@@ -137,15 +138,24 @@ class SeriesJob:
         """Whether no slice has passed the last stage yet."""
         return self.left == self.slices
 
+    def attempt(self, folder: Path) -> SeriesJob:
+        """Return a new job for the same work, which writes to a folder of its own."""
+        return SeriesJob(self.series, self.derivation, folder, names=self.names, error=self.error)
+
     def fail(self, error: Exception) -> None:
         """Mark the series as failed; the first error stays."""
         self.error = self.error or error
 
+    @property
+    def problem(self) -> str:
+        """What went wrong, without patient data; empty if nothing did."""
+        if self.error is None or isinstance(self.error, RganError):
+            return str(self.error or "")
+        return describe_unexpected(self.error)
+
     def explain(self, *folders: Path) -> str:
         """Say what went wrong, with paths relative to some folders."""
-        assert self.error is not None
-        expected = isinstance(self.error, RganError)
-        text = str(self.error) if expected else describe_unexpected(self.error)
+        text = self.problem
         for folder in folders:
             text = text.replace(f"{folder}{os.sep}", "")
         if self.damage:
@@ -174,6 +184,28 @@ class BatchItem:
     def kind(self) -> tuple[int, int, float]:
         """What all slices of a batch have in common: rows, columns and pixel spacing."""
         return self.file.rows, self.file.columns, self.pixel_spacing
+
+
+def judged(
+    jobs: Iterable[SeriesJob], card: ModelCard | None, *, strict: bool
+) -> Iterator[SeriesJob]:
+    """Yield each job once its images were compared with the kernels on a model's card.
+
+    Parameters
+    ----------
+    card
+        Of the model that takes them; None compares nothing.
+    strict
+        Whether a series fails that shows another kernel.
+    """
+    if card is None:
+        yield from jobs
+        return
+    for job, verdict in look_ahead(jobs, lambda job: judge_kernel(job.series, card)):
+        job.kernel = verdict
+        if verdict.is_suspect and strict:
+            job.fail(IneligibleError(verdict.text))
+        yield job
 
 
 def deal_batches(jobs: Iterable[SeriesJob], size: int) -> Iterator[list[BatchItem]]:

@@ -18,7 +18,6 @@ from typing import Final
 
 from rgan_sdk import _core
 from rgan_sdk.cores import usable_cores
-from rgan_sdk.dicom.read.kernel_guard import Verdict
 from rgan_sdk.dicom.series import Series, hash_slices
 from rgan_sdk.dicom.write.derivation import (
     Derivation,
@@ -257,7 +256,7 @@ def _compare_checksums(
     return problems
 
 
-def begin(one: Standing, staging: Path, options: RunOptions, kernel: Verdict) -> SeriesJob:
+def begin(one: Standing, staging: Path, options: RunOptions) -> SeriesJob:
     """Return the job of a series that is to be harmonized or copied.
 
     Parameters
@@ -266,8 +265,6 @@ def begin(one: Standing, staging: Path, options: RunOptions, kernel: Verdict) ->
         Where its folder is to be made.
     options
         ``names`` matters here.
-    kernel
-        What its images show of its kernel.
     """
     return SeriesJob(
         one.series,
@@ -275,7 +272,6 @@ def begin(one: Standing, staging: Path, options: RunOptions, kernel: Verdict) ->
         staging / one.uid,
         one.above,
         file_names(one.series, options.names),
-        kernel=kernel,
         damage=one.damage,
     )
 

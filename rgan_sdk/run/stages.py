@@ -18,7 +18,7 @@ import queue
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
@@ -62,6 +62,12 @@ class StageClock:
         finally:
             with self._lock:
                 self.busy[stage] += time.perf_counter() - start
+
+    def add(self, busy: Mapping[str, float], workers: int) -> None:
+        """Add the seconds of one of several workers, as their mean; see ``summary``."""
+        with self._lock:
+            for stage, seconds in busy.items():
+                self.busy[stage] += seconds if stage == "infer" else seconds / workers
 
     def summary(self, engines: int) -> dict[str, float]:
         """Return the seconds of each stage; of inference, the mean of so many engines."""

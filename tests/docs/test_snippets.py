@@ -190,6 +190,12 @@ PAGES = {
             "[(2, 128, 128)": 1,
         },
     ),
+    "docs/ray.md": Page(
+        {"scans": stand_ins.scans},
+        makes={"harmonized*/*/*.dcm": 36},
+        says={"{'done': 1, 'skipped': 1, 'failed': 0}": 1},
+        slow=True,
+    ),
     "docs/scan.md": Page({"scans": stand_ins.scans}, makes={"harmonized/*/*.dcm": 12}),
     "docs/simulation.md": Page(
         {"SERIES": lambda path: write_one(path, "B70f")},

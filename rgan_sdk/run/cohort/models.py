@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Self
 
@@ -12,6 +13,8 @@ from rgan_sdk.errors import ConfigurationError, check_type
 from rgan_sdk.harmonizer import Harmonizer
 from rgan_sdk.model import HarmonizationModel
 from rgan_sdk.run.choosing.candidates import Candidate, same_kernel
+from rgan_sdk.run.cluster.opening import check_cluster, open_on_cluster
+from rgan_sdk.run.cluster.team import Choice
 
 
 @dataclass(frozen=True)
@@ -43,6 +46,7 @@ class CohortModel:
         precision: str = "auto",
         batch_size: int | None = None,
         on_open: Callable[[Harmonizer], None] | None = None,
+        ray: str | None = None,
     ) -> Self:
         """Read a model file or a packaged model.
 
@@ -53,32 +57,35 @@ class CohortModel:
         devices
             Those that share the work.
         on_open
-            Is called with each harmonizer that was opened.
+            Is called with each harmonizer that was opened; with ``ray`` for the first worker only.
+        ray
+            Have the work done by the workers of a Ray cluster, one for each GPU or for each core.
+            ``local`` starts one on this machine while the model is open; ``auto`` or ``HOST:PORT``
+            is one that this machine belongs to. A program that is connected already uses that one.
+            ``devices`` then holds ``auto``, ``cpu`` or ``cuda`` alone.
 
         Raises
         ------
         ModelError
             If the file is no model.
+        ConfigurationError
+            If ``ray`` cannot be used with these devices.
+        EngineUnavailableError
+            If Ray is not installed.
         """
         model = HarmonizationModel.open(source)
+        opening: Callable[[], AbstractContextManager[Sequence[Harmonizer]]]
+        if ray is None:
+            opening = partial(_open_here, model, engine, devices, precision, batch_size)
+        else:
+            choice = Choice(engine, check_cluster(ray, devices), precision)
+            opening = partial(open_on_cluster, model, ray, choice, batch_size)
 
         @contextmanager
         def opened() -> Iterator[Sequence[Harmonizer]]:
-            with ExitStack() as stack:
-                harmonizers = [
-                    stack.enter_context(
-                        Harmonizer.load(
-                            model,
-                            engine=engine,
-                            device=device,
-                            precision=precision,
-                            batch_size=batch_size,
-                        )
-                    )
-                    for device in devices
-                ]
+            with opening() as harmonizers:
                 if on_open is not None:
-                    for each in harmonizers:
+                    for each in harmonizers if ray is None else harmonizers[:1]:
                         on_open(each)
                 yield harmonizers
 
@@ -93,6 +100,30 @@ class CohortModel:
     def target_kernel(self) -> str:
         """The kernel that it imitates."""
         return self.model.card.target_kernel
+
+
+@contextmanager
+def _open_here(
+    model: HarmonizationModel,
+    engine: str,
+    devices: Sequence[str],
+    precision: str,
+    batch_size: int | None,
+) -> Iterator[Sequence[Harmonizer]]:
+    """Open a model in this process, once for each device."""
+    with ExitStack() as stack:
+        yield [
+            stack.enter_context(
+                Harmonizer.load(
+                    model,
+                    engine=engine,
+                    device=device,
+                    precision=precision,
+                    batch_size=batch_size,
+                )
+            )
+            for device in devices
+        ]
 
 
 def choose_models(

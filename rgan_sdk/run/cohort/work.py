@@ -11,23 +11,18 @@ from functools import partial
 from typing import Final
 
 from rgan_sdk.card import ModelCard
-from rgan_sdk.cores import look_ahead, usable_cores
-from rgan_sdk.dicom.read.kernel_guard import Verdict, judge_kernel
 from rgan_sdk.dicom.series import Series
 from rgan_sdk.dicom.write.derivation import Derivation
-from rgan_sdk.errors import IneligibleError, OutputError, RganError
+from rgan_sdk.errors import OutputError, RganError
 from rgan_sdk.harmonizer import Harmonizer
 from rgan_sdk.run.choosing.chooser import why_copied
+from rgan_sdk.run.cluster.choosing import crew_of
+from rgan_sdk.run.cluster.crew import Manner
 from rgan_sdk.run.cohort.cohort import Cohort, cannot_run
 from rgan_sdk.run.delivery.mapping import MAPPING, write_mapping
 from rgan_sdk.run.delivery.placing import put_in_place
 from rgan_sdk.run.delivery.sharing import open_to_group
-from rgan_sdk.run.identity import (
-    Configuration,
-    UsedModel,
-    describe_smaller_batches,
-    make_derivation,
-)
+from rgan_sdk.run.identity import Configuration, UsedModel, make_derivation
 from rgan_sdk.run.jobs import SeriesJob, is_processed
 from rgan_sdk.run.journal import Journal
 from rgan_sdk.run.ledger import Ledger
@@ -39,7 +34,7 @@ from rgan_sdk.run.pictures import Pictures
 from rgan_sdk.run.planning import Part, Plan
 from rgan_sdk.run.report import SeriesEntry
 from rgan_sdk.run.reports.files import Status
-from rgan_sdk.run.stages import StageClock, Stages
+from rgan_sdk.run.stages import StageClock
 
 SITE_EFFECT: Final = (
     "{copied} series were copied and {harmonized} harmonized to the same kernel: where that "
@@ -137,19 +132,20 @@ class _PartOfWork:
             first = self.harmonizers[0]
             configuration = Configuration.of(first).to_json()
             self.journal.note_model(UsedModel.of(first.model), configuration)
-        stages = Stages(
-            self.harmonizers,
-            self.work.clock,
-            threads=int(self.options.workers or usable_cores()),
+        manner = Manner(
+            card=self._card,
+            strict_kernel=self.options.strict_kernel,
+            threads=self.options.workers,
             durable=self.options.durable,
             pictures=self._paints,
         )
-        with closing(stages.run(self._make_jobs(unfinished))) as running:
+        crew = crew_of(self.harmonizers, manner, self.work.clock)
+        with closing(crew.run(self._make_jobs(unfinished))) as running:
             for batch in running:
                 batch.tell(self.observer)
                 for job in batch.finished:
                     self.observer.on_finished(self._conclude(job))
-        self.ledger.report.warnings += describe_smaller_batches(self.harmonizers)
+        self.ledger.report.warnings += crew.warnings
 
     def _examine(self) -> list[Standing]:
         return examine(
@@ -187,19 +183,13 @@ class _PartOfWork:
 
     def _make_jobs(self, unfinished: Iterable[Standing]) -> Iterator[SeriesJob]:
         """Make the folder of each series when its turn comes."""
-        judged = look_ahead(unfinished, lambda one: self._judge(one.series))
-        for one, kernel in judged:
-            job = begin(one, self.journal.staging, self.options, kernel)
-            if self._leaves_aside(job):
-                job.fail(IneligibleError(kernel.text))
+        for one in unfinished:
+            job = begin(one, self.journal.staging, self.options)
             try:
                 job.folder.mkdir(mode=0o700)
             except OSError as exc:
                 job.fail(self._cannot_write(job, exc))
             yield job
-
-    def _judge(self, series: Series) -> Verdict:
-        return judge_kernel(series, self._card) if self._card else Verdict()
 
     def _leaves_aside(self, job: SeriesJob) -> bool:
         return job.kernel.is_suspect and self.options.strict_kernel

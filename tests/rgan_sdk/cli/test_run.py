@@ -630,3 +630,16 @@ def test_folders_and_files_of_any_name(run, source, name):
     parts = {os.fsencode(file["path"]).rpartition(b"/")[0] for file in report["files"]}
     assert parts == {name}
     assert harmonize("scan", source).exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--ray", "ray://head:10001"), "must be started on a machine of the cluster"),
+        (("--ray", "local", "--device", "cuda:0,cuda:1"), "a GPU of its own"),
+    ],
+)
+def test_a_cluster_that_cannot_be_used_so_is_wrong_usage(run, source, options, said):
+    result, report, out = run(source, *options)
+    assert (result.exit_code, report, out.exists()) == (2, None, False)
+    assert said in result.stderr

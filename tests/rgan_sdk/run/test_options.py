@@ -10,7 +10,7 @@ from rgan_sdk.errors import ConfigurationError
 from rgan_sdk.run.directory import harmonize_directory, plan_directory
 from rgan_sdk.run.options import RunOptions, Shard
 
-FOR_THE_MODEL = {"models", "target_kernel", "engine", "device", "precision", "batch_size"}
+FOR_THE_MODEL = {"models", "target_kernel", "engine", "device", "precision", "batch_size", "ray"}
 OF_THE_COMMAND = {"folders", "listed", "kernel", "dry_run", "report", "verbose"}
 
 

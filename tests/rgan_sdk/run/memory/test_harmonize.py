@@ -157,7 +157,7 @@ def test_an_entry_says_what_the_report_of_a_run_says(tmp_path, engine, kernel):
 
 def test_a_series_that_is_left_aside_has_a_model(harmonizer, tmp_path, monkeypatch):
     suspect = Verdict("odd", True)
-    for module in ("memory.harmonize", "cohort.work"):
+    for module in ("memory.harmonize", "jobs"):
         monkeypatch.setattr(f"rgan_sdk.run.{module}.judge_kernel", lambda series, card: suspect)
     paths = write_series(tmp_path / "in", 2)
     options = rgan.RunOptions(strict_kernel=True)
