@@ -113,6 +113,7 @@ PAGES = {
         {"scans": stand_ins.scans, "standard-to-b40f.onnx": model_for_ge},
         makes={"harmonized/*/*.dcm": 24},
     ),
+    "docs/deploy.md": Page({"scans": stand_ins.scans}, makes={"bench.json": 1}),
     "docs/domain.md": Page({"scans": stand_ins.scans}, makes={"b40f-to-b70f.png": 1}),
     "docs/evaluation.md": Page(
         {
