@@ -44,6 +44,7 @@ scale: $(VENV)/.dev ## Show within half an hour, as root, what scale.md says: ma
 	RGAN_STRICT=1 RGAN_SCALE_RESULTS=benchmarks/results $(BIN)/python -m pytest -m scale tests
 	$(BIN)/python benchmarks/scale/planning.py --data .data --work build/million \
 	  --json benchmarks/results/planning.json
+	$(BIN)/python benchmarks/scale/ray_workers.py --json benchmarks/results/ray-workers.json
 	$(BIN)/python benchmarks/scale/deployment.py --scans .data/pair_lungdx_A0002_siemens/B40f \
 	  --json benchmarks/results/deployment.json
 

@@ -22,7 +22,7 @@ from rgan_sdk.run.reports.stored import StoredReport, read_report
 Entry = TypeVar("Entry", SeriesEntry, FileEntry)
 Row = TypeVar("Row")
 
-_RANKS: Final = ("failed", "done", "unfinished", "skipped")
+_RANKS: Final = ("done", "failed", "unfinished", "skipped")
 """Of several outcomes the first counts: a series is skipped by all shards but its own."""
 
 
@@ -98,6 +98,7 @@ def merge_outputs(outputs: Sequence[Path], destination: Path) -> Report:
     """
     if (destination / STATE_FOLDER).exists():
         raise ConfigurationError(f"{destination}: holds a run itself; choose another folder")
+    _refuse_foreign(destination / REPORT)
     parts = [_Part.open(output, destination) for output in outputs]
     for first, second in pairwise(parts):
         _require_alike(first, second)
@@ -111,6 +112,21 @@ def merge_outputs(outputs: Sequence[Path], destination: Path) -> Report:
     save_rows(destination, _merge_mappings(parts), report)
     report.write(destination / REPORT)
     return report
+
+
+def _refuse_foreign(path: Path) -> None:
+    """Refuse to replace a report that is not a merged one."""
+    if not path.exists():
+        return
+    try:
+        is_merged = "parts" in read_report(path).content
+    except OutputError:
+        is_merged = False
+    if not is_merged:
+        raise ConfigurationError(
+            f"{path}: was not written by `merge`, and would be replaced; choose another folder "
+            "with --into"
+        )
 
 
 def _require_alike(first: _Part, second: _Part) -> None:
@@ -134,9 +150,11 @@ def missing_shards(shards: Iterable[str]) -> list[str]:
     Raises
     ------
     ConfigurationError
-        If they are shards of several divisions.
+        If they are shards of several divisions, or one is there twice.
     """
-    given = set(filter(None, shards))
+    given = list(filter(None, shards))
+    if twice := sorted({shard for shard in given if given.count(shard) > 1}):
+        raise ConfigurationError(f"shard {twice[0]} is given twice; leave one of its folders out")
     counts = {shard.partition("/")[2] for shard in given}
     if len(counts) > 1:
         raise ConfigurationError(

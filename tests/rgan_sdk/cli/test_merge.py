@@ -2,12 +2,15 @@
 
 import csv
 import json
+import shutil
 
 import pytest
 from support.dicom_phantoms import uid, write_ct, write_series
 from support.models import make_series_card, write_model
 from support.runs import contents, harmonize, new_series, read_report
 
+from rgan_sdk.run.cohort.lock import lock_folder
+from rgan_sdk.run.journal import Journal, read_journal
 from rgan_sdk.run.reports.stored import read_report as read_stored
 
 
@@ -140,6 +143,39 @@ def test_parts_of_different_runs_are_refused(run, source, model, tmp_path, monke
     assert "they differ in options" in result.output
     result = harmonize("merge", first, run("third", "--shard", "3/3"))
     assert "shards of several divisions" in result.output
+
+
+def test_a_shard_that_was_run_twice_is_refused(run):
+    result = harmonize("merge", *(run(name, "--shard", "1/2") for name in ("one", "two")))
+    assert result.exit_code == 1
+    assert "shard 1/2 is given twice" in result.output
+
+
+def test_only_a_merged_report_is_replaced(run, tmp_path):
+    part = run("part")
+    for _ in range(2):
+        assert harmonize("merge", part).exit_code == 0
+    report = tmp_path / "parts" / "report.json"
+    for text in ((part / ".rgan" / "report.json").read_text(), "mine"):
+        report.write_text(text)
+        result = harmonize("merge", part)
+        assert result.exit_code == 1
+        assert "was not written by `merge`" in result.output
+        assert report.read_text() == text
+
+
+def test_a_part_that_works_again_is_unfinished(run, listed, model):
+    part = run("part")
+    for folder in new_series(part):
+        shutil.rmtree(folder)
+    report = part / ".rgan" / "report.json"
+    assert report.exists()
+    with lock_folder(part):
+        earlier = read_journal(part)
+        Journal(part, earlier.identity, earlier.timestamp, earlier)
+    result = harmonize("merge", part)
+    assert result.exit_code == 1
+    assert "run the same command again" in result.output
 
 
 def test_an_unfinished_part_is_refused(run):

@@ -1,6 +1,6 @@
 r"""Compare one and two Ray workers on this machine, with a packaged model on the CPU.
 
-    python benchmarks/e2e/ray_workers.py --json benchmarks/results/ray-workers.json
+    python benchmarks/scale/ray_workers.py --json benchmarks/results/ray-workers.json
 
 Synthetic series go through `harmonize_directory` in turn with one worker, with two, and without Ray
 (one process, as many threads as cores). Ray is started and the model is opened before the clock
