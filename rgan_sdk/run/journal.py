@@ -18,6 +18,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -185,7 +186,8 @@ class Journal:
     def _open(self) -> None:
         if not self.finished:
             self._begin()
-        self.report.unlink(missing_ok=True)  # what it says may not hold from here on
+        with suppress(OSError):
+            self.report.unlink()  # what it says may not hold from here on
         shutil.rmtree(self.staging, ignore_errors=True)
         self.staging.mkdir(mode=0o700)
 
