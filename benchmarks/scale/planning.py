@@ -8,8 +8,8 @@ The slices have the headers of real scans of three makers, with UIDs and positio
 no disk is measured. Each measurement is a process of its own, and they take turns.
 
 - `bare`: list the files, and read each header with the native core, on all cores. Nothing is kept.
-- `plan`: what `run` does before its first slice, and the report of it, written to a file.
-- `list`: the same, and the work list of all series.
+- `plan`: scan and plan: each file sorted into its series, and each series given to the model or left aside.
+- `report`: the same, the report of each file and the work list of all series, both written to files.
 """  # noqa: E501
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ SCANS = (
 MODEL, KERNEL = "b70f-to-b40f", "B70f"
 PER_SERIES, SERIES_PER_PATIENT, CHUNK = 150, 3, 2048
 ROOT_UID = "1.2.826.0.1.3680043.8.498.1111111111"
-MEASURES = ("bare", "plan", "list")
+MEASURES = ("bare", "plan", "report")
 
 
 def template(scan: Path) -> bytes:
@@ -114,8 +114,8 @@ def scan_bare(folder: Path) -> dict[str, int]:
     return {"files": files}
 
 
-def plan(folder: Path, *, listed: bool) -> dict[str, int]:
-    """Plan a run, and write its report, and perhaps its work list, to temporary files."""
+def plan(folder: Path, *, reported: bool) -> dict[str, int]:
+    """Plan a run, and perhaps write its report and its work list to temporary files."""
     from rgan_sdk.model import HarmonizationModel
     from rgan_sdk.run.choosing.candidates import Candidate
     from rgan_sdk.run.identity import run_timestamp
@@ -124,15 +124,19 @@ def plan(folder: Path, *, listed: bool) -> dict[str, int]:
     from rgan_sdk.run.worklist import ListedSeries, WorkList
 
     made = make_plan(folder, [Candidate(MODEL, HarmonizationModel.open(MODEL).card)])
+    if not reported:
+        return {
+            "files": sum(len(one.slices) for one in made.inventory.series),
+            "series": len(made.inventory.series),
+            f"series of {KERNEL}": len(made.chosen),
+        }
     ledger = Ledger(made)
     for series in made.chosen:
         ledger.record(series, "planned")
     with tempfile.TemporaryDirectory() as name:
         ledger.report.write(Path(name, "report.json"))
-        if listed:
-            series = made.inventory.series
-            rows = tuple(ListedSeries.of(one, folder, [MODEL]) for one in series)
-            WorkList(Path(name, "list.csv"), folder, run_timestamp(), rows).write()
+        rows = tuple(ListedSeries.of(one, folder, [MODEL]) for one in made.inventory.series)
+        WorkList(Path(name, "list.csv"), folder, run_timestamp(), rows).write()
     return {
         "files": len(ledger.report.files),
         "series": len(ledger.report.series),
@@ -145,7 +149,7 @@ def measure(what: str, folder: Path) -> None:
     import rgan_sdk.run.directory  # noqa: F401 (loading the program is no part of it)
 
     start, begun = time.perf_counter(), time.process_time()
-    found = scan_bare(folder) if what == "bare" else plan(folder, listed=what == "list")
+    found = scan_bare(folder) if what == "bare" else plan(folder, reported=what == "report")
     result = {
         "seconds": round(time.perf_counter() - start, 2),
         "cpu_seconds": round(time.process_time() - begun, 2),
