@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from pydicom import Dataset
 
 from rgan_sdk.dicom.header import SliceHeader
-from rgan_sdk.dicom.slices.table import PLACE
+from rgan_sdk.dicom.slices.table import PLACE, stamp_of
 from rgan_sdk.dicom.stamp import Stamp
 
 _OWN: Final = {"path", "stamp", "sop_instance_uid", "origin", "dataset"}
@@ -55,8 +55,7 @@ class AlikeSlices:
     def stamp(self, index: int) -> Stamp:
         """Return the stamp of one of the files."""
         start = index * PLACE.itemsize
-        place = np.frombuffer(self.places[start : start + PLACE.itemsize], PLACE)[0]
-        return Stamp(int(place["size"]), int(place["modified_ns"]), int(place["inode"]))
+        return stamp_of(np.frombuffer(self.places[start : start + PLACE.itemsize], PLACE)[0])
 
     def drop(self, indices: Iterable[int]) -> None:
         """Take some of the slices out."""

@@ -21,6 +21,11 @@ PLACE: Final = np.dtype(
 """ImagePositionPatient, mm, and the stamp of the file, as ``_core.Head.place`` packs them."""
 
 
+def stamp_of(place: np.void) -> Stamp:
+    """Return the stamp that a value of dtype ``PLACE`` holds."""
+    return Stamp(int(place["size"]), int(place["modified_ns"]), int(place["inode"]))
+
+
 @dataclass(frozen=True)
 class SliceFile:
     """One file of a series.
@@ -135,7 +140,7 @@ class SliceTable(Sequence[SliceFile]):
             origin=tuple(place["origin"].tolist()),
             rows=self._shape[0],
             columns=self._shape[1],
-            stamp=Stamp(int(place["size"]), int(place["modified_ns"]), int(place["inode"])),
+            stamp=stamp_of(place),
             dataset=self._datasets[index] if self._datasets else None,
         )
 
