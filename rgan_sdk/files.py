@@ -49,6 +49,11 @@ def atomic_write(path: Path, *, durable: bool = False) -> Iterator[Path]:
             temporary.unlink()
 
 
+def is_there(path: Path) -> bool:
+    """Return whether there is anything of that name, also a link that leads nowhere."""
+    return os.path.lexists(path)
+
+
 def decode_text(content: bytes, errors: str = "strict") -> str:
     """Decode a text that people edit: UTF-8, or UTF-16 as spreadsheets write "Unicode text".
 

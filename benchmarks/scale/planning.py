@@ -118,9 +118,9 @@ def plan(folder: Path, *, reported: bool) -> dict[str, int]:
     """Plan a run, and perhaps write its report and its work list to temporary files."""
     from rgan_sdk.model import HarmonizationModel
     from rgan_sdk.run.choosing.candidates import Candidate
-    from rgan_sdk.run.identity import run_timestamp
     from rgan_sdk.run.ledger import Ledger
     from rgan_sdk.run.planning import make_plan
+    from rgan_sdk.run.state.identity import run_timestamp
     from rgan_sdk.run.worklist import ListedSeries, WorkList
 
     made = make_plan(folder, [Candidate(MODEL, HarmonizationModel.open(MODEL).card)])

@@ -147,7 +147,7 @@ def _write_list(
     from rgan_sdk.errors import IneligibleError
     from rgan_sdk.run.advice.fits import models_for
     from rgan_sdk.run.choosing.candidates import stored_name
-    from rgan_sdk.run.identity import run_timestamp
+    from rgan_sdk.run.state.identity import run_timestamp
     from rgan_sdk.run.worklist import ListedSeries, WorkList
 
     rows = tuple(

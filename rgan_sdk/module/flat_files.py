@@ -12,8 +12,9 @@ from typing import Final
 from rgan_sdk.files import sync
 from rgan_sdk.run.cohort.continuing import COPIED
 from rgan_sdk.run.delivery.mapping import output_series
-from rgan_sdk.run.journal import FinishedSeries, read_journal
 from rgan_sdk.run.report import Report
+from rgan_sdk.run.state.finished import FinishedSeries
+from rgan_sdk.run.state.journal import read_journal
 
 SEPARATOR: Final = "#"
 

@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import Final
 
 from rgan_sdk.errors import OutputError
+from rgan_sdk.files import is_there
 from rgan_sdk.module.flat_files import publish, take_back
 from rgan_sdk.module.result import RESULT, describe, read_outcome, write_result
 from rgan_sdk.module.settings import ModuleSettings
 from rgan_sdk.run.cohort.lock import lock_folder
 from rgan_sdk.run.cohort.models import CohortModel
 from rgan_sdk.run.directory import harmonize_cohort
-from rgan_sdk.run.journal import is_there
 from rgan_sdk.run.observer import Observer
 from rgan_sdk.run.outputs import check_folders
 from rgan_sdk.run.report import Report

@@ -16,7 +16,7 @@ from rgan_sdk import _core
 from rgan_sdk.dicom.discovery import open_raw, walk
 from rgan_sdk.dicom.write.writer import format_crc32c
 from rgan_sdk.errors import ConfigurationError, IneligibleError, OutputError, RganError
-from rgan_sdk.files import sync
+from rgan_sdk.files import is_there, sync
 from rgan_sdk.harmonizer import Harmonizer
 from rgan_sdk.nifti.job import NiftiJob, NiftiTask
 from rgan_sdk.nifti.outcomes import Outcomes, describe_error, picture_name
@@ -25,21 +25,14 @@ from rgan_sdk.nifti.sidecar import is_nifti, sidecar_path
 from rgan_sdk.nifti.single import is_compressed
 from rgan_sdk.run.cohort.lock import lock_folder
 from rgan_sdk.run.delivery.sharing import open_to_group
-from rgan_sdk.run.identity import RunIdentity, run_timestamp, settle_batch_size
-from rgan_sdk.run.journal import (
-    EarlierRun,
-    FinishedSeries,
-    Journal,
-    OutputFile,
-    check_same_run,
-    is_there,
-    read_journal,
-)
 from rgan_sdk.run.observer import Observer, SilentObserver
 from rgan_sdk.run.options import RunOptions
 from rgan_sdk.run.outputs import check_folders
 from rgan_sdk.run.pictures import FOLDER as PICTURES
 from rgan_sdk.run.report import Report
+from rgan_sdk.run.state.finished import FinishedSeries, OutputFile
+from rgan_sdk.run.state.identity import RunIdentity, run_timestamp, settle_batch_size
+from rgan_sdk.run.state.journal import EarlierRun, Journal, check_same_run, read_journal
 
 OTHER_FILE: Final = "not a NIfTI file"
 ADVICE: Final = "choose another OUTPUT"

@@ -26,10 +26,10 @@ from rgan_sdk.kernels import KernelSpectra, join_spectra, measure_kernel
 from rgan_sdk.nifti.scan import MARK, NiftiScan, read_stored, write_scan
 from rgan_sdk.nifti.values import Values
 from rgan_sdk.run.choosing.candidates import why_not_model
-from rgan_sdk.run.identity import SOFTWARE, Configuration
 from rgan_sdk.run.observer import Observer
 from rgan_sdk.run.options import RunOptions
 from rgan_sdk.run.stages import measure_noise
+from rgan_sdk.run.state.identity import SOFTWARE, Configuration
 
 TAG: Final = re.compile(r" \([0-9A-F]{4},[0-9A-F]{4}\)")
 RESAMPLED: Final = re.compile(r"_(Eq|Tilt)(_\d+)?\.nii(\.gz)?$")

@@ -9,11 +9,11 @@ from rgan_sdk.dicom.write.clamping import clamped_shares
 from rgan_sdk.errors import RganError, describe_unexpected
 from rgan_sdk.nifti.job import NiftiJob, NiftiTask
 from rgan_sdk.nifti.sidecar import SUFFIX, sidecar_path
-from rgan_sdk.run.identity import describe_engine, describe_model
 from rgan_sdk.run.ledger import describe_environment, readable_sha256
 from rgan_sdk.run.preview import write_preview
 from rgan_sdk.run.report import Report, SeriesEntry
 from rgan_sdk.run.reports.files import FileEntry, Status
+from rgan_sdk.run.state.identity import describe_engine, describe_model
 
 
 class Outcomes:

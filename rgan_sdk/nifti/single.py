@@ -5,18 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 
 from rgan_sdk.errors import ConfigurationError, IneligibleError, OutputError
-from rgan_sdk.files import atomic_write, sync
+from rgan_sdk.files import atomic_write, is_there, sync
 from rgan_sdk.harmonizer import Harmonizer
 from rgan_sdk.nifti.job import NiftiJob, NiftiTask
 from rgan_sdk.nifti.outcomes import Outcomes, describe_error, picture_name
 from rgan_sdk.nifti.scan import open_scan
 from rgan_sdk.nifti.sidecar import Sidecar, is_nifti, sidecar_path
 from rgan_sdk.run.delivery.sharing import share
-from rgan_sdk.run.identity import run_timestamp
-from rgan_sdk.run.journal import is_there
 from rgan_sdk.run.observer import Observer, SilentObserver
 from rgan_sdk.run.options import RunOptions
 from rgan_sdk.run.report import Report
+from rgan_sdk.run.state.identity import run_timestamp
 
 
 def harmonize_file(

@@ -21,15 +21,15 @@ from rgan_sdk.run.cohort.cohort import Cohort, cannot_run
 from rgan_sdk.run.cohort.lock import lock_folder
 from rgan_sdk.run.cohort.models import CohortModel, choose_models
 from rgan_sdk.run.cohort.work import Work, derive_with
-from rgan_sdk.run.identity import run_timestamp
 from rgan_sdk.run.jobs import is_processed
-from rgan_sdk.run.journal import EarlierRun, Journal, read_earlier
 from rgan_sdk.run.ledger import Ledger
 from rgan_sdk.run.observer import Cancellation, Observer, watch
 from rgan_sdk.run.options import RunOptions
 from rgan_sdk.run.outputs import Standing, check_folders, examine
 from rgan_sdk.run.planning import as_source, fixed_time, make_plan, path_of
 from rgan_sdk.run.report import Report
+from rgan_sdk.run.state.identity import run_timestamp
+from rgan_sdk.run.state.journal import EarlierRun, Journal, read_earlier
 from rgan_sdk.run.worklist import WorkList
 
 Prepare = Callable[[Path, EarlierRun | None], Cohort]

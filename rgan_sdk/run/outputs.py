@@ -26,17 +26,13 @@ from rgan_sdk.dicom.write.derivation import (
 )
 from rgan_sdk.dicom.write.writer import format_crc32c
 from rgan_sdk.errors import ConfigurationError, OutputError
+from rgan_sdk.files import is_there
 from rgan_sdk.run.jobs import SeriesJob, is_processed
-from rgan_sdk.run.journal import (
-    STATE_FOLDER,
-    FinishedSeries,
-    OutputFile,
-    has_journal,
-    is_there,
-)
 from rgan_sdk.run.observer import Observer, SilentObserver
 from rgan_sdk.run.options import RunOptions
 from rgan_sdk.run.places.layout import file_names, find_obstacle, folder_above
+from rgan_sdk.run.state.finished import FinishedSeries, OutputFile
+from rgan_sdk.run.state.journal import STATE_FOLDER, has_journal
 
 CHUNK: Final = 64  # files that are read at a time
 

@@ -123,7 +123,7 @@ def simulate_series(
     """
     from rgan_sdk import __version__
     from rgan_sdk.dicom.synthetic.simulated import Simulation, write_simulated_series
-    from rgan_sdk.run.identity import run_timestamp
+    from rgan_sdk.run.state.identity import run_timestamp
 
     kernel = series.convolution_kernel
     if not kernel:

@@ -7,7 +7,6 @@ complete becomes the folder of the job, and only then does the run hear of it.
 
 from __future__ import annotations
 
-import os
 import secrets
 import shutil
 import time
@@ -19,13 +18,14 @@ from pathlib import Path
 from typing import Final
 
 from rgan_sdk.errors import EngineError, OutputError, RganError
+from rgan_sdk.files import is_there
 from rgan_sdk.harmonizer import Harmonizer
 from rgan_sdk.run.cluster.crew import Manner
 from rgan_sdk.run.cluster.distant_engine import DistantEngine
 from rgan_sdk.run.cluster.team import Done, Event, Lost, Opened, Outcome, Passed, Refused, Task
-from rgan_sdk.run.identity import describe_smaller_batches
 from rgan_sdk.run.jobs import SeriesJob
 from rgan_sdk.run.stages import StageClock, WrittenBatch
+from rgan_sdk.run.state.identity import describe_smaller_batches
 
 BATCHES: Final = 4
 """That a task should have: series of few slices are given together."""
@@ -141,7 +141,7 @@ class DistantCrew:
         folders = tuple(self._make_folder(order.job) for order in load)
         jobs = tuple(order.job.attempt(folder) for order, folder in zip(load, folders, strict=True))
         firsts = (job.series.slices[0].path for job in jobs)
-        seen = tuple(path for path in (*folders, *firsts) if os.path.lexists(path))
+        seen = tuple(path for path in (*folders, *firsts) if is_there(path))
         self._busy[worker] = _Assignment(load, folders)
         batch_size = self._harmonizers[0].batch_size
         self._team.give(worker, Task(jobs, self._manner, batch_size, seen))
@@ -274,6 +274,6 @@ def _cannot_write(folder: Path, error: OSError) -> OutputError:
 def _remove(folder: Path) -> None:
     """Remove a folder whose worker may go on writing for a moment."""
     deadline = time.monotonic() + REMOVE_SECONDS
-    while os.path.lexists(folder) and time.monotonic() < deadline:
+    while is_there(folder) and time.monotonic() < deadline:
         shutil.rmtree(folder, ignore_errors=True)
         time.sleep(0.01)

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from rgan_sdk.cores import usable_cores
 from rgan_sdk.harmonizer import Harmonizer
 from rgan_sdk.run.cluster.crew import Manner
-from rgan_sdk.run.identity import describe_smaller_batches
 from rgan_sdk.run.jobs import SeriesJob, judged
 from rgan_sdk.run.stages import StageClock, Stages, WrittenBatch
+from rgan_sdk.run.state.identity import describe_smaller_batches
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import socket
 import time
 from collections.abc import Iterator
@@ -13,6 +12,7 @@ from dataclasses import replace
 from rgan_sdk.engines import create_engine
 from rgan_sdk.engines.base import Engine
 from rgan_sdk.errors import RganError, describe_unexpected
+from rgan_sdk.files import is_there
 from rgan_sdk.harmonizer import Harmonizer
 from rgan_sdk.model import HarmonizationModel
 from rgan_sdk.run.cluster.local_crew import LocalCrew
@@ -27,8 +27,8 @@ from rgan_sdk.run.cluster.team import (
     Refused,
     Task,
 )
-from rgan_sdk.run.identity import SOFTWARE
 from rgan_sdk.run.stages import StageClock
+from rgan_sdk.run.state.identity import SOFTWARE
 
 REPORT_SECONDS = 1.0
 
@@ -66,7 +66,7 @@ class Worker:
     def work(self, task: Task) -> Iterator[Event]:
         """Do a task, and tell now and then how it goes on; the last event is its end."""
         for path in task.seen:
-            if not os.path.lexists(path):
+            if not is_there(path):
                 yield self._refuse(
                     f"it does not see {path}; INPUT and OUTPUT must have the same paths on all "
                     "machines"

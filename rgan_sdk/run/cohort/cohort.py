@@ -14,11 +14,11 @@ from rgan_sdk.harmonizer import Harmonizer
 from rgan_sdk.run.choosing.candidates import Candidate
 from rgan_sdk.run.cohort.continuing import check_configuration, continued, settle
 from rgan_sdk.run.cohort.models import CohortModel
-from rgan_sdk.run.identity import RunIdentity, describe_engine, describe_model
-from rgan_sdk.run.journal import EarlierRun
 from rgan_sdk.run.options import RunOptions
 from rgan_sdk.run.planning import Part, Plan
 from rgan_sdk.run.report import Report
+from rgan_sdk.run.state.identity import RunIdentity, describe_engine, describe_model
+from rgan_sdk.run.state.journal import EarlierRun
 
 
 @dataclass(frozen=True)

@@ -14,14 +14,14 @@ from typing import Final
 from rgan_sdk.errors import OutputError
 from rgan_sdk.harmonizer import Harmonizer
 from rgan_sdk.model import HarmonizationModel
-from rgan_sdk.run.identity import (
+from rgan_sdk.run.state.identity import (
     Configuration,
     RunIdentity,
     UsedModel,
     check_alike,
     settle_batch_size,
 )
-from rgan_sdk.run.journal import EarlierRun, check_same_run
+from rgan_sdk.run.state.journal import EarlierRun, check_same_run
 
 INCLUDE: Final = "include_target"
 """The option that copies series."""

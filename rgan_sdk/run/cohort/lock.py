@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import IO
 
 from rgan_sdk.errors import OutputBusyError, OutputError
-from rgan_sdk.run.journal import STATE_FOLDER
+from rgan_sdk.run.state.journal import STATE_FOLDER
 
 
 @contextmanager

@@ -22,9 +22,7 @@ from rgan_sdk.run.cohort.cohort import Cohort, cannot_run
 from rgan_sdk.run.delivery.mapping import MAPPING, write_mapping
 from rgan_sdk.run.delivery.placing import put_in_place
 from rgan_sdk.run.delivery.sharing import open_to_group
-from rgan_sdk.run.identity import Configuration, UsedModel, make_derivation
 from rgan_sdk.run.jobs import SeriesJob, is_processed
-from rgan_sdk.run.journal import Journal
 from rgan_sdk.run.ledger import Ledger
 from rgan_sdk.run.observer import Observer
 from rgan_sdk.run.options import RunOptions
@@ -35,6 +33,8 @@ from rgan_sdk.run.planning import Part, Plan
 from rgan_sdk.run.report import SeriesEntry
 from rgan_sdk.run.reports.files import Status
 from rgan_sdk.run.stages import StageClock
+from rgan_sdk.run.state.identity import Configuration, UsedModel, make_derivation
+from rgan_sdk.run.state.journal import Journal
 
 SITE_EFFECT: Final = (
     "{copied} series were copied and {harmonized} harmonized to the same kernel: where that "

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
-from rgan_sdk.run.journal import is_there
+from rgan_sdk.files import is_there
 from rgan_sdk.run.report import Report
 
 READ: Final = stat.S_IRGRP

@@ -25,7 +25,6 @@ from rgan_sdk.errors import DicomError, IneligibleError, check_type
 from rgan_sdk.harmonizer import Harmonizer
 from rgan_sdk.run.choosing.candidates import Candidate
 from rgan_sdk.run.choosing.chooser import Chooser
-from rgan_sdk.run.identity import make_derivation, run_timestamp, settle_batch_size
 from rgan_sdk.run.jobs import SeriesJob, is_processed
 from rgan_sdk.run.ledger import make_entry, unusable_entry
 from rgan_sdk.run.observer import Cancellation, Observer, watch
@@ -33,6 +32,7 @@ from rgan_sdk.run.options import RunOptions
 from rgan_sdk.run.report import SeriesEntry
 from rgan_sdk.run.reports.files import Status
 from rgan_sdk.run.stages import StageClock, Stages
+from rgan_sdk.run.state.identity import make_derivation, run_timestamp, settle_batch_size
 
 if TYPE_CHECKING:
     from pydicom import Dataset

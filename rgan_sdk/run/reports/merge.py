@@ -12,12 +12,12 @@ from typing import Any, Final, NamedTuple, Self, TypeVar
 
 from rgan_sdk.errors import ConfigurationError, OutputError
 from rgan_sdk.run.delivery.mapping import COLUMNS, MAPPING, save_rows
-from rgan_sdk.run.identity import RunIdentity
-from rgan_sdk.run.journal import REPORT, STATE_FOLDER, EarlierRun, read_journal
 from rgan_sdk.run.options import LEFT_TO_ANOTHER
 from rgan_sdk.run.report import Report, SeriesEntry
 from rgan_sdk.run.reports.files import FileEntry
 from rgan_sdk.run.reports.stored import StoredReport, read_report
+from rgan_sdk.run.state.identity import RunIdentity
+from rgan_sdk.run.state.journal import REPORT, STATE_FOLDER, EarlierRun, read_journal
 
 Entry = TypeVar("Entry", SeriesEntry, FileEntry)
 Row = TypeVar("Row")

@@ -10,8 +10,8 @@ from support.models import make_series_card, write_model
 from support.runs import contents, harmonize, new_series, read_report
 
 from rgan_sdk.run.cohort.lock import lock_folder
-from rgan_sdk.run.journal import Journal, read_journal
 from rgan_sdk.run.reports.stored import read_report as read_stored
+from rgan_sdk.run.state.journal import Journal, read_journal
 
 
 @pytest.fixture

@@ -9,11 +9,12 @@ from support.damage import EXTRA
 
 from rgan_sdk.dicom.inventory import find_series
 from rgan_sdk.run.directory import harmonize_directory, plan_directory
-from rgan_sdk.run.identity import make_derivation
-from rgan_sdk.run.journal import OutputFile, read_journal
 from rgan_sdk.run.observer import SilentObserver
 from rgan_sdk.run.options import RunOptions
 from rgan_sdk.run.outputs import examine, find_damage, take_the_place
+from rgan_sdk.run.state.finished import OutputFile
+from rgan_sdk.run.state.identity import make_derivation
+from rgan_sdk.run.state.journal import read_journal
 
 FILES = (OutputFile("1.dcm", 3, "00000000"), OutputFile("2.dcm", 4, "00000000"))
 

@@ -19,87 +19,20 @@ import json
 import os
 import shutil
 from contextlib import suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final, NamedTuple, Self
 
-from rgan_sdk.dicom.write.clamping import Clamped
 from rgan_sdk.errors import OutputError
-from rgan_sdk.files import sync
-from rgan_sdk.run.identity import RunIdentity, UsedModel
+from rgan_sdk.files import is_there, sync
+from rgan_sdk.run.state.finished import FinishedSeries
+from rgan_sdk.run.state.identity import RunIdentity, UsedModel
 
 STATE_FOLDER: Final = ".rgan"
 JOURNAL: Final = "journal.jsonl"
 REPORT: Final = "report.json"
 SCHEMA: Final = 2
-
-
-class OutputFile(NamedTuple):
-    """A file of a finished series: its size in bytes, its CRC-32C as 8 hexadecimal digits."""
-
-    name: str
-    size: int
-    crc32c: str
-
-
-@dataclass(frozen=True)
-class FinishedSeries:
-    """A series that was written as a whole.
-
-    Attributes
-    ----------
-    source
-        SeriesInstanceUID of the series that it was made of.
-    model
-        SHA-256 of the model that made it; empty for a copy.
-    output
-        Its folder, relative to OUTPUT.
-    files
-        All that is in that folder.
-    sources
-        Hash of the slices that it was made of.
-    clips
-        Pixels that could not be stored as computed.
-    outside
-        In what it is outside the domain that the model's card states, such as ``spacing``.
-    noise_hu
-        Of the source; None where it was not measured.
-    processed
-        False where its pixels are those of its source.
-    clamped
-        These pixels by what they show; None in journals of earlier versions.
-    """
-
-    source: str
-    model: str
-    output: str
-    files: tuple[OutputFile, ...]
-    sources: str
-    clips: int
-    outside: tuple[str, ...] = ()
-    noise_hu: float | None = None
-    processed: bool = True
-    clamped: Clamped | None = None
-
-    @property
-    def clamping(self) -> dict[str, Any]:
-        """Return ``clips`` and ``clamped``."""
-        return {"clips": self.clips, "clamped": self.clamped}
-
-    def to_record(self) -> dict[str, Any]:
-        """Return what its line holds."""
-        record = {**vars(self), "files": [file._asdict() for file in self.files]}
-        clamped = record.pop("clamped")
-        return record if clamped is None else {**record, "clamped": clamped._asdict()}
-
-    @classmethod
-    def from_record(cls, record: dict[str, Any]) -> Self:
-        """Return what ``to_record`` was made of."""
-        files = tuple(OutputFile(**file) for file in record["files"])
-        clamped = Clamped(**record["clamped"]) if "clamped" in record else None
-        outside = tuple(record.get("outside", ()))
-        return cls(**{**record, "files": files, "outside": outside, "clamped": clamped})
 
 
 class EarlierRun(NamedTuple):
@@ -245,11 +178,6 @@ class Journal:
                 left = left[file.write(left) :]
             os.fsync(file.fileno())
         self._size += len(line)
-
-
-def is_there(path: Path) -> bool:
-    """Return whether there is anything of that name, also a link that leads nowhere."""
-    return os.path.lexists(path)
 
 
 def check_same_run(output: Path, identity: RunIdentity, earlier: RunIdentity) -> None:

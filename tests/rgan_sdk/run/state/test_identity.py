@@ -8,7 +8,8 @@ import pytest
 from rgan_sdk.engines.onnxruntime import OnnxRuntimeEngine
 from rgan_sdk.errors import ConfigurationError
 from rgan_sdk.harmonizer import Harmonizer
-from rgan_sdk.run.identity import (
+from rgan_sdk.run.options import RunOptions, Shard
+from rgan_sdk.run.state.identity import (
     Configuration,
     RunIdentity,
     UsedModel,
@@ -17,7 +18,6 @@ from rgan_sdk.run.identity import (
     run_timestamp,
     settle_batch_size,
 )
-from rgan_sdk.run.options import RunOptions, Shard
 
 
 def test_the_batch_size_counts_only_where_it_changes_bits(bound, model):

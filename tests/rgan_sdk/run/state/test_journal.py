@@ -9,15 +9,9 @@ import pytest
 
 from rgan_sdk.errors import OutputBusyError, OutputError
 from rgan_sdk.run.cohort.lock import lock_folder
-from rgan_sdk.run.identity import RunIdentity, UsedModel
-from rgan_sdk.run.journal import (
-    FinishedSeries,
-    Journal,
-    OutputFile,
-    check_same_run,
-    has_journal,
-    read_journal,
-)
+from rgan_sdk.run.state.finished import FinishedSeries, OutputFile
+from rgan_sdk.run.state.identity import RunIdentity, UsedModel
+from rgan_sdk.run.state.journal import Journal, check_same_run, has_journal, read_journal
 
 MODEL, ANOTHER = UsedModel("b40f-to-b70f", "ab" * 32), UsedModel("b70f-to-b40f", "cd" * 32)
 IDENTITY = RunIdentity((MODEL,), '{"batch":4}', "rgan-sdk 1", {"outside_domain": []})

@@ -1,0 +1,1 @@
+"""What a run keeps of itself in OUTPUT, so that it can be continued."""
