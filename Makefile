@@ -22,7 +22,7 @@ PYTHONS ?= python3.11 python3.12 python3.13
 PREFIX ?= build/sdk
 WITH_RUNTIME = RGAN_ONNXRUNTIME=$$(echo $(abspath $(VENV))/lib/*/site-packages/onnxruntime/capi/*.so.*)
 
-.PHONY: help cpp demo docs scale test test-all test-cpp test-cpp-sanitized test-cpp-threads cases \
+.PHONY: help cpp demo docs paper scale test test-all test-cpp test-cpp-sanitized test-cpp-threads cases \
   eval-deps fuzz lint lint-cpp lint-python lint-containers format data stubs wheels clean
 
 help: ## Show this help
@@ -47,6 +47,9 @@ scale: $(VENV)/.dev ## Show within half an hour, as root, what scale.md says: ma
 	$(BIN)/python benchmarks/scale/ray_workers.py --json benchmarks/results/ray-workers.json
 	$(BIN)/python benchmarks/scale/deployment.py --scans .data/pair_lungdx_A0002_siemens/B40f \
 	  --json benchmarks/results/deployment.json
+
+paper: $(VENV)/.eval ## Train and measure what docs/results/paper.md lacks; hours, and can be interrupted
+	$(BIN)/python benchmarks/quality/factorial.py --jobs $(WORKERS)
 
 cpp: test-cpp ## Build, test and install the SDK for C and C++: make cpp PREFIX=folder
 	$(BIN)/cmake --install build/cpp --prefix $(abspath $(PREFIX))

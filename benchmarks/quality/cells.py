@@ -14,7 +14,6 @@ import platform
 import shutil
 import subprocess
 import sys
-import time
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -110,7 +109,7 @@ def compute(cell: Cell, pairs_csv: Path, work: Path, folder: Path) -> None:
     if cell.row == "input":
         result["quality"] = measure([sample.source_hu for sample in samples], samples)
     else:
-        run, model = work / cell.name, work / f"{cell.name}.onnx"
+        run, model = work / f"{cell.name}-{METHOD_VERSION}", work / f"{cell.name}.onnx"
         result |= train(cell, pairs_csv, run)
         result["export"] = export(run, model, cell.pair)
         result["model_sha256"] = file_sha256(model)
@@ -129,38 +128,44 @@ def compute(cell: Cell, pairs_csv: Path, work: Path, folder: Path) -> None:
 def train(cell: Cell, pairs_csv: Path, run: Path) -> dict[str, Any]:
     """Train with ``rgan-train fit`` on one thread; return its minutes and what it chose.
 
-    A run that is finished, with the same configuration, is taken as it is.
+    A run with the same configuration is taken as it is if it is finished, and goes on if it was
+    interrupted; then its CPU time is not known.
     """
-    folder, record = RunFolder(run), run / f"minutes-{METHOD_VERSION}.json"
-    if not (record.exists() and folder.config() == cell.config()):
+    folder, record = RunFolder(run), run / "minutes.json"
+    if not (folder.exists() and folder.config() == cell.config()):
         shutil.rmtree(run, ignore_errors=True)
-        minutes = _fit(cell, pairs_csv, run)
-        record.write_text(json.dumps(minutes) + "\n")
+    if not record.exists():
+        record.write_text(json.dumps(_fit(cell, pairs_csv, folder)) + "\n")
     state = folder.state("best")
     assert state is not None
+    epochs = map(json.loads, (run / "metrics.jsonl").read_text().splitlines())
     return {
         "minutes": json.loads(record.read_text()),
         "validation_psnr_db": state.best_psnr,
+        "validation_psnr_db_by_epoch": [round(epoch["validation_psnr"], 3) for epoch in epochs],
         "best_checkpoint": state.name,
         "vgg_weights_sha256": folder.provenance()["vgg_weights_sha256"],
     }
 
 
-def _fit(cell: Cell, pairs_csv: Path, run: Path) -> dict[str, float]:
+def _fit(cell: Cell, pairs_csv: Path, folder: RunFolder) -> dict[str, float]:
     settings = (
         *cell.settings,
         f"data.source_kernel={cell.source}",
         f"data.target_kernel={cell.target}",
         f"training.seed={cell.seed}",
     )
-    command = [MAIN, "fit", pairs_csv, "-o", run]
+    begun = folder.exists()
+    command = [MAIN, "fit", pairs_csv, "-o", folder.path]
     command += ["--config", cell.base] if cell.base else []
-    command += ["--vgg-weights", cell.vgg_weights] if cell.vgg_weights else []
+    command += ["--vgg-weights", cell.vgg_weights] if cell.vgg_weights and not begun else []
+    command += ["--resume"] if begun else []
     command += [part for text in settings for part in ("--set", text)]
-    started = time.monotonic()
     cpu = run_alone(command)
-    wall = time.monotonic() - started
-    return {"cpu": round(cpu / 60, 2), "wall": round(wall / 60, 2)}
+    state = folder.state("last")
+    assert state is not None
+    minutes = {"wall": round(state.elapsed_seconds / 60, 2)}
+    return minutes if begun else {"cpu": round(cpu / 60, 2), **minutes}
 
 
 def run_alone(command: list[Any]) -> float:
@@ -237,6 +242,7 @@ def measure(images: list[np.ndarray], samples: list[PairedSample]) -> dict[str, 
     each = [psnr(*pair, QUALITY_RANGE) for pair in pairs]
     return {
         "psnr_db": float(np.mean(each)),
+        "psnr_db_by_slice": [round(float(value), 4) for value in each],
         "psnr_sd": float(np.std(each, ddof=1)),
         "ssim": float(np.mean([ssim(*pair, QUALITY_RANGE) for pair in pairs])),
         "mae_hu": float(np.mean(np.abs(errors))),

@@ -67,14 +67,14 @@ def plan_cells(plan: dict) -> list[Cell]:
     return sorted(dict.fromkeys(cells), key=lambda cell: cell.seed)
 
 
-def compute_missing(cells: list[Cell], plan: dict, jobs: int) -> None:
-    """Compute the cells that are not there; a failure is told and the others go on."""
+def compute_missing(cells: list[Cell], plan: dict, jobs: int, folder: Path = CELLS) -> None:
+    """Compute the cells that are not in the folder; a failure is told and the others go on."""
     WORK.mkdir(parents=True, exist_ok=True)
-    missing = [cell for cell in cells if not cell.is_computed(CELLS)]
+    missing = [cell for cell in cells if not cell.is_computed(folder)]
     lists = {name: list_pairs(name, pair["folder"]) for name, pair in plan["pairs"].items()}
     with Progress() as progress, ThreadPoolExecutor(jobs) as pool:
         task = progress.add_task(f"{len(missing)} of {len(cells)} cells", total=len(missing))
-        pending = {pool.submit(compute, c, lists[c.pair], WORK, CELLS): c for c in missing}
+        pending = {pool.submit(compute, c, lists[c.pair], WORK, folder): c for c in missing}
         for done in as_completed(pending):
             progress.advance(task)
             error = done.exception()
