@@ -24,12 +24,13 @@ from typing import Any, Final
 
 from cells import Cell, measure
 from many_kernels.conditions import Curve
+from many_kernels.network import ConditionedGAN, ConditionedGenerator
 from many_kernels.pairs import RealPairs, harmonize
 from many_kernels.series import KnownSeries, read_series
 from many_kernels.simulate import MARGIN, SimulatedPairs
-from many_kernels.training import Stage, train
 from methods import CONFIGURATIONS, compute_missing
 from result_page import fill_page
+from short_training import Stage, train
 from unpaired_features import match_model
 from unpaired_pairs import DATA, PAIRS, Scan, splits
 
@@ -82,7 +83,9 @@ def main() -> None:
     what.add_argument("--tables", action="store_true", help="compute nothing")
     options = parser.parse_args()
     if not options.tables:
-        pretrained = Stage(settings(1e-3), PRETRAINING_STEPS, simulated().draw, RUNS / "pretrained")
+        pretrained = Stage(
+            ConditionedGAN, settings(1e-3), PRETRAINING_STEPS, simulated().draw, RUNS / "pretrained"
+        )
         train(pretrained)
         if options.pretrain_only:
             return
@@ -168,7 +171,9 @@ def measure_tuned(
     samples = [ends.known[number] for number in slices]
     draw = RealPairs(samples, ends.source, ends.target, 0, BATCH, CROP).draw
     folder = RUNS / f"{way[0]}-{way[1]}_{len(slices)}"
-    network = train(Stage(settings(3e-4), TUNING_STEPS if slices else 0, draw, folder, start))
+    steps = TUNING_STEPS if slices else 0
+    network = train(Stage(ConditionedGAN, settings(3e-4), steps, draw, folder, start))
+    assert isinstance(network, ConditionedGenerator)
     images = [harmonize(network, s.source_hu, ends.source, ends.target) for s in ends.test]
     return measure(images, ends.test)
 

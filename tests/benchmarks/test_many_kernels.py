@@ -11,12 +11,13 @@ import pytest
 import torch
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks" / "quality"))
-from many_kernels import training
+import short_training
 from many_kernels.conditions import CYCLES, Curve, condition, filter_gain, pixel_frequencies
+from many_kernels.network import ConditionedGAN
 from many_kernels.pairs import RealPairs, harmonize
 from many_kernels.series import KnownSeries
 from many_kernels.simulate import MARGIN, SimulatedPairs, make_noise, random_factors
-from many_kernels.training import ConditionedGAN, Stage, train
+from short_training import Stage, train
 
 from rgan_train.config import override, recommended_config
 from rgan_train.pairs.samples import PairedSample
@@ -108,9 +109,9 @@ def test_conditions_change_the_weights_once_they_are_trained():
 
 
 def test_training_goes_on_where_it_stood(series, tmp_path, monkeypatch):
-    monkeypatch.setattr(training, "SAVE_EVERY", 2)
+    monkeypatch.setattr(short_training, "SAVE_EVERY", 2)
     draw = SimulatedPairs([series], seed=0, batch_size=1, size=SIZE).draw
-    whole = Stage(CONFIG, 4, draw, tmp_path / "whole")
+    whole = Stage(ConditionedGAN, CONFIG, 4, draw, tmp_path / "whole")
 
     def interrupted(step):
         if step == 3:
@@ -118,8 +119,11 @@ def test_training_goes_on_where_it_stood(series, tmp_path, monkeypatch):
         return draw(step)
 
     with pytest.raises(KeyboardInterrupt):
-        train(Stage(CONFIG, 4, interrupted, tmp_path / "parts"))
-    expected, found = train(whole), train(Stage(CONFIG, 4, draw, tmp_path / "parts"))
+        train(Stage(ConditionedGAN, CONFIG, 4, interrupted, tmp_path / "parts"))
+    expected, found = (
+        train(whole),
+        train(Stage(ConditionedGAN, CONFIG, 4, draw, tmp_path / "parts")),
+    )
     for name, tensor in expected.state_dict().items():
         assert torch.equal(tensor, found.state_dict()[name]), name
     assert expected.directions["head/0/0/weight"].any()
@@ -127,12 +131,12 @@ def test_training_goes_on_where_it_stood(series, tmp_path, monkeypatch):
 
 def test_a_few_pairs_start_from_another_training(series, tmp_path):
     draw = SimulatedPairs([series], seed=0, batch_size=1, size=SIZE).draw
-    first = Stage(CONFIG, 2, draw, tmp_path / "first")
+    first = Stage(ConditionedGAN, CONFIG, 2, draw, tmp_path / "first")
     network = train(first)
     pair = PairedSample(series.hu[0], series.hu[1])
     tuned = RealPairs([pair], SHARP, SOFT, 0, 1, SIZE)
-    same = train(Stage(CONFIG, 0, tuned.draw, tmp_path / "none", first.checkpoint))
-    other = train(Stage(CONFIG, 2, tuned.draw, tmp_path / "two", first.checkpoint))
+    same = train(Stage(ConditionedGAN, CONFIG, 0, tuned.draw, tmp_path / "none", first.checkpoint))
+    other = train(Stage(ConditionedGAN, CONFIG, 2, tuned.draw, tmp_path / "two", first.checkpoint))
     weight = "generator.head.0.0.weight"
     assert torch.equal(network.state_dict()[weight], same.state_dict()[weight])
     assert not torch.equal(network.state_dict()[weight], other.state_dict()[weight])

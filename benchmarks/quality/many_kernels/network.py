@@ -14,6 +14,9 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from many_kernels.conditions import CYCLES
+from rgan_train.config import Config
+from rgan_train.methods.conditional_gan import ConditionalGAN
+from rgan_train.methods.radiomicgan import build_generator
 from rgan_train.networks.base import HarmonizationNetwork
 from rgan_train.networks.generator import Generator
 
@@ -82,3 +85,12 @@ class _Prediction(nn.Module):
 
 def _inside(weights: dict[str, Tensor]) -> dict[str, Tensor]:
     return {f"generator.{name}": weight for name, weight in weights.items()}
+
+
+class ConditionedGAN(ConditionalGAN):
+    """A RadiomicGAN whose weights depend on two kernels."""
+
+    @staticmethod
+    def build_network(config: Config) -> HarmonizationNetwork:
+        """Return the network with random weights."""
+        return ConditionedGenerator(build_generator(config.generator))

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from short_training import Crops, random_crops
 
 from many_kernels.conditions import Curve
 from many_kernels.network import ConditionedGenerator
-from many_kernels.simulate import MARGIN, Crops, make_crops
+from many_kernels.simulate import MARGIN, make_crops
 from rgan_sdk.slices import pad_to_multiple
 from rgan_train.matching.linear import WINDOW
 from rgan_train.networks.window import HANDOVER, network_window
@@ -40,17 +41,8 @@ class RealPairs:
     def draw(self, step: int) -> Crops:
         """Return the batch of a step."""
         rng = np.random.default_rng((self.seed, step))
-        crops = [self._crop(rng) for _ in range(self.batch_size)]
-        source_hu, target_hu = (np.stack(side)[:, np.newaxis] for side in zip(*crops, strict=True))
-        return make_crops(source_hu, target_hu, self.source, self.target)
-
-    def _crop(self, rng: np.random.Generator) -> PairedSample:
-        sample = self.samples[int(rng.integers(len(self.samples)))]
-        rows, columns = sample.source_hu.shape
-        top, left = (int(rng.integers(edge - self.size + 1)) for edge in (rows, columns))
-        down, across = (1 - 2 * int(flip) for flip in rng.integers(2, size=2))
-        part = slice(top, top + self.size), slice(left, left + self.size)
-        return PairedSample(*(hu[part][::down, ::across] for hu in sample))
+        images = random_crops(self.samples, self.batch_size, self.size, rng)
+        return make_crops(*images, self.source, self.target)
 
 
 @torch.no_grad()
@@ -62,7 +54,7 @@ def harmonize(
     wide = np.pad(pad_to_multiple(hu, network.multiple), MARGIN, mode="reflect")[None, None]
     crops = make_crops(wide, wide, source, target)
     normalized = (torch.from_numpy(crops.source_hu) - window.lower) / window.width
-    out = network(normalized, torch.from_numpy(crops.condition)).numpy()[0, 0]
+    out = network(normalized, torch.from_numpy(crops.told)).numpy()[0, 0]
     inside = out[: hu.shape[0], : hu.shape[1]]
     ends = (hu - window.lower) / HANDOVER, (window.upper - hu) / HANDOVER
     weight = np.clip(ends[0], 0, 1) * np.clip(ends[1], 0, 1)

@@ -10,10 +10,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final, NamedTuple
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
+from short_training import Crops
 
 from many_kernels.conditions import Curve, condition, filter_gain, filtered, pixel_frequencies
 from many_kernels.series import KnownSeries
@@ -33,14 +34,6 @@ MARGIN: Final = 32
 
 NOISY: Final = 0.5
 MOST_NOISE_HU: Final = 30.0
-
-
-class Crops(NamedTuple):
-    """A batch of pairs: ``[N, 1, H, W]`` HU, the source behind the filter, and its condition."""
-
-    source_hu: Images
-    target_hu: Images
-    condition: NDArray[np.float32]
 
 
 def make_crops(source_hu: Images, target_hu: Images, source: Curve, target: Curve) -> Crops:

@@ -1,37 +1,55 @@
-"""Train the conditioned network: on simulated kernels first, then on a few slices of one pair."""
+"""Train a GAN on batches that a benchmark draws itself; what was interrupted goes on."""
 
 from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
-from many_kernels.network import ConditionedGenerator
-from many_kernels.simulate import Crops
 from rgan_train.config import Config
 from rgan_train.methods.conditional_gan import ConditionalGAN
-from rgan_train.methods.radiomicgan import build_generator
 from rgan_train.networks.base import HarmonizationNetwork
 from rgan_train.networks.window import network_window, normalize
+from rgan_train.pairs.samples import PairedSample
 from rgan_train.processes import make_fabric
 
 SAVE_EVERY: Final = 250
 """Steps between two checkpoints."""
 
 
-class ConditionedGAN(ConditionalGAN):
-    """A RadiomicGAN whose weights depend on two kernels."""
+Images = NDArray[np.float32]
 
-    @staticmethod
-    def build_network(config: Config) -> HarmonizationNetwork:
-        """Return the network with random weights."""
-        return ConditionedGenerator(build_generator(config.generator))
+
+class Crops(NamedTuple):
+    """A batch of pairs: ``[N, 1, H, W]`` HU, and what the network is told of all of them."""
+
+    source_hu: Images
+    target_hu: Images
+    told: Images
+
+
+def random_crops(
+    samples: Sequence[PairedSample], count: int, size: int, rng: np.random.Generator
+) -> tuple[Images, Images]:
+    """Return random crops of paired slices, mirrored at random: ``[count, 1, size, size]`` HU."""
+    crops = []
+    for _ in range(count):
+        sample = samples[int(rng.integers(len(samples)))]
+        rows, columns = sample.source_hu.shape
+        top, left = (int(rng.integers(edge - size + 1)) for edge in (rows, columns))
+        down, across = (1 - 2 * int(flip) for flip in rng.integers(2, size=2))
+        part = slice(top, top + size), slice(left, left + size)
+        crops.append([hu[part][::down, ::across] for hu in sample])
+    source_hu, target_hu = (np.stack(side)[:, np.newaxis] for side in zip(*crops, strict=True))
+    return source_hu, target_hu
 
 
 @dataclass(frozen=True)
@@ -40,12 +58,15 @@ class Stage:
 
     Attributes
     ----------
+    method
+        Builds the networks and takes the steps.
     draw
         Takes the number of a step, and returns its batch.
     start
         Checkpoint whose networks the training starts from; None: random weights.
     """
 
+    method: type[ConditionalGAN]
     config: Config
     steps: int
     draw: Callable[[int], Crops]
@@ -63,16 +84,15 @@ class Stage:
         return self.folder / "log.jsonl"
 
 
-def train(stage: Stage) -> ConditionedGenerator:
+def train(stage: Stage) -> HarmonizationNetwork:
     """Train what is left of a stage, and return its network."""
     torch.manual_seed(stage.config.training.seed)
     fabric = make_fabric(1, "32-true")
-    method = ConditionedGAN(
-        fabric,
-        stage.config,
-        ConditionedGAN.build_network(stage.config),
-        ConditionedGAN.build_discriminator(stage.config),
+    networks = (
+        stage.method.build_network(stage.config),
+        stage.method.build_discriminator(stage.config),
     )
+    method = stage.method(fabric, stage.config, *networks)
     stage.folder.mkdir(parents=True, exist_ok=True)
     first, seconds = _load(stage, method)
     started = time.monotonic() - seconds
@@ -83,19 +103,17 @@ def train(stage: Stage) -> ConditionedGenerator:
         if (step + 1) % SAVE_EVERY == 0 or step + 1 == stage.steps:
             _save(stage, method, step + 1, time.monotonic() - started, sums)
             sums.zero_()
-    network = method.G
-    assert isinstance(network, ConditionedGenerator)
-    return network.eval()
+    return method.G.eval()
 
 
 def _as_tensors(stage: Stage, crops: Crops) -> tuple[Tensor, Tensor, Tensor]:
     window = network_window(stage.config.data.hu_range)
     images = (normalize(torch.from_numpy(hu), window) for hu in crops[:2])
     source, target = images
-    return source, target, torch.from_numpy(crops.condition)
+    return source, target, torch.from_numpy(crops.told)
 
 
-def _load(stage: Stage, method: ConditionedGAN) -> tuple[int, float]:
+def _load(stage: Stage, method: ConditionalGAN) -> tuple[int, float]:
     """Load the last checkpoint, or that of the start; return finished steps and seconds."""
     if stage.checkpoint.exists():
         saved = torch.load(stage.checkpoint, weights_only=True)
@@ -108,7 +126,7 @@ def _load(stage: Stage, method: ConditionedGAN) -> tuple[int, float]:
     return 0, 0.0
 
 
-def _save(stage: Stage, method: ConditionedGAN, step: int, seconds: float, sums: Tensor) -> None:
+def _save(stage: Stage, method: ConditionalGAN, step: int, seconds: float, sums: Tensor) -> None:
     losses = dict(zip(method.losses, (sums / SAVE_EVERY).tolist(), strict=True))
     line: dict[str, Any] = {"step": step, "minutes": round(seconds / 60, 2), **losses}
     with stage.log.open("a") as file:

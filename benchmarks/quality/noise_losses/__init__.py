@@ -1,0 +1,1 @@
+"""What losses do where the target's noise is not that of the source."""

@@ -1,0 +1,65 @@
+"""Pairs with noise of their own on both sides, and losses that may suit them."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks" / "quality"))
+from noise_losses.losses import CELL, MatchingGAN, TextureGAN, texture_loss
+from noise_losses.scans import LEVEL_HU, NoisyPairs, add_independent_noise
+from short_training import Stage, train
+
+from rgan_train.config import override, recommended_config
+from rgan_train.pairs.noise import BLOCK, PairNoise
+from rgan_train.pairs.samples import PairedSample
+
+CONFIG = override(
+    recommended_config("radiomicgan"),
+    {"generator": {"encoder": "none", "widths": [4, 4]}, "domain": {"spacing_aware": False}},
+)
+
+
+@pytest.fixture
+def noise():
+    """A target's kernel that passes twice as much of all frequencies."""
+    power = np.ones((2, BLOCK))
+    power[1] = 4
+    return PairNoise(power, 1 / (BLOCK * 0.7))
+
+
+@pytest.fixture
+def sample():
+    return PairedSample(*np.full((2, 128, 128), 40, np.float32))
+
+
+def test_source_and_target_get_noise_that_the_other_has_not(noise, sample):
+    first, second = add_independent_noise([sample, sample], noise, 0.7, seed=0)
+    source, target = (hu.ravel() - 40 for hu in first)
+    assert source.std() == pytest.approx(LEVEL_HU, rel=0.05)
+    assert target.std() == pytest.approx(2 * LEVEL_HU, rel=0.05)
+    assert abs(np.corrcoef(source, target)[0, 1]) < 0.05
+    assert not np.array_equal(first.source_hu, second.source_hu)
+    assert np.array_equal(first.source_hu, np.rint(first.source_hu))
+
+
+def test_texture_is_alike_where_noise_is_as_strong_wherever_its_pixels_are():
+    images = torch.randn(3, 1, 96, 96, generator=torch.Generator().manual_seed(0))
+    one, two, three = images
+    assert texture_loss(one[None], one[None]) == 0
+    another, weaker = texture_loss(one[None], two[None]), texture_loss(one[None], 0.5 * three[None])
+    assert another < weaker / 5
+    assert texture_loss(one[None], one[None] + 7) == pytest.approx(0, abs=1e-5)
+    assert CELL < 96
+
+
+@pytest.mark.parametrize("method", [MatchingGAN, TextureGAN])
+def test_a_loss_trains_the_generator(method, noise, sample, tmp_path):
+    noisy = add_independent_noise([sample], noise, 0.7, seed=0)
+    draw = NoisyPairs(noisy, 0.7, 0, 1, 64).draw
+    network = train(Stage(method, CONFIG, 2, draw, tmp_path))
+    assert network.get_parameter("head.1.weight").any()  # it begins as zeros
