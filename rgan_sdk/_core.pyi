@@ -151,6 +151,11 @@ class SourceSlice:
         Whether everything was read but the pixels, because the frame needs a decoder.
         """
 
+    def fill_padding(self, hu: Annotated[NDArray[numpy.float32], dict(shape=(None, None), order='C', device='cpu')], value: float) -> None:
+        """
+        Set the pixels of hu [H, W] float32 that the file declares as padding to a value.
+        """
+
     @overload
     def complete(self, cells: Annotated[NDArray[numpy.uint8], dict(shape=(None, None), order='C', device='cpu', writable=False)], hu: Annotated[NDArray[numpy.float32], dict(shape=(None, None), order='C', device='cpu')]) -> None: ...
 

@@ -25,6 +25,7 @@
 #include "rgan/batch.hpp"
 #include "rgan/checksum.hpp"
 #include "rgan/crc32c.hpp"
+#include "rgan/pixels.hpp"
 #include "rgan/scan.hpp"
 #include "rgan/splice.hpp"
 
@@ -123,6 +124,16 @@ void complete(rgan::SourceSlice& slice, const Slice<const Stored>& cells, const 
   }
   const nb::gil_scoped_release release;
   rgan::complete_slice(slice, reinterpret_cast<const std::uint8_t*>(cells.data()), hu.data());
+}
+
+void fill_padding(const rgan::SourceSlice& slice, const Slice<float>& hu, float value) {
+  const rgan::PixelFormat& format = slice.header.format;
+  if (!slice.status || hu.shape(0) != static_cast<std::size_t>(format.rows) ||
+      hu.shape(1) != static_cast<std::size_t>(format.columns)) {
+    throw nb::value_error("the slice must have no problem, and hu must have its size");
+  }
+  const nb::gil_scoped_release release;
+  rgan::fill_padding(slice.header, slice.stored, value, hu.data());
 }
 
 // Whether the slice is the reason. Then the writer that goes through pydicom may do better.
@@ -329,7 +340,9 @@ void define_source(const nb::module_& module) {
           "Why the file is left to pydicom, or None if the slice's place in the batch is filled.")
       .def_prop_ro(
           "is_encoded", &rgan::SourceSlice::is_encoded,
-          "Whether everything was read but the pixels, because the frame needs a decoder.");
+          "Whether everything was read but the pixels, because the frame needs a decoder.")
+      .def("fill_padding", &fill_padding, "hu"_a.noconvert(), "value"_a,
+           "Set the pixels of hu [H, W] float32 that the file declares as padding to a value.");
   define_complete<std::uint8_t>(source);
   define_complete<std::int8_t>(source);
   define_complete<std::uint16_t>(source);

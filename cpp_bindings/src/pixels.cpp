@@ -206,6 +206,17 @@ Status encode_pixels(const float* hu, const PixelHeader& header,
   });
 }
 
+void fill_padding(const PixelHeader& header, const std::vector<std::uint8_t>& source_stored,
+                  float value, float* hu) noexcept {
+  if (!header.padding || source_stored.empty()) return;
+  visit_cell_type(header.format, [&]<typename Cell>(std::type_identity<Cell>) {
+    const auto* source = reinterpret_cast<const Cell*>(source_stored.data());
+    for (std::size_t i = 0; i < header.format.pixels(); ++i) {
+      if (header.padding->contains(source[i])) hu[i] = value;
+    }
+  });
+}
+
 Status decode_pixels(Bytes file, const PixelHeader& header, float* hu,
                      std::vector<std::uint8_t>& stored, std::vector<std::uint8_t>& scratch,
                      DecodeResult& result) {

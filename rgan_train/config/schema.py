@@ -231,6 +231,9 @@ class TrainingConfig:
         Of initialization, order and crops.
     precision
         ``auto``: bf16-mixed or 16-mixed on a GPU that supports it, else 32-true.
+    validate_on
+        After each epoch so many validation slices are harmonized, the same ones each time, as
+        many of each patient as far as they have them; 0: all.
     max_minutes
         Time limit, including validation; 0: no limit. With a limit the schedule of the
         learning rate follows the clock or the epochs, whichever is further on.
@@ -245,6 +248,7 @@ class TrainingConfig:
     source_mtf: tuple[float, ...] = ()
     seed: int = 0
     precision: Literal["auto", "32-true", "bf16-mixed", "16-mixed"] = "auto"
+    validate_on: int = 100
     max_minutes: float = 0.0
 
     def __post_init__(self) -> None:
@@ -254,6 +258,7 @@ class TrainingConfig:
             ("batch_size", 1),
             ("crop", 0),
             ("seed", 0),
+            ("validate_on", 0),
             ("max_minutes", 0),
         ):
             value = getattr(self, name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -71,6 +72,8 @@ class Batch(NamedTuple):
 class SliceReader:
     """Reads slices, and keeps the most recently used images in memory.
 
+    Several threads may use it at once.
+
     Parameters
     ----------
     cache_mb
@@ -84,6 +87,7 @@ class SliceReader:
 
     def __init__(self, cache_mb: int) -> None:
         self._limit = cache_mb * 1_000_000
+        self._lock = threading.Lock()
         self.cached_bytes = 0
         self._cache: OrderedDict[Path, NDArray[np.float32]] = OrderedDict()
 
@@ -106,14 +110,17 @@ class SliceReader:
 
     def read_image(self, path: Path, shape: tuple[int, int]) -> NDArray[np.float32]:
         """Return one image ``[H, W]``, its own padding set to PADDING_HU. Errors as ``read``."""
-        if path in self._cache:
-            self._cache.move_to_end(path)
-            return self._cache[path]
+        with self._lock:
+            if path in self._cache:
+                self._cache.move_to_end(path)
+                return self._cache[path]
         hu = _read_hu(path, shape)
-        self._cache[path] = hu
-        self.cached_bytes += hu.nbytes
-        while self.cached_bytes > self._limit:
-            self.cached_bytes -= self._cache.popitem(last=False)[1].nbytes
+        with self._lock:
+            if path not in self._cache:
+                self._cache[path] = hu
+                self.cached_bytes += hu.nbytes
+            while self.cached_bytes > self._limit:
+                self.cached_bytes -= self._cache.popitem(last=False)[1].nbytes
         return hu
 
 
@@ -161,18 +168,16 @@ class WholeSlices(Sequence[PairedSample]):
 
 def _read_hu(path: Path, shape: tuple[int, int]) -> NDArray[np.float32]:
     """Read an image, with its padding set to PADDING_HU."""
-    from rgan_sdk.dicom.read.pydicom_reader import read_slice
+    from rgan_sdk.dicom.read.batches import read_hu
 
-    declared = None
     hu: NDArray[np.float32]
     if path.suffix == ".npy":  # a teacher's output (rgan_train.training.distillation)
         hu = np.load(path, allow_pickle=False)
+        hu[find_padding(hu)] = PADDING_HU
     else:
-        slice_ = read_slice(path)
-        hu, declared = slice_.hu, slice_.padding
+        hu = read_hu(path, shape)
     if hu.shape != shape:
         raise TrainingError(f"{path}: {hu.shape} pixels, expected {shape}; was the file changed?")
     if not np.isfinite(hu).all():
         raise TrainingError(f"{path}: has NaN or infinite values; remove its pair from the list")
-    hu[find_padding(hu, declared)] = PADDING_HU
     return hu

@@ -126,8 +126,10 @@ def make_splits(
     ConfigurationError
         If the ranges do not fit the slices, or a fold is asked for and ``parts`` are given.
     TrainingError
-        If there are too few slices or patients, or ``parts`` is not valid.
+        If there are too few slices or patients, ``parts`` is not valid, or one patient is
+        spelled in two ways.
     """
+    _check_spelling(patients)
     if config.fold:
         return _split_by_fold(patients, counts, parts, config.fold)
     if any(parts):
@@ -218,6 +220,17 @@ def _split_by_ranges(ranges: tuple[str, str, str], count: int) -> Split:
 def _assign_all(part: str, count: int) -> Split:
     """Return a split with all slices of a pair in one part."""
     return Split(**{part: tuple(range(count))})
+
+
+def _check_spelling(patients: Sequence[str]) -> None:
+    spellings: dict[str, str] = {}
+    for patient in patients:
+        other = spellings.setdefault(" ".join(patient.casefold().split()), patient)
+        if other != patient:
+            raise TrainingError(
+                f"column patient: {other!r} and {patient!r} differ in case or blanks only; spell a "
+                "patient alike in all rows, else it may be in two parts"
+            )
 
 
 def _check_parts(patients: Sequence[str], parts: Sequence[str]) -> None:

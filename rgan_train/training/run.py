@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -18,7 +19,13 @@ from rgan_train.methods.base import Method
 from rgan_train.networks.base import HarmonizationNetwork
 from rgan_train.networks.weights import frozen_state, load_frozen_state
 from rgan_train.networks.window import network_window
-from rgan_train.pairs import SliceReader, WholeSlices, reference_spacing, write_pairs
+from rgan_train.pairs import (
+    PairedFiles,
+    SliceReader,
+    WholeSlices,
+    reference_spacing,
+    write_pairs,
+)
 from rgan_train.pairs.noise import PairNoise
 from rgan_train.processes import run_in_main_process
 from rgan_train.simulation.augmentation import kernel_jitter
@@ -29,7 +36,7 @@ from rgan_train.training.run_folder import RunFolder, RunState
 from rgan_train.training.runlog import collect_provenance
 from rgan_train.training.sampler import Sampler, make_sampler
 from rgan_train.training.unpaired import make_real_sampler
-from rgan_train.training.validation import Validator
+from rgan_train.training.validation import Validator, spread_over_patients
 
 NOISE_SLICES = 12
 """Slices in which the noise of both kernels is measured."""
@@ -170,9 +177,10 @@ def prepare_run(fabric: Fabric, job: Job) -> Run:
         curriculum.load_state_dict(state.curriculum)
         if state.scaler:
             fabric.strategy.precision.load_state_dict(state.scaler)
+    validated = spread_over_patients(job.dataset.validation, config.training.validate_on)
     validator = Validator(
         fabric,
-        job.dataset.validation,
+        validated,
         reader,
         config.data.hu_range,
         network,
@@ -189,7 +197,21 @@ def prepare_run(fabric: Fabric, job: Job) -> Run:
         validator,
         state,
         started,
-        (*job.dataset.notes, *filter(None, (without_noise,))),
+        (
+            *job.dataset.notes,
+            *filter(None, (without_noise, _describe_validated(validated, job.dataset.validation))),
+        ),
+    )
+
+
+def _describe_validated(validated: Sequence[PairedFiles], slices: Sequence[PairedFiles]) -> str:
+    """Return how many of the validation slices are used; empty if all are."""
+    if len(validated) == len(slices):
+        return ""
+    patients = len({item.patient for item in validated})
+    return (
+        f"validation after each epoch: {len(validated)} of {len(slices)} slices, of {patients} "
+        "patients (training.validate_on)"
     )
 
 

@@ -9,12 +9,16 @@ from __future__ import annotations
 
 import math
 import time
+from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from functools import cached_property, lru_cache
+from itertools import islice
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from rgan_sdk.errors import ConfigurationError
 from rgan_train.config import Config, DomainConfig, TrainingConfig
@@ -33,6 +37,12 @@ FULL_LOW_PASS: Final = 0.8
 
 NOISE_MARGIN: Final = 16
 """Pixels around a crop for which noise is made too, because resampling continues its edges."""
+
+READERS: Final = 2
+"""Threads that read the next batches."""
+
+AHEAD: Final = 2 * READERS
+"""Batches that are read or wait to be trained on."""
 
 _ORDER, _CROP = 0, 1  # purposes of random numbers, so that their streams differ
 
@@ -101,20 +111,31 @@ class Sampler:
             yield plain.draw(epoch, self.steps_per_epoch + index, rank)
 
     def batches(self, epoch: int, first_step: int, rank: int) -> Iterator[Batch]:
-        """Yield the remaining batches of an epoch; the next one is read in the background."""
-        with ThreadPoolExecutor(max_workers=1, thread_name_prefix="batches") as pool:
-            pending = pool.submit(self.draw, epoch, first_step, rank)
-            for step in range(first_step, self.steps_per_epoch):
-                batch = pending.result()
-                if step + 1 < self.steps_per_epoch:
-                    pending = pool.submit(self.draw, epoch, step + 1, rank)
-                yield batch
+        """Yield the remaining batches of an epoch; the next ones are read in the background.
+
+        A batch needs nothing of another one, so the number of threads changes none of them.
+        """
+        steps = iter(range(first_step, self.steps_per_epoch))
+        with ThreadPoolExecutor(READERS, thread_name_prefix="batches") as pool:
+            pending = deque(
+                pool.submit(self.draw, epoch, step, rank) for step in islice(steps, AHEAD)
+            )
+            try:
+                while pending:
+                    batch = pending.popleft().result()
+                    pending.extend(
+                        pool.submit(self.draw, epoch, step, rank) for step in islice(steps, 1)
+                    )
+                    yield batch
+            finally:
+                for waiting in pending:
+                    waiting.cancel()
 
     def _slice_at(self, epoch: int, number: int) -> PairedFiles:
         """Return slice ``number`` in the order of an epoch, which may repeat all slices."""
         cycle, index = divmod(number, len(self.slices))
-        rng = np.random.default_rng((_ORDER, self.config.seed, epoch, cycle))
-        return self.slices[int(rng.permutation(len(self.slices))[index])]
+        order = _order(self.config.seed, epoch, cycle, len(self.slices))
+        return self.slices[int(order[index])]
 
     def _draw_spacing(self, item: PairedFiles, rng: np.random.Generator) -> tuple[float, float]:
         """Return the pixel spacing of a batch in mm, and how much of a low-pass it gets."""
@@ -142,8 +163,17 @@ class Sampler:
 
         if all(map(fits, items)):
             return items
-        fitting = list(filter(fits, self.slices))
-        return [item if fits(item) else fitting[int(rng.integers(len(fitting)))] for item in items]
+        factors = spacing / self._spacings
+        fitting = np.flatnonzero((lowest <= factors) & (factors <= highest))
+        return [
+            item if fits(item) else self.slices[int(fitting[rng.integers(len(fitting))])]
+            for item in items
+        ]
+
+    @cached_property
+    def _spacings(self) -> NDArray[np.float64]:
+        """Pixel spacing of each slice in mm."""
+        return np.array([item.spacing for item in self.slices])
 
     def _crop(
         self, item: PairedFiles, spacing: float, low_pass: float, rng: np.random.Generator
@@ -194,6 +224,12 @@ class Sampler:
         )
         drawn = noise.draw(edges, spacing, rng)
         return drawn.resample(factor, low_pass, (rows, columns))
+
+
+@lru_cache(maxsize=2)
+def _order(seed: int, epoch: int, cycle: int, count: int) -> NDArray[np.int64]:
+    """Return the order of the slices in a part of an epoch that takes each of them once."""
+    return np.random.default_rng((_ORDER, seed, epoch, cycle)).permutation(count)
 
 
 class TimedBatches:

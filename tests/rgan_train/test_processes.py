@@ -124,6 +124,53 @@ def test_all_processes_decide_alike(pairs_csv, tmp_path, settled):
     assert all(np.array_equal(ranks[0][name], ranks[1][name]) for name in trained)
 
 
+# Stops in both processes before a step, as Ctrl-C does, and writes the weights at the end.
+STOPPING = """
+import os
+from rgan_train.training import trainer
+
+check_limits = trainer.check_limits
+
+def stop_before(run, stop):
+    stop.requested = str(run.step) == os.environ["STOP_BEFORE"]
+    return check_limits(run, stop)
+
+trainer.check_limits = stop_before
+"""
+
+
+def test_two_processes_go_on_in_the_middle_of_an_epoch(pairs_csv, tmp_path):
+    script = tmp_path / "script.py"
+    script.write_text(SCRIPT.replace("\nmain()", STOPPING + "\nmain()"))
+    long = settings(("training.epochs=1", "training.steps_per_epoch=7"))
+
+    def fit(run, *more, stop_before="never"):
+        record = tmp_path / f"{run}-{stop_before}"
+        record.mkdir()
+        command = [script, "fit", pairs_csv, "-o", tmp_path / run, "--devices", "2", *more]
+        own = {"OMP_NUM_THREADS": "1", "RECORD_TO": str(record), "STOP_BEFORE": stop_before}
+        done = subprocess.run(
+            [sys.executable, *command],
+            capture_output=True,
+            env={**os.environ, **own},
+            timeout=120,
+        )
+        ranks = [load_file(record / f"rank{rank}.safetensors") for rank in (0, 1)]
+        return done.returncode, ranks
+
+    status, unbroken = fit("unbroken", *long)
+    assert status == 0
+    status, _ = fit("broken", *long, stop_before="3")
+    assert status == 130
+    status, resumed = fit("broken", "--resume")
+    assert status == 0
+    for ours, theirs in zip(resumed, unbroken, strict=True):
+        drawn = {name for name in ours if name.startswith("drawn")}
+        assert drawn == {f"drawn.0.{step}" for step in range(3, 7)}
+        assert set(theirs) - set(ours) == {f"drawn.0.{step}" for step in range(3)}
+        assert all(np.array_equal(ours[name], theirs[name]) for name in ours)
+
+
 # Fails in the main process only.
 FAILING = """
 import os

@@ -98,4 +98,7 @@ def check_file(path: Path) -> str:
     if native.problem is not None:
         return "pixels handed back"
     assert np.array_equal(hu, source.hu)
+    native.fill_padding(hu, 1e6)
+    marked = False if source.padding is None else source.padding
+    assert np.array_equal(hu, np.where(marked, np.float32(1e6), source.hu))
     return "equal"

@@ -48,4 +48,9 @@ Status encode_pixels(const float* hu, const PixelHeader& header,
                      const std::vector<std::uint8_t>& source_stored, std::uint8_t* cells,
                      std::size_t& clips) noexcept;
 
+// Set the pixels of `hu` that the file declares as padding to a value. `source_stored` is what
+// decode_pixels left in `stored`.
+void fill_padding(const PixelHeader& header, const std::vector<std::uint8_t>& source_stored,
+                  float value, float* hu) noexcept;
+
 }  // namespace rgan

@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from rgan_sdk import _core
-from rgan_sdk.dicom.read.pydicom_reader import PydicomSlice, read_cells
+from rgan_sdk.dicom.read.padding import PADDING_HU, find_padding
+from rgan_sdk.dicom.read.pydicom_reader import PydicomSlice, read_cells, read_slice
 from rgan_sdk.dicom.slices.table import SliceFile
 
 ReadResult = _core.SourceSlice | PydicomSlice | Exception
@@ -77,6 +79,37 @@ class BatchReader:
             for helper in helpers:
                 helper.join()  # afterwards the caller may reuse the memory of ``hu``
         return sources
+
+
+def read_hu(path: Path, shape: tuple[int, int]) -> NDArray[np.float32]:
+    """Read one slice on the caller's thread, its padding (``find_padding``) set to PADDING_HU.
+
+    Parameters
+    ----------
+    shape
+        The size that is expected. A slice of another size takes longer to read.
+
+    Returns
+    -------
+    ndarray
+        ``[H, W]`` HU, as ``read_slice`` gives them.
+
+    Raises
+    ------
+    UnreadableFileError, InvalidSeriesError
+        As ``read_slice`` does.
+    """
+    hu = np.empty((1, *shape), np.float32)
+    (native,) = _core.read_batch([(os.fsencode(path), None)], hu, _core.ThreadPool(1))
+    image: NDArray[np.float32] = hu[0]
+    declared = None
+    if native.problem is None:
+        native.fill_padding(image, float(PADDING_HU))
+    else:
+        source = read_slice(path)
+        image, declared = source.hu, source.padding
+    image[find_padding(image, declared)] = PADDING_HU
+    return image
 
 
 def _start_threads(work: Callable[[], None], count: int) -> list[threading.Thread]:

@@ -54,6 +54,25 @@ def test_three_patients_are_split_by_patient(tmp_path):
     assert len(set.union(*frames)) == 3
 
 
+@pytest.mark.parametrize("fold", [0, 1, 2, 3, 4])
+def test_no_patient_with_several_studies_is_in_two_parts(tmp_path, fold):
+    """Patient 1 has three studies in folders of their own, its number with other blanks."""
+    ids = {5: "patient 1 ", 6: " patient 1"}
+    for number in range(1, 7):
+        for series, kernel in enumerate(KERNELS, start=1):
+            folder = tmp_path / f"site-{number % 2}" / f"{number}-{kernel}"
+            own = {"PatientID": ids[number]} if number in ids else {}
+            write_scan(folder, kernel, number=number, series=series, slices=2, size=16, **own)
+    pairs = read_pairs(list_pairs(tmp_path))
+    assert len(pairs) == 6
+    dataset = load_dataset(pairs, DataConfig(source_kernel="B40f", fold=fold))
+    parts = [dataset.train, dataset.validation, dataset.test]
+    patients = [{item.patient for item in part} for part in parts]
+    frames = [{item.frame for item in part} for part in parts]
+    assert sum(map(len, patients)) == len(set.union(*patients)) == 4
+    assert sum(map(len, frames)) == len(set.union(*frames)) == 6
+
+
 def test_one_place_in_two_parts_is_a_leak(scans):
     (pair,) = find_pairs([scans]).pairs
     twice = [replace(pair, split="train"), replace(pair, split="validation", patient="another")]

@@ -1,3 +1,4 @@
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import numpy as np
@@ -5,6 +6,7 @@ import pytest
 from support.padding import corners, pad_files
 from support.training import open_dataset, write_pair_of_scans
 
+from rgan_sdk.dicom.read import batches
 from rgan_sdk.dicom.read import pydicom_reader as dicom_reader
 from rgan_sdk.dicom.read.padding import PADDING_HU
 from rgan_sdk.errors import TrainingError
@@ -27,10 +29,7 @@ def test_memory_is_bounded(dataset):
 
 
 def test_nan_in_a_slice(dataset, monkeypatch):
-    class Slice:
-        hu, padding = np.full((64, 64), np.nan, np.float32), None
-
-    monkeypatch.setattr(dicom_reader, "read_slice", lambda path: Slice)
+    monkeypatch.setattr(batches, "read_hu", lambda path, shape: np.full(shape, np.nan, np.float32))
     with pytest.raises(TrainingError, match=r"00\.dcm: has NaN"):
         SliceReader(1).read(dataset.train[0])
 
@@ -42,6 +41,24 @@ def test_source_and_target_are_read_from_their_files(dataset):
         assert hu.dtype == np.float32
         assert np.array_equal(hu, dicom_reader.read_slice(path).hu)
     assert not np.array_equal(*sample)
+
+
+def test_threads_share_one_bounded_cache(dataset):
+    slices, reader = dataset.train * 30, SliceReader(cache_mb=1)
+    reader._limit = 5 * 64 * 64 * 4
+    held = []
+
+    def read(files):
+        sample = reader.read(files)
+        held.append(reader.cached_bytes)
+        return sample
+
+    with ThreadPoolExecutor(4) as pool:
+        samples = list(pool.map(read, slices))
+    assert max(held) <= reader._limit + 4 * 64 * 64 * 4
+    assert reader.cached_bytes == sum(hu.nbytes for hu in reader._cache.values()) <= reader._limit
+    for files, sample in zip(slices, samples, strict=True):
+        assert all(map(np.array_equal, sample, SliceReader(0).read(files)))
 
 
 def test_a_slice_of_another_size(dataset):

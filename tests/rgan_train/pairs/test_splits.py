@@ -1,8 +1,10 @@
+import numpy as np
 import pytest
 
 from rgan_sdk.errors import ConfigurationError, TrainingError
 from rgan_train.config import DataConfig
 from rgan_train.pairs.splits import (
+    PARTS,
     Split,
     make_splits,
     parse_ranges,
@@ -171,3 +173,59 @@ def test_a_fold_needs_slices_and_no_column_split():
 def test_folds_that_are_refused(settings):
     with pytest.raises(ConfigurationError, match=r"data\.fold = "):
         DataConfig(**settings)
+
+
+def random_patients(seed):
+    """Return the patient and the number of slices of each pair: many patients have several."""
+    rng = np.random.default_rng(seed)
+    patients = [f"{number:012x}" for number in range(int(rng.integers(3, 60)))]
+    extra = rng.choice(patients, int(rng.integers(0, 40))).tolist()
+    rows = rng.permutation([*patients, *extra]).tolist()
+    return rows, rng.integers(1, 30, len(rows)).tolist()
+
+
+def parts_of_patients(patients, splits):
+    """Return in which parts each patient has slices."""
+    found = {}
+    for patient, split in zip(patients, splits, strict=True):
+        found.setdefault(patient, set()).update(part for part in PARTS if getattr(split, part))
+    return found
+
+
+@pytest.mark.parametrize("seed", range(100))
+def test_no_patient_is_in_two_parts(seed):
+    patients, counts = random_patients(seed)
+    nowhere = [""] * len(patients)
+    folds = min(5, len(set(patients)))
+    ways = [{}, {"split": "patient"}, *({"fold": fold} for fold in range(1, folds + 1))]
+    for way in ways:
+        splits = make_splits(patients, counts, nowhere, DataConfig(**way))
+        assert {len(parts) for parts in parts_of_patients(patients, splits).values()} == {1}
+        used = [len(split.train) + len(split.validation) + len(split.test) for split in splits]
+        assert used == counts
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_a_column_that_splits_a_patient_is_refused_wherever_it_does(seed):
+    patients, counts = random_patients(seed)
+    rng = np.random.default_rng(seed)
+    own = {patient: str(rng.choice(PARTS)) for patient in sorted(set(patients))}
+    parts = [own[patient] for patient in patients]
+    splits = make_splits(patients, counts, parts, DataConfig())
+    assert parts_of_patients(patients, splits) == {name: {part} for name, part in own.items()}
+    for row, patient in enumerate(patients):
+        if patients.count(patient) > 1:
+            other = PARTS[(PARTS.index(parts[row]) + 1) % 3]
+            with pytest.raises(TrainingError, match=f"patient {patient} is in both"):
+                make_splits(
+                    patients, counts, [*parts[:row], other, *parts[row + 1 :]], DataConfig()
+                )
+
+
+@pytest.mark.parametrize("other", ["p1", "P1 ", "P  1", " p1"])
+@pytest.mark.parametrize("config", [DataConfig(), DataConfig(fold=1), DataConfig(split="patient")])
+def test_one_patient_is_spelled_alike(other, config):
+    first = "P 1" if "  " in other else "P1"
+    names = [first, "second", "third", other]
+    with pytest.raises(TrainingError, match="differ in case or blanks only"):
+        make_splits(names, [10] * 4, [""] * 4, config)

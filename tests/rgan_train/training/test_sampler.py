@@ -1,3 +1,4 @@
+import time
 from dataclasses import replace
 
 import numpy as np
@@ -6,10 +7,11 @@ from support.padding import corners, pad_files
 from support.training import open_dataset, tiny_config, write_pair_of_scans
 
 from rgan_sdk.dicom.read.padding import PADDING_HU
-from rgan_sdk.errors import ConfigurationError
+from rgan_sdk.errors import ConfigurationError, DicomError
 from rgan_train.pairs.noise import PairNoise
 from rgan_train.pairs.samples import SliceReader
 from rgan_train.simulation.augmentation import kernel_jitter
+from rgan_train.training import sampler as sampling
 from rgan_train.training.sampler import Sampler, make_sampler
 
 WHITE = PairNoise(np.ones((2, 9)), step=0.1)
@@ -91,6 +93,69 @@ def test_batches_go_on_at_any_step(dataset):
     rest = [batch.sample.source_hu for batch in sampler.batches(0, 1, 0)]
     assert len(whole) == 3
     assert all(np.array_equal(a, b) for a, b in zip(whole[1:], rest, strict=True))
+
+
+@pytest.mark.parametrize("threads", [1, 2, 5])
+@pytest.mark.parametrize("cache_mb", [0, 100])
+@pytest.mark.parametrize("first", [0, 7])
+def test_neither_threads_nor_memory_nor_a_restart_changes_the_batches(
+    dataset, monkeypatch, threads, cache_mb, first
+):
+    monkeypatch.setattr(sampling, "READERS", threads)
+    monkeypatch.setattr(sampling, "AHEAD", 2 * threads)
+    config = tiny_config("training.steps_per_epoch=12", *AWARE, "domain.added_noise=30")
+    sampler = make_sampler(dataset.train, SliceReader(cache_mb), config, 2, noise=WHITE)
+    batches = list(sampler.batches(1, first, 0))
+    assert len(batches) == 12 - first
+    for step, batch in enumerate(batches, start=first):
+        drawn = sampler.draw(1, step, 0)
+        assert batch.pixel_spacing == drawn.pixel_spacing
+        assert all(map(np.array_equal, batch.sample, drawn.sample))
+
+
+def test_few_batches_are_held_at_a_time(dataset, monkeypatch):
+    draw, drawn = Sampler.draw, []
+
+    def counted(self, epoch, step, rank):
+        drawn.append(step)
+        return draw(self, epoch, step, rank)
+
+    monkeypatch.setattr(Sampler, "draw", counted)
+    batches = sampler_of(dataset, "training.steps_per_epoch=50").batches(0, 0, 0)
+    for trained in range(5):
+        next(batches)
+        time.sleep(0.05)  # enough to read many more
+        assert len(drawn) <= trained + 1 + sampling.AHEAD
+    batches.close()
+    assert len(drawn) <= 5 + sampling.AHEAD
+
+
+def test_a_slice_that_cannot_be_read_ends_the_batches(dataset):
+    lost = replace(dataset.train[0], source=dataset.train[0].source.with_name("lost.dcm"))
+    sampler = make_sampler((lost,), SliceReader(0), tiny_config(), multiple=2)
+    with pytest.raises(DicomError, match=r"lost\.dcm"):
+        next(sampler.batches(0, 0, 0))
+
+
+def test_processes_train_on_slices_of_their_own(dataset, monkeypatch):
+    slices = dataset.train * 2
+    slices = tuple(replace(item, position=float(index)) for index, item in enumerate(slices))
+    crop, drawn = Sampler._crop, {}
+
+    def noted(self, item, *others):
+        drawn[rank].append(item.position)
+        return crop(self, item, *others)
+
+    monkeypatch.setattr(Sampler, "_crop", noted)
+    config = tiny_config("training.batch_size=1", "training.steps_per_epoch=0")
+    sampler = make_sampler(slices, SliceReader(100), config, 2, world_size=2)
+    for rank, first in ((0, 0), (1, 0), (2, 3), (3, 3)):  # 2 and 3: both resumed at step 3
+        drawn[rank] = []
+        for step in range(first, sampler.steps_per_epoch):
+            sampler.draw(0, step, rank % 2)
+    assert not set(drawn[0]) & set(drawn[1])
+    assert sorted(drawn[0] + drawn[1]) == [item.position for item in slices]
+    assert (drawn[2], drawn[3]) == (drawn[0][3:], drawn[1][3:])
 
 
 def places(dataset, crops):

@@ -4,13 +4,15 @@ import threading
 
 import numpy as np
 import pytest
-from pydicom.uid import JPEGLSLossless
-from support.dicom_phantoms import uid, write_ct
+from pydicom.uid import ExplicitVRLittleEndian, JPEGLSLossless, RLELossless
+from support.dicom_phantoms import stored_values, uid, write_ct
 
 from rgan_sdk import _core
 from rgan_sdk.dicom.inventory import find_series
-from rgan_sdk.dicom.read.batches import BatchReader
+from rgan_sdk.dicom.read.batches import BatchReader, read_hu
+from rgan_sdk.dicom.read.padding import PADDING_HU, find_padding
 from rgan_sdk.dicom.read.pydicom_reader import read_slice
+from rgan_sdk.errors import UnreadableFileError
 
 
 @pytest.fixture
@@ -57,3 +59,30 @@ def test_any_error_concerns_one_slice(files, monkeypatch):
     assert bad == [2]
     good = [0, 1, 3, 4]
     assert np.array_equal(hu[good], expected[good])
+
+
+@pytest.mark.parametrize("syntax", [ExplicitVRLittleEndian, RLELossless, JPEGLSLossless])
+@pytest.mark.parametrize("signed", [False, True])
+def test_hu_and_padding_of_one_slice_are_those_that_pydicom_gives(tmp_path, syntax, signed):
+    stored = stored_values(signed=signed)
+    declared = {"PixelPaddingValue": int(stored[0, 0]), "PixelPaddingRangeLimit": int(stored[1, 2])}
+    path = write_ct(tmp_path / "x", stored, syntax=syntax, **declared)
+    source = read_slice(path)
+    padding = find_padding(source.hu, source.padding)
+    assert 0 < padding.sum() < padding.size
+    expected = np.where(padding, PADDING_HU, source.hu)
+    assert np.array_equal(read_hu(path, source.hu.shape), expected)
+    assert np.array_equal(read_hu(path, (3, 4)), expected)
+
+
+def test_one_slice_that_cannot_be_read(tmp_path):
+    with pytest.raises(UnreadableFileError, match="absent"):
+        read_hu(tmp_path / "absent", (16, 16))
+
+
+def test_padding_is_marked_in_a_slice_of_the_same_size_only(tmp_path):
+    path = write_ct(tmp_path / "x", stored_values())
+    hu = np.empty((1, *read_slice(path).hu.shape), np.float32)
+    (native,) = _core.read_batch([(bytes(path), None)], hu, _core.ThreadPool(1))
+    with pytest.raises(ValueError, match="must have its size"):
+        native.fill_padding(hu[0, 1:], 0.0)
