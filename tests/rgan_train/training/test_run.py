@@ -71,7 +71,10 @@ def test_few_validation_slices_are_used_and_the_start_says_so(tmp_path, start):
     assert not start(scans).notes
     run = start(scans, "training.validate_on=2")
     assert len(run.validator._images) == 2
-    assert "validation after each epoch: 2 of 4 slices, of 1 patient(s) (training.validate_on)" in run.notes[-1]
+    assert (
+        "validation after each epoch: 2 of 4 slices, of 1 patient(s) (training.validate_on)"
+        in run.notes[-1]
+    )
 
 
 def test_a_filter_is_fitted_to_some_slices_of_many(scans, start, monkeypatch):
