@@ -338,9 +338,8 @@ void define_source(const nb::module_& module) {
       .def_prop_ro(
           "problem", [](const rgan::SourceSlice& slice) { return describe_problem(slice.status); },
           "Why the file is left to pydicom, or None if the slice's place in the batch is filled.")
-      .def_prop_ro(
-          "is_encoded", &rgan::SourceSlice::is_encoded,
-          "Whether everything was read but the pixels, because the frame needs a decoder.")
+      .def_prop_ro("is_encoded", &rgan::SourceSlice::is_encoded,
+                   "Whether everything was read but the pixels, because the frame needs a decoder.")
       .def("fill_padding", &fill_padding, "hu"_a.noconvert(), "value"_a,
            "Set the pixels of hu [H, W] float32 that the file declares as padding to a value.");
   define_complete<std::uint8_t>(source);

@@ -70,6 +70,9 @@ def command(
     Ctrl-C finishes the current step, saves a checkpoint and exits with status 130.
     --resume continues from there with the configuration of the run.
 
+    Slices are read from disk during training: memory does not grow with the
+    number of patients. --set data.cache_mb=256 bounds what is kept of them.
+
     --set data.fold=1 to 5 leaves another fifth of the slices or patients for the test.
     """
     require_train_extra()

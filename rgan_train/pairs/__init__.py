@@ -9,6 +9,7 @@ from rgan_train.pairs.dataset import (
     choose_direction,
     load_dataset,
     reference_spacing,
+    spread_over_patients,
 )
 from rgan_train.pairs.find import Failure, NearMiss, Pair, Pairing, Remark, find_pairs, make_pair
 from rgan_train.pairs.samples import PairedSample, SliceReader, WholeSlices
@@ -31,5 +32,6 @@ __all__ = [
     "make_pair",
     "read_pairs",
     "reference_spacing",
+    "spread_over_patients",
     "write_pairs",
 ]

@@ -24,6 +24,7 @@ from rgan_train.pairs import (
     SliceReader,
     WholeSlices,
     reference_spacing,
+    spread_over_patients,
     write_pairs,
 )
 from rgan_train.pairs.noise import PairNoise
@@ -36,10 +37,14 @@ from rgan_train.training.run_folder import RunFolder, RunState
 from rgan_train.training.runlog import collect_provenance
 from rgan_train.training.sampler import Sampler, make_sampler
 from rgan_train.training.unpaired import make_real_sampler
-from rgan_train.training.validation import Validator, spread_over_patients
+from rgan_train.training.validation import Validator
 
 NOISE_SLICES = 12
 """Slices in which the noise of both kernels is measured."""
+
+
+FITTED_SLICES = 1000
+"""Training slices that a filter or a look-up curve is fitted to, at most."""
 
 
 @dataclass
@@ -166,7 +171,10 @@ def prepare_run(fabric: Fabric, job: Job) -> Run:
         discriminator.check_crop(*network.trained_size(sampler.height, sampler.width))
     _load_frozen(network, job)
     if state == RunState():
-        network.prepare(samples, network_window(config.data.hu_range), reference)
+        fitted = spread_over_patients(job.dataset.train, FITTED_SLICES)
+        network.prepare(
+            WholeSlices(fitted, reader, reference), network_window(config.data.hu_range), reference
+        )
     run_in_main_process(fabric, lambda: _record_start(job, network, samples, noise))
 
     method = method_class(fabric, config, network, discriminator)
@@ -211,7 +219,7 @@ def _describe_validated(validated: Sequence[PairedFiles], slices: Sequence[Paire
     patients = len({item.patient for item in validated})
     return (
         f"validation after each epoch: {len(validated)} of {len(slices)} slices, of {patients} "
-        "patients (training.validate_on)"
+        "patient(s) (training.validate_on)"
     )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -24,24 +23,6 @@ class HarmonizedSlice(NamedTuple):
     source_hu: NDArray[np.float32]
     harmonized_hu: NDArray[np.float32]
     target_hu: NDArray[np.float32]
-
-
-def spread_over_patients(slices: Sequence[PairedFiles], count: int) -> tuple[PairedFiles, ...]:
-    """Choose ``count`` slices that stand for all, in their order; all of them if 0.
-
-    Each patient gives as many as the others, as far as it has them, from the middles of equal
-    parts of its slices.
-    """
-    if not 0 < count < len(slices):
-        return tuple(slices)
-    of_patient: dict[str, list[int]] = {}
-    for number, item in enumerate(slices):
-        of_patient.setdefault(item.patient, []).append(number)
-    chosen: list[int] = []
-    for done, numbers in enumerate(sorted(of_patient.values(), key=len)):
-        share = min(len(numbers), (count - len(chosen)) // (len(of_patient) - done))
-        chosen += [numbers[(2 * part + 1) * len(numbers) // (2 * share)] for part in range(share)]
-    return tuple(slices[number] for number in sorted(chosen))
 
 
 class Validator:

@@ -226,10 +226,12 @@ def test_a_run_that_stopped_inside_a_growing_window(run, tmp_path, which, inside
 
 @pytest.mark.usefixtures("converted")
 def test_test_slices_are_not_measured(run, scans, tmp_path, monkeypatch):
-    from rgan_sdk.dicom.read import pydicom_reader as reader
+    from rgan_sdk.dicom.read import batches
 
-    read, opened = reader.read_slice, set()
-    monkeypatch.setattr(reader, "read_slice", lambda path: opened.add(path) or read(path))
+    read, opened = batches.read_hu, set()
+    monkeypatch.setattr(
+        batches, "read_hu", lambda path, shape: opened.add(path) or read(path, shape)
+    )
     export_run(run, tmp_path / "model.onnx")
     dataset = open_dataset(scans)
     used = (*dataset.train, *dataset.validation)

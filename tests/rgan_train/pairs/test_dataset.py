@@ -13,7 +13,12 @@ from support.training import (
 from rgan_sdk.errors import ConfigurationError, TrainingError
 from rgan_train.config import DataConfig
 from rgan_train.pairs.csv import read_pairs
-from rgan_train.pairs.dataset import choose_direction, load_dataset, reference_spacing
+from rgan_train.pairs.dataset import (
+    choose_direction,
+    load_dataset,
+    reference_spacing,
+    spread_over_patients,
+)
 from rgan_train.pairs.find import find_pairs
 
 
@@ -175,3 +180,30 @@ def test_a_fold_is_tested_and_told(tmp_path):
     assert len(tested) == len(set(tested)) == 10
     assert folds[1].notes == ("fold 2 of 5: each slice is tested in one fold",)
     assert len({dataset.sha256() for dataset in folds}) == 5
+
+
+def of_patients(item, counts):
+    """Return slices at positions 0, 1, ... of some patients, by name."""
+    return [
+        replace(item, patient=name, position=float(position))
+        for name, count in counts.items()
+        for position in range(count)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("counts", "wanted", "expected"),
+    [
+        ({"a": 3, "b": 2}, 0, {"a": [0, 1, 2], "b": [0, 1]}),
+        ({"a": 3, "b": 2}, 5, {"a": [0, 1, 2], "b": [0, 1]}),
+        ({"a": 100, "b": 100}, 4, {"a": [25, 75], "b": [25, 75]}),
+        ({"a": 100, "b": 1, "c": 30}, 7, {"a": [16, 50, 83], "b": [0], "c": [5, 15, 25]}),
+        ({"a": 9, "b": 9, "c": 9}, 2, {"b": [4], "c": [4]}),
+    ],
+)
+def test_some_slices_stand_for_all_patients(scans, counts, wanted, expected):
+    chosen = spread_over_patients(of_patients(open_dataset(scans).train[0], counts), wanted)
+    found = {}
+    for item in chosen:
+        found.setdefault(item.patient, []).append(item.position)
+    assert found == expected

@@ -4,9 +4,11 @@ import pytest
 from support.training import list_pairs, open_dataset, tiny_config, write_pair_of_scans
 
 from rgan_sdk.errors import ConfigurationError
+from rgan_train.networks.compact import CompactCNN
 from rgan_train.pairs import read_pairs
 from rgan_train.processes import make_fabric
 from rgan_train.training import Job, RunFolder
+from rgan_train.training import run as run_module
 from rgan_train.training.run import prepare_run
 
 NOISE = "domain.added_noise=30"
@@ -62,3 +64,22 @@ def test_noise_that_nobody_asked_for(large_scans, start):
     run = start(large_scans)
     assert run.sampler.noise is None
     assert not run.notes
+
+
+def test_few_validation_slices_are_used_and_the_start_says_so(tmp_path, start):
+    scans = write_pair_of_scans(tmp_path, slices=40)
+    assert not start(scans).notes
+    run = start(scans, "training.validate_on=2")
+    assert len(run.validator._images) == 2
+    assert (
+        "validation after each epoch: 2 of 4 slices, of 1 patient(s) (training.validate_on)"
+        in run.notes[-1]
+    )
+
+
+def test_a_filter_is_fitted_to_some_slices_of_many(scans, start, monkeypatch):
+    seen = []
+    monkeypatch.setattr(run_module, "FITTED_SLICES", 3)
+    monkeypatch.setattr(CompactCNN, "prepare", lambda self, samples, *others: seen.extend(samples))
+    start(scans)
+    assert len(seen) == 3

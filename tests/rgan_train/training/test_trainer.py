@@ -7,7 +7,7 @@ import torch
 from support.requirements import require_data
 from support.training import open_dataset, tiny_config, weights
 
-from rgan_sdk.dicom.read import pydicom_reader as dicom_reader
+from rgan_sdk.dicom.read import batches
 from rgan_sdk.errors import ConfigurationError, TrainingError
 from rgan_train.methods import METHODS
 from rgan_train.networks.blocks import InputConv
@@ -180,14 +180,14 @@ def fit_in(job):
 
 
 def test_test_slices_are_never_read(job, monkeypatch):
-    read = dicom_reader.read_slice
+    read = batches.read_hu
     opened = set()
 
-    def spy(path):
+    def spy(path, shape):
         opened.add(path)
-        return read(path)
+        return read(path, shape)
 
-    monkeypatch.setattr(dicom_reader, "read_slice", spy)
+    monkeypatch.setattr(batches, "read_hu", spy)
     fit(job, Reports())
     held_out = {path for item in job.dataset.test for path in (item.source, item.target)}
     assert opened

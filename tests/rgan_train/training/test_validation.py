@@ -13,7 +13,7 @@ from rgan_train.evaluation.metrics.image_quality import psnr
 from rgan_train.networks.base import HarmonizationNetwork
 from rgan_train.pairs import SliceReader
 from rgan_train.processes import make_fabric
-from rgan_train.training.validation import Validator, spread_over_patients
+from rgan_train.training.validation import Validator
 
 RANGE = HUWindow(-1024.0, 1000.0)
 READER = SliceReader(64)
@@ -119,30 +119,3 @@ def test_a_slice_of_padding_alone_does_not_count(tmp_path):
     found = Validator(make_fabric(1, "32-true"), whole, SliceReader(64), RANGE, Shift(0.0))
     assert found.scores() == pytest.approx(scores)
     assert found.input_psnr() == pytest.approx(expected.input_psnr())
-
-
-def of_patients(item, counts):
-    """Return slices at positions 0, 1, ... of some patients, by name."""
-    return [
-        replace(item, patient=name, position=float(position))
-        for name, count in counts.items()
-        for position in range(count)
-    ]
-
-
-@pytest.mark.parametrize(
-    ("counts", "wanted", "expected"),
-    [
-        ({"a": 3, "b": 2}, 0, {"a": [0, 1, 2], "b": [0, 1]}),
-        ({"a": 3, "b": 2}, 5, {"a": [0, 1, 2], "b": [0, 1]}),
-        ({"a": 100, "b": 100}, 4, {"a": [25, 75], "b": [25, 75]}),
-        ({"a": 100, "b": 1, "c": 30}, 7, {"a": [16, 50, 83], "b": [0], "c": [5, 15, 25]}),
-        ({"a": 9, "b": 9, "c": 9}, 2, {"b": [4], "c": [4]}),
-    ],
-)
-def test_validation_slices_stand_for_all_patients(slices, counts, wanted, expected):
-    chosen = spread_over_patients(of_patients(slices[0], counts), wanted)
-    found = {}
-    for item in chosen:
-        found.setdefault(item.patient, []).append(item.position)
-    assert found == expected
