@@ -1,6 +1,10 @@
 """The index and the client of the Imaging Data Commons themselves: `make public`."""
 
 import inspect
+import re
+import statistics
+import tomllib
+from pathlib import Path
 
 import pytest
 from support.requirements import require_data, require_module
@@ -17,6 +21,10 @@ from rgan_train.public.select import (
 )
 
 pytestmark = pytest.mark.public
+
+ROOT = Path(__file__).parents[3]
+RECIPES = ROOT / "recipes"
+PAGE = ROOT / "docs" / "public-data.md"
 
 VERSION = "25.0.5"
 PAIRS = {
@@ -65,6 +73,29 @@ def test_each_data_set_of_nlst_has_licence_and_citation(index, pairs):
     assert set(used.values()) == {"CC BY 4.0"}
     assert all(index.citations[doi] for doi in used)
     assert "<" not in "".join(index.citations[doi] for doi in used)
+
+
+@pytest.mark.parametrize("name", sorted(path.name for path in RECIPES.glob("*-to-*.sh")))
+def test_the_page_says_what_a_recipe_takes(pairs, name):
+    script = (RECIPES / name).read_text()
+    maker, *kernels = re.search(r"manufacturer=(\w+) source=(\w+) target=(\w+)", script).groups()
+    patients = int(re.search(r"--patients (\d+)", (RECIPES / "steps.sh").read_text())[1])
+    found = with_kernels(of_manufacturer(pairs, maker), tuple(kernels))
+    chosen = first_patients(found, patients)
+    figures = (
+        f"{total(found).pairs:,}",
+        f"{total(found).patients:,}",
+        f"{total(chosen).pairs}",
+        f"{total(chosen).size / 1e9:.1f}",
+        f"{statistics.median(pair.a.slices for pair in chosen):.0f}",
+    )
+    (row,) = (line for line in PAGE.read_text().splitlines() if f"| `{name}` |" in line)
+    assert tuple(re.findall(r"[\d.,]+(?= \|)", row)) == figures
+
+
+def test_recipes_cite_what_the_index_cites(index):
+    cited = tomllib.loads((RECIPES / "nlst.toml").read_text())["data"]["citation"]
+    assert cited == index.citations["10.7937/tcia.hmq8-j677"]
 
 
 def test_descriptions_of_siemens_in_another_collection():
