@@ -22,7 +22,7 @@ PYTHONS ?= python3.11 python3.12 python3.13
 PREFIX ?= build/sdk
 WITH_RUNTIME = RGAN_ONNXRUNTIME=$$(echo $(abspath $(VENV))/lib/*/site-packages/onnxruntime/capi/*.so.*)
 
-.PHONY: help cpp demo docs paper scale test test-all test-cpp test-cpp-sanitized test-cpp-threads cases \
+.PHONY: help cpp demo docs paper public scale test test-all test-cpp test-cpp-sanitized test-cpp-threads cases \
   eval-deps fuzz lint lint-cpp lint-python lint-containers format data stubs wheels clean
 
 help: ## Show this help
@@ -35,10 +35,13 @@ demo: $(VENV)/.sdk ## Install, and harmonize a synthetic CT series with a packag
 	  --preview --report $(DEMO)/report.json
 
 test: $(CHECKS) ## Install, lint, and run the tests
-	$(PYTEST) -m "not slow and not scale"
+	$(PYTEST) -m "not slow and not scale and not public"
 
 test-all: $(CHECKS) ## The same, with the tests that take minutes
-	$(PYTEST) -m "not scale"
+	$(PYTEST) -m "not scale and not public"
+
+public: $(VENV)/.public ## Choose pairs from the real index of the Imaging Data Commons (80 MB)
+	RGAN_STRICT=1 $(BIN)/python -m pytest -m public tests
 
 scale: $(VENV)/.dev ## Show within half an hour, as root, what scale.md says: many slices, workers and faults
 	RGAN_STRICT=1 RGAN_SCALE_RESULTS=benchmarks/results $(BIN)/python -m pytest -m scale tests
@@ -158,6 +161,10 @@ $(VENV)/.dev: $(VENV)/.pip $(SOURCES)
 	$(PIP) --editable ".[cpu,openvino,codecs,nifti,ray,train,eval,flash]" --group lint --group test \
 	  --group wheels
 	touch $(VENV)/.sdk $@
+
+$(VENV)/.public: $(VENV)/.dev
+	$(PIP) --editable ".[public]"
+	touch $@
 
 # What the SDK is built with and tested with; no Python of this project.
 $(VENV)/.cpp: $(VENV)/.pip

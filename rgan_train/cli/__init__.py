@@ -9,6 +9,7 @@ import click
 from rgan_sdk.cli.lazy import LazyGroup
 
 COMMANDS = {
+    "public-pairs": "List public scans with two kernels, and download them.",
     "pair": "Find series of one scan with different kernels.",
     "match": "Make a model from two groups of series, without pairs.",
     "simulate": "Simulate roughly the series that another kernel would have given.",

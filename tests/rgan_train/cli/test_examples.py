@@ -12,6 +12,7 @@ from support.examples import (
     said,
     understand,
 )
+from support.public_index import FakeClient, make_index
 from support.qa_phantoms import scan, write_scan
 from support.requirements import require_module
 from support.small import smaller
@@ -39,6 +40,8 @@ from support.structures import write_box
 from support.training import write_pair_of_scans
 from support.training import write_scan as write_one
 from support.writeups import write_pairs
+
+from rgan_train.public import download
 
 PROGRAM = "rgan-train"
 
@@ -108,6 +111,7 @@ SLOW = {"", "match", "distill", "export", "evaluate"}
 def test_examples(command, tmp_path, monkeypatch):
     require_module("radiomics", "make eval-deps")
     monkeypatch.chdir(tmp_path)
+    stand_in_for_the_archive(monkeypatch)
     few_features(tmp_path / "few.yaml")
     provide(PROVIDED.get(command, {}), tmp_path)
     found = examples(PROGRAM, command)
@@ -115,6 +119,12 @@ def test_examples(command, tmp_path, monkeypatch):
     for example in found:
         result = run(example, smaller(example.split()[1:]))
         assert result.exit_code == 0, said(example, result)
+
+
+def stand_in_for_the_archive(monkeypatch):
+    """Let `public-pairs` see a small index of 50 patients, and a client that needs no network."""
+    index = make_index(monkeypatch, more=47)
+    monkeypatch.setattr(download, "open_client", lambda: FakeClient(index))
 
 
 @pytest.mark.parametrize("command", sorted(SLOW))

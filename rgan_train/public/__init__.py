@@ -1,0 +1,1 @@
+"""Pairs among the scans of the Imaging Data Commons: chosen from its index, and fetched."""
