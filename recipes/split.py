@@ -9,6 +9,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+from rgan_sdk.errors import RganError
 from rgan_train.pairs import read_pairs
 from rgan_train.pairs.csv import write_pairs
 from rgan_train.pairs.splits import split_patients
@@ -37,4 +38,7 @@ def main(listed: str, source: str, target: str, work: str) -> None:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    try:
+        main(*sys.argv[1:])
+    except RganError as exc:
+        sys.exit(f"Error: {exc}")

@@ -4,7 +4,8 @@
 set -euo pipefail
 
 here=$(dirname "${BASH_SOURCE[0]}")
-work=$1 scans=${2:-$1/scans}
+work=${1:?usage: $(basename "$0") WORK [SCANS]}
+scans=${2:-$work/scans}
 model=$work/$(echo "$source-to-$target" | tr '[:upper:]' '[:lower:]').onnx
 settings=(--config "$here/nlst.toml"
   --set data.source_kernel="$source" --set data.target_kernel="$target")
@@ -24,7 +25,7 @@ fi
 if [ ! -e "$model" ]; then
   resume=()
   if [ -e "$work/run/config.json" ]; then resume=(--resume); fi
-  rgan-train fit "$work/split.csv" -o "$work/run" --method radiomicgan "${settings[@]}" "${resume[@]}"
+  rgan-train fit "$work/split.csv" -o "$work/run" --method compact "${settings[@]}" "${resume[@]}"
   rgan-train export "$work/run" -o "$model"
 fi
 

@@ -8,6 +8,7 @@ largest.
 
 import csv
 import json
+import math
 import statistics
 import sys
 from collections.abc import Iterator
@@ -24,14 +25,14 @@ def read(results: Path) -> Iterator[dict[str, Any]]:
         counts = [
             one["reproducible"]["0.85"] for one in report["agreement"] if one["method"] == method
         ]
+        defined = sum(one["total"] for one in counts)
         quality = report["quality"][method]
         yield {
             "patient": results.parent.name,
             "method": method,
             "slices": report["slices"],
             **{name: quality[name]["mean"] for name in FIGURES[:3]},
-            "reproducible": sum(one["features"] for one in counts)
-            / sum(one["total"] for one in counts),
+            "reproducible": sum(one["features"] for one in counts) / defined if defined else None,
         }
 
 
@@ -44,10 +45,11 @@ def main(reports: str, table: str) -> None:
         writer.writerows(rows)
     for method in dict.fromkeys(row["method"] for row in rows):
         for figure in FIGURES:
-            values = [row[figure] for row in rows if row["method"] == method]
+            found = [row[figure] for row in rows if row["method"] == method]
+            values = [value for value in found if value is not None] or [math.nan]
             print(
                 f"{method}, {figure}: {statistics.median(values):.4g} "
-                f"({min(values):.4g} to {max(values):.4g}), {len(values)} patients"
+                f"({min(values):.4g} to {max(values):.4g}), {len(found)} patients"
             )
     print(table)
 
