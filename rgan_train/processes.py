@@ -118,8 +118,16 @@ def leave_process_group(fabric: Fabric) -> None:
     that has finished its work.
     """
     if fabric.world_size > 1:
-        fabric.barrier()
+        barrier = torch.distributed.barrier(async_op=True)
+        barrier.wait()
+        # If a thread of the group were the last to let go of it, it would need Python's lock. But
+        # this thread holds the lock while it waits for that one to end, in the group's destructor.
+        _kept.append(barrier)
         torch.distributed.destroy_process_group()
+
+
+_kept: list[object] = []
+"""What must live as long as the process."""
 
 
 class Interrupt:
