@@ -16,7 +16,6 @@ os.environ |= {"OMP_NUM_THREADS": "1", "ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS": "
 
 import argparse
 import json
-import statistics
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
@@ -30,7 +29,7 @@ from cells import measure
 from noise_losses.lesions import Images, Slices, summarize
 from noise_losses.losses import MatchingGAN, TextureGAN
 from noise_losses.scans import NoisyPairs, add_independent_noise
-from result_page import fill_page
+from result_page import fill_page, spread
 from short_training import Stage, train
 from unpaired_pairs import PAIRS, Scan
 
@@ -224,14 +223,6 @@ def make_table(figures: Mapping[str, dict[str, Any]]) -> str:
         parts += [spread([one["lesions"][key] for one in found], 2) for key in LESIONS]
         lines.append(f"| {' | '.join(parts)} |")
     return "\n".join(lines)
-
-
-def spread(values: Sequence[float], digits: int) -> str:
-    """Return the mean, with the smallest and largest of several values."""
-    mean = f"{statistics.mean(values):,.{digits}f}"
-    if len(values) == 1:
-        return mean
-    return f"{mean} ({min(values):,.{digits}f} to {max(values):,.{digits}f})"
 
 
 if __name__ == "__main__":

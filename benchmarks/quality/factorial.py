@@ -30,7 +30,7 @@ from cells import Cell
 from contrasts import measure_features, measure_slices
 from methods import CONFIGURATIONS, WORK, compute_missing, list_pairs
 from reproducibility import evaluate_models
-from result_page import fill_page
+from result_page import fill_page, spread
 
 from rgan_sdk.files import file_sha256
 from rgan_train.evaluation.metrics.blocks import Place, draw_slices
@@ -258,16 +258,6 @@ def convergence(results: Sequence[dict[str, Any]]) -> str:
         return "–"
     late = statistics.mean(max(curve[: len(curve) * 3 // 4]) for curve in curves)
     return f"{late:.2f}, {statistics.mean(max(curve) for curve in curves):.2f}"
-
-
-def spread(values: Sequence[float], digits: int) -> str:
-    """Return the mean of the seeds, with the smallest and largest."""
-    if not values:
-        return "–"
-    mean = f"{statistics.mean(values):,.{digits}f}"
-    if len(values) == 1:
-        return mean
-    return f"{mean} ({min(values):,.{digits}f} to {max(values):,.{digits}f})"
 
 
 if __name__ == "__main__":
