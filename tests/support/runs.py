@@ -11,8 +11,11 @@ from rgan_sdk.cli import main
 from rgan_sdk.dicom.synthetic.sample import write_sample_series
 
 PROGRAM = Path(sys.executable).with_name("rgan-harmonize")
-SAME_DATE = {**os.environ, "SOURCE_DATE_EPOCH": "1700000000"}
-"""The environment in which two runs of a process of its own write the same bytes."""
+
+
+def same_date() -> dict[str, str]:
+    """Return the environment in which two runs of a process of its own write the same bytes."""
+    return {**os.environ, "SOURCE_DATE_EPOCH": "1700000000"}
 
 
 def harmonize(*arguments: object) -> Result:

@@ -13,7 +13,7 @@ import pytest
 from support.mercure import SETTINGS, add_file, add_sample, images, read_result, write_input
 from support.models import make_series_card, write_model
 from support.requirements import require_data
-from support.runs import PROGRAM, SAME_DATE, folders, harmonize
+from support.runs import PROGRAM, folders, harmonize, same_date
 
 from rgan_sdk.module import flat_files, process, result
 
@@ -297,10 +297,10 @@ def test_kills_at_any_moment(tmp_path):
     for number in range(4):
         add_sample(source, "B40f", number, slices=3)
     command = [PROGRAM, "module", source]
-    subprocess.run([*command, tmp_path / "whole"], env=SAME_DATE, check=True)
+    subprocess.run([*command, tmp_path / "whole"], env=same_date(), check=True)
     whole = images(tmp_path / "whole")
     for series in range(5):
-        running = subprocess.Popen([*command, out], env=SAME_DATE, stderr=subprocess.DEVNULL)
+        running = subprocess.Popen([*command, out], env=same_date(), stderr=subprocess.DEVNULL)
         while running.poll() is None and not has_noted(out, series):
             time.sleep(0.001)
         time.sleep(numbers.uniform(0, 0.02))
@@ -308,7 +308,7 @@ def test_kills_at_any_moment(tmp_path):
         running.wait()
         unfinished += not (out / "result.json").exists()
         if (out / STATE).exists():
-            subprocess.run([*command, out], env=SAME_DATE, check=True)
+            subprocess.run([*command, out], env=same_date(), check=True)
         assert images(out) == whole
         shutil.rmtree(out)
     assert unfinished >= 3

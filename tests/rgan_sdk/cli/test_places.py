@@ -14,7 +14,7 @@ from pydicom.uid import RLELossless
 from support.damage import DAMAGES
 from support.models import make_series_card, write_model
 from support.nifti import scan_hu, write_nifti
-from support.runs import PROGRAM, SAME_DATE, contents, harmonize, read_report
+from support.runs import PROGRAM, contents, harmonize, read_report, same_date
 
 from rgan_sdk.dicom.header import pseudonym
 from rgan_sdk.dicom.synthetic.sample import write_sample_series
@@ -170,7 +170,7 @@ def test_a_killed_run_by_patient_goes_on(run, model, source, tmp_path):
     command = [PROGRAM, "run", source, out, "--model", model, "--batch-size", "1", *options]
     process = subprocess.Popen(
         list(map(str, command)),
-        env=SAME_DATE,
+        env=same_date(),
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )

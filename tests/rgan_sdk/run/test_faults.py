@@ -13,7 +13,7 @@ import pytest
 from support.damage import DAMAGES, EXTRA
 from support.models import make_series_card, write_model
 from support.requirements import require_tool
-from support.runs import PROGRAM, SAME_DATE, contents, folders, harmonize, new_series, write_inputs
+from support.runs import PROGRAM, contents, folders, harmonize, new_series, same_date, write_inputs
 
 CALLS = ("openat", "write", "writev", "fsync", "rename", "mkdir", "close")
 POSITIONS = 8
@@ -53,7 +53,7 @@ class Scene(NamedTuple):
         command = [*strace, "--quiet=path-resolution,attach,exit", *only, *options, PROGRAM]
         result = subprocess.run(
             [*command, *self.arguments, self.out],
-            env=SAME_DATE,
+            env=same_date(),
             capture_output=True,
             text=True,
             check=False,

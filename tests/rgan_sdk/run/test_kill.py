@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from support.damage import DAMAGES
 from support.models import make_series_card, write_model
-from support.runs import PROGRAM, SAME_DATE, contents, folders, harmonize, write_inputs
+from support.runs import PROGRAM, contents, folders, harmonize, same_date, write_inputs
 
 from rgan_sdk.dicom.synthetic.sample import write_sample_series
 
@@ -49,7 +49,7 @@ def kill_and_resume(root: Path, *, kills: int, series: int, options: tuple[str, 
         )
         process = subprocess.Popen(
             [PROGRAM, *arguments, out],
-            env=SAME_DATE,
+            env=same_date(),
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )

@@ -12,14 +12,13 @@ from pathlib import Path
 import pytest
 from support.models import make_series_card, write_model
 from support.requirements import require_module
-from support.runs import PROGRAM, SAME_DATE, contents, new_series, read_report, write_inputs
+from support.runs import PROGRAM, contents, new_series, read_report, same_date, write_inputs
 
 from rgan_sdk.dicom.synthetic.sample import write_sample_series
 
 require_module("ray", "pip install 'rgan-sdk[ray]'")
 
 SERIES, SLICES = 6, 8
-ENVIRONMENT = {**SAME_DATE, "RAY_USAGE_STATS_ENABLED": "0"}
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +34,7 @@ def running(inputs, out, *options):
     model = ("--model", "b40f-to-b70f", "--engine", "onnxruntime")
     with subprocess.Popen(
         [PROGRAM, "run", inputs, out, *model, *options],
-        env=ENVIRONMENT,
+        env=same_date(),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -61,9 +60,14 @@ def whole(inputs):
     return contents(out)
 
 
-def wait_for(out, series):
-    """Wait until so many series are in OUTPUT."""
-    wait_until(lambda: out.exists() and len(new_series(out)) >= series)
+def wait_for_a_series(process, out):
+    """Wait until a series is in OUTPUT."""
+
+    def is_there():
+        assert process.poll() is None, process.stdout.read()
+        return out.exists() and new_series(out)
+
+    wait_until(is_there)
 
 
 def wait_until(condition):
@@ -109,7 +113,7 @@ def test_one_of_two_machines_is_killed(inputs, whole, tmp_path, monkeypatch):
     try:
         second = cluster.add_node(num_cpus=1)
         with running(inputs, out, "--ray", cluster.address, "--report", report) as process:
-            wait_for(out, 1)
+            wait_for_a_series(process, out)
             kill_with_children(second.all_processes["raylet"][0].process.pid)
             assert len(new_series(out)) < SERIES
             output = finish(process)
@@ -125,7 +129,7 @@ def test_one_of_two_machines_is_killed(inputs, whole, tmp_path, monkeypatch):
 def stop(inputs, out, number):
     """Begin a run on a cluster of its own, and send it a signal; return its exit code."""
     with running(inputs, out, "--ray", "local") as process:
-        wait_for(out, 1)
+        wait_for_a_series(process, out)
         begun = children(process.pid)
         assert begun
         process.send_signal(number)
