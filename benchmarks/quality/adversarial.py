@@ -16,34 +16,28 @@ os.environ |= {"OMP_NUM_THREADS": "1", "ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS": "
 
 import argparse
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-import numpy as np
 import torch
-from cells import measure
-from noise_losses.lesions import Images, Slices, summarize
+from noise_losses.judge import judge, make_tables
 from noise_losses.losses import MatchingGAN, TextureGAN
 from noise_losses.scans import NoisyPairs, add_independent_noise
-from result_page import fill_page, spread
+from result_page import fill_page
 from short_training import Stage, train
+from stacks import Stack
 from unpaired_pairs import PAIRS, Scan
 
 from rgan_train.config import Config, override, recommended_config
 from rgan_train.evaluation.cohorts.lesions.plant import measure_mtfs
 from rgan_train.evaluation.cohorts.lesions.render import MTF
-from rgan_train.evaluation.features.extractor import FeatureExtractor
-from rgan_train.evaluation.features.regions import RegionFeatures
-from rgan_train.evaluation.metrics.reproducibility import compare_all
-from rgan_train.evaluation.regions.choice import choose_regions
-from rgan_train.evaluation.results import INPUT, TARGET, THRESHOLDS
 from rgan_train.methods.conditional_gan import ConditionalGAN
 from rgan_train.methods.radiomicgan import RadiomicGAN
-from rgan_train.networks.graph import HarmonizationGraph, harmonize_slice
+from rgan_train.networks.graph import HarmonizationGraph
 from rgan_train.networks.window import network_window
 from rgan_train.pairs.noise import PairNoise
 from rgan_train.pairs.samples import PairedSample
@@ -54,8 +48,6 @@ RUNS: Final = Path("runs/adversarial")
 PAIR: Final = PAIRS["siemens"]
 SEEDS: Final = (0, 1, 2)
 STEPS: Final = 2160
-REGIONS: Final = 100
-"""Random regions in each HU range, at least."""
 
 
 @dataclass(frozen=True)
@@ -73,15 +65,6 @@ LOSSES: Final = {
     "L1 + adversarial, 1, + feature matching": Loss(MatchingGAN, 1.0),
     "L1 + texture on three scales": Loss(TextureGAN, 0.0),
 }
-
-
-LESIONS: Final = {
-    "nodule_contrast": "contrast of nodules",
-    "nodule_area_mm2": "their area, mm2",
-    "hole_contrast": "contrast of holes",
-    "hole_area_mm2": "their area, mm2",
-}
-"""Figures of lesions, and their titles."""
 
 
 @dataclass(frozen=True)
@@ -125,8 +108,11 @@ def main() -> None:
         runs = [(name, seed) for seed in SEEDS for name in LOSSES]
         with ProcessPoolExecutor(options.jobs, get_context("spawn")) as pool:
             models = dict(zip(runs, pool.map(train_one, *zip(*runs, strict=True)), strict=True))
-        FIGURES.write_text(json.dumps(measure_all(models, options.jobs), indent=1) + "\n")
-    fill_page(PAGE, {"losses": make_table(json.loads(FIGURES.read_text()))})
+        study = Study.open()
+        stack = Stack(study.tested, study.spacing, RUNS / "features", options.jobs)
+        found = judge(models, stack, study.mtfs, PAIR.kernels)
+        FIGURES.write_text(json.dumps(found, indent=1) + "\n")
+    fill_page(PAGE, {"losses": make_tables(json.loads(FIGURES.read_text()))})
 
 
 def settings(loss: Loss, seed: int) -> Config:
@@ -153,76 +139,6 @@ def train_one(name: str, seed: int) -> HarmonizationGraph:
     folder = RUNS / f"{name.replace(' ', '').replace(',', '-')}_{seed}"
     network = train(Stage(loss.method, config, STEPS, draw, folder))
     return HarmonizationGraph(network, network_window(config.data.hu_range))
-
-
-def measure_all(
-    models: Mapping[tuple[str, int], HarmonizationGraph], jobs: int
-) -> dict[str, dict[str, Any]]:
-    """Measure input, target and all models on the test slices."""
-    study = Study.open()
-    source_hu, target_hu = (np.stack(side) for side in zip(*study.tested, strict=True))
-
-    def apply(graph: HarmonizationGraph) -> Callable[[Images], Images]:
-        return lambda hu: np.stack([harmonize_slice(graph, one, study.spacing) for one in hu])
-
-    methods = {f"{name}, seed {seed}": apply(graph) for (name, seed), graph in models.items()}
-    methods = {INPUT: lambda hu: hu, **methods}
-    images = {name: method(source_hu) for name, method in methods.items()}
-    before, after = (
-        Slices(hu, mtf, kernel, study.spacing)
-        for hu, mtf, kernel in zip((source_hu, target_hu), study.mtfs, PAIR.kernels, strict=True)
-    )
-    counts = count_features({TARGET: target_hu, **images}, study.spacing, jobs)
-    figures = {
-        name: {
-            **measure(list(images[name]), study.tested),
-            "features": counts[name],
-            "lesions": summarize(before.see(method)),
-        }
-        for name, method in methods.items()
-    }
-    return {TARGET: {"lesions": summarize(after.see(lambda hu: hu))}, **figures}
-
-
-def count_features(
-    images: Mapping[str, Images], spacing: float, jobs: int
-) -> dict[str, dict[str, int]]:
-    """Count the reproducible features by method and group of regions."""
-    padding = np.zeros(images[TARGET].shape, bool)
-    rois, _ = choose_regions(images[TARGET], padding, (), REGIONS)
-    features = RegionFeatures(
-        FeatureExtractor(), RUNS / "features", None, jobs, padding, (spacing, spacing)
-    )
-    table = features.compute(images, rois, lambda total: lambda: None)
-    found: dict[str, dict[str, int]] = {name: {} for name in images}
-    for agreement in compare_all(table):
-        found[agreement.method][agreement.group] = agreement.counts[THRESHOLDS[0]].features
-    return found
-
-
-def make_table(figures: Mapping[str, dict[str, Any]]) -> str:
-    """Return the table: means over the seeds, with the smallest and largest."""
-    groups = list(figures[INPUT]["features"])
-    titles = ["loss", "PSNR, dB", "noise power distance, dB", "noise power, highest band"]
-    titles += [*(f"features, {group}" for group in groups), *LESIONS.values()]
-    lines = [f"| {' | '.join(titles)} |", "|---|" + "---:|" * (len(titles) - 1)]
-    names = {TARGET: [TARGET], INPUT: [INPUT]}
-    names |= {name: [f"{name}, seed {seed}" for seed in SEEDS] for name in LOSSES}
-    for name, runs in names.items():
-        found = [figures[run] for run in runs]
-        parts = [name]
-        if name == TARGET:
-            parts += [""] * (len(titles) - 1 - len(LESIONS))
-        else:
-            parts += [
-                spread([one["psnr_db"] for one in found], 2),
-                spread([one["nps_distance_db"] for one in found], 2),
-                spread([one["nps_ratio"][-1] for one in found], 2),
-                *(spread([one["features"][group] for one in found], 0) for group in groups),
-            ]
-        parts += [spread([one["lesions"][key] for one in found], 2) for key in LESIONS]
-        lines.append(f"| {' | '.join(parts)} |")
-    return "\n".join(lines)
 
 
 if __name__ == "__main__":

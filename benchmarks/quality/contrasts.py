@@ -46,6 +46,29 @@ class Measure:
         return {"value": value, "interval": list(self.drawn.interval(value, samples))}
 
 
+def measure_all(
+    psnr: Mapping[str, Floats],
+    table: FeatureTable,
+    groups: Iterable[str],
+    places: Sequence[Place],
+) -> dict[str, Measure]:
+    """Return PSNR and the numbers of reproducible features, by title.
+
+    Parameters
+    ----------
+    psnr
+        ``[N]`` of each slice, by model.
+    groups
+        Of regions.
+    places
+        Where each slice comes from.
+    """
+    measures = {"PSNR, dB": measure_slices(psnr, draw_slices(places))}
+    for group in groups:
+        measures[f"features, {group}"] = measure_features(table, group, list(psnr), places)
+    return measures
+
+
 def measure_slices(by_slice: Mapping[str, Floats], drawn: SliceSamples) -> Measure:
     """Return the mean over slices of ``[N]`` values by model."""
     weights = drawn.counts / drawn.counts.sum(axis=1, keepdims=True)

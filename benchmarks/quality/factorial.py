@@ -27,13 +27,13 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from cells import Cell
-from contrasts import measure_features, measure_slices
+from contrasts import measure_all
 from methods import CONFIGURATIONS, WORK, compute_missing, list_pairs
 from reproducibility import evaluate_models
-from result_page import fill_page, spread
+from result_page import difference_parts, fill_page, spread
 
 from rgan_sdk.files import file_sha256
-from rgan_train.evaluation.metrics.blocks import Place, draw_slices
+from rgan_train.evaluation.metrics.blocks import Place
 from rgan_train.pairs.csv import read_pairs
 from rgan_train.pairs.dataset import load_dataset
 
@@ -42,9 +42,6 @@ PAGE: Final = Path("docs/results/paper.md")
 CELLS: Final = Path("docs/results/paper/cells")
 FIGURES: Final = Path("docs/results/paper/factorial.json")
 PAIR: Final = "siemens"
-DIGITS: Final = {"PSNR, dB": 2}
-"""Of measures that are not counts."""
-
 QUALITY: Final = {"psnr_db": 2, "ssim": 4, "nps_distance_db": 2}
 """Measures of a cell in the table, and their digits."""
 
@@ -134,16 +131,8 @@ def measure(plan: dict[str, Any], there: Mapping[Cell, dict[str, Any]], jobs: in
     dataset = load_dataset(read_pairs(list_pairs(PAIR, plan["pairs"][PAIR]["folder"])), config)
     evaluation = evaluate_models(dataset, models, jobs)
     places = [Place(item.patient, item.frame, item.position) for item in dataset.test]
-    measures = {
-        "PSNR, dB": measure_slices(
-            {name: evaluation.quality[name].by_slice["psnr_db"] for name in models},
-            draw_slices(places),
-        )
-    }
-    for group in evaluation.compared_groups:
-        measures[f"features, {group}"] = measure_features(
-            evaluation.table, group, evaluation.methods, places
-        )
+    psnr = {name: evaluation.quality[name].by_slice["psnr_db"] for name in models}
+    measures = measure_all(psnr, evaluation.table, evaluation.compared_groups, places)
     seeds = complete_seeds(plan, there)
     figures = {
         "models": {name: result["model_sha256"] for name, result in results.items()},
@@ -185,7 +174,7 @@ def write_page(
     rows: dict[str, list[dict[str, Any]]] = {cell.row: [] for cell in cells}
     for cell, result in there.items():
         rows[cell.row].append(result)
-    groups = [title for title in figures["values"] if title not in DIGITS]
+    groups = [title for title in figures["values"] if title.startswith("features")]
     blocks = {
         "factorial": cell_table(rows, figures["values"], groups, len(plan["seeds"])),
         "factorial effects": effect_table(find_effects(plan["factor"]), figures, rows),
@@ -230,11 +219,7 @@ def effect_table(
     lines = [f"| {' | '.join(titles)} |", "|---|" + "---:|" * (len(titles) - 1)]
     for effect in effects:
         parts = [effect.title]
-        for title, one in figures["effects"][effect.title].items():
-            digits = DIGITS.get(title, 0)
-            low, high = one["interval"]
-            limits = f"{low:+.{digits}f} to {high:+.{digits}f}"
-            parts.append(f"{one['value']:+.{digits}f} ({limits})")
+        parts += difference_parts(figures["effects"][effect.title])
         each = [noise_effect(effect, rows, seed) for seed in figures["seeds"]]
         parts.append(f"{statistics.mean(each):+.2f} ({', '.join(f'{v:+.2f}' for v in each)})")
         lines.append(f"| {' | '.join(parts)} |")

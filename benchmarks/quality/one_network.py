@@ -3,10 +3,11 @@
     python benchmarks/quality/one_network.py              # train and measure what is missing
     python benchmarks/quality/one_network.py --tables     # the page from the figures that are there
 
-Needs the scans of docs/data.md in .data/. A network is trained on simulated kernels of all series
-but those of the pair that it is tested on, then on 0, 1, 3 or 9 slices of that pair. Beside it
-stand the linear filter of `match`, which has no pair either, and RadiomicGAN trained on the same
-slices alone. Runs are kept in runs/one-network/; what was interrupted goes on where it stood.
+Needs the scans of docs/data.md in .data/, and pyradiomics for the features (make eval-deps). A
+network is trained on simulated kernels of all series but those of the pair that it is tested on,
+then on 0, 1, 3 or 9 slices of that pair. Beside it stand the linear filter of `match`, which has no
+pair either, and RadiomicGAN trained on the same slices alone. Runs are kept in runs/one-network/;
+what was interrupted goes on where it stood.
 """
 
 from __future__ import annotations
@@ -16,27 +17,35 @@ import os
 os.environ |= {"OMP_NUM_THREADS": "1"}
 
 import argparse
+import itertools
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, Final
 
-from cells import Cell, measure
+import numpy as np
+import torch
+from cells import Cell
 from many_kernels.conditions import Curve
 from many_kernels.network import ConditionedGAN, ConditionedGenerator
 from many_kernels.pairs import RealPairs, harmonize
 from many_kernels.series import KnownSeries, read_series
 from many_kernels.simulate import MARGIN, SimulatedPairs
-from methods import CONFIGURATIONS, compute_missing
-from result_page import fill_page
+from methods import CONFIGURATIONS, WORK, compute_missing
+from result_page import difference_table, fill_page, spread_table
 from short_training import Stage, train
+from stacks import Images, Stack
 from unpaired_features import match_model
 from unpaired_pairs import DATA, PAIRS, Scan, splits
 
 from rgan_sdk.harmonizer import Harmonizer
 from rgan_train.config import Config, override, recommended_config
 from rgan_train.evaluation.cohorts.lesions.plant import measure_mtfs
+from rgan_train.evaluation.results import INPUT
+from rgan_train.networks.base import HarmonizationNetwork
 from rgan_train.pairs.samples import PairedSample
 
 RUNS: Final = Path("runs/one-network")
@@ -68,6 +77,10 @@ OTHERS: Final = {
 }
 """Series to learn from, and the slices of them that are for training."""
 
+SEEDS: Final = (0, 1, 2)
+TOLD: Final = "one network"
+ALONE: Final = "the pair alone"
+MATCH: Final = "`match`, linear"
 SLICES: Final = {0: (), 1: (8,), 3: (2, 8, 14), 9: (0, 2, 4, 6, 8, 10, 12, 14, 16)}
 BATCH: Final = 4
 CROP: Final = 96 + 2 * MARGIN
@@ -77,28 +90,38 @@ TUNING_STEPS: Final = 500
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--jobs", type=int, default=2, help="trainings on pairs alone at a time")
+    parser.add_argument("--jobs", type=int, default=2, help="processes")
     what = parser.add_mutually_exclusive_group()
     what.add_argument("--pretrain-only", action="store_true", help="train on simulated kernels")
     what.add_argument("--tables", action="store_true", help="compute nothing")
     options = parser.parse_args()
     if not options.tables:
-        pretrained = Stage(
-            ConditionedGAN, settings(1e-3), PRETRAINING_STEPS, simulated().draw, RUNS / "pretrained"
-        )
-        train(pretrained)
+        start = pretrain()
         if options.pretrain_only:
             return
         compute_missing(
             pair_cells(), {"pairs": {"siemens": {"folder": FOLDER}}}, options.jobs, CELLS
         )
-        figures = {" to ".join(way): measure_way(way, pretrained.checkpoint) for way in WAYS}
-        FIGURES.write_text(json.dumps(figures, indent=1) + "\n")
-    tables = [make_table(title, rows) for title, rows in json.loads(FIGURES.read_text()).items()]
+        tune_all(start, options.jobs)
+        found = {" to ".join(way): measure_way(way, start, options.jobs) for way in WAYS}
+        FIGURES.write_text(json.dumps(found, indent=1) + "\n")
+    tables = [make_tables(title, one) for title, one in json.loads(FIGURES.read_text()).items()]
     fill_page(PAGE, {"one network": "\n\n".join(tables)})
 
 
-def settings(rate: float) -> Config:
+def pretrain() -> Path:
+    """Train on simulated kernels with L1 alone; return the checkpoint.
+
+    With the discriminator, whose first gradients are larger than those of what the filter leaves
+    to do, nearly all units of the last layers died.
+    """
+    config = override(settings(1e-3), {"loss": {"adversarial_weight": 0.0}})
+    stage = Stage(ConditionedGAN, config, PRETRAINING_STEPS, simulated().draw, RUNS / "pretrained")
+    train(stage)
+    return stage.checkpoint
+
+
+def settings(rate: float, seed: int = 0) -> Config:
     """Return the recommended settings of RadiomicGAN, with an encoder from scratch."""
     return override(
         recommended_config("radiomicgan"),
@@ -106,6 +129,7 @@ def settings(rate: float) -> Config:
             "generator": {"encoder": "none"},
             "data": {"window": (-1024.0, 2000.0)},
             "optimizer": {"learning_rate": rate},
+            "training": {"seed": seed},
         },
     )
 
@@ -143,39 +167,80 @@ class Ends:
         halves = next(splits(PAIR.known))
         spectra = (scan.spectra[side].take(half) for side, half in zip(sides, halves, strict=True))
         mtfs = measure_mtfs(*spectra)
-        curves = (Curve.on_pixels(mtf.frequency, mtf.value, scan.spacing) for mtf in mtfs)
+        source, target = (Curve.on_pixels(m.frequency, m.value, scan.spacing) for m in mtfs)
         samples = [PairedSample(*both) for both in zip(*scan.images[sides], strict=True)]
         test = [samples[number] for number in PAIR.test]
-        return cls(*curves, samples[: PAIR.trained], test, scan.spacing)
+        return cls(source, target, samples[: PAIR.trained], test, scan.spacing)
 
 
-def measure_way(way: tuple[str, str], start: Path) -> dict[str, Any]:
-    """Measure all rows of one direction on the test slices."""
+def tune_all(start: Path, jobs: int) -> None:
+    """Train what is missing of the networks that go on with slices of the pair."""
+    runs = list(itertools.product(WAYS, filter(None, SLICES), SEEDS))
+    with ProcessPoolExecutor(jobs, get_context("spawn")) as pool:
+        list(pool.map(tune_one, *zip(*runs, strict=True), [start] * len(runs)))
+
+
+def tune_one(way: tuple[str, str], count: int, seed: int, start: Path) -> None:
+    """Train one of them, or what it lacks."""
+    torch.set_num_threads(1)
+    tune(Ends.measure(way), way, count, seed, start)
+
+
+def tune(
+    ends: Ends, way: tuple[str, str], count: int, seed: int, start: Path
+) -> HarmonizationNetwork:
+    """Go on with so many slices of the pair."""
+    samples = [ends.known[number] for number in SLICES[count]]
+    draw = RealPairs(samples, ends.source, ends.target, seed, BATCH, CROP).draw
+    folder = RUNS / f"{'-'.join(way)}_{count}_{seed}"
+    steps = TUNING_STEPS if count else 0
+    return train(Stage(ConditionedGAN, settings(3e-4, seed), steps, draw, folder, start))
+
+
+def measure_way(way: tuple[str, str], start: Path, jobs: int) -> dict[str, Any]:
+    """Measure all methods of one direction on the test slices, and compare them."""
     ends = Ends.measure(way)
-    rows = {"input": measure([sample.source_hu for sample in ends.test], ends.test)}
-    with Harmonizer.load(match_model(way), device="cpu") as harmonizer:
-        images = [harmonizer(s.source_hu, pixel_spacing=ends.spacing) for s in ends.test]
-    rows["`match`, linear"] = measure(images, ends.test)
-    for count, slices in SLICES.items():
-        rows[f"one network, {count} slices"] = measure_tuned(ends, way, slices, start)
+    stack = Stack(ends.test, ends.spacing, RUNS / "features", jobs)
+    images = {INPUT: stack.source_hu, MATCH: apply_model(match_model(way), stack)}
+    for count, seed in itertools.product(SLICES, SEEDS):
+        if count or not seed:
+            network = tune(ends, way, count, seed, start)
+            assert isinstance(network, ConditionedGenerator)
+            images[shown(TOLD, count, seed)] = np.stack(
+                [harmonize(network, hu, ends.source, ends.target) for hu in stack.source_hu]
+            )
     for cell in pair_cells():
         if (cell.source, cell.target) == way:
-            rows[cell.row] = json.loads((CELLS / f"{cell.name}.json").read_text())["quality"]
-    return rows
+            images[f"{cell.row}, seed {cell.seed}"] = apply_model(WORK / f"{cell.name}.onnx", stack)
+    figures, measures = stack.measure(images)
+    return {
+        "figures": figures,
+        "differences": {
+            title: {name: one.contrast(plus, minus) for name, one in measures.items()}
+            for title, plus, minus in comparisons()
+        },
+    }
 
 
-def measure_tuned(
-    ends: Ends, way: tuple[str, str], slices: Sequence[int], start: Path
-) -> dict[str, Any]:
-    """Go on with a few slices of the pair, and measure the test slices."""
-    samples = [ends.known[number] for number in slices]
-    draw = RealPairs(samples, ends.source, ends.target, 0, BATCH, CROP).draw
-    folder = RUNS / f"{way[0]}-{way[1]}_{len(slices)}"
-    steps = TUNING_STEPS if slices else 0
-    network = train(Stage(ConditionedGAN, settings(3e-4), steps, draw, folder, start))
-    assert isinstance(network, ConditionedGenerator)
-    images = [harmonize(network, s.source_hu, ends.source, ends.target) for s in ends.test]
-    return measure(images, ends.test)
+def apply_model(model: Path, stack: Stack) -> Images:
+    """Return what a model file makes of the test slices."""
+    with Harmonizer.load(model, device="cpu", outside_domain=("spacing",)) as harmonizer:
+        return np.stack([harmonizer(hu, pixel_spacing=stack.spacing) for hu in stack.source_hu])
+
+
+def comparisons() -> Iterator[tuple[str, list[str], list[str]]]:
+    """Yield what is compared: a title, and what is measured on either side."""
+    none = [shown(TOLD, 0, 0)]
+    yield "no slice, against `match`", none, [MATCH]
+    for count in filter(None, SLICES):
+        told, alone = ([shown(row, count, seed) for seed in SEEDS] for row in (TOLD, ALONE))
+        yield f"{count} slices, against the pair alone", told, alone
+        yield f"{count} slices, against `match`", told, [MATCH]
+
+
+def shown(row: str, count: int, seed: int) -> str:
+    """Return what one training is called."""
+    return f"{row}, {count} slices, seed {seed}"
 
 
 def pair_cells() -> list[Cell]:
@@ -185,26 +250,30 @@ def pair_cells() -> list[Cell]:
             pair="siemens",
             source=source,
             target=target,
-            row=f"the pair alone, {count} slices",
-            seed=0,
+            row=f"{ALONE}, {count} slices",
+            seed=seed,
             base=CONFIGURATIONS / "radiomicgan.toml",
             settings=(*PAIR_SETTINGS, f"data.train_slices={','.join(map(str, slices))}"),
             vgg_weights=None,
         )
+        for seed in SEEDS
         for source, target in WAYS
         for count, slices in SLICES.items()
         if slices
     ]
 
 
-def make_table(title: str, rows: dict[str, Any]) -> str:
-    """Return the table of one direction."""
-    lines = [f"**{title}**", "", "| method | PSNR, dB | SSIM | noise power distance, dB |"]
-    lines.append("|---|---:|---:|---:|")
-    for name, quality in rows.items():
-        figures = (f"{quality['psnr_db']:.2f}", f"{quality['ssim']:.4f}")
-        lines.append(f"| {name} | {' | '.join(figures)} | {quality['nps_distance_db']:.2f} |")
-    return "\n".join(lines)
+def make_tables(title: str, found: dict[str, Any]) -> str:
+    """Return both tables of one direction."""
+    names = {INPUT: [INPUT], MATCH: [MATCH], f"{TOLD}, 0 slices": [shown(TOLD, 0, 0)]}
+    for row, count in itertools.product((TOLD, ALONE), filter(None, SLICES)):
+        names[f"{row}, {count} slices"] = [shown(row, count, seed) for seed in SEEDS]
+    tables = (
+        f"**{title}**",
+        spread_table("method", names, found["figures"]),
+        difference_table("one network after", found["differences"]),
+    )
+    return "\n\n".join(tables)
 
 
 if __name__ == "__main__":

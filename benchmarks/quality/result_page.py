@@ -6,6 +6,7 @@ import re
 import statistics
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 
 def fill_page(page: Path, blocks: Mapping[str, str]) -> None:
@@ -25,3 +26,52 @@ def spread(values: Sequence[float], digits: int) -> str:
     if len(values) == 1:
         return mean
     return f"{mean} ({min(values):,.{digits}f} to {max(values):,.{digits}f})"
+
+
+def digits_of(title: str) -> int:
+    """Return how many digits a measure has in a table: none where it counts features."""
+    return 0 if title.startswith("features") else 4 if title == "SSIM" else 2
+
+
+def spread_table(
+    heading: str, names: Mapping[str, Sequence[str]], figures: Mapping[str, Mapping[str, float]]
+) -> str:
+    """Return a table of means over the seeds, with the smallest and largest.
+
+    Parameters
+    ----------
+    names
+        What was measured for each line, by its title.
+    figures
+        Of each of them by measure; what one of them lacks is left empty.
+    """
+    titles = list(max(figures.values(), key=len))
+    lines = [f"| {' | '.join([heading, *titles])} |", "|---|" + "---:|" * len(titles)]
+    for line, runs in names.items():
+        parts = [line]
+        for title in titles:
+            values = [figures[run][title] for run in runs if title in figures[run]]
+            parts.append(spread(values, digits_of(title)) if values else "")
+        lines.append(f"| {' | '.join(parts)} |")
+    return "\n".join(lines)
+
+
+def difference_table(
+    heading: str, differences: Mapping[str, Mapping[str, Mapping[str, Any]]]
+) -> str:
+    """Return a table of differences with their 95 % limits, one line for each."""
+    titles = list(next(iter(differences.values())))
+    lines = [f"| {' | '.join([heading, *titles])} |", "|---|" + "---:|" * len(titles)]
+    for name, one in differences.items():
+        lines.append(f"| {' | '.join([name, *difference_parts(one)])} |")
+    return "\n".join(lines)
+
+
+def difference_parts(differences: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Return the cells of a line of differences with their 95 % limits, by measure."""
+    parts = []
+    for title, one in differences.items():
+        digits = digits_of(title)
+        limits = " to ".join(f"{limit:+,.{digits}f}" for limit in one["interval"])
+        parts.append(f"{one['value']:+,.{digits}f} ({limits})")
+    return parts

@@ -44,22 +44,24 @@ ENCODER: Final = {"generator": {"encoder": "vgg19-compact"}}
 
 @dataclass(frozen=True)
 class Network:
-    """A method, and settings on top of ``TRAINING``."""
+    """A method, settings on top of ``TRAINING``, and weights for a pretrained encoder."""
 
     title: str
     method: NetworkMethod
     settings: dict[str, dict[str, Any]]
+    vgg_weights: Path | None = None
 
 
 NETWORKS: Final = {
     "compact": Network("compact", "compact", {}),
-    "physics+gan": Network("physics+gan", "physics+gan", ENCODER),
+    "physics+gan": Network("physics+gan", "physics+gan", ENCODER, VGG),
     "physics": Network(
         "physics+gan without a discriminator",
         "physics+gan",
         {**ENCODER, "loss": {"adversarial_weight": 0.0}},
+        VGG,
     ),
-    "radiomicgan": Network("RadiomicGAN", "radiomicgan", ENCODER),
+    "radiomicgan": Network("RadiomicGAN", "radiomicgan", ENCODER, VGG),
 }
 
 
@@ -118,7 +120,7 @@ def train_and_measure(training: Training, threads: int) -> str:
     import torch
 
     torch.set_num_threads(threads)
-    run = train(training)
+    run = train(training, NETWORKS[training.network], RUNS / training.name)
     state, config = run.state("last"), run.config()
     assert state is not None
     scan = Scan.read(training.pair)
@@ -137,10 +139,8 @@ def train_and_measure(training: Training, threads: int) -> str:
     return f"{found['minutes']:.1f} min, {found['psnr_db']:.2f} dB"
 
 
-def train(training: Training) -> RunFolder:
+def train(training: Training, network: Network, folder: Path) -> RunFolder:
     """Train as ``rgan-train match`` does, on slices of two groups, or go on."""
-    network = NETWORKS[training.network]
-    folder = RUNS / training.name
     run = RunFolder(folder / "run")
     if run.exists():
         job = Job.from_pairs(run.config(), read_pairs(run.pairs_csv), run, resume=True)
@@ -153,7 +153,7 @@ def train(training: Training) -> RunFolder:
             override(override(config, TRAINING), network.settings),
             run.path,
             lambda done, total: None,
-            VGG if network.settings else None,
+            network.vgg_weights,
         )
     outcome = fit(job, lambda event: None)
     if outcome.status != "finished":

@@ -32,6 +32,10 @@ ENHANCED: Final = 0.3
 MARGIN: Final = 32
 """Pixels at each edge of a crop where the filter sees what is beyond it; they are cut off."""
 
+MEASUREMENT_ERROR: Final = 0.3
+"""Standard deviation of the logarithm of a measured transfer at 0.5 cycles per pixel; below, it is
+proportional to the frequency. The network is told of kernels as they would be measured."""
+
 NOISY: Final = 0.5
 MOST_NOISE_HU: Final = 30.0
 
@@ -70,7 +74,13 @@ class SimulatedPairs:
         images = [
             filtered(crops, np.interp(cycles, chosen.curve.cycles, factor)) for factor in factors
         ]
+        source, target = (self._measured(curve, rng) for curve in (source, target))
         return make_crops(np.round(images[0]), images[1], source, target)
+
+    def _measured(self, curve: Curve, rng: np.random.Generator) -> Curve:
+        """Return a curve with the error of a measurement."""
+        slope = 2 * MEASUREMENT_ERROR * rng.standard_normal()
+        return curve.times(np.exp(slope * np.minimum(curve.cycles, 0.5)))
 
     def _crop(self, chosen: KnownSeries, cycles: Floats, rng: np.random.Generator) -> Images:
         """Return a crop ``[1, H, W]`` of the series, half of them with more noise."""

@@ -50,10 +50,10 @@ class Slices:
 
 
 def summarize(lesions: list[Seen]) -> dict[str, float]:
-    """Return the mean share of the contrast that is seen, and the mean area in mm2, by kind."""
+    """Return the mean share of the contrast that is seen, and the mean area, by title."""
     found = {}
     for kind in KINDS:
         some = [seen for seen in lesions if seen.lesion.kind == kind]
-        found[f"{kind}_contrast"] = statistics.mean(seen.contrast for seen in some)
-        found[f"{kind}_area_mm2"] = statistics.mean(seen.area for seen in some)
+        found[f"contrast of {kind}s"] = statistics.mean(seen.contrast for seen in some)
+        found[f"area of {kind}s, mm2"] = statistics.mean(seen.area for seen in some)
     return found

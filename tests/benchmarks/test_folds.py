@@ -1,0 +1,33 @@
+"""Which cells the five folds of the paper's page have."""
+
+from __future__ import annotations
+
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("radiomics", reason="make eval-deps installs pyradiomics")
+sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks" / "quality"))
+import factorial
+import folds
+
+PLAN = tomllib.loads(factorial.PLAN.read_text())
+
+
+def test_a_generator_is_trained_as_in_the_factorial_but_on_each_fold():
+    first = {cell.row: cell for cell in factorial.plan_cells(PLAN) if cell.seed == 0}
+    cells = folds.fold_cells({**PLAN, "folds": list(first)[:3]})
+    assert [cell.config().data.fold for cell in cells] == sorted([1, 2, 3, 4, 5] * 3)
+    for cell in cells:
+        row, _, fold = cell.row.rpartition(", ")
+        assert fold == f"fold{cell.config().data.fold}"
+        assert cell.seed == 0
+        assert cell.config().generator == first[row].config().generator
+        assert cell.config().training == first[row].config().training
+
+
+def test_the_papers_own_is_the_first():
+    assert PLAN["folds"][0] == factorial.plan_cells(PLAN)[0].row == "direct, windows, pretrained"
+    assert set(PLAN["folds"]) <= {cell.row for cell in factorial.plan_cells(PLAN)}
