@@ -53,7 +53,9 @@ scale: $(VENV)/.dev ## Show within half an hour, as root, what scale.md says: ma
 
 paper: $(VENV)/.eval ## Train and measure what docs/results/paper.md lacks; hours, and can be interrupted
 	$(BIN)/python benchmarks/quality/factorial.py --jobs $(WORKERS)
+	$(BIN)/python benchmarks/quality/folds.py --jobs $(WORKERS)
 	$(BIN)/python benchmarks/quality/adversarial.py --jobs $(WORKERS)
+	$(BIN)/python benchmarks/quality/unpaired_losses.py --jobs $(WORKERS)
 	$(BIN)/python benchmarks/quality/one_network.py --jobs $(WORKERS)
 
 cpp: test-cpp ## Build, test and install the SDK for C and C++: make cpp PREFIX=folder

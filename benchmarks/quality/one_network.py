@@ -17,7 +17,6 @@ import os
 os.environ |= {"OMP_NUM_THREADS": "1"}
 
 import argparse
-import itertools
 import json
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -77,11 +76,16 @@ OTHERS: Final = {
 }
 """Series to learn from, and the slices of them that are for training."""
 
-SEEDS: Final = (0, 1, 2)
 TOLD: Final = "one network"
 ALONE: Final = "the pair alone"
 MATCH: Final = "`match`, linear"
 SLICES: Final = {0: (), 1: (8,), 3: (2, 8, 14), 9: (0, 2, 4, 6, 8, 10, 12, 14, 16)}
+TUNED: Final = [count for count in SLICES if count]
+SEEDS: Final = {0: (0,), 1: (0,), 3: (0, 1, 2), 9: (0,)}
+"""By number of slices: three where it is decided whether the network becomes a packaged model."""
+
+TRAININGS: Final = [(count, seed) for count in SLICES for seed in SEEDS[count]]
+
 BATCH: Final = 4
 CROP: Final = 96 + 2 * MARGIN
 PRETRAINING_STEPS: Final = 6000
@@ -175,7 +179,7 @@ class Ends:
 
 def tune_all(start: Path, jobs: int) -> None:
     """Train what is missing of the networks that go on with slices of the pair."""
-    runs = list(itertools.product(WAYS, filter(None, SLICES), SEEDS))
+    runs = [(way, *training) for way in WAYS for training in TRAININGS]
     with ProcessPoolExecutor(jobs, get_context("spawn")) as pool:
         list(pool.map(tune_one, *zip(*runs, strict=True), [start] * len(runs)))
 
@@ -202,13 +206,12 @@ def measure_way(way: tuple[str, str], start: Path, jobs: int) -> dict[str, Any]:
     ends = Ends.measure(way)
     stack = Stack(ends.test, ends.spacing, RUNS / "features", jobs)
     images = {INPUT: stack.source_hu, MATCH: apply_model(match_model(way), stack)}
-    for count, seed in itertools.product(SLICES, SEEDS):
-        if count or not seed:
-            network = tune(ends, way, count, seed, start)
-            assert isinstance(network, ConditionedGenerator)
-            images[shown(TOLD, count, seed)] = np.stack(
-                [harmonize(network, hu, ends.source, ends.target) for hu in stack.source_hu]
-            )
+    for count, seed in TRAININGS:
+        network = tune(ends, way, count, seed, start)
+        assert isinstance(network, ConditionedGenerator)
+        images[shown(TOLD, count, seed)] = np.stack(
+            [harmonize(network, hu, ends.source, ends.target) for hu in stack.source_hu]
+        )
     for cell in pair_cells():
         if (cell.source, cell.target) == way:
             images[f"{cell.row}, seed {cell.seed}"] = apply_model(WORK / f"{cell.name}.onnx", stack)
@@ -230,12 +233,11 @@ def apply_model(model: Path, stack: Stack) -> Images:
 
 def comparisons() -> Iterator[tuple[str, list[str], list[str]]]:
     """Yield what is compared: a title, and what is measured on either side."""
-    none = [shown(TOLD, 0, 0)]
-    yield "no slice, against `match`", none, [MATCH]
-    for count in filter(None, SLICES):
-        told, alone = ([shown(row, count, seed) for seed in SEEDS] for row in (TOLD, ALONE))
-        yield f"{count} slices, against the pair alone", told, alone
+    for count in SLICES:
+        told, alone = ([shown(row, count, seed) for seed in SEEDS[count]] for row in (TOLD, ALONE))
         yield f"{count} slices, against `match`", told, [MATCH]
+        if count:
+            yield f"{count} slices, against the pair alone", told, alone
 
 
 def shown(row: str, count: int, seed: int) -> str:
@@ -253,21 +255,21 @@ def pair_cells() -> list[Cell]:
             row=f"{ALONE}, {count} slices",
             seed=seed,
             base=CONFIGURATIONS / "radiomicgan.toml",
-            settings=(*PAIR_SETTINGS, f"data.train_slices={','.join(map(str, slices))}"),
+            settings=(*PAIR_SETTINGS, f"data.train_slices={','.join(map(str, SLICES[count]))}"),
             vgg_weights=None,
         )
-        for seed in SEEDS
         for source, target in WAYS
-        for count, slices in SLICES.items()
-        if slices
+        for count in TUNED
+        for seed in SEEDS[count]
     ]
 
 
 def make_tables(title: str, found: dict[str, Any]) -> str:
     """Return both tables of one direction."""
-    names = {INPUT: [INPUT], MATCH: [MATCH], f"{TOLD}, 0 slices": [shown(TOLD, 0, 0)]}
-    for row, count in itertools.product((TOLD, ALONE), filter(None, SLICES)):
-        names[f"{row}, {count} slices"] = [shown(row, count, seed) for seed in SEEDS]
+    names = {INPUT: [INPUT], MATCH: [MATCH]}
+    for row, counts in ((TOLD, SLICES), (ALONE, TUNED)):
+        for count in counts:
+            names[f"{row}, {count} slices"] = [shown(row, count, seed) for seed in SEEDS[count]]
     tables = (
         f"**{title}**",
         spread_table("method", names, found["figures"]),

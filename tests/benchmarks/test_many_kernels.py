@@ -12,6 +12,7 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks" / "quality"))
 import short_training
+from many_kernels import simulate
 from many_kernels.conditions import CYCLES, Curve, condition, filter_gain, pixel_frequencies
 from many_kernels.network import ConditionedGAN
 from many_kernels.pairs import RealPairs, harmonize
@@ -72,6 +73,28 @@ def test_a_condition_tells_kernels_and_pixels():
     assert told.shape == (2 * len(CYCLES),)
     assert told[: len(CYCLES)] == pytest.approx(np.log(fine.at(CYCLES)), abs=1e-5)
     assert (told[: len(CYCLES)] < told[len(CYCLES) :]).all()  # 0.2 cycles are 4 and 2 lp/cm
+
+
+def test_the_network_is_told_of_kernels_as_they_are_measured(series, monkeypatch):
+    pairs = SimulatedPairs([series], seed=0, batch_size=1, size=SIZE)
+    measured = [pairs.draw(step).told for step in range(200)]
+    monkeypatch.setattr(simulate, "MEASUREMENT_ERROR", 0.0)
+    errors = np.array(measured) - [pairs.draw(step).told for step in range(200)]
+    highest = errors[:, len(CYCLES) - 1]
+    seen = highest[highest != 0]  # what is below the least transfer counts as that
+    assert len(seen) > 50
+    assert seen.std() == pytest.approx(0.3 * CYCLES[-1] / 0.5, rel=0.3)
+    assert np.abs(errors[:, 0]).max() < np.abs(highest).max() / 5
+
+
+def test_each_comparison_is_of_trainings_that_are_planned():
+    one_network = pytest.importorskip(
+        "one_network", reason="make eval-deps installs pyradiomics", exc_type=ImportError
+    )
+    told = {one_network.shown(one_network.TOLD, *run) for run in one_network.TRAININGS}
+    alone = {f"{cell.row}, seed {cell.seed}" for cell in one_network.pair_cells()}
+    sides = [side for _, *both in one_network.comparisons() for side in both]
+    assert {name for side in sides for name in side} == told | alone | {one_network.MATCH}
 
 
 def test_noise_has_the_wanted_level_and_spectrum():
