@@ -23,7 +23,7 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import torch
@@ -77,19 +77,21 @@ OTHERS: Final = {
 """Series to learn from, and the slices of them that are for training."""
 
 TOLD: Final = "one network"
+NEW: Final = "the same, not pretrained"
 ALONE: Final = "the pair alone"
 MATCH: Final = "`match`, linear"
 SLICES: Final = {0: (), 1: (8,), 3: (2, 8, 14), 9: (0, 2, 4, 6, 8, 10, 12, 14, 16)}
 TUNED: Final = [count for count in SLICES if count]
-SEEDS: Final = {0: (0,), 1: (0,), 3: (0, 1, 2), 9: (0,)}
-"""By number of slices: three where it is decided whether the network becomes a packaged model."""
+DECISIVE: Final = 3
+"""Slices after which it is decided whether the network becomes a packaged model."""
 
-TRAININGS: Final = [(count, seed) for count in SLICES for seed in SEEDS[count]]
+SEEDS: Final = {count: (0, 1, 2) if count == DECISIVE else (0,) for count in SLICES}
 
 BATCH: Final = 4
 CROP: Final = 96 + 2 * MARGIN
 PRETRAINING_STEPS: Final = 6000
 TUNING_STEPS: Final = 500
+TUNING_RATE: Final = 1e-3
 
 
 def main() -> None:
@@ -177,28 +179,53 @@ class Ends:
         return cls(source, target, samples[: PAIR.trained], test, scan.spacing)
 
 
+class Tuning(NamedTuple):
+    """A training on a few slices of the pair: from the pretrained network, or from a new one."""
+
+    row: str
+    slices: int
+    seed: int
+
+    @property
+    def name(self) -> str:
+        """What the table calls it."""
+        return shown(*self)
+
+
+def tunings() -> list[Tuning]:
+    """Return all of them. After no slice, it is the pretrained network itself."""
+    counts = {TOLD: list(SLICES), NEW: [DECISIVE]}
+    return [
+        Tuning(row, count, seed) for row in counts for count in counts[row] for seed in SEEDS[count]
+    ]
+
+
 def tune_all(start: Path, jobs: int) -> None:
-    """Train what is missing of the networks that go on with slices of the pair."""
-    runs = [(way, *training) for way in WAYS for training in TRAININGS]
+    """Train what is missing."""
+    runs = [(way, tuning, start) for way in WAYS for tuning in tunings()]
     with ProcessPoolExecutor(jobs, get_context("spawn")) as pool:
-        list(pool.map(tune_one, *zip(*runs, strict=True), [start] * len(runs)))
+        list(pool.map(tune_one, *zip(*runs, strict=True)))
 
 
-def tune_one(way: tuple[str, str], count: int, seed: int, start: Path) -> None:
+def tune_one(way: tuple[str, str], tuning: Tuning, start: Path) -> None:
     """Train one of them, or what it lacks."""
     torch.set_num_threads(1)
-    tune(Ends.measure(way), way, count, seed, start)
+    tune(Ends.measure(way), way, tuning, start)
 
 
-def tune(
-    ends: Ends, way: tuple[str, str], count: int, seed: int, start: Path
-) -> HarmonizationNetwork:
-    """Go on with so many slices of the pair."""
-    samples = [ends.known[number] for number in SLICES[count]]
-    draw = RealPairs(samples, ends.source, ends.target, seed, BATCH, CROP).draw
-    folder = RUNS / f"{'-'.join(way)}_{count}_{seed}"
-    steps = TUNING_STEPS if count else 0
-    return train(Stage(ConditionedGAN, settings(3e-4, seed), steps, draw, folder, start))
+def tune(ends: Ends, way: tuple[str, str], tuning: Tuning, start: Path) -> HarmonizationNetwork:
+    """Train what is left, and return the network."""
+    samples = [ends.known[number] for number in SLICES[tuning.slices]]
+    draw = RealPairs(samples, ends.source, ends.target, tuning.seed, BATCH, CROP).draw
+    stage = Stage(
+        ConditionedGAN,
+        settings(TUNING_RATE, tuning.seed),
+        TUNING_STEPS if samples else 0,
+        draw,
+        RUNS / f"{'-'.join(way)}_{tuning.name.replace(' ', '-').replace(',', '')}",
+        start if tuning.row == TOLD else None,
+    )
+    return train(stage)
 
 
 def measure_way(way: tuple[str, str], start: Path, jobs: int) -> dict[str, Any]:
@@ -206,10 +233,10 @@ def measure_way(way: tuple[str, str], start: Path, jobs: int) -> dict[str, Any]:
     ends = Ends.measure(way)
     stack = Stack(ends.test, ends.spacing, RUNS / "features", jobs)
     images = {INPUT: stack.source_hu, MATCH: apply_model(match_model(way), stack)}
-    for count, seed in TRAININGS:
-        network = tune(ends, way, count, seed, start)
+    for tuning in tunings():
+        network = tune(ends, way, tuning, start)
         assert isinstance(network, ConditionedGenerator)
-        images[shown(TOLD, count, seed)] = np.stack(
+        images[tuning.name] = np.stack(
             [harmonize(network, hu, ends.source, ends.target) for hu in stack.source_hu]
         )
     for cell in pair_cells():
@@ -234,10 +261,14 @@ def apply_model(model: Path, stack: Stack) -> Images:
 def comparisons() -> Iterator[tuple[str, list[str], list[str]]]:
     """Yield what is compared: a title, and what is measured on either side."""
     for count in SLICES:
-        told, alone = ([shown(row, count, seed) for seed in SEEDS[count]] for row in (TOLD, ALONE))
+        told, new, alone = (
+            [shown(row, count, seed) for seed in SEEDS[count]] for row in (TOLD, NEW, ALONE)
+        )
         yield f"{count} slices, against `match`", told, [MATCH]
         if count:
             yield f"{count} slices, against the pair alone", told, alone
+        if count == DECISIVE:
+            yield f"{count} slices, against the same, not pretrained", told, new
 
 
 def shown(row: str, count: int, seed: int) -> str:
@@ -267,7 +298,7 @@ def pair_cells() -> list[Cell]:
 def make_tables(title: str, found: dict[str, Any]) -> str:
     """Return both tables of one direction."""
     names = {INPUT: [INPUT], MATCH: [MATCH]}
-    for row, counts in ((TOLD, SLICES), (ALONE, TUNED)):
+    for row, counts in ((TOLD, SLICES), (NEW, [DECISIVE]), (ALONE, TUNED)):
         for count in counts:
             names[f"{row}, {count} slices"] = [shown(row, count, seed) for seed in SEEDS[count]]
     tables = (

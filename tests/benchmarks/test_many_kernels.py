@@ -91,7 +91,7 @@ def test_each_comparison_is_of_trainings_that_are_planned():
     one_network = pytest.importorskip(
         "one_network", reason="make eval-deps installs pyradiomics", exc_type=ImportError
     )
-    told = {one_network.shown(one_network.TOLD, *run) for run in one_network.TRAININGS}
+    told = {tuning.name for tuning in one_network.tunings()}
     alone = {f"{cell.row}, seed {cell.seed}" for cell in one_network.pair_cells()}
     sides = [side for _, *both in one_network.comparisons() for side in both]
     assert {name for side in sides for name in side} == told | alone | {one_network.MATCH}

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import torch
 from result_page import difference_table, spread_table
 from stacks import Images, Stack
 
@@ -26,6 +27,7 @@ def judge(
     def apply(graph: HarmonizationGraph) -> Callable[[Images], Images]:
         return lambda hu: np.stack([harmonize_slice(graph, one, stack.spacing) for one in hu])
 
+    torch.set_num_threads(stack.jobs)
     methods = {INPUT: lambda hu: hu, **{shown(*run): apply(one) for run, one in models.items()}}
     figures, measures = stack.measure(
         {name: method(stack.source_hu) for name, method in methods.items()}
