@@ -27,23 +27,22 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from cells import Cell
-from contrasts import measure_all
 from methods import CONFIGURATIONS, WORK, compute_missing, list_pairs
-from reproducibility import evaluate_models
-from result_page import difference_parts, fill_page, spread
+from result_page import difference_table, fill_page, spread_table
+from stacks import Stack
 
 from rgan_sdk.files import file_sha256
-from rgan_train.evaluation.metrics.blocks import Place
+from rgan_train.evaluation.results import INPUT
 from rgan_train.pairs.csv import read_pairs
 from rgan_train.pairs.dataset import load_dataset
+from rgan_train.pairs.samples import SliceReader
 
 PLAN: Final = Path(__file__).with_name("paper.toml")
 PAGE: Final = Path("docs/results/paper.md")
 CELLS: Final = Path("docs/results/paper/cells")
 FIGURES: Final = Path("docs/results/paper/factorial.json")
 PAIR: Final = "siemens"
-QUALITY: Final = {"psnr_db": 2, "ssim": 4, "nps_distance_db": 2}
-"""Measures of a cell in the table, and their digits."""
+NOISE: Final = "noise power distance, dB"
 
 
 class Effect(NamedTuple):
@@ -69,7 +68,7 @@ def main() -> None:
     there = {cell: result for cell in cells if (result := read_cell(cell)) is not None}
     if not options.tables:
         measure(plan, there, options.jobs)
-    write_page(plan, cells, there)
+    write_page(plan, cells)
 
 
 def plan_cells(plan: dict[str, Any]) -> list[Cell]:
@@ -99,7 +98,8 @@ def read_cell(cell: Cell) -> dict[str, Any] | None:
     """Read a cell that is there and up to date."""
     if not cell.is_computed(CELLS):
         return None
-    return json.loads((CELLS / f"{cell.name}.json").read_text())
+    result: dict[str, Any] = json.loads((CELLS / f"{cell.name}.json").read_text())
+    return result
 
 
 def find_effects(factors: Mapping[str, Mapping[str, Any]]) -> Iterator[Effect]:
@@ -121,23 +121,27 @@ def find_effects(factors: Mapping[str, Mapping[str, Any]]) -> Iterator[Effect]:
 
 
 def measure(plan: dict[str, Any], there: Mapping[Cell, dict[str, Any]], jobs: int) -> None:
-    """Measure the features of the models of all cells that are there, and compare them."""
-    models = {shown(cell.row, cell.seed): WORK / f"{cell.name}.onnx" for cell in there}
+    """Measure the models of all cells that are there on the test slices, and compare them."""
     results = {shown(cell.row, cell.seed): result for cell, result in there.items()}
+    models = {shown(cell.row, cell.seed): WORK / f"{cell.name}.onnx" for cell in there}
     for name, path in models.items():
         if not path.exists() or file_sha256(path) != results[name]["model_sha256"]:
             raise SystemExit(f"{path}: is not the model of {name}; delete that cell, and run again")
     config = next(iter(there)).config().data
     dataset = load_dataset(read_pairs(list_pairs(PAIR, plan["pairs"][PAIR]["folder"])), config)
-    evaluation = evaluate_models(dataset, models, jobs)
-    places = [Place(item.patient, item.frame, item.position) for item in dataset.test]
-    psnr = {name: evaluation.quality[name].by_slice["psnr_db"] for name in models}
-    measures = measure_all(psnr, evaluation.table, evaluation.compared_groups, places)
+    reader = SliceReader(4096)
+    samples = [reader.read(item) for item in dataset.test]
+    stack = Stack(samples, dataset.test[0].spacing, WORK / "features", jobs)
+    images = {name: stack.apply_model(path) for name, path in models.items()}
+    figures, measures = stack.measure({INPUT: stack.source_hu, **images})
     seeds = complete_seeds(plan, there)
-    figures = {
+    found = {
         "models": {name: result["model_sha256"] for name, result in results.items()},
         "seeds": seeds,
-        "values": {title: one.values for title, one in measures.items()},
+        "figures": {
+            name: one | training_figures(results[name]) if name in results else one
+            for name, one in figures.items()
+        },
         "effects": {
             effect.title: {
                 title: one.contrast(
@@ -151,7 +155,17 @@ def measure(plan: dict[str, Any], there: Mapping[Cell, dict[str, Any]], jobs: in
         },
     }
     FIGURES.parent.mkdir(parents=True, exist_ok=True)
-    FIGURES.write_text(json.dumps(figures, indent=1) + "\n")
+    FIGURES.write_text(json.dumps(found, indent=1) + "\n")
+
+
+def training_figures(result: dict[str, Any]) -> dict[str, float]:
+    """Return how a training went: its best validation PSNR, early and in the end, and minutes."""
+    curve = result["validation_psnr_db_by_epoch"]
+    found = {
+        "validation PSNR at 3/4, dB": max(curve[: len(curve) * 3 // 4]),
+        "at the end": max(curve),
+    }
+    return found | ({"CPU min": minutes} if (minutes := result["minutes"].get("cpu")) else {})
 
 
 def complete_seeds(plan: dict[str, Any], there: Iterable[Cell]) -> list[int]:
@@ -166,83 +180,46 @@ def shown(row: str, seed: int) -> str:
     return f"{row}, seed {seed}"
 
 
-def write_page(
-    plan: dict[str, Any], cells: Sequence[Cell], there: Mapping[Cell, dict[str, Any]]
-) -> None:
-    """Fill the two tables of the page."""
-    figures = json.loads(FIGURES.read_text())
-    rows: dict[str, list[dict[str, Any]]] = {cell.row: [] for cell in cells}
-    for cell, result in there.items():
-        rows[cell.row].append(result)
-    groups = [title for title in figures["values"] if title.startswith("features")]
+def write_page(plan: dict[str, Any], cells: Sequence[Cell]) -> None:
+    """Fill the two tables of the page from the figures that are there."""
+    found = json.loads(FIGURES.read_text())
+    names: dict[str, list[str]] = {}
+    for cell in cells:
+        if (name := shown(cell.row, cell.seed)) in found["models"]:
+            names.setdefault(cell.row, []).append(name)
+    seeds = len(plan["seeds"])
+    lines = {
+        row if len(runs) == seeds else f"{row} ({len(runs)} of {seeds} seeds)": runs
+        for row, runs in names.items()
+    }
     blocks = {
-        "factorial": cell_table(rows, figures["values"], groups, len(plan["seeds"])),
-        "factorial effects": effect_table(find_effects(plan["factor"]), figures, rows),
+        "factorial": spread_table("generator", {INPUT: [INPUT], **lines}, found["figures"]),
+        "factorial effects": effect_table(find_effects(plan["factor"]), found),
     }
     fill_page(PAGE, blocks)
 
 
-def cell_table(
-    rows: Mapping[str, list[dict[str, Any]]],
-    values: Mapping[str, Mapping[str, float]],
-    groups: Sequence[str],
-    seeds: int,
-) -> str:
-    """Return the table of all cells, one line for all seeds of a row."""
-    titles = ["generator", "seeds", "PSNR, dB", "SSIM", "noise power distance, dB", *groups]
-    titles += ["validation PSNR at 3/4 and at the end, dB", "CPU min"]
-    lines = [f"| {' | '.join(titles)} |", "|---|" + "---:|" * (len(titles) - 1)]
-    for row, results in rows.items():
-        quality = [result["quality"] for result in results]
-        names = [shown(row, result["seed"]) for result in results]
-        parts = [
-            row,
-            f"{len(results)} of {seeds}",
-            *(spread([one[key] for one in quality], digits) for key, digits in QUALITY.items()),
-            *(spread([values[group][name] for name in names], 0) for group in groups),
-            convergence(results),
-            spread([r["minutes"]["cpu"] for r in results if "cpu" in r["minutes"]], 0),
-        ]
-        lines.append(f"| {' | '.join(parts)} |")
-    return "\n".join(lines)
-
-
-def effect_table(
-    effects: Iterable[Effect],
-    figures: Mapping[str, Any],
-    rows: Mapping[str, list[dict[str, Any]]],
-) -> str:
+def effect_table(effects: Iterable[Effect], found: Mapping[str, Any]) -> str:
     """Return the table of effects with 95 % limits; of noise power, that of each seed."""
-    if not figures["seeds"]:
+    if not found["seeds"]:
         return "Not computed yet."
-    titles = ["effect of", *figures["values"], "noise power distance, dB"]
-    lines = [f"| {' | '.join(titles)} |", "|---|" + "---:|" * (len(titles) - 1)]
-    for effect in effects:
-        parts = [effect.title]
-        parts += difference_parts(figures["effects"][effect.title])
-        each = [noise_effect(effect, rows, seed) for seed in figures["seeds"]]
-        parts.append(f"{statistics.mean(each):+.2f} ({', '.join(f'{v:+.2f}' for v in each)})")
-        lines.append(f"| {' | '.join(parts)} |")
+    lines = difference_table("effect of", found["effects"]).splitlines()
+    lines[0] += f" {NOISE} |"
+    lines[1] += "---:|"
+    for number, effect in enumerate(effects, start=2):
+        each = [noise_effect(effect, found["figures"], seed) for seed in found["seeds"]]
+        by_seed = ", ".join(f"{value:+.2f}" for value in each)
+        lines[number] += f" {statistics.mean(each):+.2f} ({by_seed}) |"
     return "\n".join(lines)
 
 
-def noise_effect(effect: Effect, rows: Mapping[str, list[dict[str, Any]]], seed: int) -> float:
+def noise_effect(effect: Effect, figures: Mapping[str, Mapping[str, float]], seed: int) -> float:
     """Return the effect on the noise power distance in the cells of one seed."""
-
-    def mean(names: Sequence[str]) -> float:
-        results = (result for name in names for result in rows[name] if result["seed"] == seed)
-        return statistics.mean(result["quality"]["nps_distance_db"] for result in results)
-
-    return mean(effect.plus) - mean(effect.minus)
-
-
-def convergence(results: Sequence[dict[str, Any]]) -> str:
-    """Return the validation PSNR after three quarters of the epochs, and at the end."""
-    curves = [result["validation_psnr_db_by_epoch"] for result in results]
-    if not curves:
-        return "–"
-    late = statistics.mean(max(curve[: len(curve) * 3 // 4]) for curve in curves)
-    return f"{late:.2f}, {statistics.mean(max(curve) for curve in curves):.2f}"
+    plus, minus = (
+        statistics.mean(figures[shown(row, seed)][NOISE] for row in rows)
+        for rows in (effect.plus, effect.minus)
+    )
+    return plus - minus
 
 
 if __name__ == "__main__":

@@ -36,11 +36,10 @@ from many_kernels.simulate import MARGIN, SimulatedPairs
 from methods import CONFIGURATIONS, WORK, compute_missing
 from result_page import difference_table, fill_page, spread_table
 from short_training import Stage, train
-from stacks import Images, Stack
+from stacks import Stack
 from unpaired_features import match_model
 from unpaired_pairs import DATA, PAIRS, Scan, splits
 
-from rgan_sdk.harmonizer import Harmonizer
 from rgan_train.config import Config, override, recommended_config
 from rgan_train.evaluation.cohorts.lesions.plant import measure_mtfs
 from rgan_train.evaluation.results import INPUT
@@ -232,7 +231,7 @@ def measure_way(way: tuple[str, str], start: Path, jobs: int) -> dict[str, Any]:
     """Measure all methods of one direction on the test slices, and compare them."""
     ends = Ends.measure(way)
     stack = Stack(ends.test, ends.spacing, RUNS / "features", jobs)
-    images = {INPUT: stack.source_hu, MATCH: apply_model(match_model(way), stack)}
+    images = {INPUT: stack.source_hu, MATCH: stack.apply_model(match_model(way))}
     for tuning in tunings():
         network = tune(ends, way, tuning, start)
         assert isinstance(network, ConditionedGenerator)
@@ -241,7 +240,7 @@ def measure_way(way: tuple[str, str], start: Path, jobs: int) -> dict[str, Any]:
         )
     for cell in pair_cells():
         if (cell.source, cell.target) == way:
-            images[f"{cell.row}, seed {cell.seed}"] = apply_model(WORK / f"{cell.name}.onnx", stack)
+            images[f"{cell.row}, seed {cell.seed}"] = stack.apply_model(WORK / f"{cell.name}.onnx")
     figures, measures = stack.measure(images)
     return {
         "figures": figures,
@@ -250,12 +249,6 @@ def measure_way(way: tuple[str, str], start: Path, jobs: int) -> dict[str, Any]:
             for title, plus, minus in comparisons()
         },
     }
-
-
-def apply_model(model: Path, stack: Stack) -> Images:
-    """Return what a model file makes of the test slices."""
-    with Harmonizer.load(model, device="cpu", outside_domain=("spacing",)) as harmonizer:
-        return np.stack([harmonizer(hu, pixel_spacing=stack.spacing) for hu in stack.source_hu])
 
 
 def comparisons() -> Iterator[tuple[str, list[str], list[str]]]:

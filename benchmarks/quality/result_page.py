@@ -29,8 +29,10 @@ def spread(values: Sequence[float], digits: int) -> str:
 
 
 def digits_of(title: str) -> int:
-    """Return how many digits a measure has in a table: none where it counts features."""
-    return 0 if title.startswith("features") else 4 if title == "SSIM" else 2
+    """Return how many digits a measure has in a table: none where it counts."""
+    if title.startswith("features") or title == "CPU min":
+        return 0
+    return 4 if title == "SSIM" else 2
 
 
 def spread_table(

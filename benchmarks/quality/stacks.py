@@ -12,6 +12,7 @@ from cells import measure
 from contrasts import Measure, measure_all
 from numpy.typing import NDArray
 
+from rgan_sdk.harmonizer import Harmonizer
 from rgan_train.evaluation.features.extractor import FeatureExtractor
 from rgan_train.evaluation.features.regions import RegionFeatures
 from rgan_train.evaluation.metrics.blocks import Place
@@ -53,6 +54,11 @@ class Stack:
     def target_hu(self) -> Images:
         """``[N, H, W]``."""
         return np.stack([sample.target_hu for sample in self.samples])
+
+    def apply_model(self, model: Path) -> Images:
+        """Return what a model file makes of the slices."""
+        with Harmonizer.load(model, device="cpu", outside_domain=("spacing",)) as harmonizer:
+            return np.stack([harmonizer(hu, pixel_spacing=self.spacing) for hu in self.source_hu])
 
     def measure(
         self, images: Mapping[str, Images]
