@@ -163,7 +163,7 @@ def training_figures(result: dict[str, Any]) -> dict[str, float]:
     curve = result["validation_psnr_db_by_epoch"]
     found = {
         "validation PSNR at 3/4, dB": max(curve[: len(curve) * 3 // 4]),
-        "at the end": max(curve),
+        "validation PSNR at the end, dB": max(curve),
     }
     return found | ({"CPU min": minutes} if (minutes := result["minutes"].get("cpu")) else {})
 

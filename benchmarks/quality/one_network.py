@@ -88,7 +88,10 @@ SEEDS: Final = {count: (0, 1, 2) if count == DECISIVE else (0,) for count in SLI
 
 BATCH: Final = 4
 CROP: Final = 96 + 2 * MARGIN
-PRETRAINING_STEPS: Final = 6000
+PRETRAINING_STEPS: Final = 3000
+PRETRAINING_RATE: Final = 1e-4
+"""With 1e-3 nearly all units of the last layers died: the filter leaves little to do."""
+
 TUNING_STEPS: Final = 500
 TUNING_RATE: Final = 1e-3
 
@@ -115,12 +118,8 @@ def main() -> None:
 
 
 def pretrain() -> Path:
-    """Train on simulated kernels with L1 alone; return the checkpoint.
-
-    With the discriminator, whose first gradients are larger than those of what the filter leaves
-    to do, nearly all units of the last layers died.
-    """
-    config = override(settings(1e-3), {"loss": {"adversarial_weight": 0.0}})
+    """Train on simulated kernels with L1 alone; return the checkpoint."""
+    config = override(settings(PRETRAINING_RATE), {"loss": {"adversarial_weight": 0.0}})
     stage = Stage(ConditionedGAN, config, PRETRAINING_STEPS, simulated().draw, RUNS / "pretrained")
     train(stage)
     return stage.checkpoint
