@@ -92,7 +92,9 @@ PRETRAINING_STEPS: Final = 3000
 PRETRAINING_RATE: Final = 1e-4
 """With 1e-3 nearly all units of the last layers died: the filter leaves little to do."""
 
-TUNING_STEPS: Final = 500
+TUNING_STEPS: Final = 2160
+"""As many as the pair alone takes."""
+
 TUNING_RATE: Final = 1e-3
 
 
