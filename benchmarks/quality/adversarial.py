@@ -90,7 +90,7 @@ class Study:
     def open(cls) -> Study:
         """Read the main pair, and add noise to both sides."""
         scan = Scan.read(PAIR)
-        samples = [PairedSample(*both) for both in zip(*scan.images, strict=True)]
+        samples = scan.samples()
         known = samples[: PAIR.trained]
         noise = PairNoise.measure(known, scan.spacing)
         assert noise is not None

@@ -28,7 +28,7 @@ from typing import Any, Final, NamedTuple
 
 from cells import Cell
 from methods import CONFIGURATIONS, WORK, compute_missing, list_pairs
-from result_page import difference_table, fill_page, spread_table
+from result_page import difference_table, fill_page, shown, spread_table
 from stacks import Stack
 
 from rgan_sdk.files import file_sha256
@@ -173,11 +173,6 @@ def complete_seeds(plan: dict[str, Any], there: Iterable[Cell]) -> list[int]:
     found = {(cell.row, cell.seed) for cell in there}
     wanted = {(cell.row, cell.seed) for cell in plan_cells(plan)}
     return [seed for seed in plan["seeds"] if {one for one in wanted if one[1] == seed} <= found]
-
-
-def shown(row: str, seed: int) -> str:
-    """Return what the model of a cell is called."""
-    return f"{row}, seed {seed}"
 
 
 def write_page(plan: dict[str, Any], cells: Sequence[Cell]) -> None:

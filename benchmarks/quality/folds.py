@@ -104,10 +104,9 @@ def measure_folds(plan: Mapping[str, Any], cells: Sequence[Cell], jobs: int) -> 
 def make_tables(found: Mapping[str, Any]) -> str:
     """Return the table of all generators, and that of their differences from the paper's own."""
     names = {name: [name] for name in found["figures"]}
-    tables = (
-        spread_table("generator", names, found["figures"]),
-        difference_table("against the paper's own", found["differences"]),
-    )
+    tables = [spread_table("generator", names, found["figures"])]
+    if found["differences"]:
+        tables.append(difference_table("against the paper's own", found["differences"]))
     return "\n\n".join(tables)
 
 

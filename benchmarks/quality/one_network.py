@@ -34,7 +34,7 @@ from many_kernels.pairs import RealPairs, harmonize
 from many_kernels.series import KnownSeries, read_series
 from many_kernels.simulate import MARGIN, SimulatedPairs
 from methods import CONFIGURATIONS, WORK, compute_missing
-from result_page import difference_table, fill_page, spread_table
+from result_page import difference_table, fill_page, shown, spread_table
 from short_training import Stage, train
 from stacks import Stack
 from unpaired_features import match_model
@@ -175,7 +175,7 @@ class Ends:
         spectra = (scan.spectra[side].take(half) for side, half in zip(sides, halves, strict=True))
         mtfs = measure_mtfs(*spectra)
         source, target = (Curve.on_pixels(m.frequency, m.value, scan.spacing) for m in mtfs)
-        samples = [PairedSample(*both) for both in zip(*scan.images[sides], strict=True)]
+        samples = scan.samples((sides[0], sides[1]))
         test = [samples[number] for number in PAIR.test]
         return cls(source, target, samples[: PAIR.trained], test, scan.spacing)
 
@@ -190,7 +190,7 @@ class Tuning(NamedTuple):
     @property
     def name(self) -> str:
         """What the table calls it."""
-        return shown(*self)
+        return shown(after(self.row, self.slices), self.seed)
 
 
 def tunings() -> list[Tuning]:
@@ -242,7 +242,7 @@ def measure_way(way: tuple[str, str], start: Path, jobs: int) -> dict[str, Any]:
         )
     for cell in pair_cells():
         if (cell.source, cell.target) == way:
-            images[f"{cell.row}, seed {cell.seed}"] = stack.apply_model(WORK / f"{cell.name}.onnx")
+            images[shown(cell.row, cell.seed)] = stack.apply_model(WORK / f"{cell.name}.onnx")
     figures, measures = stack.measure(images)
     return {
         "figures": figures,
@@ -257,7 +257,7 @@ def comparisons() -> Iterator[tuple[str, list[str], list[str]]]:
     """Yield what is compared: a title, and what is measured on either side."""
     for count in SLICES:
         told, new, alone = (
-            [shown(row, count, seed) for seed in SEEDS[count]] for row in (TOLD, NEW, ALONE)
+            [shown(after(row, count), seed) for seed in SEEDS[count]] for row in (TOLD, NEW, ALONE)
         )
         yield f"{count} slices, against `match`", told, [MATCH]
         if count:
@@ -266,9 +266,9 @@ def comparisons() -> Iterator[tuple[str, list[str], list[str]]]:
             yield f"{count} slices, against the same, not pretrained", told, new
 
 
-def shown(row: str, count: int, seed: int) -> str:
-    """Return what one training is called."""
-    return f"{row}, {count} slices, seed {seed}"
+def after(row: str, count: int) -> str:
+    """Return what a line of the table is called."""
+    return f"{row}, {count} slices"
 
 
 def pair_cells() -> list[Cell]:
@@ -278,7 +278,7 @@ def pair_cells() -> list[Cell]:
             pair="siemens",
             source=source,
             target=target,
-            row=f"{ALONE}, {count} slices",
+            row=after(ALONE, count),
             seed=seed,
             base=CONFIGURATIONS / "radiomicgan.toml",
             settings=(*PAIR_SETTINGS, f"data.train_slices={','.join(map(str, SLICES[count]))}"),
@@ -295,7 +295,8 @@ def make_tables(title: str, found: dict[str, Any]) -> str:
     names = {INPUT: [INPUT], MATCH: [MATCH]}
     for row, counts in ((TOLD, SLICES), (NEW, [DECISIVE]), (ALONE, TUNED)):
         for count in counts:
-            names[f"{row}, {count} slices"] = [shown(row, count, seed) for seed in SEEDS[count]]
+            line = after(row, count)
+            names[line] = [shown(line, seed) for seed in SEEDS[count]]
     tables = (
         f"**{title}**",
         spread_table("method", names, found["figures"]),

@@ -28,6 +28,11 @@ def spread(values: Sequence[float], digits: int) -> str:
     return f"{mean} ({min(values):,.{digits}f} to {max(values):,.{digits}f})"
 
 
+def shown(row: str, seed: int) -> str:
+    """Return what one training of a line of a table is called."""
+    return f"{row}, seed {seed}"
+
+
 def digits_of(title: str) -> int:
     """Return how many digits a measure has in a table: none where it counts."""
     if title.startswith("features") or title == "CPU min":

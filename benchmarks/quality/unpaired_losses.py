@@ -32,7 +32,6 @@ from unpaired_pairs import PAIRS, Scan
 from rgan_train.evaluation.cohorts.lesions.plant import measure_mtfs
 from rgan_train.export.export import load_graph
 from rgan_train.networks.graph import HarmonizationGraph
-from rgan_train.pairs.samples import PairedSample
 
 PAGE: Final = Path("docs/results/paper.md")
 FIGURES: Final = Path("docs/results/paper/unpaired-losses.json")
@@ -58,8 +57,8 @@ def main() -> None:
             trained = pool.map(train_one, *zip(*runs, strict=True))
             models = dict(zip(runs, trained, strict=True))
         scan = Scan.read(PAIR)
-        samples = [PairedSample(*scan.images[:, number]) for number in PAIR.test]
-        stack = Stack(samples, scan.spacing, RUNS / "features", options.jobs)
+        tested = scan.samples()[PAIR.test.start : PAIR.test.stop]
+        stack = Stack(tested, scan.spacing, RUNS / "features", options.jobs)
         found = judge(models, stack, measure_mtfs(*scan.spectra), PAIR.kernels)
         FIGURES.write_text(json.dumps(found, indent=1) + "\n")
     fill_page(PAGE, {"losses without pairs": make_tables(json.loads(FIGURES.read_text()))})

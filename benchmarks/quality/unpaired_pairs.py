@@ -13,6 +13,7 @@ from rgan_sdk.kernels import KernelSpectra, measure_kernel
 from rgan_train.evaluation.metrics.image_quality import QUALITY_RANGE, psnr, ssim
 from rgan_train.matching.groups import open_group, read_slices
 from rgan_train.networks.graph import HarmonizationGraph, harmonize_slice
+from rgan_train.pairs.samples import PairedSample
 
 DATA = Path(".data")
 SPLITS = 5
@@ -76,6 +77,10 @@ class Scan:
             for hu, one in zip(images, series, strict=True)
         )
         return cls(images, series[0].mean_pixel_spacing, (first, second))
+
+    def samples(self, way: tuple[int, int] = (0, 1)) -> list[PairedSample]:
+        """Return the slices as pairs, in one direction."""
+        return [PairedSample(*both) for both in zip(*self.images[list(way)], strict=True)]
 
 
 def measure_model(

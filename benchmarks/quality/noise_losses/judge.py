@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from result_page import difference_table, spread_table
+from result_page import difference_table, shown, spread_table
 from stacks import Images, Stack
 
 from noise_losses.lesions import Slices, summarize
@@ -51,11 +51,6 @@ def judge(
             for loss in others
         },
     }
-
-
-def shown(loss: str, seed: int) -> str:
-    """Return what one training is called."""
-    return f"{loss}, seed {seed}"
 
 
 def runs_by_loss(models: Trained) -> dict[str, list[str]]:
