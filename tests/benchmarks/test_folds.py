@@ -18,7 +18,7 @@ PLAN = tomllib.loads(factorial.PLAN.read_text())
 
 def test_a_generator_is_trained_as_in_the_factorial_but_on_each_fold():
     first = {cell.row: cell for cell in factorial.plan_cells(PLAN) if cell.seed == 0}
-    cells = folds.fold_cells({**PLAN, "folds": list(first)[:3]})
+    cells = folds.fold_cells(PLAN, list(first)[:3])
     assert [cell.config().data.fold for cell in cells] == sorted([1, 2, 3, 4, 5] * 3)
     for cell in cells:
         row, _, fold = cell.row.rpartition(", ")
@@ -28,6 +28,19 @@ def test_a_generator_is_trained_as_in_the_factorial_but_on_each_fold():
         assert cell.config().training == first[row].config().training
 
 
-def test_the_papers_own_is_the_first():
-    assert PLAN["folds"][0] == factorial.plan_cells(PLAN)[0].row == "direct, windows, pretrained"
-    assert set(PLAN["folds"]) <= {cell.row for cell in factorial.plan_cells(PLAN)}
+def test_the_papers_own_is_the_first_and_the_best_on_validation_slices_follow(monkeypatch):
+    cells = factorial.plan_cells(PLAN)
+    rows = list(dict.fromkeys(cell.row for cell in cells))
+    better = {rows[5]: 48.0, rows[2]: 47.0}
+    monkeypatch.setattr(
+        folds,
+        "read_cell",
+        lambda cell: {"validation_psnr_db": better.get(cell.row, 40.0) + cell.seed},
+    )
+    assert folds.choose_rows(PLAN) == ["direct, windows, pretrained", rows[5], rows[2]]
+
+
+def test_folds_wait_for_the_whole_factorial(monkeypatch):
+    monkeypatch.setattr(folds, "read_cell", lambda cell: None)
+    with pytest.raises(SystemExit, match="not computed yet; run factorial"):
+        folds.choose_rows(PLAN)
