@@ -1,7 +1,8 @@
 """Make the table of losses in docs/results/paper.md: where an adversarial loss can win.
 
-    python benchmarks/quality/adversarial.py              # train and measure what is missing
-    python benchmarks/quality/adversarial.py --tables     # the page from the figures that are there
+    python benchmarks/quality/adversarial.py                  # train and measure what is missing
+    python benchmarks/quality/adversarial.py --only texture   # trainings whose name holds a word
+    python benchmarks/quality/adversarial.py --tables         # compute nothing
 
 Needs the scans of docs/data.md in .data/, and pyradiomics for the features (make eval-deps). Source
 and target of the main pair get noise that the other does not have, as two scans would. Runs are
@@ -17,17 +18,16 @@ os.environ |= {"OMP_NUM_THREADS": "1", "ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS": "
 import argparse
 import json
 from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
-from multiprocessing import get_context
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 import torch
-from noise_losses.judge import judge, make_tables
+from measured import Record
+from noise_losses.judge import Judge, compute_missing, make_tables
 from noise_losses.losses import MatchingGAN, TextureGAN
-from noise_losses.scans import NoisyPairs, add_independent_noise
-from result_page import fill_page
+from noise_losses.scans import LEVEL_HU, NoisyPairs, add_independent_noise
+from result_page import fill_page, shown
 from short_training import Stage, train
 from stacks import Stack
 from unpaired_pairs import PAIRS, Scan
@@ -43,7 +43,6 @@ from rgan_train.pairs.noise import PairNoise
 from rgan_train.pairs.samples import PairedSample
 
 PAGE: Final = Path("docs/results/paper.md")
-FIGURES: Final = Path("docs/results/paper/adversarial.json")
 RUNS: Final = Path("runs/adversarial")
 PAIR: Final = PAIRS["siemens"]
 SEEDS: Final = (0, 1, 2)
@@ -98,47 +97,75 @@ class Study:
         tested = [noisy[number] for number in PAIR.test]
         return cls(noisy[: PAIR.trained], tested, measure_mtfs(*scan.spectra), scan.spacing)
 
+    def judge(self) -> Judge:
+        """Return what measures models."""
+        return Judge(Stack(self.tested, self.spacing, RUNS / "features"), self.mtfs, PAIR.kernels)
+
+
+class Training(NamedTuple):
+    """One loss with one seed."""
+
+    loss: str
+    seed: int
+
+    @property
+    def name(self) -> str:
+        """What it is called."""
+        return shown(self.loss, self.seed)
+
+    @property
+    def config(self) -> Config:
+        """The recommended settings of RadiomicGAN, with an encoder from scratch."""
+        return override(
+            recommended_config("radiomicgan"),
+            {
+                "generator": {"encoder": "none"},
+                "domain": {"spacing_aware": False, "added_noise": 0.0},
+                "loss": {"adversarial_weight": LOSSES[self.loss].adversarial_weight},
+                "optimizer": {"learning_rate": 2e-3},
+                "training": {"seed": self.seed},
+            },
+        )
+
+    @property
+    def record(self) -> Record:
+        """Where its figures are kept."""
+        method, config = LOSSES[self.loss].method.__name__, json.loads(self.config.to_json())
+        return Record(
+            "adversarial",
+            self.name,
+            {"method": method, "steps": STEPS, "noise_hu": LEVEL_HU, "configuration": config},
+        )
+
+
+TRAININGS: Final = [Training(loss, seed) for seed in SEEDS for loss in LOSSES]
+
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--jobs", type=int, default=2, help="trainings at a time")
+    parser.add_argument("--only", default="", help="only trainings whose name holds this")
     parser.add_argument("--tables", action="store_true", help="compute nothing")
     options = parser.parse_args()
     if not options.tables:
-        runs = [(name, seed) for seed in SEEDS for name in LOSSES]
-        with ProcessPoolExecutor(options.jobs, get_context("spawn")) as pool:
-            models = dict(zip(runs, pool.map(train_one, *zip(*runs, strict=True)), strict=True))
-        study = Study.open()
-        stack = Stack(study.tested, study.spacing, RUNS / "features", options.jobs)
-        found = judge(models, stack, study.mtfs, PAIR.kernels)
-        FIGURES.write_text(json.dumps(found, indent=1) + "\n")
-    fill_page(PAGE, {"losses": make_tables(json.loads(FIGURES.read_text()))})
+        chosen = [training for training in TRAININGS if options.only in training.name]
+        compute_missing(chosen, train_and_measure, lambda: Study.open().judge(), options.jobs)
+    fill_page(PAGE, {"losses": make_tables(TRAININGS)})
 
 
-def settings(loss: Loss, seed: int) -> Config:
-    """Return the recommended settings of RadiomicGAN, with an encoder from scratch."""
-    return override(
-        recommended_config("radiomicgan"),
-        {
-            "generator": {"encoder": "none"},
-            "domain": {"spacing_aware": False, "added_noise": 0.0},
-            "loss": {"adversarial_weight": loss.adversarial_weight},
-            "optimizer": {"learning_rate": 2e-3},
-            "training": {"seed": seed},
-        },
-    )
-
-
-def train_one(name: str, seed: int) -> HarmonizationGraph:
-    """Train with one loss, and return the computation from HU to HU."""
-    torch.set_num_threads(1)
-    loss, study = LOSSES[name], Study.open()
-    config = settings(loss, seed)
+def train_and_measure(training: Training, threads: int) -> str:
+    """Train with one loss, and measure; return what to say."""
+    torch.set_num_threads(threads)
+    study, config = Study.open(), training.config
     crop, batch = config.training.crop, config.training.batch_size
-    draw = NoisyPairs(study.trained, study.spacing, seed, batch, crop).draw
-    folder = RUNS / f"{name.replace(' ', '').replace(',', '-')}_{seed}"
-    network = train(Stage(loss.method, config, STEPS, draw, folder))
-    return HarmonizationGraph(network, network_window(config.data.hu_range))
+    draw = NoisyPairs(study.trained, study.spacing, training.seed, batch, crop).draw
+    folder = RUNS / training.record.path.stem
+    network = train(Stage(LOSSES[training.loss].method, config, STEPS, draw, folder))
+    measured = study.judge().measure(
+        HarmonizationGraph(network, network_window(config.data.hu_range))
+    )
+    training.record.write(measured)
+    return f"{measured.figures['PSNR, dB']:.2f} dB"
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,86 +24,69 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Measure:
-    """One measure of all models, as it is and in each bootstrap sample.
+    """One measure of one model, as it is and in each bootstrap sample of neighbouring slices.
 
     Attributes
     ----------
-    values
-        By model.
     samples
-        ``[B]`` by model.
-    drawn
-        The samples of slices, the same for all models.
+        ``[B]``.
+    slices
+        How many the samples were drawn from. With as many, all models have the same samples.
     """
 
-    values: Mapping[str, float]
-    samples: Mapping[str, Floats]
-    drawn: SliceSamples
-
-    def contrast(self, plus: Sequence[str], minus: Sequence[str]) -> dict[str, float | list[float]]:
-        """Return the mean of ``plus`` minus that of ``minus``, with its 95 % limits."""
-        value = float(_mean(self.values, plus) - _mean(self.values, minus))
-        samples = _mean(self.samples, plus) - _mean(self.samples, minus)
-        return {"value": value, "interval": list(self.drawn.interval(value, samples))}
+    value: float
+    samples: Floats
+    slices: int
 
 
-def measure_all(
-    psnr: Mapping[str, Floats],
-    table: FeatureTable,
-    groups: Iterable[str],
-    places: Sequence[Place],
-) -> dict[str, Measure]:
-    """Return PSNR and the numbers of reproducible features, by title.
-
-    Parameters
-    ----------
-    psnr
-        ``[N]`` of each slice, by model.
-    groups
-        Of regions.
-    places
-        Where each slice comes from.
-    """
-    measures = {"PSNR, dB": measure_slices(psnr, draw_slices(places))}
-    for group in groups:
-        measures[f"features, {group}"] = measure_features(table, group, list(psnr), places)
-    return measures
+Measures = Mapping[str, Measure]
+"""Of one model, by title."""
 
 
-def measure_slices(by_slice: Mapping[str, Floats], drawn: SliceSamples) -> Measure:
-    """Return the mean over slices of ``[N]`` values by model."""
-    weights = drawn.counts / drawn.counts.sum(axis=1, keepdims=True)
-    return Measure(
-        {name: float(values.mean()) for name, values in by_slice.items()},
-        {name: weights @ values for name, values in by_slice.items()},
-        drawn,
+def contrast(plus: Sequence[Measures], minus: Sequence[Measures]) -> dict[str, dict[str, Any]]:
+    """Return the mean of ``plus`` minus that of ``minus`` with 95 % limits, by title."""
+    return {
+        title: _contrast([one[title] for one in plus], [one[title] for one in minus])
+        for title in plus[0]
+    }
+
+
+def _contrast(plus: Sequence[Measure], minus: Sequence[Measure]) -> dict[str, Any]:
+    (slices,) = {measure.slices for measure in (*plus, *minus)}
+    value, samples = (
+        np.mean([getattr(measure, name) for measure in plus], axis=0)
+        - np.mean([getattr(measure, name) for measure in minus], axis=0)
+        for name in ("value", "samples")
     )
+    return {"value": float(value), "interval": list(draw(slices).interval(value, samples))}
 
 
-def measure_features(
-    table: FeatureTable, group: str, models: Iterable[str], places: Sequence[Place]
-) -> Measure:
-    """Return how many features of a group of regions are reproducible, by model.
+def draw(slices: int) -> SliceSamples:
+    """Draw bootstrap samples of as many neighbouring slices."""
+    return draw_slices([Place("", "", float(number)) for number in range(slices)])
 
-    ``places`` says where each slice comes from.
-    """
+
+def measure_slices(values: Floats) -> Measure:
+    """Return the mean over slices of ``[N]`` values."""
+    counts = draw(len(values)).counts
+    weights = counts / counts.sum(axis=1, keepdims=True)
+    return Measure(float(values.mean()), weights @ values, len(values))
+
+
+def measure_features(table: FeatureTable, model: str, groups: Iterable[str]) -> dict[str, Measure]:
+    """Return how many features of each group of regions a model reproduces, by title."""
+    return {f"features, {group}": _count_features(table, model, group) for group in groups}
+
+
+def _count_features(table: FeatureTable, model: str, group: str) -> Measure:
     rows = table.rows(group)
     numbers = np.array([table.rois[row].slice_number for row in rows])
-    drawn = draw_slices([places[number] for number in np.unique(numbers).tolist()])
-    reference = table.values[TARGET][rows]
+    slices = len(np.unique(numbers))
+    reference, other = (table.values[name][rows] for name in (TARGET, model))
     defined = is_defined(reference)
-    values, samples = {}, {}
-    for name in models:
-        other = table.values[name][rows]
-        values[name] = float(_count(ccc(reference, other)[defined]))
-        resampled = resample_ccc(reference, other, numbers, drawn.counts)
-        samples[name] = _count(resampled[:, defined]).astype(np.float64)
-    return Measure(values, samples, drawn)
-
-
-def _count(values: Floats) -> NDArray[np.int64]:
-    return np.count_nonzero(values > THRESHOLDS[0], axis=-1)
-
-
-def _mean(values: Mapping[str, float | Floats], names: Sequence[str]) -> Floats:
-    return np.mean([values[name] for name in names], axis=0)
+    resampled = resample_ccc(reference, other, numbers, draw(slices).counts)
+    value, samples = (
+        np.count_nonzero(found[..., defined] > THRESHOLDS[0], axis=-1)
+        for found in (ccc(reference, other), resampled)
+    )
+    return Measure(float(value), samples.astype(np.float64), slices)

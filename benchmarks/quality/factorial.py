@@ -2,12 +2,11 @@
 
     python benchmarks/quality/factorial.py                 # train and measure what is missing
     python benchmarks/quality/factorial.py --only seed0    # cells whose name holds a word
-    python benchmarks/quality/factorial.py --features      # train nothing
     python benchmarks/quality/factorial.py --tables        # compute nothing
 
 Needs the scans of docs/data.md in .data/, and pyradiomics for the features (make eval-deps). The
-plan is paper.toml. A cell takes some twenty minutes on one thread. Cells are files in
-docs/results/paper/cells/, runs and models are kept in runs/cells/; what was interrupted goes on
+plan is paper.toml. A cell takes some twenty minutes on one thread. Cells and what was measured are
+files in docs/results/paper/, runs and models are kept in runs/cells/; what was interrupted goes on
 where it stood.
 """
 
@@ -19,7 +18,6 @@ os.environ |= {"OMP_NUM_THREADS": "1", "ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS": "
 
 import argparse
 import itertools
-import json
 import statistics
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -27,20 +25,17 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from cells import Cell
-from methods import CONFIGURATIONS, WORK, compute_missing, list_pairs
-from result_page import difference_table, fill_page, shown, spread_table
-from stacks import Stack
+from contrasts import contrast
+from measured import Measured, Record
+from methods import CONFIGURATIONS, list_pairs
+from paper_cells import compute_cells, open_stack, read_cell, record_of
+from result_page import difference_table, fill_page, present_lines, spread_table
 
-from rgan_sdk.files import file_sha256
 from rgan_train.evaluation.results import INPUT
-from rgan_train.pairs.csv import read_pairs
-from rgan_train.pairs.dataset import load_dataset
-from rgan_train.pairs.samples import SliceReader
 
 PLAN: Final = Path(__file__).with_name("paper.toml")
 PAGE: Final = Path("docs/results/paper.md")
-CELLS: Final = Path("docs/results/paper/cells")
-FIGURES: Final = Path("docs/results/paper/factorial.json")
+TABLE: Final = "factorial"
 PAIR: Final = "siemens"
 NOISE: Final = "noise power distance, dB"
 
@@ -57,18 +52,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--jobs", type=int, default=2, help="cells at a time, one thread each")
     parser.add_argument("--only", default="", help="only cells whose name holds this")
-    parser.add_argument("--features", action="store_true", help="train nothing")
     parser.add_argument("--tables", action="store_true", help="compute nothing")
     options = parser.parse_args()
     plan = tomllib.loads(PLAN.read_text())
     cells = plan_cells(plan)
-    if not (options.features or options.tables):
-        chosen = [cell for cell in cells if options.only in cell.name]
-        compute_missing(chosen, plan, options.jobs, CELLS)
-    there = {cell: result for cell in cells if (result := read_cell(cell)) is not None}
     if not options.tables:
-        measure(plan, there, options.jobs)
-    write_page(plan, cells)
+        measure_input(plan, cells[0])
+        chosen = [cell for cell in cells if options.only in cell.name]
+        compute_cells(chosen, TABLE, plan, options.jobs)
+    fill_page(PAGE, make_tables(plan, cells))
 
 
 def plan_cells(plan: dict[str, Any]) -> list[Cell]:
@@ -94,14 +86,6 @@ def plan_cells(plan: dict[str, Any]) -> list[Cell]:
     return cells
 
 
-def read_cell(cell: Cell) -> dict[str, Any] | None:
-    """Read a cell that is there and up to date."""
-    if not cell.is_computed(CELLS):
-        return None
-    result: dict[str, Any] = json.loads((CELLS / f"{cell.name}.json").read_text())
-    return result
-
-
 def find_effects(factors: Mapping[str, Mapping[str, Any]]) -> Iterator[Effect]:
     """Return the effect of each factor, for each choice of the first; and of the first itself.
 
@@ -120,42 +104,19 @@ def find_effects(factors: Mapping[str, Mapping[str, Any]]) -> Iterator[Effect]:
     yield Effect(f"{plus} against {minus}", chosen(plus), chosen(minus))
 
 
-def measure(plan: dict[str, Any], there: Mapping[Cell, dict[str, Any]], jobs: int) -> None:
-    """Measure the models of all cells that are there on the test slices, and compare them."""
-    results = {shown(cell.row, cell.seed): result for cell, result in there.items()}
-    models = {shown(cell.row, cell.seed): WORK / f"{cell.name}.onnx" for cell in there}
-    for name, path in models.items():
-        if not path.exists() or file_sha256(path) != results[name]["model_sha256"]:
-            raise SystemExit(f"{path}: is not the model of {name}; delete that cell, and run again")
-    config = next(iter(there)).config().data
-    dataset = load_dataset(read_pairs(list_pairs(PAIR, plan["pairs"][PAIR]["folder"])), config)
-    reader = SliceReader(4096)
-    samples = [reader.read(item) for item in dataset.test]
-    stack = Stack(samples, dataset.test[0].spacing, WORK / "features", jobs)
-    images = {name: stack.apply_model(path) for name, path in models.items()}
-    figures, measures = stack.measure({INPUT: stack.source_hu, **images})
-    seeds = complete_seeds(plan, there)
-    found = {
-        "models": {name: result["model_sha256"] for name, result in results.items()},
-        "seeds": seeds,
-        "figures": {
-            name: one | training_figures(results[name]) if name in results else one
-            for name, one in figures.items()
-        },
-        "effects": {
-            effect.title: {
-                title: one.contrast(
-                    [shown(row, seed) for row in effect.plus for seed in seeds],
-                    [shown(row, seed) for row in effect.minus for seed in seeds],
-                )
-                for title, one in measures.items()
-            }
-            for effect in find_effects(plan["factor"])
-            if seeds
-        },
-    }
-    FIGURES.parent.mkdir(parents=True, exist_ok=True)
-    FIGURES.write_text(json.dumps(found, indent=1) + "\n")
+def measure_input(plan: dict[str, Any], cell: Cell) -> None:
+    """Measure the source's slices as they are, if that was not done."""
+    record = Record(TABLE, INPUT, {})
+    if record.read() is None:
+        stack = open_stack([cell], list_pairs(PAIR, plan["pairs"][PAIR]["folder"]))
+        record.write(stack.measure(stack.source_hu))
+
+
+def read_measured(cell: Cell) -> Measured | None:
+    """Return what was measured of a cell, and how its training went."""
+    record, result = record_of(cell, TABLE), read_cell(cell)
+    measured = record and record.read()
+    return measured.with_figures(training_figures(result)) if measured and result else None
 
 
 def training_figures(result: dict[str, Any]) -> dict[str, float]:
@@ -168,6 +129,25 @@ def training_figures(result: dict[str, Any]) -> dict[str, float]:
     return found | ({"CPU min": minutes} if (minutes := result["minutes"].get("cpu")) else {})
 
 
+def make_tables(plan: dict[str, Any], cells: Sequence[Cell]) -> dict[str, str]:
+    """Return both tables of what is there, by their place on the page."""
+    found = {cell: one for cell in cells if (one := read_measured(cell))}
+    if not found:
+        return {}
+    measured = {cell.name: one for cell, one in found.items()}
+    names: dict[str, list[str]] = {}
+    for cell in cells:
+        names.setdefault(cell.row, []).append(cell.name)
+    if before := Record(TABLE, INPUT, {}).read():
+        measured[INPUT] = before
+    lines = present_lines({INPUT: [INPUT], **names}, measured)
+    figures = {name: one.figures for name, one in measured.items()}
+    return {
+        "factorial": spread_table("generator", lines, figures),
+        "factorial effects": effect_table(plan, found),
+    }
+
+
 def complete_seeds(plan: dict[str, Any], there: Iterable[Cell]) -> list[int]:
     """Return the seeds of which all cells are there: effects compare these alone."""
     found = {(cell.row, cell.seed) for cell in there}
@@ -175,43 +155,34 @@ def complete_seeds(plan: dict[str, Any], there: Iterable[Cell]) -> list[int]:
     return [seed for seed in plan["seeds"] if {one for one in wanted if one[1] == seed} <= found]
 
 
-def write_page(plan: dict[str, Any], cells: Sequence[Cell]) -> None:
-    """Fill the two tables of the page from the figures that are there."""
-    found = json.loads(FIGURES.read_text())
-    names: dict[str, list[str]] = {}
-    for cell in cells:
-        if (name := shown(cell.row, cell.seed)) in found["models"]:
-            names.setdefault(cell.row, []).append(name)
-    seeds = len(plan["seeds"])
-    lines = {
-        row if len(runs) == seeds else f"{row} ({len(runs)} of {seeds} seeds)": runs
-        for row, runs in names.items()
-    }
-    blocks = {
-        "factorial": spread_table("generator", {INPUT: [INPUT], **lines}, found["figures"]),
-        "factorial effects": effect_table(find_effects(plan["factor"]), found),
-    }
-    fill_page(PAGE, blocks)
-
-
-def effect_table(effects: Iterable[Effect], found: Mapping[str, Any]) -> str:
+def effect_table(plan: dict[str, Any], found: Mapping[Cell, Measured]) -> str:
     """Return the table of effects with 95 % limits; of noise power, that of each seed."""
-    if not found["seeds"]:
+    seeds = complete_seeds(plan, found)
+    if not seeds:
         return "Not computed yet."
-    lines = difference_table("effect of", found["effects"]).splitlines()
+    by_run = {(cell.row, cell.seed): measured for cell, measured in found.items()}
+    effects = list(find_effects(plan["factor"]))
+    differences = {}
+    for effect in effects:
+        plus, minus = (
+            [by_run[row, seed].measures for row in rows for seed in seeds]
+            for rows in (effect.plus, effect.minus)
+        )
+        differences[effect.title] = contrast(plus, minus)
+    lines = difference_table("effect of", differences).splitlines()
     lines[0] += f" {NOISE} |"
     lines[1] += "---:|"
     for number, effect in enumerate(effects, start=2):
-        each = [noise_effect(effect, found["figures"], seed) for seed in found["seeds"]]
+        each = [noise_effect(effect, by_run, seed) for seed in seeds]
         by_seed = ", ".join(f"{value:+.2f}" for value in each)
         lines[number] += f" {statistics.mean(each):+.2f} ({by_seed}) |"
     return "\n".join(lines)
 
 
-def noise_effect(effect: Effect, figures: Mapping[str, Mapping[str, float]], seed: int) -> float:
+def noise_effect(effect: Effect, by_run: Mapping[tuple[str, int], Measured], seed: int) -> float:
     """Return the effect on the noise power distance in the cells of one seed."""
     plus, minus = (
-        statistics.mean(figures[shown(row, seed)][NOISE] for row in rows)
+        statistics.mean(by_run[row, seed].figures[NOISE] for row in rows)
         for rows in (effect.plus, effect.minus)
     )
     return plus - minus

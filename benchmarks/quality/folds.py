@@ -1,7 +1,7 @@
 """Make the five folds of docs/results/paper.md: each slice of the main pair is tested once.
 
     python benchmarks/quality/folds.py                 # train and measure what is missing
-    python benchmarks/quality/folds.py --only fold1    # train cells whose name holds a word
+    python benchmarks/quality/folds.py --only residual #  generators whose name holds a word
     python benchmarks/quality/folds.py --tables        # compute nothing
 
 Needs what factorial.py needs, and all its cells: the generators are the paper's own and the two
@@ -17,47 +17,75 @@ os.environ |= {"OMP_NUM_THREADS": "1", "ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS": "
 
 import argparse
 import dataclasses
-import json
 import statistics
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 from cells import Cell
-from factorial import CELLS, PAGE, PAIR, PLAN, plan_cells, read_cell
-from methods import WORK, compute_missing, list_pairs
+from contrasts import contrast
+from factorial import PAGE, PAIR, PLAN, plan_cells
+from measured import Record, read_all
+from methods import WORK, list_pairs
+from paper_cells import has_model, open_stack, read_cell, train_cells
+from processes import run_all
 from result_page import difference_table, fill_page, spread_table
-from stacks import Images, Stack
 
 from rgan_sdk.harmonizer import Harmonizer
 from rgan_train.config import FOLDS
 from rgan_train.evaluation.results import INPUT
 from rgan_train.pairs.csv import read_pairs
 from rgan_train.pairs.dataset import load_dataset
-from rgan_train.pairs.samples import PairedSample, SliceReader
+from rgan_train.pairs.samples import SliceReader
 
-FIGURES: Final = Path("docs/results/paper/folds.json")
+TABLE: Final = "folds"
+
+
+@dataclass(frozen=True)
+class Generator:
+    """A line of the table: a generator, and its training on each fold."""
+
+    row: str
+    folds: tuple[Cell, ...]
+
+    @property
+    def name(self) -> str:
+        """What the table calls it."""
+        return self.row
+
+    @property
+    def record(self) -> Record | None:
+        """Where its figures are kept; None as long as folds are missing."""
+        results = [read_cell(cell) for cell in self.folds]
+        if None in results:
+            return None
+        return Record(TABLE, self.row, {"models": [one["model_sha256"] for one in results if one]})
+
+    @property
+    def is_measured(self) -> bool:
+        """Whether its figures are there."""
+        return self.record is not None and self.record.read() is not None
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--jobs", type=int, default=2, help="cells at a time, one thread each")
-    parser.add_argument("--only", default="", help="train only cells whose name holds this")
+    parser.add_argument("--only", default="", help="only generators whose name holds this")
     parser.add_argument("--tables", action="store_true", help="compute nothing")
     options = parser.parse_args()
     plan = tomllib.loads(PLAN.read_text())
+    generators = plan_folds(plan, choose_rows(plan))
     if not options.tables:
-        rows = choose_rows(plan)
-        cells = fold_cells(plan, rows)
-        chosen = [cell for cell in cells if options.only in cell.name]
-        compute_missing(chosen, plan, options.jobs, CELLS)
-        if any(read_cell(cell) is None for cell in cells):
-            raise SystemExit("folds are missing; run again without --only for the table")
-        found = measure_folds(plan, rows, cells, options.jobs)
-        FIGURES.write_text(json.dumps(found, indent=1) + "\n")
-    fill_page(PAGE, {"folds": make_tables(json.loads(FIGURES.read_text()))})
+        chosen = [one for one in generators if options.only in one.row and not one.is_measured]
+        train_cells([cell for one in chosen for cell in one.folds], plan, options.jobs)
+        pairs_csv = list_pairs(PAIR, plan["pairs"][PAIR]["folder"])
+        measure_input(generators[0], pairs_csv)
+        trained = [one for one in chosen if all(map(has_model, one.folds))]
+        run_all(measure_generator, trained, options.jobs, pairs_csv)
+    fill_page(PAGE, make_tables(generators))
 
 
 def choose_rows(plan: dict[str, Any]) -> list[str]:
@@ -72,60 +100,64 @@ def choose_rows(plan: dict[str, Any]) -> list[str]:
     return [own, *sorted(others, key=lambda row: statistics.mean(found[row]))[:-3:-1]]
 
 
-def fold_cells(plan: dict[str, Any], rows: Sequence[str]) -> list[Cell]:
-    """Return a cell for each generator and fold, with the first seed: all of a fold together."""
+def plan_folds(plan: dict[str, Any], rows: Sequence[str]) -> list[Generator]:
+    """Return a training on each fold for each generator, with the first seed."""
     first = {cell.row: cell for cell in reversed(plan_cells(plan))}
     return [
-        dataclasses.replace(
-            first[row],
-            row=f"{row}, fold{fold}",
-            settings=(*first[row].settings, f"data.fold={fold}"),
-        )
-        for fold in range(1, FOLDS + 1)
+        Generator(row, tuple(on_fold(first[row], fold) for fold in range(1, FOLDS + 1)))
         for row in rows
     ]
 
 
-def measure_folds(
-    plan: Mapping[str, Any], rows: Sequence[str], cells: Sequence[Cell], jobs: int
-) -> dict[str, Any]:
-    """Measure each slice with the models that have not seen it, and compare the generators."""
-    pairs = read_pairs(list_pairs(PAIR, plan["pairs"][PAIR]["folder"]))
-    reader = SliceReader(4096)
-    tested: dict[float, PairedSample] = {}
-    made: dict[str, dict[float, Images]] = {row: {} for row in rows}
-    for cell in cells:
-        row, _, _ = cell.row.rpartition(", ")
+def on_fold(cell: Cell, fold: int) -> Cell:
+    """Return the same training on a fold."""
+    settings = (*cell.settings, f"data.fold={fold}")
+    return dataclasses.replace(cell, row=f"{cell.row}, fold{fold}", settings=settings)
+
+
+def measure_input(generator: Generator, pairs_csv: Path) -> None:
+    """Measure the source's slices as they are, if that was not done."""
+    record = Record(TABLE, INPUT, {})
+    if record.read() is None:
+        stack = open_stack(generator.folds, pairs_csv)
+        record.write(stack.measure(stack.source_hu))
+
+
+def measure_generator(generator: Generator, pairs_csv: Path, threads: int) -> str:
+    """Measure each slice with the model that has not seen it; return what to say."""
+    pairs, reader, made = read_pairs(pairs_csv), SliceReader(4096), {}
+    for cell in generator.folds:
+        items = load_dataset(pairs, cell.config().data).test
         with Harmonizer.load(
             WORK / f"{cell.name}.onnx", device="cpu", outside_domain=("spacing",)
         ) as harmonizer:
-            for item in load_dataset(pairs, cell.config().data).test:
-                sample = tested.setdefault(item.position, reader.read(item))
-                made[row][item.position] = harmonizer(sample.source_hu, pixel_spacing=item.spacing)
-                spacing = item.spacing
-    order = sorted(tested)
-    stack = Stack([tested[place] for place in order], spacing, WORK / "features", jobs)
-    images = {row: np.stack([found[place] for place in order]) for row, found in made.items()}
-    figures, measures = stack.measure({INPUT: stack.source_hu, **images})
-    own, *others = rows
-    return {
-        "slices": len(order),
-        "figures": figures,
-        "differences": {
-            row: {title: one.contrast([row], [own]) for title, one in measures.items()}
-            for row in others
-        },
+            for item in items:
+                hu = reader.read(item).source_hu
+                made[item.position] = harmonizer(hu, pixel_spacing=item.spacing)
+    stack, record = open_stack(generator.folds, pairs_csv), generator.record
+    assert record is not None
+    measured = stack.measure(np.stack([made[position] for position in sorted(made)]))
+    record.write(measured)
+    return f"{measured.figures['PSNR, dB']:.2f} dB"
+
+
+def make_tables(generators: Sequence[Generator]) -> dict[str, str]:
+    """Return the tables of all generators and of their differences from the paper's own."""
+    records = [Record(TABLE, INPUT, {}), *(one.record for one in generators)]
+    found = read_all(record for record in records if record)
+    own, *others = generators
+    if own.row not in found:
+        return {}
+    lines = {name: [name] for name in found}
+    differences = {
+        one.row: contrast([found[one.row].measures], [found[own.row].measures])
+        for one in others
+        if one.row in found
     }
-
-
-def make_tables(found: Mapping[str, Any]) -> str:
-    """Return the table of all generators, and that of their differences from the paper's own."""
-    names = {name: [name] for name in found["figures"]}
-    tables = (
-        spread_table("generator", names, found["figures"]),
-        difference_table("against the paper's own", found["differences"]),
-    )
-    return "\n\n".join(tables)
+    tables = [spread_table("generator", lines, {n: one.figures for n, one in found.items()})]
+    if differences:
+        tables.append(difference_table("against the paper's own", differences))
+    return {"folds": "\n\n".join(tables)}
 
 
 if __name__ == "__main__":

@@ -1,7 +1,8 @@
 """Make the table of one network for many kernels in docs/results/paper.md.
 
-    python benchmarks/quality/one_network.py              # train and measure what is missing
-    python benchmarks/quality/one_network.py --tables     # the page from the figures that are there
+    python benchmarks/quality/one_network.py                     # train and measure what is missing
+    python benchmarks/quality/one_network.py --only "seed 0"     # trainings whose name holds a word
+    python benchmarks/quality/one_network.py --tables            # compute nothing
 
 Needs the scans of docs/data.md in .data/, and pyradiomics for the features (make eval-deps). A
 network is trained on simulated kernels of all series but those of the pair that it is tested on,
@@ -14,43 +15,38 @@ from __future__ import annotations
 
 import os
 
-os.environ |= {"OMP_NUM_THREADS": "1"}
+os.environ |= {"OMP_NUM_THREADS": "1", "ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS": "1"}
 
 import argparse
 import json
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
-from multiprocessing import get_context
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 import numpy as np
 import torch
 from cells import Cell
-from many_kernels.conditions import Curve
+from contrasts import contrast
+from many_kernels.ends import PAIR, Ends
 from many_kernels.network import ConditionedGAN, ConditionedGenerator
 from many_kernels.pairs import RealPairs, harmonize
 from many_kernels.series import KnownSeries, read_series
 from many_kernels.simulate import MARGIN, SimulatedPairs
-from methods import CONFIGURATIONS, WORK, compute_missing
-from result_page import difference_table, fill_page, shown, spread_table
+from measured import Measured, Record
+from methods import CONFIGURATIONS
+from paper_cells import compute_cells, record_of
+from processes import run_all
+from result_page import difference_table, fill_page, present_lines, shown, spread_table
 from short_training import Stage, train
-from stacks import Stack
 from unpaired_features import match_model
-from unpaired_pairs import DATA, PAIRS, Scan, splits
+from unpaired_pairs import DATA
 
 from rgan_train.config import Config, override, recommended_config
-from rgan_train.evaluation.cohorts.lesions.plant import measure_mtfs
 from rgan_train.evaluation.results import INPUT
-from rgan_train.networks.base import HarmonizationNetwork
-from rgan_train.pairs.samples import PairedSample
 
 RUNS: Final = Path("runs/one-network")
-FIGURES: Final = Path("docs/results/paper/one-network.json")
+TABLE: Final = "one-network"
 PAGE: Final = Path("docs/results/paper.md")
-CELLS: Final = Path("docs/results/paper/cells")
-PAIR: Final = PAIRS["siemens"]
 FOLDER: Final = str(DATA / PAIR.folder)
 WAYS: Final = (PAIR.kernels, PAIR.kernels[::-1])
 PAIR_SETTINGS: Final = (
@@ -102,22 +98,22 @@ TUNING_RATE: Final = 3e-4
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--jobs", type=int, default=2, help="processes")
+    parser.add_argument("--only", default="", help="only trainings whose name holds this")
     what = parser.add_mutually_exclusive_group()
     what.add_argument("--pretrain-only", action="store_true", help="train on simulated kernels")
     what.add_argument("--tables", action="store_true", help="compute nothing")
     options = parser.parse_args()
     if not options.tables:
-        start = pretrain()
+        missing = [one for one in tunings() if options.only in one.name and not one.record.read()]
+        start = pretrain() if options.pretrain_only or missing else None
         if options.pretrain_only:
             return
-        compute_missing(
-            pair_cells(), {"pairs": {"siemens": {"folder": FOLDER}}}, options.jobs, CELLS
-        )
-        tune_all(start, options.jobs)
-        found = {" to ".join(way): measure_way(way, start, options.jobs) for way in WAYS}
-        FIGURES.write_text(json.dumps(found, indent=1) + "\n")
-    tables = [make_tables(title, one) for title, one in json.loads(FIGURES.read_text()).items()]
-    fill_page(PAGE, {"one network": "\n\n".join(tables)})
+        alone = [cell for cell in pair_cells() if options.only in name_of(cell)]
+        compute_cells(alone, TABLE, {"pairs": {"siemens": {"folder": FOLDER}}}, options.jobs)
+        run_all(tune_and_measure, missing, options.jobs, start)
+        for way in WAYS:
+            measure_others(way)
+    fill_page(PAGE, {"one network": "\n\n".join(make_tables(way) for way in WAYS)})
 
 
 def pretrain() -> Path:
@@ -147,114 +143,92 @@ def simulated() -> SimulatedPairs:
     return SimulatedPairs(series, seed=0, batch_size=BATCH, size=CROP)
 
 
-@dataclass(frozen=True)
-class Ends:
-    """Both sides of the pair, in one direction.
-
-    Attributes
-    ----------
-    source, target
-        Transfer functions of the kernels, measured without pairs: each on another half of the scan.
-    known, test
-        The paired slices that may be learned from, and those that are tested on.
-    spacing
-        Of their pixels, mm.
-    """
-
-    source: Curve
-    target: Curve
-    known: Sequence[PairedSample]
-    test: Sequence[PairedSample]
-    spacing: float
-
-    @classmethod
-    def measure(cls, way: tuple[str, str]) -> Ends:
-        """Read the slices, and measure the kernels as `match` does."""
-        scan, sides = Scan.read(PAIR), [PAIR.kernels.index(kernel) for kernel in way]
-        halves = next(splits(PAIR.known))
-        spectra = (scan.spectra[side].take(half) for side, half in zip(sides, halves, strict=True))
-        mtfs = measure_mtfs(*spectra)
-        source, target = (Curve.on_pixels(m.frequency, m.value, scan.spacing) for m in mtfs)
-        samples = scan.samples((sides[0], sides[1]))
-        test = [samples[number] for number in PAIR.test]
-        return cls(source, target, samples[: PAIR.trained], test, scan.spacing)
-
-
 class Tuning(NamedTuple):
     """A training on a few slices of the pair: from the pretrained network, or from a new one."""
 
+    way: tuple[str, str]
     row: str
     slices: int
     seed: int
 
     @property
     def name(self) -> str:
-        """What the table calls it."""
-        return shown(after(self.row, self.slices), self.seed)
+        """What it is called."""
+        return in_way(self.way, shown(after(self.row, self.slices), self.seed))
+
+    @property
+    def steps(self) -> int:
+        """After no slice, it is the pretrained network itself."""
+        return TUNING_STEPS if self.slices else 0
+
+    @property
+    def config(self) -> Config:
+        """Its settings."""
+        return settings(TUNING_RATE, self.seed)
+
+    @property
+    def record(self) -> Record:
+        """Where its figures are kept."""
+        made_from: dict[str, Any] = {
+            "steps": self.steps,
+            "slices": SLICES[self.slices],
+            "configuration": json.loads(self.config.to_json()),
+        }
+        if self.row == TOLD:
+            made_from["pretraining"] = {"steps": PRETRAINING_STEPS, "rate": PRETRAINING_RATE}
+        return Record(TABLE, self.name, made_from)
 
 
 def tunings() -> list[Tuning]:
-    """Return all of them. After no slice, it is the pretrained network itself."""
+    """Return all of them, the first seed first."""
     counts = {TOLD: list(SLICES), NEW: [DECISIVE]}
-    return [
-        Tuning(row, count, seed) for row in counts for count in counts[row] for seed in SEEDS[count]
+    found = [
+        Tuning(way, row, count, seed)
+        for way in WAYS
+        for row in counts
+        for count in counts[row]
+        for seed in SEEDS[count]
     ]
+    return sorted(found, key=lambda tuning: tuning.seed)
 
 
-def tune_all(start: Path, jobs: int) -> None:
-    """Train what is missing."""
-    runs = [(way, tuning, start) for way in WAYS for tuning in tunings()]
-    with ProcessPoolExecutor(jobs, get_context("spawn")) as pool:
-        list(pool.map(tune_one, *zip(*runs, strict=True)))
-
-
-def tune_one(way: tuple[str, str], tuning: Tuning, start: Path) -> None:
-    """Train one of them, or what it lacks."""
-    torch.set_num_threads(1)
-    tune(Ends.measure(way), way, tuning, start)
-
-
-def tune(ends: Ends, way: tuple[str, str], tuning: Tuning, start: Path) -> HarmonizationNetwork:
-    """Train what is left, and return the network."""
+def tune_and_measure(tuning: Tuning, start: Path, threads: int) -> str:
+    """Train one of them, or what it lacks, and measure it; return what to say."""
+    torch.set_num_threads(threads)
+    ends = Ends.measure(tuning.way)
     samples = [ends.known[number] for number in SLICES[tuning.slices]]
-    draw = RealPairs(samples, ends.source, ends.target, tuning.seed, BATCH, CROP).draw
     stage = Stage(
         ConditionedGAN,
-        settings(TUNING_RATE, tuning.seed),
-        TUNING_STEPS if samples else 0,
-        draw,
-        RUNS / f"{'-'.join(way)}_{tuning.name.replace(' ', '-').replace(',', '')}",
+        tuning.config,
+        tuning.steps,
+        RealPairs(samples, ends.source, ends.target, tuning.seed, BATCH, CROP).draw,
+        RUNS / tuning.record.path.stem,
         start if tuning.row == TOLD else None,
     )
-    return train(stage)
+    network, stack = train(stage), ends.stack()
+    assert isinstance(network, ConditionedGenerator)
+    images = [harmonize(network, hu, ends.source, ends.target) for hu in stack.source_hu]
+    measured = stack.measure(np.stack(images))
+    tuning.record.write(measured)
+    return f"{measured.figures['PSNR, dB']:.2f} dB"
 
 
-def measure_way(way: tuple[str, str], start: Path, jobs: int) -> dict[str, Any]:
-    """Measure all methods of one direction on the test slices, and compare them."""
-    ends = Ends.measure(way)
-    stack = Stack(ends.test, ends.spacing, RUNS / "features", jobs)
-    images = {INPUT: stack.source_hu, MATCH: stack.apply_model(match_model(way))}
-    for tuning in tunings():
-        network = tune(ends, way, tuning, start)
-        assert isinstance(network, ConditionedGenerator)
-        images[tuning.name] = np.stack(
-            [harmonize(network, hu, ends.source, ends.target) for hu in stack.source_hu]
-        )
-    for cell in pair_cells():
-        if (cell.source, cell.target) == way:
-            images[shown(cell.row, cell.seed)] = stack.apply_model(WORK / f"{cell.name}.onnx")
-    figures, measures = stack.measure(images)
-    return {
-        "figures": figures,
-        "differences": {
-            title: {name: one.contrast(plus, minus) for name, one in measures.items()}
-            for title, plus, minus in comparisons()
-        },
-    }
+def measure_others(way: tuple[str, str]) -> None:
+    """Measure the source's slices as they are, and `match`, if that was not done."""
+    stack, records = Ends.measure(way).stack(), other_records(way)
+    if records[INPUT].read() is None:
+        records[INPUT].write(stack.measure(stack.source_hu))
+    if records[MATCH].read() is None:
+        records[MATCH].write(stack.measure(stack.apply_model(match_model(way))))
+
+
+def other_records(way: tuple[str, str]) -> dict[str, Record]:
+    """Return where figures of what is not trained on the pair are kept."""
+    return {name: Record(TABLE, in_way(way, name), {}) for name in (INPUT, MATCH)}
 
 
 def comparisons() -> Iterator[tuple[str, list[str], list[str]]]:
-    """Yield what is compared: a title, and what is measured on either side."""
+    """Yield what is compared in either direction: a title, and what is measured on both sides."""
     for count in SLICES:
         told, new, alone = (
             [shown(after(row, count), seed) for seed in SEEDS[count]] for row in (TOLD, NEW, ALONE)
@@ -264,6 +238,11 @@ def comparisons() -> Iterator[tuple[str, list[str], list[str]]]:
             yield f"{count} slices, against the pair alone", told, alone
         if count == DECISIVE:
             yield f"{count} slices, against the same, not pretrained", told, new
+
+
+def in_way(way: tuple[str, str], name: str) -> str:
+    """Return the name of what is measured in one direction."""
+    return f"{' to '.join(way)}, {name}"
 
 
 def after(row: str, count: int) -> str:
@@ -290,19 +269,44 @@ def pair_cells() -> list[Cell]:
     ]
 
 
-def make_tables(title: str, found: dict[str, Any]) -> str:
+def name_of(cell: Cell) -> str:
+    """Return what the training of a pair alone is called."""
+    return in_way((cell.source, cell.target), shown(cell.row, cell.seed))
+
+
+def read_way(way: tuple[str, str]) -> dict[str, Measured]:
+    """Return what was measured in one direction, by name."""
+    records = {in_way(way, name): record for name, record in other_records(way).items()}
+    records |= {tuning.name: tuning.record for tuning in tunings() if tuning.way == way}
+    for cell in pair_cells():
+        record = record_of(cell, TABLE)
+        if record and (cell.source, cell.target) == way:
+            records[name_of(cell)] = record
+    read = ((name, record.read()) for name, record in records.items())
+    return {name.removeprefix(in_way(way, "")): one for name, one in read if one}
+
+
+def make_tables(way: tuple[str, str]) -> str:
     """Return both tables of one direction."""
-    names = {INPUT: [INPUT], MATCH: [MATCH]}
+    found = read_way(way)
+    names: dict[str, list[str]] = {INPUT: [INPUT], MATCH: [MATCH]}
     for row, counts in ((TOLD, SLICES), (NEW, [DECISIVE]), (ALONE, TUNED)):
         for count in counts:
             line = after(row, count)
             names[line] = [shown(line, seed) for seed in SEEDS[count]]
-    tables = (
-        f"**{title}**",
-        spread_table("method", names, found["figures"]),
-        difference_table("one network after", found["differences"]),
-    )
-    return "\n\n".join(tables)
+    differences = {
+        title: contrast(*([found[name].measures for name in side] for side in (plus, minus)))
+        for title, plus, minus in comparisons()
+        if set(plus) | set(minus) <= set(found)
+    }
+    lines = present_lines(names, found)
+    if not lines:
+        return "Not computed yet."
+    figures = {name: one.figures for name, one in found.items()}
+    parts = [f"**{' to '.join(way)}**", spread_table("method", lines, figures)]
+    if differences:
+        parts.append(difference_table("one network after", differences))
+    return "\n\n".join(parts)
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +38,19 @@ def digits_of(title: str) -> int:
     if title.startswith("features") or title == "CPU min":
         return 0
     return 4 if title == "SSIM" else 2
+
+
+def present_lines(
+    planned: Mapping[str, Sequence[str]], found: Container[str]
+) -> dict[str, list[str]]:
+    """Return the trainings of each line of a table that are there; the title tells if some lack."""
+    lines = {}
+    for title, runs in planned.items():
+        present = [run for run in runs if run in found]
+        some = f" ({len(present)} of {len(runs)} runs)" if len(present) < len(runs) else ""
+        if present:
+            lines[title + some] = present
+    return lines
 
 
 def spread_table(

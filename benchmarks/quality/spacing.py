@@ -18,13 +18,14 @@ import sys
 from pathlib import Path
 
 from cells import Cell
+from processes import run_all
 from spacings.features import measure_features
 from spacings.figures import Figures
 from spacings.gates import check_gates
 from spacings.measuring import is_measured, measure_subject, subjects
 from spacings.page import write_page
 from spacings.plan import Plan, plan_cells, read_plan
-from spacings.training import is_done, make_model, run_all
+from spacings.training import is_done, make_model
 from spacings.written import measure_written, packaged_models, read_written
 
 PAGE = Path("docs/results/spacing.md")

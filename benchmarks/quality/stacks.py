@@ -1,26 +1,28 @@
-"""Measure what several methods made of the same slices, where it is arrays and not model files."""
+"""Measure what a method made of neighbouring slices: quality, noise power and features."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 import numpy as np
 from cells import measure
-from contrasts import Measure, measure_all
+from contrasts import measure_features, measure_slices
+from measured import Measured
 from numpy.typing import NDArray
 
 from rgan_sdk.harmonizer import Harmonizer
 from rgan_train.evaluation.features.extractor import FeatureExtractor
 from rgan_train.evaluation.features.regions import RegionFeatures
-from rgan_train.evaluation.metrics.blocks import Place
 from rgan_train.evaluation.regions.choice import choose_regions
 from rgan_train.evaluation.results import TARGET
 from rgan_train.pairs.samples import PairedSample
 
 Images = NDArray[np.float32]
+
+MODEL: Final = "model"
 
 REGIONS: Final = 100
 """Random regions in each HU range, at least."""
@@ -36,14 +38,11 @@ class Stack:
         Of the pixels, mm.
     cache
         Folder in which computed features are kept.
-    jobs
-        Processes that compute features.
     """
 
     samples: Sequence[PairedSample]
     spacing: float
     cache: Path
-    jobs: int
 
     @property
     def source_hu(self) -> Images:
@@ -60,39 +59,23 @@ class Stack:
         with Harmonizer.load(model, device="cpu", outside_domain=("spacing",)) as harmonizer:
             return np.stack([harmonizer(hu, pixel_spacing=self.spacing) for hu in self.source_hu])
 
-    def measure(
-        self, images: Mapping[str, Images]
-    ) -> tuple[dict[str, dict[str, float]], dict[str, Measure]]:
-        """Measure ``[N, H, W]`` HU by method.
-
-        Returns
-        -------
-        figures, measures
-            What a table shows of each method; and what of it can be compared, by title.
-        """
-        quality = {name: measure(list(hu), self.samples) for name, hu in images.items()}
-        target = self.target_hu
+    def measure(self, hu: Images) -> Measured:
+        """Measure what a model made of the slices: ``[N, H, W]`` HU."""
+        quality, target = measure(list(hu), list(self.samples)), self.target_hu
         padding = np.zeros(target.shape, bool)
         rois, _ = choose_regions(target, padding, (), REGIONS)
         features = RegionFeatures(
-            FeatureExtractor(), self.cache, None, self.jobs, padding, (self.spacing, self.spacing)
+            FeatureExtractor(), self.cache, None, 1, padding, (self.spacing, self.spacing)
         )
-        table = features.compute({TARGET: target, **images}, rois, lambda total: lambda: None)
-        by_slice = {name: np.array(one["psnr_db_by_slice"]) for name, one in quality.items()}
-        places = [Place("", "", float(number)) for number in range(len(target))]
-        measures = measure_all(by_slice, table, table.groups, places)
+        images = {TARGET: target, MODEL: hu}
+        table = features.compute(images, rois, lambda total: lambda: None)
+        counts = measure_features(table, MODEL, table.groups)
         figures = {
-            name: {
-                "PSNR, dB": one["psnr_db"],
-                "SSIM": one["ssim"],
-                "noise power distance, dB": one["nps_distance_db"],
-                "noise power, highest band": one["nps_ratio"][-1],
-                **{
-                    title: each.values[name]
-                    for title, each in measures.items()
-                    if title.startswith("features")
-                },
-            }
-            for name, one in quality.items()
+            "PSNR, dB": quality["psnr_db"],
+            "SSIM": quality["ssim"],
+            "noise power distance, dB": quality["nps_distance_db"],
+            "noise power, highest band": quality["nps_ratio"][-1],
+            **{title: one.value for title, one in counts.items()},
         }
-        return figures, measures
+        psnr = measure_slices(np.array(quality["psnr_db_by_slice"]))
+        return Measured(figures, {"PSNR, dB": psnr, **counts})

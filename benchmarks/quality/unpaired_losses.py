@@ -1,7 +1,8 @@
 """Make the table of losses without pairs in docs/results/paper.md.
 
-    python benchmarks/quality/unpaired_losses.py           # train and measure what is missing
-    python benchmarks/quality/unpaired_losses.py --tables  # the page from figures that are there
+    python benchmarks/quality/unpaired_losses.py                    # what is missing
+    python benchmarks/quality/unpaired_losses.py --only "seed 0"    # whose name holds a word
+    python benchmarks/quality/unpaired_losses.py --tables           # compute nothing
 
 Needs what adversarial.py needs. `match` trains on one half of the scan with the source kernel and
 on the other half with the target kernel: L1 knows simulated targets alone, and the discriminator
@@ -16,25 +17,21 @@ import os
 os.environ |= {"OMP_NUM_THREADS": "1", "ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS": "1"}
 
 import argparse
-import json
-from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import torch
-from noise_losses.judge import judge, make_tables
-from result_page import fill_page
+from measured import Record
+from noise_losses.judge import Judge, compute_missing, make_tables
+from result_page import fill_page, shown
 from stacks import Stack
 from unpaired_networks import Network, Training, train
 from unpaired_pairs import PAIRS, Scan
 
 from rgan_train.evaluation.cohorts.lesions.plant import measure_mtfs
 from rgan_train.export.export import load_graph
-from rgan_train.networks.graph import HarmonizationGraph
 
 PAGE: Final = Path("docs/results/paper.md")
-FIGURES: Final = Path("docs/results/paper/unpaired-losses.json")
 RUNS: Final = Path("runs/unpaired-losses")
 PAIR: Final = PAIRS["siemens"]
 DIVISIONS: Final = (0, 1, 2)
@@ -46,40 +43,67 @@ WEIGHTS: Final = {
 """Weights of the adversarial loss; that of L1 is 100."""
 
 
+class LossTraining(NamedTuple):
+    """One loss on one division of the scan."""
+
+    loss: str
+    division: int
+
+    @property
+    def name(self) -> str:
+        """What it is called."""
+        return shown(self.loss, self.division)
+
+    @property
+    def settings(self) -> dict[str, dict[str, Any]]:
+        """Those of the network, on top of ``unpaired_networks.TRAINING``."""
+        return {
+            "generator": {"encoder": "none"},
+            "loss": {"adversarial_weight": WEIGHTS[self.loss]},
+            "optimizer": {"learning_rate": 2e-3},
+            "training": {"epochs": 24, "steps_per_epoch": 90, "seed": self.division},
+        }
+
+    @property
+    def record(self) -> Record:
+        """Where its figures are kept."""
+        return Record("unpaired-losses", self.name, {"settings": self.settings})
+
+
+TRAININGS: Final = [LossTraining(loss, division) for division in DIVISIONS for loss in WEIGHTS]
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--jobs", type=int, default=2, help="trainings at a time")
+    parser.add_argument("--only", default="", help="only trainings whose name holds this")
     parser.add_argument("--tables", action="store_true", help="compute nothing")
     options = parser.parse_args()
     if not options.tables:
-        runs = [(loss, division) for division in DIVISIONS for loss in WEIGHTS]
-        with ProcessPoolExecutor(options.jobs, get_context("spawn")) as pool:
-            trained = pool.map(train_one, *zip(*runs, strict=True))
-            models = dict(zip(runs, trained, strict=True))
-        scan = Scan.read(PAIR)
-        tested = scan.samples()[PAIR.test.start : PAIR.test.stop]
-        stack = Stack(tested, scan.spacing, RUNS / "features", options.jobs)
-        found = judge(models, stack, measure_mtfs(*scan.spectra), PAIR.kernels)
-        FIGURES.write_text(json.dumps(found, indent=1) + "\n")
-    fill_page(PAGE, {"losses without pairs": make_tables(json.loads(FIGURES.read_text()))})
+        chosen = [training for training in TRAININGS if options.only in training.name]
+        compute_missing(chosen, train_and_measure, open_judge, options.jobs)
+    fill_page(PAGE, {"losses without pairs": make_tables(TRAININGS)})
 
 
-def train_one(loss: str, division: int) -> HarmonizationGraph:
-    """Train with one loss on one division, and return the computation from HU to HU."""
-    torch.set_num_threads(1)
-    settings: dict[str, dict[str, Any]] = {
-        "generator": {"encoder": "none"},
-        "loss": {"adversarial_weight": WEIGHTS[loss]},
-        "optimizer": {"learning_rate": 2e-3},
-        "training": {"epochs": 24, "steps_per_epoch": 90, "seed": division},
-    }
-    training = Training("siemens", (0, 1), loss, division)
+def open_judge() -> Judge:
+    """Return what measures models: the test slices with both kernels."""
+    scan = Scan.read(PAIR)
+    tested = scan.samples()[PAIR.test.start : PAIR.test.stop]
+    stack = Stack(tested, scan.spacing, RUNS / "features")
+    return Judge(stack, measure_mtfs(*scan.spectra), PAIR.kernels)
+
+
+def train_and_measure(training: LossTraining, threads: int) -> str:
+    """Train with one loss on one division, and measure; return what to say."""
+    torch.set_num_threads(threads)
     run = train(
-        training,
-        Network(loss, "radiomicgan", settings),
-        RUNS / training.name.replace(" ", "-").replace(",", ""),
+        Training("siemens", (0, 1), training.loss, training.division),
+        Network(training.loss, "radiomicgan", training.settings),
+        RUNS / training.record.path.stem,
     )
-    return load_graph(run, run.config(), "last")
+    measured = open_judge().measure(load_graph(run, run.config(), "last"))
+    training.record.write(measured)
+    return f"{measured.figures['PSNR, dB']:.2f} dB"
 
 
 if __name__ == "__main__":

@@ -19,7 +19,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from cells import versions
-from spacings.training import device_name, run_all
+from processes import run_all
+from spacings.training import device_name
 from unpaired_pairs import DATA, PAIRS, SPLITS, Pair, Scan, measure_model, splits
 
 from rgan_train.config import override

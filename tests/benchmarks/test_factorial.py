@@ -1,4 +1,4 @@
-"""Which cells the factorial has, which it compares, and the limits of what it finds."""
+"""Which cells the factorial has, which it compares, and its tables."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ import pytest
 pytest.importorskip("radiomics", reason="make eval-deps installs pyradiomics")
 sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks" / "quality"))
 import factorial
+import measured
 from contrasts import measure_slices
-
-from rgan_train.evaluation.metrics.blocks import Place, draw_slices
+from measured import Measured
 
 PLAN = tomllib.loads(factorial.PLAN.read_text())
 
@@ -47,14 +47,23 @@ def test_a_seed_counts_when_all_its_cells_are_there():
     assert factorial.complete_seeds(PLAN, cells[1:]) == [1, 2]
 
 
-def test_limits_of_a_contrast_come_from_the_same_slices_of_both_sides():
-    drawn = draw_slices([Place("p", "s", float(n)) for n in range(8)])
-    base = np.random.default_rng(0).normal(40, 5, 8)
-    measure = measure_slices({"a": base + 1, "b": base + 1, "c": base, "d": base}, drawn)
-    found = measure.contrast(["a", "b"], ["c", "d"])
-    assert found["value"] == pytest.approx(1)
-    assert found["interval"] == pytest.approx([1, 1])
+def test_tables_show_what_is_there_and_effects_wait_for_a_whole_seed(monkeypatch, tmp_path):
+    monkeypatch.setattr(measured, "FOLDER", tmp_path)
+    cells = factorial.plan_cells(PLAN)
 
-    measure = measure_slices({"a": base, "c": base[::-1]}, drawn)
-    low, high = measure.contrast(["a"], ["c"])["interval"]
-    assert low < -1 < 1 < high
+    def measured_of(cell):
+        if cell.seed > 1 or (cell.seed, cell.row) == (1, cells[0].row):
+            return None
+        psnr = 46.0 + cell.row.startswith("residual") + 0.1 * ("no windows" in cell.row)
+        figures = {"PSNR, dB": psnr, factorial.NOISE: 0.5}
+        return Measured(figures, {"PSNR, dB": measure_slices(np.full(8, psnr))})
+
+    monkeypatch.setattr(factorial, "read_measured", measured_of)
+    tables = factorial.make_tables(PLAN, cells)
+    assert "| direct, windows, pretrained (1 of 3 runs) | 46.00 |" in tables["factorial"]
+    assert "| residual, no windows, from scratch (2 of 3 runs) | 47.10 (" in tables["factorial"]
+    effects = tables["factorial effects"].splitlines()
+    assert "| direct against residual | -1.00 (-1.00 to -1.00) | +0.00 (+0.00) |" in effects
+    assert effects[2].startswith("| windows against no windows, direct | -0.10 (")
+    monkeypatch.setattr(factorial, "read_measured", lambda cell: None)
+    assert factorial.make_tables(PLAN, cells) == {}

@@ -18,14 +18,13 @@ PLAN = tomllib.loads(factorial.PLAN.read_text())
 
 def test_a_generator_is_trained_as_in_the_factorial_but_on_each_fold():
     first = {cell.row: cell for cell in factorial.plan_cells(PLAN) if cell.seed == 0}
-    cells = folds.fold_cells(PLAN, list(first)[:3])
-    assert [cell.config().data.fold for cell in cells] == sorted([1, 2, 3, 4, 5] * 3)
-    for cell in cells:
-        row, _, fold = cell.row.rpartition(", ")
-        assert fold == f"fold{cell.config().data.fold}"
-        assert cell.seed == 0
-        assert cell.config().generator == first[row].config().generator
-        assert cell.config().training == first[row].config().training
+    for generator in folds.plan_folds(PLAN, list(first)[:3]):
+        assert [cell.config().data.fold for cell in generator.folds] == [1, 2, 3, 4, 5]
+        for cell in generator.folds:
+            assert cell.row == f"{generator.row}, fold{cell.config().data.fold}"
+            assert cell.seed == 0
+            assert cell.config().generator == first[generator.row].config().generator
+            assert cell.config().training == first[generator.row].config().training
 
 
 def test_the_papers_own_is_the_first_and_the_best_on_validation_slices_follow(monkeypatch):

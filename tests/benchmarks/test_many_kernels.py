@@ -91,10 +91,14 @@ def test_each_comparison_is_of_trainings_that_are_planned():
     one_network = pytest.importorskip(
         "one_network", reason="make eval-deps installs pyradiomics", exc_type=ImportError
     )
-    told = {tuning.name for tuning in one_network.tunings()}
-    alone = {f"{cell.row}, seed {cell.seed}" for cell in one_network.pair_cells()}
+    tunings = {tuning.name for tuning in one_network.tunings()}
+    alone = {one_network.name_of(cell) for cell in one_network.pair_cells()}
     sides = [side for _, *both in one_network.comparisons() for side in both]
-    assert {name for side in sides for name in side} == told | alone | {one_network.MATCH}
+    for way in one_network.WAYS:
+        compared = {one_network.in_way(way, name) for side in sides for name in side}
+        match = one_network.in_way(way, one_network.MATCH)
+        there = {name for name in tunings | alone if name.startswith(one_network.in_way(way, ""))}
+        assert compared == there | {match}
 
 
 def test_noise_has_the_wanted_level_and_spectrum():

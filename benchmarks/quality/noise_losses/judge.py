@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
 
 import numpy as np
-import torch
-from result_page import difference_table, shown, spread_table
+from contrasts import contrast
+from measured import Measured, Record, read_all
+from processes import Named, run_all
+from result_page import difference_table, present_lines, spread_table
 from stacks import Images, Stack
 
 from noise_losses.lesions import Slices, summarize
@@ -15,57 +18,105 @@ from rgan_train.evaluation.cohorts.lesions.render import MTF
 from rgan_train.evaluation.results import INPUT, TARGET
 from rgan_train.networks.graph import HarmonizationGraph, harmonize_slice
 
-Trained = Mapping[tuple[str, int], HarmonizationGraph]
-"""Computations from HU to HU, by loss and seed. The first loss is the one to compare with."""
+
+class Training(Named, Protocol):
+    """One training with one loss."""
+
+    @property
+    def loss(self) -> str:
+        """The line of the table."""
+
+    @property
+    def record(self) -> Record:
+        """Where its figures are kept."""
 
 
-def judge(
-    models: Trained, stack: Stack, mtfs: tuple[MTF, MTF], kernels: tuple[str, str]
-) -> dict[str, Any]:
-    """Measure input, target and all models, and compare their losses with the first."""
+@dataclass(frozen=True)
+class Judge:
+    """Tested slices with both kernels, and where lesions are put into them.
 
-    def apply(graph: HarmonizationGraph) -> Callable[[Images], Images]:
-        return lambda hu: np.stack([harmonize_slice(graph, one, stack.spacing) for one in hu])
+    Attributes
+    ----------
+    mtfs, kernels
+        Of the source and of the target.
+    """
 
-    torch.set_num_threads(stack.jobs)
-    methods = {INPUT: lambda hu: hu, **{shown(*run): apply(one) for run, one in models.items()}}
-    figures, measures = stack.measure(
-        {name: method(stack.source_hu) for name, method in methods.items()}
-    )
-    before, after = (
-        Slices(hu, mtf, kernel, stack.spacing)
-        for hu, mtf, kernel in zip((stack.source_hu, stack.target_hu), mtfs, kernels, strict=True)
-    )
-    for name, method in methods.items():
-        figures[name] |= summarize(before.see(method))
-    by_loss = runs_by_loss(models)
-    first, *others = by_loss
-    return {
-        "runs": by_loss,
-        "figures": {TARGET: summarize(after.see(lambda hu: hu)), **figures},
-        "against the first": {
-            loss: {
-                title: one.contrast(by_loss[loss], by_loss[first])
-                for title, one in measures.items()
-            }
-            for loss in others
-        },
-    }
+    stack: Stack
+    mtfs: tuple[MTF, MTF]
+    kernels: tuple[str, str]
 
+    def measure(self, graph: HarmonizationGraph) -> Measured:
+        """Measure what a model makes of the slices, and of lesions in them."""
+        return self._measure(
+            lambda hu: np.stack([harmonize_slice(graph, one, self.stack.spacing) for one in hu])
+        )
 
-def runs_by_loss(models: Trained) -> dict[str, list[str]]:
-    """Return what the trainings of each loss are called."""
-    found: dict[str, list[str]] = {}
-    for run in models:
-        found.setdefault(run[0], []).append(shown(*run))
-    return found
+    def measure_ends(self, table: str) -> None:
+        """Measure the source and the target themselves, if that was not done."""
+        before, after = (Record(table, name, {}) for name in (INPUT, TARGET))
+        if before.read() is None:
+            before.write(self._measure(lambda hu: hu))
+        if after.read() is None:
+            after.write(Measured(self._see(1, lambda hu: hu), {}))
+
+    def _measure(self, method: Callable[[Images], Images]) -> Measured:
+        measured = self.stack.measure(method(self.stack.source_hu))
+        return measured.with_figures(self._see(0, method))
+
+    def _see(self, side: int, method: Callable[[Images], Images]) -> dict[str, float]:
+        hu = (self.stack.source_hu, self.stack.target_hu)[side]
+        slices = Slices(hu, self.mtfs[side], self.kernels[side], self.stack.spacing)
+        return summarize(slices.see(method))
 
 
-def make_tables(found: Mapping[str, Any]) -> str:
+def compute_missing(
+    trainings: Iterable[Training],
+    compute: Callable[[Any, int], str],
+    open_judge: Callable[[], Judge],
+    jobs: int,
+) -> None:
+    """Train and measure what is missing.
+
+    Parameters
+    ----------
+    compute
+        Trains, measures and writes the record of one training, with a number of threads; returns
+        what to say.
+    """
+    missing = [training for training in trainings if training.record.read() is None]
+    if missing:
+        open_judge().measure_ends(missing[0].record.table)
+        run_all(compute, missing, jobs)
+
+
+def make_tables(trainings: Sequence[Training]) -> str:
     """Return the table of all losses, and that of their differences from the first."""
-    names: dict[str, Sequence[str]] = {TARGET: [TARGET], INPUT: [INPUT], **found["runs"]}
-    tables = (
-        spread_table("loss", names, found["figures"]),
-        difference_table(f"against {next(iter(found['runs']))}", found["against the first"]),
-    )
+    table = trainings[0].record.table
+    ends = [Record(table, name, {}) for name in (TARGET, INPUT)]
+    found = read_all([*ends, *(training.record for training in trainings)])
+    names: dict[str, list[str]] = {}
+    for training in trainings:
+        names.setdefault(training.loss, []).append(training.record.name)
+    lines = present_lines({TARGET: [TARGET], INPUT: [INPUT], **names}, found)
+    if not lines:
+        return "Not computed yet."
+    tables = [spread_table("loss", lines, {name: one.figures for name, one in found.items()})]
+    if differences := compare(names, found):
+        tables.append(difference_table(f"against {next(iter(names))}", differences))
     return "\n\n".join(tables)
+
+
+def compare(
+    names: Mapping[str, Sequence[str]], found: Mapping[str, Measured]
+) -> dict[str, dict[str, dict[str, Any]]]:
+    """Compare each loss with the first, where all trainings of both are there."""
+    first, *others = (
+        [found[name].measures for name in runs] if all(name in found for name in runs) else []
+        for runs in names.values()
+    )
+    _, *titles = names
+    return {
+        title: contrast(other, first)
+        for title, other in zip(titles, others, strict=True)
+        if first and other
+    }

@@ -1,16 +1,11 @@
-"""Train the models that are missing, several at a time on one device, and export them."""
+"""Train the models that are missing, and export them."""
 
 from __future__ import annotations
 
 import json
-import os
 import platform
 import shutil
-import time
-from collections.abc import Callable, Iterable
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -131,24 +126,3 @@ def device_name() -> str:
     if torch.cuda.is_available():
         return torch.cuda.get_device_name()
     return f"{platform.machine()} CPU, {torch.get_num_threads()} threads"
-
-
-def run_all(work: Callable[..., str], cells: Iterable[Cell], jobs: int, *arguments: Any) -> bool:
-    """Do something with each cell in ``jobs`` processes; say how each ended; True if all went well.
-
-    A failure is told, and the others go on.
-    """
-    cells = list(cells)
-    threads = max(1, (os.cpu_count() or 1) // jobs)
-    os.environ["OMP_NUM_THREADS"] = str(threads)  # of the processes, before they start
-    started, ok = time.monotonic(), True
-    print(f"{len(cells)} to do: {', '.join(cell.name for cell in cells)}", flush=True)
-    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
-        pending = {pool.submit(work, cell, *arguments, threads): cell for cell in cells}
-        for number, done in enumerate(as_completed(pending), 1):
-            error = done.exception()
-            ok &= error is None
-            said = f"FAILED: {type(error).__name__}: {error}" if error else done.result()
-            passed = f"{time.monotonic() - started:5.0f} s, {number} of {len(cells)}"
-            print(f"{passed}  {pending[done].name}: {said}", flush=True)
-    return ok

@@ -1,0 +1,89 @@
+"""What was measured of each training, each in a file of its own, so that tables need no model.
+
+Trainings take hours, on several machines if need be. What one of them trained and measured counts
+on all others, even if its models are gone.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from contrasts import Measure
+
+FOLDER: Final = Path("docs/results/paper/measured")
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What a table shows of one model, and what of it can be compared; by title."""
+
+    figures: Mapping[str, float]
+    measures: Mapping[str, Measure]
+
+    def with_figures(self, further: Mapping[str, float]) -> Measured:
+        """Return the same with further figures."""
+        return replace(self, figures={**self.figures, **further})
+
+
+@dataclass(frozen=True)
+class Record:
+    """The file with what was measured of one training.
+
+    Attributes
+    ----------
+    name
+        Of the training, without its table.
+    made_from
+        All that the figures depend on, as JSON holds it. A file that was made from anything else
+        counts as missing.
+    """
+
+    table: str
+    name: str
+    made_from: Mapping[str, Any]
+
+    @property
+    def path(self) -> Path:
+        """The file."""
+        plain = re.sub(r"[^\w.+-]+", "-", self.name).strip("-")
+        return FOLDER / self.table / f"{plain}.json"
+
+    def read(self) -> Measured | None:
+        """Read the file; None where it is missing."""
+        if not self.path.exists():
+            return None
+        found = json.loads(self.path.read_text())
+        if found["made_from"] != json.loads(json.dumps(self.made_from)):
+            return None
+        measures = {
+            title: Measure(one["value"], np.array(one["samples"]), one["slices"])
+            for title, one in found["measures"].items()
+        }
+        return Measured(found["figures"], measures)
+
+    def write(self, measured: Measured) -> None:
+        """Write the file."""
+        measures = {
+            title: {
+                "value": one.value,
+                "slices": one.slices,
+                "samples": [round(value, 4) for value in one.samples.tolist()],
+            }
+            for title, one in measured.measures.items()
+        }
+        parts = {"made_from": self.made_from, "figures": measured.figures, "measures": measures}
+        lines = (f"{json.dumps(key)}: {json.dumps(value)}" for key, value in parts.items())
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        self.path.write_text("{\n" + ",\n".join(lines) + "\n}\n")
+
+
+def read_all(records: Iterable[Record]) -> dict[str, Measured]:
+    """Read what is there, by the name of the training."""
+    found = {record.name: record.read() for record in records}
+    return {name: measured for name, measured in found.items() if measured is not None}
