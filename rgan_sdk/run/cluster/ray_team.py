@@ -22,6 +22,7 @@ LOCAL: Final = "local"
 CONNECT_SECONDS: Final = 10.0
 OBJECT_STORE: Final = 256 << 20
 """Bytes for what is sent: the model, paths, and two slices of a series where it has a picture."""
+RAY_SETS: Final = ("RAY_AUTH_MODE", "RAY_USAGE_STATS_ENABLED", "PYTHONBREAKPOINT")
 
 
 def import_ray() -> Any:
@@ -167,13 +168,14 @@ def _connected(address: str) -> Iterator[None]:
     if ray.is_initialized():
         yield
         return
-    with _own_signals():
-        _connect(address)
-    try:
-        yield
-    finally:
+    with _own_environment():
         with _own_signals():
-            ray.shutdown()
+            _connect(address)
+        try:
+            yield
+        finally:
+            with _own_signals():
+                ray.shutdown()
 
 
 def _connect(address: str) -> None:
@@ -202,6 +204,19 @@ def _check_answer(address: str) -> None:
     host, colon, port = address.rpartition(":")
     if colon:
         socket.create_connection((host, int(port)), CONNECT_SECONDS).close()
+
+
+@contextmanager
+def _own_environment() -> Iterator[None]:
+    """Take back what Ray sets in the environment: programs started later would ask for a token."""
+    before = dict(os.environ)
+    try:
+        yield
+    finally:
+        for name in RAY_SETS:
+            os.environ.pop(name, None)
+            if name in before:
+                os.environ[name] = before[name]
 
 
 @contextmanager

@@ -12,9 +12,18 @@ from pathlib import Path
 import pytest
 from support.models import make_series_card, write_model
 from support.requirements import require_module
-from support.runs import PROGRAM, contents, new_series, read_report, same_date, write_inputs
+from support.runs import (
+    PROGRAM,
+    contents,
+    harmonize,
+    new_series,
+    read_report,
+    same_date,
+    write_inputs,
+)
 
 from rgan_sdk.dicom.synthetic.sample import write_sample_series
+from rgan_sdk.run.cluster.ray_team import import_ray
 
 require_module("ray", "pip install 'rgan-sdk[ray]'")
 
@@ -199,3 +208,13 @@ def test_the_share_of_a_worker(nodes, on_gpus, share):
     from rgan_sdk.run.cluster.ray_team import _share
 
     assert _share(nodes, on_gpus=on_gpus) == share
+
+
+def test_a_run_in_this_process_leaves_the_environment_to_later_programs(inputs, tmp_path):
+    import_ray()
+    before = dict(os.environ)
+    out = tmp_path / "out"
+    result = harmonize("run", inputs / "0", out, "--model", "b40f-to-b70f", "--ray", "local")
+    assert result.exit_code == 0, result.output
+    assert len(new_series(out)) == 1
+    assert dict(os.environ) == before
