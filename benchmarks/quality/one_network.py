@@ -181,14 +181,8 @@ class Tuning(NamedTuple):
 
 def tunings() -> list[Tuning]:
     """Return all of them, the first seed first."""
-    counts = {TOLD: list(SLICES), NEW: [DECISIVE]}
-    found = [
-        Tuning(way, row, count, seed)
-        for way in WAYS
-        for row in counts
-        for count in counts[row]
-        for seed in SEEDS[count]
-    ]
+    planned = [(TOLD, count, seed) for count in SLICES for seed in SEEDS[count]]
+    found = [Tuning(way, *one) for one in (*planned, (NEW, DECISIVE, 0)) for way in WAYS]
     return sorted(found, key=lambda tuning: tuning.seed)
 
 
@@ -230,14 +224,15 @@ def other_records(way: tuple[str, str]) -> dict[str, Record]:
 def comparisons() -> Iterator[tuple[str, list[str], list[str]]]:
     """Yield what is compared in either direction: a title, and what is measured on both sides."""
     for count in SLICES:
-        told, new, alone = (
-            [shown(after(row, count), seed) for seed in SEEDS[count]] for row in (TOLD, NEW, ALONE)
+        told, alone = (
+            [shown(after(row, count), seed) for seed in SEEDS[count]] for row in (TOLD, ALONE)
         )
         yield f"{count} slices, against `match`", told, [MATCH]
         if count:
             yield f"{count} slices, against the pair alone", told, alone
         if count == DECISIVE:
-            yield f"{count} slices, against the same, not pretrained", told, new
+            new = shown(after(NEW, count), 0)
+            yield f"{count} slices, seed 0, against the same, not pretrained", told[:1], [new]
 
 
 def in_way(way: tuple[str, str], name: str) -> str:
@@ -290,10 +285,11 @@ def make_tables(way: tuple[str, str]) -> str:
     """Return both tables of one direction."""
     found = read_way(way)
     names: dict[str, list[str]] = {INPUT: [INPUT], MATCH: [MATCH]}
-    for row, counts in ((TOLD, SLICES), (NEW, [DECISIVE]), (ALONE, TUNED)):
+    for row, counts in ((TOLD, SLICES), (ALONE, TUNED)):
         for count in counts:
             line = after(row, count)
             names[line] = [shown(line, seed) for seed in SEEDS[count]]
+    names[after(NEW, DECISIVE)] = [shown(after(NEW, DECISIVE), 0)]
     differences = {
         title: contrast(*([found[name].measures for name in side] for side in (plus, minus)))
         for title, plus, minus in comparisons()
