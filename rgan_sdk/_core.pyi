@@ -54,88 +54,6 @@ class ThreadPool:
     @property
     def threads(self) -> int: ...
 
-class Head:
-    """The header of one file; see rgan/slice_header.hpp."""
-
-    @property
-    def problem(self) -> str | None:
-        """
-        Why the file is left to pydicom, or None. If there is a problem, only stamp can be used.
-        """
-
-    @property
-    def stamp(self) -> tuple[int, int, int]:
-        """
-        The file's size in bytes, time of its last change in ns since 1970, and inode.
-        """
-
-    @property
-    def common(self) -> bytes:
-        """
-        Equal for two slices whose headers agree in all but sop_instance_uid and position, and
-        in the elements with the tags that scan was given. Empty if there is a problem.
-        """
-
-    @property
-    def sop_class_uid(self) -> str: ...
-
-    @property
-    def sop_instance_uid(self) -> str: ...
-
-    @property
-    def study_instance_uid(self) -> str: ...
-
-    @property
-    def series_instance_uid(self) -> str: ...
-
-    @property
-    def frame_of_reference_uid(self) -> str: ...
-
-    @property
-    def patient_id(self) -> str: ...
-
-    @property
-    def modality(self) -> str: ...
-
-    @property
-    def image_type(self) -> str: ...
-
-    @property
-    def photometric_interpretation(self) -> str: ...
-
-    @property
-    def manufacturer(self) -> str: ...
-
-    @property
-    def convolution_kernel(self) -> str: ...
-
-    @property
-    def rescale_type(self) -> str: ...
-
-    @property
-    def pixel_spacing(self) -> list[float]: ...
-
-    @property
-    def slice_thickness(self) -> float | None: ...
-
-    @property
-    def orientation(self) -> list[float]: ...
-
-    @property
-    def position(self) -> list[float]: ...
-
-    def values(self, tags: Sequence[int]) -> list[tuple[int, bytes]]:
-        """
-        Return (tag, value as the file has it) of the elements with these tags that are there,
-        at the top level and before the pixel data.
-        """
-
-    @property
-    def rows(self) -> int: ...
-
-    @property
-    def columns(self) -> int: ...
-
 class SourceSlice:
     """A slice that was read, without its pixels; see rgan/batch.hpp."""
 
@@ -219,6 +137,100 @@ def checksum_files(paths: Sequence[bytes], pool: ThreadPool) -> list[tuple[str |
     its CRC-32C.
     """
 
+def read_batch(files: Sequence[tuple[bytes, tuple[int, int, int] | None]], out: Annotated[NDArray[numpy.float32], dict(shape=(None, None, None), order='C', device='cpu')], pool: ThreadPool) -> list[SourceSlice]:
+    """
+    Fill out [N, H, W] float32 with the HU of files. Each file is a path and the stamp
+    that it must have, or None. A file with a problem leaves its slice undefined.
+    """
+
+def write_batch(sources: Sequence[SourceSlice], hu: Annotated[NDArray[numpy.float32], dict(shape=(None, None, None), order='C', device='cpu', writable=False)], template: HeaderTemplate, files: Sequence[tuple[bytes, bytes, Sequence[tuple[int, bytes]]]], durable: bool, pool: ThreadPool) -> list[WriteResult]:
+    """
+    Write the derived objects of sources with hu [N, H, W] float32. Each file is a path,
+    its file meta information, and the elements of this slice alone.
+    """
+
+class Head:
+    """The header of one file; see rgan/slice_header.hpp."""
+
+    @property
+    def problem(self) -> str | None:
+        """
+        Why the file is left to pydicom, or None. If there is a problem, only stamp can be used.
+        """
+
+    @property
+    def stamp(self) -> tuple[int, int, int]:
+        """
+        The file's size in bytes, time of its last change in ns since 1970, and inode.
+        """
+
+    @property
+    def common(self) -> bytes:
+        """
+        Equal for two slices whose headers agree in all but sop_instance_uid and position, and
+        in the elements with the tags that scan was given. Empty if there is a problem.
+        """
+
+    @property
+    def sop_class_uid(self) -> str: ...
+
+    @property
+    def sop_instance_uid(self) -> str: ...
+
+    @property
+    def study_instance_uid(self) -> str: ...
+
+    @property
+    def series_instance_uid(self) -> str: ...
+
+    @property
+    def frame_of_reference_uid(self) -> str: ...
+
+    @property
+    def patient_id(self) -> str: ...
+
+    @property
+    def modality(self) -> str: ...
+
+    @property
+    def image_type(self) -> str: ...
+
+    @property
+    def photometric_interpretation(self) -> str: ...
+
+    @property
+    def manufacturer(self) -> str: ...
+
+    @property
+    def convolution_kernel(self) -> str: ...
+
+    @property
+    def rescale_type(self) -> str: ...
+
+    @property
+    def pixel_spacing(self) -> list[float]: ...
+
+    @property
+    def slice_thickness(self) -> float | None: ...
+
+    @property
+    def orientation(self) -> list[float]: ...
+
+    @property
+    def position(self) -> list[float]: ...
+
+    def values(self, tags: Sequence[int]) -> list[tuple[int, bytes]]:
+        """
+        Return (tag, value as the file has it) of the elements with these tags that are there,
+        at the top level and before the pixel data.
+        """
+
+    @property
+    def rows(self) -> int: ...
+
+    @property
+    def columns(self) -> int: ...
+
 def scan(paths: Sequence[bytes], pool: ThreadPool, tags: Sequence[int] = []) -> list[Head]:
     """Read the headers of files in parallel; for tags see Head.common."""
 
@@ -230,16 +242,4 @@ def split_alike(heads: list[Head]) -> list[tuple[int, bytes, list[str]]]:
     Return of each part how many heads it has, their places, packed as three float64 for
     the position, two int64 and one uint64 for the stamp, and each sop_instance_uid.
     A head without a valid UID is alone; there are no places and UIDs then.
-    """
-
-def read_batch(files: Sequence[tuple[bytes, tuple[int, int, int] | None]], out: Annotated[NDArray[numpy.float32], dict(shape=(None, None, None), order='C', device='cpu')], pool: ThreadPool) -> list[SourceSlice]:
-    """
-    Fill out [N, H, W] float32 with the HU of files. Each file is a path and the stamp
-    that it must have, or None. A file with a problem leaves its slice undefined.
-    """
-
-def write_batch(sources: Sequence[SourceSlice], hu: Annotated[NDArray[numpy.float32], dict(shape=(None, None, None), order='C', device='cpu', writable=False)], template: HeaderTemplate, files: Sequence[tuple[bytes, bytes, Sequence[tuple[int, bytes]]]], durable: bool, pool: ThreadPool) -> list[WriteResult]:
-    """
-    Write the derived objects of sources with hu [N, H, W] float32. Each file is a path,
-    its file meta information, and the elements of this slice alone.
     """

@@ -12,4 +12,5 @@ template <typename Value>
 using Stack = nanobind::ndarray<Value, nanobind::numpy, nanobind::ndim<3>, nanobind::c_contig,
                                 nanobind::device::cpu>;
 
+void define_heads(nanobind::module_& module);  // needs the ThreadPool of define_dicom
 void define_dicom(nanobind::module_& module);

@@ -110,4 +110,5 @@ NB_MODULE(_core, module) {
              "Return the smallest and the largest value of each slice of hu [N, H, W] float32.\n"
              "Both are NaN if a value of the slice is not finite.");
   define_dicom(module);
+  define_heads(module);
 }
