@@ -109,6 +109,28 @@ void test_a_plain_slice() {
   check(stored.empty() && result.end == file.size());
 }
 
+void test_padding_is_found_by_stored_values() {
+  const Vector file = bytes::slice();
+  rgan::SliceHeader header;
+  check(rgan::parse_slice_header(file, file.size(), header));
+  std::vector<float> hu(16);
+  std::vector<std::uint8_t> stored;
+  std::vector<std::uint8_t> scratch;
+  rgan::DecodeResult result;
+  header.padding = rgan::Padding::between(500, 300);
+  check(rgan::decode_pixels(file, header, hu.data(), stored, scratch, result));
+  check(stored.size() == header.format.bytes());
+  std::vector<float> harmonized(16, 7);
+  rgan::fill_padding(header, stored, -2000, harmonized.data());
+  for (std::size_t i = 0; i < harmonized.size(); ++i) {
+    check(harmonized[i] == (3 <= i && i <= 5 ? -2000.0F : 7.0F));
+  }
+  rgan::fill_padding(header, {}, -3000, harmonized.data());  // nothing is stored
+  header.padding.reset();
+  rgan::fill_padding(header, stored, -3000, harmonized.data());
+  check(harmonized[3] == -2000.0F);
+}
+
 // A head's texts point into its own bytes.
 static_assert(!std::is_copy_constructible_v<rgan::Head>);
 static_assert(!std::is_copy_assignable_v<rgan::Head>);
@@ -369,6 +391,7 @@ int main() {
   test_rescale_is_exact();
   test_rounding_is_half_to_even_in_every_way();
   test_a_plain_slice();
+  test_padding_is_found_by_stored_values();
   test_a_head_that_is_moved_keeps_its_texts();
   test_every_shorter_file_is_handed_back();
   test_nesting_is_bounded();
