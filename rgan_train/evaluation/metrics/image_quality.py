@@ -59,9 +59,10 @@ def ssim(image: Image, target: Image, window: HUWindow, padding: Padding = None)
     Notes
     -----
     Wang et al. 2004: Gaussian weights of 11x11 pixels with sigma 1.5, K1 = 0.01 and K2 = 0.03.
-    Only places where all weights lie inside the image, and none on padding, count.
+    Only places where all weights lie inside the image, and none on padding, count. HU count from
+    the lower end of the window, because the index compares means, which must not be negative.
     """
-    x, y = _clip(image, window), _clip(target, window)
+    x, y = (_clip(hu, window) - window.lower for hu in (image, target))
     c1, c2 = (0.01 * window.width) ** 2, (0.03 * window.width) ** 2
     mean_x, mean_y = _blur(x), _blur(y)
     variance_x = _blur(x * x) - mean_x**2

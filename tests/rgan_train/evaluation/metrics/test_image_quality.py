@@ -32,8 +32,8 @@ def test_against_scikit_image(images):
     metrics = pytest.importorskip("skimage.metrics")
     image, target = (np.clip(part.astype(np.float64), -1024, 1000) for part in images)
     expected = metrics.structural_similarity(
-        image,
-        target,
+        image + 1024,
+        target + 1024,
         data_range=2024,
         gaussian_weights=True,
         sigma=1.5,
@@ -42,6 +42,14 @@ def test_against_scikit_image(images):
     assert ssim(*images, WINDOW) == pytest.approx(expected, abs=1e-9)
     expected = metrics.peak_signal_noise_ratio(target, image, data_range=2024)
     assert psnr(*images, WINDOW) == pytest.approx(expected, abs=1e-9)
+
+
+@pytest.mark.parametrize("mean", [-300, 0, 300])
+def test_a_shift_of_soft_tissue_does_not_look_like_another_structure(mean):
+    texture = np.random.default_rng(0).normal(0, 20, (2, 40, 40)).astype(np.float32)
+    assert ssim(texture[0] + mean - 10, texture[0] + mean + 10, WINDOW) > 0.99
+    one, other = ssim(*texture, WINDOW), ssim(*(texture + mean), WINDOW)
+    assert one == pytest.approx(other, abs=0.005)
 
 
 def test_equal_images(images):
