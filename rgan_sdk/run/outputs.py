@@ -8,13 +8,11 @@ was there is kept in ``.rgan/replaced``: somebody may have put more into the fol
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import count
 from pathlib import Path, PurePosixPath
-from typing import Final
 
 from rgan_sdk import _core
 from rgan_sdk.cores import usable_cores
@@ -24,17 +22,15 @@ from rgan_sdk.dicom.write.derivation import (
     derived_series_uid,
     unmarked_series_uid,
 )
-from rgan_sdk.dicom.write.writer import format_crc32c
 from rgan_sdk.errors import ConfigurationError, OutputError
 from rgan_sdk.files import is_there
 from rgan_sdk.run.jobs import SeriesJob, is_processed
 from rgan_sdk.run.observer import Observer, SilentObserver
 from rgan_sdk.run.options import RunOptions
 from rgan_sdk.run.places.layout import file_names, find_obstacle, folder_above
+from rgan_sdk.run.state.damage import find_changes, find_damage
 from rgan_sdk.run.state.finished import FinishedSeries, OutputFile
 from rgan_sdk.run.state.journal import STATE_FOLDER, has_journal
-
-CHUNK: Final = 64  # files that are read at a time
 
 
 def check_folders(source: Path, destination: Path, *, resume: bool) -> None:
@@ -186,40 +182,6 @@ def _compare(standing: Standing, output: Path, noted: str) -> Standing:
         return replace(standing, conflict=f"{uid} in OUTPUT cannot be read ({exc.strerror})")
 
 
-def find_damage(folder: Path, files: Iterable[OutputFile]) -> str:
-    """Return how a folder differs from its files' names and sizes; empty if it does not.
-
-    Raises
-    ------
-    OSError
-        If the folder cannot be read.
-    """
-    try:
-        with os.scandir(folder) as entries:
-            found = {entry.name: entry for entry in entries}
-    except NotADirectoryError:
-        return "not a folder"
-    problems = [_compare_file(file, found.pop(file.name, None)) for file in files]
-    problems += [f"file that does not belong there: {name}" for name in sorted(found)]
-    return _summary(problems)
-
-
-def _compare_file(file: OutputFile, entry: os.DirEntry[str] | None) -> str:
-    if entry is None:
-        return f"file missing: {file.name}"
-    if not entry.is_file(follow_symlinks=False):
-        return f"not a regular file: {file.name}"
-    size = entry.stat(follow_symlinks=False).st_size
-    if size == file.size:
-        return ""
-    return f"file of {size} instead of {file.size} bytes: {file.name}"
-
-
-def _summary(problems: Iterable[str]) -> str:
-    first, *others = [problem for problem in problems if problem] or [""]
-    return f"{first} (and {len(others)} more)" if others else first
-
-
 def _verify(
     standings: Sequence[Standing], output: Path, threads: int, observer: Observer
 ) -> list[Standing]:
@@ -227,29 +189,17 @@ def _verify(
     pool = _core.ThreadPool(threads)
     total = sum(len(one.finished.files) for one in standings if one.finished and one.is_done)
     read, verified = 0, []
+
+    def tell(files: int) -> None:
+        nonlocal read
+        read += files
+        observer.on_verified(read, total)
+
     for standing in standings:
-        problems: list[str] = []
         files = standing.finished.files if standing.finished and standing.is_done else ()
-        for start in range(0, len(files), CHUNK):
-            part = files[start : start + CHUNK]
-            problems += _compare_checksums(output / standing.output, part, pool)
-            read += len(part)
-            observer.on_verified(read, total)
-        verified.append(replace(standing, damage=standing.damage or _summary(problems)))
+        changed = find_changes(output / standing.output, files, pool, tell)
+        verified.append(replace(standing, damage=standing.damage or changed))
     return verified
-
-
-def _compare_checksums(
-    folder: Path, files: Sequence[OutputFile], pool: _core.ThreadPool
-) -> list[str]:
-    found = _core.checksum_files([os.fsencode(folder / file.name) for file in files], pool)
-    problems = []
-    for file, (problem, checksum) in zip(files, found, strict=True):
-        if problem is not None:
-            problems.append(f"file that {problem}: {file.name}")
-        elif format_crc32c(checksum) != file.crc32c:
-            problems.append(f"file changed: {file.name}")
-    return problems
 
 
 def begin(one: Standing, staging: Path, options: RunOptions) -> SeriesJob:
