@@ -17,11 +17,15 @@ CHUNK: Final = 64  # files that are read at a time
 def find_damage(folder: Path, files: Iterable[OutputFile]) -> str:
     """Return how a folder differs from its files' names and sizes; empty if it does not.
 
+    A link may lead out of OUTPUT, so it is not followed.
+
     Raises
     ------
     OSError
         If the folder cannot be read.
     """
+    if folder.is_symlink():
+        return "a symbolic link in place of its folder"
     try:
         with os.scandir(folder) as entries:
             found = {entry.name: entry for entry in entries}

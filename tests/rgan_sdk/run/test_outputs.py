@@ -56,6 +56,19 @@ def test_a_link_that_leads_nowhere_is_kept(tmp_path):
     assert (tmp_path / "replaced" / "1.2.3-1").is_symlink()
 
 
+def test_a_finished_folder_that_is_a_link_now_is_made_anew(source, bound, finished, tmp_path):
+    out, name = finished
+    elsewhere = (out / name).rename(tmp_path / "elsewhere")
+    (out / name).symlink_to(elsewhere)
+    report = harmonize_directory(source, out, bound())
+    (again,) = (entry for entry in report.series if entry.output)
+    assert again.reason.startswith("done again, a symbolic link in place of its folder")
+    assert (out / name).is_dir()
+    assert not (out / name).is_symlink()
+    assert (out / ".rgan" / "replaced" / f"{name}-1").readlink() == elsewhere
+    assert len(list(elsewhere.iterdir())) == 3
+
+
 class Counting(SilentObserver):
     def __init__(self):
         self.heard = []

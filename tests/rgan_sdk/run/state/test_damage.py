@@ -34,3 +34,10 @@ def test_what_differs_is_named(folder):
 def test_a_file_is_no_folder(tmp_path):
     (tmp_path / "1.2.3").touch()
     assert find_damage(tmp_path / "1.2.3", FILES) == "not a folder"
+
+
+def test_a_link_is_no_folder_even_if_it_leads_to_one(folder, tmp_path):
+    (tmp_path / "link").symlink_to(folder)
+    assert find_damage(tmp_path / "link", FILES) == "a symbolic link in place of its folder"
+    (tmp_path / "astray").symlink_to(tmp_path / "unmounted")
+    assert find_damage(tmp_path / "astray", FILES) == "a symbolic link in place of its folder"
