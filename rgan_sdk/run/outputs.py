@@ -8,20 +8,18 @@ was there is kept in ``.rgan/replaced``: somebody may have put more into the fol
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import count
 from pathlib import Path, PurePosixPath
+from typing import Final
 
 from rgan_sdk import _core
 from rgan_sdk.cores import usable_cores
 from rgan_sdk.dicom.series import Series, hash_slices
-from rgan_sdk.dicom.write.derivation import (
-    Derivation,
-    derived_series_uid,
-    unmarked_series_uid,
-)
+from rgan_sdk.dicom.write.derivation import Derivation, derived_series_uid
 from rgan_sdk.errors import ConfigurationError, OutputError
 from rgan_sdk.files import is_there
 from rgan_sdk.run.jobs import SeriesJob, is_processed
@@ -31,6 +29,9 @@ from rgan_sdk.run.places.layout import file_names, find_obstacle, folder_above
 from rgan_sdk.run.state.damage import find_changes, find_damage
 from rgan_sdk.run.state.finished import FinishedSeries, OutputFile
 from rgan_sdk.run.state.journal import STATE_FOLDER, has_journal
+from rgan_sdk.run.state.naming import find_name
+
+TO_MAKE_ANEW: Final = "remove that folder to make it anew, or choose another OUTPUT"
 
 
 def check_folders(source: Path, destination: Path, *, resume: bool) -> None:
@@ -122,46 +123,65 @@ def examine(
     options
         ``layout``, ``verify_outputs`` and ``workers`` matter here.
     """
+    standings = list(_find_folders(chosen, derive, output, finished, options.layout))
     noted = {PurePosixPath(folder).name: folder for folder in finished}
-    standings = []
-    for series in chosen:
-        derivation, above = derive(series), folder_above(series, options.layout)
-        folder = str(above / _find_name(series, derivation, output / above))
-        standing = Standing(series, derivation, above, folder, finished.get(folder))
-        standings.append(_compare(standing, output, noted.get(standing.uid, folder)))
+    wanted = Counter(one.output for one in standings)
+    standings = [
+        _compare(one, output, noted.get(one.uid, one.output), is_shared=wanted[one.output] > 1)
+        for one in standings
+    ]
     if options.verify_outputs:
         threads = int(options.workers or usable_cores())
         standings = _verify(standings, output, threads, observer or SilentObserver())
-    return [_keep_unmarked(standing) for standing in standings]
+    return [_keep_uids(standing) for standing in standings]
 
 
-def _find_name(series: Series, derivation: Derivation | None, above: Path) -> str:
-    """Return the name of a series' folder, which an earlier version may have given."""
-    if derivation is None:
-        part = f"-{series.group}" if series.group else ""
-        return f"{series.series_instance_uid}{part}"
-    unmarked = unmarked_series_uid(series.series_instance_uid, derivation)
-    if is_there(above / unmarked):
-        return unmarked
-    return derived_series_uid(series.series_instance_uid, derivation)
+def _find_folders(
+    chosen: Iterable[Series],
+    derive: Callable[[Series], Derivation | None],
+    output: Path,
+    finished: Mapping[str, FinishedSeries],
+    layout: str,
+) -> Iterator[Standing]:
+    """Yield each series with the folder that it has, or would get."""
+    there: dict[str, list[FinishedSeries]] = defaultdict(list)
+    for folder, one in finished.items():
+        if is_there(output / folder):
+            there[one.source].append(one)
+    for series in chosen:
+        derivation, above = derive(series), folder_above(series, layout)
+        earlier = there[series.series_instance_uid]
+        folder = str(above / find_name(series, derivation, output / above, earlier))
+        yield Standing(series, derivation, above, folder, finished.get(folder))
 
 
-def _keep_unmarked(standing: Standing) -> Standing:
-    """Refuse to do a series of an earlier version again, because it would have other UIDs now."""
+def _keep_uids(standing: Standing) -> Standing:
+    """Refuse to do a series again that would have other UIDs now.
+
+    An earlier version may have made it, or made it with another number of its group.
+    """
     if standing.derivation is None:
         return standing
     uid = derived_series_uid(standing.series.series_instance_uid, standing.derivation)
     if not standing.damage or standing.uid == uid:
         return standing
     conflict = (
-        f"{standing.output} was made by an earlier version and is damaged, {standing.damage}; "
-        "choose another OUTPUT"
+        f"{standing.output} is damaged, {standing.damage}, and would get other UIDs if it were "
+        f"done again; {TO_MAKE_ANEW}"
     )
     return replace(standing, conflict=conflict, damage="")
 
 
-def _compare(standing: Standing, output: Path, noted: str) -> Standing:
-    """Compare a series with what is in OUTPUT, where the journal may note it in another folder."""
+def _compare(standing: Standing, output: Path, noted: str, *, is_shared: bool) -> Standing:
+    """Compare a series with what is in OUTPUT.
+
+    Parameters
+    ----------
+    noted
+        The folder in which the journal notes it, maybe another one.
+    is_shared
+        Whether another series has the same folder.
+    """
     uid, finished, folder = standing.output, standing.finished, output / standing.output
     if obstacle := find_obstacle(output, standing.above):
         return replace(standing, conflict=obstacle)
@@ -174,12 +194,22 @@ def _compare(standing: Standing, output: Path, noted: str) -> Standing:
         conflict = f"{uid} is in OUTPUT, but not in its journal; choose another OUTPUT"
         return replace(standing, conflict=conflict)
     if finished.sources != hash_slices(standing.series):
-        conflict = f"its slices are not those that {uid} was made of; choose another OUTPUT"
-        return replace(standing, conflict=conflict)
+        return replace(standing, conflict=_explain_difference(standing, is_shared=is_shared))
     try:
         return replace(standing, damage=find_damage(folder, finished.files))
     except OSError as exc:  # it may be a good one: it is not replaced
         return replace(standing, conflict=f"{uid} in OUTPUT cannot be read ({exc.strerror})")
+
+
+def _explain_difference(standing: Standing, *, is_shared: bool) -> str:
+    """Say why the folder of a series is not made of its slices, and what to do."""
+    if is_shared:
+        return (
+            f"{standing.output} in OUTPUT was made of other slices of its SeriesInstanceUID, which "
+            "are there as well: these came later; remove that folder to make both anew, or choose "
+            "another OUTPUT"
+        )
+    return f"its slices are not those that {standing.output} was made of; {TO_MAKE_ANEW}"
 
 
 def _verify(

@@ -247,8 +247,12 @@ def test_a_damaged_series_of_an_older_version_is_not_done_again(run, tmp_path):
     result, report = run("out")
     assert result.exit_code == 3
     (failed,) = [series for series in report["series"] if series["status"] == "failed"]
-    assert f"{victim.name} was made by an earlier version and is damaged" in failed["reason"]
+    assert failed["reason"].startswith(f"{victim.name} is damaged, file missing: ")
+    assert "would get other UIDs if it were done again; remove that folder" in failed["reason"]
     assert folders(tmp_path / "out") == before
+    shutil.rmtree(victim)
+    result, report = run("out")
+    assert report["summary"]["series"] == {"done": 4, "skipped": 0, "failed": 0}
 
 
 def test_where_nothing_is_finished_anything_may_change(run, monkeypatch):
