@@ -19,7 +19,7 @@ from typing import Final
 from rgan_sdk import _core
 from rgan_sdk.cores import usable_cores
 from rgan_sdk.dicom.series import Series, hash_slices
-from rgan_sdk.dicom.write.derivation import Derivation, derived_series_uid
+from rgan_sdk.dicom.write.derivation import Derivation, derived_series_uid, derived_sop_uid
 from rgan_sdk.errors import ConfigurationError, OutputError
 from rgan_sdk.files import is_there
 from rgan_sdk.run.jobs import SeriesJob, is_processed
@@ -209,7 +209,24 @@ def _explain_difference(standing: Standing, *, is_shared: bool) -> str:
             "are there as well: these came later; remove that folder to make both anew, or choose "
             "another OUTPUT"
         )
-    return f"its slices are not those that {standing.output} was made of; {TO_MAKE_ANEW}"
+    if _has_same_slices(standing):
+        return (
+            f"its files have other sizes than those that {standing.output} was made of: they are "
+            f"in another encoding now, or were changed; {TO_MAKE_ANEW}"
+        )
+    return (
+        f"its slices, or the sizes of their files, are not those that {standing.output} was made "
+        f"of; {TO_MAKE_ANEW}"
+    )
+
+
+def _has_same_slices(standing: Standing) -> bool:
+    """Return whether a folder was made of slices with the same UIDs, if its files' names tell."""
+    uids: Iterable[str] = standing.series.slices.sop_instance_uids
+    if standing.derivation is not None:
+        uids = [derived_sop_uid(uid, standing.derivation) for uid in uids]
+    files = standing.finished.files if standing.finished else ()
+    return {file.name for file in files} == {f"{uid}.dcm" for uid in uids}
 
 
 def _verify(

@@ -278,7 +278,22 @@ def test_a_source_that_has_changed_since_is_told(run, source):
     result, report = run("out")
     assert result.exit_code == 3
     (failed,) = [series for series in report["series"] if series["status"] == "failed"]
-    assert "its slices are not those that" in failed["reason"]
+    assert failed["reason"].startswith("its files have other sizes than those that ")
+    assert "in another encoding now, or were changed; remove that folder to" in failed["reason"]
+
+
+@pytest.mark.parametrize("names", ["uid", "sorted"])
+def test_a_slice_that_is_not_there_any_more_is_told(run, source, tmp_path, names):
+    run("out", "--names", names)
+    min((source / "0").iterdir()).unlink()
+    result, report = run("out", "--names", names)
+    assert result.exit_code == 3
+    (failed,) = [series for series in report["series"] if series["status"] == "failed"]
+    assert failed["reason"].startswith("its slices, or the sizes of their files, are not those")
+    folder = next(name for name in folders(tmp_path / "out") if name in failed["reason"])
+    shutil.rmtree(tmp_path / "out" / folder)
+    result, report = run("out", "--names", names)
+    assert report["summary"]["series"] == {"done": 4, "skipped": 0, "failed": 0}
 
 
 def test_series_that_the_journal_does_not_know_are_told(run, tmp_path):

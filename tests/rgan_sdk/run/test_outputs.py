@@ -124,5 +124,5 @@ def test_a_plan_fails_what_the_run_would_fail(source, bound, finished):
     planned = plan_directory(source, out, bound())
     report = harmonize_directory(source, out, bound())
     assert [entry.reason for entry in planned.series] == [entry.reason for entry in report.series]
-    assert "its slices are not those that" in planned.series[-1].reason
+    assert "its files have other sizes than those that" in planned.series[-1].reason
     assert planned.series[-1].status == "failed"
