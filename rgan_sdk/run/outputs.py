@@ -83,6 +83,8 @@ class Standing:
         Why it can neither count as finished nor be done; empty if nothing stands in the way.
     damage
         Why it must be done again although it was finished; empty if its files are all there.
+    notes
+        What else is to be said of it if it stays as it is.
     """
 
     series: Series
@@ -92,6 +94,7 @@ class Standing:
     finished: FinishedSeries | None
     conflict: str = ""
     damage: str = ""
+    notes: tuple[str, ...] = ()
 
     @property
     def uid(self) -> str:
@@ -196,7 +199,8 @@ def _compare(standing: Standing, output: Path, noted: str, *, is_shared: bool) -
     if finished.sources != hash_slices(standing.series):
         return replace(standing, conflict=_explain_difference(standing, is_shared=is_shared))
     try:
-        return replace(standing, damage=find_damage(folder, finished.files))
+        notes = _compare_times(standing, folder.lstat().st_mtime_ns)
+        return replace(standing, damage=find_damage(folder, finished.files), notes=notes)
     except OSError as exc:  # it may be a good one: it is not replaced
         return replace(standing, conflict=f"{uid} in OUTPUT cannot be read ({exc.strerror})")
 
@@ -217,6 +221,22 @@ def _explain_difference(standing: Standing, *, is_shared: bool) -> str:
     return (
         f"its slices, or the sizes of their files, are not those that {standing.output} was made "
         f"of; {TO_MAKE_ANEW}"
+    )
+
+
+def _compare_times(standing: Standing, finished_ns: int) -> tuple[str, ...]:
+    """Return a note if files were modified after their output: an edit may have kept their sizes.
+
+    Parameters
+    ----------
+    finished_ns
+        When the last file came into the folder of the series, nanoseconds since 1970.
+    """
+    if standing.series.slices.newest_ns <= finished_ns:
+        return ()
+    return (
+        f"files of it are newer than {standing.output} in OUTPUT; if they were edited since, "
+        "remove that folder to make it anew",
     )
 
 

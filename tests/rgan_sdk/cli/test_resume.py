@@ -1,6 +1,7 @@
 """Runs that were stopped go on; what is there already is neither trusted nor done again blindly."""
 
 import json
+import os
 import shutil
 from datetime import datetime
 
@@ -280,6 +281,33 @@ def test_a_source_that_has_changed_since_is_told(run, source):
     (failed,) = [series for series in report["series"] if series["status"] == "failed"]
     assert failed["reason"].startswith("its files have other sizes than those that ")
     assert "in another encoding now, or were changed; remove that folder to" in failed["reason"]
+
+
+def test_a_source_that_was_edited_and_kept_its_size_has_a_note(run, source, tmp_path):
+    run("out")
+    path = min((source / "0").iterdir())
+    content = bytearray(path.read_bytes())
+    content[-40] ^= 1
+    time = path.stat().st_mtime_ns + 3_600_000_000_000
+    path.write_bytes(content)
+    os.utime(path, ns=(time, time))
+    for dry in ((), ("--dry-run",)):
+        result, report = run("out", *dry)
+        assert result.exit_code == 0
+        noted = [one for one in report["series"] if any("newer" in note for note in one["notes"])]
+        assert [one["status"] for one in noted] == ["planned" if dry else "done"]
+        (note,) = noted[0]["notes"]
+        folder = note.split()[6]
+        assert note == (
+            f"files of it are newer than {folder} in OUTPUT; if they were edited since, remove "
+            "that folder to make it anew"
+        )
+    os.utime(tmp_path / "out" / folder, ns=(time, time))
+    _, report = run("out")
+    assert not any("newer" in note for one in report["series"] for note in one["notes"])
+    shutil.rmtree(tmp_path / "out" / folder)
+    _, report = run("out")
+    assert [one["output"] for one in report["series"] if one["reason"]] == [folder]
 
 
 @pytest.mark.parametrize("names", ["uid", "sorted"])
