@@ -27,6 +27,10 @@ _EXPLICIT_LITTLE_ENDIAN_META: Final = (
 )
 
 
+class LostContentError(IneligibleError):
+    """A file holds nothing, or begins with zeros as after a power cut: it may have been DICOM."""
+
+
 Entry = tuple[str, OSError | IneligibleError | None]
 """What ``walk`` lists: a path, and why it cannot be read, if it cannot."""
 
@@ -115,7 +119,7 @@ def open_raw(path: Path) -> Iterator[io.BufferedReader]:
     Raises
     ------
     IneligibleError
-        If the file is not DICOM.
+        If the file is not DICOM; LostContentError if it may have been.
     UnreadableFileError
         If the file cannot be opened, or anything in the block fails.
     """
@@ -167,9 +171,11 @@ def _require_dicom(file: BinaryIO) -> None:
     if not stat.S_ISREG(status.st_mode):
         raise IneligibleError("not a regular file")
     if status.st_size == 0:
-        raise IneligibleError("empty file")
+        raise LostContentError("empty file")
     head = file.read(132)
     file.seek(0)
+    if not any(head):
+        raise LostContentError("not DICOM, only zeros at its beginning")
     if head[128:] != b"DICM" and not _is_headerless(head, status.st_size):
         raise IneligibleError("not DICOM")
 

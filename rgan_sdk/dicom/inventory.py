@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal
 
-from rgan_sdk.dicom.discovery import Entry, walk
+from rgan_sdk.dicom.discovery import Entry, LostContentError, walk
 from rgan_sdk.dicom.header import NoRescaleError, Outline, read_series_uid
 from rgan_sdk.dicom.read.duplicates import Copies
 from rgan_sdk.dicom.read.pixels import UNSPECIFIED
@@ -16,8 +16,11 @@ from rgan_sdk.dicom.read.scanner import HeaderScan
 from rgan_sdk.dicom.scouts import REASON, is_scout
 from rgan_sdk.dicom.series import Series, group_alike
 from rgan_sdk.dicom.slices.alike import AlikeSlices
+from rgan_sdk.dicom.slices.lost import Place, place_of, series_beside
 from rgan_sdk.dicom.units import require_hu
 from rgan_sdk.errors import DicomError, IneligibleError, InvalidSeriesError
+
+RESTORE: Final = "it may have been a slice: restore it, or move it away if it is none"
 
 _Place = tuple[AlikeSlices, int]
 
@@ -137,6 +140,7 @@ def sort_files(
     search.take(scan.found)
     search.resolve_repeated_uids()
     search.skip_scouts()
+    search.blame_lost_files()
     return search.inventory()
 
 
@@ -148,6 +152,8 @@ class _Search:
         self._slices: dict[str, list[AlikeSlices]] = defaultdict(list)
         self._faults: dict[str, list[FileOutcome]] = defaultdict(list)
         self._unscaled: dict[str, list[tuple[Path, Outline]]] = defaultdict(list)
+        self._lost: dict[Place, list[FileOutcome]] = defaultdict(list)
+        self._notes: dict[str, list[str]] = defaultdict(list)
         self._outcomes: list[FileOutcome] = []
         # Apart, because files are listed ahead of those that are read.
         self._unlisted: list[FileOutcome] = []
@@ -166,14 +172,19 @@ class _Search:
 
     def note(self, path: Path, problem: DicomError) -> None:
         match problem:
+            case LostContentError():
+                self._lost[place_of(str(path))].append(_explain(path, problem))
             case IneligibleError():
                 self._outcomes.append(_explain(path, problem))
             case DicomError():
                 outcome = FileOutcome(path, "failed", str(problem))
                 series = read_series_uid(path)
-                if isinstance(problem, NoRescaleError) and series is not None:
+                if series is None:
+                    self._lost[place_of(str(path))].append(outcome)
+                    return
+                if isinstance(problem, NoRescaleError):
                     self._unscaled[series].append((path, problem.outline))
-                (self._outcomes if series is None else self._faults[series]).append(outcome)
+                self._faults[series].append(outcome)
 
     def take(self, found: Iterable[AlikeSlices]) -> None:
         for alike in found:
@@ -229,6 +240,39 @@ class _Search:
             self._outcomes += [FileOutcome(path, "skipped", REASON) for path in sorted(scouts)]
             self._faults[series] = [f for f in self._faults[series] if f.path not in scouts]
 
+    def blame_lost_files(self) -> None:
+        """Fail the series that files lie beside which may have been slices of it.
+
+        Where that may be several series, each gets a note.
+        """
+        beside = series_beside(self._lost, self._paths())
+        for place, lost in self._lost.items():
+            if len(beside[place]) == 1:
+                (series,) = beside[place]
+                self._faults[series] += [
+                    FileOutcome(one.path, "failed", f"{one.reason}; {RESTORE}") for one in lost
+                ]
+                continue
+            self._outcomes += lost
+            note = self._describe_lost(lost)
+            for series in beside[place]:
+                self._notes[series].append(note)
+
+    def _paths(self) -> Iterator[tuple[str, Iterable[str]]]:
+        for series, found in self._slices.items():
+            for alike in found:
+                yield series, alike.paths
+        for series, faults in self._faults.items():
+            yield series, [str(fault.path) for fault in faults]
+
+    def _describe_lost(self, lost: Sequence[FileOutcome]) -> str:
+        more = f" and {len(lost) - 1} more" if len(lost) > 1 else ""
+        names = f"{self._name(lost[0].path)}{more} ({lost[0].reason})"
+        return (
+            f"it, or another series in its folder, may lack slices: {names}; restore what was a "
+            "slice, and move away what was none"
+        )
+
     def _fail(self, alike: AlikeSlices, path: Path, reason: str) -> None:
         outcome = FileOutcome(path, "failed", reason)
         self._faults[alike.header.series_instance_uid].append(outcome)
@@ -246,10 +290,15 @@ class _Search:
                 if faults:
                     raise InvalidSeriesError(f"{self._name(faults[0].path)}: {faults[0].reason}")
                 if slices:
-                    series += make_series(slices, assume_hu=self._assume_hu)
+                    made = make_series(slices, assume_hu=self._assume_hu)
+                    series += map(self._with_notes, made)
             except DicomError as error:
                 failed.append(_failed_series(uid, str(error), slices, faults))
         return Inventory(tuple(series), tuple(failed), (*self._unlisted, *self._outcomes))
+
+    def _with_notes(self, series: Series) -> Series:
+        notes = self._notes.get(series.series_instance_uid)
+        return replace(series, notes=(*series.notes, *notes)) if notes else series
 
 
 def make_series(found: Sequence[AlikeSlices], *, assume_hu: bool) -> list[Series]:

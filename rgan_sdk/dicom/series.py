@@ -80,7 +80,7 @@ class Series:
     image_type
         The values of ImageType that all slices have, in upper case.
     notes
-        What was assumed of its numbers.
+        What was assumed of its numbers, and which files may be missing from it.
 
     Raises
     ------

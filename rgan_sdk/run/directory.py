@@ -285,7 +285,7 @@ def _foresee(one: Standing, ledger: Ledger, options: RunOptions) -> None:
     if one.conflict:
         ledger.record(one.series, "failed", one.conflict)
     elif one.is_done:
-        ledger.record(one.series, "planned", "finished", processed=processed)
+        ledger.record(one.series, "planned", "finished", one.notes, processed=processed)
     else:
         again = f"to be done again, {one.damage}" if one.damage else ""
         reason = "; ".join(filter(None, (copied, again)))

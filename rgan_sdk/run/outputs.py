@@ -8,8 +8,8 @@ was there is kept in ``.rgan/replaced``: somebody may have put more into the fol
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import count
@@ -19,22 +19,19 @@ from typing import Final
 from rgan_sdk import _core
 from rgan_sdk.cores import usable_cores
 from rgan_sdk.dicom.series import Series, hash_slices
-from rgan_sdk.dicom.write.derivation import (
-    Derivation,
-    derived_series_uid,
-    unmarked_series_uid,
-)
-from rgan_sdk.dicom.write.writer import format_crc32c
+from rgan_sdk.dicom.write.derivation import Derivation, derived_series_uid, derived_sop_uid
 from rgan_sdk.errors import ConfigurationError, OutputError
 from rgan_sdk.files import is_there
 from rgan_sdk.run.jobs import SeriesJob, is_processed
 from rgan_sdk.run.observer import Observer, SilentObserver
 from rgan_sdk.run.options import RunOptions
 from rgan_sdk.run.places.layout import file_names, find_obstacle, folder_above
+from rgan_sdk.run.state.damage import find_changes, find_damage
 from rgan_sdk.run.state.finished import FinishedSeries, OutputFile
 from rgan_sdk.run.state.journal import STATE_FOLDER, has_journal
+from rgan_sdk.run.state.naming import find_name
 
-CHUNK: Final = 64  # files that are read at a time
+TO_MAKE_ANEW: Final = "remove that folder to make it anew, or choose another OUTPUT"
 
 
 def check_folders(source: Path, destination: Path, *, resume: bool) -> None:
@@ -86,6 +83,8 @@ class Standing:
         Why it can neither count as finished nor be done; empty if nothing stands in the way.
     damage
         Why it must be done again although it was finished; empty if its files are all there.
+    notes
+        What else is to be said of it if it stays as it is.
     """
 
     series: Series
@@ -95,6 +94,7 @@ class Standing:
     finished: FinishedSeries | None
     conflict: str = ""
     damage: str = ""
+    notes: tuple[str, ...] = ()
 
     @property
     def uid(self) -> str:
@@ -126,46 +126,65 @@ def examine(
     options
         ``layout``, ``verify_outputs`` and ``workers`` matter here.
     """
+    standings = list(_find_folders(chosen, derive, output, finished, options.layout))
     noted = {PurePosixPath(folder).name: folder for folder in finished}
-    standings = []
-    for series in chosen:
-        derivation, above = derive(series), folder_above(series, options.layout)
-        folder = str(above / _find_name(series, derivation, output / above))
-        standing = Standing(series, derivation, above, folder, finished.get(folder))
-        standings.append(_compare(standing, output, noted.get(standing.uid, folder)))
+    wanted = Counter(one.output for one in standings)
+    standings = [
+        _compare(one, output, noted.get(one.uid, one.output), is_shared=wanted[one.output] > 1)
+        for one in standings
+    ]
     if options.verify_outputs:
         threads = int(options.workers or usable_cores())
         standings = _verify(standings, output, threads, observer or SilentObserver())
-    return [_keep_unmarked(standing) for standing in standings]
+    return [_keep_uids(standing) for standing in standings]
 
 
-def _find_name(series: Series, derivation: Derivation | None, above: Path) -> str:
-    """Return the name of a series' folder, which an earlier version may have given."""
-    if derivation is None:
-        part = f"-{series.group}" if series.group else ""
-        return f"{series.series_instance_uid}{part}"
-    unmarked = unmarked_series_uid(series.series_instance_uid, derivation)
-    if is_there(above / unmarked):
-        return unmarked
-    return derived_series_uid(series.series_instance_uid, derivation)
+def _find_folders(
+    chosen: Iterable[Series],
+    derive: Callable[[Series], Derivation | None],
+    output: Path,
+    finished: Mapping[str, FinishedSeries],
+    layout: str,
+) -> Iterator[Standing]:
+    """Yield each series with the folder that it has, or would get."""
+    there: dict[str, list[FinishedSeries]] = defaultdict(list)
+    for folder, one in finished.items():
+        if is_there(output / folder):
+            there[one.source].append(one)
+    for series in chosen:
+        derivation, above = derive(series), folder_above(series, layout)
+        earlier = there[series.series_instance_uid]
+        folder = str(above / find_name(series, derivation, output / above, earlier))
+        yield Standing(series, derivation, above, folder, finished.get(folder))
 
 
-def _keep_unmarked(standing: Standing) -> Standing:
-    """Refuse to do a series of an earlier version again, because it would have other UIDs now."""
+def _keep_uids(standing: Standing) -> Standing:
+    """Refuse to do a series again that would have other UIDs now.
+
+    An earlier version may have made it, or made it with another number of its group.
+    """
     if standing.derivation is None:
         return standing
     uid = derived_series_uid(standing.series.series_instance_uid, standing.derivation)
     if not standing.damage or standing.uid == uid:
         return standing
     conflict = (
-        f"{standing.output} was made by an earlier version and is damaged, {standing.damage}; "
-        "choose another OUTPUT"
+        f"{standing.output} is damaged, {standing.damage}, and would get other UIDs if it were "
+        f"done again; {TO_MAKE_ANEW}"
     )
     return replace(standing, conflict=conflict, damage="")
 
 
-def _compare(standing: Standing, output: Path, noted: str) -> Standing:
-    """Compare a series with what is in OUTPUT, where the journal may note it in another folder."""
+def _compare(standing: Standing, output: Path, noted: str, *, is_shared: bool) -> Standing:
+    """Compare a series with what is in OUTPUT.
+
+    Parameters
+    ----------
+    noted
+        The folder in which the journal notes it, maybe another one.
+    is_shared
+        Whether another series has the same folder.
+    """
     uid, finished, folder = standing.output, standing.finished, output / standing.output
     if obstacle := find_obstacle(output, standing.above):
         return replace(standing, conflict=obstacle)
@@ -178,46 +197,56 @@ def _compare(standing: Standing, output: Path, noted: str) -> Standing:
         conflict = f"{uid} is in OUTPUT, but not in its journal; choose another OUTPUT"
         return replace(standing, conflict=conflict)
     if finished.sources != hash_slices(standing.series):
-        conflict = f"its slices are not those that {uid} was made of; choose another OUTPUT"
-        return replace(standing, conflict=conflict)
+        return replace(standing, conflict=_explain_difference(standing, is_shared=is_shared))
     try:
-        return replace(standing, damage=find_damage(folder, finished.files))
+        notes = _compare_times(standing, folder.lstat().st_mtime_ns)
+        return replace(standing, damage=find_damage(folder, finished.files), notes=notes)
     except OSError as exc:  # it may be a good one: it is not replaced
         return replace(standing, conflict=f"{uid} in OUTPUT cannot be read ({exc.strerror})")
 
 
-def find_damage(folder: Path, files: Iterable[OutputFile]) -> str:
-    """Return how a folder differs from its files' names and sizes; empty if it does not.
+def _explain_difference(standing: Standing, *, is_shared: bool) -> str:
+    """Say why the folder of a series is not made of its slices, and what to do."""
+    if is_shared:
+        return (
+            f"{standing.output} in OUTPUT was made of other slices of its SeriesInstanceUID, which "
+            "are there as well: these came later; remove that folder to make both anew, or choose "
+            "another OUTPUT"
+        )
+    if _has_same_slices(standing):
+        return (
+            f"its files have other sizes than those that {standing.output} was made of: they are "
+            f"in another encoding now, or were changed; {TO_MAKE_ANEW}"
+        )
+    return (
+        f"its slices, or the sizes of their files, are not those that {standing.output} was made "
+        f"of; {TO_MAKE_ANEW}"
+    )
 
-    Raises
-    ------
-    OSError
-        If the folder cannot be read.
+
+def _compare_times(standing: Standing, finished_ns: int) -> tuple[str, ...]:
+    """Return a note if files were modified after their output: an edit may have kept their sizes.
+
+    Parameters
+    ----------
+    finished_ns
+        When the last file came into the folder of the series, nanoseconds since 1970.
     """
-    try:
-        with os.scandir(folder) as entries:
-            found = {entry.name: entry for entry in entries}
-    except NotADirectoryError:
-        return "not a folder"
-    problems = [_compare_file(file, found.pop(file.name, None)) for file in files]
-    problems += [f"file that does not belong there: {name}" for name in sorted(found)]
-    return _summary(problems)
+    if standing.series.slices.newest_ns <= finished_ns:
+        return ()
+    return (
+        f"files of it are newer than {standing.output} in OUTPUT; if they were edited since, "
+        "remove that folder to make it anew",
+    )
 
 
-def _compare_file(file: OutputFile, entry: os.DirEntry[str] | None) -> str:
-    if entry is None:
-        return f"file missing: {file.name}"
-    if not entry.is_file(follow_symlinks=False):
-        return f"not a regular file: {file.name}"
-    size = entry.stat(follow_symlinks=False).st_size
-    if size == file.size:
-        return ""
-    return f"file of {size} instead of {file.size} bytes: {file.name}"
-
-
-def _summary(problems: Iterable[str]) -> str:
-    first, *others = [problem for problem in problems if problem] or [""]
-    return f"{first} (and {len(others)} more)" if others else first
+def _has_same_slices(standing: Standing) -> bool:
+    """Return whether a folder was made of slices with the same UIDs, if its files' names tell."""
+    uids: Iterable[str] = standing.series.slices.sop_instance_uids
+    if standing.derivation is not None:
+        uids = [derived_sop_uid(uid, standing.derivation) for uid in uids]
+    files = standing.finished.files if standing.finished else ()
+    return {file.name for file in files} == {f"{uid}.dcm" for uid in uids}
 
 
 def _verify(
@@ -227,29 +256,17 @@ def _verify(
     pool = _core.ThreadPool(threads)
     total = sum(len(one.finished.files) for one in standings if one.finished and one.is_done)
     read, verified = 0, []
+
+    def tell(files: int) -> None:
+        nonlocal read
+        read += files
+        observer.on_verified(read, total)
+
     for standing in standings:
-        problems: list[str] = []
         files = standing.finished.files if standing.finished and standing.is_done else ()
-        for start in range(0, len(files), CHUNK):
-            part = files[start : start + CHUNK]
-            problems += _compare_checksums(output / standing.output, part, pool)
-            read += len(part)
-            observer.on_verified(read, total)
-        verified.append(replace(standing, damage=standing.damage or _summary(problems)))
+        changed = find_changes(output / standing.output, files, pool, tell)
+        verified.append(replace(standing, damage=standing.damage or changed))
     return verified
-
-
-def _compare_checksums(
-    folder: Path, files: Sequence[OutputFile], pool: _core.ThreadPool
-) -> list[str]:
-    found = _core.checksum_files([os.fsencode(folder / file.name) for file in files], pool)
-    problems = []
-    for file, (problem, checksum) in zip(files, found, strict=True):
-        if problem is not None:
-            problems.append(f"file that {problem}: {file.name}")
-        elif format_crc32c(checksum) != file.crc32c:
-            problems.append(f"file changed: {file.name}")
-    return problems
 
 
 def begin(one: Standing, staging: Path, options: RunOptions) -> SeriesJob:

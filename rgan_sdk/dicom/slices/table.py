@@ -113,6 +113,11 @@ class SliceTable(Sequence[SliceFile]):
         return sizes
 
     @property
+    def newest_ns(self) -> int:
+        """When the file that was modified last was modified, nanoseconds since 1970."""
+        return int(self._places["modified_ns"].max())
+
+    @property
     def is_sorted(self) -> bool:
         """Whether they are sorted by position, then by SOPInstanceUID."""
         if (np.diff(self.positions) > 0).all():

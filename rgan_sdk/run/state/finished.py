@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 from typing import Any, NamedTuple, Self
 
 from rgan_sdk.dicom.write.clamping import Clamped
@@ -54,6 +55,11 @@ class FinishedSeries:
     noise_hu: float | None = None
     processed: bool = True
     clamped: Clamped | None = None
+
+    @property
+    def uid(self) -> str:
+        """Name of its folder."""
+        return PurePosixPath(self.output).name
 
     @property
     def clamping(self) -> dict[str, Any]:

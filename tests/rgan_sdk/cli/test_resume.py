@@ -1,6 +1,7 @@
 """Runs that were stopped go on; what is there already is neither trusted nor done again blindly."""
 
 import json
+import os
 import shutil
 from datetime import datetime
 
@@ -247,8 +248,12 @@ def test_a_damaged_series_of_an_older_version_is_not_done_again(run, tmp_path):
     result, report = run("out")
     assert result.exit_code == 3
     (failed,) = [series for series in report["series"] if series["status"] == "failed"]
-    assert f"{victim.name} was made by an earlier version and is damaged" in failed["reason"]
+    assert failed["reason"].startswith(f"{victim.name} is damaged, file missing: ")
+    assert "would get other UIDs if it were done again; remove that folder" in failed["reason"]
     assert folders(tmp_path / "out") == before
+    shutil.rmtree(victim)
+    result, report = run("out")
+    assert report["summary"]["series"] == {"done": 4, "skipped": 0, "failed": 0}
 
 
 def test_where_nothing_is_finished_anything_may_change(run, monkeypatch):
@@ -274,7 +279,49 @@ def test_a_source_that_has_changed_since_is_told(run, source):
     result, report = run("out")
     assert result.exit_code == 3
     (failed,) = [series for series in report["series"] if series["status"] == "failed"]
-    assert "its slices are not those that" in failed["reason"]
+    assert failed["reason"].startswith("its files have other sizes than those that ")
+    assert "in another encoding now, or were changed; remove that folder to" in failed["reason"]
+
+
+def test_a_source_that_was_edited_and_kept_its_size_has_a_note(run, source, tmp_path):
+    run("out")
+    path = min((source / "0").iterdir())
+    content = bytearray(path.read_bytes())
+    content[-40] ^= 1
+    time = path.stat().st_mtime_ns + 3_600_000_000_000
+    path.write_bytes(content)
+    os.utime(path, ns=(time, time))
+    for dry in ((), ("--dry-run",)):
+        result, report = run("out", *dry)
+        assert result.exit_code == 0
+        noted = [one for one in report["series"] if any("newer" in note for note in one["notes"])]
+        assert [one["status"] for one in noted] == ["planned" if dry else "done"]
+        (note,) = noted[0]["notes"]
+        folder = note.split()[6]
+        assert note == (
+            f"files of it are newer than {folder} in OUTPUT; if they were edited since, remove "
+            "that folder to make it anew"
+        )
+    os.utime(tmp_path / "out" / folder, ns=(time, time))
+    _, report = run("out")
+    assert not any("newer" in note for one in report["series"] for note in one["notes"])
+    shutil.rmtree(tmp_path / "out" / folder)
+    _, report = run("out")
+    assert [one["output"] for one in report["series"] if one["reason"]] == [folder]
+
+
+@pytest.mark.parametrize("names", ["uid", "sorted"])
+def test_a_slice_that_is_not_there_any_more_is_told(run, source, tmp_path, names):
+    run("out", "--names", names)
+    min((source / "0").iterdir()).unlink()
+    result, report = run("out", "--names", names)
+    assert result.exit_code == 3
+    (failed,) = [series for series in report["series"] if series["status"] == "failed"]
+    assert failed["reason"].startswith("its slices, or the sizes of their files, are not those")
+    folder = next(name for name in folders(tmp_path / "out") if name in failed["reason"])
+    shutil.rmtree(tmp_path / "out" / folder)
+    result, report = run("out", "--names", names)
+    assert report["summary"]["series"] == {"done": 4, "skipped": 0, "failed": 0}
 
 
 def test_series_that_the_journal_does_not_know_are_told(run, tmp_path):

@@ -226,6 +226,18 @@ def test_every_file_of_a_messy_folder_has_one_outcome(run, source):
     assert len(new_series(out)) == 1
 
 
+def test_a_slice_that_a_power_cut_filled_with_zeros_fails_its_series(run, source):
+    write_sample_series(source / "b", "B40f", slices=2, size=64, seed=1)
+    lost = max((source / "b").iterdir())
+    lost.write_bytes(bytes(lost.stat().st_size))
+    result, report, out = run(source)
+    assert result.exit_code == 3
+    assert report["summary"]["series"] == {"done": 1, "skipped": 0, "failed": 1}
+    (failed,) = [one for one in report["series"] if one["status"] == "failed"]
+    assert failed["reason"].startswith(f"b/{lost.name}: not DICOM, only zeros at its beginning")
+    assert len(new_series(out)) == 1
+
+
 def test_another_kernel_is_skipped_and_can_be_forced(run, source, tmp_path, model):
     other = write_model(tmp_path / "other.onnx", make_series_card(source_kernels=("Br40", "Bl57")))
     result, report, out = run(source, model=other)

@@ -85,7 +85,6 @@ def test_a_fifo_is_refused_and_not_waited_for(tmp_path: Path):
     [
         b"some text, named .dcm\n" * 20,
         b"x",
-        b"\0" * 200,
         b"MZ" + b"\x90" * 300,
         b"\x08\x00\x05\x00\xff\xff\xff\xff" + b"\0" * 100,
         b"\x00\x08\x00\x05CS\x00\x0aISO_IR 100",
@@ -95,6 +94,13 @@ def test_other_files_are_not_dicom_whatever_their_name(tmp_path: Path, content: 
     path = tmp_path / "file.dcm"
     path.write_bytes(content)
     assert reason_not_to_open(path) == "not DICOM"
+
+
+def test_zeros_are_not_dicom_but_may_have_been(tmp_path: Path):
+    path = tmp_path / "file.dcm"
+    for size in (1, 132, 5000):
+        path.write_bytes(b"\0" * size)
+        assert reason_not_to_open(path) == "not DICOM, only zeros at its beginning"
 
 
 def test_an_empty_file_says_so(tmp_path: Path):

@@ -209,7 +209,7 @@ def make_messy_tree(root: Path) -> None:
     (root / "empty").write_bytes(b"")
     (root / "random").write_bytes(b"\0" * 128 + b"DICM" + random.Random(0).randbytes(500))
     good = root / "study" / "good" / "1-0.dcm"
-    (root / "copy of good").write_bytes(good.read_bytes())
+    (root / "copy of good.dcm").write_bytes(good.read_bytes())
     (root / "cut").write_bytes(good.read_bytes()[:250])
     (root / "link").symlink_to(good)
     (root / "loop").symlink_to(root)

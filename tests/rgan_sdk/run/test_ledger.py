@@ -15,7 +15,7 @@ from rgan_sdk.run.planning import make_plan
 
 @pytest.fixture
 def plan(source, card):
-    path = source / "taken" / "cut.dcm"
+    path = source / "cut.dcm"
     path.write_bytes((source / "taken" / "slice-001.dcm").read_bytes()[:200])
     return make_plan(source, [Candidate.of(card)])
 
@@ -31,7 +31,7 @@ def test_what_is_left_aside_is_entered_at_once(plan):
     ]
     found = outcomes(report)
     assert found["notes.txt"] == ("skipped", "not DICOM")
-    assert found["taken/cut.dcm"][0] == "failed"
+    assert found["cut.dcm"][0] == "failed"
     assert found["other/slice-001.dcm"][0] == "skipped"
     assert "taken/slice-001.dcm" not in found
 

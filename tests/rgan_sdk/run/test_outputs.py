@@ -11,7 +11,8 @@ from rgan_sdk.dicom.inventory import find_series
 from rgan_sdk.run.directory import harmonize_directory, plan_directory
 from rgan_sdk.run.observer import SilentObserver
 from rgan_sdk.run.options import RunOptions
-from rgan_sdk.run.outputs import examine, find_damage, take_the_place
+from rgan_sdk.run.outputs import examine, take_the_place
+from rgan_sdk.run.state.damage import find_damage
 from rgan_sdk.run.state.finished import OutputFile
 from rgan_sdk.run.state.identity import make_derivation
 from rgan_sdk.run.state.journal import read_journal
@@ -26,27 +27,6 @@ def folder(tmp_path):
     (folder / "1.dcm").write_text("abc")
     (folder / "2.dcm").write_text("abcd")
     return folder
-
-
-def test_a_folder_with_its_files_is_not_damaged(folder):
-    assert find_damage(folder, FILES) == ""
-
-
-def test_what_differs_is_named(folder):
-    (folder / "1.dcm").write_text("abcdef")
-    assert find_damage(folder, FILES) == "file of 6 instead of 3 bytes: 1.dcm"
-    (folder / "2.dcm").unlink()
-    (folder / "thumbs").mkdir()
-    assert find_damage(folder, FILES) == "file of 6 instead of 3 bytes: 1.dcm (and 2 more)"
-    (folder / "1.dcm").unlink()
-    (folder / "1.dcm").symlink_to(folder / "thumbs")
-    assert find_damage(folder, FILES[:1]) == "not a regular file: 1.dcm (and 1 more)"
-    assert find_damage(folder / "thumbs", ()) == ""
-
-
-def test_a_file_is_no_folder(tmp_path):
-    (tmp_path / "1.2.3").touch()
-    assert find_damage(tmp_path / "1.2.3", FILES) == "not a folder"
 
 
 def test_what_was_there_is_kept_each_time(folder, tmp_path):
@@ -74,6 +54,19 @@ def test_a_link_that_leads_nowhere_is_kept(tmp_path):
     (tmp_path / "new").mkdir()
     assert take_the_place(tmp_path / "new", tmp_path / "1.2.3", tmp_path / "replaced") == "1.2.3-1"
     assert (tmp_path / "replaced" / "1.2.3-1").is_symlink()
+
+
+def test_a_finished_folder_that_is_a_link_now_is_made_anew(source, bound, finished, tmp_path):
+    out, name = finished
+    elsewhere = (out / name).rename(tmp_path / "elsewhere")
+    (out / name).symlink_to(elsewhere)
+    report = harmonize_directory(source, out, bound())
+    (again,) = (entry for entry in report.series if entry.output)
+    assert again.reason.startswith("done again, a symbolic link in place of its folder")
+    assert (out / name).is_dir()
+    assert not (out / name).is_symlink()
+    assert (out / ".rgan" / "replaced" / f"{name}-1").readlink() == elsewhere
+    assert len(list(elsewhere.iterdir())) == 3
 
 
 class Counting(SilentObserver):
@@ -117,7 +110,7 @@ def test_a_folder_that_cannot_be_read_is_not_replaced(source, bound, finished, m
         return scandir(path)
 
     scandir = os.scandir
-    monkeypatch.setattr("rgan_sdk.run.outputs.os.scandir", denied)
+    monkeypatch.setattr("rgan_sdk.run.state.damage.os.scandir", denied)
     standing = stand(source, finished[0], bound())
     assert not standing.is_done
     assert standing.conflict == f"{finished[1]} in OUTPUT cannot be read (Permission denied)"
@@ -131,5 +124,5 @@ def test_a_plan_fails_what_the_run_would_fail(source, bound, finished):
     planned = plan_directory(source, out, bound())
     report = harmonize_directory(source, out, bound())
     assert [entry.reason for entry in planned.series] == [entry.reason for entry in report.series]
-    assert "its slices are not those that" in planned.series[-1].reason
+    assert "its files have other sizes than those that" in planned.series[-1].reason
     assert planned.series[-1].status == "failed"

@@ -144,7 +144,8 @@ def test_pair_lists_what_it_leaves_out(tmp_path):
     write_scan(root / "y", "B60f", series=4, slices=2, size=16, RescaleSlope=0)
     damaged = root / "x" / "1-3-01.dcm"
     damaged.write_bytes(damaged.read_bytes()[:-100])
-    (root / "y" / "short.dcm").write_bytes(damaged.read_bytes()[:200])
+    (root / "z").mkdir()
+    (root / "z" / "short.dcm").write_bytes(damaged.read_bytes()[:200])
     done = train("pair", root, "-o", tmp_path / "pairs.csv")
     assert done.exit_code == 0
     lines = [line for line in done.output.splitlines() if line.startswith("left out: ")]

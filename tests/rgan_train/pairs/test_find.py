@@ -173,13 +173,14 @@ def test_a_series_of_two_patients_and_a_file_without_a_series_are_listed(tmp_pat
     write_scan(root, "B50f", series=3, slices=1, size=16)
     write_scan(root / "x", "B50f", series=3, slices=2, size=16, PatientID="CANARY")
     (root / "x" / "1-3-00.dcm").unlink()
-    (root / "short.dcm").write_bytes((root / "1-3-00.dcm").read_bytes()[:200])
+    (root / "y").mkdir()
+    (root / "y" / "short.dcm").write_bytes((root / "1-3-00.dcm").read_bytes()[:200])
     found = find_pairs([root])
     series, file = found.failures
     assert len(found.pairs) == 1
     assert (series.series, file.series) == (uid(1, 1, 3), "")
     assert series.reason == "the series holds slices of more than one patient"
-    assert file.reason.startswith(f"{root / 'short.dcm'}: ")
+    assert file.reason.startswith(f"{root / 'y' / 'short.dcm'}: ")
 
 
 def test_a_listed_series_that_fails_says_why(tmp_path):
@@ -193,9 +194,13 @@ def test_a_listed_series_that_fails_says_why(tmp_path):
 def test_a_listed_slice_whose_header_cannot_be_read_is_named(tmp_path):
     root = write_pair_of_scans(tmp_path, slices=3, size=16)
     pairs = find_pairs([root]).pairs
-    path = root / "1-B70f" / "1-2-01.dcm"
-    path.write_bytes(path.read_bytes()[:300])
-    with pytest.raises(TrainingError, match=r"has no series .* 1 failed there, .*1-2-01.dcm: "):
+    last, *others = sorted((root / "1-B70f").iterdir(), reverse=True)
+    last.write_bytes(last.read_bytes()[:300])
+    with pytest.raises(TrainingError, match=r"series .* failed: 1-2-02.dcm: PixelData is missing"):
+        open_pairs(pairs)
+    for path in others:
+        path.write_bytes(path.read_bytes()[:300])
+    with pytest.raises(TrainingError, match=r"has no series .* 3 failed there, .*1-2-00.dcm: "):
         open_pairs(pairs)
 
 

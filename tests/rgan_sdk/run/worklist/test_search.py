@@ -118,6 +118,12 @@ def test_a_changed_file_fails_its_series(root):
     assert failed(work).startswith("a/1-0.dcm: truncated: PixelData")
 
 
+def test_a_file_that_may_have_been_a_slice_fails_the_listed_series_beside_it(root):
+    work = make_list(root)
+    (root / "a" / "1-3.dcm").touch()
+    assert failed(work).startswith("a/1-3.dcm: empty file; it may have been a slice")
+
+
 @pytest.mark.parametrize(
     ("attribute", "value", "reason"),
     [
