@@ -129,6 +129,20 @@ def test_a_series_is_not_merged_twice(run, tmp_path):
     assert not (tmp_path / "parts" / "mapping.csv").exists()
 
 
+def test_files_of_two_inputs_are_not_taken_for_one(model, tmp_path, monkeypatch):
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "1700000000")
+    parts = [tmp_path / "parts" / site for site in ("1", "2")]
+    for series, part in enumerate(parts, 1):
+        source = tmp_path / f"site-{series}"
+        for number, path in enumerate(write_series(source, 1 + series, series=series)):
+            path.rename(path.with_name(f"slice-{number}.dcm"))
+        assert harmonize("run", source, part, "--model", model).exit_code == 0
+    result = harmonize("merge", *parts)
+    assert result.exit_code == 1
+    assert "merge the OUTPUT folders of each INPUT by themselves" in result.output
+    assert not (tmp_path / "parts" / "report.json").exists()
+
+
 def test_parts_of_different_runs_are_refused(run, source, model, tmp_path, monkeypatch):
     first = run("first", "--shard", "1/2")
     other = tmp_path / "parts" / "other"
