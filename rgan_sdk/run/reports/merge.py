@@ -133,7 +133,8 @@ def _require_alike(first: _Part, second: _Part) -> None:
     if different := second.identity.differences(first.identity):
         names = ", ".join(different)
         raise ConfigurationError(
-            f"{first.output} and {second.output} are not parts of one run: they differ in {names}"
+            f"{first.output} and {second.output} are not parts of one run: they differ in {names}; "
+            "run or resume each with the same models and options"
         )
     if first.run.timestamp != second.run.timestamp:
         raise ConfigurationError(

@@ -159,6 +159,22 @@ def test_parts_of_different_runs_are_refused(run, source, model, tmp_path, monke
     assert "shards of several divisions" in result.output
 
 
+@pytest.mark.parametrize("name", ["options", "model"])
+def test_parts_are_compared_as_they_were_last_resumed(run, tmp_path, name):
+    other = write_model(tmp_path / "other.onnx", make_series_card(name="other"))
+    extended = {"options": ("--include-target",), "model": ("--model", other)}[name]
+    first, second = run("1", "--shard", "1/2"), run("2", "--shard", "2/2")
+    run("1", "--shard", "1/2", *extended)
+    result = harmonize("merge", first, second)
+    assert result.exit_code == 1
+    assert f"they differ in {name}" in result.output
+    begun_so = run("3", "--shard", "2/2", *extended)
+    run("2", "--shard", "2/2", *extended)
+    for part in (begun_so, second):
+        result = harmonize("merge", first, part)
+        assert result.exit_code == 0, result.output
+
+
 def test_a_shard_that_was_run_twice_is_refused(run):
     result = harmonize("merge", *(run(name, "--shard", "1/2") for name in ("one", "two")))
     assert result.exit_code == 1

@@ -3,6 +3,7 @@
 import json
 import resource
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -111,6 +112,16 @@ def test_another_identity_is_refused_by_what_differs(out):
     with pytest.raises(OutputError, match=r"model was b40f-to-b70f \(SHA-256 abab"):
         check_same_run(out, OTHER, IDENTITY)
     check_same_run(out, IDENTITY, IDENTITY)
+
+
+def test_a_resume_with_other_options_has_a_line(out):
+    begin(out, SERIES)
+    more = replace(IDENTITY, options={"outside_domain": [], "include_target": "B70f"})
+    for _ in range(2):
+        Journal(out, more, LATER, read_journal(out)._replace(identity=more))
+        assert [line["kind"] for line in lines(out)] == ["run", "series", "resume"]
+        assert read_journal(out).identity == more
+    assert read_journal(out).timestamp == FIRST
 
 
 def test_what_was_staged_is_never_used(out):
