@@ -151,13 +151,32 @@ class Journal:
         return self._state / REPORT
 
     def note_model(self, model: UsedModel, configuration: str) -> None:
-        """Note a model that series are about to be made with, unless that is known."""
-        if self._models.get(model) != configuration:
+        """Note a model that series are about to be made with, unless that is known.
+
+        Raises
+        ------
+        OutputError
+            If it cannot be written down.
+        """
+        if self._models.get(model) == configuration:
+            return
+        try:
             self._append({"kind": "model", **asdict(model), "configuration": configuration})
-            self._models[model] = configuration
+        except OSError as exc:
+            raise OutputError(
+                f"{self._path}: cannot be written to ({exc.strerror}); once that is mended, the "
+                "same command continues this run"
+            ) from exc
+        self._models[model] = configuration
 
     def note(self, series: FinishedSeries) -> None:
-        """Note a series that is about to be renamed into place."""
+        """Note a series that is about to be renamed into place.
+
+        Raises
+        ------
+        OSError
+            If it cannot be written down.
+        """
         self._append({"kind": "series", **series.to_record()})
 
     def _begin(self) -> None:

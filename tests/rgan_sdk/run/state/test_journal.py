@@ -195,6 +195,17 @@ def test_a_line_that_could_not_be_written_does_not_spoil_the_next(out):
     assert list(read_journal(out).finished) == ["1.2.3", "1.2.5"]
 
 
+def test_a_model_that_cannot_be_noted_ends_the_run_with_the_reason(out):
+    begin(out, SERIES)
+    size = (out / ".rgan" / "journal.jsonl").stat().st_size
+    with open_journal(out) as journal:
+        message = r"journal\.jsonl: cannot be written to \(File too large\); once that is mended"
+        with files_of_at_most(size + 50), pytest.raises(OutputError, match=message):
+            journal.note_model(ANOTHER, "{}")
+        journal.note_model(ANOTHER, "{}")
+    assert read_journal(out).models[ANOTHER] == "{}"
+
+
 @pytest.mark.parametrize("content", [b"", b'{"kind": "ru'])
 def test_a_journal_that_was_never_begun_is_no_obstacle(out, content):
     """A run that is killed while it writes the first line leaves this."""
