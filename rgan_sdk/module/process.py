@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -74,7 +75,8 @@ def process_folder(
                 publish(report, run, destination)
                 write_result(describe(report, settings), state, destination)
                 on_report(report)
-            shutil.rmtree(state)
+            with suppress(FileNotFoundError):  # a call at the same time has removed it
+                shutil.rmtree(state)
             return read_outcome(destination)
         except OSError as exc:
             raise OutputError(f"{destination}: cannot be used for output ({exc.strerror})") from exc

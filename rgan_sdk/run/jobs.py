@@ -147,6 +147,11 @@ class SeriesJob:
         self.error = self.error or error
 
     @property
+    def is_left_aside(self) -> bool:
+        """Whether it ended because it is nothing to harmonize, and not because something failed."""
+        return isinstance(self.error, IneligibleError)
+
+    @property
     def problem(self) -> str:
         """What went wrong, without patient data; empty if nothing did."""
         if self.error is None or isinstance(self.error, RganError):

@@ -17,7 +17,7 @@ from itertools import count
 from pathlib import Path
 from typing import Final
 
-from rgan_sdk.errors import EngineError, OutputError, RganError
+from rgan_sdk.errors import EngineError, IneligibleError, OutputError, RganError
 from rgan_sdk.files import is_there
 from rgan_sdk.harmonizer import Harmonizer
 from rgan_sdk.run.cluster.crew import Manner
@@ -258,7 +258,8 @@ def _adopt(job: SeriesJob, folder: Path, outcome: Outcome) -> None:
     job.files, job.kernel = outcome.files, outcome.kernel
     job.noise, job.middle = outcome.noise, outcome.middle
     if outcome.problem:
-        job.fail(RganError(outcome.problem))
+        kind = IneligibleError if outcome.is_left_aside else RganError
+        job.fail(kind(outcome.problem))
         shutil.rmtree(folder, ignore_errors=True)
         return
     try:

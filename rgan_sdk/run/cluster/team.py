@@ -53,7 +53,7 @@ class Outcome:
     Attributes
     ----------
     problem
-        Why it failed; empty if it did not.
+        Why it failed or is left aside; empty for any other.
     """
 
     files: list[WrittenFile]
@@ -61,11 +61,12 @@ class Outcome:
     noise: list[float]
     middle: tuple[NDArray[np.float32], NDArray[np.float32]] | None
     problem: str
+    is_left_aside: bool
 
     @classmethod
     def of(cls, job: SeriesJob) -> Self:
         """Return what became of a job that has passed all stages."""
-        return cls(job.files, job.kernel, job.noise, job.middle, job.problem)
+        return cls(job.files, job.kernel, job.noise, job.middle, job.problem, job.is_left_aside)
 
 
 @dataclass(frozen=True)

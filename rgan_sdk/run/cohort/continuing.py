@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from rgan_sdk.errors import OutputError
 from rgan_sdk.harmonizer import Harmonizer
@@ -94,21 +94,29 @@ def continued(
     used = [one for one in earlier.models if one.sha256 in made]
     given = {one.sha256 for one in models}
     dropped = tuple(one for one in used if one.sha256 not in given)
-    options = earlier.identity.options
-    if INCLUDE in identity.options:  # copies may be added to any run
-        options = {**options, INCLUDE: options.get(INCLUDE, identity.options[INCLUDE])}
     configurations = [earlier.models[one] for one in identity.models if one in used]
     seen = replace(
         earlier.identity,
         models=dropped or identity.models,
         configuration=configurations[0] if configurations else identity.configuration,
-        options=options,
+        options=_comparable(earlier.identity.options, identity.options, has_copies=has_copies),
     )
     if earlier.has_series_in(output):
-        check_same_run(output, identity, seen)
         if has_copies and INCLUDE not in identity.options:
             raise OutputError(
                 f"{output}: holds copies of series that have the target kernel already; run with "
                 "--include-target, or choose another OUTPUT"
             )
+        check_same_run(output, identity, seen)
     return earlier._replace(identity=seen)
+
+
+def _comparable(
+    earlier: dict[str, Any], options: dict[str, Any], *, has_copies: bool
+) -> dict[str, Any]:
+    """Return the options of an earlier run, with copying where it may be added or left out."""
+    if INCLUDE in options:
+        return {**earlier, INCLUDE: earlier.get(INCLUDE, options[INCLUDE])}
+    if has_copies:
+        return earlier
+    return {name: value for name, value in earlier.items() if name != INCLUDE}

@@ -192,9 +192,6 @@ class _PartOfWork:
                 job.fail(self._cannot_write(job, exc))
             yield job
 
-    def _leaves_aside(self, job: SeriesJob) -> bool:
-        return job.kernel.is_suspect and self.options.strict_kernel
-
     def _conclude(self, job: SeriesJob) -> SeriesEntry:
         """Put a series that has passed all stages into place, or remove it; record it."""
         reason = ""
@@ -207,7 +204,7 @@ class _PartOfWork:
                 job.fail(self._cannot_write(job, exc))
         if job.error is not None:
             shutil.rmtree(job.folder, ignore_errors=True)
-            outcome: Status = "skipped" if self._leaves_aside(job) else "failed"
+            outcome: Status = "skipped" if job.is_left_aside else "failed"
             reason = job.explain(self.work.plan.source, self.destination)
             return self.ledger.record(job.series, outcome, reason)
         if self._paints:

@@ -24,11 +24,15 @@ def open_to_group(output: Path, name: str, report: Report) -> None:
     name
         Relative to ``output``; nothing need be there.
     report
-        Gets a warning where rights cannot be changed.
+        Gets a warning where rights cannot be changed, or a folder cannot be read.
     """
     path = output / name
     between = [folder for folder in path.parents if folder.is_relative_to(output)]
-    inside = path.iterdir() if path.is_dir() and not path.is_symlink() else ()
+    try:
+        inside = list(path.iterdir()) if path.is_dir() and not path.is_symlink() else []
+    except OSError as exc:
+        inside = []
+        _warn(report, path, exc)
     share([*reversed(between), path, *inside], report)
 
 
@@ -45,9 +49,14 @@ def share(paths: Iterable[Path], report: Report) -> None:
     for path in filter(is_there, paths):
         try:
             _share(path)
-        except OSError as exc:  # what was made is in place
-            text = f"{path.name} cannot be made readable for the group ({exc.strerror})"
-            report.warnings.append(text)
+        except OSError as exc:
+            _warn(report, path, exc)
+
+
+def _warn(report: Report, path: Path, error: OSError) -> None:
+    """Warn, and no more: what was made is in place."""
+    text = f"{path.name} cannot be made readable for the group ({error.strerror})"
+    report.warnings.append(text)
 
 
 def _share(path: Path) -> None:

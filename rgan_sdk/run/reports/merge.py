@@ -92,7 +92,7 @@ def merge_outputs(outputs: Sequence[Path], destination: Path) -> Report:
     Raises
     ------
     ConfigurationError
-        If the folders are not parts of one run, or hold a series twice.
+        If the folders are not parts of one run, or hold a series or a file twice.
     OutputError
         If one holds no finished run, or ``destination`` cannot be written to.
     """
@@ -133,7 +133,8 @@ def _require_alike(first: _Part, second: _Part) -> None:
     if different := second.identity.differences(first.identity):
         names = ", ".join(different)
         raise ConfigurationError(
-            f"{first.output} and {second.output} are not parts of one run: they differ in {names}"
+            f"{first.output} and {second.output} are not parts of one run: they differ in {names}; "
+            "run or resume each with the same models and options"
         )
     if first.run.timestamp != second.run.timestamp:
         raise ConfigurationError(
@@ -209,8 +210,8 @@ def _choose(
     chosen: dict[object, tuple[_Part, Entry]] = {}
     for part, entry in found:
         other = chosen.setdefault(key(entry), (part, entry))
-        if isinstance(entry, SeriesEntry) and other[1] is not entry:
-            _refuse_twice(other[0], other[1].status, part, entry)
+        if other[1] is not entry and other[1].status == entry.status == "done":
+            _refuse_twice(other[0], part, entry)
         if _rank(entry) < _rank(other[1]):
             chosen[key(entry)] = (part, entry)
     return [entry for _, entry in chosen.values()]
@@ -220,12 +221,16 @@ def _rank(entry: SeriesEntry | FileEntry) -> tuple[int, bool]:
     return _RANKS.index(entry.status), entry.reason.startswith(LEFT_TO_ANOTHER)
 
 
-def _refuse_twice(first: _Part, status: str, second: _Part, entry: SeriesEntry) -> None:
-    if status == entry.status == "done":
+def _refuse_twice(first: _Part, second: _Part, entry: SeriesEntry | FileEntry) -> None:
+    if isinstance(entry, SeriesEntry):
         raise ConfigurationError(
             f"{entry.series_instance_uid} is in {first.output} and in {second.output}; leave one "
             "of these folders out"
         )
+    raise ConfigurationError(
+        f"{entry.path} belongs to a series in {first.output} and to another in {second.output}, "
+        "so that they are not of one INPUT; merge the OUTPUT folders of each INPUT by themselves"
+    )
 
 
 def _merge_mappings(parts: Sequence[_Part]) -> list[dict[str, str]]:

@@ -83,7 +83,7 @@ class UsedModel:
 class RunIdentity:
     """What all series of an output folder must have in common.
 
-    The first line of the journal holds it.
+    The first line of the journal holds it, and a later one where a resume has changed it.
 
     Attributes
     ----------

@@ -3,8 +3,8 @@
 ``OUTPUT/.rgan/`` holds these things:
 
 - ``lock``, which only one run at a time can hold;
-- ``journal.jsonl``, with one line for the run, one for each further model, and one for each series
-  that is about to appear;
+- ``journal.jsonl``, with one line for the run, one for each resume with other models or options,
+  one for each further model, and one for each series that is about to appear;
 - ``staging/``, where series are written before they are renamed into place;
 - ``replaced/``, the folders of finished series that were damaged and have been done again;
 - ``report.json``, what the last run did with each file, unless it was stopped.
@@ -41,7 +41,9 @@ class EarlierRun(NamedTuple):
     Attributes
     ----------
     identity, timestamp
-        Of the run.
+        Of the run, as it was last begun or resumed.
+    noted
+        The same identity, also where ``continued`` puts that of a new resume in its place.
     finished
         The series that were finished when they were noted, by folder.
     size
@@ -51,6 +53,7 @@ class EarlierRun(NamedTuple):
     """
 
     identity: RunIdentity
+    noted: RunIdentity
     timestamp: datetime
     finished: dict[str, FinishedSeries]
     size: int
@@ -112,13 +115,15 @@ class Journal:
             else dict.fromkeys(identity.models, identity.configuration)
         )
         try:
-            self._open()
+            self._open(earlier)
         except OSError as exc:
             raise OutputError(f"{output}: cannot be used for output ({exc.strerror})") from exc
 
-    def _open(self) -> None:
+    def _open(self, earlier: EarlierRun | None) -> None:
         if not self.finished:
             self._begin()
+        elif earlier and self.identity.differences(earlier.noted):
+            self._append({"kind": "resume", **asdict(self.identity)})
         with suppress(OSError):
             self.report.unlink()  # what it says may not hold from here on
         shutil.rmtree(self.staging, ignore_errors=True)
@@ -146,13 +151,32 @@ class Journal:
         return self._state / REPORT
 
     def note_model(self, model: UsedModel, configuration: str) -> None:
-        """Note a model that series are about to be made with, unless that is known."""
-        if self._models.get(model) != configuration:
+        """Note a model that series are about to be made with, unless that is known.
+
+        Raises
+        ------
+        OutputError
+            If it cannot be written down.
+        """
+        if self._models.get(model) == configuration:
+            return
+        try:
             self._append({"kind": "model", **asdict(model), "configuration": configuration})
-            self._models[model] = configuration
+        except OSError as exc:
+            raise OutputError(
+                f"{self._path}: cannot be written to ({exc.strerror}); once that is mended, the "
+                "same command continues this run"
+            ) from exc
+        self._models[model] = configuration
 
     def note(self, series: FinishedSeries) -> None:
-        """Note a series that is about to be renamed into place."""
+        """Note a series that is about to be renamed into place.
+
+        Raises
+        ------
+        OSError
+            If it cannot be written down.
+        """
         self._append({"kind": "series", **series.to_record()})
 
     def _begin(self) -> None:
@@ -251,21 +275,28 @@ def read_journal(output: Path) -> EarlierRun | None:
         run, *records = map(json.loads, content[:size].splitlines())
         _check_schema(path, run.pop("kind"), run.pop("schema"), run.get("software"))
         timestamp = datetime.fromisoformat(run.pop("timestamp"))
-        identity = RunIdentity(tuple(UsedModel(**one) for one in run.pop("models")), **run)
+        identity = _read_identity(run)
         models = dict.fromkeys(identity.models, identity.configuration)
         finished = {}
         for record in records:
-            if record.pop("kind") == "model":
+            kind = record.pop("kind")
+            if kind == "resume":
+                identity = _read_identity(record)
+            elif kind == "model":
                 configuration = record.pop("configuration")
                 models[UsedModel(**record)] = configuration
             else:
                 finished[record["output"]] = FinishedSeries.from_record(record)
-        return EarlierRun(identity, timestamp, finished, size, models)
+        return EarlierRun(identity, identity, timestamp, finished, size, models)
     except (ValueError, TypeError, KeyError, AttributeError) as exc:
         raise OutputError(
             f"{path}: is damaged, so it is not known which series are finished; choose another "
             "OUTPUT"
         ) from exc
+
+
+def _read_identity(record: dict[str, Any]) -> RunIdentity:
+    return RunIdentity(tuple(UsedModel(**one) for one in record.pop("models")), **record)
 
 
 def _check_schema(path: Path, kind: str, schema: int, software: str) -> None:

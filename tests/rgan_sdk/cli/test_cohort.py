@@ -301,7 +301,7 @@ def test_a_resume_may_add_a_model_and_copies(run, model, tmp_path):
     assert all(path.stat().st_mtime_ns == time for path, time in kept.items())
     assert contents(tmp_path / "out") == contents(tmp_path / "whole")
     kinds = [line["kind"] for line in journal(tmp_path / "out")]
-    assert kinds == ["run", "series", "series", "model", "series", "series"]
+    assert kinds == ["run", "series", "series", *("resume", "model", "series"), "resume", "series"]
 
 
 def test_a_resume_may_not_drop_what_was_used(run, model, tmp_path):
@@ -326,6 +326,13 @@ def test_copies_that_were_added_may_not_be_dropped(run, model):
     result, _ = run("out", models=[sharp])
     assert result.exit_code == 1
     assert "holds copies of series that have the target kernel already" in result.output
+
+
+def test_copying_that_copied_nothing_may_be_dropped(run, model):
+    fc30 = model("fc30", "B70f", target="FC30")
+    run("out", "--include-target", models=[fc30])
+    result, _ = run("out", models=[fc30])
+    assert result.exit_code == 0, result.output
 
 
 def test_copies_alone_keep_their_target(run, model):

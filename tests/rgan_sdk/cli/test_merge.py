@@ -129,6 +129,20 @@ def test_a_series_is_not_merged_twice(run, tmp_path):
     assert not (tmp_path / "parts" / "mapping.csv").exists()
 
 
+def test_files_of_two_inputs_are_not_taken_for_one(model, tmp_path, monkeypatch):
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "1700000000")
+    parts = [tmp_path / "parts" / site for site in ("1", "2")]
+    for series, part in enumerate(parts, 1):
+        source = tmp_path / f"site-{series}"
+        for number, path in enumerate(write_series(source, 1 + series, series=series)):
+            path.rename(path.with_name(f"slice-{number}.dcm"))
+        assert harmonize("run", source, part, "--model", model).exit_code == 0
+    result = harmonize("merge", *parts)
+    assert result.exit_code == 1
+    assert "merge the OUTPUT folders of each INPUT by themselves" in result.output
+    assert not (tmp_path / "parts" / "report.json").exists()
+
+
 def test_parts_of_different_runs_are_refused(run, source, model, tmp_path, monkeypatch):
     first = run("first", "--shard", "1/2")
     other = tmp_path / "parts" / "other"
@@ -143,6 +157,22 @@ def test_parts_of_different_runs_are_refused(run, source, model, tmp_path, monke
     assert "they differ in options" in result.output
     result = harmonize("merge", first, run("third", "--shard", "3/3"))
     assert "shards of several divisions" in result.output
+
+
+@pytest.mark.parametrize("name", ["options", "model"])
+def test_parts_are_compared_as_they_were_last_resumed(run, tmp_path, name):
+    other = write_model(tmp_path / "other.onnx", make_series_card(name="other"))
+    extended = {"options": ("--include-target",), "model": ("--model", other)}[name]
+    first, second = run("1", "--shard", "1/2"), run("2", "--shard", "2/2")
+    run("1", "--shard", "1/2", *extended)
+    result = harmonize("merge", first, second)
+    assert result.exit_code == 1
+    assert f"they differ in {name}" in result.output
+    begun_so = run("3", "--shard", "2/2", *extended)
+    run("2", "--shard", "2/2", *extended)
+    for part in (begun_so, second):
+        result = harmonize("merge", first, part)
+        assert result.exit_code == 0, result.output
 
 
 def test_a_shard_that_was_run_twice_is_refused(run):

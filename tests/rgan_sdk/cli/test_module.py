@@ -1,5 +1,6 @@
 """``rgan-harmonize module``: what mercure and other pipelines see of it."""
 
+import fcntl
 import json
 import random
 import shutil
@@ -223,6 +224,22 @@ def test_a_folder_that_another_process_works_in_is_left_alone(task):
     with process.lock_folder(out / STATE):
         assert harmonize("module").exit_code == 75
     assert harmonize("module").exit_code == 0
+
+
+def test_a_call_that_begins_while_another_ends_gives_its_result(task, monkeypatch):
+    _, out = task
+    assert harmonize("module").exit_code == 0
+    (out / STATE).mkdir()
+    lock = fcntl.flock
+
+    def lock_late(file, how):
+        shutil.rmtree(out / STATE)  # as the other does at its end
+        lock(file, how)
+
+    monkeypatch.setattr(fcntl, "flock", lock_late)
+    done = harmonize("module")
+    assert done.exit_code == 0, done.output
+    assert not (out / STATE).exists()
 
 
 def stop(*args, **kwargs):

@@ -1,8 +1,12 @@
 """A folder with one series that the model takes, one of another kernel, and other files."""
 
+import errno
+from pathlib import Path
+
 import pytest
 from support.models import make_series_card, write_model
 
+from rgan_sdk.dicom.read.kernel_guard import Verdict
 from rgan_sdk.dicom.synthetic.sample import write_sample_series
 from rgan_sdk.engines.identity import IdentityEngine
 from rgan_sdk.harmonizer import Harmonizer
@@ -31,6 +35,26 @@ def card():
 @pytest.fixture
 def model(tmp_path):
     return HarmonizationModel.open(write_model(tmp_path / "m.onnx", make_series_card()))
+
+
+@pytest.fixture
+def suspect(monkeypatch):
+    """Let all images show another kernel."""
+    verdict = Verdict("suspect kernel", True)
+    monkeypatch.setattr("rgan_sdk.run.jobs.judge_kernel", lambda series, card: verdict)
+
+
+@pytest.fixture
+def full_disk(monkeypatch):
+    """Leave no room for the folders of series."""
+    mkdir = Path.mkdir
+
+    def refuse(path, *args, **kwargs):
+        if path.parent.name == "staging":
+            raise OSError(errno.ENOSPC, "No space left on device")
+        mkdir(path, *args, **kwargs)
+
+    monkeypatch.setattr(Path, "mkdir", refuse)
 
 
 class BatchBoundEngine(IdentityEngine):

@@ -54,6 +54,14 @@ def test_what_is_planned_is_done(source, tmp_path, bound):
     assert len(list(folder.iterdir())) == 3
 
 
+@pytest.mark.usefixtures("suspect", "full_disk")
+def test_a_full_disk_leaves_no_series_aside(source, tmp_path, bound):
+    report = harmonize_directory(source, tmp_path / "out", bound(), RunOptions(strict_kernel=True))
+    assert report.summary["series"] == {"done": 0, "skipped": 1, "failed": 1}
+    (failed,) = (entry for entry in report.series if entry.status == "failed")
+    assert failed.reason.endswith("(No space left on device)")
+
+
 def test_the_observer_hears_all_of_it_in_order(source, tmp_path, bound):
     observer = Listening()
     harmonize_directory(source, tmp_path / "out", bound(2), observer=observer)

@@ -209,6 +209,20 @@ def test_what_a_worker_could_not_read_fails_with_its_reason(run, inputs, model):
     assert not (out / ".rgan" / "staging").exists()
 
 
+@pytest.mark.usefixtures("suspect")
+def test_what_a_worker_leaves_aside_is_skipped(run, model):
+    report, out = run(TeamOfThisProcess(model), strict_kernel=True)
+    assert {(one.status, one.reason) for one in report.series} == {("skipped", "suspect kernel")}
+    assert not new_series(out)
+
+
+@pytest.mark.usefixtures("suspect", "full_disk")
+def test_a_full_disk_leaves_no_series_aside(run, model):
+    report, _ = run(TeamOfThisProcess(model), strict_kernel=True)
+    assert {one.status for one in report.series} == {"failed"}
+    assert all("No space left on device" in one.reason for one in report.series)
+
+
 def test_a_stopped_run_ends_its_workers_and_leaves_nothing(run, model, tmp_path, monkeypatch):
     class Stopping(SilentObserver):
         def on_finished(self, entry):

@@ -47,6 +47,17 @@ def test_no_right_is_lost(out):
     assert (mode(out), mode(out / "p/s/1.2.3/1.dcm")) == (0o2775, 0o444)
 
 
+def test_a_folder_that_cannot_be_read_is_a_warning(out, monkeypatch):
+    def refuse(path):
+        raise PermissionError(13, "Permission denied", str(path))
+
+    report = Report({})
+    monkeypatch.setattr(Path, "iterdir", refuse)
+    open_to_group(out, "p/s/1.2.3", report)
+    assert report.warnings == ["1.2.3 cannot be made readable for the group (Permission denied)"]
+    assert mode(out / "p/s/1.2.3") == 0o750
+
+
 def test_what_cannot_be_opened_is_a_warning(out, monkeypatch):
     def refuse(path, mode):
         raise PermissionError(1, "Operation not permitted", str(path))

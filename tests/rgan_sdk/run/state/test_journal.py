@@ -3,6 +3,7 @@
 import json
 import resource
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -113,6 +114,16 @@ def test_another_identity_is_refused_by_what_differs(out):
     check_same_run(out, IDENTITY, IDENTITY)
 
 
+def test_a_resume_with_other_options_has_a_line(out):
+    begin(out, SERIES)
+    more = replace(IDENTITY, options={"outside_domain": [], "include_target": "B70f"})
+    for _ in range(2):
+        Journal(out, more, LATER, read_journal(out)._replace(identity=more))
+        assert [line["kind"] for line in lines(out)] == ["run", "series", "resume"]
+        assert read_journal(out).identity == more
+    assert read_journal(out).timestamp == FIRST
+
+
 def test_what_was_staged_is_never_used(out):
     staged = out / ".rgan" / "staging" / "1.2.9"
     staged.mkdir(parents=True)
@@ -182,6 +193,17 @@ def test_a_line_that_could_not_be_written_does_not_spoil_the_next(out):
             journal.note(finished("1.2.4"))
         journal.note(finished("1.2.5"))
     assert list(read_journal(out).finished) == ["1.2.3", "1.2.5"]
+
+
+def test_a_model_that_cannot_be_noted_ends_the_run_with_the_reason(out):
+    begin(out, SERIES)
+    size = (out / ".rgan" / "journal.jsonl").stat().st_size
+    with open_journal(out) as journal:
+        message = r"journal\.jsonl: cannot be written to \(File too large\); once that is mended"
+        with files_of_at_most(size + 50), pytest.raises(OutputError, match=message):
+            journal.note_model(ANOTHER, "{}")
+        journal.note_model(ANOTHER, "{}")
+    assert read_journal(out).models[ANOTHER] == "{}"
 
 
 @pytest.mark.parametrize("content", [b"", b'{"kind": "ru'])
