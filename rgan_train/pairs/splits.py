@@ -156,6 +156,10 @@ def parse_ranges(text: str) -> tuple[int, ...]:
         if match is None or int(match[1]) > int(match[2] or match[1]):
             raise ConfigurationError(f"slice range {item!r}: write FIRST-LAST, such as 0-17")
         numbers += range(int(match[1]), int(match[2] or match[1]) + 1)
+    if text and not numbers:
+        raise ConfigurationError(
+            f"slice ranges {text!r} name no slice: write FIRST-LAST, such as 0-17"
+        )
     return tuple(numbers)
 
 

@@ -87,6 +87,8 @@ def test_explicit_ranges():
         (("0-5", "6", "12"), r"a pair has only slices 0 to 11"),
         (("0-5", "six", ""), "write FIRST-LAST"),
         (("5-0", "6", ""), "write FIRST-LAST"),
+        ((",", "", ""), "slice ranges ',' name no slice"),
+        (("0-5", "6", " "), "slice ranges ' ' name no slice"),
     ],
 )
 def test_bad_ranges(ranges, message):
