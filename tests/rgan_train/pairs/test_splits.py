@@ -169,6 +169,27 @@ def test_a_fold_needs_slices_and_no_column_split():
 
 
 @pytest.mark.parametrize(
+    ("settings", "name"),
+    [
+        ({"train_slices": "0-5", "validation_slices": "6-7", "test_slices": "8-9"}, "train_slices"),
+        ({"test_slices": "8-9"}, "test_slices"),
+        ({"split": "position"}, "split"),
+    ],
+)
+def test_the_column_split_never_overrides_a_setting_silently(settings, name):
+    message = rf"data\.{name} = .* column split .*; empty that column, or leave data\.{name} out"
+    with pytest.raises(ConfigurationError, match=message):
+        make_splits(["a", "b"], [20, 20], ["test", "train"], DataConfig(**settings))
+
+
+def test_the_column_split_is_a_split_by_patient():
+    config = DataConfig(split="patient")
+    parts = ["test", "train"]
+    splits = make_splits(["a", "b"], [4, 4], parts, config)
+    assert splits == make_splits(["a", "b"], [4, 4], parts, DataConfig())
+
+
+@pytest.mark.parametrize(
     "settings",
     [{"fold": 6}, {"fold": -1}, {"fold": 1, "split": "position"}, {"fold": 1, "test_slices": "3"}],
 )
