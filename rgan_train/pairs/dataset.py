@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import statistics
-from collections.abc import Hashable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from rgan_sdk.errors import ConfigurationError, TrainingError
 from rgan_train.config import DataConfig
 from rgan_train.pairs.find import Pair, open_pairs
+from rgan_train.pairs.leaks import refuse_overlaps, refuse_shared
 from rgan_train.pairs.splits import PARTS, SEVERAL_PATIENTS, Split, describe_fold, make_splits
 
 if TYPE_CHECKING:
@@ -148,7 +149,7 @@ def load_dataset(
         If the direction is not clear, or no pair has it.
     TrainingError
         If a series is missing, two series no longer form a pair, the split cannot be made,
-        or a slice or patient would be in two parts.
+        a slice or patient would be in two parts, or slices of two parts overlap.
     """
     source_kernel, target_kernel = choose_direction(pairs, config)
     wanted = {source_kernel.casefold(), target_kernel.casefold()}
@@ -166,7 +167,9 @@ def load_dataset(
         config,
     )
     parts = {part: _select(slices, splits, part) for part in PARTS}
-    _check_parts(parts, needed)
+    _require_parts(parts, needed)
+    refuse_shared(parts)
+    refuse_overlaps(slices, splits)
     trained = [
         _in_direction(pair, *series, source_kernel)[0]
         for pair, series, split in zip(used, opened, splits, strict=True)
@@ -261,19 +264,7 @@ def _select(
     )
 
 
-def _check_parts(parts: dict[str, tuple[PairedFiles, ...]], needed: Sequence[str]) -> None:
+def _require_parts(parts: dict[str, tuple[PairedFiles, ...]], needed: Sequence[str]) -> None:
     for part in needed:
         if not parts[part]:
             raise TrainingError(f"the split leaves no slices for {part}; check [data] split")
-    seen: dict[Hashable, str] = {}
-    for part, items in parts.items():
-        for item in items:
-            place = (item.patient, item.frame, item.position)
-            for key in (place, item.source_uid, item.target_uid):
-                if seen.setdefault(key, part) != part:
-                    why = SEVERAL_PATIENTS if key == place else "It is listed for two patients"
-                    raise TrainingError(
-                        f"the slice at {item.position} mm of frame of reference {item.frame} "
-                        f"(SOPInstanceUID {item.source_uid}) is in both {seen[key]} and {part}; "
-                        f"give the ranges with data.train_slices and so on, or remove a pair. {why}"
-                    )
