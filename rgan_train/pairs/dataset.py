@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import statistics
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -94,6 +94,12 @@ class Dataset:
     reconstruction: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
+    @property
+    def known_patients(self) -> frozenset[str]:
+        """Patients of the test who have slices in training or validation too."""
+        known = {item.patient for item in (*self.train, *self.validation)}
+        return frozenset(item.patient for item in self.test) & known
+
     def sha256(self) -> str:
         """Return a hash of which SOP instances are in which part."""
         digest = hashlib.sha256()
@@ -175,7 +181,7 @@ def load_dataset(
         for pair, series, split in zip(used, opened, splits, strict=True)
         if split.train
     ]
-    return Dataset(
+    dataset = Dataset(
         **parts,
         source_kernel=source_kernel,
         target_kernel=target_kernel,
@@ -184,8 +190,9 @@ def load_dataset(
         series_uids=tuple(uid for pair in used for uid in (pair.series_a, pair.series_b)),
         thickness=tuple(sorted({s.slice_thickness for s in trained if s.slice_thickness})),
         reconstruction=tuple(sorted({s.reconstruction for s in trained if s.reconstruction})),
-        notes=(*patient_notes(used), *_fold_notes(used, config)),
     )
+    notes = (*patient_notes(used), *_fold_notes(used, config), *_known_notes(dataset))
+    return replace(dataset, notes=notes)
 
 
 def patient_notes(pairs: Sequence[Pair]) -> tuple[str, ...]:
@@ -198,6 +205,18 @@ def patient_notes(pairs: Sequence[Pair]) -> tuple[str, ...]:
 
 def _fold_notes(pairs: Sequence[Pair], config: DataConfig) -> tuple[str, ...]:
     return (describe_fold([p.patient for p in pairs], config.fold),) if config.fold else ()
+
+
+def _known_notes(dataset: Dataset) -> tuple[str, ...]:
+    """Return a remark where several patients of the test are known from training."""
+    count = len(dataset.known_patients)
+    if count < 2:
+        return ()
+    return (
+        f"{count} patients have slices in the test and in training or validation, so the results "
+        "say nothing about other patients. For a split by patient, leave out ranges of slices and "
+        "data.split=position; it needs three patients or more",
+    )
 
 
 def choose_direction(pairs: Sequence[Pair], config: DataConfig) -> tuple[str, str]:

@@ -88,6 +88,35 @@ def test_one_place_in_two_parts_is_a_leak(scans):
         load_dataset(twice, tiny_config().data)
 
 
+@pytest.mark.parametrize(
+    ("patients", "settings"),
+    [
+        (3, {"train_slices": "0-5", "validation_slices": "6-7", "test_slices": "9-11"}),
+        (3, {"train_slices": "", "validation_slices": "6-7", "test_slices": "9-11"}),
+        (3, {"split": "position"}),
+        (2, {}),
+    ],
+)
+def test_patients_in_training_and_in_the_test_are_noted(tmp_path, patients, settings):
+    for number in range(1, patients + 1):
+        write_pair_of_scans(tmp_path, number=number, size=16)
+    config = DataConfig(source_kernel="B40f", target_kernel="B70f", **settings)
+    dataset = load_dataset(find_pairs([tmp_path]).pairs, config, needed=("test",))
+    assert dataset.known_patients == set(dataset.patients)
+    (note,) = dataset.notes
+    assert note.startswith(f"{patients} patients have slices in the test and in training")
+    assert "leave out ranges of slices and data.split=position" in note
+
+
+def test_no_note_where_the_test_knows_no_patient_or_has_one(tmp_path, scans):
+    assert len(open_dataset(scans).known_patients) == 1
+    assert not open_dataset(scans).notes
+    for number in (1, 2, 3):
+        write_pair_of_scans(tmp_path, number=number, slices=2, size=16)
+    dataset = open_dataset(tmp_path)
+    assert (dataset.known_patients, dataset.notes) == (set(), ())
+
+
 def write_second_scan(root, start, *, distance=2.0, slices=12):
     """Write two more series of patient 1 that begin at ``start`` mm; the first go from 0 to 22."""
     for series, kernel in enumerate(KERNELS, start=3):
