@@ -140,7 +140,7 @@ def evaluate(
         {name: images[name] for name in chosen}, rois, stack, features, options.regions, progress
     )
     quality = _measure_qualities(images, stack, progress)
-    places = [Place(item.patient, item.frame, item.position) for item in stack.items]
+    places = find_places(dataset)
     notes = [*notes, *_model_notes(records), *_describe_padding(stack), *missing, *few, *lung_notes]
     return Evaluation(
         source_kernel=dataset.source_kernel,
@@ -173,6 +173,15 @@ def evaluate(
             "versions": versions(),
         },
     )
+
+
+def find_places(dataset: Dataset) -> list[Place]:
+    """Return where each test slice of a data set comes from."""
+    known = dataset.known_patients
+    return [
+        Place(item.patient, item.frame, item.position, item.patient in known)
+        for item in dataset.test
+    ]
 
 
 def _measure_controls(

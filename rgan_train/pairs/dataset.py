@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import statistics
-from collections.abc import Hashable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rgan_sdk.errors import ConfigurationError, TrainingError
 from rgan_train.config import DataConfig
 from rgan_train.pairs.find import Pair, open_pairs
+from rgan_train.pairs.leaks import refuse_overlaps, refuse_shared
 from rgan_train.pairs.splits import PARTS, SEVERAL_PATIENTS, Split, describe_fold, make_splits
 
 if TYPE_CHECKING:
@@ -93,6 +94,12 @@ class Dataset:
     reconstruction: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
+    @property
+    def known_patients(self) -> frozenset[str]:
+        """Patients of the test who have slices in training or validation too."""
+        known = {item.patient for item in (*self.train, *self.validation)}
+        return frozenset(item.patient for item in self.test) & known
+
     def sha256(self) -> str:
         """Return a hash of which SOP instances are in which part."""
         digest = hashlib.sha256()
@@ -148,7 +155,7 @@ def load_dataset(
         If the direction is not clear, or no pair has it.
     TrainingError
         If a series is missing, two series no longer form a pair, the split cannot be made,
-        or a slice or patient would be in two parts.
+        a slice or patient would be in two parts, or slices of two parts overlap.
     """
     source_kernel, target_kernel = choose_direction(pairs, config)
     wanted = {source_kernel.casefold(), target_kernel.casefold()}
@@ -166,13 +173,15 @@ def load_dataset(
         config,
     )
     parts = {part: _select(slices, splits, part) for part in PARTS}
-    _check_parts(parts, needed)
+    _require_parts(parts, needed)
+    refuse_shared(parts)
+    refuse_overlaps(slices, splits)
     trained = [
         _in_direction(pair, *series, source_kernel)[0]
         for pair, series, split in zip(used, opened, splits, strict=True)
         if split.train
     ]
-    return Dataset(
+    dataset = Dataset(
         **parts,
         source_kernel=source_kernel,
         target_kernel=target_kernel,
@@ -181,8 +190,9 @@ def load_dataset(
         series_uids=tuple(uid for pair in used for uid in (pair.series_a, pair.series_b)),
         thickness=tuple(sorted({s.slice_thickness for s in trained if s.slice_thickness})),
         reconstruction=tuple(sorted({s.reconstruction for s in trained if s.reconstruction})),
-        notes=(*patient_notes(used), *_fold_notes(used, config)),
     )
+    notes = (*patient_notes(used), *_fold_notes(used, config), *_known_notes(dataset))
+    return replace(dataset, notes=notes)
 
 
 def patient_notes(pairs: Sequence[Pair]) -> tuple[str, ...]:
@@ -195,6 +205,18 @@ def patient_notes(pairs: Sequence[Pair]) -> tuple[str, ...]:
 
 def _fold_notes(pairs: Sequence[Pair], config: DataConfig) -> tuple[str, ...]:
     return (describe_fold([p.patient for p in pairs], config.fold),) if config.fold else ()
+
+
+def _known_notes(dataset: Dataset) -> tuple[str, ...]:
+    """Return a remark where several patients of the test are known from training."""
+    count = len(dataset.known_patients)
+    if count < 2:
+        return ()
+    return (
+        f"{count} patients have slices in the test and in training or validation, so the results "
+        "say nothing about other patients. For a split by patient, leave out ranges of slices and "
+        "data.split=position; it needs three patients or more",
+    )
 
 
 def choose_direction(pairs: Sequence[Pair], config: DataConfig) -> tuple[str, str]:
@@ -261,19 +283,7 @@ def _select(
     )
 
 
-def _check_parts(parts: dict[str, tuple[PairedFiles, ...]], needed: Sequence[str]) -> None:
+def _require_parts(parts: dict[str, tuple[PairedFiles, ...]], needed: Sequence[str]) -> None:
     for part in needed:
         if not parts[part]:
             raise TrainingError(f"the split leaves no slices for {part}; check [data] split")
-    seen: dict[Hashable, str] = {}
-    for part, items in parts.items():
-        for item in items:
-            place = (item.patient, item.frame, item.position)
-            for key in (place, item.source_uid, item.target_uid):
-                if seen.setdefault(key, part) != part:
-                    why = SEVERAL_PATIENTS if key == place else "It is listed for two patients"
-                    raise TrainingError(
-                        f"the slice at {item.position} mm of frame of reference {item.frame} "
-                        f"(SOPInstanceUID {item.source_uid}) is in both {seen[key]} and {part}; "
-                        f"give the ranges with data.train_slices and so on, or remove a pair. {why}"
-                    )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import chain, combinations
@@ -163,8 +163,8 @@ def open_pairs(pairs: Iterable[Pair]) -> list[tuple[Series, Series]]:
     folders: dict[Path, Inventory] = {}
     opened = []
     for pair in pairs:
-        a = _find_listed(folders, pair.folder_a, pair.series_a, pair)
-        b = _find_listed(folders, pair.folder_b, pair.series_b, pair)
+        a = _find_listed(folders, pair.folder_a, pair.series_a, pair.kernel_a, pair)
+        b = _find_listed(folders, pair.folder_b, pair.series_b, pair.kernel_b, pair)
         difference = compare_series(a, b).difference
         if difference is not None:
             raise TrainingError(
@@ -267,7 +267,9 @@ def search_folder(folder: Path) -> Inventory:
         raise TrainingError(f"{folder}: cannot be searched ({exc.strerror})") from exc
 
 
-def _find_listed(folders: dict[Path, Inventory], folder: Path, uid: str, pair: Pair) -> Series:
+def _find_listed(
+    folders: dict[Path, Inventory], folder: Path, uid: str, kernel: str, pair: Pair
+) -> Series:
     """Return a listed series; ``folders`` keeps what was found in each folder."""
     if folder not in folders:
         folders[folder] = search_folder(folder)
@@ -280,7 +282,9 @@ def _find_listed(folders: dict[Path, Inventory], folder: Path, uid: str, pair: P
     for failed in folders[folder].failed:
         if failed.series_instance_uid == uid:
             raise TrainingError(f"{folder}: series {uid} failed: {failed.reason}")
-    if len(matching) != 1:
+    if len(matching) > 1:
+        matching = _choose_listed(matching, kernel, pair)
+    if not matching:
         lost = [failure.reason for failure in _failures_of(folders[folder])]
         hint = f". {len(lost)} failed there, such as {lost[0]}" if lost else ""
         raise TrainingError(
@@ -288,6 +292,26 @@ def _find_listed(folders: dict[Path, Inventory], folder: Path, uid: str, pair: P
             f"was it moved or changed? Write the list again with `rgan-train pair`{hint}"
         )
     return matching[0]
+
+
+def _choose_listed(several: Sequence[Series], kernel: str, pair: Pair) -> list[Series]:
+    """Return which of several series with one UID is listed; an empty list if none is.
+
+    A single series needs no check of its kernel: a list of simulated pairs names one for a group.
+    """
+    wanted = (kernel.casefold(), pair.frame_of_reference_uid)
+    found = [
+        series
+        for series in several
+        if (kernel_of(series).casefold(), series.frame_of_reference_uid or "") == wanted
+    ]
+    if len(found) > 1:
+        raise TrainingError(
+            f"series {found[0].series_instance_uid} holds {len(found)} scans with kernel {kernel} "
+            "that a list of pairs cannot tell apart, as they differ in pixel spacing or "
+            "orientation only; delete its rows, or give each scan a SeriesInstanceUID of its own"
+        )
+    return found
 
 
 def folder_of(series: Series) -> Path:

@@ -124,17 +124,19 @@ def make_splits(
     Raises
     ------
     ConfigurationError
-        If the ranges do not fit the slices, or a fold is asked for and ``parts`` are given.
+        If the ranges do not fit the slices, or ``parts`` are given beside ranges, a fold, or a
+        split by position.
     TrainingError
         If there are too few slices or patients, ``parts`` is not valid, or one patient is
         spelled in two ways.
     """
     _check_spelling(patients)
-    if config.fold:
-        return _split_by_fold(patients, counts, parts, config.fold)
     if any(parts):
+        _refuse_settings(config)
         _check_parts(patients, parts)
         return [_assign_all(part, count) for part, count in zip(parts, counts, strict=True)]
+    if config.fold:
+        return _split_by_fold(patients, counts, config.fold)
     if any(config.ranges):
         return [_split_by_ranges(config.ranges, count) for count in counts]
     by_patient = config.split == "patient" or (
@@ -156,6 +158,10 @@ def parse_ranges(text: str) -> tuple[int, ...]:
         if match is None or int(match[1]) > int(match[2] or match[1]):
             raise ConfigurationError(f"slice range {item!r}: write FIRST-LAST, such as 0-17")
         numbers += range(int(match[1]), int(match[2] or match[1]) + 1)
+    if text and not numbers:
+        raise ConfigurationError(
+            f"slice ranges {text!r} name no slice: write FIRST-LAST, such as 0-17"
+        )
     return tuple(numbers)
 
 
@@ -167,14 +173,20 @@ def describe_fold(patients: Sequence[str], fold: int) -> str:
     return f"fold {fold} of {min(FOLDS, len(names))}: each patient is tested in one fold"
 
 
-def _split_by_fold(
-    patients: Sequence[str], counts: Sequence[int], parts: Sequence[str], fold: int
-) -> list[Split]:
-    if any(parts):
-        raise ConfigurationError(
-            f"data.fold = {fold}, but the list of pairs says in the column split which part each "
-            "pair is in; empty that column, or leave data.fold out"
-        )
+def _refuse_settings(config: DataConfig) -> None:
+    """Refuse settings that the column ``split`` of the list of pairs would override."""
+    names = ("train_slices", "validation_slices", "test_slices")
+    given = {f"data.{name}": getattr(config, name) for name in (*names, "fold")}
+    given["data.split"] = config.split if config.split == "position" else ""
+    for name, value in given.items():
+        if value:
+            raise ConfigurationError(
+                f"{name} = {value}, but the list of pairs says in the column split which part "
+                f"each pair is in; empty that column, or leave {name} out"
+            )
+
+
+def _split_by_fold(patients: Sequence[str], counts: Sequence[int], fold: int) -> list[Split]:
     order = _order_patients(patients)
     if len(order) < MIN_PATIENTS:
         for count in counts:

@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 import shlex
 import shutil
 from collections.abc import Mapping
@@ -274,7 +275,7 @@ class RunFolder:
 
     def _names(self) -> list[str]:
         """Return the names of all checkpoints, the oldest first."""
-        return sorted(path.name for path in self._checkpoints.glob("epoch-*"))
+        return sorted((path.name for path in self._checkpoints.glob("epoch-*")), key=_numbers_in)
 
     def _read_state(self, name: str) -> RunState:
         path = self._checkpoints / name / "state.json"
@@ -293,6 +294,11 @@ class RunFolder:
             shutil.rmtree(doomed, ignore_errors=True)
             folder.rename(doomed)
             shutil.rmtree(doomed)
+
+
+def _numbers_in(name: str) -> list[int]:
+    """Return the epoch and the step in the name of a checkpoint."""
+    return [int(number) for number in re.findall(r"\d+", name)]
 
 
 def _hash_if_present(path: Path) -> str:

@@ -15,18 +15,25 @@ from rgan_train.evaluation.metrics.bootstrap import bootstrap_interval
 from rgan_train.evaluation.metrics.moments import Floats, tail_probability
 
 MANY_PATIENTS: Final = 10
-"""From so many patients on, patients are drawn, and results hold for other patients too."""
+"""From so many patients on, patients are drawn, and results hold for other patients too.
+
+Patients that were also trained or validated on do not count.
+"""
 
 MIN_SLICES: Final = 4
 """Slices of fewer patients that limits need."""
 
 
 class Place(NamedTuple):
-    """Where a slice comes from: the patient, the scan, and the position along its normal in mm."""
+    """Where a slice comes from: the patient, the scan, and the position along its normal in mm.
+
+    ``known`` says that other slices of the patient are for training or validation.
+    """
 
     patient: str
     scan: str
     position: float
+    known: bool = False
 
 
 @dataclass(frozen=True)
@@ -98,6 +105,9 @@ def block_length(slices: int) -> int:
 def draw_slices(places: Sequence[Place], *, replicates: int = 1000, seed: int = 0) -> SliceSamples:
     """Draw whole patients with replacement if there are many, else blocks of neighbouring slices.
 
+    Blocks are also drawn where a patient is known from training: what is found on known patients
+    says nothing about others.
+
     For blocks, the slices are put in order by patient, scan and position. A block may begin at each
     of them, and goes on from the last slice to the first, so that all are drawn equally often
     (circular block bootstrap, Politis and Romano, in Exploring the Limits of Bootstrap, 1992). A
@@ -114,7 +124,7 @@ def draw_slices(places: Sequence[Place], *, replicates: int = 1000, seed: int = 
     """
     rng = np.random.default_rng(seed)
     names, owner = np.unique([place.patient for place in places], return_inverse=True)
-    if len(names) >= MANY_PATIENTS:
+    if len(names) >= MANY_PATIENTS and not any(place.known for place in places):
         shares = [1 / len(names)] * len(names)
         drawn = rng.multinomial(len(names), shares, replicates)
         return SliceSamples(drawn[:, owner].astype(np.int64), 0, len(names))

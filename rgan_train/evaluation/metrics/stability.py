@@ -41,6 +41,11 @@ class Stability:
     block: int
 
     @property
+    def exploratory(self) -> bool:
+        """Whether the limits hold for other slices of these patients only."""
+        return self.block > 0
+
+    @property
     def stable(self) -> NDArray[np.bool_]:
         """``[F]`` whether the lower limit is above the threshold of the paper."""
         found: NDArray[np.bool_] = self.limits[:, 0] > THRESHOLDS[0]

@@ -30,9 +30,12 @@ class Trust(NamedTuple):
 
 
 def describe_patients(stability: Sequence[Stability]) -> str:
-    """Return that what was found is exploratory, where a group of regions has few patients."""
-    fewest = min(one.patients for one in stability)
-    return "" if fewest >= MANY_PATIENTS else f"Exploratory: {pluralize(fewest, 'patient')}."
+    """Return that what was found is exploratory, where a group has few patients or known ones."""
+    patients = [one.patients for one in stability if one.exploratory]
+    if not patients:
+        return ""
+    known = ", known from training" if min(patients) >= MANY_PATIENTS else ""
+    return f"Exploratory: {pluralize(min(patients), 'patient')}{known}."
 
 
 def describe_trust(evaluation: Evaluation) -> Trust | None:
@@ -49,7 +52,7 @@ def describe_trust(evaluation: Evaluation) -> Trust | None:
     return Trust(
         scope=describe_patients(evaluation.stability),
         caution="The limits hold for other slices of the patients examined. To speak of other "
-        f"patients, {MANY_PATIENTS} or more are needed.",
+        f"patients, {MANY_PATIENTS} or more are needed, none of them known from training.",
         meaning=meaning,
     )
 
@@ -86,7 +89,8 @@ def stable_rows(evaluation: Evaluation) -> Iterator[Sequence[Any]]:
     """Yield the rows of ``stable_features.csv``, with its heading.
 
     There is a row for each model, group and feature whose lower limit is above the threshold.
-    Where a group has fewer patients than ``MANY_PATIENTS``, its rows say that they are exploratory.
+    Where a group has fewer patients than ``MANY_PATIENTS``, or some that are known from training,
+    its rows say that they are exploratory.
     """
     yield COLUMNS
     records = evaluation.provenance.get("models", {})
@@ -111,7 +115,7 @@ def stable_rows(evaluation: Evaluation) -> Iterator[Sequence[Any]]:
                 "" if math.isnan(control) else control,
                 one.slices,
                 one.patients,
-                "yes" if one.patients < MANY_PATIENTS else "no",
+                "yes" if one.exploratory else "no",
                 extraction,
             )
 

@@ -127,6 +127,14 @@ def test_patients_are_those_with_test_slices(dataset, model, tmp_path, options):
     assert run(more, model, tmp_path, options).patients == 1
 
 
+def test_places_say_whether_the_patient_is_known_from_training(dataset):
+    assert {place.known for place in module.find_places(dataset)} == {True}
+    whole = replace(dataset, train=(), validation=())
+    places = module.find_places(whole)
+    assert {place.known for place in places} == {False}
+    assert [place.position for place in places] == [item.position for item in dataset.test]
+
+
 def test_the_same_bits_again(dataset, model, tmp_path, options):
     first, second = (run(dataset, model, tmp_path / name, options) for name in "ab")
     assert np.array_equal(first.table.values["blur"], second.table.values["blur"])

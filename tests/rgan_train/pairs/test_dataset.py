@@ -1,6 +1,7 @@
 from dataclasses import replace
 
 import pytest
+from support.dicom_phantoms import uid
 from support.training import (
     KERNELS,
     list_pairs,
@@ -20,6 +21,8 @@ from rgan_train.pairs.dataset import (
     spread_over_patients,
 )
 from rgan_train.pairs.find import find_pairs
+from rgan_train.pairs.leaks import refuse_overlaps
+from rgan_train.pairs.splits import Split
 
 
 def test_both_directions(scans):
@@ -83,6 +86,116 @@ def test_one_place_in_two_parts_is_a_leak(scans):
     twice = [replace(pair, split="train"), replace(pair, split="validation", patient="another")]
     with pytest.raises(TrainingError, match="in both train and validation"):
         load_dataset(twice, tiny_config().data)
+
+
+@pytest.mark.parametrize(
+    ("patients", "settings"),
+    [
+        (3, {"train_slices": "0-5", "validation_slices": "6-7", "test_slices": "9-11"}),
+        (3, {"train_slices": "", "validation_slices": "6-7", "test_slices": "9-11"}),
+        (3, {"split": "position"}),
+        (2, {}),
+    ],
+)
+def test_patients_in_training_and_in_the_test_are_noted(tmp_path, patients, settings):
+    for number in range(1, patients + 1):
+        write_pair_of_scans(tmp_path, number=number, size=16)
+    config = DataConfig(source_kernel="B40f", target_kernel="B70f", **settings)
+    dataset = load_dataset(find_pairs([tmp_path]).pairs, config, needed=("test",))
+    assert dataset.known_patients == set(dataset.patients)
+    (note,) = dataset.notes
+    assert note.startswith(f"{patients} patients have slices in the test and in training")
+    assert "leave out ranges of slices and data.split=position" in note
+
+
+def test_no_note_where_the_test_knows_no_patient_or_has_one(tmp_path, scans):
+    assert len(open_dataset(scans).known_patients) == 1
+    assert not open_dataset(scans).notes
+    for number in (1, 2, 3):
+        write_pair_of_scans(tmp_path, number=number, slices=2, size=16)
+    dataset = open_dataset(tmp_path)
+    assert (dataset.known_patients, dataset.notes) == (set(), ())
+
+
+def write_second_scan(root, start, *, distance=2.0, slices=12):
+    """Write two more series of patient 1 that begin at ``start`` mm; the first go from 0 to 22."""
+    for series, kernel in enumerate(KERNELS, start=3):
+        for index in range(slices):
+            own = {
+                "ImagePositionPatient": [-10, -20, start + distance * index],
+                "SOPInstanceUID": uid(1, 1, series, index + 1),
+            }
+            folder = root / f"{kernel}-again" / str(index)
+            write_scan(folder, kernel, series=series, slices=1, size=16, **own)
+    return root
+
+
+@pytest.mark.parametrize(
+    ("start", "distance", "message"),
+    [
+        (13.0, 2.0, r"13\.0 mm \(train\) and 14\.0 mm \(validation\)"),
+        (22.9, 2.0, r"22\.0 mm \(test\) and 22\.9 mm \(train\)"),
+        (22.5, 0.5, r"22\.0 mm \(test\) and 22\.5 mm \(train\)"),
+        (-1.0, 2.0, r"overlap"),
+    ],
+)
+def test_slices_that_overlap_those_of_another_part_are_a_leak(tmp_path, start, distance, message):
+    write_pair_of_scans(tmp_path, size=16)
+    write_second_scan(tmp_path, start, distance=distance)
+    with pytest.raises(TrainingError, match=message) as refused:
+        open_dataset(tmp_path)
+    assert "overlap: they are of two series of one patient; give the ranges" in str(refused.value)
+
+
+@pytest.mark.parametrize(("start", "distance"), [(24.0, 2.0), (23.96, 2.0), (23.25, 0.5)])
+def test_series_that_only_touch_are_no_leak(tmp_path, start, distance):
+    write_pair_of_scans(tmp_path, size=16)
+    write_second_scan(tmp_path, start, distance=distance)
+    assert len(open_dataset(tmp_path).test) == 6
+
+
+def test_thick_slices_that_overlap_in_their_own_series_are_no_leak(tmp_path):
+    for series, kernel in enumerate(KERNELS, start=1):
+        write_scan(tmp_path, kernel, series=series, size=16, SliceThickness=5)
+    config = DataConfig(
+        source_kernel="B40f", train_slices="0-5", validation_slices="6", test_slices="7-11"
+    )
+    assert len(open_dataset(tmp_path, config).test) == 5
+
+
+def scattered(item, positions, part):
+    """Return the slices of a pair at some positions, and a split with all of them in one part."""
+    slices = [replace(item, position=float(position)) for position in positions]
+    return slices, Split(**{part: tuple(range(len(slices)))})
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "overlap"),
+    [
+        ([0, 10, 20], [22, 23, 24], True),
+        ([0, 10, 20], [26, 27, 28], False),
+        ([0, 1, 5, 9], [2, 2.5], False),
+        ([0, 30, 60], [14], True),
+        ([5], [5.1], False),
+    ],
+)
+def test_slices_reach_half_as_far_as_the_nearest_of_their_series(scans, first, second, overlap):
+    item = open_dataset(scans).train[0]
+    pairs = [scattered(item, first, "test"), scattered(item, second, "train")]
+    for order in (pairs, pairs[::-1]):
+        slices, splits = zip(*order, strict=True)
+        if overlap:
+            with pytest.raises(TrainingError, match="overlap"):
+                refuse_overlaps(slices, splits)
+        else:
+            refuse_overlaps(slices, splits)
+
+
+def test_other_patients_and_other_frames_do_not_overlap(scans):
+    item = open_dataset(scans).train[0]
+    for other in (replace(item, patient="another"), replace(item, frame="1.2.3")):
+        pairs = [scattered(item, range(9), "test"), scattered(other, range(9), "train")]
+        refuse_overlaps(*zip(*pairs, strict=True))
 
 
 def write_cohort(folder, **attributes):

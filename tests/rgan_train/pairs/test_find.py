@@ -230,6 +230,35 @@ def test_a_study_with_two_acquisitions_has_a_pair_of_each(tmp_path):
     }
 
 
+def write_one_uid(root, **more):
+    """Write two kernels with one SeriesInstanceUID, and other SOPInstanceUIDs."""
+    for series, kernel in enumerate(KERNELS, start=1):
+        own = {"SeriesInstanceUID": uid(1, 1, 1), **more}
+        write_scan(root, kernel, series=series + 10 * len(more), slices=2, size=16, **own)
+
+
+def test_two_kernels_with_one_series_instance_uid_are_opened(tmp_path):
+    write_one_uid(tmp_path)
+    pairs = find_pairs([tmp_path]).pairs
+    ((a, b),) = open_pairs(pairs)
+    assert (a.convolution_kernel, b.convolution_kernel) == KERNELS
+    assert [len(series.slices) for series in (a, b)] == [2, 2]
+
+
+def test_two_frames_of_reference_with_one_series_instance_uid_are_opened(tmp_path):
+    write_one_uid(tmp_path)
+    write_one_uid(tmp_path, FrameOfReferenceUID="1.2.3")
+    opened = open_pairs(find_pairs([tmp_path]).pairs)
+    assert {a.frame_of_reference_uid for a, _ in opened} == {uid(1, 2), "1.2.3"}
+
+
+def test_scans_of_one_series_that_a_list_cannot_tell_apart(tmp_path):
+    write_one_uid(tmp_path)
+    write_one_uid(tmp_path, PixelSpacing=[0.5, 0.5])
+    with pytest.raises(TrainingError, match="holds 2 scans with kernel B40f .* delete its rows"):
+        open_pairs(find_pairs([tmp_path]).pairs)
+
+
 def test_series_of_one_kernel_are_not_mentioned(tmp_path):
     write_scan(tmp_path, "B40f", series=1, slices=2, size=16)
     write_scan(tmp_path, "B40f", series=2, slices=3, size=16, KVP=80)

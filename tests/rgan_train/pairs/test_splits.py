@@ -87,6 +87,8 @@ def test_explicit_ranges():
         (("0-5", "6", "12"), r"a pair has only slices 0 to 11"),
         (("0-5", "six", ""), "write FIRST-LAST"),
         (("5-0", "6", ""), "write FIRST-LAST"),
+        ((",", "", ""), "slice ranges ',' name no slice"),
+        (("0-5", "6", " "), "slice ranges ' ' name no slice"),
     ],
 )
 def test_bad_ranges(ranges, message):
@@ -164,6 +166,27 @@ def test_a_fold_needs_slices_and_no_column_split():
         make_splits(["a"], [9], [""], DataConfig(fold=1))
     with pytest.raises(ConfigurationError, match=r"data\.fold = 1, but the list of pairs"):
         make_splits(["a"], [30], ["test"], DataConfig(fold=1))
+
+
+@pytest.mark.parametrize(
+    ("settings", "name"),
+    [
+        ({"train_slices": "0-5", "validation_slices": "6-7", "test_slices": "8-9"}, "train_slices"),
+        ({"test_slices": "8-9"}, "test_slices"),
+        ({"split": "position"}, "split"),
+    ],
+)
+def test_the_column_split_never_overrides_a_setting_silently(settings, name):
+    message = rf"data\.{name} = .* column split .*; empty that column, or leave data\.{name} out"
+    with pytest.raises(ConfigurationError, match=message):
+        make_splits(["a", "b"], [20, 20], ["test", "train"], DataConfig(**settings))
+
+
+def test_the_column_split_is_a_split_by_patient():
+    config = DataConfig(split="patient")
+    parts = ["test", "train"]
+    splits = make_splits(["a", "b"], [4, 4], parts, config)
+    assert splits == make_splits(["a", "b"], [4, 4], parts, DataConfig())
 
 
 @pytest.mark.parametrize(

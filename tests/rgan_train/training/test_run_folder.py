@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import pytest
 import torch
@@ -38,6 +39,23 @@ def test_a_checkpoint_within_an_epoch_comes_after_the_epoch_before(folder):
     assert folder.state("last") == RunState(epoch=1, step=7)
     folder.save(RunState(epoch=2), tensors(3))
     assert names(folder) == ["epoch-0002"]
+
+
+@pytest.mark.parametrize(
+    ("earlier", "later"),
+    [
+        (RunState(epoch=9000), RunState(epoch=10_000)),
+        (RunState(epoch=9999), RunState(epoch=9999, step=1)),
+        (RunState(epoch=9999, step=7), RunState(epoch=10_000)),
+        (RunState(epoch=1, step=900_000), RunState(epoch=1, step=1_000_000)),
+    ],
+)
+def test_the_last_checkpoint_is_that_with_the_highest_number(folder, earlier, later):
+    folder.save(replace(earlier, best=earlier.name), tensors(1))
+    folder.save(replace(later, best=earlier.name), tensors(2))
+    assert names(folder) == sorted([earlier.name, later.name])
+    assert folder.state("last") == replace(later, best=earlier.name)
+    assert folder.state("best") == replace(earlier, best=earlier.name)
 
 
 def test_what_was_cut_short_is_not_there(folder, monkeypatch):

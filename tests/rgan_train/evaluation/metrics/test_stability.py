@@ -74,3 +74,13 @@ def test_a_feature_that_the_method_makes_undefined_is_not_stable():
     table.values["mine"][0, 1] = np.nan
     (found,) = measure_stability(table, places(20), ["mine"])
     assert found.stable.tolist() == [True, False]
+
+
+@pytest.mark.parametrize("known", [1, 30])
+def test_patients_known_from_training_are_not_drawn(known):
+    where = places(30, patients=10)
+    where[:known] = [place._replace(known=True) for place in where[:known]]
+    (found,) = measure_stability(make_table(30, 0.1), where, ["mine"])
+    assert (found.block, found.patients, found.exploratory) == (4, 10, True)
+    (new,) = measure_stability(make_table(30, 0.1), places(30, patients=10), ["mine"])
+    assert not new.exploratory

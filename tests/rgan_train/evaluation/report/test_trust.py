@@ -64,8 +64,21 @@ def test_each_row_says_where_it_comes_from(evaluation):
 def with_patients(evaluation, *patients):
     """Say how many patients the groups have, one after the other."""
     groups = dict(zip(evaluation.compared_groups, patients, strict=True))
-    stability = [replace(one, patients=groups[one.group]) for one in evaluation.stability]
+    blocks = {group: 0 if count >= 10 else 2 for group, count in groups.items()}
+    stability = [
+        replace(one, patients=groups[one.group], block=blocks[one.group])
+        for one in evaluation.stability
+    ]
     return replace(evaluation, stability=stability)
+
+
+def test_many_patients_that_are_known_from_training_are_exploratory(evaluation):
+    stability = [replace(one, patients=12) for one in evaluation.stability]
+    known = replace(evaluation, stability=stability)
+    assert {row["exploratory"] for row in rows_of(known)} == {"yes"}
+    trust = describe_trust(known)
+    assert trust.scope == "Exploratory: 12 patients, known from training."
+    assert "none of them known from training" in trust.caution
 
 
 def test_with_many_patients_it_is_not_exploratory(evaluation):
