@@ -182,7 +182,9 @@ def load_dataset(
         if split.train
     ]
     dataset = Dataset(
-        **parts,
+        train=parts["train"],
+        validation=parts["validation"],
+        test=parts["test"],
         source_kernel=source_kernel,
         target_kernel=target_kernel,
         patients=tuple(sorted({pair.patient for pair in used})),

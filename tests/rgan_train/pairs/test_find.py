@@ -255,7 +255,7 @@ def test_two_frames_of_reference_with_one_series_instance_uid_are_opened(tmp_pat
 def test_scans_of_one_series_that_a_list_cannot_tell_apart(tmp_path):
     write_one_uid(tmp_path)
     write_one_uid(tmp_path, PixelSpacing=[0.5, 0.5])
-    with pytest.raises(TrainingError, match="holds 2 scans with kernel B40f .* delete its rows"):
+    with pytest.raises(TrainingError, match=r"holds 2 scans with kernel B40f .* delete its rows"):
         open_pairs(find_pairs([tmp_path]).pairs)
 
 
