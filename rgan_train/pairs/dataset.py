@@ -192,9 +192,9 @@ def load_dataset(
         series_uids=tuple(uid for pair in used for uid in (pair.series_a, pair.series_b)),
         thickness=tuple(sorted({s.slice_thickness for s in trained if s.slice_thickness})),
         reconstruction=tuple(sorted({s.reconstruction for s in trained if s.reconstruction})),
+        notes=(*patient_notes(used), *_fold_notes(used, config)),
     )
-    notes = (*patient_notes(used), *_fold_notes(used, config), *_known_notes(dataset))
-    return replace(dataset, notes=notes)
+    return replace(dataset, notes=(*dataset.notes, *_known_notes(dataset)))
 
 
 def patient_notes(pairs: Sequence[Pair]) -> tuple[str, ...]:
