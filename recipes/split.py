@@ -1,8 +1,8 @@
 """Assign each patient to one part: split.py PAIRS.csv SOURCE TARGET WORK.
 
 Writes WORK/split.csv: all pairs of the patients that train, and one pair of each of the others. And
-for each patient of the test a list of its own, WORK/test/PATIENT.csv. split.csv comes last, so that
-it stands for all of them.
+for each patient of the test a list of its own, WORK/test/PATIENT.csv; lists of an earlier split are
+removed. split.csv comes last, so that it stands for all of them.
 """
 
 import sys
@@ -31,9 +31,13 @@ def main(listed: str, source: str, target: str, work: str) -> None:
         if part == "train" or pair.patient not in seen:
             assigned.append(replace(pair, split=part))
         seen.add(pair.patient)
-    for pair in assigned:
-        if pair.split == "test":
-            write_pairs([pair], Path(work, "test", f"{pair.patient}.csv"))
+    tests = {
+        Path(work, "test", f"{pair.patient}.csv"): pair for pair in assigned if pair.split == "test"
+    }
+    for earlier in set(Path(work, "test").glob("*.csv")) - set(tests):
+        earlier.unlink()
+    for path, pair in tests.items():
+        write_pairs([pair], path)
     write_pairs(assigned, Path(work, "split.csv"))
 
 

@@ -18,6 +18,11 @@ fi
 
 # Compares headers and positions of all slices; then each patient is assigned to one part.
 if [ ! -e "$work/split.csv" ]; then
+  if [ -e "$work/run" ] || [ -e "$model" ]; then
+    echo "Error: $work has a model of an earlier split, which may have seen patients of a new test;" \
+      "remove $work/run, $work/test and $model, or take another folder" >&2
+    exit 1
+  fi
   rgan-train pair "$scans" -o "$work/pairs.csv"
   python "$here/split.py" "$work/pairs.csv" "$source" "$target" "$work"
 fi

@@ -1,5 +1,8 @@
 """Put the reports of single patients into one table: table.py REPORTS TABLE.csv.
 
+REPORTS has a list PATIENT.csv beside each report PATIENT/. A report without one is of an earlier
+split and does not count.
+
 A row for each patient and method: ``input`` is the source as it is, ``model`` what the model makes
 of it. ``reproducible`` is the share of the features, over all groups of regions, whose CCC with the
 target is above 0.85. Prints the median of each figure over the patients, the smallest and the
@@ -38,7 +41,9 @@ def read(results: Path) -> Iterator[dict[str, Any]]:
 
 def main(reports: str, table: str) -> None:
     """Write the table, and print what is typical."""
-    rows = [row for path in sorted(Path(reports).glob("*/results.json")) for row in read(path)]
+    listed = {path.stem for path in Path(reports).glob("*.csv")}
+    found = sorted(Path(reports).glob("*/results.json"))
+    rows = [row for path in found if path.parent.name in listed for row in read(path)]
     with Path(table).open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, list(rows[0]))
         writer.writeheader()

@@ -100,29 +100,59 @@ def test_a_recipe_from_scans_to_an_evaluation_by_patient(tmp_path):
     assert "epoch" not in again.stdout
 
 
+def make_pair(number: int, patient: int) -> Pair:
+    uids = f"1.{number}", "", f"2.{number}", f"3.{number}"
+    return Pair(f"p{patient}", "B50f", "B30f", "", 4, 8, 8, *uids, *FOLDERS)
+
+
+def split_into(folder: Path, pairs: list[Pair]) -> list[dict[str, str]]:
+    """Split pairs, and return the rows of split.csv."""
+    write_pairs(pairs, folder / "pairs.csv")
+    command = [sys.executable, RECIPES / "split.py", folder / "pairs.csv", "b50f", "B30f", folder]
+    subprocess.run(command, check=True)
+    return rows(folder / "split.csv")
+
+
 def test_a_patient_who_came_twice_is_tested_once(tmp_path):
     """All pairs of a patient are in one part; only those of training are all used."""
-    pairs = [
-        Pair(f"p{n // 2}", "B50f", "B30f", "", 4, 8, 8, f"1.{n}", "", f"2.{n}", f"3.{n}", *FOLDERS)
-        for n in range(20)
-    ]
+    pairs = [make_pair(n, n // 2) for n in range(20)]
     other = replace(pairs[0], kernel_b="B80f")
-    write_pairs([*pairs, other], tmp_path / "pairs.csv")
-    command = [
-        sys.executable,
-        RECIPES / "split.py",
-        tmp_path / "pairs.csv",
-        "b50f",
-        "B30f",
-        tmp_path,
-    ]
-    subprocess.run(command, check=True)
-    split = rows(tmp_path / "split.csv")
+    split = split_into(tmp_path, [*pairs, other])
     count = Counter(row["split"] for row in split)
     assert count == {"train": 2 * 6, "validation": 1, "test": 3}
     assert "B80f" not in {row["kernel_b"] for row in split}
     tested = {row["patient"] for row in split if row["split"] == "test"}
     assert {path.stem for path in tmp_path.glob("test/*.csv")} == tested
+
+
+def test_an_earlier_split_leaves_no_lists(tmp_path):
+    pairs = [make_pair(n, n) for n in range(30)]
+    split_into(tmp_path, pairs[:10])
+    earlier = {path.name for path in tmp_path.glob("test/*.csv")}
+    split = split_into(tmp_path, pairs)
+    tested = {f"{row['patient']}.csv" for row in split if row["split"] == "test"}
+    assert earlier - tested
+    assert {path.name for path in tmp_path.glob("test/*.csv")} == tested
+
+
+def test_the_table_has_the_patients_of_the_lists(tmp_path):
+    quality = {"input": {name: {"mean": 1.0} for name in ("psnr_db", "ssim", "mae_hu")}}
+    report = {"methods": ["input"], "agreement": [], "quality": quality, "slices": 4}
+    for patient in ("p.1", "p.2"):
+        (tmp_path / patient).mkdir()
+        (tmp_path / patient / "results.json").write_text(json.dumps(report))
+    write_pairs([make_pair(2, 2)], tmp_path / "p.2.csv")
+    table = tmp_path / "by-patient" / "table.csv"
+    table.parent.mkdir()
+    subprocess.run([sys.executable, RECIPES / "table.py", tmp_path, table], check=True)
+    assert [row["patient"] for row in rows(table)] == ["p.2"]
+
+
+def test_a_model_of_an_earlier_split_is_not_tested(tmp_path):
+    (tmp_path / "b50f-to-b30f.onnx").touch()
+    done = run("siemens-b50f-to-b30f.sh", tmp_path, tmp_path / "scans", tools=tmp_path)
+    assert done.returncode == 1
+    assert "has a model of an earlier split" in done.stderr
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -143,8 +143,9 @@ def check(found: dict[str, Any]) -> dict[str, bool]:
     failures = {row: len(listed) for row, listed in found["lesion_failures"].items()}
     chance = dict.fromkeys(failures, 0)
     for group in found["groups"]:
-        if group["name"] in chance and (separation := group["separation"]):
-            chance[group["name"]] += separation["auc"] <= separation["limits"][1]
+        separation = group["separation"] or {}
+        if group["name"] in chance and (limits := separation.get("limits")):
+            chance[group["name"]] += separation["auc"] <= limits[1]
     best = max(count for row, count in chance.items() if row not in (RANDOM, BLUR))
     by_chance = ", ".join(f"{row} {count}" for row, count in chance.items())
     fails = ", ".join(f"{row} {count}" for row, count in failures.items())

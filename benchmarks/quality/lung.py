@@ -67,7 +67,7 @@ def measure(source: str, target: str, model: str) -> tuple[LungCase, dict, list[
     pairs = read_pairs(list_pairs("siemens", FOLDER))
     config = DataConfig(source_kernel=source, target_kernel=target)
     stack = read_test_stack(load_dataset(pairs, config, needed=("test",)))
-    harmonized, record = harmonize_stack(model, stack, source, lambda: None)
+    harmonized, record = harmonize_stack(model, stack, source, target, lambda: None)
     images = {TARGET: stack.target_hu, INPUT: stack.source_hu, HARMONIZED: harmonized}
     (case,), notes = compare_lungs(stack, images)
     PICTURE.parent.mkdir(parents=True, exist_ok=True)

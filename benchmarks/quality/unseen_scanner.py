@@ -210,7 +210,7 @@ def count_failures(
 ) -> dict[str, int]:
     """Return in how many comparisons lesions do not look as in the target, by row and control."""
     spectra = [measure_kernel(one.hu, one.pixel_spacing) for one in map(_only, (source, target))]
-    with Methods({}, source) as methods:
+    with Methods({}, source, target) as methods:
         for name, graph in graphs.items():
             methods.methods[name] = _as_method(graph)
         plain = {INPUT: mark_padding(source)} | {

@@ -122,14 +122,10 @@ def command(
 def _harmonize(path: str, pair: CaseSlices) -> tuple[NDArray[np.float32], tuple[str, ...]]:
     """Return the source harmonized by one model, and remarks if it is outside the model's card."""
     from rgan_sdk.harmonizer import Harmonizer
-    from rgan_train.evaluation.domain import spacing_notes
+    from rgan_train.evaluation.domain import check_kernels, spacing_notes
 
     with Harmonizer.load(path, device="cpu", outside_domain=("spacing",)) as harmonizer:
         card = harmonizer.model.card
-        if not card.accepts_kernel(pair.source_kernel):
-            raise ConfigurationError(
-                f"{path}: is made for {', '.join(card.source_kernels)}, but the source has kernel "
-                f"{pair.source_kernel}"
-            )
+        check_kernels(path, card, (pair.source_kernel,), (pair.target_kernel,))
         harmonized = harmonizer(pair.source_hu, pixel_spacing=pair.pixel_spacing)
         return harmonized, spacing_notes(card, [pair.pixel_spacing])

@@ -1,10 +1,49 @@
-"""Say where slices lie outside what a model's card states; they are measured all the same."""
+"""Compare slices with a model's card: other kernels are refused, other spacings are noted."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from rgan_sdk.card import ModelCard
+from rgan_sdk.errors import ConfigurationError
+from rgan_sdk.kernels import kernel_name
+
+
+def check_kernels(
+    model: str | Path, card: ModelCard, sources: Sequence[str], targets: Sequence[str]
+) -> None:
+    """Refuse a model that is for other kernels; case and blanks don't matter.
+
+    Parameters
+    ----------
+    model
+        File or name, for the message.
+    sources
+        Kernels of the slices to harmonize. The model must take all of them.
+    targets
+        Kernels to compare with: several if series of several kernels are taken as one. The
+        model's own must be one of them.
+
+    Raises
+    ------
+    ConfigurationError
+        If the model is for other kernels.
+    """
+    advice = "choose another model or direction"
+    for kernel in sources:
+        if not card.accepts_kernel(kernel):
+            taken = ", ".join(card.source_kernels)
+            raise ConfigurationError(
+                f"{model}: is for {taken}, and the source is {kernel}; {advice}"
+            )
+    if kernel_name(card.target_kernel).casefold() not in {
+        kernel_name(kernel).casefold() for kernel in targets
+    }:
+        raise ConfigurationError(
+            f"{model}: harmonizes to {card.target_kernel}, and the target is {', '.join(targets)}; "
+            f"{advice}"
+        )
 
 
 def spacing_notes(card: ModelCard, spacings: Sequence[float]) -> tuple[str, ...]:

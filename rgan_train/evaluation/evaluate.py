@@ -124,7 +124,8 @@ def evaluate(
             raise ConfigurationError(f"a model cannot be called {name!r}; use NAME=FILE")
     extractor = FeatureExtractor(options.parameters)
     stack = read_test_stack(dataset)
-    images, records = _harmonize_all(stack, models, dataset.source_kernel, progress)
+    kernels = dataset.source_kernel, dataset.target_kernel
+    images, records = _harmonize_all(stack, models, kernels, progress)
     rois, missing = choose_regions(images[TARGET], stack.padding, given, options.regions)
     lungs, lung_notes = compare_lungs(stack, images)
     features = RegionFeatures(
@@ -207,7 +208,7 @@ def _measure_controls(
 def _harmonize_all(
     stack: TestStack,
     models: Mapping[str, str | Path],
-    source_kernel: str,
+    kernels: tuple[str, str],
     progress: EvaluationProgress,
 ) -> tuple[VariantStacks, dict[str, Any]]:
     """Return the slices of all variants, and a record of each model.
@@ -218,7 +219,7 @@ def _harmonize_all(
     records = {}
     count = counter("harmonizing", len(models) * len(stack.items), progress)
     for name, model in models.items():
-        images[name], records[name] = harmonize_stack(model, stack, source_kernel, count)
+        images[name], records[name] = harmonize_stack(model, stack, *kernels, count)
     for hu in images.values():
         hu[stack.padding] = PADDING_HU
     return images, records

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from rgan_sdk.dicom.read.padding import find_padding
 from rgan_sdk.errors import ConfigurationError, TrainingError
 from rgan_sdk.harmonizer import Harmonizer
-from rgan_train.evaluation.domain import spacing_notes
+from rgan_train.evaluation.domain import check_kernels, spacing_notes
 from rgan_train.pairs.dataset import Dataset, PairedFiles
 
 if TYPE_CHECKING:
@@ -105,7 +105,11 @@ def read_test_stack(dataset: Dataset) -> TestStack:
 
 
 def harmonize_stack(
-    model: str | Path, stack: TestStack, source_kernel: str, on_done: Callable[[], None]
+    model: str | Path,
+    stack: TestStack,
+    source_kernel: str,
+    target_kernel: str,
+    on_done: Callable[[], None],
 ) -> tuple[NDArray[np.float32], dict[str, Any]]:
     """Apply a model to the source slices.
 
@@ -130,7 +134,7 @@ def harmonize_stack(
     ModelError, EngineError
         If the model cannot be used.
     """
-    with open_model(model, (source_kernel,)) as harmonizer:
+    with open_model(model, (source_kernel,), (target_kernel,)) as harmonizer:
         images = np.empty_like(stack.source_hu)
         for number, (files, hu) in enumerate(zip(stack.items, stack.source_hu, strict=True)):
             images[number] = harmonizer(hu, pixel_spacing=files.spacing)
@@ -139,8 +143,10 @@ def harmonize_stack(
     return images, record
 
 
-def open_model(model: str | Path, source_kernels: Sequence[str]) -> Harmonizer:
-    """Open a model for slices of any pixel spacing, and of these kernels.
+def open_model(
+    model: str | Path, source_kernels: Sequence[str], target_kernels: Sequence[str]
+) -> Harmonizer:
+    """Open a model for slices of any pixel spacing, and of these kernels; see ``check_kernels``.
 
     Raises
     ------
@@ -150,14 +156,11 @@ def open_model(model: str | Path, source_kernels: Sequence[str]) -> Harmonizer:
         If the model cannot be used.
     """
     harmonizer = Harmonizer.load(model, outside_domain=("spacing",))
-    card = harmonizer.model.card
-    for kernel in source_kernels:
-        if not card.accepts_kernel(kernel):
-            harmonizer.close()
-            raise ConfigurationError(
-                f"{model}: is for {', '.join(card.source_kernels)}, and the source is {kernel}; "
-                "choose another model or direction"
-            )
+    try:
+        check_kernels(model, harmonizer.model.card, source_kernels, target_kernels)
+    except ConfigurationError:
+        harmonizer.close()
+        raise
     return harmonizer
 
 

@@ -80,8 +80,8 @@ def export_run(
     ConfigurationError
         If the output is not named ``.onnx``, or the name of the model is not valid.
     TrainingError
-        If there is no checkpoint, the validation slices are missing, or the fp32 graph deviates
-        from PyTorch by more than ``LIMITS``. Nothing is written then.
+        If there is no checkpoint, the validation slices are missing or padding alone, or the fp32
+        graph deviates from PyTorch by more than ``LIMITS``. Nothing is written then.
     OutputError
         If a file cannot be written.
     EngineUnavailableError
@@ -152,11 +152,20 @@ def _open_dataset(folder: RunFolder, config: Config) -> Dataset:
 
 
 def _validation_cases(folder: RunFolder, slices: WholeSlices) -> list[_Case]:
-    """Read validation slices, at most ``MAX_SLICES`` of them; never test slices."""
-    cases = [
+    """Read validation slices, at most ``MAX_SLICES`` of them; never test slices.
+
+    A slice that is padding alone is left out, as in training.
+    """
+    read = (
         _Case(slices[index], slices.spacing(index))
         for index in spread_indices(len(slices), MAX_SLICES)
-    ]
+    )
+    cases = [case for case in read if not case.sample.padding.all()]
+    if not cases:
+        raise TrainingError(
+            f"{folder.path}: the validation slices are padding alone, so there is nothing to "
+            "measure a model on; train with others (data.validation_slices)"
+        )
     if any(np.array_equal(*case.sample) for case in cases):
         raise TrainingError(
             f"{folder.path}: a source and a target slice are identical; the two series are "

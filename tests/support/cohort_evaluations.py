@@ -18,7 +18,7 @@ from rgan_train.evaluation.cohorts.results import (
     GroupComparison,
     GroupFacts,
 )
-from rgan_train.evaluation.cohorts.separation import Separation
+from rgan_train.evaluation.cohorts.separation import FEWEST, Separation
 from rgan_train.evaluation.metrics.tissue_bias import TISSUES
 from rgan_train.evaluation.results import COMBAT, INPUT, TARGET
 from support.evaluations import RANGES
@@ -37,7 +37,7 @@ GOOD = Made(0.5, 1.0)
 CONTROLS = {RANDOM: Made(0.5, 0.0), BLUR: Made(0.5, 0.4)}
 
 
-def make_cohort_evaluation(models: Mapping[str, Made]) -> CohortEvaluation:
+def make_cohort_evaluation(models: Mapping[str, Made], arrangements: int = 128) -> CohortEvaluation:
     """Return an evaluation in which the models do as they are told."""
     methods = {INPUT: Made(0.98, 1.3), **models, **CONTROLS}
     combined = {name + COMBAT: GOOD for name in (INPUT, *models)}
@@ -50,15 +50,20 @@ def make_cohort_evaluation(models: Mapping[str, Made]) -> CohortEvaluation:
         features=1395,
         by_patient=False,
         units="slices",
-        groups=[_compare(kind, name, made) for kind in KINDS for name, made in rows.items()],
+        groups=[
+            _compare(kind, name, made, arrangements)
+            for kind in KINDS
+            for name, made in rows.items()
+        ],
         images=_make_images([TARGET, *methods]),
         lesions=_make_lesions({TARGET: GOOD, **methods}),
         provenance={"command": "rgan-train evaluate"},
     )
 
 
-def _compare(kind: str, name: str, made: Made) -> GroupComparison:
-    separation = None if name.endswith(COMBAT) else Separation(made.auc, (0.35, 0.65), 1000)
+def _compare(kind: str, name: str, made: Made, arrangements: int) -> GroupComparison:
+    limits = (0.35, 0.65) if arrangements >= FEWEST else None
+    separation = None if name.endswith(COMBAT) else Separation(made.auc, limits, arrangements)
     return GroupComparison(kind, name, (120, 118), Distance(1312, 1.23, 0.45, 0.67), separation)
 
 

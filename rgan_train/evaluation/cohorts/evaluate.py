@@ -91,7 +91,7 @@ def evaluate_cohorts(
     def count(step: str) -> Counter:
         return lambda total: counter(step, total, progress)
 
-    with Methods(models, ours) as methods:
+    with Methods(models, ours, theirs) as methods:
         before, after = _apply_all(methods, ours, theirs, count("harmonizing"))
         images = _measure_all(ours, theirs, before, after, count("image quality"))
         spectra = images[INPUT].spectra, images[TARGET].spectra

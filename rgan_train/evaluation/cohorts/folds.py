@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 MOST_FOLDS: Final = 8
-"""Eight folds have 128 arrangements of the labels, which is enough for limits."""
+"""Eight folds have 128 arrangements of the labels, which is enough for limits; six have too few."""
 
 Patients = NDArray[np.str_]
 """``[S]`` patient of each slice."""

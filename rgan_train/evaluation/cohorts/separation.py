@@ -23,6 +23,9 @@ RIDGE: Final = 0.1
 FARTHEST: Final = 5.0
 """Standard deviations; farther values become this, as radiomic features have long tails."""
 
+FEWEST: Final = 40
+"""With fewer arrangements of the labels each is more than 2.5 % of them: none is beyond chance."""
+
 Floats = NDArray[np.float64]
 Numbers = NDArray[np.int64]
 
@@ -36,13 +39,14 @@ class Separation:
     auc
         Area under the curve, the mean over the folds: 0.5 for guesses, 1 if it is always right.
     limits
-        Between which 95 % of the AUC lie if the labels say nothing.
+        At most 2.5 % of the arrangements of the labels are below, and as many above. None if there
+        are fewer than ``FEWEST``.
     arrangements
-        From how many arrangements of the labels the limits come.
+        How many arrangements of the labels there are, the true one among them.
     """
 
     auc: float
-    limits: tuple[float, float]
+    limits: tuple[float, float] | None
     arrangements: int
 
 
@@ -85,9 +89,17 @@ def tell_apart(
     for number in range(len(used)):
         tested = fold == number
         areas += _test(values, labels, tested) / len(used)
+    return Separation(float(areas[0]), _limits(areas), len(signs))
+
+
+def _limits(areas: Floats) -> tuple[float, float] | None:
+    """Return two of the areas, as interpolated limits would leave more than 2.5 % outside."""
+    if len(areas) < FEWEST:
+        return None
     tail = tail_probability(0.95)
-    low, high = np.quantile(areas, [tail, 1 - tail])
-    return Separation(float(areas[0]), (float(low), float(high)), len(signs))
+    low = np.quantile(areas, tail, method="lower")
+    high = np.quantile(areas, 1 - tail, method="higher")
+    return float(low), float(high)
 
 
 def _test(values: Floats, labels: Floats, tested: NDArray[np.bool_]) -> Floats:

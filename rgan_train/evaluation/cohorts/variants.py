@@ -31,12 +31,14 @@ class Methods:
         By name: models, then controls.
     """
 
-    def __init__(self, models: Mapping[str, str | Path], source: Cohort) -> None:
+    def __init__(self, models: Mapping[str, str | Path], source: Cohort, target: Cohort) -> None:
         self._opened = ExitStack()
         self.records: dict[str, dict[str, Any]] = {}
         self.methods: dict[str, Method] = {}
         for name, model in models.items():
-            harmonizer = self._opened.enter_context(open_model(model, source.kernels))
+            harmonizer = self._opened.enter_context(
+                open_model(model, source.kernels, target.kernels)
+            )
             self.records[name] = describe_model(harmonizer, source.spacings)
             self.methods[name] = _Model(harmonizer)
         self.methods |= CONTROLS

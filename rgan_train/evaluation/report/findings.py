@@ -23,6 +23,12 @@ FEW_REGIONS: Final = 100
 FEW_SLICES: Final = 20
 """With fewer slices, percentile limits of the bootstrap are too narrow."""
 
+UNKNOWN_TRAINING: Final = (
+    "A model does not say on which slices it was trained, so this can't tell whether it was "
+    "trained on test slices. It was not if `evaluate` had the same PAIRS.csv, --config and --set "
+    "(data.fold too) as `fit`, or if the scans were not used at all."
+)
+
 
 class Finding(NamedTuple):
     """What was found for one group of regions, or for image quality.
@@ -177,6 +183,8 @@ def list_warnings(evaluation: Evaluation) -> list[str]:
         "Regions of one slice are not independent. Intervals come from resampled slices. Those of "
         "ICC and the limits of agreement take regions as independent, and are too narrow."
     ]
+    if list(evaluation.methods) != [INPUT]:
+        warnings.append(UNKNOWN_TRAINING)
     if scope := describe_scope(evaluation.patients):
         warnings.append(
             f"{scope} Nothing here says how a method performs on other patients or scanners."

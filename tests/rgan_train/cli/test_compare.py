@@ -126,11 +126,18 @@ def test_two_files_with_cards_of_one_name(pair, model, tmp_path):
     assert done.exit_code == 0, done.output
 
 
-def test_a_model_for_another_kernel(pair, tmp_path):
-    other = write_model(tmp_path / "other.onnx", make_card(source_kernels=("Br40",)))
+@pytest.mark.parametrize(
+    ("kernels", "reason"),
+    [
+        ({"source_kernels": ("Br40",)}, "is for Br40, and the source is B40f"),
+        ({"target_kernel": "B30f"}, "harmonizes to B30f, and the target is B70f"),
+    ],
+)
+def test_a_model_for_another_kernel(pair, tmp_path, kernels, reason):
+    other = write_model(tmp_path / "other.onnx", make_card(**kernels))
     done = compare(pair, tmp_path, "--model", other)
     assert done.exit_code == 1
-    assert "is made for Br40, but the source has kernel B40f" in done.stderr
+    assert reason in done.stderr
 
 
 def test_two_scans_are_no_pair(pair, model, tmp_path):

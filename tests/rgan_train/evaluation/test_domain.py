@@ -1,8 +1,23 @@
-"""Slices outside the pixel spacings of a model's card are named."""
+"""Models for other kernels are refused; slices outside a card's pixel spacings are named."""
 
+import pytest
 from support.models import make_card, make_domain_card
 
-from rgan_train.evaluation.domain import spacing_notes
+from rgan_sdk.errors import ConfigurationError
+from rgan_train.evaluation.domain import check_kernels, spacing_notes
+
+
+def test_names_of_kernels_are_compared_regardless_of_case_and_blanks():
+    card = make_card(source_kernels=("Br40",), target_kernel="Br64\\3")
+    check_kernels("mine.onnx", card, ("br40 ",), ("br64 \\ 3",))
+
+
+def test_a_target_of_several_kernels_has_the_models_own():
+    check_kernels("mine.onnx", make_card(), ("B40f",), ("B75f", "B70f"))
+    with pytest.raises(
+        ConfigurationError, match="harmonizes to B70f, and the target is B75f, B80f"
+    ):
+        check_kernels("mine.onnx", make_card(), ("B40f",), ("B75f", "B80f"))
 
 
 def test_slices_inside_the_card():

@@ -106,7 +106,7 @@ def test_lung_density_where_there_are_lungs(tmp_path, model, options):
 
 
 def test_a_perfect_model_reproduces_all(dataset, model, tmp_path, options, monkeypatch):
-    def perfect(model, stack, source_kernel, on_done):
+    def perfect(model, stack, source_kernel, target_kernel, on_done):
         return stack.target_hu.copy(), {"notes": []}
 
     monkeypatch.setattr(module, "harmonize_stack", perfect)
@@ -178,9 +178,16 @@ def test_combat_gives_features_the_targets_mean_and_spread():
     assert "input + ComBat, empirical Bayes" in table.values
 
 
-def test_a_model_for_other_kernels_is_refused(dataset, tmp_path, options):
-    other = write_model(tmp_path / "other.onnx", make_card(source_kernels=("Br40",)))
-    with pytest.raises(ConfigurationError, match=r"is for Br40, and the source is B40f"):
+@pytest.mark.parametrize(
+    ("kernels", "reason"),
+    [
+        ({"source_kernels": ("Br40",)}, "is for Br40, and the source is B40f"),
+        ({"target_kernel": "B30f"}, "harmonizes to B30f, and the target is B70f"),
+    ],
+)
+def test_a_model_for_other_kernels_is_refused(dataset, tmp_path, options, kernels, reason):
+    other = write_model(tmp_path / "other.onnx", make_card(**kernels))
+    with pytest.raises(ConfigurationError, match=reason):
         run(dataset, other, tmp_path, options)
 
 

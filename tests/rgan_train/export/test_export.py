@@ -12,6 +12,7 @@ from support.requirements import require_data
 from support.training import open_dataset, tiny_config
 
 from rgan_sdk.card import TrainingData
+from rgan_sdk.dicom.read.padding import PADDING_HU
 from rgan_sdk.errors import (
     ConfigurationError,
     EngineUnavailableError,
@@ -27,7 +28,7 @@ from rgan_train.export.files import LEAST_BOUND
 from rgan_train.export.onnx_graph import OPERATORS, to_onnx
 from rgan_train.export.parity import add_extremes
 from rgan_train.networks.graph import harmonize_slice
-from rgan_train.pairs import read_pairs
+from rgan_train.pairs import PairedSample, SliceReader, read_pairs
 from rgan_train.training import Job, RunFolder, fit
 
 
@@ -236,6 +237,40 @@ def test_test_slices_are_not_measured(run, scans, tmp_path, monkeypatch):
     dataset = open_dataset(scans)
     used = (*dataset.train, *dataset.validation)
     assert opened == {path for item in used for path in (item.source, item.target)}
+
+
+def two_validation_slices(run):
+    ranges = {"train_slices": "0-7", "validation_slices": "8-9", "test_slices": "10-11"}
+    return override(run.config(), {"data": ranges})
+
+
+def blank_slices(monkeypatch, *numbers):
+    """Make slices padding alone; the names of their files end with their numbers."""
+    read = SliceReader.read
+    endings = tuple(f"-{number:02d}" for number in numbers)
+
+    def read_blank(self, files):
+        sample = read(self, files)
+        blank = PairedSample(*np.full_like(sample, PADDING_HU))
+        return blank if files.source.stem.endswith(endings) else sample
+
+    monkeypatch.setattr(SliceReader, "read", read_blank)
+
+
+@pytest.mark.usefixtures("converted")
+def test_a_validation_slice_of_padding_alone_is_left_out(run, tmp_path, monkeypatch):
+    blank_slices(monkeypatch, 9)
+    exported = export_run(run, tmp_path / "model.onnx", two_validation_slices(run), fp16=False)
+    for figure in exported.card.quality:
+        assert figure.slices == 1
+        assert np.isfinite([figure.input, figure.output]).all()
+
+
+def test_validation_slices_that_are_all_padding(run, tmp_path, monkeypatch):
+    blank_slices(monkeypatch, 8, 9)
+    with pytest.raises(TrainingError, match="the validation slices are padding alone"):
+        export_run(run, tmp_path / "model.onnx", two_validation_slices(run))
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.usefixtures("converted")

@@ -26,7 +26,7 @@ Line = tuple[Floats, Floats]
 
 
 def draw_auc(evaluation: CohortEvaluation, kind: str) -> Markup:
-    """Draw the AUC of each row as a dot, and the limits of chance as a bar."""
+    """Draw the AUC of each row as a dot, and the limits of chance, if there are any, as a bar."""
     rows = [row for row in evaluation.rows if evaluation.group(kind, row).separation]
     height = ROW * (len(rows) + 1) + 8
 
@@ -43,15 +43,16 @@ def draw_auc(evaluation: CohortEvaluation, kind: str) -> Markup:
         found = evaluation.group(kind, row).separation
         assert found is not None
         y = ROW * number + 16
-        low, high = found.limits
         parts.append(
             f'<text class="name" x="0" y="{y + 4}">{escape(_shorten(row))}'
             f"<title>{escape(row)}</title></text>"
         )
-        parts.append(
-            f'<line x1="{x(low)}" x2="{x(high)}" y1="{y}" y2="{y}" stroke="var(--line)" '
-            'stroke-width="9"/>'
-        )
+        if found.limits is not None:
+            low, high = found.limits
+            parts.append(
+                f'<line x1="{x(low)}" x2="{x(high)}" y1="{y}" y2="{y}" stroke="var(--line)" '
+                'stroke-width="9"/>'
+            )
         parts.append(f'<circle cx="{x(found.auc)}" cy="{y}" r="4.5" fill="var(--accent)"/>')
     return _svg(height, f"AUC by row, {kind}", parts)
 

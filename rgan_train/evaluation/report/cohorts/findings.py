@@ -9,6 +9,7 @@ from rgan_train.evaluation.cohorts.controls import BLUR, CONTROLS
 from rgan_train.evaluation.cohorts.lesions.compare import LesionComparison
 from rgan_train.evaluation.cohorts.lesions.render import DIAMETERS
 from rgan_train.evaluation.cohorts.results import HALVES, UNPROVEN, CohortEvaluation
+from rgan_train.evaluation.cohorts.separation import FEWEST
 from rgan_train.evaluation.report.cohorts.tables import (
     area,
     contrast,
@@ -52,10 +53,13 @@ def mean_auc(evaluation: CohortEvaluation, row: str) -> float:
     return sum(areas) / len(areas) if areas else math.nan
 
 
-def kinds_by_chance(evaluation: CohortEvaluation, row: str) -> int:
-    """Return in how many kinds of regions a row is told apart no better than by chance."""
-    found = [evaluation.group(kind, row).separation for kind in evaluation.kinds]
-    return sum(one is not None and one.auc <= one.limits[1] for one in found)
+def kinds_by_chance(evaluation: CohortEvaluation, row: str) -> dict[str, bool]:
+    """Return by kind of regions whether a row is told apart no better than by chance.
+
+    Kinds without limits, which have too few folds or regions, are left out.
+    """
+    found = {kind: evaluation.group(kind, row).separation for kind in evaluation.kinds}
+    return {kind: one.auc <= one.limits[1] for kind, one in found.items() if one and one.limits}
 
 
 def lesion_failures(lesions: LesionComparison, row: str) -> list[str]:
@@ -120,20 +124,36 @@ def _verdict(evaluation: CohortEvaluation, name: str) -> str:
 
 def describe_blur(evaluation: CohortEvaluation) -> str:
     """Return whether the blur wins the AUC and fails the lesions, as it should."""
-    own = kinds_by_chance(evaluation, BLUR)
-    others = {name: kinds_by_chance(evaluation, name) for name in (INPUT, *evaluation.models)}
-    listed = ", ".join(f"{name} {count}" for name, count in others.items())
-    text = (
-        f"A mere blur of both groups (mean AUC {format_number(mean_auc(evaluation, BLUR), 2)}) is "
-        f"told apart no better than by chance in {own} of "
-        f"{pluralize(len(evaluation.kinds), 'kind')} of regions ({listed})"
+    judged = {row: kinds_by_chance(evaluation, row) for row in (BLUR, INPUT, *evaluation.models)}
+    kinds = [kind for kind in evaluation.kinds if all(kind in found for found in judged.values())]
+    counts = {row: sum(found[kind] for kind in kinds) for row, found in judged.items()}
+    own = counts.pop(BLUR)
+    listed = ", ".join(f"{name} {count}" for name, count in counts.items())
+    chance = (
+        f"no better than by chance in {own} of {pluralize(len(kinds), 'kind')} of regions "
+        f"({listed})"
+        if kinds
+        else _too_few(evaluation)
     )
+    auc = format_number(mean_auc(evaluation, BLUR), 2)
+    text = f"A mere blur of both groups (mean AUC {auc}) is told apart {chance}"
     if evaluation.lesions is None:
         return f"{text}; without lesions nothing here tells it from a good method."
     failures = lesion_failures(evaluation.lesions, BLUR)
     fails = f"fails {len(failures)} of the {COMPARISONS} comparisons of lesions"
     moral = "to be told apart badly is worth nothing by itself"
-    return f"{text} and {fails}{f': {moral}' if own >= max(others.values()) else ''}."
+    wins = bool(kinds) and own >= max(counts.values())
+    return f"{text} and {fails}{f': {moral}' if wins else ''}."
+
+
+def _too_few(evaluation: CohortEvaluation) -> str:
+    """Return why nothing is said of chance."""
+    found = [evaluation.group(kind, BLUR).separation for kind in evaluation.kinds]
+    most = max((one.arrangements for one in found if one), default=0)
+    return (
+        "in too few folds to say whether that is chance (the labels have "
+        f"{pluralize(most, 'arrangement')}, and {FEWEST} are needed)"
+    )
 
 
 def list_findings(evaluation: CohortEvaluation) -> list[Finding]:

@@ -12,9 +12,10 @@ from rgan_train.evaluation.cohorts.lesions.compare import LesionComparison
 from rgan_train.evaluation.cohorts.lesions.plant import Seen
 from rgan_train.evaluation.cohorts.lesions.render import DIAMETERS, NODULE_HU, Lesion
 from rgan_train.evaluation.cohorts.results import CohortEvaluation, GroupComparison
+from rgan_train.evaluation.cohorts.separation import FEWEST
 from rgan_train.evaluation.metrics.tissue_bias import TISSUES
 from rgan_train.evaluation.report.table import Column, Table
-from rgan_train.evaluation.report.texts import format_number
+from rgan_train.evaluation.report.texts import format_number, join_with_and
 from rgan_train.evaluation.results import TARGET
 
 NEAREST: Final = "Of each column the nearest to the target in bold."
@@ -41,8 +42,11 @@ def format_separation(found: GroupComparison) -> str:
     """Return ``0.62 (0.35 to 0.65)``, the AUC and its limits; a dash if it was not measured."""
     if found.separation is None:
         return "–"
+    auc = format_number(found.separation.auc, 2)
+    if found.separation.limits is None:
+        return f"{auc} (no limits)"
     low, high = (format_number(limit, 2) for limit in found.separation.limits)
-    return f"{format_number(found.separation.auc, 2)} ({low} to {high})"
+    return f"{auc} ({low} to {high})"
 
 
 def _auc_table(evaluation: CohortEvaluation) -> Table:
@@ -65,8 +69,21 @@ def _auc_table(evaluation: CohortEvaluation) -> Table:
         f"random in the same regions, and a Gaussian blur of {BLUR_MM:g} mm. ComBat makes the "
         "means equal that the classifier sees, so that its AUC would say nothing."
     ]
+    if few := _few_arrangements(evaluation):
+        remarks.append(
+            f"No limits: the labels of whole folds have only {join_with_and(few)} arrangements, "
+            f"and limits need {FEWEST}, which is at least 7 folds. There nothing says whether the "
+            "groups are told apart better than by chance."
+        )
     title = "How well a classifier tells the groups apart by their features: area under the curve"
     return Table("auc", f"{title} (AUC)", evaluation.rows, columns, remarks)
+
+
+def _few_arrangements(evaluation: CohortEvaluation) -> list[str]:
+    """Return the numbers of arrangements that are too few for limits."""
+    found = [one.separation for one in evaluation.groups]
+    few = {one.arrangements for one in found if one and one.limits is None}
+    return [str(number) for number in sorted(few)]
 
 
 def _distance_table(evaluation: CohortEvaluation) -> Table:

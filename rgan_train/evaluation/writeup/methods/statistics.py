@@ -126,11 +126,12 @@ def _separation(report: Report) -> str:
     return (
         "A ridge classifier learned to tell the groups apart by their features and was tested in "
         f"{folds}; reported is the mean area under the ROC curve. {patients} Limits are those of "
-        "all exchanges of the labels of whole folds. Distances are medians over the features of "
-        "the standardised mean difference and of the Kolmogorov-Smirnov distance, and the share "
-        f"of features without a difference at a false discovery rate of {fdr} (Benjamini 1995; "
-        f"Mann-Whitney U tests of the means of {tested}). Random pixels in the same regions, and "
-        f"{blur}, were run as controls. Features were also compared after ComBat (Johnson 2007). "
+        "all exchanges of the labels of whole folds, where there are enough of them. Distances are "
+        "medians over the features of the standardised mean difference and of the "
+        "Kolmogorov-Smirnov distance, and the share of features without a difference at a false "
+        f"discovery rate of {fdr} (Benjamini 1995; Mann-Whitney U tests of the means of {tested}). "
+        f"Random pixels in the same regions, and {blur}, were run as controls. "
+        "Features were also compared after ComBat (Johnson 2007). "
         f"Noise, noise power, MTF and mean HU by tissue were measured in both groups. "
         f"{scope(report)}"
     ).strip()

@@ -174,6 +174,15 @@ def test_a_name_that_is_taken_and_a_model_for_other_kernels(root):
             evaluate_cohorts(*groups, models, root / "features", options=few)
 
 
+def test_a_model_for_another_target_is_refused(root):
+    few = EvaluationOptions(root / "few.yaml")
+    groups = series(root / "sharp"), series(root / "soft")
+    card = make_card(source_kernels=(SHARP_KERNEL,), target_kernel="B30f")
+    models = {"mine": write_model(root / "other.onnx", card)}
+    with pytest.raises(ConfigurationError, match="harmonizes to B30f, and the target is B40f"):
+        evaluate_cohorts(*groups, models, root / "features", options=few)
+
+
 def test_harmonized_slices_are_held_as_files_hold_them():
     cohort = make_cohort("source", SOFT, "B40f", 1, slices=1)
     (scan,) = cohort.scans
@@ -187,7 +196,7 @@ def test_models_see_the_source_as_it_is(monkeypatch):
     cohort = make_cohort("source", SOFT, "B40f", 1, slices=1)
     seen = []
     monkeypatch.setattr(variants, "CONTROLS", {"look": lambda scan, hu: (seen.append(hu), hu)[1]})
-    with Methods({}, cohort) as methods:
+    with Methods({}, cohort, cohort) as methods:
         methods.apply("look", cohort, cohort.images, lambda: None)
     assert seen[0] is cohort.scans[0].hu
 

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from rgan_train.evaluation.cohorts import separation
 from rgan_train.evaluation.cohorts.separation import tell_apart
 
 FOLDS = np.repeat(np.arange(8), 5)
@@ -34,6 +35,24 @@ def test_regions_that_resemble_each_other_widen_the_limits():
         for by in (0.0, 3.0)
     ]
     assert width[1] > 1.5 * width[0]
+
+
+@pytest.mark.parametrize("folds", [2, 3, 6])
+def test_few_arrangements_have_no_limits(folds):
+    dealt = FOLDS % folds
+    found = tell_apart(draw(0.5), draw(seed=1), (dealt, dealt))
+    assert found.auc > 0.9
+    assert (found.arrangements, found.limits) == (2 ** (folds - 1), None)
+
+
+@pytest.mark.parametrize("folds", [7, 8])
+def test_no_more_arrangements_are_beyond_the_limits_than_their_level(folds, monkeypatch):
+    count = 2 ** (folds - 1)
+    areas = np.arange(count) / count
+    monkeypatch.setattr(separation, "_test", lambda *given: areas)
+    low, high = tell_apart(draw(), draw(), (FOLDS % folds, FOLDS % folds)).limits
+    assert 0 < (areas < low - 1e-9).mean() <= 0.025
+    assert 0 < (areas > high + 1e-9).mean() <= 0.025
 
 
 def test_exchanged_groups_have_the_same_area():

@@ -2,7 +2,9 @@
 
 from support.cohort_evaluations import GOOD, Made, make_cohort_evaluation
 
-from rgan_train.evaluation.report.cohorts.findings import summarize
+from rgan_train.evaluation.report.cohorts.charts import draw_auc
+from rgan_train.evaluation.report.cohorts.findings import list_findings, summarize
+from rgan_train.evaluation.report.cohorts.tables import make_tables
 
 
 def test_the_headline_says_of_how_many_models_the_best_is():
@@ -26,3 +28,21 @@ def test_a_single_model_is_no_best():
     assert text.startswith("With mine a classifier tells the groups apart with a mean AUC of 0.50")
     assert "best of" not in text
     assert "and lesions look as in the target. A mere blur" in text
+
+
+def test_a_blur_that_is_told_apart_no_better_than_by_chance():
+    text = summarize(make_cohort_evaluation({"mine": GOOD}))
+    assert "no better than by chance in 4 of 4 kinds of regions (input 0, mine 4) and" in text
+
+
+def test_few_arrangements_allow_no_verdict():
+    evaluation = make_cohort_evaluation({"mine": GOOD}, arrangements=8)
+    text = summarize(evaluation)
+    assert "by chance" not in text
+    assert "too few folds to say whether that is chance (the labels have 8 arrangements" in text
+    assert "worth nothing by itself" not in text
+    assert "mine 0.50 (no limits)" in list_findings(evaluation)[0].text
+    auc = make_tables(evaluation)[0]
+    assert auc.columns[0].texts[0] == "0.50 (no limits)"
+    assert "only 8 arrangements, and limits need 40" in auc.remarks[-1]
+    assert 'stroke-width="9"' not in draw_auc(evaluation, "whole slice")
