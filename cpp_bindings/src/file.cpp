@@ -6,8 +6,27 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <limits>
 
 namespace rgan {
+namespace {
+
+// A time that 64 bits cannot hold becomes the nearest one that they can, as in Python's Stamp.
+std::int64_t to_nanoseconds(std::int64_t seconds, std::int64_t rest) noexcept {
+  constexpr std::int64_t kSecond = 1'000'000'000;
+  if (seconds < 0) {  // both parts get the same sign, so that no sum is smaller than its parts
+    ++seconds;
+    rest -= kSecond;
+  }
+  std::int64_t all = 0;
+  if (!__builtin_mul_overflow(seconds, kSecond, &all) && !__builtin_add_overflow(all, rest, &all)) {
+    return all;
+  }
+  using Limits = std::numeric_limits<std::int64_t>;
+  return rest < 0 ? Limits::min() : Limits::max();
+}
+
+}  // namespace
 
 std::uint8_t* Buffer::reserve(std::size_t size) {
   if (size > size_) {
@@ -32,10 +51,9 @@ Status File::open(const std::string& path) noexcept {
   struct stat status{};
   if (::fstat(descriptor_, &status) != 0) return {Problem::cannot_open, 0, errno};
   if (!S_ISREG(status.st_mode)) return Problem::not_regular;
-  stamp_ = {
-      .size = status.st_size,
-      .modified_ns = (std::int64_t{status.st_mtim.tv_sec} * 1'000'000'000) + status.st_mtim.tv_nsec,
-      .inode = status.st_ino};
+  stamp_ = {.size = status.st_size,
+            .modified_ns = to_nanoseconds(status.st_mtim.tv_sec, status.st_mtim.tv_nsec),
+            .inode = status.st_ino};
   return size() > kMaxFileBytes ? Problem::too_large : Problem::none;
 }
 

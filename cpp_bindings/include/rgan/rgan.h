@@ -306,7 +306,8 @@ RGAN_API rgan_status rgan_harmonize_stored(rgan_engine* engine, const void* stor
 /* Shows whether a file is still the one that was found. This structure never grows. */
 typedef struct rgan_stamp {
   int64_t file_size;   /* bytes; 0 stands for any file */
-  int64_t modified_ns; /* time of the last change in nanoseconds since 1970 */
+  int64_t modified_ns; /* time of the last change in nanoseconds since 1970; beyond the years 1677
+                          and 2262, the nearest that fits */
   uint64_t inode;
 } rgan_stamp;
 
