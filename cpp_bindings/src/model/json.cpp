@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstdint>
 #include <limits>
+#include <map>
 #include <system_error>
 
 #include "format_error.hpp"
@@ -143,6 +144,7 @@ class Parser {
 
   Object parse_object(int nesting) {
     Object object;
+    std::map<std::string, std::size_t> places;  // in the object, by name
     expect('{');
     skip_blanks();
     if (take('}')) return object;
@@ -152,11 +154,11 @@ class Parser {
       skip_blanks();
       expect(':');
       Value value = parse_value(nesting + 1);
-      const auto same = std::ranges::find(object, name, &Object::value_type::first);
-      if (same != object.end()) {
-        same->second = std::move(value);
-      } else {
+      const auto [place, is_new] = places.try_emplace(name, object.size());
+      if (is_new) {
         object.emplace_back(std::move(name), std::move(value));
+      } else {
+        object[place->second].second = std::move(value);
       }
       skip_blanks();
     } while (take(','));
