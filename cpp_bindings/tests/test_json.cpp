@@ -1,5 +1,6 @@
 // JSON texts that are made to be hard to read.
 
+#include <limits>
 #include <string>
 
 #include "../src/model/json.hpp"
@@ -28,9 +29,27 @@ void test_an_object_of_many_names() {
   for (const auto& [name, value] : object) check(value.get<Number>()->value == 2);
 }
 
+double read_number(const std::string& text) { return rgan::json::parse(text).get<Number>()->value; }
+
+// As float() reads them in Python.
+void test_numbers_beyond_the_range_of_double() {
+  constexpr double kInfinity = std::numeric_limits<double>::infinity();
+  for (const std::string exponent : {"309", "4611686018427387904", "9223372036854775807",
+                                     "9223372036854775808", "99999999999999999999999"}) {
+    for (const std::string digits : {"1", "12.5", "0.001"}) {
+      if (exponent == "309" && digits == "0.001") continue;  // within the range
+      check(read_number(digits + "e" + exponent) == kInfinity);
+      check(read_number("-" + digits + "E+" + exponent) == -kInfinity);
+    }
+    check(read_number("0e" + exponent) == 0);
+    if (exponent != "309") check(read_number("12.5e-" + exponent) == 0);
+  }
+}
+
 }  // namespace
 
 int main() {
+  test_numbers_beyond_the_range_of_double();
   test_an_object_of_many_names();
   return report();
 }

@@ -14,6 +14,8 @@ namespace rgan::json {
 namespace {
 
 constexpr std::size_t kMostDigits = 4300;  // of an integer, as in Python
+// Larger than any number of digits, and small enough to be added to one.
+constexpr std::int64_t kHugeExponent = std::numeric_limits<std::int64_t>::max() / 2;
 
 bool is_digit(char c) noexcept { return c >= '0' && c <= '9'; }
 
@@ -28,9 +30,9 @@ double beyond_range(std::string_view number) {
   if (mark < number.size()) {
     const bool is_negative = number[mark + 1] == '-';
     const char* begin = number.data() + mark + 1 + (is_negative || number[mark + 1] == '+' ? 1 : 0);
-    const bool is_huge =
-        std::from_chars(begin, number.data() + number.size(), exponent).ec != std::errc();
-    if (is_huge) exponent = std::numeric_limits<std::int64_t>::max() / 2;
+    exponent = kHugeExponent;  // stays if the number does not fit
+    std::from_chars(begin, number.data() + number.size(), exponent);
+    exponent = std::min(exponent, kHugeExponent);
     if (is_negative) exponent = -exponent;
   }
   const double size = magnitude + exponent > 0 ? std::numeric_limits<double>::infinity() : 0.0;
