@@ -8,6 +8,8 @@
 #include <cerrno>
 #include <limits>
 
+#include "retry.hpp"
+
 namespace rgan {
 namespace {
 
@@ -44,7 +46,8 @@ File::~File() {
 
 Status File::open(const std::string& path) noexcept {
   // Without blocking and without following links: the path may have changed since it was listed.
-  descriptor_ = ::open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+  constexpr int kFlags = O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC;
+  descriptor_ = retry_interrupted([&] { return ::open(path.c_str(), kFlags); });
   if (descriptor_ < 0) {
     return {errno == ELOOP ? Problem::not_regular : Problem::cannot_open, 0, errno};
   }
@@ -62,8 +65,8 @@ Status File::read(std::size_t count, Buffer& buffer, Bytes& bytes) const {
   std::uint8_t* data = buffer.reserve(count);
   std::size_t done = 0;
   while (done < count) {
-    const ssize_t got = ::pread(descriptor_, data + done, count - done, static_cast<off_t>(done));
-    if (got < 0 && errno == EINTR) continue;
+    const ssize_t got = retry_interrupted(
+        [&] { return ::pread(descriptor_, data + done, count - done, static_cast<off_t>(done)); });
     if (got < 0) return {Problem::cannot_open, 0, errno};
     if (got == 0) return Problem::changed;
     done += static_cast<std::size_t>(got);
