@@ -184,7 +184,8 @@ typedef struct rgan_engine_options {
  *
  * Environment. RGAN_ONNXRUNTIME and RGAN_OPENVINO are read in this call, and ORT_DISABLE_TELEMETRY
  * is set to 1 unless it is set: ONNX Runtime then reports nothing to its maker. So no other thread
- * may change the environment during the call.
+ * may change the environment, or read it, during the call. Several threads may call this function
+ * at once. If ORT_DISABLE_TELEMETRY is set before, nothing is changed, and all threads may read.
  *
  * Returns RGAN_ENGINE_UNAVAILABLE if there is no runtime or it cannot run the model, and
  * RGAN_ACCURACY if a named engine fails the self-test. */

@@ -8,6 +8,7 @@
 #include "../error.hpp"
 #include "../log.hpp"
 #include "acceptance.hpp"
+#include "environment.hpp"
 #include "openvino/backend.hpp"
 #include "ort_backend.hpp"
 
@@ -110,6 +111,9 @@ std::unique_ptr<Engine> open_engine(const std::shared_ptr<const VerifiedModel>& 
                                     const Choice& choice) {
   check(choice);
   check_precision(*model, choice.precision);
+  // Like Python: nothing is told to the maker of ONNX Runtime, which reads this when it is loaded.
+  // Set before any runtime is: each of them reads the environment in its own time.
+  set_in_environment("ORT_DISABLE_TELEMETRY", "1");
   const auto candidates = list_candidates(choice);
   std::string problems;
   for (const auto& [engine, device] : candidates) {
