@@ -24,10 +24,31 @@ void test_no_memory_for_a_tensor() {
   check(sdk::harmonize(engine.get(), hu, out) == RGAN_OUT_OF_MEMORY);
 }
 
+// The engine is there, so that no runtime is lacking.
+void test_a_second_try_that_cannot_open_its_session() {
+  const sdk::Model model = sdk::open_model();
+  const sdk::Engine engine = sdk::create_engine(model.get());
+  std::vector<float> hu = sdk::make_hu(1);
+  const Failing failing(Call::run, kNoMemory);
+  // What is logged between the two tries.
+  rgan_set_log(
+      [](rgan_log_level, const char*, void*) {
+        sdk::stub_runtime().message = "this graph is too new";
+        sdk::stub_runtime().failures = 1;
+        sdk::stub_runtime().failing = Call::create_session;
+      },
+      nullptr, RGAN_LOG_WARNING);
+  check(sdk::harmonize(engine.get(), hu, hu) == RGAN_INFERENCE);
+  rgan_set_log(nullptr, nullptr, RGAN_LOG_WARNING);
+  check(says("this graph is too new"));
+  check(hu == sdk::make_hu(1));
+}
+
 }  // namespace
 
 int main() {
   test_no_memory_for_a_tensor();
+  test_a_second_try_that_cannot_open_its_session();
   check(sdk::stub_runtime().sessions == 0);
   check(sdk::stub_runtime().other_objects == 0);
   return report();
