@@ -10,6 +10,27 @@ using stub::Call;
 
 constexpr const char* kNoMemory = "Failed to allocate memory for requested buffer";
 
+void test_no_memory_for_the_last_of_several_engines() {
+  ::setenv("RGAN_OPENVINO", "/no/such/libopenvino_c.so", 1);  // NOLINT(concurrency-mt-unsafe)
+  ::setenv("RGAN_ONNXRUNTIME", RGAN_STUB_RUNTIME, 1);         // NOLINT(concurrency-mt-unsafe)
+  const sdk::Model model = sdk::open_model();
+  const auto create = [&] {
+    rgan_engine* engine = nullptr;
+    const rgan_status status = rgan_engine_create(model.get(), nullptr, &engine);
+    rgan_engine_release(engine);
+    return status;
+  };
+  check(create() == RGAN_OK);
+  {
+    const Failing failing(Call::create_session, kNoMemory);
+    check(create() == RGAN_OUT_OF_MEMORY);
+    check(says("/no/such/libopenvino_c.so"));
+    check(says(kNoMemory));
+  }
+  const Failing failing(Call::create_session, "this graph is too new");
+  check(create() == RGAN_ENGINE_UNAVAILABLE);
+}
+
 void test_no_memory_for_a_tensor() {
   const sdk::Model model = sdk::open_model();
   const sdk::Engine engine = sdk::create_engine(model.get());
@@ -47,6 +68,7 @@ void test_a_second_try_that_cannot_open_its_session() {
 }  // namespace
 
 int main() {
+  test_no_memory_for_the_last_of_several_engines();
   test_no_memory_for_a_tensor();
   test_a_second_try_that_cannot_open_its_session();
   check(sdk::stub_runtime().sessions == 0);
