@@ -10,6 +10,19 @@ using stub::Call;
 
 constexpr const char* kNoMemory = "Failed to allocate memory for requested buffer";
 
+// Integers that were not float32 before, so that the self-test has nothing to compare with.
+void test_a_model_without_float32_values() {
+  const auto content = model_bytes::make_quantized();
+  rgan_model* opened = nullptr;
+  check(rgan_model_open_memory(content.data(), content.size(), nullptr, &opened) == RGAN_OK);
+  const sdk::Model model(opened);
+  const rgan_engine_options options = sdk::stub_options();
+  rgan_engine* engine = nullptr;
+  check(rgan_engine_create(model.get(), &options, &engine) == RGAN_ENGINE_UNAVAILABLE);
+  check(says("tensor 'weights' is stored in integers"));
+  check(engine == nullptr);
+}
+
 void test_no_memory_for_the_last_of_several_engines() {
   ::setenv("RGAN_OPENVINO", "/no/such/libopenvino_c.so", 1);  // NOLINT(concurrency-mt-unsafe)
   ::setenv("RGAN_ONNXRUNTIME", RGAN_STUB_RUNTIME, 1);         // NOLINT(concurrency-mt-unsafe)
@@ -68,6 +81,7 @@ void test_a_second_try_that_cannot_open_its_session() {
 }  // namespace
 
 int main() {
+  test_a_model_without_float32_values();
   test_no_memory_for_the_last_of_several_engines();
   test_no_memory_for_a_tensor();
   test_a_second_try_that_cannot_open_its_session();

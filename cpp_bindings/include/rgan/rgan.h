@@ -187,8 +187,10 @@ typedef struct rgan_engine_options {
  * may change the environment, or read it, during the call. Several threads may call this function
  * at once. If ORT_DISABLE_TELEMETRY is set before, nothing is changed, and all threads may read.
  *
- * Returns RGAN_ENGINE_UNAVAILABLE if there is no runtime or it cannot run the model, and
- * RGAN_ACCURACY if a named engine fails the self-test. */
+ * Returns RGAN_ENGINE_UNAVAILABLE if there is no runtime or it cannot run the model, or if no
+ * float32 model can be made of it for the self-test; RGAN_ACCURACY if a named engine fails the
+ * self-test; and RGAN_OUT_OF_MEMORY if there was no memory for one that is named, or for one of
+ * those that "auto" has tried in vain. */
 RGAN_API rgan_status rgan_engine_create(const rgan_model* model, const rgan_engine_options* options,
                                         rgan_engine** engine);
 
