@@ -1,5 +1,8 @@
 // Which status a failure has where several could be meant.
 
+#include <cstddef>
+#include <limits>
+
 #include "sdk.hpp"
 
 namespace {
@@ -9,6 +12,17 @@ using sdk::says;
 using stub::Call;
 
 constexpr const char* kNoMemory = "Failed to allocate memory for requested buffer";
+
+void test_a_model_of_too_many_bytes() {
+  const auto content = model_bytes::make();
+  rgan_model* model = nullptr;
+  for (const std::size_t size :
+       {(std::size_t{1} << 30) + 1, std::numeric_limits<std::size_t>::max()}) {
+    check(rgan_model_open_memory(content.data(), size, nullptr, &model) == RGAN_MODEL_FORMAT);
+    check(says("more bytes than the limit of 1 GiB"));
+    check(model == nullptr);
+  }
+}
 
 // Integers that were not float32 before, so that the self-test has nothing to compare with.
 void test_a_model_without_float32_values() {
@@ -81,6 +95,7 @@ void test_a_second_try_that_cannot_open_its_session() {
 }  // namespace
 
 int main() {
+  test_a_model_of_too_many_bytes();
   test_a_model_without_float32_values();
   test_no_memory_for_the_last_of_several_engines();
   test_no_memory_for_a_tensor();
