@@ -128,6 +128,7 @@ std::vector<rgan::WriteResult> write_batch(
     throw nb::value_error("there must be one source and one slice of HU for each file");
   }
   for (const rgan::SourceSlice* source : sources) {
+    if (source == nullptr) throw nb::type_error("a source must not be None");
     const rgan::PixelFormat& format = source->header.format;
     if (!source->status || static_cast<std::size_t>(format.rows) != hu.shape(1) ||
         static_cast<std::size_t>(format.columns) != hu.shape(2)) {

@@ -6,8 +6,29 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <limits>
+
+#include "retry.hpp"
 
 namespace rgan {
+namespace {
+
+// A time that 64 bits cannot hold becomes the nearest one that they can, as in Python's Stamp.
+std::int64_t to_nanoseconds(std::int64_t seconds, std::int64_t rest) noexcept {
+  constexpr std::int64_t kSecond = 1'000'000'000;
+  if (seconds < 0) {  // both parts get the same sign, so that no sum is smaller than its parts
+    ++seconds;
+    rest -= kSecond;
+  }
+  std::int64_t all = 0;
+  if (!__builtin_mul_overflow(seconds, kSecond, &all) && !__builtin_add_overflow(all, rest, &all)) {
+    return all;
+  }
+  using Limits = std::numeric_limits<std::int64_t>;
+  return rest < 0 ? Limits::min() : Limits::max();
+}
+
+}  // namespace
 
 std::uint8_t* Buffer::reserve(std::size_t size) {
   if (size > size_) {
@@ -25,17 +46,17 @@ File::~File() {
 
 Status File::open(const std::string& path) noexcept {
   // Without blocking and without following links: the path may have changed since it was listed.
-  descriptor_ = ::open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+  constexpr int kFlags = O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC;
+  descriptor_ = retry_interrupted([&] { return ::open(path.c_str(), kFlags); });
   if (descriptor_ < 0) {
     return {errno == ELOOP ? Problem::not_regular : Problem::cannot_open, 0, errno};
   }
   struct stat status{};
   if (::fstat(descriptor_, &status) != 0) return {Problem::cannot_open, 0, errno};
   if (!S_ISREG(status.st_mode)) return Problem::not_regular;
-  stamp_ = {
-      .size = status.st_size,
-      .modified_ns = (std::int64_t{status.st_mtim.tv_sec} * 1'000'000'000) + status.st_mtim.tv_nsec,
-      .inode = status.st_ino};
+  stamp_ = {.size = status.st_size,
+            .modified_ns = to_nanoseconds(status.st_mtim.tv_sec, status.st_mtim.tv_nsec),
+            .inode = status.st_ino};
   return size() > kMaxFileBytes ? Problem::too_large : Problem::none;
 }
 
@@ -44,8 +65,8 @@ Status File::read(std::size_t count, Buffer& buffer, Bytes& bytes) const {
   std::uint8_t* data = buffer.reserve(count);
   std::size_t done = 0;
   while (done < count) {
-    const ssize_t got = ::pread(descriptor_, data + done, count - done, static_cast<off_t>(done));
-    if (got < 0 && errno == EINTR) continue;
+    const ssize_t got = retry_interrupted(
+        [&] { return ::pread(descriptor_, data + done, count - done, static_cast<off_t>(done)); });
     if (got < 0) return {Problem::cannot_open, 0, errno};
     if (got == 0) return Problem::changed;
     done += static_cast<std::size_t>(got);

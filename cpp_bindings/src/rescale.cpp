@@ -6,8 +6,9 @@
 
 // GCC compiles a function with this attribute once per x86-64 level, and the loader picks the one
 // for the processor at hand. The arithmetic, and so each bit of the result, is the same in all.
+// GCC knows these levels since version 12. Clang says that it is GCC 4, and does without.
 // Not with ThreadSanitizer: the loader picks before that has started, which ends the program.
-#if defined(__x86_64__) && defined(__GLIBC__) && !defined(__clang__) && \
+#if defined(__x86_64__) && defined(__GLIBC__) && __GNUC__ >= 12 && !defined(__clang__) && \
     !defined(__SANITIZE_THREAD__)
 #define RGAN_MULTIVERSION [[gnu::target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")]]
 #else

@@ -7,6 +7,7 @@
 #include <cerrno>
 
 #include "append.hpp"
+#include "retry.hpp"
 #include "rgan/batch.hpp"
 #include "rgan/crc32c.hpp"
 #include "rgan/pixels.hpp"
@@ -24,8 +25,7 @@ class NewFile {
  public:
   explicit NewFile(const std::string& path) noexcept
       : path_(path),
-        descriptor_(
-            ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666)),
+        descriptor_(retry_interrupted([&] { return ::open(path.c_str(), kFlags, 0666); })),
         is_open_(descriptor_ >= 0),
         is_temporary_(is_open_) {}
   NewFile(const NewFile&) = delete;
@@ -49,15 +49,17 @@ class NewFile {
       const std::size_t in_second = done - in_first;
       parts[0] = to_iovec(first.subspan(in_first));
       parts[1] = to_iovec(second.subspan(in_second));
-      const ssize_t written = ::writev(descriptor_, parts.data(), 2);
-      if (written < 0 && errno == EINTR) continue;
+      const ssize_t written =
+          retry_interrupted([&] { return ::writev(descriptor_, parts.data(), 2); });
       if (written < 0) return false;
       done += static_cast<std::size_t>(written);
     }
     return true;
   }
 
-  [[nodiscard]] bool sync() const noexcept { return ::fsync(descriptor_) == 0; }
+  [[nodiscard]] bool sync() const noexcept {
+    return retry_interrupted([&] { return ::fsync(descriptor_); }) == 0;
+  }
 
   // Close the file for good. Some file systems report only now that the disk is full.
   [[nodiscard]] bool keep() noexcept {
@@ -69,6 +71,8 @@ class NewFile {
   }
 
  private:
+  static constexpr int kFlags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
+
   const std::string& path_;
   int descriptor_;
   bool is_open_;

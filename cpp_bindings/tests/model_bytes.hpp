@@ -42,16 +42,32 @@ inline std::string card(int format) {
          (format == 1 ? "" : domain) + "}";
 }
 
-inline std::vector<std::uint8_t> make(int format = 2) {
+// `content` is the graph's, without its inputs and outputs.
+inline std::vector<std::uint8_t> make(int format, const std::string& content) {
   const std::string image = bytes(1, bytes(2, "batch")) + bytes(1, number(1, 1)) +
                             bytes(1, bytes(2, "height")) + bytes(1, bytes(2, "width"));
-  std::string graph = bytes(1, bytes(1, "hu") + bytes(2, "harmonized_hu") + bytes(4, "Relu"));
-  graph += bytes(11, value("hu", image));
+  std::string graph = content + bytes(11, value("hu", image));
   if (format > 1) graph += bytes(11, value("pixel_spacing", bytes(1, number(1, 1))));
   graph += bytes(12, value("harmonized_hu", image));
   const std::string model = number(1, 10) + bytes(7, graph) + bytes(8, number(2, 20)) +
                             bytes(14, bytes(1, "rgan.card") + bytes(2, card(format)));
   return {model.begin(), model.end()};
+}
+
+inline std::string node(const std::string& name, const std::string& input,
+                        const std::string& output) {
+  return bytes(1, bytes(1, input) + bytes(2, output) + bytes(4, name));
+}
+
+inline std::vector<std::uint8_t> make(int format = 2) {
+  return make(format, node("Relu", "hu", "harmonized_hu"));
+}
+
+// A model in int8, one tensor of which, "weights", is stored in integers.
+inline std::vector<std::uint8_t> make_quantized() {
+  const std::string weights = bytes(5, number(2, 3) + bytes(8, "weights"));
+  return make(2, node("QuantizeLinear", "hu", "rounded") +
+                     node("DequantizeLinear", "weights", "harmonized_hu") + weights);
 }
 
 }  // namespace model_bytes

@@ -5,10 +5,11 @@ from __future__ import annotations
 import hashlib
 import os
 from pathlib import Path
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from rgan_sdk.errors import InvalidSeriesError, UnreadableFileError
 
+_INT64: Final = 2**63  # nanoseconds in the years from 1677 to 2262
 CHANGED = "changed during the run: it is not the file that was found; run again"
 
 
@@ -20,7 +21,8 @@ class Stamp(NamedTuple):
     size
         Bytes.
     modified_ns
-        Time of the last change of the content, nanoseconds since 1970.
+        Time of the last change of the content, nanoseconds since 1970. One that 64 bits cannot
+        hold becomes the nearest one that they can.
     inode
         Inode number in the file system.
     """
@@ -32,7 +34,8 @@ class Stamp(NamedTuple):
     @classmethod
     def from_stat(cls, status: os.stat_result) -> Stamp:
         """Return the stamp of a file from what ``os.stat`` or ``os.fstat`` returns."""
-        return cls(status.st_size, status.st_mtime_ns, status.st_ino)
+        modified_ns = min(max(status.st_mtime_ns, -_INT64), _INT64 - 1)
+        return cls(status.st_size, modified_ns, status.st_ino)
 
 
 def checksum(path: Path, stamp: Stamp) -> str:

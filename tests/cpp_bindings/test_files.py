@@ -13,6 +13,9 @@ from support.librgan import LIBRARY, LibraryError, check
 from support.librgan_files import TEXTS, Batch, Headers, SliceHeader, Stamp, as_array
 from support.requirements import data_root, require_data
 
+from rgan_sdk.dicom.inventory import find_series
+from rgan_sdk.dicom.stamp import Stamp as FileStamp
+
 NUMBERS = ("rows", "columns")
 SEQUENCES = ("pixel_spacing", "orientation", "position")
 
@@ -172,6 +175,20 @@ def test_a_file_that_was_changed_in_between(tmp_path):
         assert outcome(batch.check) == ("NOT_FOUND", f"{path}: changed while it was read")
     with Batch(path, rows=16, columns=16, stamps=[Stamp()]) as batch:
         batch.check()
+
+
+@pytest.mark.parametrize("year", [1600, 1969, 2026, 2300, 5000])
+@pytest.mark.parametrize("patient", ["P1", "CANÄRY"])
+def test_a_time_that_64_bits_cannot_hold_becomes_the_nearest(year, patient, tmp_path):
+    path = write_ct(tmp_path / "1.dcm", PatientID=patient, SpecificCharacterSet="ISO_IR 100")
+    wanted_ns = round((year - 1970) * 365.2425 * 24 * 3600) * 10**9 + 5
+    os.utime(path, ns=(wanted_ns, wanted_ns))
+    modified_ns = path.stat().st_mtime_ns  # another one where the file system does not keep it
+    (head,) = native.scan(path)
+    assert head.stamp == FileStamp.from_stat(path.stat())
+    assert head.stamp[1] == min(max(modified_ns, -(2**63)), 2**63 - 1)
+    (series,) = find_series(tmp_path).series
+    assert series.slices[0].stamp == head.stamp
 
 
 def test_errors_hold_no_value_of_the_file(tmp_path):

@@ -125,3 +125,22 @@ def test_a_project_in_c_alone(install, tmp_path):
     done = find(tmp_path, install, language="C")
     assert (done.returncode == 0) == install.is_shared
     assert ("enable the language CXX" in done.stderr) == (not install.is_shared)
+
+
+def test_absolute_folders(tmp_path):
+    folders = {"LIBDIR": tmp_path / "libraries", "INCLUDEDIR": tmp_path / "some/headers"}
+    settings = {f"CMAKE_INSTALL_{name}": folder for name, folder in folders.items()}
+    done = configure(CPP_BINDINGS, tmp_path / "build", RGAN_PYTHON="OFF", **settings)
+    assert done.returncode == 0, done.stderr
+    pc_file = (tmp_path / "build/rgan.pc").read_text()
+    said = re.findall(r"^(?:lib|include)dir=[$]{pcfiledir}/(.*)$", pc_file, re.MULTILINE)
+    found = [os.path.normpath(tmp_path / "libraries/pkgconfig" / path) for path in said]
+    assert found == [str(folder) for folder in folders.values()]
+
+
+def test_a_part_of_another_project(tmp_path):
+    parent = f"project(parent LANGUAGES CXX)\nadd_subdirectory({CPP_BINDINGS} rgan)\n"
+    (tmp_path / "CMakeLists.txt").write_text("cmake_minimum_required(VERSION 3.24)\n" + parent)
+    done = configure(tmp_path, tmp_path / "build", RGAN_PYTHON="OFF")
+    assert done.returncode == 0, done.stderr
+    assert "BUILD_SHARED_LIBS" not in (tmp_path / "build/CMakeCache.txt").read_text()

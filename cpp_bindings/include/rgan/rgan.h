@@ -184,10 +184,13 @@ typedef struct rgan_engine_options {
  *
  * Environment. RGAN_ONNXRUNTIME and RGAN_OPENVINO are read in this call, and ORT_DISABLE_TELEMETRY
  * is set to 1 unless it is set: ONNX Runtime then reports nothing to its maker. So no other thread
- * may change the environment during the call.
+ * may change the environment, or read it, during the call. Several threads may call this function
+ * at once. If ORT_DISABLE_TELEMETRY is set before, nothing is changed, and all threads may read.
  *
- * Returns RGAN_ENGINE_UNAVAILABLE if there is no runtime or it cannot run the model, and
- * RGAN_ACCURACY if a named engine fails the self-test. */
+ * Returns RGAN_ENGINE_UNAVAILABLE if there is no runtime or it cannot run the model, or if no
+ * float32 model can be made of it for the self-test; RGAN_ACCURACY if a named engine fails the
+ * self-test; and RGAN_OUT_OF_MEMORY if there was no memory for one that is named, or for one of
+ * those that "auto" has tried in vain. */
 RGAN_API rgan_status rgan_engine_create(const rgan_model* model, const rgan_engine_options* options,
                                         rgan_engine** engine);
 
@@ -306,7 +309,8 @@ RGAN_API rgan_status rgan_harmonize_stored(rgan_engine* engine, const void* stor
 /* Shows whether a file is still the one that was found. This structure never grows. */
 typedef struct rgan_stamp {
   int64_t file_size;   /* bytes; 0 stands for any file */
-  int64_t modified_ns; /* time of the last change in nanoseconds since 1970 */
+  int64_t modified_ns; /* time of the last change in nanoseconds since 1970; beyond the years 1677
+                          and 2262, the nearest that fits */
   uint64_t inode;
 } rgan_stamp;
 

@@ -17,7 +17,7 @@ inline constexpr std::size_t kMaxFileBytes = std::size_t{1} << 29;
 // Shows whether a file is still the one that was found.
 struct Stamp {
   std::int64_t size = 0;
-  std::int64_t modified_ns = 0;  // since 1970
+  std::int64_t modified_ns = 0;  // since 1970; the nearest where 64 bits do not suffice
   std::uint64_t inode = 0;
 
   bool operator==(const Stamp&) const = default;

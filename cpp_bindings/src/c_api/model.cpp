@@ -73,6 +73,7 @@ rgan_status rgan_model_open_memory(const void* bytes, size_t size, const char* s
                                    rgan_model** model) {
   return guarded([&] {
     require(bytes != nullptr && model != nullptr, "bytes and model must not be NULL");
+    if (size > rgan::kMaxModelBytes) throw rgan::FormatError("more bytes than the limit of 1 GiB");
     const auto* begin = static_cast<const std::uint8_t*>(bytes);
     *model = rgan::c_api::make_model({begin, begin + size}, sha256, "");
   });

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "../error.hpp"
+#include "../model/format_error.hpp"
 #include "../model/reference.hpp"
 #include "test_slice.hpp"
 
@@ -63,6 +64,16 @@ ErrorBound compare(std::vector<float> out, const std::vector<float>& expected) {
   return {.max = *std::max_element(percentile, out.end()), .p999 = *percentile};
 }
 
+// Return the model that an engine is compared with.
+std::shared_ptr<const VerifiedModel> make_exact(const VerifiedModel& model) {
+  try {
+    return std::make_shared<VerifiedModel>(to_float32(model));
+  } catch (const FormatError& error) {
+    throw Error(RGAN_ENGINE_UNAVAILABLE,
+                model.card.name + ": the self-test has nothing to compare with: " + error.what());
+  }
+}
+
 [[noreturn]] void refuse(const Engine& engine, const ErrorBound& found, const ErrorBound& bound) {
   char text[400];
   std::snprintf(text, sizeof text,
@@ -76,7 +87,7 @@ ErrorBound compare(std::vector<float> out, const std::vector<float>& expected) {
 }  // namespace
 
 void accept(Engine& engine, std::shared_ptr<const Backend> reference) {
-  Engine exact(std::make_shared<VerifiedModel>(to_float32(engine.model())), std::move(reference));
+  Engine exact(make_exact(engine.model()), std::move(reference));
   const ErrorBound bound = find_bound(engine.model());
   const auto test = [&](const Image& hu, double spacing) {
     const ErrorBound found = compare(harmonize(engine, hu, spacing), harmonize(exact, hu, spacing));

@@ -8,6 +8,7 @@
 #include "../error.hpp"
 #include "../log.hpp"
 #include "acceptance.hpp"
+#include "environment.hpp"
 #include "openvino/backend.hpp"
 #include "ort_backend.hpp"
 
@@ -110,20 +111,25 @@ std::unique_ptr<Engine> open_engine(const std::shared_ptr<const VerifiedModel>& 
                                     const Choice& choice) {
   check(choice);
   check_precision(*model, choice.precision);
+  // Like Python: nothing is told to the maker of ONNX Runtime, which reads this when it is loaded.
+  // Set before any runtime is: each of them reads the environment in its own time.
+  set_in_environment("ORT_DISABLE_TELEMETRY", "1");
   const auto candidates = list_candidates(choice);
   std::string problems;
+  rgan_status status = RGAN_ENGINE_UNAVAILABLE;
   for (const auto& [engine, device] : candidates) {
     try {
       return open_on(model, choice, engine, device);
     } catch (const Error& error) {
       if (candidates.size() == 1) throw;
+      if (error.status() == RGAN_OUT_OF_MEMORY) status = RGAN_OUT_OF_MEMORY;
       std::string problem = engine;
       problem.append(" on ").append(device).append(": ").append(error.what());
       log(RGAN_LOG_INFO, [&] { return "passed over: " + problem; });
       problems.append("\n  ").append(problem);
     }
   }
-  throw Error(RGAN_ENGINE_UNAVAILABLE, "no engine can run this model here:" + problems);
+  throw Error(status, "no engine can run this model here:" + problems);
 }
 
 }  // namespace rgan

@@ -4,6 +4,7 @@
 #include <array>
 #include <cmath>
 #include <cstdio>
+#include <new>
 #include <utility>
 
 #include "../error.hpp"
@@ -106,21 +107,29 @@ void Engine::harmonize_slice(const Stack& stack, std::size_t index, double pixel
 }
 
 void Engine::infer(const Slice& slice, const std::stop_token& stop) {
-  const SessionKey key = backend_->key_for(slice);
   try {
-    sessions_.get(key).run(slice, stop);
+    run_session(slice, stop);
     return;
+  } catch (const Error& error) {
+    if (error.status() != RGAN_OUT_OF_MEMORY || !sessions_.clear()) throw;
+  } catch (const std::bad_alloc&) {
+    if (!sessions_.clear()) throw;
+  }
+  log(RGAN_LOG_WARNING, [&] {
+    return card().name +
+           ": memory is short, so all open sessions were let go; the slice is tried once more";
+  });
+  run_session(slice, stop);
+}
+
+void Engine::run_session(const Slice& slice, const std::stop_token& stop) {
+  try {
+    sessions_.get(backend_->key_for(slice)).run(slice, stop);
   } catch (const Error& error) {
     // A session that cannot be opened now: the engine as such is there.
     if (error.status() == RGAN_ENGINE_UNAVAILABLE) throw Error(RGAN_INFERENCE, error.what());
-    if (error.status() != RGAN_OUT_OF_MEMORY || !sessions_.clear()) throw;
-    log(RGAN_LOG_WARNING, [&] {
-      return card().name +
-             ": memory is short, so all open sessions were let go; the slice is tried "
-             "once more";
-    });
+    throw;
   }
-  sessions_.get(key).run(slice, stop);  // other sessions have let their memory go
 }
 
 }  // namespace rgan

@@ -53,6 +53,7 @@ class Engine {
   void harmonize_slice(const Stack& stack, std::size_t index, double pixel_spacing,
                        const std::stop_token& stop);
   void infer(const Slice& slice, const std::stop_token& stop);
+  void run_session(const Slice& slice, const std::stop_token& stop);
 
   std::shared_ptr<const VerifiedModel> model_;
   std::shared_ptr<const Backend> backend_;

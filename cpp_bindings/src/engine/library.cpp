@@ -2,20 +2,20 @@
 
 #include <dlfcn.h>
 
-#include <cstdlib>
 #include <vector>
 
 #include "../error.hpp"
 #include "../log.hpp"
+#include "environment.hpp"
 
 namespace rgan {
 namespace {
 
 std::vector<std::string> find_candidates(const Library& library, const std::string& path) {
   if (!path.empty()) return {path};
-  // The caller must not change it at the same time, as rgan.h says.
-  const char* chosen = std::getenv(library.variable);  // NOLINT(concurrency-mt-unsafe)
-  if (chosen != nullptr && *chosen != '\0') return {chosen};
+  if (const std::string chosen = read_environment(library.variable); !chosen.empty()) {
+    return {chosen};
+  }
   return {library.sonames.begin(), library.sonames.end()};
 }
 

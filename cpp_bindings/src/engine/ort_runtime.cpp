@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cstdlib>
 #include <map>
 #include <mutex>
 #include <sstream>
@@ -39,8 +38,6 @@ std::shared_ptr<const Runtime> Runtime::load(const std::string& path) {
   static std::mutex mutex;
   static std::map<void*, std::shared_ptr<const Runtime>> loaded;  // by library
   const std::scoped_lock lock(mutex);
-  // Like Python: nothing is told to the maker of the runtime, which reads this when it is loaded.
-  ::setenv("ORT_DISABLE_TELEMETRY", "1", 0);  // NOLINT(concurrency-mt-unsafe): rgan.h says so
   void* library = open_library(kLibrary, path);
   if (const auto found = loaded.find(library); found != loaded.end()) return found->second;
 

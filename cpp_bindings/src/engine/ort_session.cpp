@@ -9,6 +9,14 @@
 #include "memory.hpp"
 
 namespace rgan::ort {
+namespace {
+
+[[noreturn]] void refuse(const std::string& problem) {
+  throw Error(lacks_memory(problem) ? RGAN_OUT_OF_MEMORY : RGAN_INFERENCE,
+              "ONNX Runtime failed: " + problem);
+}
+
+}  // namespace
 
 OrtSession::OrtSession(std::shared_ptr<const Runtime> runtime, Bytes content, Precision precision,
                        const Place& place)
@@ -75,7 +83,7 @@ OrtSession::Owned<Value> OrtSession::make_tensor(float* data,
   Value* tensor = nullptr;
   const std::string problem = runtime_->take_error(runtime_->api().create_tensor_with_data(
       memory_.get(), data, count * sizeof(float), shape.data(), shape.size(), kFloat, &tensor));
-  if (!problem.empty()) throw Error(RGAN_INFERENCE, "ONNX Runtime failed: " + problem);
+  if (!problem.empty()) refuse(problem);
   return {tensor, runtime_->api().release_value};
 }
 
@@ -104,9 +112,7 @@ void OrtSession::run(const Slice& slice, const std::stop_token& stop) {
                                            output_names.data(), 1, outputs.data()));
   }
   if (stop.stop_requested()) throw Error(RGAN_CANCELLED, "stopped, as the caller asked");
-  if (problem.empty()) return;
-  throw Error(lacks_memory(problem) ? RGAN_OUT_OF_MEMORY : RGAN_INFERENCE,
-              "ONNX Runtime failed: " + problem);
+  if (!problem.empty()) refuse(problem);
 }
 
 }  // namespace rgan::ort

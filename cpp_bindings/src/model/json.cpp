@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstdint>
 #include <limits>
+#include <map>
 #include <system_error>
 
 #include "format_error.hpp"
@@ -13,6 +14,8 @@ namespace rgan::json {
 namespace {
 
 constexpr std::size_t kMostDigits = 4300;  // of an integer, as in Python
+// Larger than any number of digits, and small enough to be added to one.
+constexpr std::int64_t kHugeExponent = std::numeric_limits<std::int64_t>::max() / 2;
 
 bool is_digit(char c) noexcept { return c >= '0' && c <= '9'; }
 
@@ -27,9 +30,9 @@ double beyond_range(std::string_view number) {
   if (mark < number.size()) {
     const bool is_negative = number[mark + 1] == '-';
     const char* begin = number.data() + mark + 1 + (is_negative || number[mark + 1] == '+' ? 1 : 0);
-    const bool is_huge =
-        std::from_chars(begin, number.data() + number.size(), exponent).ec != std::errc();
-    if (is_huge) exponent = std::numeric_limits<std::int64_t>::max() / 2;
+    exponent = kHugeExponent;  // stays if the number does not fit
+    std::from_chars(begin, number.data() + number.size(), exponent);
+    exponent = std::min(exponent, kHugeExponent);
     if (is_negative) exponent = -exponent;
   }
   const double size = magnitude + exponent > 0 ? std::numeric_limits<double>::infinity() : 0.0;
@@ -143,6 +146,7 @@ class Parser {
 
   Object parse_object(int nesting) {
     Object object;
+    std::map<std::string, std::size_t> places;  // in the object, by name
     expect('{');
     skip_blanks();
     if (take('}')) return object;
@@ -152,11 +156,11 @@ class Parser {
       skip_blanks();
       expect(':');
       Value value = parse_value(nesting + 1);
-      const auto same = std::ranges::find(object, name, &Object::value_type::first);
-      if (same != object.end()) {
-        same->second = std::move(value);
-      } else {
+      const auto [place, is_new] = places.try_emplace(name, object.size());
+      if (is_new) {
         object.emplace_back(std::move(name), std::move(value));
+      } else {
+        object[place->second].second = std::move(value);
       }
       skip_blanks();
     } while (take(','));

@@ -305,4 +305,6 @@ def test_wrong_arrays_are_refused(tmp_path):
     job = series.job("1.2.3", tmp_path)
     with pytest.raises(ValueError, match="shape of its HU"):
         _core.write_batch([native], hu[None, :8].copy(), series.template, [job], False, POOL)
+    with pytest.raises(TypeError, match="must not be None"):
+        _core.write_batch([None], hu[None], series.template, [job], False, POOL)
     assert read(path, 16, 15)[0].problem == "rows or columns differ from the batch"

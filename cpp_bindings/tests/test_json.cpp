@@ -1,0 +1,55 @@
+// JSON texts that are made to be hard to read.
+
+#include <limits>
+#include <string>
+
+#include "../src/model/json.hpp"
+#include "check.hpp"
+
+namespace {
+
+using rgan::json::Number;
+using rgan::json::Object;
+
+// The test's time limit is what shows that this takes no longer than the text is long.
+void test_an_object_of_many_names() {
+  constexpr int kNames = 200'000;
+  std::string text = "{";
+  for (const int value : {1, 2}) {
+    for (int name = 0; name < kNames; ++name) {
+      text += '"' + std::to_string(name) + "\":" + std::to_string(value) + ',';
+    }
+  }
+  text.back() = '}';
+  const rgan::json::Value parsed = rgan::json::parse(text);
+  const Object& object = *parsed.get<Object>();
+  check(object.size() == kNames);
+  check(object.front().first == "0");
+  check(object.back().first == std::to_string(kNames - 1));
+  for (const auto& [name, value] : object) check(value.get<Number>()->value == 2);
+}
+
+double read_number(const std::string& text) { return rgan::json::parse(text).get<Number>()->value; }
+
+// As float() reads them in Python.
+void test_numbers_beyond_the_range_of_double() {
+  constexpr double kInfinity = std::numeric_limits<double>::infinity();
+  for (const std::string exponent : {"309", "4611686018427387904", "9223372036854775807",
+                                     "9223372036854775808", "99999999999999999999999"}) {
+    for (const std::string digits : {"1", "12.5", "0.001"}) {
+      if (exponent == "309" && digits == "0.001") continue;  // within the range
+      check(read_number(digits + "e" + exponent) == kInfinity);
+      check(read_number("-" + digits + "E+" + exponent) == -kInfinity);
+    }
+    check(read_number("0e" + exponent) == 0);
+    if (exponent != "309") check(read_number("12.5e-" + exponent) == 0);
+  }
+}
+
+}  // namespace
+
+int main() {
+  test_numbers_beyond_the_range_of_double();
+  test_an_object_of_many_names();
+  return report();
+}
