@@ -34,15 +34,16 @@ double read_number(const std::string& text) { return rgan::json::parse(text).get
 // As float() reads them in Python.
 void test_numbers_beyond_the_range_of_double() {
   constexpr double kInfinity = std::numeric_limits<double>::infinity();
-  for (const std::string exponent : {"309", "4611686018427387904", "9223372036854775807",
-                                     "9223372036854775808", "99999999999999999999999"}) {
-    for (const std::string digits : {"1", "12.5", "0.001"}) {
-      if (exponent == "309" && digits == "0.001") continue;  // within the range
-      check(read_number(digits + "e" + exponent) == kInfinity);
-      check(read_number("-" + digits + "E+" + exponent) == -kInfinity);
-    }
-    check(read_number("0e" + exponent) == 0);
-    if (exponent != "309") check(read_number("12.5e-" + exponent) == 0);
+  for (const char* text :
+       {"1e309", "12.5e309", "1e4611686018427387904", "12.5E+9223372036854775807",
+        "0.001e9223372036854775807", "1e9223372036854775808", "1e99999999999999999999999"}) {
+    check(read_number(text) == kInfinity);
+    check(read_number(std::string("-") + text) == -kInfinity);
+  }
+  for (const char* text :
+       {"1e-400", "0e9223372036854775807", "0e9223372036854775808", "1e-4611686018427387904",
+        "12.5e-9223372036854775807", "1e-9223372036854775808", "1e-99999999999999999999999"}) {
+    check(read_number(text) == 0);
   }
 }
 
