@@ -165,7 +165,7 @@ def train_and_measure(training: Training, threads: int) -> str:
         HarmonizationGraph(network, network_window(config.data.hu_range))
     )
     training.record.write(measured)
-    return f"{measured.figures['PSNR, dB']:.2f} dB"
+    return measured.summary
 
 
 if __name__ == "__main__":

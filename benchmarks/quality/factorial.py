@@ -28,7 +28,7 @@ from cells import Cell
 from contrasts import contrast
 from measured import Measured, Record
 from methods import CONFIGURATIONS, list_pairs
-from paper_cells import compute_cells, open_stack, read_cell, record_of
+from paper_cells import compute_cells, measure_input, read_cell, record_of
 from result_page import difference_table, fill_page, present_lines, spread_table
 
 from rgan_train.evaluation.results import INPUT
@@ -57,7 +57,8 @@ def main() -> None:
     plan = tomllib.loads(PLAN.read_text())
     cells = plan_cells(plan)
     if not options.tables:
-        measure_input(plan, cells[0])
+        pairs_csv = list_pairs(PAIR, plan["pairs"][PAIR]["folder"])
+        measure_input(cells[:1], TABLE, pairs_csv)
         chosen = [cell for cell in cells if options.only in cell.name]
         compute_cells(chosen, TABLE, plan, options.jobs)
     fill_page(PAGE, make_tables(plan, cells))
@@ -102,14 +103,6 @@ def find_effects(factors: Mapping[str, Mapping[str, Any]]) -> Iterator[Effect]:
             yield Effect(f"{plus} against {minus}, {head}", chosen(head, plus), chosen(head, minus))
     plus, minus = heads
     yield Effect(f"{plus} against {minus}", chosen(plus), chosen(minus))
-
-
-def measure_input(plan: dict[str, Any], cell: Cell) -> None:
-    """Measure the source's slices as they are, if that was not done."""
-    record = Record(TABLE, INPUT, {})
-    if record.read() is None:
-        stack = open_stack([cell], list_pairs(PAIR, plan["pairs"][PAIR]["folder"]))
-        record.write(stack.measure(stack.source_hu))
 
 
 def read_measured(cell: Cell) -> Measured | None:

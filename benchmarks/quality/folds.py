@@ -30,7 +30,7 @@ from contrasts import contrast
 from factorial import PAGE, PAIR, PLAN, plan_cells
 from measured import Record, read_all
 from methods import WORK, list_pairs
-from paper_cells import has_model, open_stack, read_cell, train_cells
+from paper_cells import has_model, measure_input, open_stack, read_cell, train_cells
 from processes import run_all
 from result_page import difference_table, fill_page, spread_table
 
@@ -82,7 +82,7 @@ def main() -> None:
         chosen = [one for one in generators if options.only in one.row and not one.is_measured]
         train_cells([cell for one in chosen for cell in one.folds], plan, options.jobs)
         pairs_csv = list_pairs(PAIR, plan["pairs"][PAIR]["folder"])
-        measure_input(generators[0], pairs_csv)
+        measure_input(generators[0].folds, TABLE, pairs_csv)
         trained = [one for one in chosen if all(map(has_model, one.folds))]
         run_all(measure_generator, trained, options.jobs, pairs_csv)
     fill_page(PAGE, make_tables(generators))
@@ -115,14 +115,6 @@ def on_fold(cell: Cell, fold: int) -> Cell:
     return dataclasses.replace(cell, row=f"{cell.row}, fold{fold}", settings=settings)
 
 
-def measure_input(generator: Generator, pairs_csv: Path) -> None:
-    """Measure the source's slices as they are, if that was not done."""
-    record = Record(TABLE, INPUT, {})
-    if record.read() is None:
-        stack = open_stack(generator.folds, pairs_csv)
-        record.write(stack.measure(stack.source_hu))
-
-
 def measure_generator(generator: Generator, pairs_csv: Path, threads: int) -> str:
     """Measure each slice with the model that has not seen it; return what to say."""
     pairs, reader, made = read_pairs(pairs_csv), SliceReader(4096), {}
@@ -138,7 +130,7 @@ def measure_generator(generator: Generator, pairs_csv: Path, threads: int) -> st
     assert record is not None
     measured = stack.measure(np.stack([made[position] for position in sorted(made)]))
     record.write(measured)
-    return f"{measured.figures['PSNR, dB']:.2f} dB"
+    return measured.summary
 
 
 def make_tables(generators: Sequence[Generator]) -> dict[str, str]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
@@ -25,6 +25,11 @@ class Measured:
 
     figures: Mapping[str, float]
     measures: Mapping[str, Measure]
+
+    @property
+    def summary(self) -> str:
+        """What to say once it was measured."""
+        return f"{self.figures['PSNR, dB']:.2f} dB"
 
     def with_figures(self, further: Mapping[str, float]) -> Measured:
         """Return the same with further figures."""
@@ -66,6 +71,11 @@ class Record:
             for title, one in found["measures"].items()
         }
         return Measured(found["figures"], measures)
+
+    def fill(self, measure: Callable[[], Measured]) -> None:
+        """Measure and write the file, if it is missing."""
+        if self.read() is None:
+            self.write(measure())
 
     def write(self, measured: Measured) -> None:
         """Write the file."""

@@ -152,9 +152,14 @@ class Tuning(NamedTuple):
     seed: int
 
     @property
+    def title(self) -> str:
+        """What it is called among those of its direction."""
+        return shown(after(self.row, self.slices), self.seed)
+
+    @property
     def name(self) -> str:
         """What it is called."""
-        return in_way(self.way, shown(after(self.row, self.slices), self.seed))
+        return in_way(self.way, self.title)
 
     @property
     def steps(self) -> int:
@@ -204,16 +209,14 @@ def tune_and_measure(tuning: Tuning, start: Path, threads: int) -> str:
     images = [harmonize(network, hu, ends.source, ends.target) for hu in stack.source_hu]
     measured = stack.measure(np.stack(images))
     tuning.record.write(measured)
-    return f"{measured.figures['PSNR, dB']:.2f} dB"
+    return measured.summary
 
 
 def measure_others(way: tuple[str, str]) -> None:
     """Measure the source's slices as they are, and `match`, if that was not done."""
     stack, records = Ends.measure(way).stack(), other_records(way)
-    if records[INPUT].read() is None:
-        records[INPUT].write(stack.measure(stack.source_hu))
-    if records[MATCH].read() is None:
-        records[MATCH].write(stack.measure(stack.apply_model(match_model(way))))
+    records[INPUT].fill(lambda: stack.measure(stack.source_hu))
+    records[MATCH].fill(lambda: stack.measure(stack.apply_model(match_model(way))))
 
 
 def other_records(way: tuple[str, str]) -> dict[str, Record]:
@@ -271,14 +274,14 @@ def name_of(cell: Cell) -> str:
 
 def read_way(way: tuple[str, str]) -> dict[str, Measured]:
     """Return what was measured in one direction, by name."""
-    records = {in_way(way, name): record for name, record in other_records(way).items()}
-    records |= {tuning.name: tuning.record for tuning in tunings() if tuning.way == way}
+    records = other_records(way)
+    records |= {tuning.title: tuning.record for tuning in tunings() if tuning.way == way}
     for cell in pair_cells():
         record = record_of(cell, TABLE)
         if record and (cell.source, cell.target) == way:
-            records[name_of(cell)] = record
+            records[shown(cell.row, cell.seed)] = record
     read = ((name, record.read()) for name, record in records.items())
-    return {name.removeprefix(in_way(way, "")): one for name, one in read if one}
+    return {name: one for name, one in read if one}
 
 
 def make_tables(way: tuple[str, str]) -> str:

@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import Any, Final
 
 from cells import Cell
-from measured import Record
+from measured import Measured, Record
 from methods import WORK, compute_missing, list_pairs
 from processes import run_all
 from stacks import Stack
 
 from rgan_sdk.files import file_sha256
+from rgan_train.evaluation.results import INPUT
 from rgan_train.pairs.csv import read_pairs
 from rgan_train.pairs.dataset import load_dataset
 from rgan_train.pairs.samples import SliceReader
@@ -35,7 +36,7 @@ def has_model(cell: Cell) -> bool:
     path, result = WORK / f"{cell.name}.onnx", read_cell(cell)
     if result is None or not path.exists():
         return False
-    return file_sha256(path) == result["model_sha256"]
+    return bool(file_sha256(path) == result["model_sha256"])
 
 
 def train_cells(cells: Sequence[Cell], plan: dict[str, Any], jobs: int) -> None:
@@ -68,13 +69,23 @@ def compute_cells(cells: Sequence[Cell], table: str, plan: dict[str, Any], jobs:
     run_all(measure_cell, [cell for cell in missing if has_model(cell)], jobs, table, lists)
 
 
+def measure_input(cells: Iterable[Cell], table: str, pairs_csv: Path) -> None:
+    """Measure the source's slices that cells are tested on as they are, if that was not done."""
+
+    def measure() -> Measured:
+        stack = open_stack(cells, pairs_csv)
+        return stack.measure(stack.source_hu)
+
+    Record(table, INPUT, {}).fill(measure)
+
+
 def measure_cell(cell: Cell, table: str, lists: Mapping[str, Path], threads: int) -> str:
     """Measure the model of a cell on the test slices; return what to say."""
     stack, record = open_stack([cell], lists[cell.pair]), record_of(cell, table)
     assert record is not None
     measured = stack.measure(stack.apply_model(WORK / f"{cell.name}.onnx"))
     record.write(measured)
-    return f"{measured.figures['PSNR, dB']:.2f} dB"
+    return measured.summary
 
 
 def open_stack(cells: Iterable[Cell], pairs_csv: Path) -> Stack:

@@ -103,7 +103,7 @@ def train_and_measure(training: LossTraining, threads: int) -> str:
     )
     measured = open_judge().measure(load_graph(run, run.config(), "last"))
     training.record.write(measured)
-    return f"{measured.figures['PSNR, dB']:.2f} dB"
+    return measured.summary
 
 
 if __name__ == "__main__":

@@ -4,7 +4,10 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+from rgan_sdk.run.state.finished import OutputFile
+
 EXTRA = "notes of a reader.txt"
+FILES = (OutputFile("1.dcm", 3, "00000000"), OutputFile("2.dcm", 4, "00000000"))
 
 
 def first(folder: Path) -> Path:

@@ -54,10 +54,8 @@ class Judge:
     def measure_ends(self, table: str) -> None:
         """Measure the source and the target themselves, if that was not done."""
         before, after = (Record(table, name, {}) for name in (INPUT, TARGET))
-        if before.read() is None:
-            before.write(self._measure(lambda hu: hu))
-        if after.read() is None:
-            after.write(Measured(self._see(1, lambda hu: hu), {}))
+        before.fill(lambda: self._measure(lambda hu: hu))
+        after.fill(lambda: Measured(self._see(1, lambda hu: hu), {}))
 
     def _measure(self, method: Callable[[Images], Images]) -> Measured:
         measured = self.stack.measure(method(self.stack.source_hu))

@@ -28,6 +28,16 @@ def source(tmp_path):
 
 
 @pytest.fixture
+def folder(tmp_path):
+    """The folder of a series that has the files of ``support.damage.FILES``."""
+    folder = tmp_path / "1.2.3"
+    folder.mkdir()
+    (folder / "1.dcm").write_text("abc")
+    (folder / "2.dcm").write_text("abcd")
+    return folder
+
+
+@pytest.fixture
 def card():
     return make_series_card()
 

@@ -5,7 +5,7 @@ import os
 from functools import partial
 
 import pytest
-from support.damage import EXTRA
+from support.damage import EXTRA, FILES
 
 from rgan_sdk.dicom.inventory import find_series
 from rgan_sdk.run.directory import harmonize_directory, plan_directory
@@ -13,20 +13,8 @@ from rgan_sdk.run.observer import SilentObserver
 from rgan_sdk.run.options import RunOptions
 from rgan_sdk.run.outputs import examine, take_the_place
 from rgan_sdk.run.state.damage import find_damage
-from rgan_sdk.run.state.finished import OutputFile
 from rgan_sdk.run.state.identity import make_derivation
 from rgan_sdk.run.state.journal import read_journal
-
-FILES = (OutputFile("1.dcm", 3, "00000000"), OutputFile("2.dcm", 4, "00000000"))
-
-
-@pytest.fixture
-def folder(tmp_path):
-    folder = tmp_path / "1.2.3"
-    folder.mkdir()
-    (folder / "1.dcm").write_text("abc")
-    (folder / "2.dcm").write_text("abcd")
-    return folder
 
 
 def test_what_was_there_is_kept_each_time(folder, tmp_path):

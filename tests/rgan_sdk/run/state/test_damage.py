@@ -1,18 +1,6 @@
-import pytest
+from support.damage import FILES
 
 from rgan_sdk.run.state.damage import find_damage
-from rgan_sdk.run.state.finished import OutputFile
-
-FILES = (OutputFile("1.dcm", 3, "00000000"), OutputFile("2.dcm", 4, "00000000"))
-
-
-@pytest.fixture
-def folder(tmp_path):
-    folder = tmp_path / "1.2.3"
-    folder.mkdir()
-    (folder / "1.dcm").write_text("abc")
-    (folder / "2.dcm").write_text("abcd")
-    return folder
 
 
 def test_a_folder_with_its_files_is_not_damaged(folder):
