@@ -20,7 +20,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from functools import partial
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -102,9 +103,9 @@ def write_smallest(folder: Path) -> HarmonizationModel:
 
 def build(folder: Path, name: str, *flags: str) -> Path:
     source = Path(__file__).with_name("bare_runtime.cpp")
-    command = ["g++", "-std=c++20", "-O2", *flags, source, "-o", folder / name, "-ldl"]
-    subprocess.run(command, check=True)
-    return folder / name
+    program = folder / name
+    subprocess.run(["g++", "-std=c++20", "-O2", *flags, source, "-o", program, "-ldl"], check=True)
+    return program
 
 
 def measure_calls(
@@ -164,7 +165,7 @@ def summary(times: list[Times]) -> dict[str, Any]:
     }
 
 
-def median(values: Any) -> float:
+def median(values: Iterable[float]) -> float:
     return round(statistics.median(values), 4)
 
 
@@ -178,7 +179,7 @@ def measure_starts(
     program, library = folder / "raw_slices", library_path()
     include = f"-I{library.parents[1] / 'include'}"
     source = ROOT / "examples/c/raw_slices.c"
-    linked = [library, f"-Wl,-rpath,{library.parent}"]
+    linked: list[str | Path] = [library, f"-Wl,-rpath,{library.parent}"]
     subprocess.run(["gcc", "-O2", include, source, "-o", program, *linked], check=True)
     size = [str(length) for length in hu.shape]
     commands: dict[str, list[Any]] = {
@@ -195,7 +196,7 @@ def measure_starts(
         )
         written[name] = done.stdout
 
-    times = take_turns({name: lambda name=name: start(name) for name in NAMES}, rounds, time.time)
+    times = take_turns({name: partial(start, name) for name in NAMES}, rounds, time.time)
     equal = len(set(written.values())) == 1
     return show({"bits_equal": equal, **summary(times)})
 

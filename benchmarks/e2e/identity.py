@@ -28,6 +28,7 @@ import time
 from collections.abc import Callable
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pydicom
@@ -64,7 +65,7 @@ def main() -> None:
         options.json.write_text(json.dumps(result, indent=1) + "\n")
 
 
-def compare(root: Path, slices: int, harmonizer: Harmonizer) -> list[dict]:
+def compare(root: Path, slices: int, harmonizer: Harmonizer) -> list[dict[str, Any]]:
     """Run all pipelines in turn; return a row of each, ours first."""
     source = root / "in"
     expected = fingerprints(source)
@@ -106,7 +107,7 @@ def take_memory(path: Path, slices: int) -> None:
     path.unlink()
 
 
-def row(name: str, seconds: dict, slices: int, equal: bool) -> dict:
+def row(name: str, seconds: dict[str, Any], slices: int, equal: bool) -> dict[str, Any]:
     """Return one line of the table."""
     base = seconds["rgan-harmonize, identity"]
     ratios = [mine[0] / ours[0] for mine, ours in zip(seconds[name], base, strict=True)]

@@ -19,6 +19,7 @@ import threading
 import time
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 from copies import multiply
 
@@ -83,7 +84,9 @@ def main() -> None:
         plot(watch, options.plot)
 
 
-def summary(watch: Watch, series: int, slices: int, seconds: float, stages: dict) -> dict:
+def summary(
+    watch: Watch, series: int, slices: int, seconds: float, stages: dict[str, Any]
+) -> dict[str, Any]:
     """Return what the run took; memory at a tenth, at half and at the end of the slices."""
     during = [(done, memory) for _, done, memory in watch.points if done > 0]
     at = {

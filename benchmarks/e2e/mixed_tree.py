@@ -25,6 +25,7 @@ import sys
 import time
 from collections import Counter, defaultdict
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pydicom
@@ -47,10 +48,13 @@ WHOLE = ("4d_lung_113_HM10395", "totalsegmentator_example", "ibsi_1_digital_phan
 EXPECTED = {"B70f": PACKAGED, "STANDARD": "the matched model", "B40f": "copied"}
 """What is to become of the cut series, by kernel; all others are to be left aside."""
 
+Sources = dict[str, list[pydicom.FileDataset]]
+"""Data sets by SeriesInstanceUID."""
+
 
 def build(data: Path, tree: Path) -> set[str]:
     """Write the tree; return the SeriesInstanceUIDs of the cut series."""
-    uids = set()
+    uids: set[str] = set()
     for name, count in CUT.items():
         paths = [path for path in (data / name).rglob("*") if path.is_file()]
         slices = [pydicom.dcmread(path) for path in paths if pydicom.misc.is_dicom(path)]
@@ -96,13 +100,16 @@ def series_in(out: Path) -> list[str]:
     return [path.name for path in out.iterdir() if path.name[0].isdigit()] if out.exists() else []
 
 
-def run(*arguments: object, kill_at: int | None = None, out: Path | None = None) -> int:
-    """Run ``rgan-harmonize``; kill it as soon as so many series are in OUTPUT."""
-    process = subprocess.Popen([PROGRAM, *map(str, arguments)], env=ENVIRONMENT)
-    while kill_at is not None and process.poll() is None and len(series_in(out)) < kill_at:
+def start(*arguments: object) -> subprocess.Popen[bytes]:
+    """Start ``rgan-harmonize``."""
+    return subprocess.Popen([PROGRAM, *map(str, arguments)], env=ENVIRONMENT)
+
+
+def kill_at(process: subprocess.Popen[bytes], series: int, out: Path) -> int:
+    """Kill a run as soon as so many series are in OUTPUT; return its exit status."""
+    while process.poll() is None and len(series_in(out)) < series:
         time.sleep(0.01)
-    if kill_at is not None:
-        process.send_signal(signal.SIGKILL)
+    process.send_signal(signal.SIGKILL)
     return process.wait()
 
 
@@ -115,10 +122,10 @@ def contents(out: Path) -> dict[str, bytes]:
     }
 
 
-def read_sources(tree: Path, report: dict) -> dict[str, list[pydicom.Dataset]]:
+def read_sources(tree: Path, report: dict[str, Any]) -> Sources:
     """Return the data sets of the files with an outcome in a series, by SeriesInstanceUID."""
     wanted = {one["series_instance_uid"] for one in report["series"]}
-    found = defaultdict(list)
+    found: Sources = defaultdict(list)
     for file in report["files"]:
         try:
             dataset = pydicom.dcmread(tree / file["path"])
@@ -131,7 +138,7 @@ def read_sources(tree: Path, report: dict) -> dict[str, list[pydicom.Dataset]]:
     return found
 
 
-def check_files(tree: Path, report: dict) -> None:
+def check_files(tree: Path, report: dict[str, Any]) -> None:
     """Each file of the tree has one outcome."""
     paths = [one["path"] for one in report["files"]]
     found = {path.relative_to(tree).as_posix() for path in tree.rglob("*") if path.is_file()}
@@ -140,12 +147,17 @@ def check_files(tree: Path, report: dict) -> None:
     assert Counter(one["status"] for one in report["files"]) == Counter(report["summary"]["files"])
 
 
-def check_series(entry: dict, sources: list, out: Path, harmonizers: dict) -> str:
+def check_series(
+    entry: dict[str, Any],
+    sources: list[pydicom.FileDataset],
+    out: Path,
+    harmonizers: dict[str, rgan.Harmonizer],
+) -> str:
     """Compare a series in the report with its files; return what became of it."""
     if entry["status"] != "done":
         assert entry["reason"]
         assert entry["output"] is None
-        return entry["status"]
+        return str(entry["status"])
     kernels = {str(source.ConvolutionKernel) for source in sources}
     assert kernels == {entry["convolution_kernel"]}
     assert len(sources) == entry["slices"]
@@ -155,7 +167,7 @@ def check_series(entry: dict, sources: list, out: Path, harmonizers: dict) -> st
     by_uid = {str(source.SOPInstanceUID): source for source in sources}
     if entry["processed"] is False:
         for path in (out / entry["output"]).iterdir():
-            assert path.read_bytes() == Path(by_uid[path.stem].filename).read_bytes()
+            assert path.read_bytes() == Path(str(by_uid[path.stem].filename)).read_bytes()
         return "copied"
     for position, dataset in enumerate(written):
         source = by_uid.pop(str(dataset.SourceImageSequence[0].ReferencedSOPInstanceUID))
@@ -168,7 +180,7 @@ def check_series(entry: dict, sources: list, out: Path, harmonizers: dict) -> st
         if position % 5 == 0:
             compare_pixels(source, dataset, harmonizers[entry["model"]])
     assert not by_uid
-    return entry["model"]
+    return str(entry["model"])
 
 
 def compare_pixels(
@@ -189,10 +201,12 @@ def compare_pixels(
     assert np.array_equal(written.pixel_array[~counts], stored[~counts])
 
 
-def check_mapping(tree: Path, out: Path, entries: list[dict], sources: dict) -> None:
+def check_mapping(tree: Path, out: Path, entries: list[dict[str, Any]], sources: Sources) -> None:
     """``mapping.csv`` has one row for each series, with what became of it and where it lay."""
-    columns = ("source_series", "group", "output_series", "output_folder")
-    columns += ("model", "outcome", "processed")
+    columns = (
+        *("source_series", "group", "output_series", "output_folder"),
+        *("model", "outcome", "processed"),
+    )
     with (out / "mapping.csv").open(newline="", encoding="utf-8-sig") as file:
         rows = list(csv.DictReader(file))
     wanted = []
@@ -203,12 +217,14 @@ def check_mapping(tree: Path, out: Path, entries: list[dict], sources: dict) -> 
         wanted.append((uid, str(entry["group"]), new, output, *fate))
     assert sorted(tuple(row[name] for name in columns) for row in rows) == sorted(wanted)
     for row in rows:
-        found = [Path(one.filename) for one in sources[row["source_series"]]]
+        found = [Path(str(one.filename)) for one in sources[row["source_series"]]]
         assert found
         assert all(path.is_relative_to(tree / row["source_folder"]) for path in found), row
 
 
-def check(tree: Path, out: Path, result: dict, model: Path, cut: set[str]) -> dict:
+def check(
+    tree: Path, out: Path, result: dict[str, Any], model: Path, cut: set[str]
+) -> dict[str, Any]:
     """Compare each file and each series of a report with what is there; return counts."""
     check_files(tree, result)
     sources = read_sources(tree, result)
@@ -257,25 +273,26 @@ def main() -> None:
     listed, report = options.work / "worklist.csv", options.work / "report.json"
     both = ("--model", PACKAGED, "--model", options.model)
     cpu = ("--device", "cpu", "--engine", "onnxruntime")
-    start = time.monotonic()
+    begun = time.monotonic()
 
-    assert run("scan", tree, *both, "--list", listed, "--report", options.work / "scan.json") == 0
+    listing = ("--list", listed, "--report", options.work / "scan.json")
+    assert start("scan", tree, *both, *listing).wait() == 0
     alone = (*both[:2], *cpu, "--include-target")
     killed = []
     for models, more in ((alone, 2), ((*both, *cpu, "--include-target"), 6)):
         position = len(series_in(out)) + more
-        code = run("run", tree, out, *models, kill_at=position, out=out)
+        code = kill_at(start("run", tree, out, *models), position, out)
         assert code == -signal.SIGKILL
         killed.append(len(series_in(out)))
-    code = run("run", tree, out, *both, *cpu, "--include-target", "--report", report)
+    code = start("run", tree, out, *both, *cpu, "--include-target", "--report", report).wait()
     assert code == 3, code  # the damaged files of the tree
-    assert run("run", "--from", listed, whole, *cpu, "--include-target") == 0
+    assert start("run", "--from", listed, whole, *cpu, "--include-target").wait() == 0
     assert contents(out) == contents(whole)
 
     summary = {
         "series in OUTPUT when killed": killed,
         **check(tree, out, json.loads(report.read_text()), options.model, cut),
-        "seconds": round(time.monotonic() - start),
+        "seconds": round(time.monotonic() - begun),
         "processor": platform.processor(),
     }
     print(json.dumps(summary, indent=1))

@@ -28,6 +28,7 @@ import tempfile
 import time
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from copies import multiply
@@ -52,7 +53,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(dir="/dev/shm") as name:
         root = Path(name)
         slices = multiply(options.scans, root / "in", series=SERIES, stacked=STACKED)
-        found: dict[tuple[str, str], list[dict]] = {}
+        found: dict[tuple[str, str], list[dict[str, Any]]] = {}
         for number in range(ROUNDS):
             turn = list(commands) if number % 2 else list(reversed(commands))
             for task in TASKS:
@@ -67,15 +68,18 @@ def main() -> None:
         options.json.write_text(json.dumps(result, indent=1) + "\n")
 
 
-def measure(script: list, task: str, root: Path) -> dict:
+def measure(script: list[str | Path], task: str, root: Path) -> dict[str, Any]:
     """Run one task in a process of its own."""
     command = [*script, "--task", task, root]
     fixed = {**os.environ, "SOURCE_DATE_EPOCH": "1700000000"}
     done = subprocess.run(command, check=True, capture_output=True, text=True, env=fixed)
-    return json.loads(done.stdout)
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
 
 
-def row(task: str, found: dict[tuple[str, str], list[dict]], slices: int) -> dict:
+def row(
+    task: str, found: dict[tuple[str, str], list[dict[str, Any]]], slices: int
+) -> dict[str, Any]:
     this, other = (found[task, which] for which in ("this", "other"))
     ratios = [b["cpu"] / a["cpu"] for a, b in zip(this, other, strict=True)]
     return {
@@ -100,7 +104,7 @@ def environment() -> dict[str, str]:
     }
 
 
-def perform(task: str, root: Path) -> dict:
+def perform(task: str, root: Path) -> dict[str, Any]:
     """Do a task some times over; return its mean CPU time and a digest of what it gave."""
     run = read if task == "read" else harmonize
     run(root)

@@ -35,6 +35,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import SimpleITK
@@ -74,7 +75,7 @@ def main() -> None:
     (series,) = find_series(options.scans).series
     hu = np.stack([read_slice(series.slices[number].path).hu for number in SLICES])
     rng = np.random.default_rng(0)
-    spacing = series.pixel_spacing
+    spacing = (series.pixel_spacing[0], series.pixel_spacing[1])
     regions = random_tasks(hu, spacing, rng)
     single = [Task(task.hu, spacing, [task.masks[task.drawn[0]]], [0]) for task in regions]
     whole = [whole_slice(one, spacing) for one in hu[:ROUNDS_WHOLE]]
@@ -118,7 +119,7 @@ def whole_slice(hu: np.ndarray, spacing: tuple[float, float]) -> Task:
 
 def compare(
     regions: str, tasks: list[Task], names: list[str], rng: np.random.Generator
-) -> list[dict]:
+) -> list[dict[str, Any]]:
     """Let each way compute each task; return a row for each way, ours first."""
     extractor = FeatureExtractor()
     columns = extractor.names  # computed once, at the first use
@@ -175,7 +176,7 @@ def by_pyradiomics_filtered_once(columns: tuple[str, ...], task: Task) -> tuple[
     ]
     filtering = time.process_time() - start
     start = time.process_time()
-    found: list[dict] = []
+    found: list[dict[str, Any]] = []
     for number in task.drawn:
         label = as_image(task.masks[number].astype(np.uint8), task.spacing)
         box, _ = imageoperations.checkMask(image, label)
@@ -201,11 +202,11 @@ def as_image(array: np.ndarray, spacing: tuple[float, float]) -> SimpleITK.Image
     return image
 
 
-def in_order(found: list[dict], columns: tuple[str, ...]) -> np.ndarray:
+def in_order(found: list[dict[str, Any]], columns: tuple[str, ...]) -> np.ndarray:
     return np.array([[float(values[column]) for column in columns] for values in found])
 
 
-def timing(name: str, seconds: dict[str, list[float]]) -> dict:
+def timing(name: str, seconds: dict[str, list[float]]) -> dict[str, Any]:
     """Return the times of one line of the table."""
     ratios = [mine / ours for mine, ours in zip(seconds[name], seconds[OURS], strict=True)]
     return {
@@ -217,7 +218,7 @@ def timing(name: str, seconds: dict[str, list[float]]) -> dict:
     }
 
 
-def differences(values: np.ndarray, expected: np.ndarray) -> dict:
+def differences(values: np.ndarray, expected: np.ndarray) -> dict[str, Any]:
     """Return the correctness columns of one line of the table."""
     assert np.isfinite(values).all()
     relative = np.abs(values - expected) / np.maximum(np.abs(expected), np.finfo(float).tiny)

@@ -167,7 +167,7 @@ def eager(bench: Bench) -> Iterator[Run]:
 
 @contextmanager
 def mixed(bench: Bench, *, compiled: bool = False) -> Iterator[Run]:
-    graph = bench.graph.to("cuda", memory_format=torch.channels_last)
+    graph = bench.graph.to("cuda", memory_format=torch.channels_last)  # type: ignore[call-overload]
     network = torch.compile(graph, dynamic=False) if compiled else graph
 
     def run(hu: Batch) -> Batch:
@@ -177,7 +177,7 @@ def mixed(bench: Bench, *, compiled: bool = False) -> Iterator[Run]:
     try:
         yield run
     finally:
-        bench.graph.to("cpu", memory_format=torch.contiguous_format)
+        bench.graph.to("cpu", memory_format=torch.contiguous_format)  # type: ignore[call-overload]
 
 
 @contextmanager
@@ -246,7 +246,7 @@ def flops_per_pixel(graph: HarmonizationGraph) -> float:
     size = 8 * graph.multiple
     with FlopCounterMode(display=False) as counter:
         graph(torch.zeros(1, 1, size, size), torch.tensor([SPACING]))
-    return counter.get_total_flops() / size**2
+    return float(counter.get_total_flops() / size**2)
 
 
 def matmul_rate(size: int = 8192) -> float:

@@ -64,7 +64,7 @@ def main() -> int:
     parser.add_argument("--fake", action="store_true", help="imitate CUDA in host memory")
     if parser.parse_args().fake:
         fake = fake_runtime()
-        cuda.runtime = lambda: fake  # type: ignore[assignment]
+        cuda.runtime = lambda: fake
     elif missing := cuda.why_no_device():
         print(f"missing: {missing}", file=sys.stderr)
         return 1

@@ -84,8 +84,7 @@ def is_unused(body: bytes) -> bool:
 
 def fatbin_section(library: Path) -> tuple[int, int]:
     """Return where the GPU code begins in the file, and its length."""
-    command = ["readelf", "-SW", library]
-    table = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    table = subprocess.check_output(["readelf", "-SW", library], text=True)
     line = next(line for line in table.splitlines() if " .nv_fatbin " in line)
     columns = line.split("]")[1].split()
     return int(columns[3], 16), int(columns[4], 16)

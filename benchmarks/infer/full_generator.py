@@ -16,6 +16,7 @@ from rgan_sdk.model import HarmonizationModel
 from rgan_train.config import recommended_config
 from rgan_train.export.onnx_graph import to_onnx
 from rgan_train.methods.radiomicgan import RadiomicGAN
+from rgan_train.networks.generator import Generator
 from rgan_train.networks.graph import HarmonizationGraph, harmonize_slice
 from rgan_train.networks.spacing import innermost
 
@@ -28,7 +29,10 @@ def make_graph(hu: NDArray[np.float32]) -> HarmonizationGraph:
     """Return the generator of ``radiomicgan.toml``, scaled so that it changes a slice visibly."""
     torch.manual_seed(0)
     generator = RadiomicGAN.build_network(recommended_config("radiomicgan")).eval()
-    last = innermost(generator).head[-1]
+    network = innermost(generator)
+    assert isinstance(network, Generator)
+    last = network.head[-1]
+    assert isinstance(last, torch.nn.Conv2d)
     torch.nn.init.normal_(last.weight, std=0.01)
     graph = HarmonizationGraph(generator, HUWindow(-1032.0, 1008.0)).requires_grad_(False)
     size = len(hu)

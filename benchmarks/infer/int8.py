@@ -16,10 +16,11 @@ import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
-from engines import Opened, deviation, environment, pixel_spacing, read
+from cpu_engines import Opened, deviation, environment, pixel_spacing, read
 from numpy.typing import NDArray
 
 from rgan_sdk.engines.binding import bind_pixel_spacing
@@ -43,7 +44,7 @@ def main() -> None:
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     images, spacing = read(options.scans, "18-20"), pixel_spacing(options.scans)
-    result: dict = {"environment": environment(), "ranges": {}, "metal": {}}
+    result: dict[str, Any] = {"environment": environment(), "ranges": {}, "metal": {}}
     for name in options.model:
         model = HarmonizationModel.open(name)
         label = Path(name).stem
@@ -145,7 +146,8 @@ def add_metal(hu: Image) -> Image:
     rows, columns = np.indices(hu.shape)
     distance = np.hypot(rows - hu.shape[0] / 2, columns - 0.4 * hu.shape[1])
     share = 1 / (1 + np.exp((distance - METAL_RADIUS) / (METAL_SIGMA / 1.7)))
-    return (hu * (1 - share) + METAL_HU * share).astype(np.float32)
+    mixed: Image = (hu * (1 - share) + METAL_HU * share).astype(np.float32)
+    return mixed
 
 
 def difference(

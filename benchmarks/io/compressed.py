@@ -41,7 +41,7 @@ from pydicom.uid import (
 
 from rgan_sdk.dicom.inventory import find_series
 from rgan_sdk.dicom.read.batches import BatchReader
-from rgan_sdk.dicom.slices.table import SliceFile
+from rgan_sdk.dicom.slices.table import SliceTable
 
 ROUNDS = 7
 SYNTAXES = {
@@ -87,14 +87,14 @@ def compress(path: Path, target: Path, syntax: UID) -> None:
         dataset.compress(syntax, generate_instance_uid=False)
         dataset.save_as(target)
         return
-    dataset.PixelData = encapsulate([frame])
+    dataset.PixelData = encapsulate([bytes(frame)])
     dataset["PixelData"].VR = "OB"
     dataset["PixelData"].is_undefined_length = True
     dataset.file_meta.TransferSyntaxUID = syntax
     dataset.save_as(target)
 
 
-def read(files: tuple[SliceFile, ...], threads: int) -> NDArray[np.float32]:
+def read(files: SliceTable, threads: int) -> NDArray[np.float32]:
     """Read as the pipeline does, in one batch."""
     hu = np.empty((len(files), files[0].rows, files[0].columns), np.float32)
     reader = BatchReader(threads)
@@ -104,7 +104,7 @@ def read(files: tuple[SliceFile, ...], threads: int) -> NDArray[np.float32]:
     return hu
 
 
-def read_by_pydicom(files: tuple[SliceFile, ...]) -> NDArray[np.float32]:
+def read_by_pydicom(files: SliceTable) -> NDArray[np.float32]:
     """Read in a loop, with the plugin that pydicom takes by itself where ours is not."""
     hu = np.empty((len(files), files[0].rows, files[0].columns), np.float32)
     for place, file in zip(hu, files, strict=True):
@@ -117,7 +117,7 @@ def read_by_pydicom(files: tuple[SliceFile, ...]) -> NDArray[np.float32]:
     return hu
 
 
-def compare(files: tuple[SliceFile, ...], expected: NDArray[np.float32]) -> dict[str, object]:
+def compare(files: SliceTable, expected: NDArray[np.float32]) -> dict[str, object]:
     """Time all readers in turn; return milliseconds for each slice."""
     readers: dict[str, Callable[[], NDArray[np.float32]]] = {
         "one thread": lambda: read(files, 1),

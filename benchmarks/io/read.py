@@ -25,6 +25,7 @@ import time
 from collections.abc import Callable, Sequence
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 import dicomsdl
 import numpy as np
@@ -184,7 +185,7 @@ def measure(read: Reader, paths: Sequence[Path]) -> tuple[float, float]:
     return time.process_time() - cpu, time.perf_counter() - wall
 
 
-def row(name: str, times: dict, slices: int, equal: bool | None) -> dict:
+def row(name: str, times: dict[str, Any], slices: int, equal: bool | None) -> dict[str, Any]:
     """Return one line of the table: ratios to the native way of the same kind, by CPU time."""
     base = "native, headers" if "headers" in name else "native"
     index = 1 if "threads" in name else 0  # threads save wall time, not CPU time
@@ -200,7 +201,7 @@ def row(name: str, times: dict, slices: int, equal: bool | None) -> dict:
     }
 
 
-def show(rows: list[dict], possible: float) -> None:
+def show(rows: list[dict[str, Any]], possible: float) -> None:
     """Print the table, and how each gate stands."""
     for line in rows:
         print(line)

@@ -189,7 +189,7 @@ def export(run: Path, model: Path, data: str) -> str:
     """Export; return what became of the fp16 file, which may be refused while fp32 is written."""
     model.unlink(missing_ok=True)
     named = ["--data-name", data, "--data-licence", "see docs/data.md"]
-    command = [MAIN, "export", run, "-o", model, *named]
+    command: list[str | Path] = [MAIN, "export", run, "-o", model, *named]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if not model.exists():
         raise RuntimeError(f"{run}: no export: {done.stderr[-2000:]}")

@@ -19,6 +19,7 @@ import json
 import shutil
 import sys
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,9 +27,10 @@ from cells import environment
 from result_page import fill_page
 
 from rgan_sdk.cores import usable_cores
-from rgan_train.evaluation.cohorts.controls import BLUR, RANDOM
+from rgan_train.evaluation.cohorts.controls import BLUR
 from rgan_train.evaluation.cohorts.evaluate import evaluate_cohorts
 from rgan_train.evaluation.evaluate import EvaluationOptions
+from rgan_train.evaluation.random_pixels import RANDOM
 from rgan_train.evaluation.report.cohorts.tables import make_tables
 from rgan_train.evaluation.report.cohorts.write import results_data, write_cohort_report
 from rgan_train.evaluation.report.table import to_markdown
@@ -86,6 +88,12 @@ def main() -> int:
     return 0 if write_page() else 1
 
 
+def tell(name: str, step: str, done: int, total: int) -> None:
+    """Print a step when it is done."""
+    if done == total:
+        print(name, step, total, flush=True)
+
+
 def measure(name: str, case: Case) -> dict[str, Any]:
     """Match the groups, evaluate, and return all figures."""
     folder = RUNS / "cohorts" / name
@@ -99,7 +107,7 @@ def measure(name: str, case: Case) -> dict[str, Any]:
         {"packaged": case.packaged, **models} if case.packaged else models,
         folder / "features",
         options=EvaluationOptions(PARAMETERS, workers=usable_cores()),
-        progress=lambda step, done, total: done == total and print(name, step, total, flush=True),
+        progress=partial(tell, name),
     )
     write_cohort_report(evaluation, folder / "report")
     found = results_data(evaluation)

@@ -23,6 +23,7 @@ import time
 from collections import Counter
 from importlib import metadata
 from pathlib import Path
+from typing import Any, Final
 
 import numpy as np
 import SimpleITK
@@ -37,7 +38,7 @@ DATA = Path(".data/4d_lung_113_HM10395")
 PHANTOM = Path(".data/ibsi_1_digital_phantom/nifti")
 JSON = Path("benchmarks/results/feature-engines.json")
 PAGE = Path("docs/results/feature-engines.md")
-ENGINES = ("pyradiomics", "flash")
+ENGINES: Final = ("pyradiomics", "flash")
 ROUNDS, MARGIN, TOLERANCE = 3, 20, 1e-6
 
 Found = dict[str, float]
@@ -48,8 +49,13 @@ def main() -> None:
     rng = np.random.default_rng(0)
     rows = [compare(dimensions, hu, spacing, masks, rng) for dimensions in (3, 2)]
     phantom = [compare_phantom(dimensions) for dimensions in (3, 2)]
-    result = {"shape": hu.shape, "structures": names, "rows": rows, "phantom": phantom}
-    result["environment"] = environment()
+    result = {
+        "shape": hu.shape,
+        "structures": names,
+        "rows": rows,
+        "phantom": phantom,
+        "environment": environment(),
+    }
     JSON.write_text(json.dumps(result, indent=1) + "\n")
     fill_page(PAGE, {"table": "\n".join(make_table(rows)), "phantom": describe_phantom(phantom)})
 
@@ -64,7 +70,7 @@ def read_structures() -> tuple[np.ndarray, tuple[float, float, float], list[np.n
     return hu, volume.spacing, voxels, [mask.name for mask in masks]
 
 
-def compare_phantom(dimensions: int) -> dict[str, object]:
+def compare_phantom(dimensions: int) -> dict[str, Any]:
     """Return how many values of the IBSI's digital phantom differ, by feature."""
     image, mask = (
         SimpleITK.ReadImage(PHANTOM / name) for name in ("image/phantom.nii.gz", "mask/mask.nii.gz")
@@ -81,19 +87,19 @@ def compare_phantom(dimensions: int) -> dict[str, object]:
             "setting": {"binWidth": 1},
         }
         parameters.write_text(json.dumps(settings))
-        found = [
+        found: list[Any] = [
             VolumeExtractor(parameters, dimensions, engine=name).extract(hu, (z, y, x), [voxels])
             for name in ENGINES
         ]
-    values, different = compare_values(*found)
+    values, different = compare_values(found[0], found[1])
     return {"dimensions": dimensions, "values": values, "different": dict(different)}
 
 
-def describe_phantom(rows: list[dict[str, object]]) -> str:
+def describe_phantom(rows: list[dict[str, Any]]) -> str:
     """Return the lines of the page on the phantom."""
     return "\n".join(
         f"- {row['dimensions']} dimensions: of {row['values']} values of both, these differ: "
-        f"{', '.join(row['different']) or 'none'}"  # type: ignore[arg-type]
+        f"{', '.join(row['different']) or 'none'}"
         for row in rows
     )
 
@@ -114,15 +120,15 @@ def compare(
     spacing: tuple[float, float, float],
     masks: list[np.ndarray],
     rng: np.random.Generator,
-) -> dict[str, object]:
+) -> dict[str, Any]:
     """Return CPU times of both engines, and how many values differ, by feature."""
     extractors = {name: VolumeExtractor(None, dimensions, engine=name) for name in ENGINES}
     seconds: dict[str, list[float]] = {name: [] for name in ENGINES}
-    found: dict[str, list[Found]] = {}
+    found: dict[str, Any] = {}
     for _ in range(ROUNDS):
         for name in rng.permutation(ENGINES):
             started = time.process_time()
-            found[name] = extractors[name].extract(hu, spacing, masks)  # type: ignore[assignment]
+            found[name] = extractors[name].extract(hu, spacing, masks)
             seconds[name].append(time.process_time() - started)
     values, different = compare_values(found["pyradiomics"], found["flash"])
     medians = {name: round(statistics.median(times), 2) for name, times in seconds.items()}
@@ -153,7 +159,7 @@ def compare_values(ours: list[Found], theirs: list[Found]) -> tuple[int, Counter
     return len(pairs), different
 
 
-def make_table(rows: list[dict[str, object]]) -> list[str]:
+def make_table(rows: list[dict[str, Any]]) -> list[str]:
     """Return the table of the page."""
     lines = [
         "| dimensions | values that both have | differ by more than 1e-6 | lacking in "
@@ -161,9 +167,9 @@ def make_table(rows: list[dict[str, object]]) -> list[str]:
         "|---|---|---|---|---|---|---|",
     ]
     for row in rows:
-        different: dict[str, int] = row["different"]  # type: ignore[assignment]
-        cpu: dict[str, float] = row["cpu_seconds"]  # type: ignore[assignment]
-        middle, low, high = row["ratio"]  # type: ignore[misc]
+        different: dict[str, int] = row["different"]
+        cpu: dict[str, float] = row["cpu_seconds"]
+        middle, low, high = row["ratio"]
         shown = ", ".join(f"{name} {count}" for name, count in different.items()) or "none"
         lines.append(
             f"| {row['dimensions']} | {row['values']:,} | {sum(different.values())}: {shown} "

@@ -91,11 +91,12 @@ def harmonize(case: Case, output: Path) -> None:
     model = case.model
     if case.target:
         model = str(WORK / f"{case.model}.onnx")
-        groups = ["--source", DATA / case.folder, "--target", DATA / SIEMENS / case.target]
+        target = DATA / SIEMENS / case.target
+        match: list[str | Path] = [programs / "rgan-train", "match", "--source", DATA / case.folder]
         if not Path(model).exists():
-            subprocess.run([programs / "rgan-train", "match", *groups, "-o", model], check=True)
-    command = [programs / "rgan-harmonize", "run", DATA / case.folder, output, "--model", model]
-    command += ["--device", "cpu"]
+            subprocess.run([*match, "--target", target, "-o", model], check=True)
+    command: list[str | Path] = [programs / "rgan-harmonize", "run", DATA / case.folder, output]
+    command += ["--model", model, "--device", "cpu"]
     if case.outside:
         command += ["--outside-domain", case.outside]
     subprocess.run(command, check=True)

@@ -174,13 +174,14 @@ def others(spectra: dict[str, Measured]) -> Iterator[tuple[str, bool, float | No
     """Compare simulated kernels of one patient and scanner with those of the other."""
     names = "Siemens B70f", "GE STANDARD"
     for card, series in (names, names[::-1]):
-        simulated = [
+        own, other = (
             {key: value for key, value in spectra[name].items() if key[0] != OWN}
             for name in (card, series)
-        ]
+        )
         count = len(spectra[series][OWN, 1.0])
         known = np.arange(SCANS[card].known)
-        for right, deviation in compare(*simulated, known, range(count), 2 * SCANS[series].stride):
+        stride = 2 * SCANS[series].stride
+        for right, deviation in compare(own, other, known, range(count), stride):
             yield f"card of {card}, series of {series}", right, deviation
 
 

@@ -17,6 +17,7 @@ import argparse
 import dataclasses
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from methods import list_pairs
@@ -62,7 +63,7 @@ def main() -> None:
     fill_page(PAGE, {"table": block})
 
 
-def measure(source: str, target: str, model: str) -> tuple[LungCase, dict, list[str]]:
+def measure(source: str, target: str, model: str) -> tuple[LungCase, dict[str, Any], list[str]]:
     """Measure input, target and harmonized test slices of one direction."""
     pairs = read_pairs(list_pairs("siemens", FOLDER))
     config = DataConfig(source_kernel=source, target_kernel=target)
@@ -77,7 +78,7 @@ def measure(source: str, target: str, model: str) -> tuple[LungCase, dict, list[
     return case, record, notes
 
 
-def make_table(title: str, found: dict) -> str:
+def make_table(title: str, found: dict[str, Any]) -> str:
     """Return the table of one direction: figures, and in brackets their bias."""
     densities, model = found["densities"], found["model"]
     points = {**END_POINTS, "clamped": EndPoint("clamped", "%", 2)}

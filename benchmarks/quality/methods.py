@@ -15,6 +15,7 @@ import subprocess
 import tomllib
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
+from typing import Any
 
 from cells import MAIN, Cell, compute
 from rich.progress import Progress
@@ -41,7 +42,7 @@ def main() -> None:
     write_tables(PAGE, CELLS, cells, plan)
 
 
-def plan_cells(plan: dict) -> list[Cell]:
+def plan_cells(plan: dict[str, Any]) -> list[Cell]:
     """Return all cells of the plan, the first seed of each first."""
     cells = []
     for group in plan["group"].values():
@@ -67,7 +68,9 @@ def plan_cells(plan: dict) -> list[Cell]:
     return sorted(dict.fromkeys(cells), key=lambda cell: cell.seed)
 
 
-def compute_missing(cells: list[Cell], plan: dict, jobs: int, folder: Path = CELLS) -> None:
+def compute_missing(
+    cells: list[Cell], plan: dict[str, Any], jobs: int, folder: Path = CELLS
+) -> None:
     """Compute the cells that are not in the folder; a failure is told and the others go on."""
     WORK.mkdir(parents=True, exist_ok=True)
     missing = [cell for cell in cells if not cell.is_computed(folder)]

@@ -89,7 +89,7 @@ def radial_sum(values: np.ndarray) -> np.ndarray:
     """Replace each value by the sum at its distance from the origin."""
     sums = np.zeros((DISTANCE.max() + 1, *values.shape[2:]))
     np.add.at(sums, DISTANCE, values)
-    return sums[DISTANCE]
+    return np.asarray(sums[DISTANCE])
 
 
 if __name__ == "__main__":

@@ -21,7 +21,8 @@ from cells import environment
 from numpy.typing import NDArray
 from qa_phantom import MTF, render
 from result_page import fill_page
-from unpaired import PAIRS, RESULTS, SPLITS, Scan, graph_of, test
+from unpaired import RESULTS, graph_of
+from unpaired_pairs import PAIRS, SPLITS, Scan, measure_model
 
 from rgan_sdk.kernels import KernelSpectra, fit_transfer
 from rgan_sdk.kernels.inserts import PhantomSpectra, measure_phantom
@@ -60,7 +61,7 @@ class Known:
         """Return the quotient, at most 10, times the share of the source."""
         at = np.minimum(frequency, self.like.nyquist)
         share = np.interp(at, self.like.ratio.frequency, self.like.share)
-        return np.minimum(self.target(at) / self.source(at), 10) * share
+        return np.asarray(np.minimum(self.target(at) / self.source(at), 10) * share)
 
 
 def measure() -> list[dict[str, Any]]:
@@ -81,10 +82,10 @@ def measure() -> list[dict[str, Any]]:
         figures = {}
         for name, groups in pairs.items():
             graphs = [graph_of(fit_transfer(*two, resamples=0), scan) for two in groups]
-            figures[name] = [test(graph, scan, pair, way) for graph in graphs]
+            figures[name] = [measure_model(graph, scan, pair, way) for graph in graphs]
         like = fit_transfer(source, target, resamples=0)
-        known = Known(*(mtfs[index] for index in way), like)
-        figures["truth"] = [test(graph_of(known, scan), scan, pair, way)]
+        known = Known(mtfs[way[0]], mtfs[way[1]], like)
+        figures["truth"] = [measure_model(graph_of(known, scan), scan, pair, way)]
         measured.append(
             {
                 "kernels": [pair.kernels[index] for index in way],
@@ -97,10 +98,13 @@ def measure() -> list[dict[str, Any]]:
 
 def certify(pairs: list[tuple[KernelSpectra, KernelSpectra]], known: Known) -> dict[str, float]:
     """Return by how much halves differ, and the error of whole phantoms, in dB: all and random."""
-    halves, errors = [], []
+    halves: list[float] = []
+    errors: list[NDArray[np.float64]] = []
     for source, target in pairs:
         transfer = fit_transfer(source, target, resamples=0)
-        halves.append(gather_evidence(transfer, source, target).certificate().halves)
+        certificate = gather_evidence(transfer, source, target).certificate()
+        assert certificate.halves is not None
+        halves.append(certificate.halves)
         frequency = np.linspace(0, TRUSTED * transfer.nyquist, 64)
         truth = known.target(frequency) / known.source(frequency)
         errors.append(decibels((transfer,), frequency) - 20 * np.log10(truth))
@@ -142,7 +146,7 @@ def write_page() -> bool:
             "input": reference["figures"]["input"],
             "patients": reference["figures"]["match"],
         }
-        blocks.append(make_table(*found["kernels"], figures))
+        blocks.append(make_table(" to ".join(found["kernels"]), figures))
         middle, wanted = (
             statistics.median(one["psnr_db"] for one in figures[name])
             for name in ("phantom", "patients")
@@ -161,16 +165,16 @@ def write_page() -> bool:
     return met
 
 
-def make_table(source: str, target: str, figures: dict[str, Any]) -> str:
+def make_table(title: str, figures: dict[str, Any]) -> str:
     """Return the table of one direction."""
-    lines = [f"**{source} to {target}**", "", "| model | PSNR, dB | SSIM |", "|---|---|---|"]
-    for key, title in ROWS.items():
+    lines = [f"**{title}**", "", "| model | PSNR, dB | SSIM |", "|---|---|---|"]
+    for key, row in ROWS.items():
         values = sorted(one["psnr_db"] for one in figures[key])
         shown = f"{statistics.median(values):.2f}"
         if len(values) > 1:
             shown += f" ({values[0]:.2f} to {values[-1]:.2f})"
         middle = statistics.median(one["ssim"] for one in figures[key])
-        lines.append(f"| {title} | {shown} | {middle:.4f} |")
+        lines.append(f"| {row} | {shown} | {middle:.4f} |")
     return "\n".join(lines)
 
 

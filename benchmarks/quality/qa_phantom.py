@@ -92,7 +92,7 @@ def _spectrum(
 ) -> NDArray[np.complex128]:
     frequency = frequencies((side, side), (pixel, pixel)) / 10
     middle = side // 2 * pixel
-    total = np.zeros(frequency.shape, complex)
+    total: NDArray[np.complex128] = np.zeros(frequency.shape, complex)
     for down, right, radius, contrast in [Rod(0, 0, body, -AIR), *rods]:
         argument = 2 * np.pi * radius * np.where(frequency == 0, 1, frequency)
         disc = np.where(frequency == 0, np.pi, 2 * np.pi * j1(argument) / argument)

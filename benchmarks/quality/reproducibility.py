@@ -22,11 +22,12 @@ import tomllib
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from cells import Cell
 from methods import PLAN, WORK, compute_missing, list_pairs, plan_cells
 from result_page import fill_page
-from rich.progress import Progress
+from rich.progress import Progress, TaskID
 
 from rgan_train.evaluation.evaluate import EvaluationOptions, evaluate
 from rgan_train.evaluation.regions.given_regions import read_box_regions
@@ -62,10 +63,10 @@ def main() -> None:
         write_tables(name, evaluation, [cell for cell in cells if cell.row != "input"])
 
 
-def chosen_cells(plan: dict) -> dict[str, list[Cell]]:
+def chosen_cells(plan: dict[str, Any]) -> dict[str, list[Cell]]:
     """Return the cells of each direction: all methods of the tables, all their seeds."""
     chosen = {**plan, "group": {name: plan["group"][name] for name in GROUPS}}
-    cells = defaultdict(list)
+    cells: dict[str, list[Cell]] = defaultdict(list)
     for cell in plan_cells(chosen):
         cells[f"{cell.pair}_{cell.source}-{cell.target}"].append(cell)
     return cells
@@ -84,10 +85,11 @@ def evaluate_models(
 ) -> Evaluation:
     """Evaluate models on the test slices of a data set, and show how far it is."""
     with Progress() as bars:
-        tasks = {}
+        tasks: dict[str, TaskID] = {}
 
         def show(what: str, done: int, total: int) -> None:
-            tasks.setdefault(what, bars.add_task(what, total=total) if what not in tasks else 0)
+            if what not in tasks:
+                tasks[what] = bars.add_task(what, total=total)
             bars.update(tasks[what], completed=done)
 
         evaluation = evaluate(

@@ -103,7 +103,8 @@ def first_pixel(source: Dataset, shape: tuple[int, ...], spacing: float) -> list
 
 def stored_values(source: PydicomSlice, hu: NDArray[np.float32]) -> NDArray[np.generic]:
     """Return HU as the source would store them, clamped to what it can store."""
-    pixel_format, rescale = (kind.from_dataset(source.dataset) for kind in (PixelFormat, Rescale))
+    pixel_format = PixelFormat.from_dataset(source.dataset)
+    rescale = Rescale.from_dataset(source.dataset)
     stored = np.empty(hu.shape, pixel_format.dtype)
     limits = pixel_format.minimum, pixel_format.maximum
     hu_to_stored(hu, rescale.slope, rescale.intercept, *limits, stored)

@@ -13,8 +13,9 @@ def fill_page(page: Path, blocks: Mapping[str, str]) -> None:
     """Replace what stands between ``<!-- NAME -->`` and ``<!-- end -->``, for each name."""
     text = page.read_text()
     for name, block in blocks.items():
-        pattern = rf"(<!-- {re.escape(name)} -->\n).*?(<!-- end -->)"
-        text = re.sub(pattern, lambda m, b=block: f"{m[1]}\n{b}\n\n{m[2]}", text, flags=re.DOTALL)
+        pattern = rf"(?<=<!-- {re.escape(name)} -->\n).*?(?=<!-- end -->)"
+        filled = f"\n{block}\n\n"
+        text = re.sub(pattern, filled.replace("\\", r"\\"), text, flags=re.DOTALL)
     page.write_text(text)
 
 
@@ -65,7 +66,7 @@ def spread_table(
     figures
         Of each of them by measure; what one of them lacks is left empty.
     """
-    titles = list(max(figures.values(), key=len))
+    titles = max((list(one) for one in figures.values()), key=len)
     lines = [f"| {' | '.join([heading, *titles])} |", "|---|" + "---:|" * len(titles)]
     for line, runs in names.items():
         parts = [line]

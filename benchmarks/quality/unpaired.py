@@ -16,7 +16,7 @@ import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from cells import environment
@@ -155,6 +155,14 @@ class Direction:
         return score(out, self.images(self.pair.test)[1])
 
 
+class HasGain(Protocol):
+    """What a filter takes of a ratio of transfer functions."""
+
+    def gain(self, frequency: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return by how much the target has more than the source, at frequencies in lp/cm."""
+        ...
+
+
 class Star:
     """The gain by way of a third group, as a filter takes it."""
 
@@ -176,9 +184,9 @@ def go_by(source: KernelSpectra, third: KernelSpectra, target: KernelSpectra) ->
     return Star(fit_transfer(source, third, resamples=0), fit_transfer(third, target, resamples=0))
 
 
-def graph_of(transfer: TransferRatio | Star, scan: Scan) -> HarmonizationGraph:
+def graph_of(transfer: HasGain, scan: Scan) -> HarmonizationGraph:
     """Return the model that ``rgan-train match`` would write."""
-    return make_graph(make_filter(transfer, [scan.spacing]))
+    return make_graph(make_filter(transfer, [scan.spacing]))  # type: ignore[arg-type]
 
 
 def write_page() -> bool:

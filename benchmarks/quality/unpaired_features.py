@@ -27,6 +27,7 @@ from spacings.training import Place, is_done, make_model
 from unpaired import PAGE, RESULTS
 from unpaired_pairs import DATA, PAIRS, splits
 
+from rgan_sdk.dicom.slices.table import SliceTable
 from rgan_train.evaluation.results import INPUT, THRESHOLDS
 from rgan_train.matching.groups import open_group
 from rgan_train.matching.match import match
@@ -85,7 +86,7 @@ def match_model(way: tuple[str, str]) -> Path:
     for name, kernel, half in zip(("source", "target"), way, halves, strict=True):
         group = open_group(name, [DATA / pair.folder / kernel])
         (series,) = group.series
-        chosen = tuple(series.slices[index] for index in sorted(half))
+        chosen = SliceTable.of(series.slices[index] for index in sorted(half))
         groups.append(replace(group, series=(replace(series, slices=chosen),)))
     path = WORK / f"{way[0]}-to-{way[1]}.onnx"
     path.parent.mkdir(parents=True, exist_ok=True)

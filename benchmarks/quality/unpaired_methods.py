@@ -68,4 +68,4 @@ def _energies(images: Images) -> NDArray[np.float64]:
         for hu, body in zip(images, body_mask(images), strict=True)
         if body.any()
     ]
-    return np.mean(found, axis=0)
+    return np.asarray(np.mean(found, axis=0))

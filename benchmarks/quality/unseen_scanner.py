@@ -131,12 +131,13 @@ def measure(half: Half, way: tuple[int, int]) -> dict[str, Any]:
     """Train the network of one half and direction, and return the figures of all rows."""
     source, target = (half.scans[index] for index in way)
     spectra = half.spectra[way[0]], half.spectra[way[1]]
+    known = [_only(half.known[index]).hu for index in way]
     graphs = {
         "match": make_graph(
             make_filter(fit_transfer(*spectra, resamples=0), [_only(source).spacing])
         ),
         "network": train(half, way),
-        "paired": paired_graph(*(_only(half.known[i]).hu for i in way), _only(source).spacing),
+        "paired": paired_graph(known[0], known[1], _only(source).spacing),
     }
     return {
         "environment": environment(),

@@ -109,6 +109,7 @@ def draw(
 
     mpl.use("agg")
     from matplotlib import pyplot as plt
+    from matplotlib.patches import Rectangle
 
     columns = {name: volume[index] for name, volume in volumes.items()} | {"target": target[index]}
     figure, axes = plt.subplots(
@@ -122,9 +123,7 @@ def draw(
         column[2].imshow((hu - target[index])[part], cmap="gray", vmin=-100, vmax=100)
         for axis in column:
             axis.set_axis_off()
-    axes[0, 0].add_patch(
-        plt.Rectangle((280, 190), 140, 140, fill=False, edgecolor="lime", linewidth=1)
-    )
+    axes[0, 0].add_patch(Rectangle((280, 190), 140, 140, fill=False, edgecolor="lime", linewidth=1))
     figure.suptitle(
         f"Slice {parse_ranges(options.slices)[index]}; magnified; difference to the target "
         f"(-100 to 100 HU)\n{options.caption}",

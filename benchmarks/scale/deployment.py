@@ -18,6 +18,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pydicom
@@ -34,12 +35,17 @@ ARCHIVES = (1_000, 100_000, 270_000)
 SLICES_PER_SERIES = 150
 
 
-def bench(scans: Path, folder: Path) -> dict:
+def bench(scans: Path, folder: Path) -> dict[str, Any]:
     """Return what `bench` measures on a scan."""
     result = folder / "bench.json"
-    command = [PROGRAM, "bench", scans, "--model", MODEL, "--json", result]
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
-    return json.loads(result.read_text())
+    execute("bench", scans, "--model", MODEL, "--json", result)
+    measured: dict[str, Any] = json.loads(result.read_text())
+    return measured
+
+
+def execute(*arguments: str | Path) -> None:
+    """Run ``rgan-harmonize``."""
+    subprocess.run([PROGRAM, *arguments], check=True, stdout=subprocess.DEVNULL)
 
 
 def count_equal(source: Path, out: Path) -> int:
@@ -77,8 +83,7 @@ def main() -> None:
         slices = multiply(options.scans, folder / "in", series=options.series)
         measured = bench(options.scans, folder)
         start = time.perf_counter()
-        command = [PROGRAM, "run", folder / "in", folder / "out", "--model", MODEL]
-        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+        execute("run", folder / "in", folder / "out", "--model", MODEL)
         seconds = time.perf_counter() - start
         equal = count_equal(folder / "in", folder / "out")
     rate = measured["slices_per_second"]["end_to_end"]

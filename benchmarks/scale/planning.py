@@ -27,6 +27,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 import pydicom
 from pydicom.uid import ExplicitVRLittleEndian
@@ -171,7 +172,9 @@ def measure_in_turns(folder: Path, repeats: int) -> dict[str, list[dict[str, flo
     return results
 
 
-def summarize(results: dict[str, list[dict[str, float]]], expected: dict[str, int]) -> dict:
+def summarize(
+    results: dict[str, list[dict[str, float]]], expected: dict[str, int]
+) -> dict[str, Any]:
     """Return medians, ratios to the bare scan of the same turn, and whether counts are right."""
     summary = {}
     for what, rows in results.items():

@@ -25,9 +25,13 @@ import shutil
 import statistics
 import tempfile
 import time
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from importlib import metadata
+from multiprocessing.queues import SimpleQueue
+from multiprocessing.synchronize import Barrier
 from pathlib import Path
+from typing import Any
 
 import ray
 
@@ -68,10 +72,10 @@ def main() -> None:
         options.json.write_text(json.dumps(result, indent=1) + "\n")
 
 
-def compare(root: Path, slices: int, rounds: int) -> dict:
+def compare(root: Path, slices: int, rounds: int) -> dict[str, Any]:
     """Run all ways in turn, and what the machine gives, so many times."""
     ways = {"without Ray": None, "1 worker": 1, "2 workers": 2}
-    measured: dict[str, list[dict]] = {name: [] for name in ways}
+    measured: dict[str, list[dict[str, Any]]] = {name: [] for name in ways}
     spins = []
     expected = None
     for number in range(rounds):
@@ -93,12 +97,12 @@ def compare(root: Path, slices: int, rounds: int) -> dict:
     }
 
 
-def paces(mine: list[dict], theirs: list[dict]) -> list[float]:
+def paces(mine: list[dict[str, Any]], theirs: list[dict[str, Any]]) -> list[float]:
     """Return how many times faster one way was than another, in each round."""
     return [b["seconds"] / a["seconds"] for a, b in zip(mine, theirs, strict=True)]
 
 
-def measure(root: Path, workers: int | None, slices: int) -> dict:
+def measure(root: Path, workers: int | None, slices: int) -> dict[str, Any]:
     """Run once; return times, CPU seconds and the files that were written."""
     out, begun = root / "out", time.perf_counter()
     with connected(workers), open_model(workers) as (first, *others):
@@ -118,7 +122,7 @@ def measure(root: Path, workers: int | None, slices: int) -> dict:
 
 
 @contextmanager
-def connected(workers: int | None):
+def connected(workers: int | None) -> Iterator[None]:
     """Start Ray with as many cores as there are to be workers."""
     if workers is None:
         yield
@@ -136,7 +140,7 @@ def connected(workers: int | None):
         ray.shutdown()
 
 
-def open_model(workers: int | None):
+def open_model(workers: int | None) -> AbstractContextManager[Sequence[rgan.Harmonizer]]:
     """Open the model here, or on the workers of the cluster that this program is connected to."""
     model = rgan.CohortModel.load(
         MODEL, engine="onnxruntime", devices=("cpu",), ray=None if workers is None else "local"
@@ -170,13 +174,13 @@ def spin(processes: int) -> int:
     started = [context.Process(target=count, args=(barrier, counts)) for _ in range(processes)]
     for process in started:
         process.start()
-    total = sum(counts.get() for _ in started)
+    total: int = sum(counts.get() for _ in started)
     for process in started:
         process.join()
     return total
 
 
-def count(barrier, counts) -> None:
+def count(barrier: Barrier, counts: SimpleQueue[int]) -> None:
     barrier.wait()
     counted, end = 0, time.perf_counter() + SPIN_SECONDS
     while time.perf_counter() < end:
@@ -184,11 +188,11 @@ def count(barrier, counts) -> None:
     counts.put(counted)
 
 
-def row(name: str, measured: dict[str, list[dict]]) -> dict:
+def row(name: str, measured: dict[str, list[dict[str, Any]]]) -> dict[str, Any]:
     """Return one line of the table."""
 
     def median(field: str) -> float:
-        return statistics.median(one[field] for one in measured[name])
+        return float(statistics.median(one[field] for one in measured[name]))
 
     ratios = paces(measured[name], measured["1 worker"])
     return {

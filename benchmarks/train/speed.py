@@ -20,9 +20,11 @@ import torch
 
 from rgan_train.config import override_from_text, recommended_config
 from rgan_train.methods.radiomicgan import RadiomicGAN
+from rgan_train.networks.generator import Generator
+from rgan_train.networks.spacing import innermost
 from rgan_train.processes import TrainingPrecision, make_fabric
 
-MODES = {
+MODES: dict[str, tuple[TrainingPrecision, torch.memory_format, bool]] = {
     "float32": ("32-true", torch.contiguous_format, False),
     "float32, channels_last": ("32-true", torch.channels_last, False),
     "bf16-mixed": ("bf16-mixed", torch.contiguous_format, False),
@@ -69,12 +71,13 @@ def main() -> None:
         options.json.write_text(text + "\n")
 
 
-def crops() -> tuple[torch.Tensor, torch.Tensor]:
-    """Return a batch as RadiomicGAN is trained on: four crops of 96x96 in window units."""
+def crops() -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Return a batch as RadiomicGAN is trained on: four crops of 96x96 in window units, 0.7 mm."""
     rng = np.random.default_rng(0)
     source = rng.uniform(0.2, 0.6, (4, 1, 96, 96)).astype(np.float32)
     target = source + rng.normal(0, 0.01, source.shape).astype(np.float32)
-    return torch.from_numpy(source), torch.from_numpy(target)
+    spacing = torch.full((1,), 0.7)
+    return torch.from_numpy(source), torch.from_numpy(target), spacing
 
 
 def stepper(
@@ -86,12 +89,13 @@ def stepper(
         recommended_config("radiomicgan"), ["generator.encoder=vgg19-compact"]
     )
     network = RadiomicGAN.build_network(config)
-    for parameter in network.encoder.parameters():
-        parameter.requires_grad_(False)
+    generator = innermost(network)
+    assert isinstance(generator, Generator)
+    generator.encoder.requires_grad_(False)
     fabric = make_fabric(1, precision)
     method = RadiomicGAN(fabric, config, network, RadiomicGAN.build_discriminator(config))
     for module in (method.G, method.D):
-        module.to(memory_format=memory_format)
+        module.to(memory_format=memory_format)  # type: ignore[call-overload]
     if compiled:
         method.G.compile()
     return method

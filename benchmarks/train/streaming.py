@@ -27,6 +27,7 @@ import threading
 import time
 from itertools import islice
 from pathlib import Path
+from typing import Any
 from unittest import mock
 
 import numpy as np
@@ -54,7 +55,7 @@ class Watch:
     """Notes the process's memory and the steps done, ten times a second."""
 
     def __init__(self, steps_per_epoch: int) -> None:
-        self.records: list[dict] = []
+        self.records: list[dict[str, Any]] = []
         self.points: list[tuple[int, float]] = []
         self._steps, self._per_epoch = 0, steps_per_epoch
         self._done = threading.Event()
@@ -156,6 +157,7 @@ def compare_resumed(pairs: Path, folder: Path, devices: int) -> dict[str, object
     os.killpg(broken.pid, signal.SIGINT)
     status = broken.wait()
     stopped = RunFolder(folder / "broken").state("last")
+    assert stopped is not None
     again = [*map(str, command), "--resume", "-o", str(folder / "broken")]
     subprocess.run(again, check=True)
     first, second = (

@@ -10,6 +10,7 @@ from rgan_sdk.hu import HUWindow
 from rgan_sdk.kernels import TransferRatio
 from rgan_train.config import DomainConfig, LinearConfig
 from rgan_train.methods.linear import BLOCK, LinearFilter, Transfer
+from rgan_train.networks.base import HarmonizationNetwork
 from rgan_train.networks.graph import HarmonizationGraph
 from rgan_train.networks.window import network_window
 
@@ -39,7 +40,7 @@ def make_filter(transfer: TransferRatio, spacings: list[float]) -> LinearFilter:
     return network
 
 
-def make_graph(network: LinearFilter) -> HarmonizationGraph:
+def make_graph(network: HarmonizationNetwork) -> HarmonizationGraph:
     """Return the computation from HU to HU."""
     return HarmonizationGraph(network, network_window(WINDOW))
 

@@ -77,7 +77,8 @@ def filter_gain(source: Curve, target: Curve, cycles: Floats) -> Floats:
 def pixel_frequencies(shape: tuple[int, int]) -> Floats:
     """Return the frequency of each term of ``numpy.fft.rfft2``, in cycles per pixel."""
     rows, columns = shape
-    return np.hypot(np.fft.fftfreq(rows)[:, np.newaxis], np.fft.rfftfreq(columns))
+    cycles: Floats = np.hypot(np.fft.fftfreq(rows)[:, np.newaxis], np.fft.rfftfreq(columns))
+    return cycles
 
 
 def filtered(hu: Images, gain: Floats) -> Images:

@@ -90,7 +90,8 @@ class SimulatedPairs:
         hu = hu[:: 1 - 2 * int(rng.integers(2)), :: 1 - 2 * int(rng.integers(2))]
         if rng.random() < NOISY:
             level = MOST_NOISE_HU * rng.random() ** 2
-            hu = hu + make_noise(hu.shape, chosen.curve, cycles, level, rng)
+            noise = make_noise(hu.shape, chosen.curve, cycles, level, rng)
+            return (hu + noise)[np.newaxis].astype(np.float32)
         return hu[np.newaxis].astype(np.float32)
 
 
@@ -108,7 +109,7 @@ def random_factors(cycles: Floats, rng: np.random.Generator) -> Floats:
         place, width = rng.uniform(0.08, 0.3), rng.uniform(0.05, 0.15)
         rise = rng.uniform(0.1, 0.7)
         factor = factor * (1 + rise * np.exp(-(((cycles - place) / width) ** 2)))
-    return factor / factor[0]
+    return np.asarray(factor / factor[0])
 
 
 def make_noise(
@@ -121,4 +122,4 @@ def make_noise(
     """Return noise of filtered back projection behind a kernel: power of ramp times transfer^2."""
     spectrum = np.fft.rfft2(rng.standard_normal(shape)) * np.sqrt(cycles) * curve.at(cycles)
     noise = np.fft.irfft2(spectrum, s=shape)
-    return noise * (level_hu / noise.std())
+    return np.asarray(noise * (level_hu / noise.std()))

@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from rgan_train.methods.radiomicgan import RadiomicGAN
+from rgan_train.networks.discriminator import Discriminator
 from rgan_train.networks.losses import adversarial_loss
 
 MATCHING_WEIGHT: Final = 1.0
@@ -29,6 +30,8 @@ class MatchingGAN(RadiomicGAN):
 
     The generator's slices shall make the features in the discriminator that the target makes.
     """
+
+    D: Discriminator
 
     def step(self, real_a: Tensor, real_b: Tensor, pixel_spacing: Tensor) -> Tensor:
         """Train the discriminator, then the generator, on one batch ``[N, 1, H, W]``."""

@@ -29,7 +29,7 @@ class Figures:
     @classmethod
     def read(cls, plan: Plan) -> Figures:
         """Read the files."""
-        found = {
+        found: dict[tuple[str, ...], dict[str, Any]] = {
             (subject.pair, subject.source, subject.target, subject.row, subject.data): _read(
                 subject
             )

@@ -130,9 +130,9 @@ def run_command(series: Path, model: str, work: Path) -> dict[str, Any]:
         If there is no report.
     """
     report = work / "report.json"
-    command = [PROGRAM, "run", series, work / "out", "--model", model]
-    options = ["--device", "cpu", "--report", report]
-    done = subprocess.run([*command, *options], capture_output=True, text=True, check=False)
+    options: list[str | Path] = ["--model", model, "--device", "cpu", "--report", report]
+    command: list[str | Path] = [PROGRAM, "run", series, work / "out", *options]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
     if not report.exists():
         raise RuntimeError(f"rgan-harmonize run failed ({done.returncode}): {done.stderr[-2000:]}")
     (entry,) = json.loads(report.read_text())["series"]

@@ -302,7 +302,7 @@ def test_input_may_be_one_file(run, source, tmp_path):
     other = max((source / "patient 1").iterdir())
     refused, again = run("out", source=other)
     assert refused.exit_code == 3
-    assert "its slices are not those" in again["series"][0]["reason"]
+    assert "are not those that" in again["series"][0]["reason"]
 
 
 def test_output_may_lie_beside_the_one_file(model, source, tmp_path, monkeypatch):

@@ -1,6 +1,6 @@
 """Measure every engine and precision on this CPU, one 512x512 slice at a time.
 
-    python benchmarks/infer/engines.py --scans .data/pair_lungdx_A0002_siemens/B40f \
+    python benchmarks/infer/cpu_engines.py --scans .data/pair_lungdx_A0002_siemens/B40f \
         --trained runs/cells/siemens_wide_B40f-B70f_RadiomicGAN_seed0.onnx \
         --json benchmarks/results/cpu-engines.json
 
@@ -19,10 +19,10 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from importlib import metadata
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import onnx
@@ -120,7 +120,8 @@ def packaged_graph(model: HarmonizationModel) -> HarmonizationGraph:
     return HarmonizationGraph(network, model.card.window).requires_grad_(False).eval()
 
 
-class Opened(NamedTuple):
+@dataclass(frozen=True)
+class Opened:
     """A harmonizer for slices of one pixel spacing."""
 
     harmonizer: Harmonizer

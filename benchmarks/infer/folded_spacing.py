@@ -1,6 +1,6 @@
 """Measure what a pixel spacing costs on a CPU: weights that are computed once against stored ones.
 
-    python benchmarks/infer/spacing.py --json benchmarks/results/folded-spacing.json
+    python benchmarks/infer/folded_spacing.py --json benchmarks/results/folded-spacing.json
 
 Two models of the same network (7 layers, 16 channels, random weights) harmonize one 512x512 slice.
 In one, of format 2, each weight is a polynomial of second degree in the logarithm of the spacing.
@@ -17,6 +17,7 @@ import math
 import statistics
 import tempfile
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from importlib import metadata
 from pathlib import Path
@@ -37,7 +38,7 @@ LAYERS, CHANNELS = 7, 16
 LIMITS = SpacingRange(min=0.45, max=0.9, reference=0.65)
 UNIT = math.log(1.4)
 SPACING, FIRST_SPACINGS = 0.8, (0.5, 0.55, 0.6)
-ENGINES: dict[str, type[Engine]] = {
+ENGINES: dict[str, Callable[[HarmonizationModel], Engine]] = {
     "ONNX Runtime fp32": OnnxRuntimeEngine,
     "OpenVINO fp32": OpenVINOEngine,
 }
@@ -60,7 +61,9 @@ def cards() -> tuple[ModelCard, ModelCard]:
     """Return cards of formats 1 and 2."""
     packaged = HarmonizationModel.open("b40f-to-b70f").card
     card = replace(packaged, name="random-network", multiple=1, error_bounds={}, validity=None)
-    plain = replace(card, pixel_spacing=None, noise_hu=None, thickness_seen=(), reconstruction=())
+    plain = replace(
+        card, pixel_spacing=None, noise_hu=None, curves=None, thickness_seen=(), reconstruction=()
+    )
     return plain, replace(plain, pixel_spacing=LIMITS)
 
 
