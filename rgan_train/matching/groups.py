@@ -16,6 +16,7 @@ from rgan_sdk.dicom.read.padding import fill_padding, find_padding
 from rgan_sdk.errors import DicomError, MeasurementError, TrainingError
 from rgan_sdk.kernels import KernelSpectra, join_spectra
 from rgan_sdk.slices import spread_indices
+from rgan_train.matching.eligible import choose_series
 from rgan_train.pairs.compare import kernel_of
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ class Group:
     series
         Of patients and of phantoms.
     notes
-        Which series and files were left out, and why.
+        Which series and files were left out, and why; and doubts about those that were not.
     phantoms
         Which series show a QA phantom, by UID and number of the group of slices.
     """
@@ -132,44 +133,45 @@ def open_group(
             series.append(one)
             if folder in of_phantoms:
                 scanned.add(_identity(one))
-            if one.reconstruction:
-                notes.append(_describe_reconstruction(name, one))
         if not found.series and not found.failed:
             notes.append(f"{folder}: {found.explain_empty()}")
         notes += [
             f"left out: series {one.series_instance_uid} failed: {one.reason}"
             for one in found.failed
         ]
+    series, remarks = choose_series(name, series)
+    notes += remarks
     if not series:
         raise TrainingError(f"the {name} group is empty: {'; '.join(notes)}")
-    kernels = Counter(kernel_of(one) for one in series)
-    if len(kernels) > 1 and not mixed:
+    kernels = _state_kernels(name, series, mixed=mixed)
+    return Group(name, kernels, tuple(series), tuple(notes), frozenset(scanned))
+
+
+def _state_kernels(name: str, series: Sequence[Series], *, mixed: bool) -> tuple[str, ...]:
+    """Return the kernels of a group in their usual spelling; the one most series state is first."""
+    spelled = Counter(map(kernel_of, series)).most_common()
+    usual = {kernel.casefold(): kernel for kernel, _ in reversed(spelled)}
+    counts = Counter(usual[kernel_of(one).casefold()] for one in series).most_common()
+    if len(counts) > 1 and not mixed:
         listed = ", ".join(
-            f"{kernel or 'none stated'} ({count} series)" for kernel, count in kernels.most_common()
+            f"{kernel or 'none stated'} ({count} series)" for kernel, count in counts
         )
         raise TrainingError(
             f"the {name} group has several kernels: {listed}. Give folders that hold series with "
             "one kernel, or accept them as one group with --mixed"
         )
-    stated = tuple(kernel for kernel, _ in kernels.most_common() if kernel)
+    stated = tuple(kernel for kernel, _ in counts if kernel)
     if not stated:
         raise TrainingError(
             f"the {name} group states no ConvolutionKernel (0018,1210), so a model's card could "
             "not say which series it is for"
         )
-    return Group(name, stated, tuple(series), tuple(notes), frozenset(scanned))
+    return stated
 
 
 def _identity(series: Series) -> tuple[str, int]:
     """Return what tells series apart: also a copy of a series in another folder is the same."""
     return series.series_instance_uid, series.group
-
-
-def _describe_reconstruction(name: str, series: Series) -> str:
-    return (
-        f"the {name} group: series {series.series_instance_uid} states {series.reconstruction}: "
-        "where that is not linear, noise does not show what the kernel does to anatomy"
-    )
 
 
 def read_slices(files: Sequence[SliceFile]) -> NDArray[np.float32]:
@@ -197,11 +199,11 @@ def measure_group(group: Group) -> KernelSpectra:
     TrainingError
         If a slice cannot be read, or a phantom does not tell its kernel.
     """
-    from rgan_sdk.dicom.read.spectra import measure_phantom_series, measure_series
+    from rgan_sdk.dicom.read.spectra import measure_phantom_series, measure_slices
 
     parts = group.spread(MOST_SLICES) if group.patients else []
     try:
-        measured = [measure_series(one, len(items)) for one, items in parts]
+        measured = [measure_slices(one, items) for one, items in parts]
     except DicomError as exc:
         raise TrainingError(f"the {group.name} group: {exc}") from exc
     for one in group.series:

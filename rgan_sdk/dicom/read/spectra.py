@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final, TypeVar
 
@@ -40,8 +40,19 @@ def measure_series(series: Series, slices: int = SLICES) -> KernelSpectra:
     DicomError
         If a slice cannot be read. The message names its file.
     """
+    return measure_slices(series, _spread(series, slices))
+
+
+def measure_slices(series: Series, files: Iterable[SliceFile]) -> KernelSpectra:
+    """Measure the spectra of some slices of a series, as ``measure_series`` does.
+
+    Raises
+    ------
+    DicomError
+        If a slice cannot be read. The message names its file.
+    """
     return join_spectra(
-        _map_slices(series, slices, lambda hu, spacing: measure_kernel(hu[np.newaxis], spacing))
+        _map_slices(series, files, lambda hu, spacing: measure_kernel(hu[np.newaxis], spacing))
     )
 
 
@@ -60,13 +71,20 @@ def measure_phantom_series(series: Series, slices: int = PHANTOM_SLICES) -> Phan
     MeasurementError
         If there is no rod and no wire that tells the kernel.
     """
-    return join_phantom(_map_slices(series, slices, measure_phantom_slice))
+    return join_phantom(_map_slices(series, _spread(series, slices), measure_phantom_slice))
+
+
+def _spread(series: Series, count: int) -> list[SliceFile]:
+    """Return slices from all over a series."""
+    return [series.slices[index] for index in spread_indices(len(series.slices), count)]
 
 
 def _map_slices(
-    series: Series, slices: int, measure: Callable[[NDArray[np.float32], tuple[float, float]], T]
+    series: Series,
+    files: Iterable[SliceFile],
+    measure: Callable[[NDArray[np.float32], tuple[float, float]], T],
 ) -> list[T]:
-    """Measure slices from all over a series, several at once."""
+    """Measure slices of a series, several at once."""
     rows, columns = series.pixel_spacing
 
     def read(file: SliceFile) -> T:
@@ -75,6 +93,5 @@ def _map_slices(
         hu = source.hu if declared is None else np.where(declared, PADDING_HU, source.hu)
         return measure(hu, (rows, columns))
 
-    chosen = [series.slices[index] for index in spread_indices(len(series.slices), slices)]
     with ThreadPoolExecutor(min(usable_cores(), MOST_THREADS)) as pool:
-        return list(pool.map(read, chosen))
+        return list(pool.map(read, files))

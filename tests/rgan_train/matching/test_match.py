@@ -1,6 +1,7 @@
 """A model from two groups of series of different patients."""
 
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pydicom
@@ -14,7 +15,7 @@ from rgan_sdk.harmonizer import Harmonizer
 from rgan_sdk.hu import HUWindow
 from rgan_sdk.kernels import as_spectra, compare_kernel, measure_kernel
 from rgan_train.evaluation.metrics.image_quality import psnr
-from rgan_train.matching.groups import open_group
+from rgan_train.matching.groups import MOST_SLICES, measure_group, open_group
 from rgan_train.matching.match import match
 
 SOFT, SHARP = exponential(3.5, 2.0), exponential(5.5, 2.0)
@@ -163,6 +164,48 @@ def test_a_reconstruction_that_may_not_be_linear_is_noted(tmp_path):
     (note,) = open_group("target", [folder]).notes
     assert "the target group" in note
     assert "where that is not linear" in note
+
+
+def test_a_kernel_that_is_spelled_in_two_ways_is_one(tmp_path):
+    for number, kernel in enumerate(("soft", "SOFT", "SOFT")):
+        write_series(tmp_path / str(number), np.zeros((2, 64, 64)), kernel, number)
+    assert open_group("source", [tmp_path]).kernels == ("SOFT",)
+
+
+def test_slices_from_the_middle_of_many_series_are_measured(cohort, tmp_path):
+    air = np.full((1, 160, 160), -1000.0)
+    slices = np.concatenate([air, chests(SOFT, SPACING, 2, seed=1)[:, :160, :160], air])
+    write_series(tmp_path / "0", slices, "SOFT", 0)
+    group = open_group("source", [tmp_path])
+    many = replace(group, series=group.series * MOST_SLICES)
+    read = [item for _, items in many.spread(MOST_SLICES) for item in items]
+    middle = sum(item.position in (2, 4) for item in read)
+    spectra = measure_group(many)
+    assert len(spectra) == len(read) == MOST_SLICES
+    assert np.count_nonzero(spectra.structure_blocks) == middle > MOST_SLICES / 3
+
+
+def test_reformations_beside_plain_slices_are_left_out(cohort, tmp_path):
+    kind = ["DERIVED", "SECONDARY", "MPR"]
+    write_series(tmp_path / "a", np.zeros((2, 64, 64)), "SOFT", 5, ImageType=kind)
+    group = open_group("source", [cohort / "soft", tmp_path / "a"])
+    assert group.series == open_group("source", [cohort / "soft"]).series
+    (note,) = group.notes
+    assert "is left out: ImageType (0008,0008) says MPR (a reformation)" in note
+    (doubt,) = open_group("source", [tmp_path / "a"]).notes
+    assert "it may not show what the kernel does" in doubt
+
+
+def test_pixels_that_are_not_square_are_left_out(cohort, tmp_path):
+    write_series(tmp_path / "a", np.zeros((2, 64, 64)), "SOFT", 5)
+    for path in (tmp_path / "a").iterdir():
+        dataset = pydicom.dcmread(path)
+        dataset.PixelSpacing = [0.6, 1.2]
+        dataset.save_as(path)
+    (note,) = open_group("source", [cohort / "soft", tmp_path / "a"]).notes
+    assert "is left out: PixelSpacing (0028,0030) is 0.6 and 1.2 mm" in note
+    with pytest.raises(TrainingError, match=r"the source group is empty: .*not square"):
+        open_group("source", [tmp_path / "a"])
 
 
 def test_a_kernel_that_no_header_states(tmp_path):
