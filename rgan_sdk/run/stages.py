@@ -29,7 +29,7 @@ from numpy.typing import NDArray
 
 from rgan_sdk import _core
 from rgan_sdk.cores import NO_THREADS
-from rgan_sdk.dicom.read.batches import BatchReader, ReadResult
+from rgan_sdk.dicom.read.batches import BatchReader, ReadResult, hide_padding
 from rgan_sdk.errors import ResourceError, describe_unexpected
 from rgan_sdk.harmonizer import Harmonizer
 from rgan_sdk.kernels import soft_tissue_noise
@@ -225,7 +225,9 @@ class Stages:
             if isinstance(source, Exception):
                 item.job.fail(source)
                 view[index] = 0
-            elif item.file.sop_instance_uid in item.job.noise_uids:
+                continue
+            hide_padding(source, view[index])
+            if item.file.sop_instance_uid in item.job.noise_uids:
                 item.job.noise += measure_noise(view[index], item.pixel_spacing)
         return _Batch(items, buffer, view, sources)
 

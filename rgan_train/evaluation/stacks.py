@@ -20,6 +20,7 @@ from rgan_train.pairs.dataset import Dataset, PairedFiles
 if TYPE_CHECKING:
     from rgan_sdk.dicom.series import Series
     from rgan_sdk.dicom.slices.table import SliceFile
+    from rgan_sdk.dicom.stamp import Stamp
 
 
 @dataclass(frozen=True)
@@ -51,21 +52,31 @@ class TestStack:
 def read_with_padding(
     series: Series, files: Sequence[SliceFile]
 ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-    """Return slices of a series, ``[N, H, W]`` HU as the files give them, and where padding is.
+    """Return slices of a series, ``[N, H, W]`` HU as models get them, and where padding is.
 
     Raises
     ------
     DicomError
         If a slice cannot be read.
     """
-    from rgan_sdk.dicom.read.pydicom_reader import read_slice
-
     shape = len(files), series.rows, series.columns
     hu, padding = np.empty(shape, np.float32), np.empty(shape, np.bool_)
     for number, file in enumerate(files):
-        slice_ = read_slice(file.path, file.stamp)
-        hu[number], padding[number] = slice_.hu, find_padding(slice_.hu, slice_.padding)
+        hu[number], padding[number] = _read_slice(file.path, file.stamp)
     return hu, padding
+
+
+def _read_slice(
+    path: Path, stamp: Stamp | None = None
+) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    """Return a slice as models get it in ``rgan-harmonize run``, and where padding is."""
+    from rgan_sdk.dicom.read.batches import hide_padding
+    from rgan_sdk.dicom.read.pydicom_reader import read_slice
+
+    source = read_slice(path, stamp)
+    padding = find_padding(source.hu, source.padding)
+    hide_padding(source, source.hu)
+    return source.hu, padding
 
 
 def read_test_stack(dataset: Dataset) -> TestStack:
@@ -80,8 +91,6 @@ def read_test_stack(dataset: Dataset) -> TestStack:
     DicomError
         If a slice cannot be read.
     """
-    from rgan_sdk.dicom.read.pydicom_reader import read_slice
-
     items = dataset.test
     if not items:
         raise TrainingError("the split leaves no slices to test on; check [data] split")
@@ -98,9 +107,8 @@ def read_test_stack(dataset: Dataset) -> TestStack:
     padding = np.zeros(shape, np.bool_)
     for number, item in enumerate(items):
         for hu, path in ((source, item.source), (target, item.target)):
-            slice_ = read_slice(path)
-            hu[number] = slice_.hu
-            padding[number] |= find_padding(slice_.hu, slice_.padding)
+            hu[number], is_padding = _read_slice(path)
+            padding[number] |= is_padding
     return TestStack(items, source, target, padding)
 
 

@@ -142,6 +142,19 @@ def test_in_place(engine):
     assert np.array_equal(stored, expected)
 
 
+def test_padding_looks_like_air_to_the_model(engine):
+    made = []
+    for value in (-2000, 500):
+        stored = np.full((1, 20, 30), 50, np.int16)
+        stored[:, :5] = value
+        stored_format = make_format(has_padding=1, padding_value=value, padding_limit=value)
+        found, _ = harmonize_stored(engine, stored, stored_format)
+        assert (found[:, :5] == value).all()
+        made.append(found[:, 5:])
+    assert (made[0][:, 0] < 0).all()
+    assert np.array_equal(*made)
+
+
 def test_no_bits_are_all_bits(engine):
     stored = slices(dtype=np.uint16)
     all_bits, _ = harmonize_stored(engine, stored, make_format(UINT16, bits_stored=16))

@@ -281,8 +281,8 @@ typedef struct rgan_stored_format {
  * - Rounding. A harmonized pixel is stored as (HU - intercept) / slope in double precision, rounded
  *   to the nearest whole number, and to the even one if two are as near.
  * - Clipping. What is beyond the least or the greatest value of bits_stored becomes that value.
- * - Padding. The model sees padding as the HU that its stored value stands for. In out it is as it
- *   was, bit for bit. If a harmonized pixel would be stored as padding, it gets the nearest value
+ * - Padding. The model sees -3024 HU there, whatever its stored value stands for. In out it is as
+ *   it was, bit for bit. If a harmonized pixel would be stored as padding, it gets the nearest value
  *   beside the padding instead, and counts as a clip.
  * - Bits above bits_stored mean nothing: in out they repeat the sign, or are 0. Padding is looked
  *   for with these bits too, because some scanners mark it there. HighBit (0028,0102) must be

@@ -17,6 +17,9 @@ namespace {
 
 const rgan_harmonize_options kDefaults = RGAN_HARMONIZE_OPTIONS_INIT;
 
+// What models are given as padding, in training and in Python too. It is below any window.
+constexpr float kPaddingHu = -3024;
+
 const rgan_harmonize_options& check_options(const rgan_harmonize_options* options) {
   if (options == nullptr) return kDefaults;
   require(options->size == sizeof *options, "options: set size to sizeof(rgan_harmonize_options)");
@@ -93,6 +96,7 @@ class StoredHarmonizer {
     DecodeResult decoded;
     require_done(decode_pixels({cells, header_.format.bytes()}, header_, hu_.data(), stored_,
                                scratch_, decoded));
+    fill_padding(header_, stored_, kPaddingHu, hu_.data());
     const Stack stack{.hu = hu_.data(),
                       .out = hu_.data(),
                       .first = number,

@@ -102,14 +102,31 @@ def read_hu(path: Path, shape: tuple[int, int]) -> NDArray[np.float32]:
     hu = np.empty((1, *shape), np.float32)
     (native,) = _core.read_batch([(os.fsencode(path), None)], hu, _core.ThreadPool(1))
     image: NDArray[np.float32] = hu[0]
-    declared = None
     if native.problem is None:
-        native.fill_padding(image, float(PADDING_HU))
+        hide_padding(native, image)
     else:
         source = read_slice(path)
-        image, declared = source.hu, source.padding
-    image[find_padding(image, declared)] = PADDING_HU
+        image = source.hu
+        hide_padding(source, image)
+    image[find_padding(image)] = PADDING_HU
     return image
+
+
+def hide_padding(source: _core.SourceSlice | PydicomSlice, hu: NDArray[np.float32]) -> None:
+    """Set the padding that a file declares to PADDING_HU, which no model takes for image.
+
+    Its own value may be that of tissue, as 0 HU; models are trained on slices without it
+    (``rgan_train.pairs.samples``). A writer puts it back.
+
+    Parameters
+    ----------
+    hu
+        ``[H, W]``, as the slice was read.
+    """
+    if not isinstance(source, PydicomSlice):
+        source.fill_padding(hu, float(PADDING_HU))
+    elif source.padding is not None:
+        hu[source.padding] = PADDING_HU
 
 
 def _start_threads(work: Callable[[], None], count: int) -> list[threading.Thread]:

@@ -20,6 +20,7 @@ PADDING = corners(SIZE)
 KINDS = {
     "declared": (-2000, {"PixelPaddingValue": -2000}),
     "undeclared": (-3024, {}),
+    "bright": (3500, {"PixelPaddingValue": 3500}),
     "a range": (-1900, {"PixelPaddingValue": -3000, "PixelPaddingRangeLimit": -1500}),
 }
 
@@ -97,7 +98,7 @@ def test_all_variants_show_the_same_padding(declared):
         assert {hu[PADDING].max() for hu in images} == {-3024}
 
 
-@pytest.mark.parametrize("kind", ["undeclared", "a range"])
+@pytest.mark.parametrize("kind", ["undeclared", "bright", "a range"])
 def test_its_value_does_not_matter(run, declared, kind):
     expected, (found, _) = declared[0], run(*KINDS[kind])
     for name, values in expected.table.values.items():

@@ -19,6 +19,7 @@ from pydicom.uid import (
 )
 from support.dicom_phantoms import stored_values, uid, write_series
 from support.models import make_series_card, write_model
+from support.padding import corners
 from support.requirements import require_data
 from support.runs import contents
 from support.threads import call_at_once
@@ -100,6 +101,26 @@ def test_the_files_of_a_run(harmonizer, tmp_path, syntax, attributes):
     assert [each.SourceImageSequence[0].ReferencedSOPInstanceUID for each in derived] == [
         uid(1, 1, number) for number in (1, 2, 3)
     ]
+
+
+@pytest.mark.parametrize("syntax", [ExplicitVRLittleEndian, RLELossless])
+@pytest.mark.parametrize("padding_hu", [0, 3000])
+def test_declared_padding_looks_like_air_to_the_model(harmonizer, tmp_path, syntax, padding_hu):
+    mask = corners(32)
+    made = {}
+    for value in (-2000, padding_hu):
+        folder = tmp_path / str(value)
+        stored = np.where(mask, value, 50).astype(np.int16)
+        declared = {"RescaleIntercept": 0, "PixelPaddingValue": value}
+        paths = write_series(folder, 1, syntax=syntax, stored=stored, **declared)
+        rgan.harmonize_directory(folder, tmp_path / f"out {value}", harmonizer)
+        (content,) = contents(tmp_path / f"out {value}").values()
+        made[value] = dcmread(io.BytesIO(content)).pixel_array
+        (derived,) = rgan.harmonize_datasets(read(paths), harmonizer)
+        assert np.array_equal(derived.pixel_array, made[value])
+    assert (made[-2000][~mask] != 50).any()
+    assert np.array_equal(made[padding_hu][~mask], made[-2000][~mask])
+    assert (made[padding_hu][mask] == padding_hu).all()
 
 
 def test_the_files_of_a_run_on_real_scans(tmp_path):
