@@ -94,7 +94,7 @@ def _kernel(series: Described, card: ModelCard) -> str:
 
 def _manufacturer(series: Described, card: ModelCard) -> str:
     companies = _companies(card)
-    if not companies or not series.manufacturer or company(series.manufacturer) in companies:
+    if not companies or not series.manufacturer or _companies_of(series.manufacturer) <= companies:
         return ""
     takes = f"the model takes {_manufacturers(card)}"
     return f"Manufacturer (0008,0070) is {series.manufacturer}; {takes}"
@@ -151,7 +151,12 @@ def _manufacturers(card: ModelCard) -> str:
 
 
 def _companies(card: ModelCard) -> set[str]:
-    return {company(name) for name in card.manufacturers} - {""}
+    return set().union(*map(_companies_of, card.manufacturers)) - {""}
+
+
+def _companies_of(manufacturer: str) -> set[str]:
+    """Return the companies of a series: several, if its slices state several."""
+    return set(map(company, manufacturer.split("\\")))
 
 
 def _folded(text: str) -> str:

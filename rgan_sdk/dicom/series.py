@@ -19,6 +19,7 @@ from rgan_sdk.errors import InvalidSeriesError
 
 ORIENTATION_TOLERANCE: Final = 1e-3
 SPACING_TOLERANCE_MM: Final = 1e-4
+MAKERS_DIFFER: Final = "Manufacturer (0008,0070) is not the same in all slices"
 
 
 class Described(Protocol):
@@ -66,6 +67,8 @@ class Series:
     patient
         Pseudonym: 12 hexadecimal digits of the SHA-256 of PatientID, or of StudyInstanceUID where
         PatientID is empty.
+    manufacturer
+        Empty where absent. If slices name several, all of them, with a backslash between.
     convolution_kernel
         All values of ConvolutionKernel, as ``kernel_name`` spells them; None where absent.
     pixel_spacing
@@ -75,8 +78,8 @@ class Series:
     orientation
         ImageOrientationPatient: direction cosines of row and column.
     reconstruction
-        What the headers say of iterative or learned reconstruction; None where they say nothing or
-        differ.
+        What the headers say of iterative or learned reconstruction, None where they say nothing. If
+        slices differ, all that they say.
     image_type
         The values of ImageType that all slices have, in upper case.
     notes
@@ -185,7 +188,7 @@ def _is_close(a: Vector, b: Vector, tolerance: float) -> bool:
 def _make_series(number: int, group: list[AlikeSlices]) -> Series:
     first = group[0].header
     thicknesses = {alike.header.slice_thickness for alike in group}
-    reconstructions = {alike.header.reconstruction for alike in group}
+    makers = {alike.header.manufacturer for alike in group}
     return Series(
         series_instance_uid=first.series_instance_uid,
         group=number,
@@ -193,16 +196,23 @@ def _make_series(number: int, group: list[AlikeSlices]) -> Series:
         study_instance_uid=first.study_instance_uid,
         frame_of_reference_uid=first.frame_of_reference_uid,
         patient=first.patient,
-        manufacturer=first.manufacturer,
+        manufacturer="\\".join(sorted(filter(None, makers))),
         convolution_kernel=first.convolution_kernel,
         rows=first.rows,
         columns=first.columns,
         pixel_spacing=first.pixel_spacing,
         slice_thickness=thicknesses.pop() if len(thicknesses) == 1 else None,
         orientation=first.orientation,
-        reconstruction=reconstructions.pop() if len(reconstructions) == 1 else None,
+        reconstruction=_join({alike.header.reconstruction for alike in group}),
         image_type=_common_values([alike.header.image_type for alike in group]),
+        notes=(MAKERS_DIFFER,) if len(makers) > 1 else (),
     )
+
+
+def _join(reconstructions: set[str | None]) -> str | None:
+    """Return one text for what slices say of their reconstruction."""
+    stated = " and ".join(sorted(filter(None, reconstructions)))
+    return f"{stated} in some slices" if stated and None in reconstructions else stated or None
 
 
 def _sort_slices(group: list[AlikeSlices]) -> SliceTable:

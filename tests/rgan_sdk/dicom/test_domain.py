@@ -3,7 +3,7 @@
 import dataclasses
 
 import pytest
-from support.dicom_phantoms import write_series
+from support.dicom_phantoms import uid, write_ct, write_series
 from support.models import make_card, make_domain_card
 
 from rgan_sdk.card import Range
@@ -91,6 +91,29 @@ def test_companies_that_share_their_first_word_are_told_apart(outside):
     assert list(outside(card, manufacturer="Shenzhen Tubes")) == ["manufacturer"]
 
 
+def find_mixed(folder, *each):
+    """Return a series whose slices differ in some attributes."""
+    for number, attributes in enumerate(each):
+        write_ct(folder / f"{number}.dcm", SOPInstanceUID=uid(1, 1, number + 1), **attributes)
+    (series,) = find_series(folder).series
+    return series
+
+
+@pytest.mark.parametrize(
+    ("makers", "is_outside"),
+    [
+        (("SIEMENS", "Siemens Healthineers"), False),
+        (("SIEMENS", ""), False),
+        (("SIEMENS", "Philips"), True),
+        (("Philips", "SIEMENS"), True),
+    ],
+)
+def test_slices_that_name_several_manufacturers(tmp_path, makers, is_outside):
+    series = find_mixed(tmp_path, *({"Manufacturer": maker} for maker in makers))
+    assert ("manufacturer" in find_outside(series, CARD)) == is_outside
+    assert series.notes == ("Manufacturer (0008,0070) is not the same in all slices",)
+
+
 def test_an_empty_name_on_a_card_says_nothing(inside, outside):
     silent = make_domain_card(manufacturers=("", " "))
     assert outside(silent, manufacturer="Philips") == {}
@@ -133,6 +156,19 @@ def test_another_reconstruction(outside, stated, taken):
     assert outside(card, reconstruction="level 40") == {"reconstruction": text}
     assert outside(card, reconstruction=None) == {}
     assert outside(CARD, reconstruction=" Filtered  BACK projection") == {}
+
+
+@pytest.mark.parametrize(
+    ("stated", "shown"),
+    [
+        (("ITERATIVE", ""), "ITERATIVE in some slices"),
+        (("LEVEL_50", "LEVEL_40"), "LEVEL_40 and LEVEL_50"),
+    ],
+)
+def test_slices_of_several_reconstructions_are_outside(tmp_path, stated, shown):
+    series = find_mixed(tmp_path, *({"ReconstructionAlgorithm": one} for one in stated))
+    found = find_outside(series, dataclasses.replace(CARD, reconstruction=("ITERATIVE",)))
+    assert shown in found["reconstruction"]
 
 
 @pytest.mark.parametrize(
