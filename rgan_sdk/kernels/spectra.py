@@ -250,7 +250,7 @@ def _mean_power(
     return _radial_mean(side, spacing) @ power * (area / np.sum(window**2)), len(corners)
 
 
-@functools.cache
+@functools.lru_cache(maxsize=16)  # 1.4 MB each, and every scan may have pixels of its own
 def _radial_mean(side: int, spacing: tuple[float, float]) -> Floats:
     """Return the matrix that takes the terms of ``rfft2`` to the mean in each band."""
     frequency = frequencies((side, side), spacing)

@@ -91,7 +91,7 @@ def fit_kernel(
     Raises
     ------
     MeasurementError
-        If the slices can't tell a kernel.
+        If the slices can't tell a kernel, or their pixels are too coarse to.
     """
     require_spectra(spectra, "the series")
     frequency = _frequencies(spectra.nyquist)
@@ -179,12 +179,19 @@ def _fit_all(
 
 
 def _resample(spectra: KernelSpectra, random: np.random.Generator) -> KernelSpectra:
-    """Draw slices with replacement, as many of each pixel spacing as there are."""
+    """Draw slices with replacement, as many of each pixel spacing, and of phantoms, as there are.
+
+    A draw without any block of one kind would tell no kernel, so there is another one then.
+    """
+    places = np.column_stack([spectra.pixel_spacing, np.isfinite(spectra.edge)])
     index = np.arange(len(spectra))
-    for spacing in np.unique(spectra.pixel_spacing, axis=0):
-        alike = np.flatnonzero((spectra.pixel_spacing == spacing).all(axis=1))
-        index[alike] = random.choice(alike, len(alike))
-    return spectra.take(index)
+    while True:
+        for place in np.unique(places, axis=0):
+            alike = np.flatnonzero((places == place).all(axis=1))
+            index[alike] = random.choice(alike, len(alike))
+        drawn = spectra.take(index)
+        if drawn.structure_blocks.any() and drawn.even_blocks.any():
+            return drawn
 
 
 def _frequencies(nyquist: float) -> Floats:

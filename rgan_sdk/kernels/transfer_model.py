@@ -35,6 +35,7 @@ from typing import Final, Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from rgan_sdk.errors import MeasurementError
 from rgan_sdk.kernels.least_squares import least_squares
 from rgan_sdk.kernels.spectra import (
     BIN,
@@ -186,6 +187,11 @@ class GroupModel:
 
     Parameters are the curvatures of the mean of log T, of the difference between two groups and
     of D; log A and log N of each kind of each stack; and the exponents.
+
+    Raises
+    ------
+    MeasurementError
+        If the pixels hold too few frequencies.
     """
 
     def __init__(self, groups: Sequence[KernelSpectra]) -> None:
@@ -197,6 +203,12 @@ class GroupModel:
         self.rows = [
             rows for number, stack in enumerate(self.stacks) for rows in self._data(number, stack)
         ]
+        if not self.rows:
+            spacing = max(spectra.pixel_spacing.max() for spectra in groups)
+            raise MeasurementError(
+                f"pixels of {spacing:g} mm are too coarse: they hold too few spatial frequencies "
+                "to tell a kernel"
+            )
         self._prior, self._centre, self.start = self._make_prior()
 
     def fit(self, start: Floats | None = None, centre: Floats | None = None) -> Fit:

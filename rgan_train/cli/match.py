@@ -31,6 +31,9 @@ Examples:
       -o b40f-to-b70f.onnx
   rgan-harmonize run CAME harmonized --model came-to-study.onnx"""
 
+NOTABLE = 1.05
+"""By which factor a model's gain may be below the measured one without a word."""
+
 FOLDER = click.Path(path_type=Path, exists=True, file_okay=False)
 
 
@@ -248,12 +251,20 @@ def describe_evidence(evidence: Evidence) -> list[str]:
     transfer = evidence.direct
     ratio = transfer.ratio
     lines = ["gain by spatial frequency, with 95 % limits from resampled slices:"]
+    is_less = False
     for frequency in range(1, int(transfer.nyquist) + 1):
         value, lower, upper = (
             float(np.interp(frequency, ratio.frequency, curve))
             for curve in (ratio.value, ratio.lower, ratio.upper)
         )
-        lines.append(f"  {frequency:2d} lp/cm  {value:.3f} ({lower:.3f} to {upper:.3f})")
+        line = f"  {frequency:2d} lp/cm  {value:.3f} ({lower:.3f} to {upper:.3f})"
+        gain = float(transfer.gain(np.array(frequency)))
+        if gain < value / NOTABLE:
+            line += f"; the model has {gain:.3f}"
+            is_less = True
+        lines.append(line)
+    if is_less:
+        lines.append("(the model has less where the source holds little, and never above 10)")
     return [*lines, *describe_certificate(evidence.certificate())]
 
 

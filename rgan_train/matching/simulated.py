@@ -37,10 +37,8 @@ class MeasuredChange:
     target_kernel: str
 
     def __str__(self) -> str:
-        values = (
-            f"{np.interp(frequency, self.transfer.ratio.frequency, self.transfer.ratio.value):.3f}"
-            for frequency in range(1, int(self.transfer.nyquist) + 1)
-        )
+        gains = self.transfer.gain(np.arange(1.0, int(self.transfer.nyquist) + 1))
+        values = (f"{gain:.3f}" for gain in gains)
         return f"spectrum multiplied by {' '.join(values)} at 1, 2, ... lp/cm, measured"
 
     def apply(self, slice_: PydicomSlice, spacing: tuple[float, float]) -> NDArray[np.float32]:

@@ -1,5 +1,7 @@
 """Kernels are measured on phantoms with known MTF, noise and anatomy."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from support.kernels import chests, enhancing, exponential
@@ -115,6 +117,27 @@ def test_what_cannot_tell_a_kernel(slices, reason):
     with pytest.raises(MeasurementError) as raised:
         fit_kernel(measure_kernel(slices.astype(np.float32), (0.7, 0.7)))
     assert reason in str(raised.value)
+
+
+def test_pixels_that_are_too_coarse():
+    with pytest.raises(MeasurementError, match=r"pixels of 5\.3 mm are too coarse"):
+        fit_kernel(replace(spectra(SOFT, 1), pixel_spacing=np.full((4, 2), 5.3)))
+
+
+def test_patients_and_phantoms_of_one_spacing_are_resampled_apart(soft, sharp):
+    inserts = replace(soft.take(np.arange(1)), edge=np.array([900.0]))
+    mixed = join_spectra([soft, inserts])
+    for seed in range(4):
+        assert fit_transfer(mixed, sharp, resamples=3, seed=seed).misfit > 0
+
+
+def test_few_slices_that_tell_the_kernel_are_in_all_draws(soft):
+    empty = replace(
+        soft, structure_blocks=0 * soft.structure_blocks, even_blocks=0 * soft.even_blocks
+    )
+    few = join_spectra([soft.take(np.arange(3)), *[empty] * 5])
+    curves = fit_kernel(few, resamples=60)
+    assert np.isfinite(curves.noise_power.lower).all()
 
 
 def test_a_resampled_series_is_told():

@@ -13,10 +13,14 @@ from support.training import train
 from rgan_sdk.errors import TrainingError
 from rgan_sdk.harmonizer import Harmonizer
 from rgan_sdk.hu import HUWindow
-from rgan_sdk.kernels import as_spectra, compare_kernel, measure_kernel
+from rgan_sdk.kernels import TransferRatio, as_spectra, compare_kernel, measure_kernel
+from rgan_sdk.kernels.limits import Curve
+from rgan_train.cli.match import describe_evidence
 from rgan_train.evaluation.metrics.image_quality import psnr
+from rgan_train.matching.certificate import Evidence
 from rgan_train.matching.groups import MOST_SLICES, measure_group, open_group
 from rgan_train.matching.match import match
+from rgan_train.matching.simulated import MeasuredChange
 
 SOFT, SHARP = exponential(3.5, 2.0), exponential(5.5, 2.0)
 SPACING, COUNT = 0.8, 8
@@ -212,3 +216,14 @@ def test_a_kernel_that_no_header_states(tmp_path):
     write_series(tmp_path / "a", np.zeros((2, 64, 64)), "", 7)
     with pytest.raises(TrainingError, match="states no ConvolutionKernel"):
         open_group("source", [tmp_path / "a"])
+
+
+def test_the_command_tells_the_gain_that_the_model_has():
+    frequency = np.array([0.0, 1.0, 2.0, 3.0])
+    ratio = Curve(frequency, np.array([1.0, 1.0, 4.0, 30.0]), np.ones(4), np.full(4, 50.0))
+    transfer = TransferRatio(ratio, np.array([1.0, 1.0, 1.0, 0.5]), 3.5, 0.1)
+    _, *lines, reason = describe_evidence(Evidence(transfer, (None, None), None, None))[:5]
+    assert [line.partition("; ")[2] for line in lines] == ["", "", "the model has 5.000"]
+    assert "never above 10" in reason
+    change = str(MeasuredChange(transfer, "SHARP"))
+    assert "multiplied by 1.000 4.000 5.000 at 1, 2" in change
