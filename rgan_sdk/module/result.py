@@ -25,7 +25,7 @@ NOTIFICATION: Final = "__mercure_notification"
 def describe(report: Report, settings: ModuleSettings) -> dict[str, Any]:
     """Return the content of ``result.json``.
 
-    It holds no patient data. Only reasons of failures name files, as they are called in INPUT.
+    It holds no patient data. Reasons and notes may name files, as they are called in INPUT.
     """
     counts = report.summary["series"]
     return {

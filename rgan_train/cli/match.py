@@ -140,7 +140,8 @@ def command(
 
     Another --method trains a network. Its pairs are the series of the sharper group, and what the
     measured softer kernel makes of them. RUN keeps them, and is a run as `fit` makes it. The same
-    command goes on with a run that was interrupted, and exports one that is finished once more.
+    command goes on with a training that was interrupted, and exports one that is finished once
+    more.
 
     What the fits say of each other is printed and drawn beside MODEL.onnx: halves of the groups
     must give the same filter, and a half matched to the other half none.

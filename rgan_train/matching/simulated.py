@@ -57,7 +57,8 @@ def check_place(run: Path) -> None:
     root = run / FOLDER
     if root.exists():
         raise OutputError(
-            f"{root} is left from a start that did not finish; delete it, or choose another folder"
+            f"{root} is left from a start that did not get to its training; delete it, and the "
+            "same command begins again, or choose another folder"
         )
 
 

@@ -7,13 +7,16 @@ What is in place is not fetched again.
 
 from __future__ import annotations
 
+import fcntl
 import logging
+import os
 import shutil
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
-from rgan_sdk.errors import ConfigurationError, OutputError, TrainingError
+from rgan_sdk.errors import ConfigurationError, OutputBusyError, OutputError, TrainingError
 from rgan_train.public.index import IndexedSeries
 from rgan_train.public.select import PublicPair
 
@@ -104,27 +107,44 @@ def download(
         If nothing of ``AT_ONCE`` series came, and there are more to come.
     OutputError
         If ``folder`` has not enough room, or cannot be written to.
+    OutputBusyError
+        If another download writes there.
     """
     failures: list[Failure] = []
     try:
-        (folder / INCOMING).mkdir(parents=True, exist_ok=True)
-        _check_room(missing, folder)
-        for start in range(0, len(missing), AT_ONCE):
-            asked = missing[start : start + AT_ONCE]
-            failed = _fetch(asked, folder, client)
-            failures += failed
-            for series in asked:
-                on_series(series)
-            if len(failed) == len(asked) == AT_ONCE and missing[start + AT_ONCE :]:
-                raise TrainingError(
-                    f"{AT_ONCE} series in a row did not come, the last one because "
-                    f"{failed[-1].reason}; is there a network? The same command goes on"
-                )
+        with _alone_in(folder):
+            _check_room(missing, folder)
+            for start in range(0, len(missing), AT_ONCE):
+                asked = missing[start : start + AT_ONCE]
+                failed = _fetch(asked, folder, client)
+                failures += failed
+                for series in asked:
+                    on_series(series)
+                if len(failed) == len(asked) == AT_ONCE and missing[start + AT_ONCE :]:
+                    raise TrainingError(
+                        f"{AT_ONCE} series in a row did not come, the last one because "
+                        f"{failed[-1].reason}; is there a network? The same command goes on"
+                    )
     except OSError as exc:
         raise OutputError(f"{folder}: cannot be written to ({exc.strerror})") from exc
-    finally:
-        shutil.rmtree(folder / INCOMING, ignore_errors=True)
     return failures
+
+
+@contextmanager
+def _alone_in(folder: Path) -> Iterator[None]:
+    """Make the folder for what comes, which is removed in the end; one download at a time."""
+    (folder / INCOMING).mkdir(parents=True, exist_ok=True)
+    held = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        try:
+            yield
+        finally:
+            shutil.rmtree(folder / INCOMING, ignore_errors=True)
+    except BlockingIOError as exc:
+        raise OutputBusyError(f"{folder}: another download writes there; wait for it") from exc
+    finally:
+        os.close(held)
 
 
 def _fetch(asked: Sequence[IndexedSeries], folder: Path, client: Client) -> list[Failure]:
@@ -150,21 +170,31 @@ def _put_in_place(series: IndexedSeries, folder: Path) -> str:
     came, place = folder / INCOMING / series.series_instance_uid, place_of(series, folder)
     lack = _what_lacks(series, came)
     if not lack:
-        shutil.rmtree(place, ignore_errors=True)
-        place.parent.mkdir(parents=True, exist_ok=True)
-        came.rename(place)
+        for path in _slices_in(place):  # what else is there, such as masks, is the user's
+            path.unlink()
+        if place.is_dir() and any(place.iterdir()):
+            for path in _slices_in(came):
+                path.rename(place / path.name)
+        else:
+            place.parent.mkdir(parents=True, exist_ok=True)
+            came.rename(place)
     return lack
 
 
 def _what_lacks(series: IndexedSeries, folder: Path) -> str:
     """Return what is wrong with a folder that should hold a series, empty if nothing is."""
-    sizes = [path.stat().st_size for path in folder.glob("*")] if folder.is_dir() else []
+    sizes = [path.stat().st_size for path in _slices_in(folder)]
     if (len(sizes), sum(sizes)) == (series.slices, series.size):
         return ""
     return (
         f"{len(sizes)} files of {sum(sizes):,} bytes came, and the index says {series.slices} of "
         f"{series.size:,}"
     )
+
+
+def _slices_in(folder: Path) -> list[Path]:
+    """Return the files that the client writes."""
+    return list(folder.glob("*.dcm"))
 
 
 def _check_room(missing: Sequence[IndexedSeries], folder: Path) -> None:

@@ -181,7 +181,7 @@ def test_kernels_are_those_of_the_groups(soft_and_sharp, tmp_path):
 
 def test_a_simulation_that_was_cut_off(sharpening, tmp_path):
     (tmp_path / "simulated").mkdir()
-    with pytest.raises(OutputError, match="left from a start that did not finish"):
+    with pytest.raises(OutputError, match="left from a start that did not get to its training"):
         simulate_pairs(sharpening, tmp_path, lambda *call: None)
 
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 from support.public_index import FakeClient, make_index, write_series
 
-from rgan_sdk.errors import ConfigurationError, OutputError, TrainingError
+from rgan_sdk.errors import ConfigurationError, OutputBusyError, OutputError, TrainingError
 from rgan_train.public import download as module
 from rgan_train.public.download import download, find_missing, open_client, place_of
 from rgan_train.public.select import find_public_pairs
@@ -43,6 +43,32 @@ def test_what_is_there_is_not_fetched_again(index, pairs, tmp_path):
     assert missing == [pairs[0].b]
     assert download(missing, tmp_path, FakeClient(index)) == []
     assert find_missing(pairs[:1], tmp_path) == []
+
+
+def test_other_files_beside_slices_stay_and_say_nothing(index, pairs, tmp_path):
+    one = pairs[0].a
+    mask = place_of(one, tmp_path) / "mask.nii.gz"
+    write_series(one, mask.parent)
+    mask.write_bytes(b"drawn by hand")
+    assert one not in find_missing(pairs, tmp_path)
+    (mask.parent / "0.dcm").write_bytes(b"")
+    assert download([one], tmp_path, FakeClient(index)) == []
+    assert one not in find_missing(pairs, tmp_path)
+    assert mask.read_bytes() == b"drawn by hand"
+
+
+def test_one_download_at_a_time(index, pairs, tmp_path, monkeypatch):
+    client = FakeClient(index)
+    fetch = client.download_from_selection
+
+    def fetch_twice(*args, **kwargs):
+        with pytest.raises(OutputBusyError, match="another download writes there"):
+            download([pairs[0].b], tmp_path, FakeClient(index))
+        fetch(*args, **kwargs)
+
+    monkeypatch.setattr(client, "download_from_selection", fetch_twice)
+    assert download([pairs[0].a], tmp_path, client) == []
+    assert download([pairs[0].b], tmp_path, FakeClient(index)) == []
 
 
 def test_a_file_that_is_cut_off_makes_a_series_incomplete(pairs, tmp_path):
