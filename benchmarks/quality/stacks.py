@@ -60,7 +60,11 @@ class Stack:
             return np.stack([harmonizer(hu, pixel_spacing=self.spacing) for hu in self.source_hu])
 
     def measure(self, hu: Images) -> Measured:
-        """Measure what a model made of the slices: ``[N, H, W]`` HU."""
+        """Measure what a model made of the slices, ``[N, H, W]`` HU, as files would hold it.
+
+        That is in whole HU, none below the lowest of the source.
+        """
+        hu = np.maximum(np.rint(hu), self.source_hu.min())
         quality, target = measure(list(hu), list(self.samples)), self.target_hu
         padding = np.zeros(target.shape, bool)
         rois, _ = choose_regions(target, padding, (), REGIONS)

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from rgan_sdk.dicom.read.padding import find_padding
 from rgan_sdk.errors import ConfigurationError, TrainingError
 from rgan_sdk.harmonizer import Harmonizer
+from rgan_sdk.hu import hu_to_stored, stored_to_hu
 from rgan_train.evaluation.domain import check_kernels, spacing_notes
 from rgan_train.pairs.dataset import Dataset, PairedFiles
 
@@ -119,7 +120,10 @@ def harmonize_stack(
     target_kernel: str,
     on_done: Callable[[], None],
 ) -> tuple[NDArray[np.float32], dict[str, Any]]:
-    """Apply a model to the source slices.
+    """Apply a model to the source slices, and return what ``rgan-harmonize run`` would write.
+
+    Source and target hold whole stored values, none below the lowest, and so do these. Of the
+    network's own numbers features, air and density would differ from those of the files.
 
     Parameters
     ----------
@@ -145,10 +149,23 @@ def harmonize_stack(
     with open_model(model, (source_kernel,), (target_kernel,)) as harmonizer:
         images = np.empty_like(stack.source_hu)
         for number, (files, hu) in enumerate(zip(stack.items, stack.source_hu, strict=True)):
-            images[number] = harmonizer(hu, pixel_spacing=files.spacing)
+            made = harmonizer(hu, pixel_spacing=files.spacing)
+            _store(made, files.source, images[number])
             on_done()
         record = describe_model(harmonizer, [files.spacing for files in stack.items])
     return images, record
+
+
+def _store(hu: NDArray[np.float32], source: Path, out: NDArray[np.float32]) -> None:
+    """Fill ``out`` with HU as a file in the format of the source holds them."""
+    from rgan_sdk.dicom.read.pixels import PixelFormat, Rescale
+    from rgan_sdk.dicom.read.pydicom_reader import read_dataset
+
+    header = read_dataset(source)
+    form, rescale = PixelFormat.from_dataset(header), Rescale.from_dataset(header)
+    stored = np.empty(hu.shape, form.dtype)
+    hu_to_stored(hu, rescale.slope, rescale.intercept, form.minimum, form.maximum, stored)
+    stored_to_hu(stored, rescale.slope, rescale.intercept, out)
 
 
 def open_model(

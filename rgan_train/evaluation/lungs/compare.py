@@ -9,11 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rgan_sdk.errors import MeasurementError
-from rgan_sdk.hu import hu_to_stored, stored_to_hu
 from rgan_train.evaluation.lungs.density import LungDensity, measure_density
 from rgan_train.evaluation.lungs.mask import LungMask, find_lungs, slice_distance
 from rgan_train.evaluation.lungs.protocol import off_protocol
-from rgan_train.evaluation.results import INPUT, TARGET
+from rgan_train.evaluation.results import TARGET
 from rgan_train.evaluation.stacks import TestStack
 from rgan_train.pairs.dataset import PairedFiles
 
@@ -51,13 +50,10 @@ def compare_lungs(
 ) -> tuple[list[LungCase], list[str]]:
     """Measure the density of the lungs on all variants of the test slices.
 
-    Harmonized slices are rounded and clamped as ``rgan-harmonize run`` writes them: source and
-    target hold whole stored values too, and ``< -950`` differs by one of these.
-
     Parameters
     ----------
     images
-        ``[N, H, W]`` HU by variant.
+        ``[N, H, W]`` HU by variant, as files hold them (``harmonize_stack``).
 
     Returns
     -------
@@ -110,7 +106,7 @@ def _measure(
     mask = find_lungs(images[TARGET][chosen], stack.pixel_spacing, header.orientation, padding)
     densities = {}
     for name, hu in images.items():
-        own = hu[chosen] if name in (TARGET, INPUT) else _as_written(hu[chosen], items)
+        own = hu[chosen]
         densities[name] = measure_density(own[mask.voxels], float(own[~padding].min()))
     return LungCase(
         items[0].patient,
@@ -122,19 +118,3 @@ def _measure(
             read_acquisition(path) for item in items for path in (item.source, item.target)
         ),
     )
-
-
-def _as_written(hu: NDArray[np.float32], items: Sequence[PairedFiles]) -> NDArray[np.float32]:
-    """Return HU as files in the format of the source hold them."""
-    from rgan_sdk.dicom.read.pixels import PixelFormat, Rescale
-    from rgan_sdk.dicom.read.pydicom_reader import read_dataset
-
-    written = np.empty_like(hu)
-    for one, item, out in zip(hu, items, written, strict=True):
-        header = read_dataset(item.source)
-        form, rescale = PixelFormat.from_dataset(header), Rescale.from_dataset(header)
-        scale = rescale.slope, rescale.intercept
-        stored = np.empty(one.shape, form.dtype)
-        hu_to_stored(one, *scale, form.minimum, form.maximum, stored)
-        stored_to_hu(stored, *scale, out)
-    return written

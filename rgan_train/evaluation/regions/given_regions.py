@@ -54,8 +54,10 @@ def read_mask_regions(
             f"masks belong to one pair, but {len(used)} are listed; evaluate that pair alone"
         )
     series = open_pairs(used)[0][0]
-    places = {round(file.position, 2): number for number, file in enumerate(series.slices)}
-    numbers = [places[item.position] for item in dataset.test]
+    places = {file.path: number for number, file in enumerate(series.slices)}
+    numbers = [
+        places[item.source if item.source in places else item.target] for item in dataset.test
+    ]
     rois: list[Roi] = []
     notes: list[str] = []
     choice = StructureChoice(structures)

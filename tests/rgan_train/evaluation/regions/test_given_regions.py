@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import SimpleITK
+from pydicom import dcmread
 from support.boxes import write_boxes
 from support.dicom_phantoms import uid
 from support.training import list_pairs, write_pair_of_scans
@@ -48,6 +49,22 @@ def test_a_mask_gives_regions_on_test_slices(pairs, dataset, tmp_path):
     assert len(dataset.test) == 3
     assert all(np.array_equal(roi.mask, voxels[9]) for roi in rois)
     assert notes == []
+
+
+@pytest.mark.parametrize("way", [("B40f", "B70f"), ("B70f", "B40f")])
+def test_positions_of_both_series_may_round_differently(tmp_path, way):
+    root = write_pair_of_scans(tmp_path)
+    for folder, shift in (("1-B40f", 0.624), ("1-B70f", 0.626)):
+        for path in (root / folder).iterdir():
+            dataset = dcmread(path)
+            dataset.ImagePositionPatient[2] = round(dataset.ImagePositionPatient[2] + shift, 3)
+            dataset.save_as(path)
+    pairs = read_pairs(list_pairs(root))
+    config = DataConfig(source_kernel=way[0], target_kernel=way[1])
+    dataset = load_dataset(pairs, config, needed=("test",))
+    mask = write_mask(tmp_path / "m.nrrd", np.ones((12, 64, 64), np.bool_), pairs)
+    rois, _ = read_mask_regions([mask], pairs, dataset)
+    assert len(rois) == len(dataset.test)
 
 
 def test_a_mask_that_reaches_no_test_slice(pairs, dataset, tmp_path):

@@ -1,0 +1,38 @@
+"""What is measured of a model: the slices that a run would write."""
+
+import numpy as np
+import pytest
+from pydicom import dcmread
+from support.models import make_domain_card, write_model
+from support.training import list_pairs, write_pair_of_scans
+
+import rgan_sdk as rgan
+from rgan_train.config import DataConfig
+from rgan_train.evaluation.stacks import harmonize_stack, read_test_stack
+from rgan_train.pairs.csv import read_pairs
+from rgan_train.pairs.dataset import load_dataset
+
+DIRECTION = DataConfig(source_kernel="B40f", target_kernel="B70f")
+
+
+@pytest.fixture
+def stack(tmp_path):
+    root = write_pair_of_scans(tmp_path / "scans")
+    return read_test_stack(load_dataset(read_pairs(list_pairs(root)), DIRECTION, needed=("test",)))
+
+
+def test_a_models_slices_are_those_that_a_run_writes(stack, tmp_path):
+    model = write_model(tmp_path / "m.onnx", make_domain_card())
+    images, _ = harmonize_stack(model, stack, "B40f", "B70f", lambda: None)
+    accepted = {"outside_domain": ("spacing", "manufacturer")}
+    with rgan.Harmonizer.load(model, engine="onnxruntime", device="cpu", **accepted) as harmonizer:
+        rgan.harmonize_directory(stack.items[0].source.parent, tmp_path / "out", harmonizer)
+    written = {}
+    for path in (tmp_path / "out").rglob("*.dcm"):
+        dataset = dcmread(path)
+        source = dataset.SourceImageSequence[0].ReferencedSOPInstanceUID
+        hu = dataset.pixel_array * float(dataset.RescaleSlope) + float(dataset.RescaleIntercept)
+        written[source] = hu
+    for item, hu in zip(stack.items, images, strict=True):
+        assert np.array_equal(hu, written[item.source_uid])
+    assert not np.array_equal(images, stack.source_hu)
