@@ -1,6 +1,7 @@
 """Attributes that neither pixels nor places depend on do no harm, however they are written."""
 
 import struct
+from io import BytesIO
 from pathlib import Path
 
 import pytest
@@ -8,15 +9,18 @@ from pydicom import Dataset, dcmread
 from pydicom.datadict import tag_for_keyword
 from pydicom.uid import UID, ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 from support.dicom_phantoms import ct_dataset, save, uid
-from support.native import write_unchanged
+from support.native import DERIVATION, write_unchanged
 
 from rgan_sdk.dicom.header import read_header
 from rgan_sdk.dicom.inventory import find_series
+from rgan_sdk.dicom.read.pydicom_reader import read_slice
+from rgan_sdk.dicom.write.writer import derive, encode
 from rgan_sdk.errors import InvalidSeriesError
 
 SYNTAXES = [ExplicitVRLittleEndian, ImplicitVRLittleEndian, ExplicitVRBigEndian]
 LONG = ("OB", "OW", "SQ", "UN")
 PLACE = b"IN THIS PLACE"
+VALUES = [1, 2, 60000]
 
 KEPT = [
     ("SliceThickness", "DS", b"2,00"),
@@ -160,3 +164,35 @@ def test_padding_that_cannot_be_read_fails_by_name(tmp_path: Path, vr: str, raw:
     path = write_raw(tmp_path / "x", "PixelPaddingValue", vr, raw, ExplicitVRLittleEndian)
     with pytest.raises(InvalidSeriesError, match="PixelPaddingValue"):
         read_header(path)
+
+
+@pytest.mark.parametrize("syntax", SYNTAXES)
+def test_a_table_whose_vr_depends_on_its_descriptor_stays(tmp_path: Path, syntax: UID):
+    table = Dataset()
+    table.add_new("LUTDescriptor", "US", [3, 0, 16])
+    table.add_new("LUTData", "US", VALUES)
+    save(tmp_path / "in" / "x", ct_dataset(VOILUTSequence=[table]), syntax)
+    (derived,) = write_unchanged(tmp_path / "in", tmp_path / "out")
+    source = read_slice(tmp_path / "in" / "x")
+    by_pydicom = derive(source, source.hu, DERIVATION).dataset
+    for dataset in (derived, by_pydicom):
+        (item,) = dataset.VOILUTSequence
+        assert item.LUTDescriptor == [3, 0, 16]
+        words = item.LUTData  # bytes in OW, numbers in US
+        assert list(struct.unpack("<3H", words) if isinstance(words, bytes) else words) == VALUES
+
+
+@pytest.mark.parametrize(
+    ("tag", "value"),
+    [(0x00280071, 3), (0x00281100, [3, 0, 16]), (0x00281111, [3, 0, 16]), (0x00281200, VALUES)],
+)
+def test_what_may_have_several_vrs_goes_where_none_is_stated(
+    tmp_path: Path, tag: int, value: object
+):
+    dataset = ct_dataset()
+    dataset.add_new(tag, "US", value)
+    save(tmp_path / "in" / "x", dataset, ImplicitVRLittleEndian)
+    (derived,) = write_unchanged(tmp_path / "in", tmp_path / "out")
+    assert tag not in derived
+    source = read_slice(tmp_path / "in" / "x")
+    assert tag not in dcmread(BytesIO(encode(derive(source, source.hu, DERIVATION).dataset)))
