@@ -3,12 +3,31 @@
 from __future__ import annotations
 
 import copy
+import re
+from typing import Final
 
 from pydicom import Dataset
 from pydicom.datadict import dictionary_has_tag, dictionary_VR
 from pydicom.dataelem import DataElement, RawDataElement
 from pydicom.filewriter import correct_ambiguous_vr_element
 from pydicom.tag import BaseTag
+
+_NO_FOURS: Final = re.escape(bytes(size for size in range(0, 256, 2) if size % 4))
+_NO_EIGHTS: Final = re.escape(bytes(size for size in range(0, 256, 2) if size % 8))
+_SUSPICIOUS: Final = re.compile(
+    b"|".join(
+        [
+            *(vr + b"[%b]" % _NO_FOURS for vr in (b"AT", b"FL", b"SL", b"UL")),
+            *(vr + b"[%b]" % _NO_EIGHTS for vr in (b"FD", rb"SV\0\0", rb"UV\0\0")),
+            rb"IS.[\0-\x1f][-+ 0-9.\\]*(?:[eE]|[iI][nN][fF])",
+        ]
+    ),
+    re.DOTALL,
+)
+"""Numbers of a wrong length, and whole numbers that may be infinite, in Explicit VR Little Endian.
+
+Alternatives that begin with letters are searched for ten times as fast as sets of letters.
+"""
 
 
 def remove_unreadable(dataset: Dataset) -> list[BaseTag]:
@@ -28,6 +47,19 @@ def remove_unreadable(dataset: Dataset) -> list[BaseTag]:
     for tag in removed:
         del dataset[tag]
     return removed
+
+
+def may_be_unreadable(header: bytes) -> bool:
+    """Return whether a header that was copied from a source may hold what cannot be read.
+
+    Where there is none, this is rarely true: it looks at bytes, not at elements.
+
+    Parameters
+    ----------
+    header
+        In Explicit VR Little Endian, each value of an even length.
+    """
+    return _SUSPICIOUS.search(header) is not None
 
 
 def _is_readable(dataset: Dataset, tag: BaseTag, converted: Dataset) -> bool:
