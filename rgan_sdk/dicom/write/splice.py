@@ -4,9 +4,9 @@ pydicom derives the header of the first slice. Its elements in ``WRITTEN`` are e
 native writer splices these bytes into the header of every slice. All other elements are copied
 byte by byte from the slice itself.
 
-That is right only for slices that agree with the first one in ``READ_FROM_SOURCE``, and in what
-cannot be read in the first one. The native writer checks this, and hands back any slice that
-differs; pydicom writes it.
+That is right only for slices that agree with the first one in ``READ_FROM_SOURCE``, in the rescale,
+and in what cannot be read in the first one. The native writer checks this, and hands back any slice
+that differs; pydicom writes it.
 """
 
 from __future__ import annotations
@@ -37,6 +37,7 @@ from rgan_sdk.dicom.write.unreadable import remove_unreadable
 
 WriteJob = tuple[bytes, bytes, list[tuple[int, bytes]]]
 
+_RESCALE: Final = ("RescaleSlope", "RescaleIntercept")
 _SOP_INSTANCE_UID: Final = 0x00080018
 _SOURCE_IMAGE_SEQUENCE: Final = 0x00082112
 _REFERENCED_SOP_INSTANCE_UID: Final = 0x00081155
@@ -65,8 +66,7 @@ class SplicedSeries:
     pixel_bytes
         Of each uncompressed slice.
     storable
-        The HU that the series can store. RescaleIntercept may differ between slices; then it tells
-        roughly where pixels were clamped.
+        The HU that each slice written with ``template`` can store.
     """
 
     def __init__(self, first: Dataset, native: _core.SourceSlice, derivation: Derivation) -> None:
@@ -84,7 +84,7 @@ class SplicedSeries:
                 native,
                 elements=sorted(elements),
                 removed=[*map(_tag, REMOVED), *unreadable],
-                dependencies=list({*map(_tag, READ_FROM_SOURCE), *unreadable}),
+                dependencies=list({*map(_tag, READ_FROM_SOURCE + _RESCALE), *unreadable}),
                 representations=_value_representations(readable),
             )
             self._file_meta = _FileMeta(derived)
