@@ -15,7 +15,13 @@ from typing import Final
 from rgan_sdk import _core
 from rgan_sdk.dicom.discovery import open_raw, walk
 from rgan_sdk.dicom.write.writer import format_crc32c
-from rgan_sdk.errors import ConfigurationError, IneligibleError, OutputError, RganError
+from rgan_sdk.errors import (
+    ConfigurationError,
+    IneligibleError,
+    NiftiError,
+    OutputError,
+    RganError,
+)
 from rgan_sdk.files import is_there, sync
 from rgan_sdk.harmonizer import Harmonizer
 from rgan_sdk.nifti.job import NiftiJob, NiftiTask
@@ -151,12 +157,14 @@ class _Folder:
     ) -> None:
         self._source, self._destination, self._task = source, destination, task
         self._finished, self._journal = finished, journal
+        self._owners = {sidecar_path(Path(name)): name for name in finished}
         self.outcomes = Outcomes(task, source)
 
     def run(self) -> None:
         """Harmonize what is not finished, by ascending pixel spacing."""
         jobs = self._plan()
-        jobs.sort(key=lambda job: job.scan.mean_pixel_spacing)
+        # A sidecar keeps its first outcome, so its owner goes before the others with that name.
+        jobs.sort(key=lambda job: (self._owner(job) != job.name, job.scan.mean_pixel_spacing))
         self._task.observer.on_planned(len(jobs), sum(job.scan.count for job in jobs))
         for job in jobs:
             try:
@@ -202,6 +210,10 @@ class _Folder:
             return [job]
         return []
 
+    def _owner(self, job: NiftiJob) -> str:
+        """Return the scan that has the sidecar of this name in OUTPUT: finished, or found first."""
+        return self._owners.setdefault(sidecar_path(Path(job.name)), job.name)
+
     def _record_others(
         self, others: list[tuple[Path, OSError | IneligibleError | None]], jobs: list[NiftiJob]
     ) -> None:
@@ -214,6 +226,9 @@ class _Folder:
 
     def _harmonize(self, job: NiftiJob) -> None:
         target = self._destination / job.name
+        if (owner := self._owner(job)) != job.name:
+            shared = sidecar_path(target).name
+            raise NiftiError(f"{owner} and {job.name} would share {shared}; rename one of them")
         finished = self._finished.get(job.name)
         picture = f"{PICTURES}/{picture_name(job.name)}"
         if self._stands(job, target, finished):

@@ -58,14 +58,17 @@ UNCHANGED = [
     "Columns",
     "WindowCenter",
     "WindowWidth",
-    "LossyImageCompression",
-    "LossyImageCompressionMethod",
     "LossyImageCompressionRatio",
     "BurnedInAnnotation",
     "ReferencedImageSequence",
     "RequestAttributesSequence",
     "TimezoneOffsetFromUTC",
 ]
+LOSSY = {
+    "1.2.840.10008.1.2.4.50": "ISO_10918_1",
+    "1.2.840.10008.1.2.4.51": "ISO_10918_1",
+    "1.2.840.10008.1.2.4.81": "ISO_14495_1",
+}
 ABSENT = [
     "SmallestImagePixelValue",
     "LargestImagePixelValue",
@@ -101,6 +104,7 @@ def violations(source_path: Path, derived_path: Path, derivation: Derivation) ->
         _file(derived_path, derived),
         _identity(source, derived, derivation),
         _kept(source, derived),
+        _loss(source, derived),
         _provenance(source, derived, derivation),
         _equipment(source, derived),
         _pixels(source, derived),
@@ -161,6 +165,17 @@ def _kept(source: Dataset, derived: Dataset) -> Iterator[str]:
             yield f"{keyword} was not removed"
     if any(element.tag.is_private for element in derived.iterall()):
         yield "there are private elements"
+
+
+def _loss(source: Dataset, derived: Dataset) -> Iterator[str]:
+    stated = source.get("LossyImageCompression")
+    method = source.get("LossyImageCompressionMethod")
+    if stated != "01" and source.file_meta.TransferSyntaxUID in LOSSY:
+        stated, method = "01", method or LOSSY[source.file_meta.TransferSyntaxUID]
+    if derived.get("LossyImageCompression") != stated:
+        yield "LossyImageCompression"
+    if derived.get("LossyImageCompressionMethod") != method:
+        yield "LossyImageCompressionMethod"
 
 
 def _provenance(source: Dataset, derived: Dataset, derivation: Derivation) -> Iterator[str]:

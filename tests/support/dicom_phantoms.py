@@ -20,6 +20,7 @@ from pydicom.uid import (
     JPEGBaseline8Bit,
     JPEGExtended12Bit,
     JPEGLosslessSV1,
+    JPEGLSNearLossless,
 )
 
 CANARY = "CANARY"
@@ -143,6 +144,13 @@ def _lossy_jpeg(image: NDArray[Any], bits: int) -> bytes:
     return frame
 
 
+def _near_lossless_jpeg_ls(image: NDArray[Any], bits: int) -> bytes:
+    import imagecodecs
+
+    frame: bytes = imagecodecs.jpegls_encode(image, level=2)
+    return frame
+
+
 def _htj2k(image: NDArray[Any], bits: int) -> bytes:
     import imagecodecs
 
@@ -154,6 +162,7 @@ _IMAGECODECS_ENCODERS = {
     JPEGBaseline8Bit: _lossy_jpeg,
     JPEGExtended12Bit: _lossy_jpeg,
     JPEGLosslessSV1: _lossless_jpeg,
+    JPEGLSNearLossless: _near_lossless_jpeg_ls,
     HTJ2KLossless: _htj2k,
 }
 

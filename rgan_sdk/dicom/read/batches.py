@@ -144,7 +144,9 @@ def _start_threads(work: Callable[[], None], count: int) -> list[threading.Threa
 
 def _decode(file: SliceFile, native: _core.SourceSlice, hu: NDArray[np.float32]) -> ReadResult:
     try:
-        native.complete(read_cells(file.path, file.stamp), hu)
+        cells = read_cells(file.path, file.stamp)
+        if cells is not None:
+            native.complete(cells, hu)
         return native if native.problem is None else _read_by_pydicom(file, hu)
     except Exception as error:  # concerns this slice only
         return error

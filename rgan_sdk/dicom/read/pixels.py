@@ -14,6 +14,7 @@ from pydicom.uid import (
     ExplicitVRBigEndian,
     ExplicitVRLittleEndian,
     ImplicitVRLittleEndian,
+    JPEGLSNearLossless,
     RLELossless,
 )
 
@@ -25,6 +26,12 @@ from rgan_sdk.errors import InvalidSeriesError, UnreadableFileError
 MAX_SIDE: Final = 8192
 UNSPECIFIED: Final = "US"
 """The RescaleType of numbers that may be HU or not."""
+_LOSSY_METHODS: Final = {
+    **dict.fromkeys(LOSSY_JPEG, "ISO_10918_1"),
+    JPEGLSNearLossless: "ISO_14495_1",
+}
+"""LossyImageCompressionMethod of the transfer syntaxes for lossy compression alone."""
+_LOSSY_IMAGE_COMPRESSION: Final = 0x00282110
 
 
 @dataclass(frozen=True)
@@ -167,6 +174,20 @@ def transfer_syntax(dataset: Dataset) -> UID:
     if implicit:
         return ImplicitVRLittleEndian
     return ExplicitVRLittleEndian if little else ExplicitVRBigEndian
+
+
+def unstated_loss(dataset: Dataset) -> str:
+    """Return how a slice was compressed with loss that its LossyImageCompression does not state.
+
+    Returns
+    -------
+    str
+        A LossyImageCompressionMethod (PS3.3 C.7.6.1.1.5.1). Empty if the loss is stated, or the
+        transfer syntax is no sure sign of one, as that of JPEG 2000.
+    """
+    if values.raw(dataset, _LOSSY_IMAGE_COMPRESSION).strip() == b"01":
+        return ""
+    return _LOSSY_METHODS.get(transfer_syntax(dataset), "")
 
 
 def require_decoder(syntax: UID, pixel_format: PixelFormat) -> None:

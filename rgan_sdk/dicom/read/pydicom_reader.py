@@ -148,13 +148,15 @@ def _parse(file: BinaryIO, stamp: Stamp | None) -> Dataset:
     return dataset
 
 
-def read_cells(path: Path, stamp: Stamp | None = None) -> NDArray[Any]:
+def read_cells(path: Path, stamp: Stamp | None = None) -> NDArray[Any] | None:
     """Read the pixel cells of one CT slice.
 
     Returns
     -------
-    ndarray
-        ``[H, W]`` uint8, int8, uint16 or int16, all bits as the decoder gives them.
+    ndarray or None
+        ``[H, W]`` uint8, int8, uint16 or int16, all bits as the decoder gives them. None where the
+        derived header has to state a loss that only the transfer syntax tells
+        (``pixels.unstated_loss``): the native writer does not know it.
 
     Raises
     ------
@@ -162,7 +164,8 @@ def read_cells(path: Path, stamp: Stamp | None = None) -> NDArray[Any]:
         As ``read_slice`` does.
     """
     with _name_file(path), open_raw(path) as file:
-        return _decode(_parse(file, stamp)).cells
+        dataset = _parse(file, stamp)
+        return None if pixels.unstated_loss(dataset) else _decode(dataset).cells
 
 
 class _Decoded(NamedTuple):

@@ -105,6 +105,7 @@ def copy_header(source: Dataset, software: str, timestamp: datetime) -> Dataset:
     dataset.RescaleType = "HU"
     dataset.ContentQualification = "RESEARCH"
     _set_padding(dataset)
+    _state_loss(dataset)
     return dataset
 
 
@@ -187,6 +188,14 @@ def _set_padding(dataset: Dataset) -> None:
             value = pixels.padding_value(dataset, keyword, pixel_format)
             tag = dataset[keyword].tag
             dataset.add_new(tag, "SS" if pixel_format.signed else "US", value)
+
+
+def _state_loss(dataset: Dataset) -> None:
+    """State a loss that only the source's transfer syntax tells (PS3.3 C.7.6.1.1.5)."""
+    if method := pixels.unstated_loss(dataset):
+        dataset.LossyImageCompression = "01"
+        if not values.values(dataset, "LossyImageCompressionMethod"):
+            dataset.LossyImageCompressionMethod = method
 
 
 def set_file_meta(dataset: Dataset) -> None:

@@ -16,6 +16,7 @@ from rgan_sdk.dicom.read.pydicom_reader import PydicomSlice, read_dataset
 from rgan_sdk.dicom.slices.table import SliceFile
 from rgan_sdk.dicom.write.derivation import Derivation, derived_sop_uid
 from rgan_sdk.dicom.write.splice import SplicedSeries
+from rgan_sdk.dicom.write.unreadable import may_be_unreadable
 from rgan_sdk.dicom.write.writer import WrittenFile, format_crc32c, write_derived
 from rgan_sdk.errors import OutputError
 from rgan_sdk.files import sync
@@ -91,7 +92,10 @@ class SeriesWriter:
         native: dict[int, _core.SourceSlice],
         hu: NDArray[np.float32],
     ) -> dict[int, WrittenFile]:
-        """Return what was written, by the index of the slice. The others were handed back."""
+        """Return what was written, by the index of the slice; pydicom is to write the others.
+
+        Those were handed back, or their headers are copies of what may not be readable.
+        """
         chosen = hu if len(native) == len(files) else hu[list(native)]
         first, source = next(iter(native.items()))
         series = self._headers(files[first], source)
@@ -113,6 +117,7 @@ class SeriesWriter:
             )
             for index, (path, *_), written in zip(native, jobs, results, strict=True)
             if written.problem is None
+            and not may_be_unreadable(_read_head(path, written.size - series.pixel_bytes))
         }
 
     def _headers(self, file: SliceFile, source: _core.SourceSlice) -> SplicedSeries:
@@ -133,3 +138,13 @@ class SeriesWriter:
         if self._durable:
             sync(path)
         return written
+
+
+def _read_head(path: bytes, size: int) -> bytes:
+    """Read the beginning of a file that was just written."""
+    file = Path(os.fsdecode(path))
+    try:
+        with file.open("rb") as opened:
+            return opened.read(size)
+    except OSError as error:
+        raise OutputError(f"{file.name} cannot be read back: {error.strerror}") from error

@@ -4,8 +4,9 @@ pydicom derives the header of the first slice. Its elements in ``WRITTEN`` are e
 native writer splices these bytes into the header of every slice. All other elements are copied
 byte by byte from the slice itself.
 
-That is right only for slices that agree with the first one in ``READ_FROM_SOURCE``. The native
-writer checks this, and hands back any slice that differs; pydicom writes it.
+That is right only for slices that agree with the first one in ``READ_FROM_SOURCE``, in the rescale,
+and in what cannot be read in the first one. The native writer checks this, and hands back any slice
+that differs; pydicom writes it.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from pydicom.filebase import DicomBytesIO
 from pydicom.filewriter import write_dataset
 
 from rgan_sdk import _core
+from rgan_sdk.dicom.read.pixels import PixelFormat
 from rgan_sdk.dicom.write.attributes import READ_FROM_SOURCE, REMOVED, WRITTEN
 from rgan_sdk.dicom.write.clamping import StorableRange
 from rgan_sdk.dicom.write.derivation import Derivation, derived_sop_uid
@@ -35,6 +37,7 @@ from rgan_sdk.dicom.write.unreadable import remove_unreadable
 
 WriteJob = tuple[bytes, bytes, list[tuple[int, bytes]]]
 
+_RESCALE: Final = ("RescaleSlope", "RescaleIntercept")
 _SOP_INSTANCE_UID: Final = 0x00080018
 _SOURCE_IMAGE_SEQUENCE: Final = 0x00082112
 _REFERENCED_SOP_INSTANCE_UID: Final = 0x00081155
@@ -60,26 +63,28 @@ class SplicedSeries:
     ----------
     template
         For ``_core.write_batch``.
+    pixel_bytes
+        Of each uncompressed slice.
     storable
-        The HU that the series can store. RescaleIntercept may differ between slices; then it tells
-        roughly where pixels were clamped.
+        The HU that each slice written with ``template`` can store.
     """
 
     def __init__(self, first: Dataset, native: _core.SourceSlice, derivation: Derivation) -> None:
         self._derivation = derivation
+        self.pixel_bytes = PixelFormat.from_dataset(first).nbytes
         self.storable = StorableRange.of(first)
         derived = derived_header(first, derivation)
         with translate_header_errors():
             readable = copy.deepcopy(first)
-            unreadable = map(int, remove_unreadable(readable))
+            unreadable = [int(tag) for tag in remove_unreadable(readable)]
             written = [derived[keyword] for keyword in WRITTEN if keyword in derived]
             character_set = derived.get("SpecificCharacterSet") or "iso8859"
             elements = [(int(e.tag), _encode(e, character_set=character_set)) for e in written]
             self.template = _core.HeaderTemplate(
                 native,
                 elements=sorted(elements),
-                removed=[*(_tag(keyword) for keyword in REMOVED), *unreadable],
-                dependencies=[_tag(keyword) for keyword in READ_FROM_SOURCE],
+                removed=[*map(_tag, REMOVED), *unreadable],
+                dependencies=list({*map(_tag, READ_FROM_SOURCE + _RESCALE), *unreadable}),
                 representations=_value_representations(readable),
             )
             self._file_meta = _FileMeta(derived)

@@ -11,7 +11,7 @@ import pytest
 from onnx import numpy_helper
 from support.kernels import chests, exponential
 from support.models import make_model, make_series_card, write_model
-from support.nifti import convert, scan_hu, slices_of, write_nifti
+from support.nifti import AFFINE, convert, scan_hu, slices_of, write_nifti
 from support.runs import harmonize, new_series, read_report
 
 from rgan_sdk.card import CardCurves, SpacingRange
@@ -367,6 +367,36 @@ def test_what_changed_in_a_folder_is_never_overwritten(run, folder, tmp_path):
     _, report = run(folder, out)
     reasons = {entry["series_instance_uid"]: entry["reason"] for entry in report["series"]}
     assert "is not what a.nii.gz in OUTPUT was made of" in reasons["a.nii.gz"]
+
+
+@pytest.mark.parametrize("spacing", [0.7, 0.65])
+def test_scans_that_would_share_a_sidecar_are_told(run, folder, tmp_path, spacing):
+    """``spacing`` is that of the second scan: finer ones are harmonized first."""
+    affine = AFFINE @ np.diag([spacing / 0.7, spacing / 0.7, 1, 1])
+    write_nifti(folder / "a.nii.gz", scan_hu(), sidecar=SIDECAR, affine=affine)
+    write_nifti(folder / "a.nii", scan_hu(), sidecar=SIDECAR)
+    reason = "a.nii and a.nii.gz would share a.json; rename one of them"
+    for options in (["--dry-run"], [], []):
+        result, report = run(folder, tmp_path / "out", *options)
+        assert result.exit_code == 3
+        outcomes = {file["path"]: (file["status"], file["reason"]) for file in report["files"]}
+        assert outcomes["a.nii.gz"] == ("failed", reason)
+        assert outcomes["a.nii"][0] == outcomes["a.json"][0] == ("planned" if options else "done")
+    (folder / "a.nii.gz").rename(folder / "d.nii.gz")
+    shutil.copy(folder / "a.json", folder / "d.json")
+    _, report = run(folder, tmp_path / "out")
+    statuses = {entry["series_instance_uid"]: entry["status"] for entry in report["series"]}
+    assert statuses["a.nii"] == statuses["d.nii.gz"] == "done"
+
+
+def test_a_scan_that_is_finished_keeps_its_sidecar(run, folder, tmp_path):
+    run(folder, tmp_path / "out")
+    write_nifti(folder / "a.nii", scan_hu(), sidecar=SIDECAR)
+    _, report = run(folder, tmp_path / "out")
+    outcomes = {file["path"]: (file["status"], file["reason"]) for file in report["files"]}
+    assert outcomes["a.nii.gz"][0] == outcomes["a.json"][0] == "done"
+    reason = "a.nii.gz and a.nii would share a.json; rename one of them"
+    assert outcomes["a.nii"] == ("failed", reason)
 
 
 def test_shards_share_a_folder(run, folder, tmp_path):
