@@ -46,8 +46,11 @@ def read_masks(path: Path, series: Series, choice: StructureChoice | None = None
     """
     choice = choice or StructureChoice()
     with _name_file(path):
-        found = _number_repeated_names(_read(path, series))
-        masks = [mask for mask in found if choice.takes(mask.name)]
+        masks = [
+            replace(mask, name=name)
+            for name, mask in _number_repeated_names(_read(path, series))
+            if choice.takes(name, mask.name)
+        ]
         if not any(mask.voxels.any() for mask in masks) and (masks or not choice.names):
             names = f" ({', '.join(mask.name for mask in masks)})" if masks else ""
             notes = "".join(f"; {mask.name}: {note}" for mask in masks for note in mask.notes)
@@ -113,10 +116,10 @@ def _name_file(path: Path) -> Iterator[None]:
         raise ConfigurationError(f"{path}: {exc}") from exc
 
 
-def _number_repeated_names(found: Iterable[Mask]) -> Iterator[Mask]:
-    """Yield masks with distinct names: a number is appended to a name that occurs again."""
+def _number_repeated_names(found: Iterable[Mask]) -> Iterator[tuple[str, Mask]]:
+    """Yield distinct names and masks: a number is appended to a name that occurs again."""
     seen: Counter[str] = Counter()
     for mask in found:
         seen[mask.name] += 1
         again = seen[mask.name] > 1
-        yield replace(mask, name=f"{mask.name} ({seen[mask.name]})") if again else mask
+        yield f"{mask.name} ({seen[mask.name]})" if again else mask.name, mask
