@@ -174,11 +174,10 @@ def test_nothing_at_all(series, tmp_path):
 
 def test_names_that_are_missing_or_come_twice(series, tmp_path):
     items = [box(1, 1, 1, 4, 4)]
-    path = write(
-        tmp_path / "a.dcm", [("Node", items), ("", items), ("Node", items), ("Node", items)]
-    )
+    stored = ["Node", "", "Node", "Node", "Node (2)"]
+    path = write(tmp_path / "a.dcm", [(name, items) for name in stored])
     names = [mask.name for mask in read_masks(path, series)]
-    assert names == ["Node", "ROI 6", "Node (2)", "Node (3)"]
+    assert names == ["Node", "ROI 6", "Node (2)", "Node (3)", "Node (2) (2)"]
 
 
 def test_coordinates_come_in_threes(series, tmp_path):
