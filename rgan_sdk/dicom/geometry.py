@@ -46,15 +46,20 @@ def geometry_notes(series: Series) -> tuple[str, ...]:
     They do not affect harmonization, which works slice by slice.
     """
     notes = []
-    gaps = np.diff(series.slices.positions)
-    least, most = gaps.min(initial=math.inf), gaps.max(initial=0)
-    if least < TOLERANCE_MM:
+    if np.diff(series.slices.positions).min(initial=math.inf) < TOLERANCE_MM:
         notes.append("several slices share a position")
-    elif most - least > TOLERANCE_MM:
-        notes.append(f"slices are {least:.2f} to {most:.2f} mm apart")
+    elif uneven := describe_uneven_distances(series):
+        notes.append(uneven)
     if _is_sheared(series):
         notes.append("slices are shifted against each other (gantry tilt)")
     return tuple(notes)
+
+
+def describe_uneven_distances(series: Series) -> str:
+    """Return from what to what the distances between slices go; empty if they are even."""
+    gaps = np.diff(series.slices.positions)
+    least, most = gaps.min(initial=math.inf), gaps.max(initial=0)
+    return f"slices are {least:.2f} to {most:.2f} mm apart" if most - least > TOLERANCE_MM else ""
 
 
 def _is_sheared(series: Series) -> bool:

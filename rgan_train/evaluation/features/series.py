@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -128,13 +129,17 @@ def find_structures(
 ) -> list[Mask]:
     """Read the wanted structures of all mask files, without padding.
 
+    Names are distinct over all files: one that occurs again, in the order of the files, gets a
+    number.
+
     Raises
     ------
     ConfigurationError
         If a file cannot be read or is not on the grid of the series, or none has a structure.
     """
     choice = StructureChoice(structures)
-    found = [mask for path in paths for mask in read_masks(path, series, choice)]
+    seen: Counter[str] = Counter()
+    found = [mask for path in paths for mask in read_masks(path, series, choice, seen)]
     choice.check_found()
     return [replace(mask, voxels=mask.voxels & ~padding) for mask in found]
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from rgan_sdk.dicom.geometry import describe_uneven_distances
 from rgan_sdk.errors import OutputError
 from rgan_train.evaluation.lungs.density import LungDensity, measure_density
 from rgan_train.evaluation.lungs.mask import LungMask, find_lungs, slice_distance
@@ -49,7 +50,7 @@ class SeriesLungs:
     off_protocol
         In what the series is off the protocol of lung density.
     notes
-        What the reader must know about the mask.
+        What the reader must know about the slices and the mask.
     """
 
     density: LungDensity
@@ -99,7 +100,16 @@ def measure_series(
         density,
         np.count_nonzero(lungs.voxels) * distance * pixel_mm[0] * pixel_mm[1] / 1000,
         off_protocol(read_acquisitions(series)),
-        lungs.notes,
+        (*_note_uneven_distances(series, distance), *lungs.notes),
+    )
+
+
+def _note_uneven_distances(series: Series, distance: float) -> tuple[str, ...]:
+    if not (uneven := describe_uneven_distances(series)):
+        return ()
+    return (
+        f"{uneven}: the volume counts {distance:.2f} mm for each, and lung where slices are "
+        "missing is not measured; give the whole series",
     )
 
 

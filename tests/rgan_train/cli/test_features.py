@@ -136,6 +136,27 @@ def test_nodules_in_xml_of_lidc_and_what_is_left_out_is_said(scan, harmonized, o
     assert found == [(kind, "nodule 1, reader 2", "800") for kind in ("source", "harmonized")]
 
 
+def test_files_whose_structures_share_a_name_are_numbered_in_their_order(
+    scan, harmonized, mask, options, tmp_path
+):
+    image = SimpleITK.ReadImage(str(mask))
+    one, both = tmp_path / "one.nrrd", tmp_path / "both.nrrd"
+    SimpleITK.WriteImage(image == 2, str(one))
+    SimpleITK.WriteImage((image == 3) + 2 * (image == 2), str(both))
+    files = ("--masks", one, "--masks", both)
+    done = train("features", scan, harmonized, *files, *options[2:])
+    assert done.exit_code == 0, done.output
+    labels = SimpleITK.GetArrayFromImage(image)
+    left, right = str(np.count_nonzero(labels == 2)), str(np.count_nonzero(labels == 3))
+    expected = [("label 1", left), ("label 1 (2)", right), ("label 2", left)]
+    assert [(row["region"], row["voxels"]) for row in read(options)] == expected * 2
+    for wanted, count in (("1", 2), ("label 1 (2)", 1)):
+        options[-1].unlink()
+        done = train("features", scan, *files, "--structure", wanted, *options[2:])
+        assert done.exit_code == 0, done.output
+        assert len(read(options)) == count
+
+
 def test_a_mask_on_another_grid_is_named(scan, options, tmp_path):
     image = SimpleITK.GetImageFromArray(np.ones((2, 8, 8), np.uint8))
     path = tmp_path / "other.nii.gz"

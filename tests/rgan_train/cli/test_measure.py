@@ -37,6 +37,7 @@ def test_a_table_a_file_and_a_picture(scan, tmp_path):
     assert done.exit_code == 0, done.output
     assert "LAA-950" in done.output
     assert "off protocol" not in done.output
+    assert "note: " not in done.output
     with out.open() as file:
         (row,) = csv.DictReader(file)
     assert row["series"] == uid(1, 1, 1)
@@ -73,6 +74,31 @@ def test_a_given_mask_is_taken_as_it_is(scan, chest, tmp_path):
     assert row["volume_ml"] == pytest.approx(left.sum() * PIXEL_MM**2 * DISTANCE_MM / 1000)
     assert row["laa_950"] == pytest.approx(100 * np.mean(chest[0][left] < -950))
     assert row["mean_hu"] == pytest.approx(chest[0][left].mean(dtype=float))
+
+
+@pytest.mark.parametrize(
+    ("uneven", "note"),
+    [
+        (
+            dict.fromkeys(range(6, 11)),
+            "slices are 5.00 to 30.00 mm apart: the volume",
+        ),
+        ({6: 30.02}, None),  # 4.98 to 5.02 mm, as rounded positions may be
+    ],
+)
+def test_slices_that_are_missing_are_noted(scan, tmp_path, uneven, note):
+    for number, path in enumerate(sorted(scan.iterdir())):
+        position = uneven.get(number, DISTANCE_MM * number)
+        if position is not None:
+            dataset = pydicom.dcmread(path)
+            dataset.ImagePositionPatient[2] = position
+            dataset.save_as(tmp_path / path.name)
+    done = train("measure", tmp_path)
+    assert done.exit_code == 0, done.output
+    if note:
+        assert f"note: {uid(1, 1, 1)}: {note} counts 5.00 mm for each" in done.output
+    else:
+        assert "note: " not in done.output
 
 
 def test_what_fails_does_not_stop_the_others(scan, chest, tmp_path):

@@ -34,7 +34,7 @@ class StructureChoice:
     """The structures that a user wants, by name; without names, all.
 
     Upper and lower case are the same. A number stands for a value of a label map: ``3`` for
-    ``label 3``.
+    ``label 3``. A name that several structures of a file share takes them all.
 
     Attributes
     ----------
@@ -47,10 +47,12 @@ class StructureChoice:
         self._wanted = {_key(name): name for name in self.names}
         self._seen: dict[str, str] = {}
 
-    def takes(self, name: str) -> bool:
-        """Tell whether a structure of a file is wanted."""
+    def takes(self, name: str, name_in_file: str) -> bool:
+        """Tell whether a structure of a file is wanted, by its distinct name or by the file's."""
         self._seen[_key(name)] = name
-        return not self._wanted or _key(name) in self._wanted
+        return not self._wanted or not self._wanted.keys().isdisjoint(
+            {_key(name), _key(name_in_file)}
+        )
 
     def check_found(self) -> None:
         """Raise ConfigurationError if a wanted structure was in none of the files."""

@@ -51,3 +51,45 @@ def fill_polygons(
             changes[crossed, np.clip(at, 0, columns).astype(np.int64)] += 1
     inside: NDArray[np.bool_] = np.cumsum(changes[:, :-1], axis=1) % 2 == 1
     return inside
+
+
+def sorted_edges(polygon: NDArray[np.float64]) -> tuple[tuple[float, ...], ...]:
+    """Return the edges of a polygon, the same wherever it begins and whichever way it runs.
+
+    Polygons ``[P, 2]`` with the same edges mark the same pixels.
+    """
+    corners = [tuple(corner) for corner in np.round(polygon, _DECIMALS).tolist()]
+    ends = zip(corners, [*corners[1:], corners[0]], strict=True)
+    return tuple(sorted(min(a, b) + max(a, b) for a, b in ends if a != b))
+
+
+def overlap_partly(polygons: Iterable[NDArray[np.float64]], shape: tuple[int, int]) -> bool:
+    """Tell whether two polygons share pixels, and each has pixels that the other has not.
+
+    Polygons that are apart, or one inside the other, do not. For the parameters see
+    ``fill_polygons``.
+
+    Notes
+    -----
+    From the largest to the smallest, each polygon must have the same one around all its pixels.
+    """
+    innermost = np.zeros(shape, np.int64)
+    filled = [_fill_in_its_box(polygon, shape) for polygon in polygons]
+    filled.sort(key=lambda one: np.count_nonzero(one[1]), reverse=True)
+    for number, (box, inside) in enumerate(filled, start=1):
+        around = innermost[box]
+        if len(np.unique(around[inside])) > 1:
+            return True
+        around[inside] = number
+    return False
+
+
+def _fill_in_its_box(
+    polygon: NDArray[np.float64], shape: tuple[int, int]
+) -> tuple[tuple[slice, slice], NDArray[np.bool_]]:
+    """Return the box of the image around a polygon, and the pixels inside within the box."""
+    rows, columns = shape
+    ends = np.floor([polygon.min(axis=0), polygon.max(axis=0) + 1])
+    (left, top), (right, bottom) = np.clip(ends, 0, (columns, rows)).astype(int).tolist()
+    inside = fill_polygons([polygon - (left, top)], (bottom - top, right - left))
+    return (slice(top, bottom), slice(left, right)), inside

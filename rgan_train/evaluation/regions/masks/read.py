@@ -17,7 +17,12 @@ if TYPE_CHECKING:
     from rgan_sdk.dicom.series import Series
 
 
-def read_masks(path: Path, series: Series, choice: StructureChoice | None = None) -> list[Mask]:
+def read_masks(
+    path: Path,
+    series: Series,
+    choice: StructureChoice | None = None,
+    seen: Counter[str] | None = None,
+) -> list[Mask]:
     """Read the structures of a file: label map, DICOM SEG, RTSTRUCT or XML of LIDC.
 
     Label maps (NIfTI, NRRD, MetaImage) and XML are recognised by the ending of the file name, DICOM
@@ -28,13 +33,16 @@ def read_masks(path: Path, series: Series, choice: StructureChoice | None = None
     ----------
     choice
         The structures that are wanted; None for all.
+    seen
+        How often each name was in the files before, to which those of this file are added; None
+        if names may come again from file to file.
 
     Returns
     -------
     list of Mask
-        Names are distinct. It is empty if no structure is wanted, otherwise at least one mask has
-        pixels; ``empty_names`` returns those that have none. Each mask takes one byte for every
-        pixel of the series.
+        Names are distinct, also from those in ``seen``: one that occurs again gets a number. It is
+        empty if no structure is wanted, otherwise at least one mask has pixels; ``empty_names``
+        returns those that have none. Each mask takes one byte for every pixel of the series.
 
     Raises
     ------
@@ -45,9 +53,13 @@ def read_masks(path: Path, series: Series, choice: StructureChoice | None = None
         between slices, are accepted.
     """
     choice = choice or StructureChoice()
+    seen = Counter() if seen is None else seen
     with _name_file(path):
-        found = _number_repeated_names(_read(path, series))
-        masks = [mask for mask in found if choice.takes(mask.name)]
+        masks = [
+            replace(mask, name=name)
+            for mask in _read(path, series)
+            if choice.takes(name := _make_distinct(mask.name, seen), mask.name)
+        ]
         if not any(mask.voxels.any() for mask in masks) and (masks or not choice.names):
             names = f" ({', '.join(mask.name for mask in masks)})" if masks else ""
             notes = "".join(f"; {mask.name}: {note}" for mask in masks for note in mask.notes)
@@ -113,10 +125,7 @@ def _name_file(path: Path) -> Iterator[None]:
         raise ConfigurationError(f"{path}: {exc}") from exc
 
 
-def _number_repeated_names(found: Iterable[Mask]) -> Iterator[Mask]:
-    """Yield masks with distinct names: a number is appended to a name that occurs again."""
-    seen: Counter[str] = Counter()
-    for mask in found:
-        seen[mask.name] += 1
-        again = seen[mask.name] > 1
-        yield replace(mask, name=f"{mask.name} ({seen[mask.name]})") if again else mask
+def _make_distinct(name: str, seen: Counter[str]) -> str:
+    """Return a name that has not occurred, by a number if need be, and count it."""
+    seen[name] += 1
+    return name if seen[name] == 1 else _make_distinct(f"{name} ({seen[name]})", seen)

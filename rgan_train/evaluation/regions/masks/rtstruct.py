@@ -13,12 +13,13 @@ from rgan_sdk.dicom import values
 from rgan_sdk.errors import ConfigurationError
 from rgan_train.evaluation.regions.masks.grid import SeriesGrid
 from rgan_train.evaluation.regions.masks.mask import Mask
-from rgan_train.evaluation.regions.masks.polygons import fill_polygons
+from rgan_train.evaluation.regions.masks.polygons import fill_polygons, overlap_partly, sorted_edges
 
 if TYPE_CHECKING:
     from pydicom import Dataset
 
-CLOSED: Final = ("CLOSED_PLANAR", "CLOSEDPLANAR_XOR")
+PLAIN: Final = "CLOSED_PLANAR"
+CLOSED: Final = (PLAIN, "CLOSEDPLANAR_XOR")
 """ContourGeometricType of contours that enclose an area; the others are points and lines."""
 
 MAX_NOTES: Final = 5
@@ -28,8 +29,11 @@ MAX_NOTES: Final = 5
 def read_structures(dataset: Dataset, grid: SeriesGrid) -> Iterator[Mask]:
     """Yield the structures in the order of the file; they are named by ROIName.
 
-    A pixel belongs to a structure if its centre lies inside. A contour inside another contour of
-    the same structure is a hole. A structure of points or lines has no pixels.
+    A pixel belongs to a structure if its centre lies inside an odd number of its contours: a
+    contour inside another is a hole. A structure of points or lines has no pixels.
+
+    A CLOSED_PLANAR contour that is stored again counts once, with a note, and a note says where
+    such contours overlap in part. In CLOSEDPLANAR_XOR both are meant (PS3.3 C.8.8.6.3).
 
     A contour that cannot be used is left out with a note, and the others stay. If it names the
     image that it was drawn on, the structure has no pixels on that slice: the contour may be a part
@@ -58,6 +62,8 @@ def read_structures(dataset: Dataset, grid: SeriesGrid) -> Iterator[Mask]:
 def _fill(name: str, contours: Sequence[Dataset], grid: SeriesGrid) -> Mask:
     """Fill the contours of a structure, slice by slice."""
     polygons: dict[int, list[NDArray[np.float64]]] = defaultdict(list)
+    plain: dict[int, list[NDArray[np.float64]]] = defaultdict(list)
+    first: dict[object, int] = {}
     spoiled: set[int] = set()
     notes = []
     has_area = any(map(_is_closed, contours))
@@ -72,8 +78,15 @@ def _fill(name: str, contours: Sequence[Dataset], grid: SeriesGrid) -> Mask:
             notes.append(f"contour {number} {exc}; it is left out")
             spoiled |= grid.named(_images(contour))
             continue
-        polygons[index].append(grid.pixels(points, index))
-        if not _overlaps(polygons[index][-1], grid):
+        polygon = grid.pixels(points, index)
+        if _kind(contour) == PLAIN:
+            same = first.setdefault((index, sorted_edges(polygon)), number)
+            if same != number:
+                notes.append(f"contour {number} repeats contour {same}; the two count once")
+                continue
+            plain[index].append(polygon)
+        polygons[index].append(polygon)
+        if not _reaches(polygon, grid):
             notes.append(f"contour {number} lies beside the image, on slice {index}")
     voxels = np.zeros(grid.shape, np.bool_)
     for index, found in polygons.items():
@@ -81,13 +94,23 @@ def _fill(name: str, contours: Sequence[Dataset], grid: SeriesGrid) -> Mask:
             notes.append(f"nothing is marked on slice {index}: a contour of it is left out")
         else:
             voxels[index] = fill_polygons(found, voxels.shape[1:])
+    notes += [
+        f"contours on slice {index} overlap in part: pixels inside an even number of contours are "
+        "not marked; join the contours if these pixels belong to the structure"
+        for index, found in plain.items()
+        if len(found) > 1 and overlap_partly(found, voxels.shape[1:])
+    ]
     more = len(notes) - MAX_NOTES
     notes[MAX_NOTES:] = [f"and {more} more remarks like these"] if more > 0 else []
     return Mask(name, voxels, tuple(notes))
 
 
+def _kind(contour: Dataset) -> str:
+    return values.text(contour, "ContourGeometricType")
+
+
 def _is_closed(contour: Dataset) -> bool:
-    return values.text(contour, "ContourGeometricType") in CLOSED
+    return _kind(contour) in CLOSED
 
 
 def _why_empty(contour: Dataset, points: NDArray[np.float64]) -> str | None:
@@ -99,7 +122,7 @@ def _why_empty(contour: Dataset, points: NDArray[np.float64]) -> str | None:
     return None
 
 
-def _overlaps(polygon: NDArray[np.float64], grid: SeriesGrid) -> bool:
+def _reaches(polygon: NDArray[np.float64], grid: SeriesGrid) -> bool:
     """Tell whether the box around a polygon, ``[P, 2]`` columns and rows, reaches the image."""
     _, rows, columns = grid.shape
     return bool((polygon.max(axis=0) >= 0).all() and (polygon.min(axis=0) < (columns, rows)).all())

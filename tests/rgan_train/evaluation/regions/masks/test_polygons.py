@@ -1,3 +1,5 @@
+from itertools import combinations
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -5,7 +7,7 @@ from hypothesis import strategies as st
 from matplotlib.path import Path as Outline
 from skimage.draw import polygon2mask
 
-from rgan_train.evaluation.regions.masks.polygons import fill_polygons
+from rgan_train.evaluation.regions.masks.polygons import fill_polygons, overlap_partly, sorted_edges
 
 SHAPE = (20, 30)
 
@@ -56,6 +58,47 @@ def test_a_keyhole_is_a_hole():
     np.testing.assert_array_equal(
         fill_polygons([keyhole], SHAPE), fill_polygons([outer, inner], SHAPE)
     )
+
+
+def test_edges_are_the_same_whichever_corner_is_first_and_whichever_way_round():
+    polygon = np.array([(2.5, 3), (9, 4), (7, 8), (3, 6)])
+    edges = sorted_edges(polygon)
+    for turn in range(4):
+        turned = np.roll(polygon, turn, axis=0)
+        assert sorted_edges(turned) == sorted_edges(turned[::-1] + 1e-6) == edges
+    assert sorted_edges(np.append(polygon, polygon[:1], axis=0)) == edges
+    assert sorted_edges(polygon[[0, 2, 1, 3]]) != edges
+    assert sorted_edges(polygon + 0.001) != edges
+
+
+@pytest.mark.parametrize(
+    ("boxes", "overlap"),
+    [
+        ([], False),
+        ([(1, 1, 9, 9)], False),
+        ([(1, 1, 9, 9), (9, 1, 15, 9)], False),  # side by side
+        ([(5, 5, 7, 7), (1, 1, 20, 15), (3, 3, 9, 9), (10, 3, 15, 9)], False),  # nested
+        ([(1, 1, 9, 9), (8, 1, 15, 9)], True),
+        ([(2, 1, 4, 15), (1, 2, 15, 4)], True),
+        ([(1, 1, 20, 15), (3, 3, 9, 9), (8, 8, 12, 12)], True),
+        ([(-9, -9, 3, 3), (-5, 2, 3, 8)], True),  # both reach out of the image
+        ([(-9, -9, -1, -1), (-5, -5, -1, 8), (40, 3, 50, 9)], False),  # outside, nothing is marked
+    ],
+)
+def test_polygons_that_overlap_in_part(boxes, overlap):
+    polygons = [rectangle(*np.subtract(box, 0.5)) for box in boxes]
+    assert overlap_partly(polygons, SHAPE) == overlap
+    assert overlap_partly(polygons[::-1], SHAPE) == overlap
+
+
+@given(seed=st.integers(0, 2**32), count=st.integers(2, 5))
+def test_overlaps_in_part_as_all_pairs_tell(seed, count):
+    rng = np.random.default_rng(seed)
+    polygons = [rng.uniform(-5, 15) + rng.uniform(0, 25, (5, 2)) for _ in range(count)]
+    masks = [fill_polygons([polygon], SHAPE) for polygon in polygons]
+    pairs = combinations(masks, 2)
+    expected = any((a & b).any() and (a & ~b).any() and (b & ~a).any() for a, b in pairs)
+    assert overlap_partly(polygons, SHAPE) == expected
 
 
 def test_two_contours_apart():

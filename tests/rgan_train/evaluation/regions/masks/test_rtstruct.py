@@ -100,6 +100,7 @@ def test_a_contour_within_another_is_a_hole_on_its_slice_only(series, tmp_path, 
     expected = blocks((1, 1, 1, 8, 8), (2, 3, 3, 5, 5)) & ~blocks((1, 3, 3, 5, 5))
     np.testing.assert_array_equal(mask.voxels, expected)
     np.testing.assert_array_equal(second.voxels, blocks((1, 4, 4, 6, 6)))
+    assert mask.notes == second.notes == ()
 
 
 def test_a_pixel_counts_if_its_centre_is_inside(series, tmp_path):
@@ -173,11 +174,10 @@ def test_nothing_at_all(series, tmp_path):
 
 def test_names_that_are_missing_or_come_twice(series, tmp_path):
     items = [box(1, 1, 1, 4, 4)]
-    path = write(
-        tmp_path / "a.dcm", [("Node", items), ("", items), ("Node", items), ("Node", items)]
-    )
+    stored = ["Node", "", "Node", "Node", "Node (2)"]
+    path = write(tmp_path / "a.dcm", [(name, items) for name in stored])
     names = [mask.name for mask in read_masks(path, series)]
-    assert names == ["Node", "ROI 6", "Node (2)", "Node (3)"]
+    assert names == ["Node", "ROI 6", "Node (2)", "Node (3)", "Node (2) (2)"]
 
 
 def test_coordinates_come_in_threes(series, tmp_path):
@@ -269,6 +269,36 @@ def test_a_slice_whose_contour_is_left_out_has_no_mask(series, tmp_path):
     (mask,) = read_masks(write(tmp_path / "a.dcm", [("Tumour", [*GOOD, hole])]), series)
     np.testing.assert_array_equal(mask.voxels, EXPECTED & blocks((0, 0, 0, 12, 10)))
     assert mask.notes[1] == "nothing is marked on slice 2: a contour of it is left out"
+
+
+def test_a_contour_that_is_stored_again_counts_once(series, tmp_path):
+    again = box(1, 1, 1, 5, 5)
+    corners = np.reshape([float(value) for value in again.ContourData], (4, 3))
+    turned = contour(np.roll(corners[::-1], 1, axis=0))
+    contours = [box(1, 1, 1, 5, 5), box(2, 1, 1, 5, 5), again, turned]
+    (mask,) = read_masks(write(tmp_path / "a.dcm", [("Tumour", contours)]), series)
+    np.testing.assert_array_equal(mask.voxels, blocks((1, 1, 1, 5, 5), (2, 1, 1, 5, 5)))
+    assert mask.notes == (
+        "contour 3 repeats contour 1; the two count once",
+        "contour 4 repeats contour 1; the two count once",
+    )
+
+
+def test_contours_that_overlap_in_part_are_named(series, tmp_path):
+    contours = [box(1, 1, 1, 5, 5), box(1, 3, 3, 7, 7), box(2, 1, 1, 5, 5), box(2, 5, 1, 7, 5)]
+    (mask,) = read_masks(write(tmp_path / "a.dcm", [("Tumour", contours)]), series)
+    on_slice = blocks((1, 1, 1, 5, 5)) ^ blocks((1, 3, 3, 7, 7))
+    np.testing.assert_array_equal(mask.voxels, on_slice | blocks((2, 1, 1, 7, 5)))
+    (note,) = mask.notes
+    assert note.startswith("contours on slice 1 overlap in part: pixels inside an even number of")
+
+
+def test_contours_to_be_combined_by_xor_may_overlap_and_repeat(series, tmp_path):
+    boxes = [(1, 1, 1, 5, 5), (1, 3, 3, 7, 7), (2, 1, 1, 5, 5), (2, 1, 1, 5, 5)]
+    contours = [box(*one, "CLOSEDPLANAR_XOR") for one in boxes]
+    (mask,) = read_masks(write(tmp_path / "a.dcm", [("Tumour", contours)]), series)
+    np.testing.assert_array_equal(mask.voxels, blocks(boxes[0]) ^ blocks(boxes[1]))
+    assert mask.notes == ()
 
 
 def test_a_structure_in_another_frame_of_reference_is_named(series, tmp_path):

@@ -12,6 +12,7 @@ from support.requirements import require_data
 
 from rgan_sdk.dicom.inventory import find_series
 from rgan_sdk.errors import ConfigurationError
+from rgan_train.evaluation.regions.masks.mask import StructureChoice
 from rgan_train.evaluation.regions.masks.read import empty_names, read_masks
 
 SLICES, ROWS, COLUMNS = 4, 7, 9  # 63 pixels: no frame of bits but the first begins at a byte
@@ -152,6 +153,24 @@ def test_some_slices_and_an_empty_segment(scan, tmp_path):
     masks = read_masks(write(tmp_path / "a.dcm", seg), series)
     assert np.argwhere(masks[0].voxels)[[0, -1]].tolist() == [[1, 2, 3], [2, 3, 6]]
     assert empty_names(masks) == ["Lesion"]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "names"),
+    [("lung", ["Lung", "Lung (2)"]), ("Lung (2)", ["Lung (2)"]), ("Heart", ["Heart"])],
+)
+def test_a_name_that_segments_share_takes_them_all(scan, tmp_path, wanted, names):
+    series, images = scan
+    pixels = np.zeros((SLICES, ROWS, COLUMNS, 3), np.uint8)
+    pixels[:, 1:3, 1:4, 0] = pixels[:, 4:6, 5:8, 1] = pixels[:, 1:3, 5:8, 2] = 1
+    path = write(tmp_path / "a.dcm", segmentation(images, pixels, names=("Lung", "Lung", "Heart")))
+    choice = StructureChoice([wanted])
+    masks = read_masks(path, series, choice)
+    choice.check_found()
+    assert [mask.name for mask in masks] == names
+    segments = {"Lung": 0, "Lung (2)": 1, "Heart": 2}
+    for mask in masks:
+        np.testing.assert_array_equal(mask.voxels, pixels[..., segments[mask.name]] == 1)
 
 
 def test_a_single_frame(scan, tmp_path):
