@@ -256,13 +256,10 @@ def _compute(
         compute_structures,
         find_structures,
         read_volume,
-        with_filled_padding,
     )
     from rgan_train.evaluation.features.table import Row
 
     volume = read_volume(series)
-    if wanted.single_slices:
-        volume = with_filled_padding(volume)
     masks = find_structures(wanted.masks, wanted.structures, series, volume.padding)
     for mask in masks:
         for note in mask.notes:

@@ -34,7 +34,7 @@ class Volume:
     Attributes
     ----------
     hu, padding
-        ``[N, H, W]`` HU, and true for padding.
+        ``[N, H, W]`` HU, and true for padding, which has the HU of the image next to it.
     spacing
         Mm between slices, rows, columns.
     is_own
@@ -90,7 +90,7 @@ class StructureExtractor(Protocol):
 
 
 def read_volume(series: Series) -> Volume:
-    """Read all slices of a series.
+    """Read all slices of a series, with padding filled as an evaluation fills it.
 
     Raises
     ------
@@ -111,16 +111,22 @@ def read_volume(series: Series) -> Volume:
             "need even distances; give a series without gaps"
         )
     hu, padding = read_with_padding(series, series.slices)
+    _fill(hu, padding)
     first = series.slices[0]
     is_own = bool(own_object(read_slice(first.path, first.stamp).dataset))
     rows, columns = series.pixel_spacing
     return Volume(hu, padding, (distance, rows, columns), is_own)
 
 
-def with_filled_padding(volume: Volume) -> Volume:
-    """Return a volume whose slices have no padding, as an evaluation filters them."""
-    filled = [fill_padding(*slice_) for slice_ in zip(volume.hu, volume.padding, strict=True)]
-    return replace(volume, hu=np.stack(filled))
+def _fill(hu: NDArray[np.float32], padding: NDArray[np.bool_]) -> None:
+    """Fill padding in place; a slice without image becomes the nearest one that has some."""
+    for image, outside in zip(hu, padding, strict=True):
+        image[:] = fill_padding(image, outside)
+    is_empty = padding.all(axis=(1, 2))
+    known = np.flatnonzero(~is_empty)
+    if len(known):
+        for number in np.flatnonzero(is_empty):
+            hu[number] = hu[known[np.abs(known - number).argmin()]]
 
 
 def find_structures(

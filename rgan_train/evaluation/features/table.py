@@ -64,8 +64,8 @@ class FeatureTable:
         others = {row.facts["extraction"] for row in self.rows.values()} - {extraction}
         if others:
             raise ConfigurationError(
-                f"{path}: has features of other settings (extraction {others.pop()}, now "
-                f"{extraction}), which cannot be compared; name another file"
+                f"{path}: has features of other settings or of another version (extraction "
+                f"{others.pop()}, now {extraction}), which cannot be compared; name another file"
             )
 
     def add(self, rows: Sequence[Row]) -> None:

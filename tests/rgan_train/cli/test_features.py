@@ -9,10 +9,13 @@ import pytest
 import SimpleITK
 from support.lidc import roi, square, write_nodules
 from support.lungs import DISTANCE_MM, PIXEL_MM, make_chest, write_chest
+from support.padding import corners, pad_files
 from support.requirements import require_module
 from support.stable import GROUPS, write_stable_features
-from support.training import train
+from support.structures import write_label_map
+from support.training import train, write_scan
 
+from rgan_sdk.dicom.inventory import find_series
 from rgan_train.evaluation.features.largest_slice import LargestSliceExtractor
 from rgan_train.evaluation.features.table import FACTS
 from rgan_train.evaluation.features.volumes import VolumeExtractor
@@ -144,6 +147,24 @@ def test_a_mask_on_another_grid_is_named(scan, options, tmp_path):
     assert done.exit_code == 3
     assert "other.nii.gz" in done.stderr
     assert not options[-1].exists()
+
+
+@pytest.mark.parametrize("dimensions", ["3", "2", "slice"])
+def test_the_value_of_padding_changes_no_feature(tmp_path, dimensions):
+    folders = [write_scan(tmp_path / name, "B40f") for name in ("low", "high")]
+    pad_files(folders[0], corners(64), -2000)
+    pad_files(folders[1], corners(64), 3000, PixelPaddingValue=3000)
+    labels = np.zeros((12, 64, 64), np.uint8)
+    labels[3:9, 26:38, 26:38] = 1
+    mask = write_label_map(tmp_path / "m.nii.gz", labels, find_series(folders[0]).series[0])
+    parameters = tmp_path / "square.yaml"
+    parameters.write_text("{imageType: {SquareRoot: {}}, featureClass: {firstorder: [Mean]}}")
+    named = [f"{folder.name}={folder}" for folder in folders]
+    options = ("--masks", mask, "--parameters", parameters, "-o", tmp_path / "f.csv")
+    done = train("features", *named, "--dimensions", dimensions, *options)
+    assert done.exit_code == 0, done.output
+    low, high = (float(row["squareroot_firstorder_Mean"]) for row in read(options))
+    assert low == high
 
 
 def test_slices_with_a_gap_are_refused(scan, options, tmp_path):
