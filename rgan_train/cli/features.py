@@ -259,7 +259,7 @@ def _compute(
     )
     from rgan_train.evaluation.features.table import Row
 
-    volume = read_volume(series)
+    volume = read_volume(series, needs_even=not wanted.single_slices)
     masks = find_structures(wanted.masks, wanted.structures, series, volume.padding)
     for mask in masks:
         for note in mask.notes:

@@ -167,7 +167,7 @@ def test_the_value_of_padding_changes_no_feature(tmp_path, dimensions):
     assert low == high
 
 
-def test_slices_with_a_gap_are_refused(scan, options, tmp_path):
+def test_slices_with_a_gap_are_refused_unless_they_count_alone(scan, options, tmp_path):
     folder = tmp_path / "gap"
     folder.mkdir()
     for path in sorted(scan.iterdir()):
@@ -176,9 +176,14 @@ def test_slices_with_a_gap_are_refused(scan, options, tmp_path):
         folder.iterdir(), key=lambda path: pydicom.dcmread(path).ImagePositionPatient[2]
     )
     middle[len(middle) // 2].unlink()
+    rois = [roi(DISTANCE_MM * number, square(50, 60, 70, 80)) for number in (1, 2)]
+    nodule = write_nodules(tmp_path / "069.xml", [rois])
+    options = ("--masks", nodule, *options[2:])
     done = train("features", folder, *options)
     assert done.exit_code == 3
     assert "mm apart" in done.stderr
+    done = train("features", folder, "--dimensions", "slice", *options)
+    assert done.exit_code == 0, done.output
 
 
 def test_a_table_of_other_settings_is_not_mixed(scan, options):
