@@ -231,9 +231,9 @@ def _find_all(folders: Sequence[str]) -> Iterator[tuple[str, Series]]:
     from rgan_sdk.dicom.inventory import find_series
 
     for text in folders:
-        variant, path = ("", text) if Path(text).exists() else text.rpartition("=")[::2]
+        variant, path = _split(text)
         try:
-            found = find_series(Path(path), include_own=True)
+            found = find_series(path, include_own=True)
         except OSError as exc:
             raise ConfigurationError(f"{path}: cannot be searched ({exc.strerror})") from exc
         lost = [f"series {one.series_instance_uid}: {one.reason}" for one in found.failed]
@@ -242,6 +242,12 @@ def _find_all(folders: Sequence[str]) -> Iterator[tuple[str, Series]]:
             raise ConfigurationError(f"{path}: {'; '.join(lost) or found.explain_empty()}")
         for series in found.series:
             yield variant, series
+
+
+def _split(text: str) -> tuple[str, Path]:
+    """Return name, empty for none, and folder of ``[VARIANT=]SERIES``; paths may have a ``=``."""
+    variant, sign, path = text.partition("=")
+    return (variant, Path(path)) if sign and not Path(text).exists() else ("", Path(text))
 
 
 def _compute(

@@ -264,6 +264,18 @@ def test_regions_without_a_list_are_refused(scan, options):
     assert "--stable-regions goes with --stable" in done.stderr
 
 
+def test_paths_may_have_an_equals_sign(scan, options, tmp_path):
+    folder = tmp_path / "dose=low" / "scan"
+    folder.parent.mkdir()
+    folder.symlink_to(scan)
+    lung = ("--structure", "3")
+    done = train("features", f"a={folder}", folder, *lung, *options)
+    assert done.exit_code == 0, done.output
+    assert [row["variant"] for row in read(options)] == ["a", "source"]
+    done = train("features", "a=not there", *lung, *options)
+    assert "not there: cannot be searched" in done.stderr
+
+
 def test_two_series_of_one_variant_are_refused(scan, harmonized, options):
     names = (f"a={scan}", f"a={harmonized}")
     done = train("features", *names, "--structure", "3", *options)
