@@ -76,7 +76,8 @@ class Request:
     metavar="F.csv",
     required=True,
     type=click.Path(path_type=Path, dir_okay=False),
-    help="Table to write. Rows of other cases that are there stay.",
+    help="Table to write. Rows of other cases that are there stay; those of the same series are "
+    "replaced.",
 )
 @click.option(
     "--parameters",
@@ -139,10 +140,10 @@ def command(
 
     SERIES are folders of CT series on one grid, such as a scan and what `rgan-harmonize run` made
     of it. The table has a row for each structure and series: case, label, variant, region, voxels,
-    spacing, kernel, a hash of engine, feature set and settings, and the features. A variant without
-    a name is `source`, or `harmonized` if this project wrote the series. What is computed is kept
-    in F-cache beside the table: after Ctrl-C the same command goes on. With --stable, F-stable.json
-    says which features were left out.
+    spacing, kernel, a hash of engine, feature set and settings, a pseudonym of the series, and the
+    features. A variant without a name is `source`, or `harmonized` if this project wrote the
+    series. What is computed is kept in F-cache beside the table: after Ctrl-C the same command goes
+    on. With --stable, F-stable.json says which features were left out.
     """
     require_evaluation()
 
@@ -258,6 +259,7 @@ def _compute(
     extraction: str,
 ) -> tuple[list[Row], list[str]]:
     """Return the rows of one series, and why structures have none."""
+    from rgan_sdk.dicom.header import pseudonym
     from rgan_train.evaluation.features.series import (
         compute_structures,
         find_structures,
@@ -281,6 +283,7 @@ def _compute(
         "spacing": " x ".join(f"{mm:g}" for mm in (*volume.spacing[1:], volume.spacing[0])),
         "kernel": kernel,
         "extraction": extraction,
+        "series": pseudonym(series.series_instance_uid),
     }
     rows = [
         Row({**facts, "region": one.name, "voxels": str(one.voxels)}, one.values)

@@ -7,6 +7,7 @@ import numpy as np
 import pydicom
 import pytest
 import SimpleITK
+from support.dicom_phantoms import uid
 from support.lidc import roi, square, write_nodules
 from support.lungs import DISTANCE_MM, PIXEL_MM, make_chest, write_chest
 from support.padding import corners, pad_files
@@ -281,6 +282,50 @@ def test_two_series_of_one_variant_are_refused(scan, harmonized, options):
     done = train("features", *names, "--structure", "3", *options)
     assert done.exit_code != 0
     assert "name variants with NAME=SERIES" in done.stderr
+
+
+def rewrite(scan, folder, series):
+    """Write a scan once more, as another series."""
+    folder.mkdir()
+    for path in scan.iterdir():
+        dataset = pydicom.dcmread(path)
+        dataset.SeriesInstanceUID = uid(1, 1, series)
+        dataset.save_as(folder / path.name)
+    return folder
+
+
+def test_another_series_does_not_replace_rows(scan, options, tmp_path):
+    later = rewrite(scan, tmp_path / "later", 9)
+    lung = ("--structure", "3")
+    assert train("features", scan, *lung, *options).exit_code == 0
+    before = options[-1].read_bytes()
+    done = train("features", later, *lung, *options)
+    assert done.exit_code == 1
+    assert "row 1: is of another series" in done.stderr
+    assert "--case" in done.stderr
+    assert options[-1].read_bytes() == before
+    assert train("features", later, "--case", "later", *lung, *options).exit_code == 0
+    assert len({row["series"] for row in read(options)}) == len(read(options)) == 2
+
+
+def test_a_series_that_is_measured_again_replaces_its_rows(scan, options):
+    arguments = ("features", scan, "--structure", "3", *options)
+    assert train(*arguments).exit_code == 0
+    assert train(*arguments, "--label", "benign").exit_code == 0
+    assert [row["label"] for row in read(options)] == ["benign"]
+
+
+def test_a_table_that_does_not_name_series_is_added_to(scan, options):
+    arguments = ("features", scan, "--structure", "3", *options)
+    assert train(*arguments).exit_code == 0
+    (row,) = read(options)
+    with options[-1].open("w", newline="") as file:
+        writer = csv.DictWriter(file, [name for name in row if name != "series"])
+        writer.writeheader()
+        for case in (row["case"], "other"):
+            writer.writerow({k: v for k, v in row.items() if k != "series"} | {"case": case})
+    assert train(*arguments).exit_code == 0
+    assert [found["series"] for found in read(options)] == [row["series"], ""]
 
 
 def test_a_table_that_is_another_is_not_overwritten(scan, options):
