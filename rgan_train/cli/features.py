@@ -76,7 +76,8 @@ class Request:
     metavar="F.csv",
     required=True,
     type=click.Path(path_type=Path, dir_okay=False),
-    help="Table to write. Rows of other cases that are there stay.",
+    help="Table to write. Rows of other cases that are there stay; those of the same series are "
+    "replaced.",
 )
 @click.option(
     "--parameters",
@@ -139,10 +140,10 @@ def command(
 
     SERIES are folders of CT series on one grid, such as a scan and what `rgan-harmonize run` made
     of it. The table has a row for each structure and series: case, label, variant, region, voxels,
-    spacing, kernel, a hash of engine, feature set and settings, and the features. A variant without
-    a name is `source`, or `harmonized` if this project wrote the series. What is computed is kept
-    in F-cache beside the table: after Ctrl-C the same command goes on. With --stable, F-stable.json
-    says which features were left out.
+    spacing, kernel, a hash of engine, feature set and settings, a pseudonym of the series, and the
+    features. A variant without a name is `source`, or `harmonized` if this project wrote the
+    series. What is computed is kept in F-cache beside the table: after Ctrl-C the same command goes
+    on. With --stable, F-stable.json says which features were left out.
     """
     require_evaluation()
 
@@ -231,9 +232,9 @@ def _find_all(folders: Sequence[str]) -> Iterator[tuple[str, Series]]:
     from rgan_sdk.dicom.inventory import find_series
 
     for text in folders:
-        variant, path = ("", text) if Path(text).exists() else text.rpartition("=")[::2]
+        variant, path = _split(text)
         try:
-            found = find_series(Path(path), include_own=True)
+            found = find_series(path, include_own=True)
         except OSError as exc:
             raise ConfigurationError(f"{path}: cannot be searched ({exc.strerror})") from exc
         lost = [f"series {one.series_instance_uid}: {one.reason}" for one in found.failed]
@@ -244,6 +245,12 @@ def _find_all(folders: Sequence[str]) -> Iterator[tuple[str, Series]]:
             yield variant, series
 
 
+def _split(text: str) -> tuple[str, Path]:
+    """Return name, empty for none, and folder of ``[VARIANT=]SERIES``; paths may have a ``=``."""
+    variant, sign, path = text.partition("=")
+    return (variant, Path(path)) if sign and not Path(text).exists() else ("", Path(text))
+
+
 def _compute(
     series: Series,
     variant: str,
@@ -252,17 +259,15 @@ def _compute(
     extraction: str,
 ) -> tuple[list[Row], list[str]]:
     """Return the rows of one series, and why structures have none."""
+    from rgan_sdk.dicom.header import pseudonym
     from rgan_train.evaluation.features.series import (
         compute_structures,
         find_structures,
         read_volume,
-        with_filled_padding,
     )
     from rgan_train.evaluation.features.table import Row
 
-    volume = read_volume(series)
-    if wanted.single_slices:
-        volume = with_filled_padding(volume)
+    volume = read_volume(series, needs_even=not wanted.single_slices)
     masks = find_structures(wanted.masks, wanted.structures, series, volume.padding)
     for mask in masks:
         for note in mask.notes:
@@ -278,6 +283,7 @@ def _compute(
         "spacing": " x ".join(f"{mm:g}" for mm in (*volume.spacing[1:], volume.spacing[0])),
         "kernel": kernel,
         "extraction": extraction,
+        "series": pseudonym(series.series_instance_uid),
     }
     rows = [
         Row({**facts, "region": one.name, "voxels": str(one.voxels)}, one.values)

@@ -100,6 +100,8 @@ class Agreement:
     ----------
     regions, slices
         Number of regions, and of the slices that they lie on.
+    defined
+        ``[F]`` which features can be reproduced, as the target has them; others are not counted.
     ccc, icc
         ``[F]`` Lin's concordance and ICC(A,1); NaN where undefined.
     ccc_interval, icc_interval
@@ -113,6 +115,7 @@ class Agreement:
     method: str
     regions: int
     slices: int
+    defined: NDArray[np.bool_]
     ccc: NDArray[np.float64]
     ccc_interval: NDArray[np.float64]
     icc: NDArray[np.float64]

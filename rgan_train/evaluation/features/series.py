@@ -8,11 +8,12 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from rgan_sdk.dicom.geometry import TOLERANCE_MM
 from rgan_sdk.dicom.read.padding import fill_padding
 from rgan_sdk.errors import MeasurementError, OutputError
 from rgan_sdk.files import atomic_write
@@ -24,8 +25,8 @@ from rgan_train.evaluation.stacks import read_with_padding
 if TYPE_CHECKING:
     from rgan_sdk.dicom.series import Series
 
-UNEVEN = 0.01
-"""Part of the distance between slices by which it may differ."""
+UNEVEN: Final = 0.01
+"""Part of the distance between slices by which a slice may lie off its even place."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,7 @@ class Volume:
     Attributes
     ----------
     hu, padding
-        ``[N, H, W]`` HU, and true for padding.
+        ``[N, H, W]`` HU, and true for padding, which has the HU of the image next to it.
     spacing
         Mm between slices, rows, columns.
     is_own
@@ -90,13 +91,18 @@ class StructureExtractor(Protocol):
         """Return for each mask ``[N, H, W]`` its features, or why it has none."""
 
 
-def read_volume(series: Series) -> Volume:
-    """Read all slices of a series.
+def read_volume(series: Series, *, needs_even: bool = True) -> Volume:
+    """Read all slices of a series, with padding filled as an evaluation fills it.
+
+    Parameters
+    ----------
+    needs_even
+        Whether the slices must lie at even distances; single slices need not.
 
     Raises
     ------
     MeasurementError
-        If several slices lie at one position, or slices are missing between others.
+        If several slices lie at one position, or slices are missing between others and must not.
     DicomError
         If a slice cannot be read.
     """
@@ -105,23 +111,41 @@ def read_volume(series: Series) -> Volume:
 
     positions = [file.position for file in series.slices]
     distance = slice_distance(positions, series.slice_thickness)
-    gaps = np.diff(positions)
-    if len(gaps) and np.abs(gaps - distance).max() > UNEVEN * distance:
-        raise MeasurementError(
-            f"slices are {gaps.min():.2f} to {gaps.max():.2f} mm apart, and features of a volume "
-            "need even distances; give a series without gaps"
-        )
+    if needs_even and len(positions) > 1:
+        distance = _even_distance(positions)
     hu, padding = read_with_padding(series, series.slices)
+    _fill(hu, padding)
     first = series.slices[0]
     is_own = bool(own_object(read_slice(first.path, first.stamp).dataset))
     rows, columns = series.pixel_spacing
     return Volume(hu, padding, (distance, rows, columns), is_own)
 
 
-def with_filled_padding(volume: Volume) -> Volume:
-    """Return a volume whose slices have no padding, as an evaluation filters them."""
-    filled = [fill_padding(*slice_) for slice_ in zip(volume.hu, volume.padding, strict=True)]
-    return replace(volume, hu=np.stack(filled))
+def _even_distance(positions: Sequence[float]) -> float:
+    """Return the mean distance of slices in mm; raise where they are uneven.
+
+    Each is held to its place on an even grid, and not to its neighbours, as headers round
+    positions: 0.625 mm in two decimals are gaps of 0.62 and 0.63 mm.
+    """
+    even, distance = np.linspace(positions[0], positions[-1], len(positions), retstep=True)
+    if np.abs(positions - even).max() > max(UNEVEN * distance, TOLERANCE_MM):
+        gaps = np.diff(positions)
+        raise MeasurementError(
+            f"slices are {gaps.min():.2f} to {gaps.max():.2f} mm apart, and features of a volume "
+            "need even distances; give a series without gaps, or take --dimensions slice"
+        )
+    return float(distance)
+
+
+def _fill(hu: NDArray[np.float32], padding: NDArray[np.bool_]) -> None:
+    """Fill padding in place; a slice without image becomes the nearest one that has some."""
+    for image, outside in zip(hu, padding, strict=True):
+        image[:] = fill_padding(image, outside)
+    is_empty = padding.all(axis=(1, 2))
+    known = np.flatnonzero(~is_empty)
+    if len(known):
+        for number in np.flatnonzero(is_empty):
+            hu[number] = hu[known[np.abs(known - number).argmin()]]
 
 
 def find_structures(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -15,7 +15,10 @@ from rgan_sdk.files import atomic_write
 KEY: Final = ("case", "variant", "region")
 """Columns in which no two rows agree."""
 
-FACTS: Final = ("case", "label", "variant", "region", "voxels", "spacing", "kernel", "extraction")
+EARLIER: Final = ("case", "label", "variant", "region", "voxels", "spacing", "kernel", "extraction")
+"""Columns that hold no feature in tables of versions that did not name the series."""
+
+FACTS: Final = (*EARLIER, "series")
 """Columns that hold no feature."""
 
 
@@ -43,7 +46,8 @@ class Row:
 class FeatureTable:
     """A CSV file with a row for each structure of each series.
 
-    Rows that are there stay, unless there are new ones of the same case, variant and region.
+    Rows that are there stay, unless there are new ones of the same series, case, variant and
+    region.
 
     Parameters
     ----------
@@ -64,8 +68,8 @@ class FeatureTable:
         others = {row.facts["extraction"] for row in self.rows.values()} - {extraction}
         if others:
             raise ConfigurationError(
-                f"{path}: has features of other settings (extraction {others.pop()}, now "
-                f"{extraction}), which cannot be compared; name another file"
+                f"{path}: has features of other settings or of another version (extraction "
+                f"{others.pop()}, now {extraction}), which cannot be compared; name another file"
             )
 
     def add(self, rows: Sequence[Row]) -> None:
@@ -74,7 +78,8 @@ class FeatureTable:
         Raises
         ------
         ConfigurationError
-            If two new rows have the same case, variant and region.
+            If two new rows have the same case, variant and region, or one has those of another
+            series that is there.
         OutputError
             If the file cannot be written.
         """
@@ -84,6 +89,7 @@ class FeatureTable:
                 "two series of a case would have the same variant; name variants with NAME=SERIES, "
                 "or cases with --case"
             )
+        self._check_series(new)
         self.rows |= new
         names = list(dict.fromkeys(name for row in self.rows.values() for name in row.values))
         text = io.StringIO(newline="")
@@ -97,6 +103,16 @@ class FeatureTable:
         except OSError as exc:
             raise OutputError(f"{self.path}: cannot be written ({exc.strerror})") from exc
 
+    def _check_series(self, new: Mapping[tuple[str, ...], Row]) -> None:
+        for number, (key, row) in enumerate(self.rows.items(), 1):
+            earlier = row.facts["series"]
+            if key in new and earlier not in ("", new[key].facts["series"]):
+                raise ConfigurationError(
+                    f"{self.path}, row {number}: is of another series with the same case, variant "
+                    "and region; name cases with --case, such as one for each time point, or "
+                    "variants with NAME=SERIES; to replace the row, remove it from the table"
+                )
+
 
 def _read(path: Path) -> list[Row]:
     try:
@@ -104,18 +120,21 @@ def _read(path: Path) -> list[Row]:
     except (OSError, UnicodeDecodeError, csv.Error) as exc:
         raise ConfigurationError(f"{path}: is no readable CSV file ({exc})") from exc
     header, *rows = lines or [[]]
-    if tuple(header[: len(FACTS)]) != FACTS:
+    named = next((one for one in (FACTS, EARLIER) if tuple(header[: len(one)]) == one), None)
+    if named is None:
         raise ConfigurationError(
             f"{path}: was not written by `rgan-train features`, as its columns do not begin with "
             f"{', '.join(FACTS)}; name another file"
         )
-    return [_parse(path, number, header, line) for number, line in enumerate(rows, 1)]
+    return [_parse(path, number, named, header, line) for number, line in enumerate(rows, 1)]
 
 
-def _parse(path: Path, number: int, header: Sequence[str], line: Sequence[str]) -> Row:
+def _parse(
+    path: Path, number: int, named: Sequence[str], header: Sequence[str], line: Sequence[str]
+) -> Row:
     try:
         cells = dict(zip(header, line, strict=True))
-        facts = {name: cells.pop(name) for name in FACTS}
+        facts = dict.fromkeys(FACTS, "") | {name: cells.pop(name) for name in named}
         return Row(facts, {name: float(cell) for name, cell in cells.items() if cell})
     except ValueError as exc:
         raise ConfigurationError(

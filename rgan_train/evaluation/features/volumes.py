@@ -32,6 +32,9 @@ FeatureEngine = Literal["auto", "pyradiomics", "flash"]
 ACROSS: Final = 0
 """Axis of arrays ``[N, H, W]`` that planes lie across; what ``force2Ddimension`` counts."""
 
+PADDING: Final = "filled"
+"""How ``read_volume`` leaves padding, which filters see and some scale by."""
+
 
 class VolumeExtractor:
     """Computes one set of features of volumes.
@@ -83,6 +86,7 @@ class VolumeExtractor:
             "filters": dict(self._extractor.enabledImagetypes),
             "features": {k: list(v or ()) for k, v in self._extractor.enabledFeatures.items()},
             "settings": dict(self._extractor.settings),
+            "padding": PADDING,
         }
 
     @property
@@ -105,7 +109,7 @@ class VolumeExtractor:
         Parameters
         ----------
         hu
-            ``[N, H, W]`` HU.
+            ``[N, H, W]`` HU, padding filled.
         spacing
             Mm between slices, rows, columns.
         masks

@@ -64,6 +64,7 @@ def compare(table: FeatureTable, group: str, method: str) -> Agreement:
         method=method,
         regions=len(rows),
         slices=len(np.unique(slices)),
+        defined=defined,
         ccc=values,
         ccc_interval=bootstrap_interval(samples, LEVEL),
         icc=icc(reference, other),
@@ -90,12 +91,12 @@ def is_defined(reference: NDArray[np.float64]) -> NDArray[np.bool_]:
 def count_by_class(
     agreement: Agreement, names: Sequence[str], threshold: float
 ) -> Mapping[tuple[str, str], tuple[int, int]]:
-    """Count, by filter and class, the features above a threshold and those that have a CCC."""
+    """Count, by filter and class, the features above a threshold and those the target defines."""
     counts: dict[tuple[str, str], tuple[int, int]] = {}
-    for name, value in zip(names, agreement.ccc, strict=True):
+    for name, value, defined in zip(names, agreement.ccc, agreement.defined, strict=True):
         key = filter_and_class(name)
         above, total = counts.get(key, (0, 0))
-        counts[key] = above + int(value > threshold), total + int(np.isfinite(value))
+        counts[key] = above + int(defined and value > threshold), total + int(defined)
     return counts
 
 

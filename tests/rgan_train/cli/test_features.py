@@ -7,12 +7,16 @@ import numpy as np
 import pydicom
 import pytest
 import SimpleITK
+from support.dicom_phantoms import uid
 from support.lidc import roi, square, write_nodules
 from support.lungs import DISTANCE_MM, PIXEL_MM, make_chest, write_chest
+from support.padding import corners, pad_files
 from support.requirements import require_module
 from support.stable import GROUPS, write_stable_features
-from support.training import train
+from support.structures import write_label_map
+from support.training import train, write_scan
 
+from rgan_sdk.dicom.inventory import find_series
 from rgan_train.evaluation.features.largest_slice import LargestSliceExtractor
 from rgan_train.evaluation.features.table import FACTS
 from rgan_train.evaluation.features.volumes import VolumeExtractor
@@ -167,7 +171,25 @@ def test_a_mask_on_another_grid_is_named(scan, options, tmp_path):
     assert not options[-1].exists()
 
 
-def test_slices_with_a_gap_are_refused(scan, options, tmp_path):
+@pytest.mark.parametrize("dimensions", ["3", "2", "slice"])
+def test_the_value_of_padding_changes_no_feature(tmp_path, dimensions):
+    folders = [write_scan(tmp_path / name, "B40f") for name in ("low", "high")]
+    pad_files(folders[0], corners(64), -2000)
+    pad_files(folders[1], corners(64), 3000, PixelPaddingValue=3000)
+    labels = np.zeros((12, 64, 64), np.uint8)
+    labels[3:9, 26:38, 26:38] = 1
+    mask = write_label_map(tmp_path / "m.nii.gz", labels, find_series(folders[0]).series[0])
+    parameters = tmp_path / "square.yaml"
+    parameters.write_text("{imageType: {SquareRoot: {}}, featureClass: {firstorder: [Mean]}}")
+    named = [f"{folder.name}={folder}" for folder in folders]
+    options = ("--masks", mask, "--parameters", parameters, "-o", tmp_path / "f.csv")
+    done = train("features", *named, "--dimensions", dimensions, *options)
+    assert done.exit_code == 0, done.output
+    low, high = (float(row["squareroot_firstorder_Mean"]) for row in read(options))
+    assert low == high
+
+
+def test_slices_with_a_gap_are_refused_unless_they_count_alone(scan, options, tmp_path):
     folder = tmp_path / "gap"
     folder.mkdir()
     for path in sorted(scan.iterdir()):
@@ -176,9 +198,14 @@ def test_slices_with_a_gap_are_refused(scan, options, tmp_path):
         folder.iterdir(), key=lambda path: pydicom.dcmread(path).ImagePositionPatient[2]
     )
     middle[len(middle) // 2].unlink()
+    rois = [roi(DISTANCE_MM * number, square(50, 60, 70, 80)) for number in (1, 2)]
+    nodule = write_nodules(tmp_path / "069.xml", [rois])
+    options = ("--masks", nodule, *options[2:])
     done = train("features", folder, *options)
     assert done.exit_code == 3
     assert "mm apart" in done.stderr
+    done = train("features", folder, "--dimensions", "slice", *options)
+    assert done.exit_code == 0, done.output
 
 
 def test_a_table_of_other_settings_is_not_mixed(scan, options):
@@ -259,11 +286,67 @@ def test_regions_without_a_list_are_refused(scan, options):
     assert "--stable-regions goes with --stable" in done.stderr
 
 
+def test_paths_may_have_an_equals_sign(scan, options, tmp_path):
+    folder = tmp_path / "dose=low" / "scan"
+    folder.parent.mkdir()
+    folder.symlink_to(scan)
+    lung = ("--structure", "3")
+    done = train("features", f"a={folder}", folder, *lung, *options)
+    assert done.exit_code == 0, done.output
+    assert [row["variant"] for row in read(options)] == ["a", "source"]
+    done = train("features", "a=not there", *lung, *options)
+    assert "not there: cannot be searched" in done.stderr
+
+
 def test_two_series_of_one_variant_are_refused(scan, harmonized, options):
     names = (f"a={scan}", f"a={harmonized}")
     done = train("features", *names, "--structure", "3", *options)
     assert done.exit_code != 0
     assert "name variants with NAME=SERIES" in done.stderr
+
+
+def rewrite(scan, folder, series):
+    """Write a scan once more, as another series."""
+    folder.mkdir()
+    for path in scan.iterdir():
+        dataset = pydicom.dcmread(path)
+        dataset.SeriesInstanceUID = uid(1, 1, series)
+        dataset.save_as(folder / path.name)
+    return folder
+
+
+def test_another_series_does_not_replace_rows(scan, options, tmp_path):
+    later = rewrite(scan, tmp_path / "later", 9)
+    lung = ("--structure", "3")
+    assert train("features", scan, *lung, *options).exit_code == 0
+    before = options[-1].read_bytes()
+    done = train("features", later, *lung, *options)
+    assert done.exit_code == 1
+    assert "row 1: is of another series" in done.stderr
+    assert "--case" in done.stderr
+    assert options[-1].read_bytes() == before
+    assert train("features", later, "--case", "later", *lung, *options).exit_code == 0
+    assert len({row["series"] for row in read(options)}) == len(read(options)) == 2
+
+
+def test_a_series_that_is_measured_again_replaces_its_rows(scan, options):
+    arguments = ("features", scan, "--structure", "3", *options)
+    assert train(*arguments).exit_code == 0
+    assert train(*arguments, "--label", "benign").exit_code == 0
+    assert [row["label"] for row in read(options)] == ["benign"]
+
+
+def test_a_table_that_does_not_name_series_is_added_to(scan, options):
+    arguments = ("features", scan, "--structure", "3", *options)
+    assert train(*arguments).exit_code == 0
+    (row,) = read(options)
+    with options[-1].open("w", newline="") as file:
+        writer = csv.DictWriter(file, [name for name in row if name != "series"])
+        writer.writeheader()
+        for case in (row["case"], "other"):
+            writer.writerow({k: v for k, v in row.items() if k != "series"} | {"case": case})
+    assert train(*arguments).exit_code == 0
+    assert [found["series"] for found in read(options)] == [row["series"], ""]
 
 
 def test_a_table_that_is_another_is_not_overwritten(scan, options):

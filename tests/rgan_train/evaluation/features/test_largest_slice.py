@@ -7,7 +7,6 @@ from support.requirements import require_module
 from rgan_sdk.errors import MeasurementError
 from rgan_train.evaluation.features.extractor import FeatureExtractor
 from rgan_train.evaluation.features.largest_slice import LargestSliceExtractor
-from rgan_train.evaluation.features.series import Volume, with_filled_padding
 
 require_module("radiomics", "make eval-deps")
 
@@ -50,12 +49,3 @@ def test_a_structure_without_texture_is_refused_and_others_are_not(parameters, h
     assert "its largest part on a slice is 1 pixel" in str(refused)
     assert np.isfinite(list(found.values())).all()
     assert "is empty" in str(empty)
-
-
-def test_padding_is_filled_as_in_an_evaluation(hu):
-    padding = np.zeros(hu.shape, np.bool_)
-    padding[:, :, 20:] = True
-    hu[padding] = -3024
-    filled = with_filled_padding(Volume(hu, padding, SPACING, is_own=False)).hu
-    assert filled.min() > -1000
-    assert np.array_equal(filled[~padding], hu[~padding])

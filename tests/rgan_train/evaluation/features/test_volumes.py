@@ -117,6 +117,10 @@ def test_the_default_set_has_shape_in_three_dimensions_only():
     assert "shape" not in two.description["features"]
 
 
+def test_a_table_of_volumes_with_padding_as_it_was_is_another():
+    assert VolumeExtractor(None).description["padding"] == "filled"
+
+
 @pytest.mark.parametrize("engine", ["pyradiomics", "flash"])
 def test_a_file_that_is_no_parameter_file(tmp_path, engine):
     path = tmp_path / "no.yaml"

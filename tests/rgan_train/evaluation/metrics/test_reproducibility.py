@@ -98,6 +98,17 @@ def test_counts_by_filter_and_class():
     }
 
 
+def test_classes_count_what_the_target_defines():
+    table = make_table([0, 0, 0, 0], constant=True)
+    table.values["method"][3, 2] = np.nan
+    found = compare(table, "[0, 1] HU", "method")
+    assert count_by_class(found, NAMES, 0.85) == {
+        ("original", "glcm"): (1, 1),
+        ("wavelet-HH", "glszm"): (1, 2),
+    }
+    assert (found.counts[0.85].features, found.counts[0.85].total) == (2, 3)
+
+
 @pytest.mark.parametrize(
     ("name", "parts"),
     [
