@@ -156,7 +156,7 @@ void test_stored(rgan::Engine& engine) {
   std::vector<float> hu(stored.size());
   for (std::size_t i = 0; i < stored.size(); ++i) {
     stored[i] = static_cast<std::uint16_t>(i % 700);
-    hu[i] = static_cast<float>(stored[i]) - 1024;
+    hu[i] = stored[i] > 9 ? static_cast<float>(stored[i]) - 1024 : -3024;
   }
   engine.harmonize_in_place(hu, kShape, kSpacing);
   const auto source = stored;
