@@ -133,16 +133,18 @@ def download(
 @contextmanager
 def _alone_in(folder: Path) -> Iterator[None]:
     """Make the folder for what comes, which is removed in the end; one download at a time."""
-    (folder / INCOMING).mkdir(parents=True, exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
     held = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
-        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
         try:
+            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as exc:
+            raise OutputBusyError(f"{folder}: another download writes there; wait for it") from exc
+        try:
+            (folder / INCOMING).mkdir(exist_ok=True)
             yield
         finally:
             shutil.rmtree(folder / INCOMING, ignore_errors=True)
-    except BlockingIOError as exc:
-        raise OutputBusyError(f"{folder}: another download writes there; wait for it") from exc
     finally:
         os.close(held)
 

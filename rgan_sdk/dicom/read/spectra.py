@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rgan_sdk.cores import usable_cores
-from rgan_sdk.dicom.read.padding import PADDING_HU
+from rgan_sdk.dicom.read.batches import hide_padding
 from rgan_sdk.dicom.series import Series
 from rgan_sdk.dicom.slices.table import SliceFile
 from rgan_sdk.kernels import KernelSpectra, join_spectra, measure_kernel
@@ -89,9 +89,8 @@ def _map_slices(
 
     def read(file: SliceFile) -> T:
         source = file.read()
-        declared = source.padding
-        hu = source.hu if declared is None else np.where(declared, PADDING_HU, source.hu)
-        return measure(hu, (rows, columns))
+        hide_padding(source, source.hu)
+        return measure(source.hu, (rows, columns))
 
     with ThreadPoolExecutor(min(usable_cores(), MOST_THREADS)) as pool:
         return list(pool.map(read, files))
