@@ -208,7 +208,7 @@ def average_losses(run: Run, sums: dict[str, float]) -> dict[str, float]:
     if not all(map(math.isfinite, means)):
         raise TrainingError(
             f"a loss is no longer finite in epoch {run.state.epoch + 1}; start again with a "
-            "lower optimizer.learning_rate, or continue from the last checkpoint with --resume"
+            "lower optimizer.learning_rate"
         )
     return dict(zip(sums, means, strict=True))
 

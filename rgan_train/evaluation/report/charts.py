@@ -101,9 +101,15 @@ def _count(agreement: Agreement) -> dict[str, Any]:
     return {"features": count.features, "total": count.total, "interval": interval}
 
 
+def _counted_ccc(agreement: Agreement) -> NDArray[np.float64]:
+    """Return the CCC ``[F]``: NaN for features that do not count, 0 where a model undid one."""
+    return np.where(agreement.defined, np.nan_to_num(agreement.ccc), np.nan)
+
+
 def _distribution(agreement: Agreement) -> list[float]:
     """Return quantiles of the features' CCC; empty where none is defined."""
-    ccc = agreement.ccc[np.isfinite(agreement.ccc)]
+    ccc = _counted_ccc(agreement)
+    ccc = ccc[np.isfinite(ccc)]
     return np.quantile(ccc, FENCES).round(4).tolist() if len(ccc) else []
 
 
@@ -114,9 +120,9 @@ def _heat_maps(evaluation: Evaluation, groups: Sequence[str]) -> dict[str, Any]:
     classes = list(dict.fromkeys(name for _, name in columns))
 
     def rows(agreement: Agreement) -> list[list[list[float] | None]]:
+        ccc = _counted_ccc(agreement)
         return [
-            [_cell(agreement.ccc[columns.get((image, name), [])]) for name in classes]
-            for image in filters
+            [_cell(ccc[columns.get((image, name), [])]) for name in classes] for image in filters
         ]
 
     maps = [
@@ -156,7 +162,7 @@ def _chosen_features(evaluation: Evaluation, groups: Sequence[str]) -> dict[str,
     if not groups:
         return chosen
     best = best_method(evaluation)
-    ccc = np.mean([evaluation.agreement(group, best).ccc for group in groups], axis=0)
+    ccc = np.mean([_counted_ccc(evaluation.agreement(group, best)) for group in groups], axis=0)
     if np.isfinite(ccc).any():
         chosen[names[int(np.nanargmax(ccc))]] = f"highest CCC of {best}"
         chosen[names[int(np.nanargmin(ccc))]] = f"lowest CCC of {best}"

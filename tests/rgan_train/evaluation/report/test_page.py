@@ -196,6 +196,25 @@ def test_the_headline_says_of_how_many_models_the_best_is(evaluation):
     assert summarize(replace(alone, agreements=worse)).startswith("The model is not clearly better")
 
 
+def test_charts_count_the_features_that_the_table_counts(evaluation):
+    first, second, *_ = NAMES
+    values = {name: array.copy() for name, array in evaluation.table.values.items()}
+    for array in values.values():
+        array[:, 0] = 7  # constant on the target
+    values["good"][0, 1] = np.nan
+    table = replace(evaluation.table, values=values)
+    changed = replace(evaluation, table=table, agreements=compare_all(table))
+    data, group = chart_data(changed), changed.compared_groups[0]
+    cells = [cell for row in data["heat"]["maps"][0]["good"] for cell in row if cell]
+    count = changed.agreement(group, "good").counts[0.85]
+    assert sum(above for _, above, _ in cells) == count.features
+    assert sum(total for *_, total in cells) == count.total == len(NAMES) - 1
+    assert data["distributions"][0]["good"][0] < 0.5 < data["distributions"][0]["good"][1]
+    shown = {feature["name"]: feature["note"] for feature in data["blandAltman"]["features"]}
+    assert shown[second] == "lowest CCC of good"
+    assert "CCC" not in shown.get(first, "")
+
+
 def test_a_table_that_is_too_wide_is_divided_between_headings():
     def column(over, text):
         return Column(over, "label", [text], [1.0], [1.0])
