@@ -17,10 +17,11 @@ os.environ |= {"OMP_NUM_THREADS": "1", "ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS": "
 
 import argparse
 import json
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import torch
 from measured import Record
@@ -128,29 +129,32 @@ class Training(NamedTuple):
         )
 
     @property
+    def tested(self) -> dict[str, Any]:
+        """All that the tested slices depend on, as JSON holds it."""
+        return {"noise_hu": LEVEL_HU}
+
+    @property
     def record(self) -> Record:
         """Where its figures are kept."""
         method, config = LOSSES[self.loss].method.__name__, json.loads(self.config.to_json())
-        return Record(
-            "adversarial",
-            self.name,
-            {"method": method, "steps": STEPS, "noise_hu": LEVEL_HU, "configuration": config},
-        )
+        made_from = {"method": method, "steps": STEPS, **self.tested, "configuration": config}
+        return Record("adversarial", self.name, made_from)
 
 
 TRAININGS: Final = [Training(loss, seed) for seed in SEEDS for loss in LOSSES]
 
 
-def main() -> None:
+def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--jobs", type=int, default=2, help="trainings at a time")
     parser.add_argument("--only", default="", help="only trainings whose name holds this")
     parser.add_argument("--tables", action="store_true", help="compute nothing")
-    options = parser.parse_args()
+    options, ok = parser.parse_args(), True
     if not options.tables:
         chosen = [training for training in TRAININGS if options.only in training.name]
-        compute_missing(chosen, train_and_measure, lambda: Study.open().judge(), options.jobs)
+        ok = compute_missing(chosen, train_and_measure, lambda: Study.open().judge(), options.jobs)
     fill_page(PAGE, {"losses": make_tables(TRAININGS)})
+    return 0 if ok else 1
 
 
 def train_and_measure(training: Training, threads: int) -> str:
@@ -160,7 +164,8 @@ def train_and_measure(training: Training, threads: int) -> str:
     crop, batch = config.training.crop, config.training.batch_size
     draw = NoisyPairs(study.trained, study.spacing, training.seed, batch, crop).draw
     folder = RUNS / training.record.path.stem
-    network = train(Stage(LOSSES[training.loss].method, config, STEPS, draw, folder))
+    method, made_from = LOSSES[training.loss].method, training.record.made_from
+    network = train(Stage(method, config, STEPS, draw, made_from, folder))
     measured = study.judge().measure(
         HarmonizationGraph(network, network_window(config.data.hu_range))
     )
@@ -169,4 +174,4 @@ def train_and_measure(training: Training, threads: int) -> str:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 import onnx
 
-from rgan_sdk.errors import ConfigurationError, TrainingError
+from rgan_sdk.errors import ConfigurationError, MeasurementError
 from rgan_sdk.files import file_sha256
 from rgan_sdk.harmonizer import Harmonizer
 from rgan_sdk.kernels.noise_power import noise_power_distance, noise_power_ratio
@@ -255,7 +255,7 @@ def measure_noise(images: np.ndarray, targets: np.ndarray) -> dict[str, Any]:
     """Return noise power against the target's; nothing where there is no place to measure it."""
     try:
         ratio = noise_power_ratio(images, targets)
-    except TrainingError as exc:
+    except MeasurementError as exc:
         return {"nps_distance_db": None, "nps_ratio": str(exc)}
     return {
         "nps_distance_db": noise_power_distance(images, targets),

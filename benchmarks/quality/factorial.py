@@ -18,7 +18,7 @@ os.environ |= {"OMP_NUM_THREADS": "1", "ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS": "
 
 import argparse
 import itertools
-import statistics
+import sys
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -37,31 +37,33 @@ PLAN: Final = Path(__file__).with_name("paper.toml")
 PAGE: Final = Path("docs/results/paper.md")
 TABLE: Final = "factorial"
 PAIR: Final = "siemens"
+PSNR: Final = "PSNR, dB"
 NOISE: Final = "noise power distance, dB"
 
 
 class Effect(NamedTuple):
-    """One choice against the other of the same factor, all else alike."""
+    """Two generators that differ in one choice: the rows of the factor's first and second."""
 
     title: str
-    plus: list[str]
-    minus: list[str]
+    plus: str
+    minus: str
 
 
-def main() -> None:
+def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--jobs", type=int, default=2, help="cells at a time, one thread each")
     parser.add_argument("--only", default="", help="only cells whose name holds this")
     parser.add_argument("--tables", action="store_true", help="compute nothing")
     options = parser.parse_args()
     plan = tomllib.loads(PLAN.read_text())
-    cells = plan_cells(plan)
+    cells, ok = plan_cells(plan), True
     if not options.tables:
         pairs_csv = list_pairs(PAIR, plan["pairs"][PAIR]["folder"])
         measure_input(cells[:1], TABLE, pairs_csv)
         chosen = [cell for cell in cells if options.only in cell.name]
-        compute_cells(chosen, TABLE, plan, options.jobs)
+        ok = compute_cells(chosen, TABLE, plan, options.jobs)
     fill_page(PAGE, make_tables(plan, cells))
+    return 0 if ok else 1
 
 
 def plan_cells(plan: dict[str, Any]) -> list[Cell]:
@@ -88,21 +90,14 @@ def plan_cells(plan: dict[str, Any]) -> list[Cell]:
 
 
 def find_effects(factors: Mapping[str, Mapping[str, Any]]) -> Iterator[Effect]:
-    """Return the effect of each factor, for each choice of the first; and of the first itself.
-
-    The first choice of a factor counts as plus.
-    """
-    heads, *others = factors.values()
-    rows = [", ".join(choices) for choices in itertools.product(*factors.values())]
-
-    def chosen(*choices: str) -> list[str]:
-        return [row for row in rows if set(choices) <= set(row.split(", "))]
-
-    for plus, minus in others:
-        for head in heads:
-            yield Effect(f"{plus} against {minus}, {head}", chosen(head, plus), chosen(head, minus))
-    plus, minus = heads
-    yield Effect(f"{plus} against {minus}", chosen(plus), chosen(minus))
+    """Return the effect of each factor beside each choice from the others."""
+    names = [list(choices) for choices in factors.values()]
+    for number, (plus, minus) in enumerate(names):
+        for others in itertools.product(*names[:number], *names[number + 1 :]):
+            rows = (
+                ", ".join((*others[:number], choice, *others[number:])) for choice in (plus, minus)
+            )
+            yield Effect(f"{plus} against {minus}: {', '.join(others)}", *rows)
 
 
 def read_measured(cell: Cell) -> Measured | None:
@@ -149,7 +144,7 @@ def complete_seeds(plan: dict[str, Any], there: Iterable[Cell]) -> list[int]:
 
 
 def effect_table(plan: dict[str, Any], found: Mapping[Cell, Measured]) -> str:
-    """Return the table of effects with 95 % limits; of noise power, that of each seed."""
+    """Return the table of effects with 95 % limits; of PSNR and noise power also by seed."""
     seeds = complete_seeds(plan, found)
     if not seeds:
         return "Not computed yet."
@@ -158,28 +153,25 @@ def effect_table(plan: dict[str, Any], found: Mapping[Cell, Measured]) -> str:
     differences = {}
     for effect in effects:
         plus, minus = (
-            [by_run[row, seed].measures for row in rows for seed in seeds]
-            for rows in (effect.plus, effect.minus)
+            [by_run[row, seed].measures for seed in seeds] for row in (effect.plus, effect.minus)
         )
         differences[effect.title] = contrast(plus, minus)
     lines = difference_table("effect of", differences).splitlines()
-    lines[0] += f" {NOISE} |"
-    lines[1] += "---:|"
+    lines[0] += f" {PSNR}, by seed | {NOISE}, by seed |"
+    lines[1] += "---:|---:|"
     for number, effect in enumerate(effects, start=2):
-        each = [noise_effect(effect, by_run, seed) for seed in seeds]
-        by_seed = ", ".join(f"{value:+.2f}" for value in each)
-        lines[number] += f" {statistics.mean(each):+.2f} ({by_seed}) |"
+        for title in (PSNR, NOISE):
+            lines[number] += f" {effects_by_seed(effect, by_run, seeds, title)} |"
     return "\n".join(lines)
 
 
-def noise_effect(effect: Effect, by_run: Mapping[tuple[str, int], Measured], seed: int) -> float:
-    """Return the effect on the noise power distance in the cells of one seed."""
-    plus, minus = (
-        statistics.mean(by_run[row, seed].figures[NOISE] for row in rows)
-        for rows in (effect.plus, effect.minus)
-    )
-    return plus - minus
+def effects_by_seed(
+    effect: Effect, by_run: Mapping[tuple[str, int], Measured], seeds: Iterable[int], title: str
+) -> str:
+    """Return the effect on a figure with each seed."""
+    runs = ((by_run[effect.plus, seed], by_run[effect.minus, seed]) for seed in seeds)
+    return ", ".join(f"{plus.figures[title] - minus.figures[title]:+.2f}" for plus, minus in runs)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -18,6 +18,7 @@ os.environ |= {"OMP_NUM_THREADS": "1", "ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS": "
 import argparse
 import dataclasses
 import statistics
+import sys
 import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -70,22 +71,23 @@ class Generator:
         return self.record is not None and self.record.read() is not None
 
 
-def main() -> None:
+def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--jobs", type=int, default=2, help="cells at a time, one thread each")
     parser.add_argument("--only", default="", help="only generators whose name holds this")
     parser.add_argument("--tables", action="store_true", help="compute nothing")
     options = parser.parse_args()
     plan = tomllib.loads(PLAN.read_text())
-    generators = plan_folds(plan, choose_rows(plan))
+    generators, ok = plan_folds(plan, choose_rows(plan)), True
     if not options.tables:
         chosen = [one for one in generators if options.only in one.row and not one.is_measured]
-        train_cells([cell for one in chosen for cell in one.folds], plan, options.jobs)
+        ok = train_cells([cell for one in chosen for cell in one.folds], plan, options.jobs)
         pairs_csv = list_pairs(PAIR, plan["pairs"][PAIR]["folder"])
         measure_input(generators[0].folds, TABLE, pairs_csv)
         trained = [one for one in chosen if all(map(has_model, one.folds))]
-        run_all(measure_generator, trained, options.jobs, pairs_csv)
+        ok = run_all(measure_generator, trained, options.jobs, pairs_csv) and ok
     fill_page(PAGE, make_tables(generators))
+    return 0 if ok else 1
 
 
 def choose_rows(plan: dict[str, Any]) -> list[str]:
@@ -153,4 +155,4 @@ def make_tables(generators: Sequence[Generator]) -> dict[str, str]:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

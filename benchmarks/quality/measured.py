@@ -16,6 +16,8 @@ from typing import Any, Final
 import numpy as np
 from contrasts import Measure
 
+from rgan_sdk.files import atomic_write
+
 FOLDER: Final = Path("docs/results/paper/measured")
 
 
@@ -90,7 +92,8 @@ class Record:
         parts = {"made_from": self.made_from, "figures": measured.figures, "measures": measures}
         lines = (f"{json.dumps(key)}: {json.dumps(value)}" for key, value in parts.items())
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        self.path.write_text("{\n" + ",\n".join(lines) + "\n}\n")
+        with atomic_write(self.path) as part:
+            part.write_text("{\n" + ",\n".join(lines) + "\n}\n")
 
 
 def read_all(records: Iterable[Record]) -> dict[str, Measured]:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import subprocess
+import sys
 import tomllib
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
@@ -29,17 +30,19 @@ PAGE = Path("docs/results/methods.md")
 WORK = Path("runs/cells")
 
 
-def main() -> None:
+def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--jobs", type=int, default=2, help="cells at a time, one thread each")
     parser.add_argument("--only", default="", help="only cells whose name holds this")
     parser.add_argument("--tables", action="store_true", help="compute nothing")
     options = parser.parse_args()
     plan = tomllib.loads(PLAN.read_text())
-    cells = plan_cells(plan)
+    cells, ok = plan_cells(plan), True
     if not options.tables:
-        compute_missing([cell for cell in cells if options.only in cell.name], plan, options.jobs)
+        chosen = [cell for cell in cells if options.only in cell.name]
+        ok = compute_missing(chosen, plan, options.jobs)
     write_tables(PAGE, CELLS, cells, plan)
+    return 0 if ok else 1
 
 
 def plan_cells(plan: dict[str, Any]) -> list[Cell]:
@@ -70,10 +73,13 @@ def plan_cells(plan: dict[str, Any]) -> list[Cell]:
 
 def compute_missing(
     cells: list[Cell], plan: dict[str, Any], jobs: int, folder: Path = CELLS
-) -> None:
-    """Compute the cells that are not in the folder; a failure is told and the others go on."""
+) -> bool:
+    """Compute the cells that are not in the folder; return whether all went well.
+
+    A failure is told, and the others go on.
+    """
     WORK.mkdir(parents=True, exist_ok=True)
-    missing = [cell for cell in cells if not cell.is_computed(folder)]
+    missing, ok = [cell for cell in cells if not cell.is_computed(folder)], True
     lists = {name: list_pairs(name, pair["folder"]) for name, pair in plan["pairs"].items()}
     with Progress() as progress, ThreadPoolExecutor(jobs) as pool:
         task = progress.add_task(f"{len(missing)} of {len(cells)} cells", total=len(missing))
@@ -81,7 +87,9 @@ def compute_missing(
         for done in as_completed(pending):
             progress.advance(task)
             error = done.exception()
+            ok &= error is None
             progress.console.print(pending[done].name, f"failed: {error}" if error else "done")
+    return ok
 
 
 def list_pairs(name: str, folder: str) -> Path:
@@ -92,4 +100,4 @@ def list_pairs(name: str, folder: str) -> Path:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

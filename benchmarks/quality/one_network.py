@@ -19,6 +19,7 @@ os.environ |= {"OMP_NUM_THREADS": "1", "ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS": "
 
 import argparse
 import json
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -95,31 +96,34 @@ TUNING_RATE: Final = 3e-4
 """The best of 3e-4 and 1e-3 on validation slices; with 1e-3 units died again."""
 
 
-def main() -> None:
+def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--jobs", type=int, default=2, help="processes")
     parser.add_argument("--only", default="", help="only trainings whose name holds this")
     what = parser.add_mutually_exclusive_group()
     what.add_argument("--pretrain-only", action="store_true", help="train on simulated kernels")
     what.add_argument("--tables", action="store_true", help="compute nothing")
-    options = parser.parse_args()
+    options, ok = parser.parse_args(), True
     if not options.tables:
         missing = [one for one in tunings() if options.only in one.name and not one.record.read()]
         start = pretrain() if options.pretrain_only or missing else None
         if options.pretrain_only:
-            return
+            return 0
         alone = [cell for cell in pair_cells() if options.only in name_of(cell)]
-        compute_cells(alone, TABLE, {"pairs": {"siemens": {"folder": FOLDER}}}, options.jobs)
-        run_all(tune_and_measure, missing, options.jobs, start)
+        ok = compute_cells(alone, TABLE, {"pairs": {"siemens": {"folder": FOLDER}}}, options.jobs)
+        ok = run_all(tune_and_measure, missing, options.jobs, start) and ok
         for way in WAYS:
             measure_others(way)
     fill_page(PAGE, {"one network": "\n\n".join(make_tables(way) for way in WAYS)})
+    return 0 if ok else 1
 
 
 def pretrain() -> Path:
     """Train on simulated kernels with L1 alone; return the checkpoint."""
     config = override(settings(PRETRAINING_RATE), {"loss": {"adversarial_weight": 0.0}})
-    stage = Stage(ConditionedGAN, config, PRETRAINING_STEPS, simulated().draw, RUNS / "pretrained")
+    made_from = {"series": list(OTHERS), "configuration": json.loads(config.to_json())}
+    draw, folder = simulated().draw, RUNS / "pretrained"
+    stage = Stage(ConditionedGAN, config, PRETRAINING_STEPS, draw, made_from, folder)
     train(stage)
     return stage.checkpoint
 
@@ -201,6 +205,7 @@ def tune_and_measure(tuning: Tuning, start: Path, threads: int) -> str:
         tuning.config,
         tuning.steps,
         RealPairs(samples, ends.source, ends.target, tuning.seed, BATCH, CROP).draw,
+        tuning.record.made_from,
         RUNS / tuning.record.path.stem,
         start if tuning.row == TOLD else None,
     )
@@ -309,4 +314,4 @@ def make_tables(way: tuple[str, str]) -> str:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

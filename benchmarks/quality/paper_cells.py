@@ -39,12 +39,15 @@ def has_model(cell: Cell) -> bool:
     return bool(file_sha256(path) == result["model_sha256"])
 
 
-def train_cells(cells: Sequence[Cell], plan: dict[str, Any], jobs: int) -> None:
-    """Train the cells that are missing, and those whose models are not on this machine."""
+def train_cells(cells: Sequence[Cell], plan: dict[str, Any], jobs: int) -> bool:
+    """Train the cells that are missing, and those whose models are not on this machine.
+
+    Returns whether all went well.
+    """
     for cell in cells:
         if not has_model(cell):
             (CELLS / f"{cell.name}.json").unlink(missing_ok=True)
-    compute_missing(list(cells), plan, jobs, CELLS)
+    return compute_missing(list(cells), plan, jobs, CELLS)
 
 
 def record_of(cell: Cell, table: str) -> Record | None:
@@ -61,12 +64,13 @@ def is_measured(cell: Cell, table: str) -> bool:
     return record is not None and record.read() is not None
 
 
-def compute_cells(cells: Sequence[Cell], table: str, plan: dict[str, Any], jobs: int) -> None:
-    """Train and measure the cells that are not measured yet."""
+def compute_cells(cells: Sequence[Cell], table: str, plan: dict[str, Any], jobs: int) -> bool:
+    """Train and measure the cells that are not measured yet; return whether all went well."""
     missing = [cell for cell in cells if not is_measured(cell, table)]
-    train_cells(missing, plan, jobs)
+    ok = train_cells(missing, plan, jobs)
     lists = {name: list_pairs(name, pair["folder"]) for name, pair in plan["pairs"].items()}
-    run_all(measure_cell, [cell for cell in missing if has_model(cell)], jobs, table, lists)
+    trained = [cell for cell in missing if has_model(cell)]
+    return run_all(measure_cell, trained, jobs, table, lists) and ok
 
 
 def measure_input(cells: Iterable[Cell], table: str, pairs_csv: Path) -> None:

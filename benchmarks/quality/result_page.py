@@ -44,14 +44,16 @@ def digits_of(title: str) -> int:
 def present_lines(
     planned: Mapping[str, Sequence[str]], found: Container[str]
 ) -> dict[str, list[str]]:
-    """Return the trainings of each line of a table that are there; the title tells if some lack."""
+    """Return the trainings of each line of a table that are there; the title tells if some lack.
+
+    Where all are missing, no line is left.
+    """
     lines = {}
     for title, runs in planned.items():
         present = [run for run in runs if run in found]
         some = f" ({len(present)} of {len(runs)} runs)" if len(present) < len(runs) else ""
-        if present:
-            lines[title + some] = present
-    return lines
+        lines[title + some] = present
+    return lines if any(lines.values()) else {}
 
 
 def spread_table(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -62,6 +62,9 @@ class Stage:
         Builds the networks and takes the steps.
     draw
         Takes the number of a step, and returns its batch.
+    made_from
+        All that the network depends on beside the steps, as JSON holds it. A checkpoint that was
+        made from anything else is not gone on with.
     start
         Checkpoint whose networks the training starts from; None: random weights.
     """
@@ -70,6 +73,7 @@ class Stage:
     config: Config
     steps: int
     draw: Callable[[int], Crops]
+    made_from: Mapping[str, Any]
     folder: Path
     start: Path | None = None
 
@@ -96,13 +100,14 @@ def train(stage: Stage) -> HarmonizationNetwork:
     stage.folder.mkdir(parents=True, exist_ok=True)
     first, seconds = _load(stage, method)
     started = time.monotonic() - seconds
-    sums = torch.zeros(len(method.losses))
+    sums, saved = torch.zeros(len(method.losses)), first
     for step in range(first, stage.steps):
         method.set_rates(step / stage.steps)
         sums += method.step(*_as_tensors(stage, stage.draw(step)))
         if (step + 1) % SAVE_EVERY == 0 or step + 1 == stage.steps:
-            _save(stage, method, step + 1, time.monotonic() - started, sums)
-            sums.zero_()
+            means = sums / (step + 1 - saved)
+            _save(stage, method, step + 1, time.monotonic() - started, means)
+            sums, saved = torch.zeros_like(sums), step + 1
     return method.G.eval()
 
 
@@ -117,8 +122,10 @@ def _load(stage: Stage, method: ConditionalGAN) -> tuple[int, float]:
     """Load the last checkpoint, or that of the start; return finished steps and seconds."""
     if stage.checkpoint.exists():
         saved = torch.load(stage.checkpoint, weights_only=True)
-        method.load(saved["tensors"])
-        return saved["step"], saved["seconds"]
+        if saved["made_from"] == json.dumps(stage.made_from):
+            method.load(saved["tensors"])
+            return saved["step"], saved["seconds"]
+        stage.log.unlink(missing_ok=True)
     if stage.start is not None:
         tensors = torch.load(stage.start, weights_only=True)["tensors"]
         networks = {name: tensors[name] for name in ("generator", "discriminator")}
@@ -126,11 +133,12 @@ def _load(stage: Stage, method: ConditionalGAN) -> tuple[int, float]:
     return 0, 0.0
 
 
-def _save(stage: Stage, method: ConditionalGAN, step: int, seconds: float, sums: Tensor) -> None:
-    losses = dict(zip(method.losses, (sums / SAVE_EVERY).tolist(), strict=True))
+def _save(stage: Stage, method: ConditionalGAN, step: int, seconds: float, means: Tensor) -> None:
+    losses = dict(zip(method.losses, means.tolist(), strict=True))
     line: dict[str, Any] = {"step": step, "minutes": round(seconds / 60, 2), **losses}
     with stage.log.open("a") as file:
         file.write(json.dumps(line) + "\n")
     part = stage.checkpoint.with_suffix(".part")
-    torch.save({"step": step, "seconds": seconds, "tensors": method.tensors()}, part)
+    kept = {"step": step, "seconds": seconds, "made_from": json.dumps(stage.made_from)}
+    torch.save({**kept, "tensors": method.tensors()}, part)
     part.replace(stage.checkpoint)

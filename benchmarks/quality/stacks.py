@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from cells import measure
@@ -59,12 +59,17 @@ class Stack:
         with Harmonizer.load(model, device="cpu", outside_domain=("spacing",)) as harmonizer:
             return np.stack([harmonizer(hu, pixel_spacing=self.spacing) for hu in self.source_hu])
 
+    def as_written(self, hu: Images) -> Images:
+        """Return ``[N, H, W]`` as files would hold it: whole HU, none below the source's lowest."""
+        written: Images = np.maximum(np.rint(hu), self.source_hu.min())
+        return written
+
     def measure(self, hu: Images) -> Measured:
         """Measure what a model made of the slices, ``[N, H, W]`` HU, as files would hold it.
 
-        That is in whole HU, none below the lowest of the source.
+        Noise power is left out where no soft tissue is even enough to measure it.
         """
-        hu = np.maximum(np.rint(hu), self.source_hu.min())
+        hu = self.as_written(hu)
         quality, target = measure(list(hu), list(self.samples)), self.target_hu
         padding = np.zeros(target.shape, bool)
         rois, _ = choose_regions(target, padding, (), REGIONS)
@@ -77,9 +82,17 @@ class Stack:
         figures = {
             "PSNR, dB": quality["psnr_db"],
             "SSIM": quality["ssim"],
-            "noise power distance, dB": quality["nps_distance_db"],
-            "noise power, highest band": quality["nps_ratio"][-1],
+            **_noise_figures(quality),
             **{title: one.value for title, one in counts.items()},
         }
         psnr = measure_slices(np.array(quality["psnr_db_by_slice"]))
         return Measured(figures, {"PSNR, dB": psnr, **counts})
+
+
+def _noise_figures(quality: Mapping[str, Any]) -> dict[str, float]:
+    if quality["nps_distance_db"] is None:
+        return {}
+    return {
+        "noise power distance, dB": quality["nps_distance_db"],
+        "noise power, highest band": quality["nps_ratio"][-1],
+    }

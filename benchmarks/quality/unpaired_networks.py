@@ -23,7 +23,7 @@ from processes import run_all
 from spacings.training import device_name
 from unpaired_pairs import DATA, PAIRS, SPLITS, Pair, Scan, measure_model, splits
 
-from rgan_train.config import override
+from rgan_train.config import Config, override
 from rgan_train.export.export import load_graph
 from rgan_train.matching.groups import Group, open_group
 from rgan_train.matching.measurement import measure
@@ -141,9 +141,12 @@ def train_and_measure(training: Training, threads: int) -> str:
 
 
 def train(training: Training, network: Network, folder: Path) -> RunFolder:
-    """Train as ``rgan-train match`` does, on slices of two groups, or go on."""
+    """Train as ``rgan-train match`` does, on slices of two groups, or go on.
+
+    A run with other settings is made anew.
+    """
     run = RunFolder(folder / "run")
-    if run.exists():
+    if run.exists() and with_settings(run.config(), network) == run.config():
         job = Job.from_pairs(run.config(), read_pairs(run.pairs_csv), run, resume=True)
     else:
         shutil.rmtree(folder, ignore_errors=True)
@@ -151,7 +154,7 @@ def train(training: Training, network: Network, folder: Path) -> RunFolder:
         config = network_config(network.method, *groups)
         job = prepare_job(
             measure(*groups),
-            override(override(config, TRAINING), network.settings),
+            with_settings(config, network),
             run.path,
             lambda done, total: None,
             network.vgg_weights,
@@ -160,6 +163,11 @@ def train(training: Training, network: Network, folder: Path) -> RunFolder:
     if outcome.status != "finished":
         raise RuntimeError(outcome.status)
     return run
+
+
+def with_settings(config: Config, network: Network) -> Config:
+    """Return a configuration with the settings of a network."""
+    return override(override(config, TRAINING), network.settings)
 
 
 def copy_groups(training: Training, folder: Path) -> tuple[Group, Group]:

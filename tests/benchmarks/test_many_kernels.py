@@ -29,6 +29,7 @@ CONFIG = override(
     recommended_config("radiomicgan"),
     {"generator": {"encoder": "none", "widths": [4, 4]}, "data": {"window": [-1024.0, 2000.0]}},
 )
+FAST = override(CONFIG, {"optimizer": {"learning_rate": 0.01}})
 SIZE = 32 + 2 * MARGIN
 
 
@@ -138,7 +139,7 @@ def test_conditions_change_the_weights_once_they_are_trained():
 def test_training_goes_on_where_it_stood(series, tmp_path, monkeypatch):
     monkeypatch.setattr(short_training, "SAVE_EVERY", 2)
     draw = SimulatedPairs([series], seed=0, batch_size=1, size=SIZE).draw
-    whole = Stage(ConditionedGAN, CONFIG, 4, draw, tmp_path / "whole")
+    whole = Stage(ConditionedGAN, CONFIG, 4, draw, {}, tmp_path / "whole")
 
     def interrupted(step):
         if step == 3:
@@ -146,24 +147,57 @@ def test_training_goes_on_where_it_stood(series, tmp_path, monkeypatch):
         return draw(step)
 
     with pytest.raises(KeyboardInterrupt):
-        train(Stage(ConditionedGAN, CONFIG, 4, interrupted, tmp_path / "parts"))
+        train(Stage(ConditionedGAN, CONFIG, 4, interrupted, {}, tmp_path / "parts"))
     expected, found = (
         train(whole),
-        train(Stage(ConditionedGAN, CONFIG, 4, draw, tmp_path / "parts")),
+        train(Stage(ConditionedGAN, CONFIG, 4, draw, {}, tmp_path / "parts")),
     )
     for name, tensor in expected.state_dict().items():
         assert torch.equal(tensor, found.state_dict()[name]), name
     assert expected.directions["head/0/0/weight"].any()
 
 
+def test_a_checkpoint_of_other_settings_is_not_gone_on_with(series, tmp_path):
+    draw = SimulatedPairs([series], seed=0, batch_size=1, size=SIZE).draw
+    weight = "generator.head.0.0.weight"
+    first, again, other = (
+        train(Stage(ConditionedGAN, config, 2, draw, {"rate": rate}, tmp_path)).state_dict()[weight]
+        for config, rate in ((CONFIG, 1), (CONFIG, 1), (FAST, 2))
+    )
+    assert torch.equal(first, again)
+    assert not torch.equal(first, other)
+    assert len((tmp_path / "log.jsonl").read_text().splitlines()) == 1
+
+
+def test_a_network_is_given_the_same_in_use_as_in_training(series, monkeypatch):
+    hu = np.where(series.hu[0] > 40, 1900, -1020).astype(np.float32)
+    network, given = ConditionedGAN.build_network(CONFIG).eval(), []
+    monkeypatch.setattr(network, "forward", lambda image, told: given.append(image) or image)
+    harmonize(network, hu, SOFT, SHARP)
+    assert given[0].min() == 0
+    assert given[0].max() == 1
+
+
 def test_a_few_pairs_start_from_another_training(series, tmp_path):
     draw = SimulatedPairs([series], seed=0, batch_size=1, size=SIZE).draw
-    first = Stage(ConditionedGAN, CONFIG, 2, draw, tmp_path / "first")
+    first = Stage(ConditionedGAN, CONFIG, 2, draw, {}, tmp_path / "first")
     network = train(first)
     pair = PairedSample(series.hu[0], series.hu[1])
     tuned = RealPairs([pair], SHARP, SOFT, 0, 1, SIZE)
-    same = train(Stage(ConditionedGAN, CONFIG, 0, tuned.draw, tmp_path / "none", first.checkpoint))
-    other = train(Stage(ConditionedGAN, CONFIG, 2, tuned.draw, tmp_path / "two", first.checkpoint))
+    same, other = (
+        train(
+            Stage(
+                ConditionedGAN,
+                CONFIG,
+                steps,
+                tuned.draw,
+                {},
+                tmp_path / f"{steps}",
+                first.checkpoint,
+            )
+        )
+        for steps in (0, 2)
+    )
     weight = "generator.head.0.0.weight"
     assert torch.equal(network.state_dict()[weight], same.state_dict()[weight])
     assert not torch.equal(network.state_dict()[weight], other.state_dict()[weight])

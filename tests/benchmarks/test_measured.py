@@ -11,8 +11,12 @@ import pytest
 pytest.importorskip("radiomics", reason="make eval-deps installs pyradiomics")
 sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks" / "quality"))
 import measured
+from cells import measure_noise
 from contrasts import contrast, measure_slices
 from measured import Measured, Record, read_all
+from stacks import Stack
+
+from rgan_train.pairs.samples import PairedSample
 
 
 @pytest.fixture(autouse=True)
@@ -57,6 +61,31 @@ def test_limits_of_a_contrast_come_from_the_same_slices_of_both_sides(values):
 
     low, high = contrast([base], [as_measures(values[::-1])])["PSNR, dB"]["interval"]
     assert low < -1 < 1 < high
+
+
+def test_a_record_that_was_not_finished_is_no_record(values, tmp_path, monkeypatch):
+    record = Record("losses", "L1", {})
+
+    def broken(path, text):
+        path.write_bytes(text.encode()[:10])
+        raise OSError("killed")
+
+    monkeypatch.setattr(Path, "write_text", broken)
+    with pytest.raises(OSError, match="killed"):
+        record.write(Measured({}, as_measures(values)))
+    assert record.read() is None
+
+
+def test_slices_of_air_have_no_noise_power():
+    air = np.full((3, 128, 128), -1000, np.float32)
+    assert measure_noise(air, air)["nps_distance_db"] is None
+
+
+def test_slices_are_whole_hu_and_none_is_below_the_sources_lowest(tmp_path):
+    hu = np.full((128, 128), -1000, np.float32)
+    stack = Stack([PairedSample(hu, hu)], 0.7, tmp_path)
+    assert (stack.as_written(stack.source_hu - 700.4) == -1000).all()
+    assert (stack.as_written(stack.source_hu + 700.4) == -300).all()
 
 
 def test_models_that_were_measured_on_other_slices_are_not_compared(values):

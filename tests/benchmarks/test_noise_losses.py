@@ -17,6 +17,7 @@ from short_training import Stage, train
 from rgan_train.config import override, recommended_config
 from rgan_train.pairs.noise import BLOCK, PairNoise
 from rgan_train.pairs.samples import PairedSample
+from rgan_train.training.run import _check_curriculum
 
 CONFIG = override(
     recommended_config("radiomicgan"),
@@ -61,5 +62,28 @@ def test_texture_is_alike_where_noise_is_as_strong_wherever_its_pixels_are():
 def test_a_loss_trains_the_generator(method, noise, sample, tmp_path):
     noisy = add_independent_noise([sample], noise, 0.7, seed=0)
     draw = NoisyPairs(noisy, 0.7, 0, 1, 64).draw
-    network = train(Stage(method, CONFIG, 2, draw, tmp_path))
+    network = train(Stage(method, CONFIG, 2, draw, {}, tmp_path))
     assert network.get_parameter("head.1.weight").any()  # it begins as zeros
+
+
+def test_lesions_are_looked_for_in_slices_as_files_hold_them(tmp_path, monkeypatch):
+    judge = pytest.importorskip(
+        "noise_losses.judge", reason="make eval-deps installs pyradiomics", exc_type=ImportError
+    )
+    hu = np.random.default_rng(0).integers(-1000, 100, (64, 64)).astype(np.float32)
+    stack, seen = judge.Stack([PairedSample(hu, hu)], 0.7, tmp_path), []
+    monkeypatch.setattr(judge.Stack, "measure", lambda self, hu: judge.Measured({}, {}))
+    monkeypatch.setattr(judge.Slices, "see", lambda self, method: seen.append(method(self.hu)))
+    monkeypatch.setattr(judge, "summarize", lambda lesions: {})
+    judge.Judge(stack, (None, None), ("B40f", "B70f"))._measure(lambda hu: hu - 500.4)
+    assert np.array_equal(seen[0][0], np.maximum(np.rint(hu - 500.4), hu.min()))
+
+
+def test_losses_without_pairs_can_be_trained():
+    losses = pytest.importorskip(
+        "unpaired_losses", reason="make eval-deps installs pyradiomics", exc_type=ImportError
+    )
+    for training in losses.TRAININGS:
+        config = override(recommended_config("radiomicgan"), training.settings)
+        _check_curriculum(config, has_discriminator=True)
+        assert config.curriculum.schedule == "none"

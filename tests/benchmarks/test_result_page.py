@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks" / "quality"))
-from result_page import difference_table, fill_page, spread_table
+from result_page import difference_table, fill_page, present_lines, spread_table
 
 
 def test_a_line_has_the_mean_of_its_runs_and_what_was_not_measured_is_empty():
@@ -22,6 +22,15 @@ def test_a_line_has_the_mean_of_its_runs_and_what_was_not_measured_is_empty():
         "| target |  | 1,395 |",
         "| a | 40.50 (40.00 to 41.00) | 950 (900 to 1,000) |",
     ]
+
+
+def test_a_line_of_which_no_run_is_there_shows_that():
+    planned = {"input": ["input"], "a": ["a, 0", "a, 1"], "b": ["b, 0"]}
+    lines = present_lines(planned, {"input", "a, 1"})
+    assert lines == {"input": ["input"], "a (1 of 2 runs)": ["a, 1"], "b (0 of 1 runs)": []}
+    figures = {"input": {"PSNR, dB": 30.0}, "a, 1": {"PSNR, dB": 40.0}}
+    assert spread_table("loss", lines, figures).splitlines()[-1] == "| b (0 of 1 runs) |  |"
+    assert present_lines(planned, set()) == {}
 
 
 def test_a_difference_has_its_sign_and_its_limits():

@@ -15,7 +15,7 @@ from many_kernels.network import ConditionedGenerator
 from many_kernels.simulate import MARGIN, make_crops
 from rgan_sdk.slices import pad_to_multiple
 from rgan_train.matching.linear import WINDOW
-from rgan_train.networks.window import HANDOVER, network_window
+from rgan_train.networks.window import HANDOVER, network_window, normalize
 from rgan_train.pairs.samples import PairedSample
 
 
@@ -53,7 +53,7 @@ def harmonize(
     window = network_window(WINDOW)
     wide = np.pad(pad_to_multiple(hu, network.multiple), MARGIN, mode="reflect")[None, None]
     crops = make_crops(wide, wide, source, target)
-    normalized = (torch.from_numpy(crops.source_hu) - window.lower) / window.width
+    normalized = normalize(torch.from_numpy(crops.source_hu), window)
     out = network(normalized, torch.from_numpy(crops.told)).numpy()[0, 0]
     inside = out[: hu.shape[0], : hu.shape[1]]
     ends = (hu - window.lower) / HANDOVER, (window.upper - hu) / HANDOVER

@@ -30,6 +30,10 @@ class Training(Named, Protocol):
     def record(self) -> Record:
         """Where its figures are kept."""
 
+    @property
+    def tested(self) -> Mapping[str, Any]:
+        """All that the tested slices depend on, as JSON holds it."""
+
 
 @dataclass(frozen=True)
 class Judge:
@@ -51,15 +55,15 @@ class Judge:
             lambda hu: np.stack([harmonize_slice(graph, one, self.stack.spacing) for one in hu])
         )
 
-    def measure_ends(self, table: str) -> None:
+    def measure_ends(self, training: Training) -> None:
         """Measure the source and the target themselves, if that was not done."""
-        before, after = (Record(table, name, {}) for name in (INPUT, TARGET))
+        before, after = end_records(training)
         before.fill(lambda: self._measure(lambda hu: hu))
         after.fill(lambda: Measured(self._see(1, lambda hu: hu), {}))
 
     def _measure(self, method: Callable[[Images], Images]) -> Measured:
         measured = self.stack.measure(method(self.stack.source_hu))
-        return measured.with_figures(self._see(0, method))
+        return measured.with_figures(self._see(0, lambda hu: self.stack.as_written(method(hu))))
 
     def _see(self, side: int, method: Callable[[Images], Images]) -> dict[str, float]:
         hu = (self.stack.source_hu, self.stack.target_hu)[side]
@@ -67,13 +71,18 @@ class Judge:
         return summarize(slices.see(method))
 
 
+def end_records(training: Training) -> list[Record]:
+    """Return where the figures of the source and of the target themselves are kept."""
+    return [Record(training.record.table, name, training.tested) for name in (INPUT, TARGET)]
+
+
 def compute_missing(
     trainings: Iterable[Training],
     compute: Callable[[Any, int], str],
     open_judge: Callable[[], Judge],
     jobs: int,
-) -> None:
-    """Train and measure what is missing.
+) -> bool:
+    """Train and measure what is missing; return whether all went well.
 
     Parameters
     ----------
@@ -82,15 +91,15 @@ def compute_missing(
         what to say.
     """
     missing = [training for training in trainings if training.record.read() is None]
-    if missing:
-        open_judge().measure_ends(missing[0].record.table)
-        run_all(compute, missing, jobs)
+    if not missing:
+        return True
+    open_judge().measure_ends(missing[0])
+    return run_all(compute, missing, jobs)
 
 
 def make_tables(trainings: Sequence[Training]) -> str:
     """Return the table of all losses, and that of their differences from the first."""
-    table = trainings[0].record.table
-    ends = [Record(table, name, {}) for name in (TARGET, INPUT)]
+    ends = end_records(trainings[0])
     found = read_all([*ends, *(training.record for training in trainings)])
     names: dict[str, list[str]] = {}
     for training in trainings:

@@ -39,7 +39,10 @@ class Slices:
     spacing: float
 
     def see(self, harmonize: Callable[[Images], Images]) -> list[Seen]:
-        """Return what is seen of each lesion after a model has made of the slices what it makes."""
+        """Return what is seen of each lesion in what a method makes of the slices.
+
+        It shall return them as files would hold them: lesions are added so, too.
+        """
         padding = np.zeros(self.hu.shape, bool)
         scan = Scan("", self.kernel, (self.spacing,) * 2, THICKNESS_MM, self.hu, padding)
         plain = [harmonize(self.hu)]
