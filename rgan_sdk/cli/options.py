@@ -24,7 +24,8 @@ report_option = click.option(
     "--report",
     type=FILE,
     metavar="FILE.json",
-    help="Write the report as JSON; its folder must exist.",
+    help="Write the report as JSON; its folder must exist. It holds the SHA-256 of each file of "
+    "INPUT, so all of them are read for it.",
 )
 
 

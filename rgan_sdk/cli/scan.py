@@ -34,8 +34,9 @@ Examples:
   rgan-harmonize scan scans --model b40f-to-b70f --list worklist.csv
   rgan-harmonize run --from worklist.csv harmonized
 
-Only headers are read, except with --kernels, and where the card of the one --model holds curves of
-its kernels: then ten slices of each series that the model takes are read.
+Only headers are read, except with --kernels, with --report, which has the SHA-256 of each file,
+and where the card of the one --model holds curves of its kernels: then ten slices of each series
+that the model takes are read.
 
 Patients are shown by pseudonyms, folders and descriptions as they are: look at them before you
 pass the output on."""

@@ -29,7 +29,7 @@ COMMANDS = {
 EPILOG = """\b
 From scans to a model:
   rgan-train pair SCANS -o pairs.csv
-  rgan-train fit pairs.csv -o runs/first \\
+  rgan-train fit pairs.csv -o runs/first --method compact \\
       --set data.source_kernel=B40f --set data.target_kernel=B70f
   rgan-train export runs/first -o b40f-to-b70f.onnx
   rgan-train evaluate pairs.csv --model b40f-to-b70f.onnx -o report \\
