@@ -233,7 +233,7 @@ class _Folder:
         picture = f"{PICTURES}/{picture_name(job.name)}"
         if self._stands(job, target, finished):
             assert finished is not None
-            job.clips, job.clamped = finished.clips, finished.clamped
+            job.take_over(finished)
             self._task.observer.on_written(job.scan.count)
             if self._journal is None:
                 self.outcomes.record(job.name, "planned", "finished", job)
@@ -313,6 +313,8 @@ class _Folder:
                 clips=job.clips,
                 clamped=job.clamped,
                 outside=tuple(job.outside),
+                noise_hu=job.noise_hu,
+                kernel_note=job.kernel.text,
             )
         )
         for staged, target in reversed(moves.items()):

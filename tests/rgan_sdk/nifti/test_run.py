@@ -14,7 +14,7 @@ from support.models import make_model, make_series_card, write_model
 from support.nifti import AFFINE, convert, scan_hu, slices_of, write_nifti
 from support.runs import harmonize, new_series, read_report
 
-from rgan_sdk.card import CardCurves, SpacingRange
+from rgan_sdk.card import CardCurves, Range, SpacingRange
 from rgan_sdk.dicom.inventory import find_series
 from rgan_sdk.dicom.read.kernel_guard import Verdict
 from rgan_sdk.dicom.read.pydicom_reader import read_slice
@@ -348,6 +348,20 @@ def test_a_folder_is_continued_with_the_same_bytes(run, folder, tmp_path):
     result, _ = run(folder, out, "--kernel", "B40f")
     assert result.exit_code == 1
     assert "made with another options" in " ".join(result.output.split())
+
+
+def test_a_continued_folder_tells_what_the_first_run_found(run, folder, tmp_path, monkeypatch):
+    monkeypatch.setattr(job, "judge_spectra", lambda *_: Verdict("suspect kernel: x", True))
+    model = write_model(tmp_path / "m.onnx", make_series_card(noise_hu=Range(100, 200)))
+    write_nifti(folder / "a.nii.gz", scan_hu(5, 256), sidecar=SIDECAR)
+    first, again = (run(folder, tmp_path / "out", model=model)[1]["series"] for _ in range(2))
+    (scan,) = (entry for entry in first if entry["series_instance_uid"] == "a.nii.gz")
+    assert {
+        "noise is 17.8 HU; the model is made for 100 to 200 HU",
+        "suspect kernel: x",
+    } <= set(scan["notes"])
+    assert scan["noise_hu"] == pytest.approx(17.8, abs=0.05)
+    assert again == first
 
 
 def test_what_changed_in_a_folder_is_never_overwritten(run, folder, tmp_path):
