@@ -176,6 +176,8 @@ class _Folder:
                 self.outcomes.record(job.name, "failed", reason, job)
             except Exception as exc:  # one broken scan must not end a night's batch
                 self.outcomes.record(job.name, "failed", describe_error(exc), job)
+            finally:
+                job.middle = ()  # all jobs stay in memory
 
     def _plan(self) -> list[NiftiJob]:
         """Return the scans that the model takes, and record all other files."""

@@ -82,7 +82,7 @@ class NiftiJob:
     clamped
         The same by what they show; None where that is not known.
     middle
-        ``[H, W]`` HU of the middle slice, before and after.
+        ``[H, W]`` HU of the middle slice, before and after; empty unless pictures are wanted.
     noise_hu
         Standard deviation in soft tissue; None if it was not measured.
     kernel
@@ -180,9 +180,10 @@ class NiftiJob:
         self.task.observer.on_started(self.name, self.scan.count)
         new = values.harmonize(self.task.harmonizer, self.task.observer.on_written)
         self.clips, self.clamped = new.clips, new.clamped
-        half = self.scan.count // 2
-        after = Values(self.scan, new.stored)
-        self.middle = (values.hu(half, half + 1)[0], after.hu(half, half + 1)[0])
+        if self.task.options.preview:
+            half = self.scan.count // 2
+            after = Values(self.scan, new.stored)
+            self.middle = (values.hu(half, half + 1)[0], after.hu(half, half + 1)[0])
         write_scan(self.scan, new.stored, target, compress=compress, comment=self._comment())
         kernel, task = self.scan.convolution_kernel, self.task
         made = task.card.target_kernel if task.harmonizes else "IDENTITY"

@@ -364,6 +364,23 @@ def test_a_continued_folder_tells_what_the_first_run_found(run, folder, tmp_path
     assert again == first
 
 
+@pytest.mark.parametrize("options", [(), ("--preview",)])
+def test_one_scan_at_a_time_has_slices_in_memory(run, folder, tmp_path, monkeypatch, options):
+    jobs, held = [], []
+
+    def harmonize(self, *arguments, **named):
+        held.extend(one.name for one in jobs if one.middle)
+        jobs.append(self)
+        harmonize_one(self, *arguments, **named)
+        assert bool(self.middle) == bool(options)
+
+    harmonize_one = job.NiftiJob.harmonize
+    monkeypatch.setattr(job.NiftiJob, "harmonize", harmonize)
+    _, report = run(folder, tmp_path / "out", *options)
+    assert report["summary"]["series"]["done"] == len(jobs) == 2
+    assert held == []
+
+
 def test_what_changed_in_a_folder_is_never_overwritten(run, folder, tmp_path):
     out = tmp_path / "out"
     run(folder, out)
