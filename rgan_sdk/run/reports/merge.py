@@ -69,6 +69,11 @@ class _Part(NamedTuple):
         used = [UsedModel(one["name"], one["sha256"]) for one in given]
         return tuple(sorted(used, key=lambda one: one.sha256))
 
+    @property
+    def is_nifti(self) -> bool:
+        """Whether it is of NIfTI files, which have no UIDs and no mapping."""
+        return "kernel" in self.run.identity.options
+
     def place(self, path: str) -> str:
         """Return a path in this folder as one from the folder of the merged report."""
         return os.path.normpath(os.path.join(self.above, path))  # noqa: PTH118 (no pathlib has ..)
@@ -90,7 +95,8 @@ def merge_outputs(outputs: Sequence[Path], destination: Path) -> Report:
     outputs
         The output folders of the runs; nothing in them is changed.
     destination
-        The folder that gets ``report.json`` and ``mapping.csv``; it is made if need be.
+        The folder that gets ``report.json`` and, unless the files are NIfTI, ``mapping.csv``; it is
+        made if need be.
 
     Returns
     -------
@@ -118,7 +124,8 @@ def merge_outputs(outputs: Sequence[Path], destination: Path) -> Report:
         destination.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as exc:
         raise OutputError(f"{destination}: cannot be made ({exc.strerror})") from exc
-    save_rows(destination, _merge_mappings(parts), report)
+    if not parts[0].is_nifti:
+        save_rows(destination, _merge_mappings(parts), report)
     report.write(destination / REPORT)
     return report
 
@@ -142,11 +149,16 @@ def _require_alike(first: _Part, second: _Part) -> None:
     if different := second.identity.differences(first.identity):
         raise _differ(first, second, ", ".join(different))
     if first.run.timestamp != second.run.timestamp:
+        unlike = (
+            "sidecars are not those of one run; set SOURCE_DATE_EPOCH for all shards"
+            if first.is_nifti
+            else "UIDs are not those of one run; share a work list (`scan --list`) between shards, "
+            "or set SOURCE_DATE_EPOCH"
+        )
         raise ConfigurationError(
             f"{first.output} and {second.output} are not parts of one run: one has the time "
             f"{first.run.timestamp.isoformat()}, the other {second.run.timestamp.isoformat()}, so "
-            "that their UIDs are not those of one run; share a work list (`scan --list`) between "
-            "shards, or set SOURCE_DATE_EPOCH"
+            f"that their {unlike}"
         )
 
 

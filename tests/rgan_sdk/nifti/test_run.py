@@ -439,6 +439,36 @@ def test_shards_share_a_folder(run, folder, tmp_path):
     assert sorted(done) == ["a.nii.gz", "b/c.nii"]
 
 
+def test_shards_of_a_folder_are_merged(run, folder, tmp_path, monkeypatch):
+    def outcomes(report):
+        return {file["path"]: file["status"] for file in report["files"]}
+
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "1700000000")
+    _, whole = run(folder, tmp_path / "whole")
+    parts = [tmp_path / "parts" / number for number in ("1", "2")]
+    for part in parts:
+        run(folder, part, "--shard", f"{part.name}/2")
+    result = harmonize("merge", *parts)
+    assert result.exit_code == 3, result.output  # the broken file
+    assert result.output.endswith(f"written to {tmp_path / 'parts'}: report.json\n")
+    merged = read_report(tmp_path / "parts" / "report.json")
+    assert outcomes(merged) == outcomes(whole)
+    assert merged["summary"] == whole["summary"]
+    outputs = [entry["output"] for entry in merged["series"] if entry["output"]]
+    assert len(outputs) == 2
+    assert all((tmp_path / "parts" / output).is_file() for output in outputs)
+
+
+def test_shards_of_two_times_are_not_merged(run, folder, tmp_path, monkeypatch):
+    parts = [tmp_path / "parts" / number for number in ("1", "2")]
+    for part in parts:
+        monkeypatch.setenv("SOURCE_DATE_EPOCH", f"170000000{part.name}")
+        run(folder, part, "--shard", f"{part.name}/2")
+    result = harmonize("merge", *parts)
+    assert result.exit_code == 1
+    assert "set SOURCE_DATE_EPOCH for all shards" in result.output
+
+
 def test_a_folder_with_dicom_is_a_folder_of_dicom(run, folder, tmp_path):
     write_sample_series(folder / "dicom", "B40f", slices=2, size=32)
     _, report = run(folder, tmp_path / "out")
