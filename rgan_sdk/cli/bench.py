@@ -11,6 +11,7 @@ from rgan_sdk.cli.options import (
     FILE,
     FOLDER,
     announce,
+    check_report,
     device_option,
     engine_option,
     model_option,
@@ -58,11 +59,12 @@ def command(
     """Measure reading, inference, writing and the whole run, in slices per second."""
     from rgan_sdk.benchmark import run_benchmark
     from rgan_sdk.cli.progress import RunProgress
-    from rgan_sdk.errors import ConfigurationError
+    from rgan_sdk.errors import ConfigurationError, OutputError
     from rgan_sdk.harmonizer import Harmonizer
 
     if source is not None and not source.is_dir():
         raise ConfigurationError(f"INPUT {source}: no such folder")
+    check_report(target, None, name="the figures")
     with Harmonizer.load(
         model, engine=engine, device=device, precision=precision, batch_size=batch_size
     ) as harmonizer:
@@ -81,4 +83,7 @@ def command(
     pace = f"{result['bottleneck']} sets the pace"
     click.echo(f"{result['slices']} slices in {result['seconds']} s; {pace}")
     if target is not None:
-        target.write_text(json.dumps(result, indent=1) + "\n")
+        try:
+            target.write_text(json.dumps(result, indent=1) + "\n")
+        except OSError as exc:
+            raise OutputError(f"{target}: cannot write the figures ({exc.strerror})") from exc

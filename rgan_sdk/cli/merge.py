@@ -47,13 +47,16 @@ def command(outputs: tuple[Path, ...], into: Path | None) -> None:
     if one machine had done all of it.
     """
     from rgan_sdk.cli.tables import print_report
+    from rgan_sdk.run.delivery.mapping import MAPPING
     from rgan_sdk.run.reports.merge import merge_outputs, missing_shards
+    from rgan_sdk.run.state.journal import REPORT
 
     os.umask(0o077)
     destination = into or _folder_above(outputs)
     report = merge_outputs(outputs, destination)
     print_report(report)
-    click.echo(f"written to {destination}: report.json, mapping.csv")
+    names = [name for name in (REPORT, MAPPING) if (destination / name).is_file()]
+    click.echo(f"written to {destination}: {', '.join(names)}")
     missing = missing_shards(part["shard"] for part in report.parts)
     is_whole = not missing and "failed" not in report.statuses
     raise click.exceptions.Exit(0 if is_whole else SOME_FAILED)

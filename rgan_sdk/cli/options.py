@@ -157,16 +157,24 @@ models_option = click.option(
 
 def check_report(
     report: Path | None,
-    source: Path,
+    source: Path | None,
     destination: Path | None = None,
     *,
     name: str = "the report",
 ) -> None:
-    """Refuse a report that cannot or should not be written, before a long run."""
+    """Refuse a report that cannot or should not be written, before a long run.
+
+    Parameters
+    ----------
+    source
+        The folder that the report must not lie in, if there is one.
+    destination
+        A folder that the run makes.
+    """
     if report is None:
         return
     folder = report.resolve().parent
-    if source.resolve() in (folder, *folder.parents):
+    if source is not None and source.resolve() in (folder, *folder.parents):
         raise click.BadParameter(f"{name} {report} would lie inside INPUT")
     made_by_the_run = destination is not None and folder == destination.resolve()
     if not (folder.is_dir() or made_by_the_run):

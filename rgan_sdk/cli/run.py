@@ -225,7 +225,7 @@ def command(
     )
     if nifti is None:  # wrong folders are told before a model is loaded
         check_folders(path_of(source), destination, resume=resume)
-    check_report(report, path_of(source), destination)
+    check_report(report, path_of(source), None if dry_run else destination)
     # Treat a batch system's request to end like Ctrl-C: unfinished series are removed.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     os.umask(0o077)  # patients' images: readable by their owner only
@@ -273,12 +273,12 @@ def command(
                     result = harmonize_directory(
                         source, destination, harmonizer, options, others=others, observer=progress
                     )
-    if report is not None:
-        result.write(report)
     print_report(result)
     pictures = destination if destination.is_dir() else destination.parent
     for picture in result.previews if len(result.previews) <= 3 else result.previews[-1:]:
         click.echo(f"preview: {pictures / picture}")
+    if report is not None:
+        result.write(report)
     raise click.exceptions.Exit(_exit_code(result, models, part))
 
 

@@ -176,6 +176,8 @@ class _Folder:
                 self.outcomes.record(job.name, "failed", reason, job)
             except Exception as exc:  # one broken scan must not end a night's batch
                 self.outcomes.record(job.name, "failed", describe_error(exc), job)
+            finally:
+                job.middle = ()  # all jobs stay in memory
 
     def _plan(self) -> list[NiftiJob]:
         """Return the scans that the model takes, and record all other files."""
@@ -233,7 +235,7 @@ class _Folder:
         picture = f"{PICTURES}/{picture_name(job.name)}"
         if self._stands(job, target, finished):
             assert finished is not None
-            job.clips, job.clamped = finished.clips, finished.clamped
+            job.take_over(finished)
             self._task.observer.on_written(job.scan.count)
             if self._journal is None:
                 self.outcomes.record(job.name, "planned", "finished", job)
@@ -313,6 +315,8 @@ class _Folder:
                 clips=job.clips,
                 clamped=job.clamped,
                 outside=tuple(job.outside),
+                noise_hu=job.noise_hu,
+                kernel_note=job.kernel.text,
             )
         )
         for staged, target in reversed(moves.items()):

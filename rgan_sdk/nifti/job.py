@@ -29,6 +29,7 @@ from rgan_sdk.run.choosing.candidates import why_not_model
 from rgan_sdk.run.observer import Observer
 from rgan_sdk.run.options import RunOptions
 from rgan_sdk.run.stages import measure_noise
+from rgan_sdk.run.state.finished import FinishedSeries
 from rgan_sdk.run.state.identity import SOFTWARE, Configuration
 
 TAG: Final = re.compile(r" \([0-9A-F]{4},[0-9A-F]{4}\)")
@@ -81,7 +82,11 @@ class NiftiJob:
     clamped
         The same by what they show; None where that is not known.
     middle
-        ``[H, W]`` HU of the middle slice, before and after.
+        ``[H, W]`` HU of the middle slice, before and after; empty unless pictures are wanted.
+    noise_hu
+        Standard deviation in soft tissue; None if it was not measured.
+    kernel
+        What its images show of its kernel.
     """
 
     task: NiftiTask
@@ -90,7 +95,7 @@ class NiftiJob:
     clips: int = 0
     clamped: Clamped | None = None
     middle: tuple[NDArray[np.float32], ...] = ()
-    noise: list[float] = field(default_factory=list)
+    noise_hu: float | None = None
     kernel: Verdict = field(default_factory=Verdict)
 
     @cached_property
@@ -114,10 +119,15 @@ class NiftiJob:
             f"outside the model's stated domain: {accepted}" if accepted else "",
             *kind_notes(self.scan),
             *domain_notes(self.scan, card),
-            *(noise_notes(median(self.noise) if self.noise else None, card)),
+            *noise_notes(self.noise_hu, card),
             *self.kernel.notes,
         ]
         return tuple(without_tags(note) for note in found if note)
+
+    def take_over(self, finished: FinishedSeries) -> None:
+        """Keep what the run that has finished it found."""
+        self.clips, self.clamped = finished.clips, finished.clamped
+        self.noise_hu, self.kernel = finished.noise_hu, Verdict(finished.kernel_note)
 
     def check_eligible(self) -> None:
         """Compare what header and sidecar say with the model's card.
@@ -154,9 +164,7 @@ class NiftiJob:
         if self.kernel.is_suspect and self.task.options.strict_kernel:
             raise IneligibleError(self.kernel.text)
         if self.task.card.noise_hu is not None:
-            spacing = self.scan.mean_pixel_spacing
-            for hu in values.spread(NOISE_SLICES)[1:-1]:
-                self.noise += measure_noise(hu, spacing)
+            self.noise_hu = self._measure_noise(values)
         return values
 
     def harmonize(self, values: Values, target: Path, sidecar: Path, *, compress: bool) -> None:
@@ -172,13 +180,20 @@ class NiftiJob:
         self.task.observer.on_started(self.name, self.scan.count)
         new = values.harmonize(self.task.harmonizer, self.task.observer.on_written)
         self.clips, self.clamped = new.clips, new.clamped
-        half = self.scan.count // 2
-        after = Values(self.scan, new.stored)
-        self.middle = (values.hu(half, half + 1)[0], after.hu(half, half + 1)[0])
+        if self.task.options.preview:
+            half = self.scan.count // 2
+            after = Values(self.scan, new.stored)
+            self.middle = (values.hu(half, half + 1)[0], after.hu(half, half + 1)[0])
         write_scan(self.scan, new.stored, target, compress=compress, comment=self._comment())
         kernel, task = self.scan.convolution_kernel, self.task
         made = task.card.target_kernel if task.harmonizes else "IDENTITY"
         sidecar.write_text(self.scan.sidecar.derive(kernel, f"RGAN>{made}", self._record()))
+
+    def _measure_noise(self, values: Values) -> float | None:
+        spacing = self.scan.mean_pixel_spacing
+        slices = values.spread(NOISE_SLICES)[1:-1]
+        noise = [found for hu in slices for found in measure_noise(hu, spacing)]
+        return median(noise) if noise else None
 
     def _measure_kernel(self, values: Values) -> KernelSpectra:
         rows, columns = self.scan.pixel_spacing

@@ -58,6 +58,7 @@ class Outcomes:
             output=output,
             pixel_spacing=job.scan.mean_pixel_spacing if job else None,
             outside=tuple(job.outside) if job else (),
+            noise_hu=job.noise_hu if job else None,
             model=self._task.card.name if job and status != "skipped" else None,
             processed=self._task.harmonizes if status in ("done", "planned") else None,
             notes=job.notes() if job and status in ("done", "planned") else (),

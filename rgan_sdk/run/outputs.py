@@ -310,6 +310,7 @@ def finished_series(job: SeriesJob) -> FinishedSeries:
         outside=made.outside if made else (),
         noise_hu=job.noise_hu,
         processed=is_processed(made),
+        kernel_note=job.kernel.text,
     )
 
 

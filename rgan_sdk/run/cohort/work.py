@@ -166,7 +166,7 @@ class _PartOfWork:
                     one.series,
                     "done",
                     why_copied(one.series) if one.derivation is None else "",
-                    one.notes,
+                    (*one.notes, *(one.finished.notes(self._card) if self._card else ())),
                     **one.finished.clamping,
                     output=one.output,
                     processed=is_processed(one.derivation),

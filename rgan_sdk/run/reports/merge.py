@@ -16,7 +16,7 @@ from rgan_sdk.run.options import LEFT_TO_ANOTHER
 from rgan_sdk.run.report import Report, SeriesEntry
 from rgan_sdk.run.reports.files import FileEntry
 from rgan_sdk.run.reports.stored import StoredReport, read_report
-from rgan_sdk.run.state.identity import RunIdentity
+from rgan_sdk.run.state.identity import RunIdentity, UsedModel
 from rgan_sdk.run.state.journal import REPORT, STATE_FOLDER, EarlierRun, read_journal
 
 Entry = TypeVar("Entry", SeriesEntry, FileEntry)
@@ -60,7 +60,19 @@ class _Part(NamedTuple):
     def identity(self) -> RunIdentity:
         """What the parts of one run have in common."""
         options = {**self.run.identity.options, "shard": None}
-        return replace(self.run.identity, options=options)
+        models = self.run.identity.models or self._several_models()
+        return replace(self.run.identity, models=models, options=options)
+
+    def _several_models(self) -> tuple[UsedModel, ...]:
+        """Return the models that a run with several was given, in whatever order that was."""
+        given = self.report.content.get("models", [])
+        used = [UsedModel(one["name"], one["sha256"]) for one in given]
+        return tuple(sorted(used, key=lambda one: one.sha256))
+
+    @property
+    def is_nifti(self) -> bool:
+        """Whether it is of NIfTI files, which have no UIDs and no mapping."""
+        return "kernel" in self.run.identity.options
 
     def place(self, path: str) -> str:
         """Return a path in this folder as one from the folder of the merged report."""
@@ -68,7 +80,8 @@ class _Part(NamedTuple):
 
     def describe(self) -> dict[str, Any]:
         """Return what the merged report says of this part."""
-        own = {name: self.report.content[name] for name in ("environment", "engine", "stages")}
+        names = {"environment", "engine", "models", "stages"}
+        own = {name: value for name, value in self.report.content.items() if name in names}
         return {"output": self.above, "shard": self.shard, **own}
 
 
@@ -82,7 +95,8 @@ def merge_outputs(outputs: Sequence[Path], destination: Path) -> Report:
     outputs
         The output folders of the runs; nothing in them is changed.
     destination
-        The folder that gets ``report.json`` and ``mapping.csv``; it is made if need be.
+        The folder that gets ``report.json`` and, unless the files are NIfTI, ``mapping.csv``; it is
+        made if need be.
 
     Returns
     -------
@@ -102,6 +116,7 @@ def merge_outputs(outputs: Sequence[Path], destination: Path) -> Report:
     parts = [_Part.open(output, destination) for output in outputs]
     for first, second in pairwise(parts):
         _require_alike(first, second)
+    _require_same_configurations(parts)
     missing = missing_shards(part.shard for part in parts)
     report = _merge_reports(parts)
     report.warnings += [f"{one} is missing: its series are not in this report" for one in missing]
@@ -109,7 +124,8 @@ def merge_outputs(outputs: Sequence[Path], destination: Path) -> Report:
         destination.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as exc:
         raise OutputError(f"{destination}: cannot be made ({exc.strerror})") from exc
-    save_rows(destination, _merge_mappings(parts), report)
+    if not parts[0].is_nifti:
+        save_rows(destination, _merge_mappings(parts), report)
     report.write(destination / REPORT)
     return report
 
@@ -131,18 +147,36 @@ def _refuse_foreign(path: Path) -> None:
 
 def _require_alike(first: _Part, second: _Part) -> None:
     if different := second.identity.differences(first.identity):
-        names = ", ".join(different)
-        raise ConfigurationError(
-            f"{first.output} and {second.output} are not parts of one run: they differ in {names}; "
-            "run or resume each with the same models and options"
-        )
+        raise _differ(first, second, ", ".join(different))
     if first.run.timestamp != second.run.timestamp:
+        unlike = (
+            "sidecars are not those of one run; set SOURCE_DATE_EPOCH for all shards"
+            if first.is_nifti
+            else "UIDs are not those of one run; share a work list (`scan --list`) between shards, "
+            "or set SOURCE_DATE_EPOCH"
+        )
         raise ConfigurationError(
             f"{first.output} and {second.output} are not parts of one run: one has the time "
             f"{first.run.timestamp.isoformat()}, the other {second.run.timestamp.isoformat()}, so "
-            "that their UIDs are not those of one run; share a work list (`scan --list`) between "
-            "shards, or set SOURCE_DATE_EPOCH"
+            f"that their {unlike}"
         )
+
+
+def _require_same_configurations(parts: Sequence[_Part]) -> None:
+    """Refuse runs with several models of which one has worked with two engines, or two batches."""
+    users: dict[UsedModel, _Part] = {}
+    for part in parts:
+        for model, configuration in part.run.models.items():
+            first = users.setdefault(model, part)
+            if first.run.models[model] != configuration:
+                raise _differ(first, part, f"the configuration of {model.name}")
+
+
+def _differ(first: _Part, second: _Part, names: str) -> ConfigurationError:
+    return ConfigurationError(
+        f"{first.output} and {second.output} are not parts of one run: they differ in {names}; "
+        "run or resume each with the same models and options"
+    )
 
 
 def missing_shards(shards: Iterable[str]) -> list[str]:

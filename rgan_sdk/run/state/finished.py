@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any, NamedTuple, Self
 
+from rgan_sdk.card import ModelCard
+from rgan_sdk.dicom.domain import noise_notes
 from rgan_sdk.dicom.write.clamping import Clamped
 
 
@@ -43,6 +45,9 @@ class FinishedSeries:
         False where its pixels are those of its source.
     clamped
         These pixels by what they show; None in journals of earlier versions.
+    kernel_note
+        What its images give reason to remark on its kernel; empty if there is nothing to say, and
+        in journals of earlier versions.
     """
 
     source: str
@@ -55,6 +60,7 @@ class FinishedSeries:
     noise_hu: float | None = None
     processed: bool = True
     clamped: Clamped | None = None
+    kernel_note: str = ""
 
     @property
     def uid(self) -> str:
@@ -66,10 +72,17 @@ class FinishedSeries:
         """Return ``clips`` and ``clamped``."""
         return {"clips": self.clips, "clamped": self.clamped}
 
+    def notes(self, card: ModelCard) -> tuple[str, ...]:
+        """Return what its pixels gave reason to remark."""
+        kernel = (self.kernel_note,) if self.kernel_note else ()
+        return (*noise_notes(self.noise_hu, card), *kernel)
+
     def to_record(self) -> dict[str, Any]:
         """Return what its line holds."""
         record = {**vars(self), "files": [file._asdict() for file in self.files]}
         clamped = record.pop("clamped")
+        if not self.kernel_note:
+            del record["kernel_note"]
         return record if clamped is None else {**record, "clamped": clamped._asdict()}
 
     @classmethod

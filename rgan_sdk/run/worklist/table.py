@@ -18,6 +18,7 @@ from typing import Final, Self
 from rgan_sdk.dicom.series import Series, hash_slices
 from rgan_sdk.errors import ConfigurationError, OutputError
 from rgan_sdk.files import as_path, atomic_write, decode_text, find_delimiter, is_utf8
+from rgan_sdk.run.choosing.candidates import stored_name
 from rgan_sdk.run.options import Shard
 from rgan_sdk.run.places.folders import common_folder, folders_of
 
@@ -62,7 +63,7 @@ class ListedSeries:
     spacing
         ``Series.mean_pixel_spacing``, mm.
     model
-        What ``--model`` takes; empty if the list leaves it open.
+        As ``stored_name`` gives it; empty if the list leaves it open.
     sources
         Hash of its slices; see ``hash_slices``.
     """
@@ -284,7 +285,7 @@ class _Row:
         model = self._cells["model"]
         if BETWEEN_MODELS in model:
             raise self._error("model", f"names several that fit, {model}; leave one of them")
-        return model
+        return model and stored_name(model)
 
     def _count(self, name: str) -> int:
         text = self._cells[name]

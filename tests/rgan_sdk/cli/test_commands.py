@@ -76,6 +76,20 @@ def test_bench_of_no_folder_is_told_before_a_model_is_loaded(tmp_path, monkeypat
     assert "no such folder" in result.stderr
 
 
+def test_bench_tells_of_a_file_that_cannot_be_written(tmp_path, monkeypatch):
+    model = write_model(tmp_path / "m.onnx")
+    command = ("bench", "--model", model, "--engine", "identity", "--slices", 3, "--json")
+    with monkeypatch.context() as patched:
+        patched.setattr(Harmonizer, "load", lambda *args, **options: pytest.fail("loaded"))
+        result = harmonize(*command, tmp_path / "nowhere" / "bench.json")
+    assert result.exit_code == 2
+    assert "there is no folder" in result.stderr
+    result = harmonize(*command, tmp_path / ("x" * 300))
+    assert result.exit_code == 1
+    assert "cannot write the figures (File name too long)" in result.stderr
+    assert "sets the pace" in result.stdout
+
+
 def test_bench_says_what_sets_the_pace(tmp_path):
     model = write_model(tmp_path / "m.onnx")
     target = tmp_path / "bench.json"

@@ -1,11 +1,15 @@
 """``scan`` and ``run`` with a model whose card has curves; ``scan --kernels``."""
 
+from dataclasses import replace
+
 import pytest
 from support.kernels import chests, exponential, write_chests
 from support.models import make_series_card, write_model
 from support.runs import harmonize, new_series, read_report
 
+from rgan_sdk.card import Range
 from rgan_sdk.kernels import CardCurves, measure_kernel
+from rgan_sdk.model import HarmonizationModel
 
 
 @pytest.fixture(scope="module")
@@ -59,6 +63,14 @@ def test_strict_kernel_leaves_it_aside(folder, tmp_path, command):
         other, _ = entries(folder, tmp_path, *command, *options[:2])
         assert other.exit_code == 1
         assert "strict_kernel" in other.output
+
+
+def test_a_continued_run_tells_what_the_first_one_found(folder, tmp_path):
+    card = HarmonizationModel.open(folder / "model.onnx").card
+    model = write_model(tmp_path / "m.onnx", replace(card, noise_hu=Range(100, 200)))
+    first, again = (entries(folder, tmp_path, "run", "--model", model)[1] for _ in range(2))
+    assert [note[:8] for note in first[1]["notes"]] == ["noise is", "suspect "]
+    assert again == first
 
 
 def test_scan_sets_measured_kernels_beside_the_names(folder, tmp_path):

@@ -175,6 +175,57 @@ def test_parts_are_compared_as_they_were_last_resumed(run, tmp_path, name):
         assert result.exit_code == 0, result.output
 
 
+@pytest.fixture
+def run_several(source, tmp_path, monkeypatch):
+    """Return a function that runs with model ``a`` and others, each for a kernel of its own."""
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "1700000000")
+    kernels = {"a": "B40f", "b": "FC10", "c": "FC10", "d": "FC50"}
+    models = {
+        name: write_model(
+            tmp_path / f"{name}.onnx", make_series_card(name=name, source_kernels=(kernel,))
+        )
+        for name, kernel in kernels.items()
+    }
+
+    def run(name, *others, shard, engine="identity"):
+        out = tmp_path / "parts" / name
+        given = [part for one in ("a", *others) for part in ("--model", models[one])]
+        harmonize("run", source, out, *given, "--engine", engine, "--shard", shard)
+        return out
+
+    return run
+
+
+def test_shards_of_several_models_are_one_run(run_several, tmp_path):
+    first = run_several("1", "b", "d", shard="1/2")
+    result = harmonize("merge", first, run_several("2", "d", "b", shard="2/2"))
+    assert result.exit_code == 3, result.output  # the damaged series
+    report = read_report(tmp_path / "parts" / "report.json")
+    used = {one["name"]: one["engine"].get("name") for one in report["models"]}
+    assert used == {"a": "identity", "b": "identity", "d": None}
+    for part in report["parts"]:
+        engines = {one["name"]: one["engine"].get("name") for one in part["models"]}
+        assert (engines["a"], engines["d"]) == ("identity", None)
+
+
+@pytest.mark.parametrize(
+    ("others", "engine", "text"),
+    [
+        (["b"], "onnxruntime", "the configuration of a"),
+        (["c"], "identity", "model"),
+        (["d"], "identity", "model"),
+        (["b", "d"], "identity", "model"),
+    ],
+)
+def test_shards_with_other_models_or_engines_are_refused(run_several, others, engine, text):
+    first = run_several("1", "b", shard="1/2")
+    second = run_several("2", *others, shard="2/2", engine=engine)
+    result = harmonize("merge", first, second)
+    assert result.exit_code == 1, result.output
+    assert f"they differ in {text}; run or resume each" in " ".join(result.output.split())
+    assert not (first.parent / "report.json").exists()
+
+
 def test_a_shard_that_was_run_twice_is_refused(run):
     result = harmonize("merge", *(run(name, "--shard", "1/2") for name in ("one", "two")))
     assert result.exit_code == 1

@@ -380,6 +380,28 @@ def test_a_report_that_cannot_be_written_is_refused_before_the_run(source, tmp_p
     assert not out.exists()
 
 
+def test_a_dry_run_makes_no_folder_for_its_report(source, tmp_path, model):
+    command = ("run", source, tmp_path / "out", "--model", model)
+    report = ("--report", tmp_path / "out" / "report.json")
+    result = harmonize(*command, *report, "--dry-run")
+    assert result.exit_code == 2
+    assert "there is no folder" in result.output
+    assert harmonize(*command, *report).exit_code == 0
+
+
+@pytest.mark.parametrize("command", [("scan",), ("run", "--dry-run"), ("run",)])
+def test_what_was_found_is_shown_though_its_report_cannot_be_written(
+    source, tmp_path, model, command
+):
+    name, *options = command
+    folders = [source, tmp_path / "out"][: 1 if name == "scan" else 2]
+    report = tmp_path / ("x" * 300)
+    result = harmonize(name, *folders, "--model", model, *options, "--report", report)
+    assert result.exit_code == 1
+    assert "cannot write the report (File name too long)" in result.stderr
+    assert "series: 1 " in result.stdout
+
+
 @pytest.mark.parametrize("where", ["inside", "around", "same"])
 def test_output_and_input_must_not_contain_each_other(source, model, where):
     out = {"inside": source / "out", "around": source.parent, "same": source}[where]

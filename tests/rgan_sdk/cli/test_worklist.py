@@ -177,6 +177,20 @@ def test_a_list_for_other_models_only_is_refused(listed, tmp_path):
     assert "no row is for b40f-to-b70f, only for" in result.output
 
 
+@pytest.mark.parametrize("typed", ["{}.onnx", "link/{}.onnx"])
+def test_a_model_may_be_typed_like_the_option(listed, model, other, tmp_path, monkeypatch, typed):
+    (tmp_path / "link").symlink_to(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    names = {str(path): typed.format(path.stem) for path in (model, other)}
+    rewrite(listed, [row | {"model": names.get(row["model"], "")} for row in rows(listed)])
+    result = harmonize("run", "--from", listed, "out", "--dry-run", "--report", "report.json")
+    assert result.exit_code == 0, result.output
+    found = [one["status"] for one in read_report(tmp_path / "report.json")["series"]]
+    assert sorted(found) == ["planned", "planned", "skipped"]
+    result = harmonize("run", "--from", listed, "out", "--model", model, "--dry-run")
+    assert "1 series for other models left out" in result.stderr
+
+
 def test_a_bad_list_ends_the_run_before_it_begins(listed, tmp_path):
     rewrite(listed, [row | {"spacing": "wide"} for row in rows(listed)])
     result = harmonize("run", "--from", listed, tmp_path / "out")

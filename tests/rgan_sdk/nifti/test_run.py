@@ -14,7 +14,7 @@ from support.models import make_model, make_series_card, write_model
 from support.nifti import AFFINE, convert, scan_hu, slices_of, write_nifti
 from support.runs import harmonize, new_series, read_report
 
-from rgan_sdk.card import CardCurves, SpacingRange
+from rgan_sdk.card import CardCurves, Range, SpacingRange
 from rgan_sdk.dicom.inventory import find_series
 from rgan_sdk.dicom.read.kernel_guard import Verdict
 from rgan_sdk.dicom.read.pydicom_reader import read_slice
@@ -350,6 +350,37 @@ def test_a_folder_is_continued_with_the_same_bytes(run, folder, tmp_path):
     assert "made with another options" in " ".join(result.output.split())
 
 
+def test_a_continued_folder_tells_what_the_first_run_found(run, folder, tmp_path, monkeypatch):
+    monkeypatch.setattr(job, "judge_spectra", lambda *_: Verdict("suspect kernel: x", True))
+    model = write_model(tmp_path / "m.onnx", make_series_card(noise_hu=Range(100, 200)))
+    write_nifti(folder / "a.nii.gz", scan_hu(5, 256), sidecar=SIDECAR)
+    first, again = (run(folder, tmp_path / "out", model=model)[1]["series"] for _ in range(2))
+    (scan,) = (entry for entry in first if entry["series_instance_uid"] == "a.nii.gz")
+    assert {
+        "noise is 17.8 HU; the model is made for 100 to 200 HU",
+        "suspect kernel: x",
+    } <= set(scan["notes"])
+    assert scan["noise_hu"] == pytest.approx(17.8, abs=0.05)
+    assert again == first
+
+
+@pytest.mark.parametrize("options", [(), ("--preview",)])
+def test_one_scan_at_a_time_has_slices_in_memory(run, folder, tmp_path, monkeypatch, options):
+    jobs, held = [], []
+
+    def harmonize(self, *arguments, **named):
+        held.extend(one.name for one in jobs if one.middle)
+        jobs.append(self)
+        harmonize_one(self, *arguments, **named)
+        assert bool(self.middle) == bool(options)
+
+    harmonize_one = job.NiftiJob.harmonize
+    monkeypatch.setattr(job.NiftiJob, "harmonize", harmonize)
+    _, report = run(folder, tmp_path / "out", *options)
+    assert report["summary"]["series"]["done"] == len(jobs) == 2
+    assert held == []
+
+
 def test_what_changed_in_a_folder_is_never_overwritten(run, folder, tmp_path):
     out = tmp_path / "out"
     run(folder, out)
@@ -406,6 +437,36 @@ def test_shards_share_a_folder(run, folder, tmp_path):
         run(folder, out, "--shard", f"{number}/3")
         done += [name for name in contents(out) if ".nii" in name]
     assert sorted(done) == ["a.nii.gz", "b/c.nii"]
+
+
+def test_shards_of_a_folder_are_merged(run, folder, tmp_path, monkeypatch):
+    def outcomes(report):
+        return {file["path"]: file["status"] for file in report["files"]}
+
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "1700000000")
+    _, whole = run(folder, tmp_path / "whole")
+    parts = [tmp_path / "parts" / number for number in ("1", "2")]
+    for part in parts:
+        run(folder, part, "--shard", f"{part.name}/2")
+    result = harmonize("merge", *parts)
+    assert result.exit_code == 3, result.output  # the broken file
+    assert result.output.endswith(f"written to {tmp_path / 'parts'}: report.json\n")
+    merged = read_report(tmp_path / "parts" / "report.json")
+    assert outcomes(merged) == outcomes(whole)
+    assert merged["summary"] == whole["summary"]
+    outputs = [entry["output"] for entry in merged["series"] if entry["output"]]
+    assert len(outputs) == 2
+    assert all((tmp_path / "parts" / output).is_file() for output in outputs)
+
+
+def test_shards_of_two_times_are_not_merged(run, folder, tmp_path, monkeypatch):
+    parts = [tmp_path / "parts" / number for number in ("1", "2")]
+    for part in parts:
+        monkeypatch.setenv("SOURCE_DATE_EPOCH", f"170000000{part.name}")
+        run(folder, part, "--shard", f"{part.name}/2")
+    result = harmonize("merge", *parts)
+    assert result.exit_code == 1
+    assert "set SOURCE_DATE_EPOCH for all shards" in result.output
 
 
 def test_a_folder_with_dicom_is_a_folder_of_dicom(run, folder, tmp_path):

@@ -88,6 +88,12 @@ def test_a_later_run_knows_what_is_finished_and_keeps_the_time(out):
     assert len(lines(out)) == 2
 
 
+def test_what_images_show_of_a_kernel_is_kept(out):
+    noted = replace(SERIES, kernel_note="suspect kernel: sharper")
+    begin(out, noted)
+    assert read_journal(out).finished == {"1.2.3": noted}
+
+
 def test_the_last_line_of_a_series_counts(out):
     begin(out, SERIES)
     again = FinishedSeries("1.2", MODEL.sha256, "1.2.3", FILES[:1], "11" * 32, 0)

@@ -25,7 +25,7 @@ def work(tmp_path):
     paths[0].rename(root / "b" / "2" / "moved.dcm")
     rows = [
         ListedSeries.of(series, root, models)
-        for series, models in zip(find_series(root).series, (["m"], []), strict=True)
+        for series, models in zip(find_series(root).series, (["/m.onnx"], []), strict=True)
     ]
     work = WorkList(tmp_path / "list.csv", root, BEGAN, tuple(rows))
     work.write()
@@ -55,7 +55,7 @@ def test_a_row_says_what_a_series_is_and_where(work):
         "a",
         "3",
     ]
-    assert (first["kernel"], first["spacing"], first["model"]) == ("B40f", "0.7", "m")
+    assert (first["kernel"], first["spacing"], first["model"]) == ("B40f", "0.7", "/m.onnx")
     assert (second["folder"], second["kernel"], second["model"]) == ("b/**", "Br40d\\3", "")
 
 
@@ -64,7 +64,7 @@ def test_a_list_is_read_as_it_was_written(work):
     assert (read.root, read.timestamp) == (work.root, BEGAN)
     assert [row.folder for row in read.rows] == [PurePosixPath("a"), PurePosixPath("b/**")]
     assert [row.line for row in read.rows] == [2, 3]
-    assert read.models == ("m",)
+    assert read.models == ("/m.onnx",)
     assert [vars(row) | {"line": 0} for row in read.rows] == [vars(row) for row in work.rows]
 
 
@@ -102,7 +102,7 @@ def test_rows_are_taken_by_model(work):
     rows[1]["model"] = "other"
     rewrite(work, rows)
     read = WorkList.read(work.path)
-    assert [row.model for row in read.take(["m"]).rows] == ["m"]
+    assert [row.model for row in read.take(["/m.onnx"]).rows] == ["/m.onnx"]
     assert read.take([]).rows == ()
 
 
