@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from rgan_sdk.cache import cache_folder, read_own, write_own
 from rgan_sdk.card import ErrorBound, ModelCard
 from rgan_sdk.engines.base import Deviation, Engine
+from rgan_sdk.engines.cuda import TF32_SWITCH
 from rgan_sdk.engines.onnxruntime import OnnxRuntimeEngine, import_onnxruntime
 from rgan_sdk.engines.reference import float32_model
 from rgan_sdk.errors import AccuracyError, ConfigurationError, DeviceMemoryError
@@ -93,7 +94,7 @@ def _remedy(engine: Engine) -> str:
     """Say what to do about an engine that is too far off."""
     if engine.precision == "fp32" and engine.device != "cpu":
         # ONNX Runtime takes TF32 without a word where it finds no other way to compute a layer.
-        return "it may compute in TF32: set NVIDIA_TF32_OVERRIDE=0, or use the fp16 file"
+        return f"it may compute in TF32: set {TF32_SWITCH}=0, or use the fp16 file"
     return "use another engine or precision"
 
 

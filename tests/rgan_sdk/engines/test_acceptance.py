@@ -9,7 +9,7 @@ from support.models import blur, make_card, make_domain_card, make_float16, writ
 
 from rgan_sdk.cache import cache_folder
 from rgan_sdk.card import ErrorBound
-from rgan_sdk.engines import create_engine
+from rgan_sdk.engines import create_engine, cuda
 from rgan_sdk.engines.acceptance import accept, measure, self_test_slices
 from rgan_sdk.engines.base import Engine
 from rgan_sdk.engines.onnxruntime import OnnxRuntimeEngine
@@ -122,6 +122,25 @@ def test_other_code_or_circumstances_are_tested_anew(model, monkeypatch):
         monkeypatch.setattr("rgan_sdk.engines.acceptance._code", lambda: "another version")
         accept(engine)
         assert engine.calls == 6
+
+
+def test_what_to_set_against_tf32_is_tested_anew(model, monkeypatch):
+    """Where it is set and where it is taken away."""
+
+    class OnGpu(OffEngine):
+        circumstances = property(lambda self: cuda.circumstances())
+
+    monkeypatch.setattr(cuda, "driver_version", lambda: (13, 0))
+    monkeypatch.delenv("NVIDIA_TF32_OVERRIDE", raising=False)
+    with OnGpu(model, 0.1) as engine:
+        with pytest.raises(AccuracyError):
+            accept(engine)
+        monkeypatch.setenv("NVIDIA_TF32_OVERRIDE", "0")
+        engine.error = 0.0
+        assert accept(engine).max == 0
+        monkeypatch.delenv("NVIDIA_TF32_OVERRIDE")
+        with pytest.raises(AccuracyError):
+            accept(engine)
 
 
 @pytest.mark.parametrize(("error", "share"), [(0.6, 1e-5), (0.06, 0.01), (3e4, 1e-5)])
