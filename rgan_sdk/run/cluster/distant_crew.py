@@ -13,7 +13,7 @@ import time
 from collections import deque
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import count
+from itertools import count, islice
 from pathlib import Path
 from typing import Final
 
@@ -122,6 +122,8 @@ class DistantCrew:
             if not load:
                 break
             self._give(self._idle.popleft(), load)
+        if not (self._busy or self._again):  # there may be work, but nobody to take it yet
+            self._again.extend(islice(orders, 1))
         return bool(self._busy or self._again)
 
     def _load(self, orders: Iterator[_Order]) -> tuple[_Order, ...]:

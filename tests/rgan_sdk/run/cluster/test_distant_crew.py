@@ -110,7 +110,8 @@ def test_each_attempt_has_a_folder_of_its_own(run, model):
     assert len(set(folders)) == SERIES + 2
 
 
-def test_a_series_over_which_workers_are_lost_again_and_again_fails(run, model, whole):
+@pytest.mark.parametrize("size", [1, 2])
+def test_a_series_over_which_workers_are_lost_again_and_again_fails(run, model, whole, size):
     bad, observer = [], Counting()
 
     def ends(number, jobs):
@@ -118,7 +119,7 @@ def test_a_series_over_which_workers_are_lost_again_and_again_fails(run, model, 
         bad[1:] or bad.append(uid)
         return Lost if uid == bad[0] else None
 
-    report, out = run(TeamOfThisProcess(model, ends=ends), observer=observer)
+    report, out = run(TeamOfThisProcess(model, ends=ends), size, observer)
     (failed,) = (entry for entry in report.series if entry.status == "failed")
     assert failed.series_instance_uid == bad[0]
     assert failed.reason.startswith(f"given up after {distant_crew.MAX_LOSSES} workers were lost; ")
