@@ -2,7 +2,7 @@
 
 ONNX Runtime on the CPU in float32 is the reference. Any other engine, device or precision first
 harmonizes synthetic slices, and is refused if it deviates more than the model's card allows. The
-deviation is cached, so that the test runs once for each model and machine.
+result is cached, so that the test runs once for each model and machine.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import json
 import logging
 import math
 from collections.abc import Iterator
-from dataclasses import asdict, astuple
+from dataclasses import asdict, astuple, dataclass
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from rgan_sdk.cache import cache_folder, read_own, write_own
 from rgan_sdk.card import ErrorBound, ModelCard
 from rgan_sdk.engines.base import Deviation, Engine
+from rgan_sdk.engines.cuda import TF32_SWITCH
 from rgan_sdk.engines.onnxruntime import OnnxRuntimeEngine, import_onnxruntime
 from rgan_sdk.engines.reference import float32_model
 from rgan_sdk.errors import AccuracyError, ConfigurationError, DeviceMemoryError
@@ -93,7 +94,7 @@ def _remedy(engine: Engine) -> str:
     """Say what to do about an engine that is too far off."""
     if engine.precision == "fp32" and engine.device != "cpu":
         # ONNX Runtime takes TF32 without a word where it finds no other way to compute a layer.
-        return "it may compute in TF32: set NVIDIA_TF32_OVERRIDE=0, or use the fp16 file"
+        return f"it may compute in TF32: set {TF32_SWITCH}=0, or use the fp16 file"
     return "use another engine or precision"
 
 
@@ -105,24 +106,43 @@ def _load_or_measure(engine: Engine) -> Deviation:
         return measure(engine)
     kept = _parse(read_own(path))
     if kept is not None:
-        return kept
+        if kept.fitting:
+            engine.default_batch_size = min(engine.default_batch_size, kept.fitting)
+        return kept.deviation
+    asked = engine.default_batch_size
     deviation = measure(engine)
+    fitting = engine.default_batch_size if engine.default_batch_size < asked else 0
     try:
-        write_own(path, json.dumps(asdict(deviation)).encode())
+        write_own(path, json.dumps(asdict(_Result(deviation, fitting))).encode())
     except ConfigurationError as exc:
         log.warning(NOT_CACHED, exc)
     return deviation
 
 
-def _parse(content: bytes | None) -> Deviation | None:
-    """Return a cached deviation; None if the file is absent, damaged or holds impossible values."""
+@dataclass(frozen=True)
+class _Result:
+    """What is cached of a test.
+
+    Attributes
+    ----------
+    fitting
+        The default batch size, halved until it fitted; 0 if it fitted as it was.
+    """
+
+    deviation: Deviation
+    fitting: int
+
+
+def _parse(content: bytes | None) -> _Result | None:
+    """Return a cached result; None if the file is absent, damaged or holds impossible values."""
     try:
-        deviation = Deviation(**json.loads(content or b""))
-        values = astuple(deviation)
+        kept = json.loads(content or b"")
+        result = _Result(Deviation(**kept["deviation"]), kept["fitting"])
+        values = astuple(result.deviation)
         is_possible = all(type(value) is float and 0 <= value < math.inf for value in values)
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, KeyError):
         return None
-    return deviation if is_possible else None
+    return result if is_possible and type(result.fitting) is int and result.fitting >= 0 else None
 
 
 def _key(engine: Engine) -> str:

@@ -6,6 +6,7 @@ Devices are numbered as in every CUDA program, so ``CUDA_VISIBLE_DEVICES`` appli
 from __future__ import annotations
 
 import ctypes
+import os
 import re
 from dataclasses import dataclass
 from importlib import metadata
@@ -17,6 +18,7 @@ INSTALL_BINDINGS: Final = (
     "the package cuda-bindings is not installed: pip install 'rgan-sdk[gpu]' or "
     "'rgan-sdk[tensorrt]'"
 )
+TF32_SWITCH: Final = "NVIDIA_TF32_OVERRIDE"
 NO_DRIVER: Final = "no NVIDIA driver is installed; with an NVIDIA GPU, install its driver"
 
 
@@ -74,8 +76,11 @@ def why_no_device() -> str:
 
 
 def circumstances() -> tuple[str, ...]:
-    """Return the versions of the driver and of cuDNN, which may affect the output."""
-    found = ["cuda " + ".".join(map(str, driver_version()))]
+    """Return what may affect the output: versions of driver and cuDNN, and NVIDIA's TF32 switch."""
+    found = [
+        "cuda " + ".".join(map(str, driver_version())),
+        f"{TF32_SWITCH}={os.environ.get(TF32_SWITCH, '')}",
+    ]
     for name in ("nvidia-cudnn-cu13", "nvidia-cudnn-cu12"):
         try:
             found.append(f"{name} {metadata.version(name)}")

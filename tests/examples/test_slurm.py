@@ -1,6 +1,8 @@
 """The example for Slurm, on a real cluster of one node."""
 
 import csv
+import os
+import subprocess
 import time
 from pathlib import Path
 
@@ -81,6 +83,34 @@ def test_the_same_command_changes_nothing(cluster, scans, tmp_path):
     cluster.call(SUBMIT, scans, output, MODEL, 2)
     assert set(cluster.wait().values()) == {"COMPLETED"}
     assert {path: path.stat().st_mtime_ns for path in before} == before
+
+
+@pytest.mark.parametrize(("scans", "model"), [("other", "b40f-to-b70f"), ("scans", "b70f-to-b40f")])
+def test_an_output_of_other_scans_or_another_model_is_refused(tmp_path, scans, model):
+    bin_ = tmp_path / "bin"
+    bin_.mkdir()
+    for name, line in {"sbatch": "echo 1", "rgan-harmonize": ': >"${@: -1}"'}.items():
+        (bin_ / name).write_text(f"#!/usr/bin/env bash\n{line}\n")
+        (bin_ / name).chmod(0o755)
+
+    def submit(*arguments):
+        return subprocess.run(
+            [SUBMIT, *arguments, "2"],
+            cwd=tmp_path,
+            env={**os.environ, "PATH": f"{bin_}{os.pathsep}{os.environ['PATH']}"},
+            check=False,
+            capture_output=True,
+            text=True,
+        )
+
+    for _ in range(2):
+        assert submit("scans", "out", "b40f-to-b70f").stdout.startswith("submitted: array 1")
+    refused = submit(scans, "out", model)
+    assert refused.returncode == 2
+    assert not refused.stdout
+    begun = f"was begun with SCANS {tmp_path / 'scans'}, MODEL b40f-to-b70f"
+    assert f"{tmp_path / 'out'} {begun}, not with SCANS {tmp_path / scans}" in refused.stderr
+    assert f"MODEL {model}; choose another OUTPUT" in refused.stderr
 
 
 def test_wrong_usage_is_explained(cluster, tmp_path):

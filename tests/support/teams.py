@@ -34,6 +34,7 @@ class TeamOfThisProcess:
         self.said.append(self.change(self.workers[name].open(self.model, self.choice)))
 
     def give(self, worker, task):
+        assert worker not in self.dismissed
         self.tasks.append(task)
         end = self.ends(len(self.tasks), task.jobs)
         self.working.append((worker, end, self.workers[worker].work(task)))

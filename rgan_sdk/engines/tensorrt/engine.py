@@ -21,7 +21,13 @@ from rgan_sdk.engines.tensorrt.build import build_plan
 from rgan_sdk.engines.tensorrt.profile import CHUNK_SLICES, OptimizationProfile, make_profile
 from rgan_sdk.engines.tensorrt.progress import BuildProgress, ignore_progress
 from rgan_sdk.engines.tensorrt.session import Session
-from rgan_sdk.errors import DeviceMemoryError, EngineUnavailableError, InferenceError, RganError
+from rgan_sdk.errors import (
+    ConfigurationError,
+    DeviceMemoryError,
+    EngineUnavailableError,
+    InferenceError,
+    RganError,
+)
 from rgan_sdk.model import HarmonizationModel
 
 INSTALL = "pip install 'rgan-sdk[tensorrt]'"
@@ -73,7 +79,8 @@ class TensorRTEngine(Engine):
     Raises
     ------
     EngineUnavailableError
-        If the device, the driver or TensorRT is not available, or TensorRT cannot run the model.
+        If the device, the driver or TensorRT is not available, TensorRT cannot run the model, or
+        the cache cannot be written to.
     """
 
     name = "tensorrt"
@@ -127,7 +134,10 @@ class TensorRTEngine(Engine):
             session.close()
 
     def _open(self, profile: OptimizationProfile) -> Session:
-        plan = load_or_build_plan(self._trt, self.model, self._gpu, profile)
+        try:
+            plan = load_or_build_plan(self._trt, self.model, self._gpu, profile)
+        except ConfigurationError as exc:
+            raise EngineUnavailableError(f"TensorRT on {self.device}: {exc}") from exc
         self._plan_sha256 = hashlib.sha256(plan.content).hexdigest()
         try:
             return Session(self._trt, plan.content, profile, self._gpu.index)

@@ -13,7 +13,7 @@ import time
 from collections import deque
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import count
+from itertools import count, islice
 from pathlib import Path
 from typing import Final
 
@@ -83,7 +83,7 @@ class DistantCrew:
         first = engines[0]
         assert isinstance(first, DistantEngine)
         self._staff, self._team = first.staff, first.staff.team
-        self._pattern = self._staff.opened[first.worker]
+        self._pattern = first.facts
         self._harmonizers, self._manner, self._clock = harmonizers, manner, clock
         self._idle = deque(self._staff.opened)
         self._busy: dict[str, _Assignment] = {}
@@ -92,7 +92,7 @@ class DistantCrew:
         self._numbers = count(1)
         self._secret = secrets.token_hex(8)
         self._reasons: list[str] = []  # why workers were lost or left aside
-        self._reason = ""  # why the last worker went
+        self._reason = "none has started"  # why the last worker went
         self._last_worker = time.monotonic()
 
     @property
@@ -103,6 +103,7 @@ class DistantCrew:
     def run(self, jobs: Iterable[SeriesJob]) -> Generator[WrittenBatch, None, None]:
         """See ``Crew``."""
         orders = map(_Order, jobs)
+        self._staff.complete()
         try:
             while self._hand_out(orders):
                 for event in self._team.listen(LISTEN_SECONDS):
@@ -111,6 +112,7 @@ class DistantCrew:
         finally:
             for worker in self._busy:
                 self._team.dismiss(worker)
+                del self._staff.opened[worker]
             for assignment in self._busy.values():
                 for folder in assignment.folders:
                     _remove(folder)
@@ -122,6 +124,8 @@ class DistantCrew:
             if not load:
                 break
             self._give(self._idle.popleft(), load)
+        if not (self._busy or self._again):  # there may be work, but nobody to take it yet
+            self._again.extend(islice(orders, 1))
         return bool(self._busy or self._again)
 
     def _load(self, orders: Iterator[_Order]) -> tuple[_Order, ...]:

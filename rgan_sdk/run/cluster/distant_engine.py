@@ -20,6 +20,8 @@ class Staff:
 
     Attributes
     ----------
+    size
+        How many there is room for.
     opened
         Those that are ready, with what they have said.
     opening
@@ -27,6 +29,7 @@ class Staff:
     """
 
     team: Team
+    size: int
     opened: dict[str, EngineFacts] = field(default_factory=dict)
     opening: int = 0
 
@@ -34,6 +37,11 @@ class Staff:
         """Start a worker."""
         self.team.recruit()
         self.opening += 1
+
+    def complete(self) -> None:
+        """Start as many workers as are missing, such as those that an earlier run has dismissed."""
+        for _ in range(self.size - len(self.opened) - self.opening):
+            self.recruit()
 
     @property
     def places(self) -> str:
@@ -51,7 +59,7 @@ class DistantEngine(Engine):
 
     def __init__(self, model: HarmonizationModel, worker: str, staff: Staff) -> None:
         self.worker, self.staff = worker, staff
-        self._facts = facts = staff.opened[worker]
+        self.facts = facts = staff.opened[worker]
         super().__init__(model, facts.device, facts.precision)
         self.name = facts.name
         self.node = facts.node
@@ -61,7 +69,7 @@ class DistantEngine(Engine):
 
     @property
     def version(self) -> str:  # noqa: D102 - see Engine
-        return self._facts.version
+        return self.facts.version
 
     @property
     def description(self) -> str:  # noqa: D102 - see Engine
@@ -69,11 +77,11 @@ class DistantEngine(Engine):
 
     @property
     def hardware(self) -> str:  # noqa: D102 - see Engine
-        return self._facts.hardware
+        return self.facts.hardware
 
     @property
     def batch_invariant(self) -> bool:  # noqa: D102 - see Engine
-        return self._facts.batch_invariant
+        return self.facts.batch_invariant
 
     def _infer(self, hu: NDArray[np.float32], pixel_spacing: float | None) -> NoReturn:
         raise InferenceError(

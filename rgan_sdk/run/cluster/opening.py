@@ -98,9 +98,8 @@ def assemble(team: Team, count: int) -> Staff:
     ConfigurationError
         If they might give different pixels.
     """
-    staff, since = Staff(team), time.monotonic()
-    for _ in range(count):
-        staff.recruit()
+    staff, since = Staff(team, count), time.monotonic()
+    staff.complete()
     while staff.opening and not (staff.opened and time.monotonic() - since > GRACE_SECONDS):
         for event in team.listen(LISTEN_SECONDS):
             match event:

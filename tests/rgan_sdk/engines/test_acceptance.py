@@ -9,7 +9,7 @@ from support.models import blur, make_card, make_domain_card, make_float16, writ
 
 from rgan_sdk.cache import cache_folder
 from rgan_sdk.card import ErrorBound
-from rgan_sdk.engines import create_engine
+from rgan_sdk.engines import create_engine, cuda
 from rgan_sdk.engines.acceptance import accept, measure, self_test_slices
 from rgan_sdk.engines.base import Engine
 from rgan_sdk.engines.onnxruntime import OnnxRuntimeEngine
@@ -81,10 +81,13 @@ def test_batches_and_another_size_are_tested_too(model, spoil):
         "",
         "null",
         "[1]",
-        '{"max": 1.0}',
-        '{"max": "0", "p999": 0.0, "mean": 0.0}',
-        '{"max": NaN, "p999": 0.0, "mean": 0.0}',
-        '{"max": -1.0, "p999": 0.0, "mean": 0.0}',
+        '{"max": 0.0, "p999": 0.0, "mean": 0.0}',  # as earlier versions kept it
+        '{"deviation": {"max": 1.0}, "fitting": 0}',
+        '{"deviation": {"max": "0", "p999": 0.0, "mean": 0.0}, "fitting": 0}',
+        '{"deviation": {"max": NaN, "p999": 0.0, "mean": 0.0}, "fitting": 0}',
+        '{"deviation": {"max": -1.0, "p999": 0.0, "mean": 0.0}, "fitting": 0}',
+        '{"deviation": {"max": 0.0, "p999": 0.0, "mean": 0.0}, "fitting": -1}',
+        '{"deviation": {"max": 0.0, "p999": 0.0, "mean": 0.0}, "fitting": "2"}',
     ],
 )
 def test_kept_figures_that_cannot_be_are_measured_anew(model, content):
@@ -100,7 +103,7 @@ def test_figures_that_others_could_have_written_are_not_trusted(model):
         with pytest.raises(AccuracyError):
             accept(engine)
         (kept,) = cache_folder("self-tests").iterdir()
-        kept.write_text('{"max": 0.0, "p999": 0.0, "mean": 0.0}')
+        kept.write_text('{"deviation": {"max": 0.0, "p999": 0.0, "mean": 0.0}, "fitting": 0}')
         kept.chmod(0o666)
         with pytest.raises(AccuracyError):
             accept(engine)
@@ -122,6 +125,25 @@ def test_other_code_or_circumstances_are_tested_anew(model, monkeypatch):
         monkeypatch.setattr("rgan_sdk.engines.acceptance._code", lambda: "another version")
         accept(engine)
         assert engine.calls == 6
+
+
+def test_what_to_set_against_tf32_is_tested_anew(model, monkeypatch):
+    """Where it is set and where it is taken away."""
+
+    class OnGpu(OffEngine):
+        circumstances = property(lambda self: cuda.circumstances())
+
+    monkeypatch.setattr(cuda, "driver_version", lambda: (13, 0))
+    monkeypatch.delenv("NVIDIA_TF32_OVERRIDE", raising=False)
+    with OnGpu(model, 0.1) as engine:
+        with pytest.raises(AccuracyError):
+            accept(engine)
+        monkeypatch.setenv("NVIDIA_TF32_OVERRIDE", "0")
+        engine.error = 0.0
+        assert accept(engine).max == 0
+        monkeypatch.delenv("NVIDIA_TF32_OVERRIDE")
+        with pytest.raises(AccuracyError):
+            accept(engine)
 
 
 @pytest.mark.parametrize(("error", "share"), [(0.6, 1e-5), (0.06, 0.01), (3e4, 1e-5)])
@@ -150,9 +172,20 @@ def test_a_batch_that_does_not_fit_is_halved(model, largest, left):
             return super()._infer(hu, pixel_spacing)
 
     Small.name = f"small {largest}"
-    with Small(model, 0.0) as engine:
-        assert accept(engine).max == 0
-        assert engine.default_batch_size == left
+    for free in (8, 8, 1):  # the second and the third take it from the cache
+        with Small(model, 0.0) as engine:
+            engine.default_batch_size = free
+            assert accept(engine).max == 0
+            assert engine.default_batch_size == min(left, free)
+
+
+def test_a_batch_that_fits_sets_no_limit_for_later(model):
+    """The first process may have found less free memory than the next one."""
+    for free in (4, 8):
+        with OffEngine(model, 0.0) as engine:
+            engine.default_batch_size = free
+            accept(engine)
+            assert engine.default_batch_size == free
 
 
 def test_an_engine_without_room_for_one_slice_is_refused(model):

@@ -2,6 +2,7 @@
 
 import sys
 from importlib.abc import MetaPathFinder
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ from support.models import blur, make_card, make_domain_card, write_model
 
 from rgan_sdk.engines import ENGINES, create_engine, cuda, engine_module, onnxruntime
 from rgan_sdk.engines.base import Engine
+from rgan_sdk.engines.tensorrt import engine as tensorrt
 from rgan_sdk.errors import EngineUnavailableError, InferenceError, UnknownEngineError
 from rgan_sdk.model import HarmonizationModel
 
@@ -135,6 +137,22 @@ def test_auto_goes_on_where_a_runtime_is_not_installed(model, monkeypatch):
         )
     with pytest.raises(EngineUnavailableError, match=r"pip install 'rgan-sdk\[openvino\]'"):
         create_engine(model, "openvino")
+
+
+def test_auto_goes_on_where_tensorrt_cannot_keep_its_plan(model, monkeypatch):
+    monkeypatch.setenv("RGAN_CACHE", "/proc/nothing")
+    monkeypatch.setattr(cuda, "why_no_device", lambda: "ONNX Runtime is passed over")
+    gpu = cuda.Device(0, "NVIDIA H100", "9.0", 132, 80 << 30)
+    runtime = SimpleNamespace(__name__="tensorrt", __version__="10.13.0")
+    for name, answer in {"why_not": "", "usable_device": gpu}.items():
+        monkeypatch.setattr(tensorrt, name, lambda device, answer=answer: answer)
+    monkeypatch.setattr(tensorrt, "import_tensorrt", lambda: runtime)
+    monkeypatch.setattr(cuda, "free_memory", lambda index: 70 << 30)
+    with create_engine(model) as engine:
+        assert engine.name == "openvino"
+        assert "set RGAN_CACHE to a folder that can be written to" in engine.passed_over[1]
+    with pytest.raises(EngineUnavailableError, match="TensorRT on cuda:0: the cache folder cannot"):
+        create_engine(model, "tensorrt", "cuda")
 
 
 def test_a_device_without_any_engine_lists_the_reasons(model, monkeypatch):

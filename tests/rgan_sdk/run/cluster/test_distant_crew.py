@@ -30,6 +30,11 @@ class Counting(SilentObserver):
         assert self.written <= SERIES * SLICES
 
 
+class Stopping(SilentObserver):
+    def on_finished(self, entry):
+        raise KeyboardInterrupt
+
+
 @pytest.fixture
 def inputs(tmp_path):
     write_inputs(tmp_path / "in", series=SERIES, slices=SLICES, size=64)
@@ -48,8 +53,8 @@ def whole(inputs, tmp_path, model):
 def run(inputs, tmp_path):
     """Return a function that runs with a team: its report and its OUTPUT."""
 
-    def run(team, size=2, observer=None, batch_size=None, **options):
-        first, *others = team.harmonizers(size, batch_size)
+    def run(team, size=2, observer=None, batch_size=None, opened=(), **options):
+        first, *others = opened or team.harmonizers(size, batch_size)
         report = harmonize_directory(
             inputs,
             tmp_path / "out",
@@ -110,7 +115,8 @@ def test_each_attempt_has_a_folder_of_its_own(run, model):
     assert len(set(folders)) == SERIES + 2
 
 
-def test_a_series_over_which_workers_are_lost_again_and_again_fails(run, model, whole):
+@pytest.mark.parametrize("size", [1, 2])
+def test_a_series_over_which_workers_are_lost_again_and_again_fails(run, model, whole, size):
     bad, observer = [], Counting()
 
     def ends(number, jobs):
@@ -118,7 +124,7 @@ def test_a_series_over_which_workers_are_lost_again_and_again_fails(run, model, 
         bad[1:] or bad.append(uid)
         return Lost if uid == bad[0] else None
 
-    report, out = run(TeamOfThisProcess(model, ends=ends), observer=observer)
+    report, out = run(TeamOfThisProcess(model, ends=ends), size, observer)
     (failed,) = (entry for entry in report.series if entry.status == "failed")
     assert failed.series_instance_uid == bad[0]
     assert failed.reason.startswith(f"given up after {distant_crew.MAX_LOSSES} workers were lost; ")
@@ -224,13 +230,27 @@ def test_a_full_disk_leaves_no_series_aside(run, model):
 
 
 def test_a_stopped_run_ends_its_workers_and_leaves_nothing(run, model, tmp_path, monkeypatch):
-    class Stopping(SilentObserver):
-        def on_finished(self, entry):
-            raise KeyboardInterrupt
-
     team = TeamOfThisProcess(model)
     with pytest.raises(KeyboardInterrupt):
         run(team, observer=Stopping())
     assert len(new_series(tmp_path / "out")) == 1
     assert len(team.dismissed) == 1  # the other had nothing to do
     assert not (tmp_path / "out" / ".rgan" / "staging").exists()
+
+
+@pytest.mark.parametrize(
+    ("ends", "error"),
+    [
+        (lose(), KeyboardInterrupt),
+        (lose(1), KeyboardInterrupt),
+        (lambda number, jobs: Refused if number <= 2 else None, EngineError),
+    ],
+)
+def test_the_same_call_continues_with_workers_for_those_that_went(run, model, whole, ends, error):
+    team = TeamOfThisProcess(model, ends=ends)
+    opened = team.harmonizers(2)
+    with pytest.raises(error):
+        run(team, observer=Stopping(), opened=opened)
+    _, out = run(team, opened=opened)
+    check(out, whole)
+    assert len(opened[0].engine.staff.opened) == 2
