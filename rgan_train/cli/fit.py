@@ -112,6 +112,8 @@ def command(
 def echo_outcome(outcome: Outcome, run: Path) -> None:
     """Print how a run ended and what to do next."""
     state = outcome.state
+    if outcome.failure:
+        click.echo(f"note: {outcome.failure}", err=True)
     if outcome.note:
         more = "training.epochs or training.max_minutes"
         click.echo(f"note: {outcome.note}; continue with --resume and more {more}", err=True)

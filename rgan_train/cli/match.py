@@ -230,7 +230,7 @@ def train_network(
     exported = export_run(job.folder, output, name=name)
     drift = measure_drift(load_graph(job.folder, job.config, "best"), measurement)
     outside = describe_outside(measurement.source, exported.card)
-    remarks = outcome.note, outside, describe_drift(drift)
+    remarks = outcome.note, outcome.failure, outside, describe_drift(drift)
     warnings = (*filter(None, remarks), *exported.warnings)
     return replace(exported, warnings=warnings)
 

@@ -6,7 +6,7 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 import numpy as np
 import torch
@@ -27,6 +27,9 @@ from rgan_train.training.run_folder import RunState
 from rgan_train.training.runlog import RunLog
 from rgan_train.training.sampler import TimedBatches
 from rgan_train.training.selection import select
+
+LEAST_GAIN_DB: Final = 0.05
+"""With less, a network counts as one that does nothing."""
 
 REPORT_EVERY = 10
 """Steps between two reports: reading a loss makes the CPU wait for a GPU."""
@@ -49,12 +52,15 @@ class Outcome:
         False in all processes but the first.
     note
         What to know of a model whose training stopped inside a growing window; else empty.
+    failure
+        What to know of a network that ended no nearer to the target than the source; else empty.
     """
 
     status: Status
     state: RunState
     is_main: bool
     note: str = ""
+    failure: str = ""
 
 
 @dataclass(frozen=True)
@@ -103,17 +109,39 @@ def fit(job: Job, report: EventCallback) -> Outcome:
     run, is_main = prepare_run(fabric, job), fabric.is_global_zero
     report = report if is_main else _ignore
     status: Status = "finished"
+    failure = ""
     with RunLog(job.folder.path, run.state.epoch, run.step, is_main) as log, Interrupt() as stop:
-        report(run.describe_start())
+        started = run.describe_start()
+        report(started)
         while status == "finished" and run.state.epoch < run.epochs:
             progress = train_epoch(run, stop, log, report)
             status = progress.status
             if status == "interrupted":
                 run.save(replace(run.state, averages=progress.loss_sums))
             elif status == "finished" or run.state.step > 0:
-                finish_epoch(run, progress, log, report)
+                decibels = finish_epoch(run, progress, log, report)
+                failure = describe_failure(run, decibels, started.input_psnr)
     leave_process_group(fabric)
-    return Outcome(status, run.state, is_main, run.curriculum.describe_stop(run.state.step))
+    note = run.curriculum.describe_stop(run.state.step)
+    return Outcome(status, run.state, is_main, note, failure)
+
+
+def describe_failure(run: Run, decibels: float, input_psnr: float) -> str:
+    """Return what to know if a network is no nearer to the target than the source; else nothing.
+
+    Parameters
+    ----------
+    decibels, input_psnr
+        Mean PSNR on the validation slices: of the network now, and of the source.
+    """
+    if run.curriculum.is_growing or not run.method.trains or decibels > input_psnr + LEAST_GAIN_DB:
+        return ""
+    return (
+        f"the network ended no nearer to the target than the source: {decibels:.2f} dB on the "
+        f"validation slices, the source has {input_psnr:.2f} dB. It has not learned yet, or its "
+        "units died on the way; start again with a lower optimizer.learning_rate, more steps or "
+        "another training.seed"
+    )
 
 
 def train_epoch(run: Run, stop: Interrupt, log: RunLog, report: EventCallback) -> EpochProgress:
@@ -163,11 +191,11 @@ def check_limits(run: Run, stop: Interrupt) -> tuple[Status, float]:
     return "out of time" if is_late else "finished", progress
 
 
-def finish_epoch(run: Run, progress: EpochProgress, log: RunLog, report: EventCallback) -> None:
+def finish_epoch(run: Run, progress: EpochProgress, log: RunLog, report: EventCallback) -> float:
     """Validate, choose the next window, log the epoch, save a checkpoint, and report.
 
     The log comes first: lines of an epoch that has no checkpoint are removed when the run is
-    resumed, and none could be added for an epoch that has one.
+    resumed, and none could be added for an epoch that has one. Returns the validation PSNR in dB.
     """
     losses = average_losses(run, progress.loss_sums)
     scores = run.validator.scores()
@@ -194,6 +222,7 @@ def finish_epoch(run: Run, progress: EpochProgress, log: RunLog, report: EventCa
         log.images(run.validator.example, run.hu_range, step)
     run.save(state)
     report(EpochDone(record, is_best))
+    return scores["validation_psnr"]
 
 
 def average_losses(run: Run, sums: dict[str, float]) -> dict[str, float]:

@@ -15,6 +15,7 @@ from rgan_train.pairs import read_pairs
 from rgan_train.processes import make_fabric
 from rgan_train.training import EpochDone, Job, RunFolder, TrainingStarted, fit, trainer
 from rgan_train.training.runlog import RunLog
+from rgan_train.training.validation import Validator
 
 
 class Reports(list):
@@ -270,6 +271,14 @@ def test_a_loss_that_is_no_longer_finite(job):
     wild = changed(job, "optimizer.learning_rate=1e30")
     with pytest.raises(TrainingError, match="a loss is no longer finite in epoch 1"):
         fit(wild, Reports())
+
+
+def test_a_network_that_does_nothing_is_told_of(job, monkeypatch):
+    settings = "optimizer.learning_rate=1e-12", "training.epochs=1", "curriculum.schedule=none"
+    outcome = fit(changed(job, *settings), Reports())
+    assert "no nearer to the target than the source" in outcome.failure
+    monkeypatch.setattr(Validator, "input_psnr", lambda self: outcome.state.best_psnr - 0.1)
+    assert not fit(changed(job, *settings, run="better"), Reports()).failure
 
 
 def test_crops_too_small_for_the_discriminator(job):
