@@ -63,8 +63,8 @@ class Stage:
     draw
         Takes the number of a step, and returns its batch.
     made_from
-        All that the network depends on beside the steps, as JSON holds it. A checkpoint that was
-        made from anything else is not gone on with.
+        All that the network depends on beside the number of steps, as JSON holds it. A checkpoint
+        that was made from anything else is not gone on with.
     start
         Checkpoint whose networks the training starts from; None: random weights.
     """
@@ -118,11 +118,15 @@ def _as_tensors(stage: Stage, crops: Crops) -> tuple[Tensor, Tensor, Tensor]:
     return source, target, torch.from_numpy(crops.told)
 
 
+def _made_from(stage: Stage) -> str:
+    return json.dumps({**stage.made_from, "steps": stage.steps})
+
+
 def _load(stage: Stage, method: ConditionalGAN) -> tuple[int, float]:
     """Load the last checkpoint, or that of the start; return finished steps and seconds."""
     if stage.checkpoint.exists():
         saved = torch.load(stage.checkpoint, weights_only=True)
-        if saved["made_from"] == json.dumps(stage.made_from):
+        if saved.get("made_from") == _made_from(stage):
             method.load(saved["tensors"])
             return saved["step"], saved["seconds"]
         stage.log.unlink(missing_ok=True)
@@ -139,6 +143,6 @@ def _save(stage: Stage, method: ConditionalGAN, step: int, seconds: float, means
     with stage.log.open("a") as file:
         file.write(json.dumps(line) + "\n")
     part = stage.checkpoint.with_suffix(".part")
-    kept = {"step": step, "seconds": seconds, "made_from": json.dumps(stage.made_from)}
+    kept = {"step": step, "seconds": seconds, "made_from": _made_from(stage)}
     torch.save({**kept, "tensors": method.tensors()}, part)
     part.replace(stage.checkpoint)

@@ -15,6 +15,7 @@ scans=$(realpath -m "$1") model=$3
 OUTPUT=$(realpath -m "$2") SHARDS=$4
 LIST=$OUTPUT/worklist.csv
 export LIST OUTPUT SHARDS
+if [ -f "$model" ]; then model=$(realpath "$model"); fi
 here=$(dirname "$(realpath "$0")")
 
 mkdir -p "$OUTPUT/logs"

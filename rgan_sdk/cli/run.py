@@ -273,12 +273,14 @@ def command(
                     result = harmonize_directory(
                         source, destination, harmonizer, options, others=others, observer=progress
                     )
-    print_report(result)
-    pictures = destination if destination.is_dir() else destination.parent
-    for picture in result.previews if len(result.previews) <= 3 else result.previews[-1:]:
-        click.echo(f"preview: {pictures / picture}")
-    if report is not None:
-        result.write(report)
+    try:
+        print_report(result)
+        pictures = destination if destination.is_dir() else destination.parent
+        for picture in result.previews if len(result.previews) <= 3 else result.previews[-1:]:
+            click.echo(f"preview: {pictures / picture}")
+    finally:  # also if the output is closed
+        if report is not None:
+            result.write(report)
     raise click.exceptions.Exit(_exit_code(result, models, part))
 
 

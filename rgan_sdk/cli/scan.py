@@ -112,11 +112,13 @@ def command(
     candidates = [*given, *_packaged(models)]
     advice = advise(source, plan.inventory, candidates, options, measured)
     result.advice = advice_to_json(advice)
-    print_scan(result, advice, models)
-    if report is not None:
-        result.write(report)
-    if listed is not None:
-        _write_list(listed, plan, given or candidates, options)
+    try:
+        print_scan(result, advice, models)
+    finally:  # also if the output is closed
+        if report is not None:
+            result.write(report)
+        if listed is not None:
+            _write_list(listed, plan, given or candidates, options)
 
 
 def _open(names: Iterable[str]) -> list[Candidate]:

@@ -106,14 +106,13 @@ def _load_or_measure(engine: Engine) -> Deviation:
         return measure(engine)
     kept = _parse(read_own(path))
     if kept is not None:
-        if kept.fitting:
-            engine.default_batch_size = min(engine.default_batch_size, kept.fitting)
+        engine.default_batch_size = max(1, engine.default_batch_size >> kept.halvings)
         return kept.deviation
     asked = engine.default_batch_size
     deviation = measure(engine)
-    fitting = engine.default_batch_size if engine.default_batch_size < asked else 0
+    halvings = (asked // engine.default_batch_size).bit_length() - 1
     try:
-        write_own(path, json.dumps(asdict(_Result(deviation, fitting))).encode())
+        write_own(path, json.dumps(asdict(_Result(deviation, halvings))).encode())
     except ConfigurationError as exc:
         log.warning(NOT_CACHED, exc)
     return deviation
@@ -125,24 +124,24 @@ class _Result:
 
     Attributes
     ----------
-    fitting
-        The default batch size, halved until it fitted; 0 if it fitted as it was.
+    halvings
+        How often the default batch size was halved until it fitted.
     """
 
     deviation: Deviation
-    fitting: int
+    halvings: int
 
 
 def _parse(content: bytes | None) -> _Result | None:
     """Return a cached result; None if the file is absent, damaged or holds impossible values."""
     try:
         kept = json.loads(content or b"")
-        result = _Result(Deviation(**kept["deviation"]), kept["fitting"])
+        result = _Result(Deviation(**kept["deviation"]), kept["halvings"])
         values = astuple(result.deviation)
         is_possible = all(type(value) is float and 0 <= value < math.inf for value in values)
     except (ValueError, TypeError, KeyError):
         return None
-    return result if is_possible and type(result.fitting) is int and result.fitting >= 0 else None
+    return result if is_possible and type(result.halvings) is int and result.halvings >= 0 else None
 
 
 def _key(engine: Engine) -> str:

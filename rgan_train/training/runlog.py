@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
 import platform
 import sys
@@ -106,6 +107,13 @@ class RunLog:
         validation = {k: v for k, v in record.items() if k.startswith("validation")}
         self.scalars({k.replace("_", "/", 1): v for k, v in validation.items()}, step)
         self._board.flush()
+
+    def last_psnr(self) -> float:
+        """Return the validation PSNR in dB of the last epoch; NaN if there is none."""
+        if not (self._active and self._metrics.exists()):
+            return math.nan
+        lines = self._metrics.read_bytes().splitlines()
+        return float(json.loads(lines[-1])["validation_psnr"]) if lines else math.nan
 
     def window(self, record: dict[str, Any]) -> None:
         """Record the window of an epoch, the next window, and the reason for the change."""

@@ -109,7 +109,6 @@ def fit(job: Job, report: EventCallback) -> Outcome:
     run, is_main = prepare_run(fabric, job), fabric.is_global_zero
     report = report if is_main else _ignore
     status: Status = "finished"
-    failure = ""
     with RunLog(job.folder.path, run.state.epoch, run.step, is_main) as log, Interrupt() as stop:
         started = run.describe_start()
         report(started)
@@ -119,28 +118,30 @@ def fit(job: Job, report: EventCallback) -> Outcome:
             if status == "interrupted":
                 run.save(replace(run.state, averages=progress.loss_sums))
             elif status == "finished" or run.state.step > 0:
-                decibels = finish_epoch(run, progress, log, report)
-                failure = describe_failure(run, decibels, started.input_psnr)
+                finish_epoch(run, progress, log, report)
+        decibels = log.last_psnr()
     leave_process_group(fabric)
     note = run.curriculum.describe_stop(run.state.step)
+    is_over = status != "interrupted" and not note and run.method.trains
+    failure = describe_failure(run.state, decibels, started.input_psnr) if is_over else ""
     return Outcome(status, run.state, is_main, note, failure)
 
 
-def describe_failure(run: Run, decibels: float, input_psnr: float) -> str:
+def describe_failure(state: RunState, decibels: float, input_psnr: float) -> str:
     """Return what to know if a network is no nearer to the target than the source; else nothing.
 
     Parameters
     ----------
     decibels, input_psnr
-        Mean PSNR on the validation slices: of the network now, and of the source.
+        Mean PSNR on the validation slices: of the network in the end, and of the source.
     """
-    if run.curriculum.is_growing or not run.method.trains or decibels > input_psnr + LEAST_GAIN_DB:
+    if not decibels <= input_psnr + LEAST_GAIN_DB:
         return ""
     return (
         f"the network ended no nearer to the target than the source: {decibels:.2f} dB on the "
         f"validation slices, the source has {input_psnr:.2f} dB. It has not learned yet, or its "
-        "units died on the way; start again with a lower optimizer.learning_rate, more steps or "
-        "another training.seed"
+        f"units died on the way: the best checkpoint, {state.best}, has {state.best_psnr:.2f} dB. "
+        "Train again with a lower optimizer.learning_rate, more steps or another training.seed"
     )
 
 
@@ -191,11 +192,11 @@ def check_limits(run: Run, stop: Interrupt) -> tuple[Status, float]:
     return "out of time" if is_late else "finished", progress
 
 
-def finish_epoch(run: Run, progress: EpochProgress, log: RunLog, report: EventCallback) -> float:
+def finish_epoch(run: Run, progress: EpochProgress, log: RunLog, report: EventCallback) -> None:
     """Validate, choose the next window, log the epoch, save a checkpoint, and report.
 
     The log comes first: lines of an epoch that has no checkpoint are removed when the run is
-    resumed, and none could be added for an epoch that has one. Returns the validation PSNR in dB.
+    resumed, and none could be added for an epoch that has one.
     """
     losses = average_losses(run, progress.loss_sums)
     scores = run.validator.scores()
@@ -222,7 +223,6 @@ def finish_epoch(run: Run, progress: EpochProgress, log: RunLog, report: EventCa
         log.images(run.validator.example, run.hu_range, step)
     run.save(state)
     report(EpochDone(record, is_best))
-    return scores["validation_psnr"]
 
 
 def average_losses(run: Run, sums: dict[str, float]) -> dict[str, float]:

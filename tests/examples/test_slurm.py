@@ -105,6 +105,9 @@ def test_an_output_of_other_scans_or_another_model_is_refused(tmp_path, scans, m
 
     for _ in range(2):
         assert submit("scans", "out", "b40f-to-b70f").stdout.startswith("submitted: array 1")
+    (tmp_path / "mine.onnx").touch()
+    assert not submit("scans", "other-out", "mine.onnx").returncode
+    assert not submit("scans", "other-out", "./mine.onnx").returncode
     refused = submit(scans, "out", model)
     assert refused.returncode == 2
     assert not refused.stdout

@@ -103,12 +103,14 @@ class DistantCrew:
     def run(self, jobs: Iterable[SeriesJob]) -> Generator[WrittenBatch, None, None]:
         """See ``Crew``."""
         orders = map(_Order, jobs)
-        self._staff.complete()
         try:
-            while self._hand_out(orders):
+            if is_left := self._hand_out(orders):
+                self._staff.complete()
+            while is_left:
                 for event in self._team.listen(LISTEN_SECONDS):
                     yield from self._hear(event)
                 self._check_patience()
+                is_left = self._hand_out(orders)
         finally:
             for worker in self._busy:
                 self._team.dismiss(worker)
@@ -183,7 +185,7 @@ class DistantCrew:
         self._idle.append(opened.worker)
 
     def _part_with(self, worker: str, reason: str) -> None:
-        """Have others do the work of a worker that is of no use, and start none in its place."""
+        """Have others do the work of a worker that is of no use; this run starts none instead."""
         self._reason = reason
         self._reasons.append(f"a worker was left aside: {reason}")
         self._team.dismiss(worker)

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple, Self
 
 from rgan_sdk.card import ModelCard
 from rgan_sdk.dicom.domain import noise_notes
+from rgan_sdk.dicom.read.kernel_guard import Verdict
 from rgan_sdk.dicom.write.clamping import Clamped
 
 
@@ -48,6 +49,8 @@ class FinishedSeries:
     kernel_note
         What its images give reason to remark on its kernel; empty if there is nothing to say, and
         in journals of earlier versions.
+    knows_noise
+        False in journals of earlier versions, if they do not say whether noise was measured.
     """
 
     source: str
@@ -61,6 +64,7 @@ class FinishedSeries:
     processed: bool = True
     clamped: Clamped | None = None
     kernel_note: str = ""
+    knows_noise: bool = True
 
     @property
     def uid(self) -> str:
@@ -74,13 +78,15 @@ class FinishedSeries:
 
     def notes(self, card: ModelCard) -> tuple[str, ...]:
         """Return what its pixels gave reason to remark."""
-        kernel = (self.kernel_note,) if self.kernel_note else ()
-        return (*noise_notes(self.noise_hu, card), *kernel)
+        noise = noise_notes(self.noise_hu, card) if self.knows_noise else ()
+        return (*noise, *Verdict(self.kernel_note).notes)
 
     def to_record(self) -> dict[str, Any]:
         """Return what its line holds."""
         record = {**vars(self), "files": [file._asdict() for file in self.files]}
         clamped = record.pop("clamped")
+        if not record.pop("knows_noise"):
+            del record["noise_hu"]
         if not self.kernel_note:
             del record["kernel_note"]
         return record if clamped is None else {**record, "clamped": clamped._asdict()}
@@ -91,4 +97,5 @@ class FinishedSeries:
         files = tuple(OutputFile(**file) for file in record["files"])
         clamped = Clamped(**record["clamped"]) if "clamped" in record else None
         outside = tuple(record.get("outside", ()))
-        return cls(**{**record, "files": files, "outside": outside, "clamped": clamped})
+        changed = {"files": files, "outside": outside, "clamped": clamped}
+        return cls(**{**record, **changed}, knows_noise="noise_hu" in record)

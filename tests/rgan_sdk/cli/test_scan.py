@@ -42,6 +42,19 @@ def plain(result) -> str:
     return " ".join(result.output.split())
 
 
+def test_a_list_and_a_report_are_written_though_nobody_reads_the_table(
+    source, tmp_path, monkeypatch
+):
+    def closed(*_):
+        raise BrokenPipeError
+
+    monkeypatch.setattr("rgan_sdk.cli.advice.print_scan", closed)
+    report, listed = tmp_path / "scan.json", tmp_path / "list.csv"
+    harmonize("scan", source, "--model", "b40f-to-b70f", "--report", report, "--list", listed)
+    assert json.loads(report.read_text())["series"]
+    assert listed.exists()
+
+
 def test_a_mixed_folder_says_what_can_be_done_with_it(source, tmp_path):
     report = tmp_path / "scan.json"
     result = harmonize("scan", source, "--report", report)

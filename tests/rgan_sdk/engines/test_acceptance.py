@@ -82,12 +82,12 @@ def test_batches_and_another_size_are_tested_too(model, spoil):
         "null",
         "[1]",
         '{"max": 0.0, "p999": 0.0, "mean": 0.0}',  # as earlier versions kept it
-        '{"deviation": {"max": 1.0}, "fitting": 0}',
-        '{"deviation": {"max": "0", "p999": 0.0, "mean": 0.0}, "fitting": 0}',
-        '{"deviation": {"max": NaN, "p999": 0.0, "mean": 0.0}, "fitting": 0}',
-        '{"deviation": {"max": -1.0, "p999": 0.0, "mean": 0.0}, "fitting": 0}',
-        '{"deviation": {"max": 0.0, "p999": 0.0, "mean": 0.0}, "fitting": -1}',
-        '{"deviation": {"max": 0.0, "p999": 0.0, "mean": 0.0}, "fitting": "2"}',
+        '{"deviation": {"max": 1.0}, "halvings": 0}',
+        '{"deviation": {"max": "0", "p999": 0.0, "mean": 0.0}, "halvings": 0}',
+        '{"deviation": {"max": NaN, "p999": 0.0, "mean": 0.0}, "halvings": 0}',
+        '{"deviation": {"max": -1.0, "p999": 0.0, "mean": 0.0}, "halvings": 0}',
+        '{"deviation": {"max": 0.0, "p999": 0.0, "mean": 0.0}, "halvings": -1}',
+        '{"deviation": {"max": 0.0, "p999": 0.0, "mean": 0.0}, "halvings": "2"}',
     ],
 )
 def test_kept_figures_that_cannot_be_are_measured_anew(model, content):
@@ -103,7 +103,7 @@ def test_figures_that_others_could_have_written_are_not_trusted(model):
         with pytest.raises(AccuracyError):
             accept(engine)
         (kept,) = cache_folder("self-tests").iterdir()
-        kept.write_text('{"deviation": {"max": 0.0, "p999": 0.0, "mean": 0.0}, "fitting": 0}')
+        kept.write_text('{"deviation": {"max": 0.0, "p999": 0.0, "mean": 0.0}, "halvings": 0}')
         kept.chmod(0o666)
         with pytest.raises(AccuracyError):
             accept(engine)
@@ -172,11 +172,12 @@ def test_a_batch_that_does_not_fit_is_halved(model, largest, left):
             return super()._infer(hu, pixel_spacing)
 
     Small.name = f"small {largest}"
-    for free in (8, 8, 1):  # the second and the third take it from the cache
+    halved = 8 // left
+    for free in (8, 8, 32, 1):  # all but the first take it from the cache
         with Small(model, 0.0) as engine:
             engine.default_batch_size = free
             assert accept(engine).max == 0
-            assert engine.default_batch_size == min(left, free)
+            assert engine.default_batch_size == max(1, free // halved)
 
 
 def test_a_batch_that_fits_sets_no_limit_for_later(model):

@@ -278,7 +278,11 @@ def test_a_network_that_does_nothing_is_told_of(job, monkeypatch):
     outcome = fit(changed(job, *settings), Reports())
     assert "no nearer to the target than the source" in outcome.failure
     monkeypatch.setattr(Validator, "input_psnr", lambda self: outcome.state.best_psnr - 0.1)
-    assert not fit(changed(job, *settings, run="better"), Reports()).failure
+    better = changed(job, *settings, run="better")
+    assert not fit(better, Reports()).failure
+    monkeypatch.undo()
+    again = fit(replace(better, resume=True), Reports())
+    assert f"the best checkpoint, epoch-0001, has {again.state.best_psnr:.2f} dB" in again.failure
 
 
 def test_crops_too_small_for_the_discriminator(job):
