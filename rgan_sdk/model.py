@@ -154,6 +154,14 @@ def packaged_models() -> dict[str, str]:
     return models
 
 
+def stored_name(model: str) -> str:
+    """Return what a list calls a model: a packaged one by its name, a file by its absolute path.
+
+    Threads: any may call.
+    """
+    return model if model in packaged_models() else str(Path(model).resolve())
+
+
 def _read(path: Path) -> bytes:
     try:
         size = path.stat().st_size

@@ -148,8 +148,8 @@ def _write_list(
 ) -> None:
     """Write all series of the folder, and which of the models take each."""
     from rgan_sdk.errors import IneligibleError
+    from rgan_sdk.model import stored_name
     from rgan_sdk.run.advice.fits import models_for
-    from rgan_sdk.run.choosing.candidates import stored_name
     from rgan_sdk.run.state.identity import run_timestamp
     from rgan_sdk.run.worklist import ListedSeries, WorkList
 

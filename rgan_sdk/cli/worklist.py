@@ -20,7 +20,7 @@ def open_list(path: Path, models: Sequence[str]) -> tuple[WorkList, tuple[str, .
     models
         As the user names them; none takes those that the list names.
     """
-    from rgan_sdk.run.choosing.candidates import stored_name
+    from rgan_sdk.model import stored_name
     from rgan_sdk.run.worklist import WorkList
 
     work = WorkList.read(path)

@@ -135,7 +135,7 @@ def describe_failure(state: RunState, decibels: float, input_psnr: float) -> str
     decibels, input_psnr
         Mean PSNR on the validation slices: of the network in the end, and of the source.
     """
-    if not decibels <= input_psnr + LEAST_GAIN_DB:
+    if not decibels <= input_psnr + LEAST_GAIN_DB:  # NaN without an epoch: nothing is known
         return ""
     return (
         f"the network ended no nearer to the target than the source: {decibels:.2f} dB on the "

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import NamedTuple, Self
 
 from rgan_sdk.card import ModelCard
@@ -11,7 +10,6 @@ from rgan_sdk.dicom.domain import company, find_outside
 from rgan_sdk.dicom.geometry import why_not_square
 from rgan_sdk.dicom.series import Described, Series
 from rgan_sdk.kernels import kernel_name
-from rgan_sdk.model import packaged_models
 from rgan_sdk.run.options import RunOptions
 
 
@@ -34,11 +32,6 @@ class Candidate(NamedTuple):
     def of(cls, card: ModelCard) -> Self:
         """Return a model by its card alone."""
         return cls(card.name, card)
-
-
-def stored_name(model: str) -> str:
-    """Return what a list calls a model: a packaged one by its name, a file by its absolute path."""
-    return model if model in packaged_models() else str(Path(model).resolve())
 
 
 def same_kernel(first: str, second: str) -> bool:

@@ -8,10 +8,10 @@ from typing import NamedTuple
 
 from rgan_sdk.dicom.domain import find_outside
 from rgan_sdk.dicom.series import Series, hash_slices
+from rgan_sdk.model import stored_name
 from rgan_sdk.run.choosing.candidates import (
     Candidate,
     has_target_kernel,
-    stored_name,
     why_not_model,
     why_outside,
 )

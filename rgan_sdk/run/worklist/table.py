@@ -9,16 +9,17 @@ from __future__ import annotations
 import csv
 import io
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import cache
 from pathlib import Path, PurePosixPath
 from typing import Final, Self
 
 from rgan_sdk.dicom.series import Series, hash_slices
 from rgan_sdk.errors import ConfigurationError, OutputError
 from rgan_sdk.files import as_path, atomic_write, decode_text, find_delimiter, is_utf8
-from rgan_sdk.run.choosing.candidates import stored_name
+from rgan_sdk.model import stored_name
 from rgan_sdk.run.options import Shard
 from rgan_sdk.run.places.folders import common_folder, folders_of
 
@@ -148,7 +149,8 @@ class WorkList:
         rows = [_Row(path, line, cells) for line, cells in numbered]
         for row in rows:
             row.require_alike(rows[0])
-        listed = tuple(row.parse() for row in rows)
+        name = cache(stored_name)  # few models stand in many rows
+        listed = tuple(row.parse(name) for row in rows)
         _refuse_repeated(path, listed)
         return cls(path, rows[0].root(), rows[0].timestamp(), listed)
 
@@ -261,7 +263,7 @@ class _Row:
             )
         return timestamp
 
-    def parse(self) -> ListedSeries:
+    def parse(self, name: Callable[[str], str]) -> ListedSeries:
         cells = self._cells
         return ListedSeries(
             line=self._line,
@@ -271,7 +273,7 @@ class _Row:
             files=self._count("files"),
             kernel=cells["kernel"],
             spacing=self._millimetres("spacing"),
-            model=self._model(),
+            model=self._model(name),
             sources=cells["sources"],
         )
 
@@ -281,11 +283,11 @@ class _Row:
             raise self._error("folder", f"{folder} must be relative to root, and lie below it")
         return folder
 
-    def _model(self) -> str:
+    def _model(self, name: Callable[[str], str]) -> str:
         model = self._cells["model"]
         if BETWEEN_MODELS in model:
             raise self._error("model", f"names several that fit, {model}; leave one of them")
-        return model and stored_name(model)
+        return model and name(model)
 
     def _count(self, name: str) -> int:
         text = self._cells[name]

@@ -7,7 +7,9 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
+from support.models import make_domain_card
 
+from rgan_sdk.card import Range
 from rgan_sdk.errors import OutputBusyError, OutputError
 from rgan_sdk.run.cohort.lock import lock_folder
 from rgan_sdk.run.state.finished import FinishedSeries, OutputFile
@@ -92,6 +94,19 @@ def test_what_images_show_of_a_kernel_is_kept(out):
     noted = replace(SERIES, kernel_note="suspect kernel: sharper")
     begin(out, noted)
     assert read_journal(out).finished == {"1.2.3": noted}
+
+
+def test_a_journal_that_does_not_know_of_noise_says_nothing_of_it():
+    card = make_domain_card(noise_hu=Range(5.0, 12.0))
+    unmeasured = replace(SERIES, noise_hu=None)
+    record = unmeasured.to_record()
+    assert FinishedSeries.from_record(record) == unmeasured
+    assert "noise not measured" in unmeasured.notes(card)[0]
+    assert "noise is 14.5 HU" in SERIES.notes(card)[0]
+    del record["noise_hu"]
+    earlier = FinishedSeries.from_record(record)
+    assert earlier.notes(card) == ()
+    assert earlier.to_record() == record
 
 
 def test_the_last_line_of_a_series_counts(out):
