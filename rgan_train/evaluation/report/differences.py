@@ -31,7 +31,7 @@ def difference_table(evaluation: Evaluation) -> Table:
     columns = []
     for number, (over, label, digits) in enumerate(by_measure[0]):
         column = [found[number] for found in rows.values()]
-        texts = [_text(one, digits) for one in column]
+        texts = [format_difference(one, digits) for one in column]
         values = [one.value for one in column]
         columns.append(Column(over, label, texts, values, [math.nan] * len(column)))
     title = "Differences between methods on the same slices"
@@ -57,6 +57,15 @@ def describe_scope(patients: int) -> str:
     return f"Descriptive: {count}."
 
 
+def format_difference(one: Difference, digits: int) -> str:
+    """Return a difference with its limits: ``+595 (+560 to +623)``."""
+    text = format_number(one.value, digits, plus="+")
+    if not one.has_limits:
+        return text
+    low, high = (format_number(limit, digits, plus="+") for limit in one.interval)
+    return f"{text} ({low} to {high})"
+
+
 def _shown(evaluation: Evaluation) -> list[Difference]:
     methods = len(evaluation.methods)
     if methods * (methods - 1) // 2 <= MOST_ROWS:
@@ -70,14 +79,6 @@ def _measure(one: Difference) -> _Measure:
     if one.measure == "ssim":
         return _Measure("image quality", "SSIM", 4)
     return _Measure(one.group, "features", 0)
-
-
-def _text(one: Difference, digits: int) -> str:
-    text = format_number(one.value, digits, plus="+")
-    if math.isnan(one.interval[0]):
-        return text
-    low, high = (format_number(limit, digits, plus="+") for limit in one.interval)
-    return f"{text} ({low} to {high})"
 
 
 def _remarks(evaluation: Evaluation) -> list[str]:
