@@ -10,8 +10,15 @@ import pytest
 from support.evaluations import NAMES, RANGE, make_evaluation, with_narrow_limits
 
 from rgan_train.evaluation.features.stable import COLUMNS, read_stable
+from rgan_train.evaluation.metrics.stability import describe_few_slices
 from rgan_train.evaluation.report.tables import make_tables
-from rgan_train.evaluation.report.trust import STEPS, describe_trust, stable_rows, trust_data
+from rgan_train.evaluation.report.trust import (
+    STEPS,
+    describe_trust,
+    stable_everywhere,
+    stable_rows,
+    trust_data,
+)
 from rgan_train.evaluation.report.write import write_report
 from rgan_train.evaluation.results import INPUT
 
@@ -59,6 +66,36 @@ def test_each_row_says_where_it_comes_from(evaluation):
         everywhere.setdefault((row["method"], row["feature"]), []).append(row["all_groups"])
     for answers in everywhere.values():
         assert set(answers) == ({"yes"} if len(answers) == 2 else {"no"})
+
+
+def test_a_group_without_limits_does_not_count_among_all_groups(evaluation):
+    few = replace(
+        evaluation,
+        stability=[
+            replace(one, slices=3, limits=np.full_like(one.limits, np.nan))
+            if one.group == RANGE
+            else one
+            for one in evaluation.stability
+        ],
+    )
+    rows = rows_of(few)
+    assert rows
+    assert {(row["group"], row["all_groups"]) for row in rows} == {("whole slice", "yes")}
+    (note,) = describe_few_slices(few.stability)
+    assert note.startswith(f"{RANGE}: 3 slice(s), too few for limits")
+    none = replace(few, stability=[one for one in few.stability if one.group == RANGE])
+    assert not stable_everywhere(none, "good").any()
+
+
+def test_undefined_features_are_stable_nowhere(evaluation):
+    changed = replace(
+        evaluation,
+        stability=[
+            replace(one, limits=np.full_like(one.limits, np.nan)) if one.group == RANGE else one
+            for one in evaluation.stability
+        ],
+    )
+    assert not stable_everywhere(changed, "good").any()
 
 
 def with_patients(evaluation, *patients):
