@@ -162,7 +162,7 @@ def test_no_rounding_makes_a_feature_stable_on_the_page(evaluation):
 
 
 def test_nothing_compared_has_no_section(evaluation, tmp_path):
-    alone = replace(evaluation, stability=[])
+    alone = replace(evaluation, agreements=[], differences=[], stability=[])
     html = write_report(alone, tmp_path).read_text()
     assert 'id="trust"' not in html
     with (tmp_path / "stable_features.csv").open() as file:
