@@ -12,6 +12,7 @@ from support.evaluations import NAMES, RANGE, make_evaluation, with_narrow_limit
 from rgan_train.evaluation.features.stable import COLUMNS, read_stable
 from rgan_train.evaluation.metrics.stability import describe_few_slices
 from rgan_train.evaluation.report.tables import make_tables
+from rgan_train.evaluation.report.texts import describe_sample
 from rgan_train.evaluation.report.trust import (
     STEPS,
     describe_trust,
@@ -122,6 +123,12 @@ def test_with_many_patients_it_is_not_exploratory(evaluation):
     many = with_patients(evaluation, 10, 12)
     assert {row["exploratory"] for row in rows_of(many)} == {"no"}
     assert not describe_trust(many).scope
+
+
+def test_a_sample_counts_the_patients_of_its_group(evaluation):
+    mixed = with_patients(evaluation, 10, 9)
+    assert describe_sample(mixed, "whole slice").endswith("4 slices, 10 patients")
+    assert describe_sample(mixed, RANGE).endswith("4 slices, 9 patients")
 
 
 def test_a_group_of_few_patients_is_exploratory_beside_others_of_many(evaluation):
