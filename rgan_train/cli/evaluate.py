@@ -180,7 +180,7 @@ def command(
             output / "features",
             options=options,
             given=given,
-            notes=(*dataset.notes, *notes),
+            notes=notes,
             progress=progress,
         )
     page = write_report(evaluation.with_provenance(command=_command_line()), output)

@@ -107,7 +107,7 @@ def evaluate(
     given
         More regions, beside whole slices and random regions, numbered by test slice.
     notes
-        Remarks for the reader of the report.
+        More remarks for the reader of the report, beside those of the data set.
     progress
         Called after each part of each step.
 
@@ -144,6 +144,7 @@ def evaluate(
     places = find_places(dataset)
     stability = measure_stability(table, places, methods)
     notes = [
+        *dataset.notes,
         *notes,
         *_model_notes(records),
         *_describe_padding(stack),

@@ -204,7 +204,7 @@ def list_warnings(evaluation: Evaluation) -> list[str]:
     ]
     if list(evaluation.methods) != [INPUT]:
         warnings.append(UNKNOWN_TRAINING)
-    if scope := describe_scope(evaluation.patients):
+    if scope := describe_scope(evaluation):
         warnings.append(
             f"{scope} Nothing here says how a method performs on other patients or scanners."
         )

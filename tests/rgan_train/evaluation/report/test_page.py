@@ -416,5 +416,15 @@ def test_without_a_model_there_are_no_differences(evaluation, tmp_path):
     ("patients", "said"), [(1, "Descriptive: one patient."), (3, "Descriptive: 3 patients.")]
 )
 def test_few_patients_are_described(patients, said):
-    assert describe_scope(patients) == said
-    assert describe_scope(10) == ""
+    assert describe_scope(make_evaluation(patients=patients)) == said
+
+
+def test_many_patients_are_not_unless_some_are_known_from_training():
+    known = make_evaluation(patients=12)
+    assert describe_scope(known) == "Descriptive: 12 patients, some of them known from training."
+    drawn_whole = replace(
+        known,
+        differences=[replace(one, block=0) for one in known.differences],
+        stability=[replace(one, block=0) for one in known.stability],
+    )
+    assert describe_scope(drawn_whole) == ""
