@@ -335,6 +335,8 @@ def test_what_is_written(analysis, tmp_path):
     summary = json.loads(figure.with_suffix(".json").read_text())
     assert summary["note"] == RESEARCH_ONLY
     assert summary["cases"] == {"benign": 12, "malignant": 12}
+    assert summary["larger_at_auc_1"] == "malignant"
+    assert float(rows[80]["auc"]) > 0.9  # the malignant have more of the first feature
     assert summary["variants"]["harmonized"]["found"] == analysis.overlaps["harmonized"].found
     assert summary["variants"]["target"]["sensitivity"] == 1
 
