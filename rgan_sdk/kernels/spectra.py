@@ -176,7 +176,8 @@ def measure_kernel(
 
 def _noise(hu: NDArray[np.float32], spacing: float) -> dict[str, float | None]:
     """Return the noise by tissue; in lung, what is far above that elsewhere is texture."""
-    levels = tissue_noise(hu, spacing)
+    image = np.where(hu < PADDING_HU, np.float32(np.nan), hu)  # no mean with NaN is in a tissue
+    levels = tissue_noise(image, spacing)
     others = [level for name, level in levels.items() if name != "lung" and level is not None]
     lung = levels["lung"]
     if lung is not None and not (others and lung < MOST_IN_LUNG * max(others)):

@@ -180,7 +180,7 @@ def command(
             output / "features",
             options=options,
             given=given,
-            notes=(*dataset.notes, *notes),
+            notes=notes,
             progress=progress,
         )
     page = write_report(evaluation.with_provenance(command=_command_line()), output)
@@ -261,16 +261,16 @@ def _show_progress() -> Iterator[EvaluationProgress]:
 
 def _summarize(evaluation: Evaluation) -> None:
     """Print how many features are reproducible, and how many are stable."""
+    from rgan_train.evaluation.report.texts import format_count, pluralize
     from rgan_train.evaluation.report.trust import describe_patients, stable_everywhere
     from rgan_train.evaluation.results import THRESHOLDS
 
     for agreement in evaluation.agreements:
         count = agreement.counts[THRESHOLDS[0]]
-        low, high = count.interval
         click.echo(
-            f"{agreement.group:<20} {agreement.method:<24} {count.features:>5} of {count.total} "
-            f"features with CCC > {THRESHOLDS[0]} ({low:.0f} to {high:.0f}; "
-            f"{agreement.regions} regions on {agreement.slices} slices)"
+            f"{agreement.group:<20} {agreement.method:<24} {format_count(count)} of "
+            f"{count.total:,} features with CCC > {THRESHOLDS[0]}; "
+            f"{pluralize(agreement.regions, 'region')} on {pluralize(agreement.slices, 'slice')}"
         )
     for method in dict.fromkeys(one.method for one in evaluation.stability):
         stable = stable_everywhere(evaluation, method)

@@ -31,7 +31,7 @@ from rgan_train.evaluation.metrics.combat import combat
 from rgan_train.evaluation.metrics.differences import compare_methods
 from rgan_train.evaluation.metrics.moments import MIN_REGIONS
 from rgan_train.evaluation.metrics.reproducibility import compare_all
-from rgan_train.evaluation.metrics.stability import measure_stability
+from rgan_train.evaluation.metrics.stability import describe_few_slices, measure_stability
 from rgan_train.evaluation.protocol import describe_regions, describe_statistics
 from rgan_train.evaluation.quality import measure_quality
 from rgan_train.evaluation.regions.choice import choose_regions
@@ -107,7 +107,7 @@ def evaluate(
     given
         More regions, beside whole slices and random regions, numbered by test slice.
     notes
-        Remarks for the reader of the report.
+        More remarks for the reader of the report, beside those of the data set.
     progress
         Called after each part of each step.
 
@@ -142,7 +142,17 @@ def evaluate(
     )
     quality = _measure_qualities(images, stack, progress)
     places = find_places(dataset)
-    notes = [*notes, *_model_notes(records), *_describe_padding(stack), *missing, *few, *lung_notes]
+    stability = measure_stability(table, places, methods)
+    notes = [
+        *dataset.notes,
+        *notes,
+        *_model_notes(records),
+        *_describe_padding(stack),
+        *missing,
+        *few,
+        *describe_few_slices(stability),
+        *lung_notes,
+    ]
     return Evaluation(
         source_kernel=dataset.source_kernel,
         target_kernel=dataset.target_kernel,
@@ -156,7 +166,7 @@ def evaluate(
         quality=quality,
         differences=compare_methods(table, quality, places, methods),
         controls=controls,
-        stability=measure_stability(table, places, methods),
+        stability=stability,
         lungs=lungs,
         notes=notes,
         provenance={

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
@@ -230,6 +231,19 @@ class Difference:
     slices: int
     patients: int
     block: int
+
+    @property
+    def has_limits(self) -> bool:
+        """Whether there were slices enough for limits."""
+        return not math.isnan(self.interval[0])
+
+    @property
+    def reversed(self) -> Difference:
+        """``other`` minus ``method``."""
+        low, high = self.interval
+        return dataclasses.replace(
+            self, method=self.other, other=self.method, value=-self.value, interval=(-high, -low)
+        )
 
 
 @dataclass(frozen=True)

@@ -64,7 +64,8 @@ def make_cohort_evaluation(models: Mapping[str, Made], arrangements: int = 128) 
 def _compare(kind: str, name: str, made: Made, arrangements: int) -> GroupComparison:
     limits = (0.35, 0.65) if arrangements >= FEWEST else None
     separation = None if name.endswith(COMBAT) else Separation(made.auc, limits, arrangements)
-    return GroupComparison(kind, name, (120, 118), Distance(1312, 1.23, 0.45, 0.67), separation)
+    regions = (60, 58) if name == HALVES else (120, 118)
+    return GroupComparison(kind, name, regions, Distance(1312, 1.23, 0.45, 0.67), separation)
 
 
 def _make_images(names: list[str]) -> dict[str, ImageMeasures]:

@@ -75,13 +75,16 @@ def make_evaluation(
 
 
 def with_narrow_limits(evaluation: Evaluation) -> Evaluation:
-    """Give each CCC limits as of many slices: with four, nothing is stable."""
+    """Give limits as of many slices: with four, nothing is stable and no gain is clear."""
     distances = np.array([-0.05, 0.02])
     return replace(
         evaluation,
         stability=[
             replace(one, limits=np.minimum(one.ccc[:, np.newaxis] + distances, 1))
             for one in evaluation.stability
+        ],
+        differences=[
+            replace(one, interval=(one.value - 1, one.value + 1)) for one in evaluation.differences
         ],
     )
 

@@ -75,13 +75,28 @@ class Cohort:
     ----------
     name
         ``source`` or ``target``.
-    series
-        How many series the group has.
+    given
+        How many series the group has, also those of which no slice is compared.
     """
 
     name: str
     scans: tuple[Scan, ...]
-    series: int
+    given: int
+
+    @property
+    def series(self) -> int:
+        """How many series are compared."""
+        return len(self.scans)
+
+    @property
+    def remarks(self) -> list[str]:
+        """What the reader should know: that series were left out."""
+        if self.series == self.given:
+            return []
+        return [
+            f"the {self.name} group has {self.given} series, and {len(self.patients)} slices of "
+            f"{self.series} of them were compared: a comparison takes no more slices"
+        ]
 
     @property
     def kernels(self) -> tuple[str, ...]:

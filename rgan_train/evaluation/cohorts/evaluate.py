@@ -117,7 +117,15 @@ def evaluate_cohorts(
         groups=_compare_all((ours, theirs), sides, tables, (INPUT, *models)),
         images=images,
         lesions=lesions,
-        notes=[*notes, *list_notes(records), *remarks, *few[0], *few[1]],
+        notes=[
+            *notes,
+            *ours.remarks,
+            *theirs.remarks,
+            *list_notes(records),
+            *remarks,
+            *few[0],
+            *few[1],
+        ],
         provenance={
             "source_series": [one.series_instance_uid for one in source],
             "target_series": [one.series_instance_uid for one in target],

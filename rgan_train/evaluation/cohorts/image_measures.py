@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import warnings
 from dataclasses import dataclass
 from typing import Final
 
@@ -20,7 +19,7 @@ from rgan_sdk.kernels import (
 )
 from rgan_sdk.kernels.spectra import FREQUENCY
 from rgan_train.evaluation.cohorts.cohort import Cohort, Images
-from rgan_train.evaluation.metrics.tissue_bias import TISSUES, tissue_means
+from rgan_train.evaluation.metrics.tissue_bias import tissue_means, tissue_sums
 
 TRUSTED: Final = 0.9
 """Part of the Nyquist frequency up to which noise power is compared."""
@@ -81,11 +80,10 @@ def noise_power_distance(one: ImageMeasures, target: ImageMeasures) -> float:
 
 
 def _tissues(cohort: Cohort, images: Images) -> dict[str, float]:
-    """Return the mean over the scans that have enough of each tissue."""
-    means = [
-        tissue_means(stack, scan.hu, scan.padding)
-        for scan, stack in zip(cohort.scans, images, strict=True)
-    ]
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)  # no scan may have a tissue
-        return {name: float(np.nanmean([mean[name] for mean in means])) for name in TISSUES}
+    """Return the mean over all pixels of each tissue in the group."""
+    return tissue_means(
+        [
+            tissue_sums(stack, scan.hu, scan.padding)
+            for scan, stack in zip(cohort.scans, images, strict=True)
+        ]
+    )

@@ -53,7 +53,7 @@ class StableFeatures:
     names
         Of the features.
     patients
-        How many patients the evaluation had.
+        How many patients the group with the fewest of them had.
     exploratory
         Whether these were too few to speak of other patients.
     extraction
@@ -149,7 +149,7 @@ def read_stable(path: Path, groups: Sequence[str] = ()) -> StableFeatures:
         first["model_sha256"],
         tuple(groups),
         _choose(path, rows, groups),
-        int(first["patients"]),
+        min(int(row["patients"]) for row in rows),
         any(_is_exploratory(row) for row in rows),
         first["extraction"],
     )

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rgan_train.evaluation.metrics.bootstrap import bootstrap_ccc, bootstrap_interval
+from rgan_train.evaluation.metrics.combat import ROUNDING
 from rgan_train.evaluation.metrics.concordance import ccc
 from rgan_train.evaluation.metrics.intraclass import icc, icc_interval
 from rgan_train.evaluation.metrics.moments import MIN_REGIONS
@@ -83,8 +84,9 @@ def compare(table: FeatureTable, group: str, method: str) -> Agreement:
 
 def is_defined(reference: NDArray[np.float64]) -> NDArray[np.bool_]:
     """Tell which features can be reproduced: finite on the target, and not the same everywhere."""
-    finite = np.all(np.isfinite(reference), axis=0)
-    varies: NDArray[np.bool_] = np.ptp(np.where(finite, reference, 0), axis=0) > 0
+    finite = np.where(np.all(np.isfinite(reference), axis=0), reference, 0)
+    rounding = ROUNDING * np.abs(finite).max(axis=0, initial=0.0)
+    varies: NDArray[np.bool_] = np.ptp(finite, axis=0) > rounding
     return varies
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from rgan_train.evaluation.metrics.blocks import Place, draw_slices
+from rgan_train.evaluation.metrics.blocks import MIN_SLICES, Place, draw_slices
 from rgan_train.evaluation.metrics.bootstrap import resample_ccc
 from rgan_train.evaluation.metrics.concordance import ccc
 from rgan_train.evaluation.metrics.moments import MIN_REGIONS
@@ -46,6 +46,11 @@ class Stability:
         return self.block > 0
 
     @property
+    def has_limits(self) -> bool:
+        """Whether the group has slices or patients enough for limits."""
+        return self.block == 0 or self.slices >= MIN_SLICES
+
+    @property
     def stable(self) -> NDArray[np.bool_]:
         """``[F]`` whether the lower limit is above the threshold of the paper."""
         found: NDArray[np.bool_] = self.limits[:, 0] > THRESHOLDS[0]
@@ -72,6 +77,16 @@ def measure_stability(
     """
     groups = [group for group in table.groups if len(table.rows(group)) >= MIN_REGIONS]
     return [one for group in groups for one in _measure_group(table, group, places, methods, seed)]
+
+
+def describe_few_slices(stability: Sequence[Stability]) -> list[str]:
+    """Return a remark on each group that has too few slices for limits."""
+    few = {one.group: one.slices for one in stability if not one.has_limits}
+    return [
+        f"{group}: {slices} slice(s), too few for limits; it does not count where features must be "
+        "stable in all groups"
+        for group, slices in few.items()
+    ]
 
 
 def _measure_group(

@@ -6,6 +6,7 @@ There are gaps between the HU ranges. Most pixels in a gap hold two tissues.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import numpy as np
@@ -74,31 +75,47 @@ def tissue_bias(
     """
     if slices.shape != target.shape:
         raise ValueError(f"slices {slices.shape} and target {target.shape} differ in shape")
-    return tissue_means(slices - target, target, padding)
+    return tissue_means([tissue_sums(slices - target, target, padding)])
 
 
-def tissue_means(
+def tissue_sums(
     values: NDArray[np.float32],
     target: NDArray[np.float32],
     padding: NDArray[np.bool_] | None = None,
-) -> dict[str, float]:
-    """Return the mean of values in each tissue of the target.
+) -> dict[str, tuple[float, int]]:
+    """Return the sum of values, and the number of pixels, in each tissue of the target.
 
     Parameters
     ----------
     values
         ``[N, H, W]``, such as the target itself or what differs from it.
     target, padding
-        As ``tissue_bias`` takes them, and NaN as there.
+        As ``tissue_bias`` takes them.
     """
-    found: dict[str, list[NDArray[np.float32]]] = {name: [] for name in TISSUES}
+    found = dict.fromkeys(TISSUES, (0.0, 0))
     for number, (image, hu) in enumerate(zip(values, target, strict=True)):
         lowest, highest = _means_around(hu)
         is_image = True if padding is None else ~_is_near(padding[number])
         for name, tissue in TISSUES.items():
-            inside = (lowest >= tissue.lower) & (highest <= tissue.upper) & is_image
-            found[name].append(image[inside])
-    return {name: _mean(np.concatenate(parts)) for name, parts in found.items()}
+            inside = image[(lowest >= tissue.lower) & (highest <= tissue.upper) & is_image]
+            total, pixels = found[name]
+            found[name] = total + float(inside.sum(dtype=np.float64)), pixels + inside.size
+    return found
+
+
+def tissue_means(sums: Sequence[Mapping[str, tuple[float, int]]]) -> dict[str, float]:
+    """Return the mean over all pixels of each tissue; NaN if there are fewer than 1,000.
+
+    Parameters
+    ----------
+    sums
+        Of ``tissue_sums``, one for each scan.
+    """
+    found = {}
+    for name in TISSUES:
+        totals, pixels = zip(*(one[name] for one in sums), strict=True)
+        found[name] = sum(totals) / sum(pixels) if sum(pixels) >= MIN_PIXELS else math.nan
+    return found
 
 
 def _means_around(hu: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
@@ -115,7 +132,3 @@ def _is_near(padding: NDArray[np.bool_]) -> NDArray[np.bool_]:
 
     near: NDArray[np.bool_] = maximum_filter(padding, MEAN_OF + ALL_OF - 1)
     return near
-
-
-def _mean(values: NDArray[np.float32]) -> float:
-    return float(values.mean(dtype=np.float64)) if values.size >= MIN_PIXELS else math.nan

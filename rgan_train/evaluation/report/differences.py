@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Final, NamedTuple
 
 from rgan_train.evaluation.metrics.blocks import MANY_PATIENTS
+from rgan_train.evaluation.metrics.stability import Stability
 from rgan_train.evaluation.report.table import Column, Table
 from rgan_train.evaluation.report.texts import format_number, pluralize
 from rgan_train.evaluation.results import INPUT, THRESHOLDS, Difference, Evaluation
@@ -31,7 +32,7 @@ def difference_table(evaluation: Evaluation) -> Table:
     columns = []
     for number, (over, label, digits) in enumerate(by_measure[0]):
         column = [found[number] for found in rows.values()]
-        texts = [_text(one, digits) for one in column]
+        texts = [format_difference(one, digits) for one in column]
         values = [one.value for one in column]
         columns.append(Column(over, label, texts, values, [math.nan] * len(column)))
     title = "Differences between methods on the same slices"
@@ -49,12 +50,25 @@ def difference_rows(evaluation: Evaluation) -> Iterator[Sequence[Any]]:
         yield (*(named[name] for name in names), low, high)
 
 
-def describe_scope(patients: int) -> str:
-    """Return for whom results hold: with few patients they describe these patients only."""
-    if patients >= MANY_PATIENTS:
+def describe_scope(evaluation: Evaluation) -> str:
+    """Return for whom results hold: with few patients, or known ones, for these patients only."""
+    drawn: list[Difference | Stability] = [*evaluation.differences, *evaluation.stability]
+    widest = max(drawn, key=lambda one: one.patients, default=None)
+    if widest and widest.block == 0:
         return ""
+    patients = evaluation.patients
     count = "one patient" if patients == 1 else f"{patients} patients"
-    return f"Descriptive: {count}."
+    known = ", some of them known from training" if patients >= MANY_PATIENTS else ""
+    return f"Descriptive: {count}{known}."
+
+
+def format_difference(one: Difference, digits: int) -> str:
+    """Return a difference with its limits: ``+595 (+560 to +623)``."""
+    text = format_number(one.value, digits, plus="+")
+    if not one.has_limits:
+        return text
+    low, high = (format_number(limit, digits, plus="+") for limit in one.interval)
+    return f"{text} ({low} to {high})"
 
 
 def _shown(evaluation: Evaluation) -> list[Difference]:
@@ -72,14 +86,6 @@ def _measure(one: Difference) -> _Measure:
     return _Measure(one.group, "features", 0)
 
 
-def _text(one: Difference, digits: int) -> str:
-    text = format_number(one.value, digits, plus="+")
-    if math.isnan(one.interval[0]):
-        return text
-    low, high = (format_number(limit, digits, plus="+") for limit in one.interval)
-    return f"{text} ({low} to {high})"
-
-
 def _remarks(evaluation: Evaluation) -> list[str]:
     drawn = {
         f"{pluralize(one.patients, 'patient')}"
@@ -95,7 +101,7 @@ def _remarks(evaluation: Evaluation) -> list[str]:
         f"difference from a paired bootstrap, which draws {' or '.join(sorted(drawn))} for all "
         "methods alike.",
         "Each pair stands for itself: among many pairs, some limits miss 0 by chance.",
-        describe_scope(evaluation.patients),
+        describe_scope(evaluation),
         f"All {total} pairs of methods are in differences.csv." if shown < total else "",
     ]
     return list(filter(None, remarks))

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
+from rgan_train.evaluation.metrics.blocks import MIN_SLICES
 from rgan_train.evaluation.metrics.reproducibility import count_by_class
 from rgan_train.evaluation.report.charts import THRESHOLD, best_method
-from rgan_train.evaluation.report.differences import describe_scope
+from rgan_train.evaluation.report.differences import describe_scope, format_difference
 from rgan_train.evaluation.report.table import Table
 from rgan_train.evaluation.report.texts import (
     describe_sample,
@@ -17,11 +17,13 @@ from rgan_train.evaluation.report.texts import (
     join_with_and,
     pluralize,
 )
-from rgan_train.evaluation.results import INPUT, Agreement, Evaluation, FeatureCount
+from rgan_train.evaluation.results import INPUT, Agreement, Difference, Evaluation, FeatureCount
 
 FEW_REGIONS: Final = 100
 FEW_SLICES: Final = 20
 """With fewer slices, percentile limits of the bootstrap are too narrow."""
+
+TOO_FEW: Final = f"fewer than {MIN_SLICES} slices give no limits"
 
 UNKNOWN_TRAINING: Final = (
     "A model does not say on which slices it was trained, so this can't tell whether it was "
@@ -55,31 +57,35 @@ def summarize(evaluation: Evaluation) -> str:
         return "No group has the three regions that a comparison needs."
     if list(evaluation.methods) == [INPUT]:
         return "There is no model: this is how the input agrees with the target."
-    if all(agreement.slices == 1 for agreement in evaluation.agreements):
-        return "One slice is not enough: it gives no intervals, so no difference is certain."
-    helped = [group for group in groups if _helps(evaluation, group)]
-    other = [group for group in groups if group not in helped]
+    gains = {g: _difference(evaluation, g, best_method(evaluation, [g]), INPUT) for g in groups}
+    told = [group for group, gain in gains.items() if gain and gain.has_limits]
+    if not told:
+        return f"{TOO_FEW[0].upper()}{TOO_FEW[1:]}: no difference is certain."
+    helped = [group for group in told if _is_above(gains[group])]
+    other = [group for group in told if group not in helped]
+    untold = [group for group in groups if group not in told]
     who = best_of(len(evaluation.methods) - 1)
-    if not helped:
-        return (
+    if helped:
+        sentences = [
+            f"Harmonization helps in {len(helped)} of {pluralize(len(groups), 'group')} of "
+            f"regions: {who} reproduces more features than the input, and the 95 % limits of the "
+            "difference lie above 0."
+        ]
+        if other:
+            sentences.append(f"There is no clear gain in {join_with_and(other)}.")
+    else:
+        sentences = [
             f"{who[0].upper()}{who[1:]} is not clearly better than the input in any group of "
-            "regions: it reproduces no more features, or the intervals overlap."
-        )
-    verdict = (
-        f"Harmonization helps in {len(helped)} of {pluralize(len(groups), 'group')} of regions: "
-        f"{who} reproduces more features than the input, and the intervals do not overlap."
-    )
-    return f"{verdict} There is no clear gain in {join_with_and(other)}." if other else verdict
+            "regions: the 95 % limits of the difference do not lie above 0."
+        ]
+    if untold:
+        sentences.append(f"It can't be told in {join_with_and(untold)}: {TOO_FEW}.")
+    return " ".join(sentences)
 
 
 def best_of(models: int) -> str:
     """Return over how many models the best was taken: ``the best of 4 models``."""
     return "the model" if models == 1 else f"the best of {models} models"
-
-
-def _helps(evaluation: Evaluation, group: str) -> bool:
-    counts = _counts(evaluation, group)
-    return _is_above(counts[best_method(evaluation, [group])], counts[INPUT])
 
 
 def list_findings(evaluation: Evaluation, quality: Table) -> list[Finding]:
@@ -101,9 +107,21 @@ def _counts(evaluation: Evaluation, group: str) -> dict[str, FeatureCount]:
     }
 
 
-def _is_above(one: FeatureCount, other: FeatureCount) -> bool:
-    """Return whether an interval lies above another; False if there are no intervals."""
-    return one.interval[0] > other.interval[1]
+def _difference(evaluation: Evaluation, group: str, method: str, other: str) -> Difference | None:
+    """Return by how many features a method differs from another; None if that is not known."""
+    for one in evaluation.differences:
+        if one.group != group:
+            continue
+        if (one.method, one.other) == (method, other):
+            return one
+        if (one.method, one.other) == (other, method):
+            return one.reversed
+    return None
+
+
+def _is_above(gain: Difference | None) -> bool:
+    """Return whether the limits of a difference lie above 0; False if there are none."""
+    return gain is not None and gain.interval[0] > 0
 
 
 def _with_counts(counts: Mapping[str, FeatureCount], methods: Sequence[str]) -> str:
@@ -114,22 +132,23 @@ def _group_finding(evaluation: Evaluation, group: str) -> str:
     counts = _counts(evaluation, group)
     best = best_method(evaluation, [group])
     models = [method for method in counts if method not in (INPUT, best)]
-    level = [m for m in models if not _is_above(counts[best], counts[m])]
+    level = [m for m in models if not _is_above(_difference(evaluation, group, best, m))]
     worse = [m for m in counts if counts[m].features < counts[INPUT].features]
     reproduced = f"{format_count(counts[best])} of {counts[best].total:,} features"
     if best == INPUT:
         return f"The input reproduces {reproduced}."
     name = f"{best}, {best_of(len(models) + 1)}," if models else best
     sentences = [f"{name} reproduces {reproduced}, the input {format_count(counts[INPUT])}."]
-    if math.isnan(counts[best].interval[0]):
-        sentences.append("One slice gives no intervals, so no difference is certain.")
+    gain = _difference(evaluation, group, best, INPUT)
+    if gain is None or not gain.has_limits:
+        sentences.append(f"No difference is certain: {TOO_FEW}.")
     else:
-        if not _is_above(counts[best], counts[INPUT]):
-            sentences.append("Their intervals overlap: no clear gain.")
+        verdict = "" if _is_above(gain) else ": no clear gain"
+        sentences.append(f"Their difference is {format_difference(gain, 0)}{verdict}.")
         if level:
-            sentences.append(f"Its interval overlaps with that of {_with_counts(counts, level)}.")
+            sentences.append(f"It is not clearly ahead of {_with_counts(counts, level)}.")
         elif models:
-            sentences.append("Its interval is above those of all other models.")
+            sentences.append("It is clearly ahead of all other models.")
     if worse:
         sentences.append(f"Fewer than the input: {_with_counts(counts, worse)}.")
     sentences.append(_class_finding(evaluation.agreement(group, best), evaluation.table.names))
@@ -185,7 +204,7 @@ def list_warnings(evaluation: Evaluation) -> list[str]:
     ]
     if list(evaluation.methods) != [INPUT]:
         warnings.append(UNKNOWN_TRAINING)
-    if scope := describe_scope(evaluation.patients):
+    if scope := describe_scope(evaluation):
         warnings.append(
             f"{scope} Nothing here says how a method performs on other patients or scanners."
         )

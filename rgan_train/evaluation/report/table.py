@@ -107,7 +107,7 @@ def split_columns(table: Table) -> list[Table]:
             room = WIDEST
         parts[-1] += columns
         room -= width
-    first, *others = (replace(table, columns=columns) for columns in parts)
+    first, *others = (replace(table, columns=columns) for columns in parts or [[]])
     continued = [
         replace(other, name=f"{other.name}-{number}", title=f"{other.title}, continued")
         for number, other in enumerate(others, start=2)

@@ -142,8 +142,7 @@ def _combat_table(evaluation: Evaluation) -> Table:
         "ComBat gives each feature the mean and the spread that it has on the target. It sees the "
         "target's features of the same regions that it is judged by, which no model does, and it "
         "changes tables, not images. In its usual form, with empirical Bayes, the input has "
-        f"{'; '.join(shrunk)}: the few features whose variance differs a millionfold between "
-        "kernels then set the prior for all.",
+        f"{'; '.join(shrunk)}.",
         BEST,
     ]
     title = f"Comparison with ComBat: features with a CCC above {threshold:.2f}"

@@ -57,8 +57,9 @@ def format_count(count: FeatureCount) -> str:
 def describe_sample(evaluation: Evaluation, group: str) -> str:
     """Return how many regions, slices and patients the results of a group come from."""
     first = evaluation.agreement(group, evaluation.methods[0])
-    patients = pluralize(evaluation.patients, "patient")
-    return f"{pluralize(first.regions, 'region')}, {pluralize(first.slices, 'slice')}, {patients}"
+    patients = next(one.patients for one in evaluation.stability if one.group == group)
+    counts = (first.regions, "region"), (first.slices, "slice"), (patients, "patient")
+    return ", ".join(pluralize(number, noun) for number, noun in counts)
 
 
 def describe_slices(evaluation: Evaluation) -> str:

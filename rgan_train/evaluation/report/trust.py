@@ -121,7 +121,9 @@ def stable_rows(evaluation: Evaluation) -> Iterator[Sequence[Any]]:
 
 
 def stable_everywhere(evaluation: Evaluation, method: str) -> NDArray[np.bool_]:
-    """Return which features are stable with a method in all groups that were compared."""
-    found = [one.stable for one in evaluation.stability if one.method == method]
+    """Return which features are stable with a method in all groups that have limits."""
+    found = [one.stable for one in evaluation.stability if one.method == method and one.has_limits]
+    if not found:
+        return np.zeros(len(evaluation.table.names), np.bool_)
     everywhere: NDArray[np.bool_] = np.all(found, axis=0)
     return everywhere

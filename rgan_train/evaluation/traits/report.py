@@ -61,6 +61,7 @@ def _summary(analysis: Analysis) -> dict[str, Any]:
         "smallest_p": analysis.smallest_p,
         "least_separating": analysis.least_separating,
         "cases": dict(zip(cohort.groups, cohort.sizes, strict=True)),
+        "larger_at_auc_1": cohort.groups[1],
         "features": len(cohort.features),
         "excluded": dict(cohort.excluded),
         "variants": {

@@ -139,7 +139,8 @@ class Analysis:
 
         Benjamini and Hochberg allow k of F features a p up to ``k / F * fdr``.
         """
-        return math.ceil(self.smallest_p * len(self.cohort.features) / self.fdr)
+        least = self.smallest_p * len(self.cohort.features) / self.fdr
+        return math.ceil(least - 1e-9)  # a whole number may come out a little larger
 
 
 def analyse(cohort: Cohort, fdr: float = 0.05) -> Analysis:

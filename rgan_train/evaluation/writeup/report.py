@@ -47,8 +47,14 @@ class Report:
         """Number of patients: of pairs, or of both groups together."""
         if self.is_paired:
             return int(self.data["patients"])
-        both = sum(int(self.data[side]["patients"]) for side in ("source", "target"))
-        return both - int(self.data["shared_patients"])
+        return sum(self.group_patients) - int(self.data["shared_patients"])
+
+    @property
+    def group_patients(self) -> list[int]:
+        """Number of patients: of pairs, or of each group."""
+        if self.is_paired:
+            return [self.patients]
+        return [int(self.data[side]["patients"]) for side in ("source", "target")]
 
 
 def read_report(folder: Path) -> Report:

@@ -44,6 +44,18 @@ def test_blocks_with_padding_do_not_count():
     assert (after.even == before.even)[np.isfinite(before.even)].all()
 
 
+def test_blocks_with_padding_tell_no_noise():
+    hu = white((1, 256, 256))
+    assert measure_kernel(hu, (0.7, 0.7)).noise["soft tissue"] == pytest.approx(10, rel=0.05)
+    drawn = np.random.default_rng(1).random(hu.shape) < 0.045
+    scattered = np.where(drawn, np.float32(-3024), hu)  # blocks have the mean of fat
+    assert np.isnan(measure_kernel(scattered, (0.7, 0.7)).noise["fat"]).all()
+    scattered[0, :, 128:] = hu[0, :, 128:]
+    noise = measure_kernel(scattered, (0.7, 0.7)).noise
+    assert np.isnan(noise["fat"]).all()
+    assert noise["soft tissue"] == pytest.approx(10, rel=0.05)
+
+
 def test_slices_smaller_than_a_block_have_none():
     spectra = measure_kernel(white((1, 24, 40)), (0.7, 0.7))
     assert spectra.even_blocks[0] == spectra.structure_blocks[0] == 0

@@ -5,15 +5,18 @@ import gzip
 import json
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import SimpleITK
+from support.evaluations import RANGE, make_evaluation
 from support.models import write_model
 from support.requirements import require_module
 from support.training import list_pairs, train, write_pair_of_scans
 
 from rgan_sdk.dicom.inventory import find_series
+from rgan_train.evaluation.metrics.reproducibility import compare_all
 
 DIRECTION = ("--set", "data.source_kernel=B40f", "--set", "data.target_kernel=B70f")
 WITHOUT_TORCH = """
@@ -73,6 +76,19 @@ def test_a_report_without_torch(files, tmp_path):
     with (out / "agreement.csv").open() as file:
         features = {row["feature"] for row in csv.DictReader(file)}
     assert len(features) == 5
+
+
+def test_a_group_on_one_slice_has_no_limits(files, tmp_path, monkeypatch):
+    made = make_evaluation()
+    rois = [replace(roi, slice_number=0) for roi in made.table.rois]
+    agreements = compare_all(replace(made.table, rois=rois))
+    changed = replace(made, agreements=agreements)
+    monkeypatch.setattr("rgan_train.evaluation.evaluate.evaluate", lambda *_, **__: changed)
+    done = train(*arguments(files, tmp_path / "report", *DIRECTION))
+    assert done.exit_code == 0, done.output
+    count = changed.agreement(RANGE, "good").counts[0.85].features
+    assert f"{count} of 7 features with CCC > 0.85; 24 regions on 1 slice\n" in done.output
+    assert "nan" not in done.output
 
 
 def test_the_same_command_again_computes_no_features(files, tmp_path):

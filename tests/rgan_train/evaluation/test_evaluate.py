@@ -54,8 +54,10 @@ def run(dataset, model, tmp_path, options, **more):
 
 def test_an_evaluation(dataset, model, tmp_path, options):
     told = []
-    found = run(dataset, model, tmp_path, options, progress=lambda *args: told.append(args))
+    noted = replace(dataset, notes=("a remark of the data set",))
+    found = run(noted, model, tmp_path, options, progress=lambda *args: told.append(args))
     assert found.methods == ["input", "blur"]
+    assert found.notes[0] == "a remark of the data set"
     assert (found.source_kernel, found.target_kernel, found.patients) == ("B40f", "B70f", 1)
     assert set(found.images) == {"target", "input", "blur"}
     assert found.table.groups == ["whole slice", "[-100, 250] HU"]

@@ -148,7 +148,8 @@ def plant(cohort: Cohort, mtf: MTF, thickness: float) -> list[Round]:
     rounds = []
     for kind, each in EACH.items():
         lesions = [lesion for lesion in LESIONS if lesion.kind == kind]
-        for number in range(min(MOST_ROUNDS, -(-each * len(lesions) // len(places)))):
+        needed = -(-each * len(lesions) // len(places))
+        for number in range(min(MOST_ROUNDS, len(lesions), needed)):  # more would repeat the first
             wanted = [lesions[(number + order) % len(lesions)] for order in range(len(places))]
             rounds.append(_plant_round(cohort, mtf, thickness, zip(wanted, places, strict=True)))
     return rounds

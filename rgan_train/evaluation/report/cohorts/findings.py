@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from typing import Final
 
 from rgan_train.evaluation.cohorts.controls import BLUR, CONTROLS
@@ -25,7 +26,11 @@ LARGEST_CHANGE: Final = 0.1
 """A lesion's contrast and area may differ by this part from the target's."""
 
 LARGEST_LAA: Final = 10.0
-"""LAA-950 of holes may differ by so many points, or by twice the standard error."""
+"""LAA-950 of holes may differ by so many points; with twice its standard error it must be clear."""
+
+ALIKE: Final = "and lesions look as in the target"
+UNLIKE: Final = "but lesions do not look so"
+UNDECIDED: Final = "and it is not decided whether lesions look as in the target"
 
 COMPARISONS: Final = 4 * len(DIAMETERS)
 MOST_NAMED: Final = 4
@@ -76,14 +81,30 @@ def lesion_failures(lesions: LesionComparison, row: str) -> list[str]:
             if abs(own - goal) > LARGEST_CHANGE * abs(goal):
                 part = f"{own / goal:.0%} of the target's"
                 failures.append(f"{name} of {kind}s of {diameter:g} mm ({part})")
+    return failures + [text for text, least, _ in _laa_950(lesions, row) if least > LARGEST_LAA]
+
+
+def lesion_doubts(lesions: LesionComparison, row: str) -> list[str]:
+    """Return in what it is not decided whether the lesions of a row are as the target's."""
+    return [
+        text
+        for text, least, most in _laa_950(lesions, row)
+        if not (least > LARGEST_LAA or most <= LARGEST_LAA)
+    ]
+
+
+def _laa_950(lesions: LesionComparison, row: str) -> Iterator[tuple[str, float, float]]:
+    """Yield LAA-950 of holes, and how far it is from the target's at least and at most.
+
+    The distances are NaN where a kind of hole is there only once.
+    """
     for diameter in DIAMETERS:
         wanted = of_kind("hole", diameter=diameter)
         own, goal = (lesions.mean(one, laa_950, wanted) for one in (row, TARGET))
         error = math.hypot(*(lesions.error(one, laa_950, wanted) for one in (row, TARGET)))
-        if abs(own - goal) > max(LARGEST_LAA, 2 * error):
-            shown = f"{format_number(own)} %, target {format_number(goal)} %"
-            failures.append(f"LAA-950 of holes of {diameter:g} mm ({shown})")
-    return failures
+        shown = f"{format_number(own)} %, target {format_number(goal)} %"
+        text = f"LAA-950 of holes of {diameter:g} mm ({shown})"
+        yield text, abs(own - goal) - 2 * error, abs(own - goal) + 2 * error
 
 
 def summarize(evaluation: CohortEvaluation) -> str:
@@ -113,13 +134,20 @@ def _verdict(evaluation: CohortEvaluation, name: str) -> str:
     )
     if evaluation.lesions is None:
         return f"{text}."
-    failures = lesion_failures(evaluation.lesions, name)
-    lesions = "and lesions look as in the target" if not failures else "but lesions do not look so"
+    verdicts = {one: _judge_lesions(evaluation.lesions, one) for one in evaluation.models}
+    text = f"{text}, {verdicts[name]}."
     if models == 1:
-        return f"{text}, {lesions}."
-    alike = [one for one in evaluation.models if not lesion_failures(evaluation.lesions, one)]
-    passed = join_with_and(alike) if alike else "no model"
-    return f"{text}, {lesions}. Lesions look as in the target with {passed}."
+        return text
+    alike = [one for one, verdict in verdicts.items() if verdict == ALIKE]
+    open_ones = [one for one, verdict in verdicts.items() if verdict == UNDECIDED]
+    text += f" Lesions look as in the target with {join_with_and(alike or ['no model'])}."
+    return f"{text} It is not decided for {join_with_and(open_ones)}." if open_ones else text
+
+
+def _judge_lesions(lesions: LesionComparison, row: str) -> str:
+    if lesion_failures(lesions, row):
+        return UNLIKE
+    return UNDECIDED if lesion_doubts(lesions, row) else ALIKE
 
 
 def describe_blur(evaluation: CohortEvaluation) -> str:
@@ -168,17 +196,23 @@ def list_findings(evaluation: CohortEvaluation) -> list[Finding]:
     if evaluation.lesions is not None:
         sample = pluralize(len(evaluation.lesions.seen[INPUT]), "lesion")
         for row in (INPUT, *evaluation.models, *CONTROLS):
-            failures = lesion_failures(evaluation.lesions, row)
-            findings.append(Finding(f"Lesions, {row}", sample, _describe_lesions(failures)))
+            text = _describe_lesions(evaluation.lesions, row)
+            findings.append(Finding(f"Lesions, {row}", sample, text))
     return findings
 
 
-def _describe_lesions(failures: list[str]) -> str:
+def _describe_lesions(lesions: LesionComparison, row: str) -> str:
+    failures, doubts = lesion_failures(lesions, row), lesion_doubts(lesions, row)
+    undecided = f" Not decided: {join_with_and(doubts)}." if doubts else ""
     if not failures:
-        return "Contrast and area are within 10 % of the target's, LAA-950 within its error."
+        rest = "" if doubts else ", LAA-950 within 10 points"
+        return f"Contrast and area are within 10 % of the target's{rest}.{undecided}"
     listed = join_with_and(failures[:MOST_NAMED])
     more = "" if len(failures) <= MOST_NAMED else ", among others"
-    return f"{len(failures)} of {COMPARISONS} comparisons are not as in the target: {listed}{more}."
+    return (
+        f"{len(failures)} of {COMPARISONS} comparisons are not as in the target: {listed}{more}."
+        f"{undecided}"
+    )
 
 
 def list_warnings(evaluation: CohortEvaluation) -> list[str]:

@@ -11,7 +11,7 @@ from rgan_train.evaluation.cohorts.image_measures import noise_power_distance
 from rgan_train.evaluation.cohorts.lesions.compare import LesionComparison
 from rgan_train.evaluation.cohorts.lesions.plant import Seen
 from rgan_train.evaluation.cohorts.lesions.render import DIAMETERS, NODULE_HU, Lesion
-from rgan_train.evaluation.cohorts.results import CohortEvaluation, GroupComparison
+from rgan_train.evaluation.cohorts.results import HALVES, CohortEvaluation, GroupComparison
 from rgan_train.evaluation.cohorts.separation import FEWEST
 from rgan_train.evaluation.metrics.tissue_bias import TISSUES
 from rgan_train.evaluation.report.table import Column, Table
@@ -90,25 +90,32 @@ def _distance_table(evaluation: CohortEvaluation) -> Table:
     columns = []
     for kind in evaluation.kinds:
         found = [evaluation.group(kind, row) for row in evaluation.rows]
-        first, second = found[1].regions if len(found) > 1 else found[0].regions
-        over = f"{kind}: {first} and {second} regions"
+        regions = [join_with_and([str(number) for number in one.regions]) for one in found]
+        total = [float(sum(one.regions)) for one in found]
+        columns.append(_plain_column(kind, "regions", regions, total))
         for label, name, factor, digits in (
+            ("features", "features", 1, 0),
             ("mean difference", "mean_difference", 1, 2),
             ("KS", "kolmogorov_smirnov", 1, 2),
             ("not different, %", "alike", 100, 0),
         ):
             values = [
-                factor * float(getattr(one.distance, name)) if one.distance else math.nan
+                math.nan
+                if one.distance is None or (name, one.name) == ("alike", HALVES)
+                else factor * float(getattr(one.distance, name))
                 for one in found
             ]
             texts = [format_number(value, digits) for value in values]
-            columns.append(_plain_column(over, label, texts, values))
+            columns.append(_plain_column(kind, label, texts, values))
     remarks = [
         "Mean difference: of the group means, in standard deviations, the median over the "
         "features. KS: largest distance of the distribution functions (Kolmogorov-Smirnov), the "
         "median. Not different: share of the features without a difference at 5 % false discovery "
-        f"rate (Mann-Whitney, of the means of {evaluation.units}, Benjamini-Hochberg). ComBat "
-        "makes means and spreads equal by design, on the regions that it is judged by here."
+        f"rate (Mann-Whitney, of the means of {evaluation.units}, Benjamini-Hochberg). Features "
+        "count that are defined everywhere and vary in both groups. ComBat "
+        "makes means and spreads equal by design, on the regions that it is judged by here.",
+        "Fewer regions make distances larger: those of the halves of the target are no goal for "
+        "the other rows, and nearly no feature could differ between them.",
     ]
     title = "Distances of the distributions of features from the target's"
     return Table("distances", title, evaluation.rows, columns, remarks)

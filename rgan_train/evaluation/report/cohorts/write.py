@@ -16,6 +16,7 @@ from rgan_train.evaluation.cohorts.lesions.compare import EXAMPLES
 from rgan_train.evaluation.cohorts.results import CohortEvaluation
 from rgan_train.evaluation.report.cohorts.charts import draw_auc, draw_mtf, draw_noise
 from rgan_train.evaluation.report.cohorts.findings import (
+    lesion_doubts,
     lesion_failures,
     list_findings,
     list_warnings,
@@ -122,6 +123,11 @@ def results_data(evaluation: CohortEvaluation) -> dict[str, Any]:
         },
         "lesion_failures": {
             name: lesion_failures(evaluation.lesions, name)
+            for name in (evaluation.methods if evaluation.lesions else ())
+            if evaluation.lesions
+        },
+        "lesion_doubts": {
+            name: lesion_doubts(evaluation.lesions, name)
             for name in (evaluation.methods if evaluation.lesions else ())
             if evaluation.lesions
         },

@@ -24,12 +24,17 @@ def percent(share: float) -> str:
 
 def scope(report: Report) -> str:
     """Return for whom the results hold."""
-    patients = report.patients
-    if patients >= MANY_PATIENTS:
+    patients = min(report.group_patients)
+    known = report.provenance("split", "test_patients_also_in_training")
+    if patients >= MANY_PATIENTS and not known:
         return ""
+    which = "" if report.is_paired else " in the smaller group"
+    if patients >= MANY_PATIENTS:
+        which = ", some of them known from training,"
+    alone = "this patient" if patients == 1 and report.is_paired else "these patients"
     return (
-        f"With {pluralize(patients, 'patient')} the results are descriptive: they hold for "
-        f"{'this patient' if patients == 1 else 'these patients'} and say nothing about others."
+        f"With {pluralize(patients, 'patient')}{which} the results are descriptive: they hold for "
+        f"{alone} and say nothing about others."
     )
 
 

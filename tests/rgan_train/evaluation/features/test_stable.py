@@ -55,6 +55,12 @@ def test_it_says_whether_it_is_exploratory(tmp_path):
     assert sure.tag + " exploratory" == found.tag
 
 
+def test_the_group_with_the_fewest_patients_counts(tmp_path):
+    path = write(tmp_path, patients=12)
+    path.write_text(path.read_text().replace(",12,", ",3,").replace(",3,", ",12,", 1))
+    assert read_stable(path).patients == 3
+
+
 def test_few_patients_are_exploratory_whatever_the_column_says(tmp_path):
     assert read_stable(write(tmp_path, exploratory="no", patients=9)).exploratory
 

@@ -56,6 +56,14 @@ def test_each_repeat_is_counted_alone():
     assert found.repeats[4] == np.count_nonzero(alone > 0.85)
 
 
+def test_what_varies_by_rounding_alone_is_constant():
+    values = make_table([0] * 4).values["target"]
+    values[:, 0] = 1e9 + 1e-7 * np.sign(values[:, 0])
+    values[:, 1] *= 1e-12
+    values[:, 2] = 0
+    assert is_defined(values).tolist() == [False, True, False, True]
+
+
 def test_a_feature_that_the_target_does_not_have_is_not_counted():
     table = make_table([0, 0, 0, 0], constant=True)
     table.values["target"][3, 1] = np.nan

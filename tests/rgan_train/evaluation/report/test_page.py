@@ -24,7 +24,6 @@ from rgan_train.evaluation.lungs.mask import LungMask
 from rgan_train.evaluation.metrics.reproducibility import compare_all
 from rgan_train.evaluation.report.charts import chart_data
 from rgan_train.evaluation.report.differences import describe_scope
-from rgan_train.evaluation.report.findings import list_findings, summarize
 from rgan_train.evaluation.report.table import (
     Column,
     Table,
@@ -183,19 +182,6 @@ def test_a_section_has_one_caption(evaluation, folder):
             assert section.count(remark) == 1
 
 
-def test_the_headline_says_of_how_many_models_the_best_is(evaluation):
-    assert "the best of 2 models reproduces more features" in summarize(evaluation)
-    first, *_ = list_findings(evaluation, make_tables(evaluation)[-2])
-    assert first.text.startswith("good, the best of 2 models, reproduces ")
-    alone = evaluation.with_methods([INPUT, "good"])
-    assert "the model reproduces more features" in summarize(alone)
-    first, *_ = list_findings(alone, make_tables(alone)[-2])
-    assert first.text.startswith("good reproduces ")
-    swapped = {"good": INPUT, INPUT: "good"}
-    worse = [replace(one, method=swapped.get(one.method, one.method)) for one in alone.agreements]
-    assert summarize(replace(alone, agreements=worse)).startswith("The model is not clearly better")
-
-
 def test_charts_count_the_features_that_the_table_counts(evaluation):
     first, second, *_ = NAMES
     values = {name: array.copy() for name, array in evaluation.table.values.items()}
@@ -279,11 +265,13 @@ def test_one_slice_has_no_intervals(evaluation, tmp_path):
     table = replace(
         evaluation.table, rois=[replace(roi, slice_number=0) for roi in evaluation.table.rois]
     )
-    write_report(replace(evaluation, table=table, agreements=compare_all(table)), tmp_path)
+    agreements = compare_all(table)
+    changed = replace(evaluation, table=table, agreements=agreements, differences=[])
+    write_report(changed, tmp_path)
     assert "nan" not in (tmp_path / "tables.md").read_text()
     html = (tmp_path / "report.html").read_text()
-    assert "One slice is not enough" in html
-    assert "overlap" not in html.partition("<script")[0].partition("Keep in mind")[0]
+    assert "Fewer than 4 slices give no limits" in html
+    assert "no clear gain" not in html.partition("<script")[0].partition("Keep in mind")[0]
     json.loads((tmp_path / "results.json").read_text(), parse_constant=refuse)
 
 
@@ -428,5 +416,15 @@ def test_without_a_model_there_are_no_differences(evaluation, tmp_path):
     ("patients", "said"), [(1, "Descriptive: one patient."), (3, "Descriptive: 3 patients.")]
 )
 def test_few_patients_are_described(patients, said):
-    assert describe_scope(patients) == said
-    assert describe_scope(10) == ""
+    assert describe_scope(make_evaluation(patients=patients)) == said
+
+
+def test_many_patients_are_not_unless_some_are_known_from_training():
+    known = make_evaluation(patients=12)
+    assert describe_scope(known) == "Descriptive: 12 patients, some of them known from training."
+    drawn_whole = replace(
+        known,
+        differences=[replace(one, block=0) for one in known.differences],
+        stability=[replace(one, block=0) for one in known.stability],
+    )
+    assert describe_scope(drawn_whole) == ""

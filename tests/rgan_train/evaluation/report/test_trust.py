@@ -10,8 +10,16 @@ import pytest
 from support.evaluations import NAMES, RANGE, make_evaluation, with_narrow_limits
 
 from rgan_train.evaluation.features.stable import COLUMNS, read_stable
+from rgan_train.evaluation.metrics.stability import describe_few_slices
 from rgan_train.evaluation.report.tables import make_tables
-from rgan_train.evaluation.report.trust import STEPS, describe_trust, stable_rows, trust_data
+from rgan_train.evaluation.report.texts import describe_sample
+from rgan_train.evaluation.report.trust import (
+    STEPS,
+    describe_trust,
+    stable_everywhere,
+    stable_rows,
+    trust_data,
+)
 from rgan_train.evaluation.report.write import write_report
 from rgan_train.evaluation.results import INPUT
 
@@ -61,6 +69,36 @@ def test_each_row_says_where_it_comes_from(evaluation):
         assert set(answers) == ({"yes"} if len(answers) == 2 else {"no"})
 
 
+def test_a_group_without_limits_does_not_count_among_all_groups(evaluation):
+    few = replace(
+        evaluation,
+        stability=[
+            replace(one, slices=3, limits=np.full_like(one.limits, np.nan))
+            if one.group == RANGE
+            else one
+            for one in evaluation.stability
+        ],
+    )
+    rows = rows_of(few)
+    assert rows
+    assert {(row["group"], row["all_groups"]) for row in rows} == {("whole slice", "yes")}
+    (note,) = describe_few_slices(few.stability)
+    assert note.startswith(f"{RANGE}: 3 slice(s), too few for limits")
+    none = replace(few, stability=[one for one in few.stability if one.group == RANGE])
+    assert not stable_everywhere(none, "good").any()
+
+
+def test_undefined_features_are_stable_nowhere(evaluation):
+    changed = replace(
+        evaluation,
+        stability=[
+            replace(one, limits=np.full_like(one.limits, np.nan)) if one.group == RANGE else one
+            for one in evaluation.stability
+        ],
+    )
+    assert not stable_everywhere(changed, "good").any()
+
+
 def with_patients(evaluation, *patients):
     """Say how many patients the groups have, one after the other."""
     groups = dict(zip(evaluation.compared_groups, patients, strict=True))
@@ -85,6 +123,12 @@ def test_with_many_patients_it_is_not_exploratory(evaluation):
     many = with_patients(evaluation, 10, 12)
     assert {row["exploratory"] for row in rows_of(many)} == {"no"}
     assert not describe_trust(many).scope
+
+
+def test_a_sample_counts_the_patients_of_its_group(evaluation):
+    mixed = with_patients(evaluation, 10, 9)
+    assert describe_sample(mixed, "whole slice").endswith("4 slices, 10 patients")
+    assert describe_sample(mixed, RANGE).endswith("4 slices, 9 patients")
 
 
 def test_a_group_of_few_patients_is_exploratory_beside_others_of_many(evaluation):
@@ -125,7 +169,7 @@ def test_no_rounding_makes_a_feature_stable_on_the_page(evaluation):
 
 
 def test_nothing_compared_has_no_section(evaluation, tmp_path):
-    alone = replace(evaluation, stability=[])
+    alone = replace(evaluation, agreements=[], differences=[], stability=[])
     html = write_report(alone, tmp_path).read_text()
     assert 'id="trust"' not in html
     with (tmp_path / "stable_features.csv").open() as file:

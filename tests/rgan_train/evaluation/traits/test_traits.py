@@ -172,6 +172,15 @@ def test_few_cases_need_many_features_that_separate(features):
         assert found.separating == counted
 
 
+def test_no_rounding_asks_for_one_feature_more():
+    values = np.tile(np.arange(10.0), (63, 1))
+    values[12:] = 2, 4, 5, 7, 0, 1, 3, 6, 8, 9
+    names = tuple(f"f{number}" for number in range(63))
+    found = analyse(Cohort(("a", "b"), np.arange(10) >= 4, names, {"target": values.T}, {}))
+    assert found.overlaps["target"].separating == 12
+    assert found.least_separating == 12
+
+
 @given(arrays(np.float64, (6, 3), elements=st.integers(-99, 99).map(lambda n: n / 10)))
 def test_z_scores(values):
     scores = standardize(values)
@@ -326,6 +335,8 @@ def test_what_is_written(analysis, tmp_path):
     summary = json.loads(figure.with_suffix(".json").read_text())
     assert summary["note"] == RESEARCH_ONLY
     assert summary["cases"] == {"benign": 12, "malignant": 12}
+    assert summary["larger_at_auc_1"] == "malignant"
+    assert float(rows[80]["auc"]) > 0.9  # the malignant have more of the first feature
     assert summary["variants"]["harmonized"]["found"] == analysis.overlaps["harmonized"].found
     assert summary["variants"]["target"]["sensitivity"] == 1
 

@@ -176,9 +176,15 @@ def test_one_patient_is_descriptive(tmp_path):
 
 def test_twelve_patients_are_not(tmp_path):
     folder = write_pairs(tmp_path, 12)
-    for one in json.loads((folder / "results.json").read_text())["differences"]:
-        assert one["patients"] == 4  # the slices of the small evaluation
+    change(folder, "provenance", "split", "test_patients_also_in_training", to=0)
     assert "descriptive" not in write_up(folder)
+
+
+def test_twelve_patients_are_where_some_are_known_from_training(tmp_path):
+    assert (
+        "With 12 patients, some of them known from training, the results are descriptive: they "
+        "hold for these patients and"
+    ) in write_up(write_pairs(tmp_path, 12))
 
 
 def test_whole_patients_were_drawn(pairs):
@@ -208,7 +214,11 @@ def test_two_groups(tmp_path):
     assert "up to 8 folds" in text
     assert "false discovery rate of 5 %" in text
     assert "No artificial lesions were put in." in text
-    assert "With 4 patients the results are descriptive" in text
+    assert "With 2 patients in the smaller group the results are descriptive" in text
+    change(folder, "target", "patients", to=12)
+    assert "With 2 patients in the smaller group" in write_up(folder)
+    change(folder, "source", "patients", to=11)
+    assert "descriptive" not in write_up(folder)
     assert UNPROVEN in text
     assert "Lin 1989" not in text
 

@@ -9,7 +9,7 @@ from rgan_sdk.errors import MeasurementError
 from rgan_sdk.kernels import frequencies, measure_kernel
 from rgan_train.evaluation.cohorts.controls import blur, randomize
 from rgan_train.evaluation.cohorts.lesions.places import find_places
-from rgan_train.evaluation.cohorts.lesions.plant import look, measure_mtfs, plant
+from rgan_train.evaluation.cohorts.lesions.plant import FEWEST_PLACES, look, measure_mtfs, plant
 from rgan_train.evaluation.cohorts.lesions.render import LESIONS, MTF
 
 FREQUENCY = np.linspace(0, 7, 100)
@@ -66,6 +66,14 @@ def test_lesions_lie_in_lung_and_apart(soft, rounds):
             assert -950 < around.mean() < -700
         gaps = np.hypot(*(places[:, np.newaxis] - places).T)
         assert (gaps + 99 * np.eye(len(places)) >= 30).all()
+
+
+def test_no_lesion_is_put_to_one_place_twice():
+    few = make_cohort("source", SOFT, "SOFT", 1, slices=6)
+    rounds = plant(few, curve(SOFT), THICKNESS)
+    planted = [(one.lesion, one.number, one.centre) for each in rounds for one in each.planted]
+    assert FEWEST_PLACES <= len(rounds[0].planted) < 24
+    assert len(set(planted)) == len(planted)
 
 
 def test_slices_hold_whole_hu_none_below_the_lowest_and_their_padding(soft, rounds):
