@@ -94,7 +94,6 @@ def _distance_table(evaluation: CohortEvaluation) -> Table:
         total = [float(sum(one.regions)) for one in found]
         columns.append(_plain_column(kind, "regions", regions, total))
         for label, name, factor, digits in (
-            ("features", "features", 1, 0),
             ("mean difference", "mean_difference", 1, 2),
             ("KS", "kolmogorov_smirnov", 1, 2),
             ("not different, %", "alike", 100, 0),
@@ -112,8 +111,8 @@ def _distance_table(evaluation: CohortEvaluation) -> Table:
         "features. KS: largest distance of the distribution functions (Kolmogorov-Smirnov), the "
         "median. Not different: share of the features without a difference at 5 % false discovery "
         f"rate (Mann-Whitney, of the means of {evaluation.units}, Benjamini-Hochberg). Features "
-        "count that are defined everywhere and vary in both groups. ComBat "
-        "makes means and spreads equal by design, on the regions that it is judged by here.",
+        "count that are defined everywhere and vary in both groups (results.json has their number "
+        "in each row). ComBat makes means and spreads equal by design, on the regions that it is judged by here.",
         "Fewer regions make distances larger: those of the halves of the target are no goal for "
         "the other rows, and nearly no feature could differ between them.",
     ]
