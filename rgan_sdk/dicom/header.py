@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO, Final, NamedTuple
 
-from pydicom import Dataset, dcmread
+from pydicom import Dataset
 from pydicom.filereader import read_partial
 from pydicom.tag import Tag
 from pydicom.uid import (
@@ -20,7 +20,7 @@ from pydicom.uid import (
 )
 
 from rgan_sdk.dicom import reconstruction, values
-from rgan_sdk.dicom.discovery import inflate, open_dicom, open_raw
+from rgan_sdk.dicom.discovery import Repeats, inflate, open_dicom, open_raw
 from rgan_sdk.dicom.read import origin, pixels
 from rgan_sdk.dicom.read.pixels import PixelFormat, Rescale
 from rgan_sdk.dicom.stamp import Stamp
@@ -65,6 +65,7 @@ NOT_SLICES: Final = {
     "SCREEN SAVE": "screen save",
     "DOSE_INFO": "dose report",
 }
+_PIXEL_DATA: Final = (0x7FE00008, 0x7FE00009, 0x7FE00010)
 _PIXEL_DATA_TAGS: Final = (b"\xe0\x7f\x10\x00", b"\x7f\xe0\x00\x10")
 
 Vector = tuple[float, ...]
@@ -159,8 +160,10 @@ def read_header(path: Path, *, include_own: bool = False) -> SliceHeader:
     """
     with open_raw(path) as raw:
         file = inflate(raw)
-        dataset = dcmread(file, stop_before_pixels=True, force=True, specific_tags=_WANTED)
+        repeats = Repeats(file, lambda tag: tag in _PIXEL_DATA)
+        dataset = read_partial(file, stop_when=repeats, force=True, specific_tags=[*_WANTED])
         require_eligible(dataset, include_own=include_own)
+        repeats.refuse()
         _require_pixel_data(dataset, file)
         return make_header(dataset, path, Stamp.from_stat(os.fstat(raw.fileno())))
 

@@ -16,11 +16,12 @@ from typing import Any, BinaryIO, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from pydicom import Dataset, dcmread
+from pydicom import Dataset
+from pydicom.filereader import read_partial
 from pydicom.tag import BaseTag
 
 from rgan_sdk import hu as rescaling
-from rgan_sdk.dicom.discovery import inflate, open_raw, translate_errors
+from rgan_sdk.dicom.discovery import Repeats, inflate, open_raw, translate_errors
 from rgan_sdk.dicom.read import pixels
 from rgan_sdk.dicom.read.pixels import PixelFormat, Rescale
 from rgan_sdk.dicom.stamp import CHANGED, Stamp
@@ -140,8 +141,10 @@ def _name_file(path: Path) -> Iterator[None]:
 
 
 def _parse(file: BinaryIO, stamp: Stamp | None) -> Dataset:
-    content = io.BytesIO(_read_content(file, stamp))
-    read = dcmread(inflate(content), force=True)
+    content = inflate(io.BytesIO(_read_content(file, stamp)))
+    repeats = Repeats(content)
+    read = read_partial(content, stop_when=repeats, force=True)
+    repeats.refuse()
     dataset = copy_encoding(read, read)  # without its reference to the file's content
     if not dataset:  # pydicom gives nothing if the file ends within an element
         raise UnreadableFileError("truncated, or without a data set")
