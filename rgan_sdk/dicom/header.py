@@ -230,19 +230,27 @@ def _require_pixel_data(dataset: Dataset, file: BinaryIO) -> None:
     pixels.require_decoder(syntax, pixel_format)
     if syntax.is_compressed:
         return
-    needed = pixel_format.nbytes
     declared = int.from_bytes(head[-4:], "little" if little else "big")
     start = file.tell()
     left = file.seek(0, os.SEEK_END) - start
-    require_length(min(declared, left), needed)
+    require_length(min(declared, left), pixel_format)
     if declared > left:
         raise UnreadableFileError(f"truncated: PixelData of {declared} bytes, {left} are left")
 
 
-def require_length(held: int, needed: int) -> None:
-    """Raise UnreadableFileError if uncompressed pixel data have fewer bytes than they need."""
+def require_length(held: int, pixel_format: PixelFormat) -> None:
+    """Raise UnreadableFileError unless uncompressed pixel data have the bytes of one image.
+
+    Less than a row may follow, as some writers fill up. More is of another image than the header's.
+    """
+    needed = pixel_format.nbytes
     if held < needed:
         raise UnreadableFileError(f"truncated: PixelData holds {held} of {needed} bytes")
+    if held - needed - needed % 2 >= needed // pixel_format.rows:
+        raise UnreadableFileError(
+            f"PixelData holds {held} bytes, and Rows x Columns {pixel_format.rows} x "
+            f"{pixel_format.columns} take {needed}; export the file again"
+        )
 
 
 def convolution_kernel(dataset: Dataset) -> str:
