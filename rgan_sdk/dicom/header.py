@@ -78,7 +78,7 @@ class SliceHeader:
     Attributes
     ----------
     stamp
-        Of the file when its header was read.
+        Of the file before its header was read.
     patient
         Pseudonym: 12 hexadecimal digits of the SHA-256 of PatientID, or of StudyInstanceUID where
         PatientID is empty.
@@ -159,13 +159,14 @@ def read_header(path: Path, *, include_own: bool = False) -> SliceHeader:
         If the slice lacks what is needed to process it, or contradicts itself.
     """
     with open_raw(path) as raw:
+        stamp = Stamp.from_stat(os.fstat(raw.fileno()))
         file = inflate(raw)
         repeats = Repeats(file, lambda tag: tag in _PIXEL_DATA)
         dataset = read_partial(file, stop_when=repeats, force=True, specific_tags=[*_WANTED])
         require_eligible(dataset, include_own=include_own)
         repeats.refuse()
         _require_pixel_data(dataset, file)
-        return make_header(dataset, path, Stamp.from_stat(os.fstat(raw.fileno())))
+        return make_header(dataset, path, stamp)
 
 
 def read_series_uid(path: Path) -> str | None:

@@ -209,13 +209,18 @@ def _convert(dataset: Dataset, decoded: _Decoded) -> PydicomSlice:
 
 
 def _read_content(file: BinaryIO, stamp: Stamp | None) -> bytes:
-    """Read the whole file, provided that it still has the stamp."""
-    if stamp is not None and Stamp.from_stat(os.fstat(file.fileno())) != stamp:
-        raise InvalidSeriesError(CHANGED)
+    """Read the whole file, provided that it has the stamp before and afterwards."""
+    _require_stamp(file, stamp)
     content = file.read(MAX_FILE_BYTES + 1)
     if len(content) > MAX_FILE_BYTES:
         raise UnreadableFileError(f"larger than {MAX_FILE_BYTES >> 20} MiB: no CT slice")
+    _require_stamp(file, stamp)
     return content
+
+
+def _require_stamp(file: BinaryIO, stamp: Stamp | None) -> None:
+    if stamp is not None and Stamp.from_stat(os.fstat(file.fileno())) != stamp:
+        raise InvalidSeriesError(CHANGED)
 
 
 def copy_encoding(source: Dataset, elements: Dataset | dict[BaseTag, Any]) -> Dataset:

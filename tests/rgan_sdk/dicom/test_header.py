@@ -1,7 +1,9 @@
 import hashlib
+import os
 from pathlib import Path
 
 import pytest
+from pydicom.filereader import read_partial
 from pydicom.uid import (
     EnhancedCTImageStorage,
     ExplicitVRLittleEndian,
@@ -205,6 +207,18 @@ def test_pixel_data_of_another_matrix_are_refused(tmp_path: Path, changed: dict[
 
 def test_a_column_of_single_bytes_may_have_its_padding(tmp_path: Path):
     read_header(write_ct(tmp_path / "file", stored_values(bits_allocated=8, bits_stored=8)[:3, :1]))
+
+
+def test_a_stamp_is_of_the_file_before_it_was_read(tmp_path: Path, monkeypatch):
+    path = write_ct(tmp_path / "file")
+    stamp = Stamp.from_stat(path.stat())
+
+    def change(file, **options):
+        os.utime(path, ns=(0, 0))
+        return read_partial(file, **options)
+
+    monkeypatch.setattr("rgan_sdk.dicom.header.read_partial", change)
+    assert read_header(path).stamp == stamp
 
 
 def test_a_stamp_tells_whether_a_file_is_the_one_that_was_found(tmp_path: Path):
