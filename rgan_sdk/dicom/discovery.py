@@ -7,11 +7,12 @@ import os
 import stat
 import struct
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, Final
 
+from pydicom.datadict import keyword_for_tag
 from pydicom.filereader import read_dataset
 from pydicom.uid import DeflatedExplicitVRLittleEndian
 from pydicom.valuerep import VR
@@ -20,6 +21,7 @@ from rgan_sdk.dicom.privacy import silence_pydicom
 from rgan_sdk.errors import IneligibleError, RganError, UnreadableFileError
 
 MAX_INFLATED_BYTES: Final = 256 << 20
+_SHORTEST_HEADER: Final = 8
 
 # The beginning of an inflated file, in place of the file meta information that says "deflated".
 _EXPLICIT_LITTLE_ENDIAN_META: Final = (
@@ -197,16 +199,14 @@ def inflate(file: BinaryIO) -> BinaryIO:
     Raises
     ------
     UnreadableFileError
-        If a deflated data set is truncated, or larger than ``MAX_INFLATED_BYTES``.
+        If a deflated data set is truncated, or larger than ``MAX_INFLATED_BYTES``; if an element
+        of the file meta information occurs twice.
     """
     start = 132 if file.read(132)[128:] == b"DICM" else 0
     file.seek(start)
-    meta = read_dataset(
-        file,
-        is_implicit_VR=False,
-        is_little_endian=True,
-        stop_when=lambda tag, vr, length: tag >> 16 != 0x0002,
-    )
+    repeats = Repeats(file, lambda tag: tag >> 16 != 0x0002)
+    meta = read_dataset(file, is_implicit_VR=False, is_little_endian=True, stop_when=repeats)
+    repeats.refuse()
     if meta.get("TransferSyntaxUID") != DeflatedExplicitVRLittleEndian:
         file.seek(0)
         return file
@@ -216,3 +216,38 @@ def inflate(file: BinaryIO) -> BinaryIO:
         limit = MAX_INFLATED_BYTES >> 20
         raise UnreadableFileError(f"deflated data set is truncated or beyond {limit} MiB")
     return io.BytesIO(_EXPLICIT_LITTLE_ENDIAN_META + body)
+
+
+class Repeats:
+    """A ``stop_when`` for pydicom that notices a second element of one tag (PS3.5 7.1).
+
+    pydicom keeps the last one, without a word.
+
+    Parameters
+    ----------
+    file
+        What pydicom reads from.
+    is_end
+        Whether to stop before the element of a tag.
+    """
+
+    def __init__(self, file: BinaryIO, is_end: Callable[[int], bool] = lambda tag: False) -> None:
+        self._file, self._is_end = file, is_end
+        self._places: dict[int, int] = {}
+        self._repeated: int | None = None
+
+    def __call__(self, tag: int, vr: str | None, length: int) -> bool:
+        """Return whether to stop before an element, as pydicom asks for each one."""
+        place = self._file.tell()
+        # Less than a header apart it is one element: pydicom looks at the first one before it
+        # reads it. Zeros behind a data set look like elements (0000,0000).
+        if tag and place - self._places.get(tag, place) >= _SHORTEST_HEADER:
+            self._repeated = tag
+        self._places[tag] = place
+        return self._is_end(tag)
+
+    def refuse(self) -> None:
+        """Raise UnreadableFileError if an element occurs twice."""
+        if (tag := self._repeated) is not None:
+            name = f"{keyword_for_tag(tag)} ({tag >> 16:04X},{tag & 0xFFFF:04X})".strip()
+            raise UnreadableFileError(f"{name} occurs twice; export the file again")

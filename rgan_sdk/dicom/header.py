@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO, Final, NamedTuple
 
-from pydicom import Dataset, dcmread
+from pydicom import Dataset
 from pydicom.filereader import read_partial
 from pydicom.tag import Tag
 from pydicom.uid import (
@@ -20,7 +20,7 @@ from pydicom.uid import (
 )
 
 from rgan_sdk.dicom import reconstruction, values
-from rgan_sdk.dicom.discovery import inflate, open_dicom, open_raw
+from rgan_sdk.dicom.discovery import Repeats, inflate, open_dicom, open_raw
 from rgan_sdk.dicom.read import origin, pixels
 from rgan_sdk.dicom.read.pixels import PixelFormat, Rescale
 from rgan_sdk.dicom.stamp import Stamp
@@ -65,6 +65,7 @@ NOT_SLICES: Final = {
     "SCREEN SAVE": "screen save",
     "DOSE_INFO": "dose report",
 }
+_PIXEL_DATA: Final = (0x7FE00008, 0x7FE00009, 0x7FE00010)
 _PIXEL_DATA_TAGS: Final = (b"\xe0\x7f\x10\x00", b"\x7f\xe0\x00\x10")
 
 Vector = tuple[float, ...]
@@ -77,7 +78,7 @@ class SliceHeader:
     Attributes
     ----------
     stamp
-        Of the file when its header was read.
+        Of the file before its header was read.
     patient
         Pseudonym: 12 hexadecimal digits of the SHA-256 of PatientID, or of StudyInstanceUID where
         PatientID is empty.
@@ -158,11 +159,14 @@ def read_header(path: Path, *, include_own: bool = False) -> SliceHeader:
         If the slice lacks what is needed to process it, or contradicts itself.
     """
     with open_raw(path) as raw:
+        stamp = Stamp.from_stat(os.fstat(raw.fileno()))
         file = inflate(raw)
-        dataset = dcmread(file, stop_before_pixels=True, force=True, specific_tags=_WANTED)
+        repeats = Repeats(file, lambda tag: tag in _PIXEL_DATA)
+        dataset = read_partial(file, stop_when=repeats, force=True, specific_tags=[*_WANTED])
         require_eligible(dataset, include_own=include_own)
+        repeats.refuse()
         _require_pixel_data(dataset, file)
-        return make_header(dataset, path, Stamp.from_stat(os.fstat(raw.fileno())))
+        return make_header(dataset, path, stamp)
 
 
 def read_series_uid(path: Path) -> str | None:
@@ -227,19 +231,27 @@ def _require_pixel_data(dataset: Dataset, file: BinaryIO) -> None:
     pixels.require_decoder(syntax, pixel_format)
     if syntax.is_compressed:
         return
-    needed = pixel_format.nbytes
     declared = int.from_bytes(head[-4:], "little" if little else "big")
     start = file.tell()
     left = file.seek(0, os.SEEK_END) - start
-    require_length(min(declared, left), needed)
+    require_length(min(declared, left), pixel_format)
     if declared > left:
         raise UnreadableFileError(f"truncated: PixelData of {declared} bytes, {left} are left")
 
 
-def require_length(held: int, needed: int) -> None:
-    """Raise UnreadableFileError if uncompressed pixel data have fewer bytes than they need."""
+def require_length(held: int, pixel_format: PixelFormat) -> None:
+    """Raise UnreadableFileError unless uncompressed pixel data have the bytes of one image.
+
+    Less than a row may follow, as some writers fill up. More is of another image than the header's.
+    """
+    needed = pixel_format.nbytes
     if held < needed:
         raise UnreadableFileError(f"truncated: PixelData holds {held} of {needed} bytes")
+    if held - needed - needed % 2 >= needed // pixel_format.rows:
+        raise UnreadableFileError(
+            f"PixelData holds {held} bytes, and Rows x Columns {pixel_format.rows} x "
+            f"{pixel_format.columns} take {needed}; export the file again"
+        )
 
 
 def convolution_kernel(dataset: Dataset) -> str:

@@ -66,7 +66,7 @@ def process_folder(
     state = destination / STATE
     if not is_there(state):
         check_folders(source, destination, resume=False)
-    with lock_folder(state):
+    with lock_folder(state, durable=settings.options.durable):
         try:
             if not is_there(destination / RESULT):
                 run = state / "run"

@@ -101,7 +101,7 @@ def harmonize_folder(
         folder = _Folder(source, destination, task, finished, None)
         folder.run()
         return folder.outcomes.report
-    with lock_folder(destination):
+    with lock_folder(destination, durable=options.durable):
         earlier = read_journal(destination)
         settled, identity = _settle(destination, earlier, harmonizer, options, kernel)
         with Journal(destination, identity, run_timestamp(), earlier) as journal:

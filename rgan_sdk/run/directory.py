@@ -233,7 +233,7 @@ def _harmonize(
 ) -> Report:
     source, destination = as_source(source), as_path("destination", destination)
     check_folders(path_of(source), destination, resume=options.resume)
-    with lock_folder(destination):
+    with lock_folder(destination, durable=options.durable):
         cohort = prepare(destination, read_earlier(destination, fixed_time(source)))
         timestamp = fixed_time(source) or run_timestamp()
         with Journal(destination, cohort.identity, timestamp, cohort.earlier) as journal:

@@ -167,7 +167,7 @@ def _require_pixel_data(dataset: Dataset) -> None:
     pixel_format = PixelFormat.from_dataset(dataset)
     pixels.require_decoder(syntax, pixel_format)
     if not syntax.is_compressed:
-        require_length(len(content), pixel_format.nbytes)
+        require_length(len(content), pixel_format)
 
 
 def _check_uids(headers: Sequence[SliceHeader]) -> None:

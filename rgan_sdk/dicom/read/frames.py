@@ -1,7 +1,7 @@
 """The header of a compressed frame, and a check that the frame is complete.
 
 Decoders need both: some invent the pixels that are missing, and some allocate any size that a frame
-claims. The formats are JPEG (ITU-T T.81), JPEG-LS (T.87) and JPEG 2000 (T.800).
+claims. The formats are JPEG (ITU-T T.81), JPEG-LS (T.87), JPEG 2000 (T.800) and RLE (PS3.5 G).
 """
 
 from __future__ import annotations
@@ -70,6 +70,40 @@ def read_frame_header(frame: bytes) -> FrameHeader:
     right, bottom, left, top = struct.unpack_from(">4I", image, start + 8)
     components, depth = struct.unpack_from(">HB", image, start + 40)
     return FrameHeader(image, bottom - top, right - left, components, (depth & 0x7F) + 1)
+
+
+def check_rle(frame: bytes, pixels: int) -> None:
+    """Raise ValueError unless each segment of an RLE frame holds exactly one byte for each pixel.
+
+    The check is needed because pydicom cuts off what a segment holds beyond its pixels: a damaged
+    length shifts all pixels behind it.
+
+    Parameters
+    ----------
+    frame
+        One frame of a size that can be decoded.
+    pixels
+        Rows times Columns.
+    """
+    count, *offsets = struct.unpack_from("<16I", frame)
+    ends = [*offsets[1:count], len(frame)]
+    for start, end in zip(offsets[:count], ends, strict=True):
+        _check_segment(frame[start:end], pixels)
+
+
+def _check_segment(segment: bytes, pixels: int) -> None:
+    at = decoded = 0
+    while decoded < pixels:
+        control = segment[at]
+        if control < 128:  # bytes as they are
+            decoded, at = decoded + control + 1, at + control + 2
+        elif control > 128:  # one byte, repeated
+            decoded, at = decoded + 257 - control, at + 2
+        else:
+            at += 1
+    rest = segment[at:]  # a byte that makes the length even (PS3.5 G.3.1), or zeros of some writers
+    if decoded > pixels or (len(rest) > 1 and any(rest)):
+        raise ValueError("a segment holds more data than its pixels take")
 
 
 def check_lossless_jpeg(image: bytes, cells: NDArray[Any]) -> None:

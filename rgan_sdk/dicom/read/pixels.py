@@ -8,6 +8,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 from pydicom import Dataset
+from pydicom.encaps import get_frame
 from pydicom.pixels.decoders.base import get_decoder
 from pydicom.uid import (
     UID,
@@ -20,6 +21,7 @@ from pydicom.uid import (
 
 from rgan_sdk.dicom import values
 from rgan_sdk.dicom.read.codecs import CODECS_EXTRA, choose_plugin, is_decodable
+from rgan_sdk.dicom.read.frames import check_rle
 from rgan_sdk.dicom.read.imagecodecs_plugin import LOSSY_JPEG
 from rgan_sdk.errors import InvalidSeriesError, UnreadableFileError
 
@@ -240,7 +242,10 @@ def decode(dataset: Dataset, pixel_format: PixelFormat) -> NDArray[Any]:
             decoding_plugin=choose_plugin(syntax),
             **options,
         )
-    except RuntimeError as error:  # each decoder that was tried failed
+        if syntax == RLELossless:
+            frame = get_frame(dataset.PixelData, 0, number_of_frames=1)
+            check_rle(frame, pixel_format.rows * pixel_format.columns)
+    except (RuntimeError, ValueError) as error:  # each decoder that was tried failed, or the check
         raise UnreadableFileError(
             f"PixelData cannot be decoded: damaged, or not {syntax.name} as the header says; "
             "export the file again"

@@ -16,11 +16,12 @@ from typing import Any, BinaryIO, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from pydicom import Dataset, dcmread
+from pydicom import Dataset
+from pydicom.filereader import read_partial
 from pydicom.tag import BaseTag
 
 from rgan_sdk import hu as rescaling
-from rgan_sdk.dicom.discovery import inflate, open_raw, translate_errors
+from rgan_sdk.dicom.discovery import Repeats, inflate, open_raw, translate_errors
 from rgan_sdk.dicom.read import pixels
 from rgan_sdk.dicom.read.pixels import PixelFormat, Rescale
 from rgan_sdk.dicom.stamp import CHANGED, Stamp
@@ -140,8 +141,10 @@ def _name_file(path: Path) -> Iterator[None]:
 
 
 def _parse(file: BinaryIO, stamp: Stamp | None) -> Dataset:
-    content = io.BytesIO(_read_content(file, stamp))
-    read = dcmread(inflate(content), force=True)
+    content = inflate(io.BytesIO(_read_content(file, stamp)))
+    repeats = Repeats(content)
+    read = read_partial(content, stop_when=repeats, force=True)
+    repeats.refuse()
     dataset = copy_encoding(read, read)  # without its reference to the file's content
     if not dataset:  # pydicom gives nothing if the file ends within an element
         raise UnreadableFileError("truncated, or without a data set")
@@ -206,13 +209,18 @@ def _convert(dataset: Dataset, decoded: _Decoded) -> PydicomSlice:
 
 
 def _read_content(file: BinaryIO, stamp: Stamp | None) -> bytes:
-    """Read the whole file, provided that it still has the stamp."""
-    if stamp is not None and Stamp.from_stat(os.fstat(file.fileno())) != stamp:
-        raise InvalidSeriesError(CHANGED)
+    """Read the whole file, provided that it has the stamp before and afterwards."""
+    _require_stamp(file, stamp)
     content = file.read(MAX_FILE_BYTES + 1)
     if len(content) > MAX_FILE_BYTES:
         raise UnreadableFileError(f"larger than {MAX_FILE_BYTES >> 20} MiB: no CT slice")
+    _require_stamp(file, stamp)
     return content
+
+
+def _require_stamp(file: BinaryIO, stamp: Stamp | None) -> None:
+    if stamp is not None and Stamp.from_stat(os.fstat(file.fileno())) != stamp:
+        raise InvalidSeriesError(CHANGED)
 
 
 def copy_encoding(source: Dataset, elements: Dataset | dict[BaseTag, Any]) -> Dataset:

@@ -37,7 +37,7 @@ class SliceFile:
     origin
         ImagePositionPatient: x, y, z of the centre of the first pixel, mm.
     stamp
-        Of the file when its header was read.
+        Of the file before its header was read.
     dataset
         As in ``SliceHeader``.
     """

@@ -6,7 +6,7 @@ import numpy as np
 from pydicom import Dataset
 from pydicom.datadict import dictionary_has_tag, dictionary_VR
 from pydicom.tag import BaseTag
-from pydicom.valuerep import STR_VR
+from pydicom.valuerep import CUSTOMIZABLE_CHARSET_VR, STR_VR
 
 from rgan_sdk.dicom.values import WORD_BYTES
 
@@ -19,7 +19,10 @@ def make_little_endian(dataset: Dataset) -> None:
     are no whole number of words.
     """
     for tag in list(dataset.keys()):
-        if dataset.get_item(tag).VR == "UN" and not _is_text(tag):
+        vr = dataset.get_item(tag).VR
+        if vr in CUSTOMIZABLE_CHARSET_VR:
+            continue
+        if vr == "UN" and not _is_text(tag):
             del dataset[tag]
             continue
         element = dataset[tag]

@@ -14,6 +14,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from typing import Final
 
 from pydicom import Dataset
+from pydicom.dataelem import RawDataElement
 from pydicom.dataset import FileMetaDataset
 from pydicom.uid import UID, CTImageStorage, ExplicitVRLittleEndian
 
@@ -23,8 +24,8 @@ from rgan_sdk.dicom.header import convolution_kernel
 from rgan_sdk.dicom.read import pixels
 from rgan_sdk.dicom.read.pixels import PixelFormat
 from rgan_sdk.dicom.write.attributes import OUTDATED
-from rgan_sdk.dicom.write.byte_order import make_little_endian
 from rgan_sdk.dicom.write.derivation import Derivation, derived_series_uid, derived_sop_uid
+from rgan_sdk.dicom.write.explicit import make_explicit
 from rgan_sdk.dicom.write.overlays import remove_embedded_overlays
 from rgan_sdk.dicom.write.provenance import add_derivation_code, set_equipment, source_reference
 from rgan_sdk.dicom.write.unreadable import remove_unreadable
@@ -33,6 +34,8 @@ from rgan_sdk.errors import InvalidSeriesError, RganError
 SERIES_NUMBER_OFFSET: Final = 9000
 MAX_INTEGER_STRING: Final = 2**31 - 1
 
+_KATAKANA: Final = "shift_jis"
+"""Python's name of ISO_IR 13, as pydicom has it."""
 _UTC_OFFSET: Final = re.compile(r"[+-](0\d|1[0-4])[0-5]\d")
 
 
@@ -89,9 +92,8 @@ def copy_header(source: Dataset, software: str, timestamp: datetime) -> Dataset:
     """
     dataset = copy.deepcopy(source)
     remove_unreadable(dataset)
-    if source.original_encoding[1] is False:
-        make_little_endian(dataset)
-        dataset.set_original_encoding(False, True)  # pydicom refuses to save it otherwise
+    if source.original_encoding != (False, True):
+        make_explicit(dataset)
     remove_private_elements(dataset)
     remove_embedded_overlays(dataset)
     for keyword in OUTDATED:
@@ -157,10 +159,20 @@ def set_identity(dataset: Dataset, *, series_uid: str, sop_uid: str, suffix: str
     dataset.SOPInstanceUID = sop_uid
     dataset.SeriesInstanceUID = series_uid
     text = values.text(dataset, "SeriesDescription")[: 63 - len(suffix)]
-    dataset.SeriesDescription = f"{text} {suffix}".strip()
+    _set_description(dataset, f"{text} {suffix}".strip())
     number = SERIES_NUMBER_OFFSET + int(values.optional_number(dataset, "SeriesNumber") or 0)
     dataset.SeriesNumber = max(-MAX_INTEGER_STRING, min(number, MAX_INTEGER_STRING))
     set_file_meta(dataset)
+
+
+def _set_description(dataset: Dataset, text: str) -> None:
+    """Set SeriesDescription, whose text may have katakana beside ASCII (``make_explicit``)."""
+    dataset.SeriesDescription = text
+    if dataset.original_character_set == [_KATAKANA]:
+        tag = dataset["SeriesDescription"].tag
+        value = text.encode(_KATAKANA, errors="replace")
+        value += b" " * (len(value) % 2)
+        dataset[tag] = RawDataElement(tag, "LO", len(value), value, 0, False, True)
 
 
 def _set_times(dataset: Dataset, timestamp: datetime) -> None:

@@ -64,10 +64,12 @@ def set_equipment(dataset: Dataset, source: Dataset, software: str) -> None:
 
 
 def _source_equipment(dataset: Dataset, source: Dataset) -> Dataset:
-    equipment = Dataset()
+    character_set = dataset.original_character_set
+    equipment = Dataset(parent_encoding=character_set)
+    equipment.set_original_encoding(False, True, character_set)
     for keyword in (*COPIED_TO_EQUIPMENT, *MOVED_TO_EQUIPMENT):
-        if keyword in dataset:
-            equipment[keyword] = copy.deepcopy(dataset[keyword])
+        if (element := dataset.get_item(keyword)) is not None:
+            equipment[element.tag] = copy.deepcopy(element)  # a text with the source's bytes
     is_derived = values.text(source, "ImageType").upper() == "DERIVED"
     equipment.PurposeOfReferenceCodeSequence = [
         uids.code_item("109102", "DCM", "Processing Equipment")

@@ -19,6 +19,7 @@ from typing import Final
 
 from pydicom import DataElement, Dataset
 from pydicom.datadict import tag_for_keyword
+from pydicom.dataelem import RawDataElement
 from pydicom.filebase import DicomBytesIO
 from pydicom.filewriter import write_dataset
 
@@ -77,7 +78,7 @@ class SplicedSeries:
         with translate_header_errors():
             readable = copy.deepcopy(first)
             unreadable = [int(tag) for tag in remove_unreadable(readable)]
-            written = [derived[keyword] for keyword in WRITTEN if keyword in derived]
+            written = [derived.get_item(keyword) for keyword in WRITTEN if keyword in derived]
             character_set = derived.get("SpecificCharacterSet") or "iso8859"
             elements = [(int(e.tag), _encode(e, character_set=character_set)) for e in written]
             self.template = _core.HeaderTemplate(
@@ -163,9 +164,12 @@ class _Reference:
         return b"".join((head, struct.pack("<HHI", 0xFFFE, 0xE000, length), item))
 
 
-def _encode(*elements: DataElement, character_set: str | list[str] = "iso8859") -> bytes:
+def _encode(
+    *elements: DataElement | RawDataElement, character_set: str | list[str] = "iso8859"
+) -> bytes:
     """Encode elements in Explicit VR Little Endian."""
-    dataset = Dataset()
+    dataset = Dataset(parent_encoding=character_set)
+    dataset.set_original_encoding(False, True, character_set)  # so that texts keep their bytes
     for element in elements:
         dataset[element.tag] = element
     file = DicomBytesIO()

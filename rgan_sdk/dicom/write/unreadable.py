@@ -19,12 +19,14 @@ _SUSPICIOUS: Final = re.compile(
         [
             *(vr + b"[%b]" % _NO_FOURS for vr in (b"AT", b"FL", b"SL", b"UL")),
             *(vr + b"[%b]" % _NO_EIGHTS for vr in (b"FD", rb"SV\0\0", rb"UV\0\0")),
-            rb"IS.[\0-\x1f][-+ 0-9.\\]*(?:[eE]|[iI][nN][fF])",
+            rb"IS.[\0-\x1f][-+ \t-\r\x85\xa00-9._\\]*(?:[eE]|[iI][nN][fF])",
         ]
     ),
     re.DOTALL,
 )
 """Numbers of a wrong length, and whole numbers that may be infinite, in Explicit VR Little Endian.
+
+Before the infinity may stand what Python's ``float`` takes there, blanks of Latin-1 too.
 
 Alternatives that begin with letters are searched for ten times as fast as sets of letters.
 """

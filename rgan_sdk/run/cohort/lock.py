@@ -9,12 +9,18 @@ from pathlib import Path
 from typing import IO
 
 from rgan_sdk.errors import OutputBusyError, OutputError
+from rgan_sdk.files import sync
 from rgan_sdk.run.state.journal import STATE_FOLDER
 
 
 @contextmanager
-def lock_folder(output: Path) -> Iterator[None]:
+def lock_folder(output: Path, *, durable: bool) -> Iterator[None]:
     """Hold an output folder, so that no other run can use it.
+
+    Parameters
+    ----------
+    durable
+        Whether to wait until folders that had to be made are on the disk.
 
     Raises
     ------
@@ -25,8 +31,12 @@ def lock_folder(output: Path) -> Iterator[None]:
     """
     state = output / STATE_FOLDER
     try:
+        made = [folder for folder in (state, *state.parents) if not folder.exists()]
         output.mkdir(mode=0o700, parents=True, exist_ok=True)
         state.mkdir(mode=0o700, exist_ok=True)
+        if durable:
+            for folder in made:
+                sync(folder.parent)
         file: IO[str] = (state / "lock").open("w")
     except OSError as exc:
         raise OutputError(f"{output}: cannot be used for output ({exc.strerror})") from exc

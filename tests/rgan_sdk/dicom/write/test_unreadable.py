@@ -216,6 +216,8 @@ def test_what_may_have_several_vrs_goes_where_none_is_stated(
         ("ReferencePixelX0", "SL", bytes(4), bytes(6)),
         ("Exposure", "IS", b"40", b"1\\-inf"),
         ("Exposure", "IS", b"40", b"1e400 "),
+        ("Exposure", "IS", b"40", b"\tinf"),
+        ("Exposure", "IS", b"40", b"1\\\xa01_0e400"),
     ],
 )
 def test_each_slice_goes_without_what_cannot_be_read_in_it(

@@ -33,7 +33,7 @@ SERIES = finished("1.2.3")
 @pytest.fixture
 def out(tmp_path):
     folder = tmp_path / "out"
-    with lock_folder(folder):
+    with lock_folder(folder, durable=False):
         yield folder
 
 
@@ -238,7 +238,10 @@ def test_a_journal_that_was_never_begun_is_no_obstacle(out, content):
 
 
 def test_one_run_at_a_time(out):
-    with pytest.raises(OutputBusyError, match="another run writes there"), lock_folder(out):
+    with (
+        pytest.raises(OutputBusyError, match="another run writes there"),
+        lock_folder(out, durable=False),
+    ):
         pass
 
 
@@ -246,6 +249,18 @@ def test_a_folder_that_cannot_be_made(tmp_path):
     (tmp_path / "file").touch()
     with (
         pytest.raises(OutputError, match="cannot be used for output"),
-        lock_folder(tmp_path / "file" / "out"),
+        lock_folder(tmp_path / "file" / "out", durable=False),
     ):
         pass
+
+
+@pytest.mark.parametrize("durable", [True, False])
+def test_folders_that_had_to_be_made_are_on_the_disk(tmp_path, monkeypatch, durable):
+    synced = []
+    monkeypatch.setattr("rgan_sdk.run.cohort.lock.sync", synced.append)
+    output = tmp_path / "new" / "out"
+    with lock_folder(output, durable=durable):
+        assert set(synced) == ({tmp_path, tmp_path / "new", output} if durable else set())
+    synced.clear()
+    with lock_folder(output, durable=durable):
+        assert not synced
