@@ -43,6 +43,7 @@ from unpaired_features import match_model
 from unpaired_pairs import DATA
 
 from rgan_train.config import Config, override, recommended_config
+from rgan_train.evaluation.report.texts import pluralize
 from rgan_train.evaluation.results import INPUT
 
 RUNS: Final = Path("runs/one-network")
@@ -235,12 +236,13 @@ def comparisons() -> Iterator[tuple[str, list[str], list[str]]]:
         told, alone = (
             [shown(after(row, count), seed) for seed in SEEDS[count]] for row in (TOLD, ALONE)
         )
-        yield f"{count} slices, against `match`", told, [MATCH]
+        seen = pluralize(count, "slice")
+        yield f"{seen}, against `match`", told, [MATCH]
         if count:
-            yield f"{count} slices, against the pair alone", told, alone
+            yield f"{seen}, against the pair alone", told, alone
         if count == DECISIVE:
             new = shown(after(NEW, count), 0)
-            yield f"{count} slices, seed 0, against the same, not pretrained", told[:1], [new]
+            yield f"{seen}, seed 0, against the same, not pretrained", told[:1], [new]
 
 
 def in_way(way: tuple[str, str], name: str) -> str:
@@ -250,7 +252,7 @@ def in_way(way: tuple[str, str], name: str) -> str:
 
 def after(row: str, count: int) -> str:
     """Return what a line of the table is called."""
-    return f"{row}, {count} slices"
+    return f"{row}, {pluralize(count, 'slice')}"
 
 
 def pair_cells() -> list[Cell]:
