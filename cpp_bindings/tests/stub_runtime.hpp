@@ -17,6 +17,7 @@ enum class Call : std::uint8_t {
   set_log_severity,
   set_optimization_level,
   set_intra_op_threads,
+  add_session_config_entry,
   create_session,
   create_cpu_memory_info,
   create_tensor,

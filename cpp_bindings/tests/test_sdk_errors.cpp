@@ -150,7 +150,8 @@ void test_a_session_that_cannot_be_opened() {
   };
   for (const Call call :
        {Call::create_session_options, Call::set_log_severity, Call::set_optimization_level,
-        Call::set_intra_op_threads, Call::create_session, Call::create_cpu_memory_info}) {
+        Call::set_intra_op_threads, Call::add_session_config_entry, Call::create_session,
+        Call::create_cpu_memory_info}) {
     expect(call, "this graph is too new", RGAN_ENGINE_UNAVAILABLE);
   }
   for (const char* message : {"std::bad_alloc", "Failed to allocate memory for requested buffer"}) {
