@@ -220,7 +220,7 @@ extern "C" {
 stub::Behaviour* stub_behaviour() { return &behaviour; }
 
 const rgan::ort::ApiBase* OrtGetApiBase() {
-  static const rgan::ort::ApiBase base{get_api, [] { return "0.0.0-stub"; }};
+  static const rgan::ort::ApiBase base{get_api, [] { return behaviour.version.load(kRelaxed); }};
   return &base;
 }
 }

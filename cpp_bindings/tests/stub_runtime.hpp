@@ -35,6 +35,7 @@ struct Behaviour {
   std::atomic<int> calls_before{0};  // that succeed
   std::atomic<int> failures{0};      // calls after these that fail
   std::atomic<const char*> message{""};
+  std::atomic<const char*> version{"1.18.0-stub"};
   std::atomic<Output> output{Output::shifted};
   std::atomic<bool> runs_until_terminated{false};
   std::atomic<int> running{0};        // calls of run at this moment

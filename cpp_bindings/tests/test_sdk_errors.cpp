@@ -96,8 +96,14 @@ void test_libraries_that_are_no_runtime() {
   };
   {
     const Failing failing(Call::get_api);
-    expect("too old; version 1.11");
+    expect("too old; version 1.18");
   }
+  const char* right = sdk::stub_runtime().version;
+  for (const char* version : {"1.17.3", "0.99.0", "1", ""}) {
+    sdk::stub_runtime().version = version;
+    expect("too old; version 1.18");
+  }
+  sdk::stub_runtime().version = right;
   {
     const Failing failing(Call::create_env, "no threads are left");
     expect("cannot start: no threads are left");
