@@ -141,6 +141,6 @@ def test_absolute_folders(tmp_path):
 def test_a_part_of_another_project(tmp_path):
     parent = f"project(parent LANGUAGES CXX)\nadd_subdirectory({CPP_BINDINGS} rgan)\n"
     (tmp_path / "CMakeLists.txt").write_text("cmake_minimum_required(VERSION 3.24)\n" + parent)
-    done = configure(tmp_path, tmp_path / "build", RGAN_PYTHON="OFF")
+    done = configure(tmp_path, tmp_path / "build")
     assert done.returncode == 0, done.stderr
     assert "BUILD_SHARED_LIBS" not in (tmp_path / "build/CMakeCache.txt").read_text()
