@@ -243,3 +243,8 @@ def split_alike(heads: list[Head]) -> list[tuple[int, bytes, list[str]]]:
     the position, two int64 and one uint64 for the stamp, and each sop_instance_uid.
     A head without a valid UID is alone; there are no places and UIDs then.
     """
+
+def require_well_formed(content: bytes) -> None:
+    """
+    Raise ValueError if bytes are no ONNX file, or one of more fields than a model has.
+    """

@@ -16,6 +16,7 @@ from pathlib import Path
 from types import NoneType
 from typing import TYPE_CHECKING
 
+from rgan_sdk import _core
 from rgan_sdk.card import CARD_KEY, ModelCard
 from rgan_sdk.errors import ModelFormatError, ModelNotFoundError, OutputError, check_type
 from rgan_sdk.files import as_path, atomic_write
@@ -205,6 +206,10 @@ def _parse(content: bytes) -> onnx.ModelProto:
     import onnx
     from google.protobuf.message import DecodeError
 
+    try:
+        _core.require_well_formed(content)
+    except ValueError as exc:
+        raise ModelFormatError(str(exc)) from exc
     try:
         model = onnx.load_model_from_string(content)
         if not model.graph.node:

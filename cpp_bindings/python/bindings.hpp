@@ -14,3 +14,4 @@ using Stack = nanobind::ndarray<Value, nanobind::numpy, nanobind::ndim<3>, nanob
 
 void define_heads(nanobind::module_& module);  // needs the ThreadPool of define_dicom
 void define_dicom(nanobind::module_& module);
+void define_model(nanobind::module_& module);

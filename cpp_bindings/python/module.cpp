@@ -111,4 +111,5 @@ NB_MODULE(_core, module) {
              "Both are NaN if a value of the slice is not finite.");
   define_dicom(module);
   define_heads(module);
+  define_model(module);
 }

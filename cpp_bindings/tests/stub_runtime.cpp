@@ -88,6 +88,11 @@ Status* set(SessionOptions* /*options*/, int /*value*/) {
   return fail(call);
 }
 
+Status* add_session_config_entry(SessionOptions* /*options*/, const char* /*key*/,
+                                 const char* /*value*/) {
+  return fail(Call::add_session_config_entry);
+}
+
 Status* create_env_with_logger(rgan::ort::LogFunction /*log*/, void* /*user*/, int /*level*/,
                                const char* /*id*/, Env** created) {
   static Env env;
@@ -193,6 +198,7 @@ const void* get_api(std::uint32_t /*version*/) {
     table.create_tensor_with_data = create_tensor;
     table.create_cpu_memory_info = create_cpu_memory_info;
     table.get_available_providers = get_available_providers;
+    table.add_session_config_entry = add_session_config_entry;
     table.release_available_providers = [](char** /*names*/, int /*count*/) -> Status* {
       return nullptr;
     };
@@ -214,7 +220,7 @@ extern "C" {
 stub::Behaviour* stub_behaviour() { return &behaviour; }
 
 const rgan::ort::ApiBase* OrtGetApiBase() {
-  static const rgan::ort::ApiBase base{get_api, [] { return "0.0.0-stub"; }};
+  static const rgan::ort::ApiBase base{get_api, [] { return behaviour.version.load(kRelaxed); }};
   return &base;
 }
 }

@@ -17,6 +17,7 @@ enum class Call : std::uint8_t {
   set_log_severity,
   set_optimization_level,
   set_intra_op_threads,
+  add_session_config_entry,
   create_session,
   create_cpu_memory_info,
   create_tensor,
@@ -34,6 +35,7 @@ struct Behaviour {
   std::atomic<int> calls_before{0};  // that succeed
   std::atomic<int> failures{0};      // calls after these that fail
   std::atomic<const char*> message{""};
+  std::atomic<const char*> version{"1.18.0-stub"};
   std::atomic<Output> output{Output::shifted};
   std::atomic<bool> runs_until_terminated{false};
   std::atomic<int> running{0};        // calls of run at this moment

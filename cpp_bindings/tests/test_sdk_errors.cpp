@@ -96,8 +96,14 @@ void test_libraries_that_are_no_runtime() {
   };
   {
     const Failing failing(Call::get_api);
-    expect("too old; version 1.11");
+    expect("too old; version 1.18");
   }
+  const char* right = sdk::stub_runtime().version;
+  for (const char* version : {"1.17.3", "0.99.0", "1", ""}) {
+    sdk::stub_runtime().version = version;
+    expect("too old; version 1.18");
+  }
+  sdk::stub_runtime().version = right;
   {
     const Failing failing(Call::create_env, "no threads are left");
     expect("cannot start: no threads are left");
@@ -150,7 +156,8 @@ void test_a_session_that_cannot_be_opened() {
   };
   for (const Call call :
        {Call::create_session_options, Call::set_log_severity, Call::set_optimization_level,
-        Call::set_intra_op_threads, Call::create_session, Call::create_cpu_memory_info}) {
+        Call::set_intra_op_threads, Call::add_session_config_entry, Call::create_session,
+        Call::create_cpu_memory_info}) {
     expect(call, "this graph is too new", RGAN_ENGINE_UNAVAILABLE);
   }
   for (const char* message : {"std::bad_alloc", "Failed to allocate memory for requested buffer"}) {

@@ -158,8 +158,7 @@ class OnnxRuntimeEngine(Engine):
 
     def _open_session(self, pixel_spacing: float | None) -> onnxruntime.InferenceSession:
         """Open a session. Where there is a pixel spacing, it becomes a constant."""
-        options = self._ort.SessionOptions()
-        options.log_severity_level = FATAL
+        options = _make_options(self._ort)
         # The same level on all devices, because it affects the bits of the output.
         options.graph_optimization_level = self._ort.GraphOptimizationLevel.ORT_ENABLE_ALL
         if self._gpu is None:
@@ -248,6 +247,14 @@ class OnnxRuntimeEngine(Engine):
         return source, spacing, target, binding
 
 
+def _make_options(ort: Any) -> onnxruntime.SessionOptions:
+    options = ort.SessionOptions()
+    options.log_severity_level = FATAL
+    # A file that was checked as ONNX could begin like one in the runtime's own format.
+    options.add_session_config_entry("session.load_model_format", "ONNX")
+    return options
+
+
 def run_graph(
     content: bytes, images: Iterable[NDArray[np.float32]]
 ) -> Iterator[dict[str, NDArray[Any]]]:
@@ -273,8 +280,7 @@ def run_graph(
         If ONNX Runtime cannot load or run the graph.
     """
     ort = import_onnxruntime()
-    options = ort.SessionOptions()
-    options.log_severity_level = FATAL
+    options = _make_options(ort)
     # Without these two, the tensors of all layers stay in memory: three gigabytes for VGG-19.
     options.execution_order = ort.ExecutionOrder.PRIORITY_BASED
     options.enable_mem_pattern = False

@@ -20,7 +20,14 @@ from support.librgan import (
     openvino_runtime,
     runtime,
 )
-from support.models import make_card, make_domain_card, make_float16, make_model, make_network
+from support.models import (
+    disguise,
+    make_card,
+    make_domain_card,
+    make_float16,
+    make_model,
+    make_network,
+)
 
 import rgan_sdk as rgan
 from rgan_sdk.card import ErrorBound, ModelCard
@@ -86,6 +93,15 @@ def test_openvino_runs_packaged_models(name):
     with Model(HarmonizationModel.open(name).content) as model, Engine(model, **OPENVINO) as engine:
         found = engine.harmonize(hu, 0.7)
     assert np.array_equal(found, in_python(name, hu, 0.7, engine="openvino"))
+
+
+@pytest.mark.parametrize("options", [{"engine": b"onnxruntime"}, OPENVINO])
+def test_what_was_checked_as_onnx_runs_as_onnx(options):
+    content, hu = make_model(make_domain_card()).SerializeToString(), slices(1)
+    with Model(content) as model, Engine(model, **options) as engine:
+        expected = engine.harmonize(hu, 0.7)
+    with Model(disguise(content)) as model, Engine(model, **options) as engine:
+        assert np.array_equal(engine.harmonize(hu, 0.7), expected)
 
 
 def test_a_stop_ends_openvino(tmp_path):

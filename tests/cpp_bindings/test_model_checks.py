@@ -82,6 +82,31 @@ def test_damaged_models_are_judged_alike(tmp_path):
     assert set(found) - {None} <= PRECISIONS
 
 
+def of_many_fields(count):
+    """Return a model with a number of fields more."""
+    return small(packaged("b40f-to-b70f")).SerializeToString() + b"\x12\x00" * count
+
+
+def of_many_dimensions(count):
+    model = make_model(make_card())
+    model.graph.initializer[0].dims[:] = [1] * count
+    return model.SerializeToString()
+
+
+@pytest.mark.parametrize("make", [of_many_fields, of_many_dimensions])
+def test_a_model_has_a_limited_number_of_fields(make, tmp_path):
+    """So little memory suffices to refuse a file; each would take fifty times its bytes."""
+    path = tmp_path / "model.onnx"
+    for count, is_refused in ((98_000, False), (100_000, True)):
+        content = make(count)
+        assert (open_in_library(content) is None) == is_refused
+        assert (open_in_python(content, path) is None) == is_refused
+    with pytest.raises(ModelFormatError, match=r"model\.onnx: more than 100000 fields"):
+        HarmonizationModel.open(path)
+    with pytest.raises(LibraryError, match=r"MODEL_FORMAT: .*more than 100000 fields"):
+        Model(path)
+
+
 @pytest.mark.slow
 def test_ten_thousand_damaged_models_are_judged_alike(tmp_path):
     compare(seed=1, count=10_000, path=tmp_path / "model.onnx")

@@ -28,6 +28,9 @@ PROJECT = """cmake_minimum_required(VERSION 3.24)
 project(program LANGUAGES {language})
 find_package(rgan {version} CONFIG REQUIRED)
 """
+PLUGIN = """add_library(plugin MODULE {source})
+target_link_libraries(plugin PRIVATE rgan::rgan)
+"""
 
 
 class Install:
@@ -105,6 +108,23 @@ def test_pkg_config(install, tmp_path):
     check_bits(program, tmp_path, LD_LIBRARY_PATH=str(install.prefix / "lib"))
 
 
+def test_a_plugin_hides_the_library_and_stays_loaded(install, tmp_path):
+    source, plugin = EXAMPLES / "c/raw_slices.c", tmp_path / "plugin.so"
+    subprocess.run(["gcc", "-shared", "-fPIC", source, "-o", plugin, *install.flags()], check=True)
+    project = PROJECT.format(language="C CXX", version="") + PLUGIN.format(source=source)
+    (tmp_path / "CMakeLists.txt").write_text(project)
+    build(tmp_path, tmp_path / "build", rgan_ROOT=install.prefix)
+    for built in (plugin, tmp_path / "build/libplugin.so"):
+        assert "rgan" not in read(["nm", "--dynamic", "--defined-only"], built)
+        holder = install.prefix / "lib/librgan.so.0" if install.is_shared else built
+        assert "NODELETE" in read(["readelf", "--dynamic"], holder)
+
+
+def read(command, path):
+    """Return what a tool says of a library."""
+    return subprocess.run([*command, path], capture_output=True, text=True, check=True).stdout
+
+
 def find(tmp_path, install, language="C CXX", version=""):
     (tmp_path / "CMakeLists.txt").write_text(PROJECT.format(language=language, version=version))
     return configure(tmp_path, tmp_path / "build", rgan_ROOT=install.prefix)
@@ -141,6 +161,6 @@ def test_absolute_folders(tmp_path):
 def test_a_part_of_another_project(tmp_path):
     parent = f"project(parent LANGUAGES CXX)\nadd_subdirectory({CPP_BINDINGS} rgan)\n"
     (tmp_path / "CMakeLists.txt").write_text("cmake_minimum_required(VERSION 3.24)\n" + parent)
-    done = configure(tmp_path, tmp_path / "build", RGAN_PYTHON="OFF")
+    done = configure(tmp_path, tmp_path / "build")
     assert done.returncode == 0, done.stderr
     assert "BUILD_SHARED_LIBS" not in (tmp_path / "build/CMakeCache.txt").read_text()

@@ -179,8 +179,8 @@ typedef struct rgan_engine_options {
  * a synthetic slice, and must come as near to the reference as the model's card demands. So ONNX
  * Runtime must be there for OpenVINO too, and an engine takes some tenths of a second to create.
  *
- * CUDA needs the library of onnxruntime-gpu, 1.16 or later, and CUDA and cuDNN where the loader
- * finds them.
+ * ONNX Runtime must be 1.18 or later. CUDA needs the library of onnxruntime-gpu, and CUDA and cuDNN
+ * where the loader finds them.
  *
  * Environment. RGAN_ONNXRUNTIME and RGAN_OPENVINO are read in this call, and ORT_DISABLE_TELEMETRY
  * is set to 1 unless it is set: ONNX Runtime then reports nothing to its maker. So no other thread

@@ -40,11 +40,6 @@ std::shared_ptr<const Backend> make_onnxruntime(const Choice& choice, const std:
                 "this ONNX Runtime was built without CUDA; use the library of onnxruntime-gpu, or "
                 "the device cpu");
   }
-  // Earlier releases do not know the setting that keeps operators from falling back to the CPU.
-  if (cuda && !runtime->is_at_least(1, 16)) {
-    throw Error(RGAN_ENGINE_UNAVAILABLE, "ONNX Runtime " + runtime->version() +
-                                             " is too old for CUDA here; use 1.16 or later");
-  }
   const ort::Place place{.cuda = cuda, .threads = choice.threads};
   return std::make_shared<ort::OrtBackend>(std::move(runtime), place);
 }

@@ -19,6 +19,8 @@ namespace rgan::ort {
 namespace {
 
 constexpr std::array kSonames = {"libonnxruntime.so.1", "libonnxruntime.so"};
+// The first that reads IR version 10 of ONNX, in which models are exported.
+constexpr std::pair kOldest = {1, 18};
 constexpr Library kLibrary{
     .name = "ONNX Runtime", .variable = "RGAN_ONNXRUNTIME", .sonames = kSonames};
 
@@ -27,6 +29,21 @@ void forward(void* /*user*/, int level, const char* /*category*/, const char* /*
              const char* /*place*/, const char* message) noexcept {
   log(level > kWarning ? RGAN_LOG_ERROR : RGAN_LOG_WARNING,
       [&] { return std::string("ONNX Runtime: ") + message; });
+}
+
+bool is_too_old(const char* version) {
+  std::istringstream text(version);
+  std::pair<int, int> own;
+  char dot = 0;
+  text >> own.first >> dot >> own.second;
+  return !text || own < kOldest;
+}
+
+[[noreturn]] void refuse_version(const char* version) {
+  throw Error(RGAN_ENGINE_UNAVAILABLE, std::string("ONNX Runtime ") + version +
+                                           " is too old; version " + std::to_string(kOldest.first) +
+                                           "." + std::to_string(kOldest.second) +
+                                           " or later is needed");
 }
 
 }  // namespace
@@ -44,9 +61,8 @@ std::shared_ptr<const Runtime> Runtime::load(const std::string& path) {
   const auto get_base = reinterpret_cast<const ApiBase* (*)()>(::dlsym(library, "OrtGetApiBase"));
   const ApiBase* base = get_base == nullptr ? nullptr : get_base();
   const auto* api = base == nullptr ? nullptr : static_cast<const Api*>(base->get_api(kApiVersion));
-  if (api == nullptr && base != nullptr) {
-    throw Error(RGAN_ENGINE_UNAVAILABLE, std::string("ONNX Runtime ") + base->get_version() +
-                                             " is too old; version 1.11 or later is needed");
+  if (base != nullptr && (api == nullptr || is_too_old(base->get_version()))) {
+    refuse_version(base->get_version());
   }
   if (api == nullptr) {
     throw Error(RGAN_ENGINE_UNAVAILABLE, "the library that was loaded is not ONNX Runtime");
@@ -64,14 +80,6 @@ std::shared_ptr<const Runtime> Runtime::load(const std::string& path) {
   loaded.emplace(library, runtime);
   log_loaded(kLibrary, runtime->version(), reinterpret_cast<const void*>(get_base));
   return runtime;
-}
-
-bool Runtime::is_at_least(int major, int minor) const {
-  std::istringstream version(version_);
-  std::pair<int, int> own;
-  char dot = 0;
-  version >> own.first >> dot >> own.second;
-  return version && own >= std::pair(major, minor);
 }
 
 bool Runtime::has_cuda() const {

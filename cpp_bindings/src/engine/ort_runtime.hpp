@@ -19,7 +19,6 @@ class Runtime {
   [[nodiscard]] const Env* env() const noexcept { return env_; }
   [[nodiscard]] const std::string& version() const noexcept { return version_; }
 
-  [[nodiscard]] bool is_at_least(int major, int minor) const;
   // Whether the library was built with CUDA. That says nothing of a device or a driver.
   [[nodiscard]] bool has_cuda() const;
 

@@ -51,6 +51,8 @@ OrtSession::Owned<SessionOptions> OrtSession::make_options(Precision precision,
   require(api.set_log_severity(created, kWarning));
   // The same level as in Python, because it affects the bits of the output.
   require(api.set_optimization_level(created, kAllOptimizations));
+  // A file that was checked as ONNX could begin like one in the runtime's own format.
+  require(api.add_session_config_entry(created, "session.load_model_format", "ONNX"));
   if (place.cuda) {
     append_cuda(created, precision, *place.cuda);
   } else {

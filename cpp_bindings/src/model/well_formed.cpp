@@ -3,6 +3,7 @@
 #include <array>
 #include <cstdint>
 #include <span>
+#include <string>
 
 #include "format_error.hpp"
 #include "protobuf.hpp"
@@ -13,6 +14,8 @@ namespace {
 using protobuf::Field;
 using protobuf::Wire;
 
+constexpr int kMostFields = 100'000;
+
 struct Message;
 
 // A field that holds a message, or numbers that may be packed. All others have no inner form.
@@ -20,6 +23,7 @@ struct Inner {
   std::uint32_t number;
   const Message* message = nullptr;  // null for packed numbers
   Wire packed = Wire::varint;
+  bool is_counted = false;  // each of the packed numbers, as if it were a field
 };
 
 struct Message {
@@ -34,16 +38,18 @@ constexpr Inner packed(std::uint32_t number, Wire wire = Wire::varint) {
   return {.number = number, .packed = wire};
 }
 
+constexpr Inner dimensions(std::uint32_t number) { return {.number = number, .is_counted = true}; }
+
 extern const Message kGraph;
 extern const Message kNode;
 extern const Message kType;
 
 constexpr Message kPlain{};
-constexpr std::array kTensorFields{packed(1),  holds(3, kPlain),  packed(4, Wire::fixed32),
-                                   packed(5),  packed(7),         packed(10, Wire::fixed64),
-                                   packed(11), holds(13, kPlain), holds(16, kPlain)};
+constexpr std::array kTensorFields{dimensions(1), holds(3, kPlain),  packed(4, Wire::fixed32),
+                                   packed(5),     packed(7),         packed(10, Wire::fixed64),
+                                   packed(11),    holds(13, kPlain), holds(16, kPlain)};
 constexpr Message kTensor{kTensorFields};
-constexpr std::array kSparseFields{holds(1, kTensor), holds(2, kTensor), packed(3)};
+constexpr std::array kSparseFields{holds(1, kTensor), holds(2, kTensor), dimensions(3)};
 constexpr Message kSparse{kSparseFields};
 
 constexpr std::array kShapeFields{holds(1, kPlain)};
@@ -94,27 +100,35 @@ constexpr std::array kModelFields{holds(7, kGraph),     holds(8, kPlain),     ho
                                   holds(20, kTraining), holds(25, kFunction), holds(26, kPlain)};
 constexpr Message kModel{kModelFields};
 
-void require_packed(Bytes packed, Wire wire) {
-  const std::size_t width = wire == Wire::fixed32 ? 4 : 8;
-  if (wire != Wire::varint && packed.size() % width != 0) {
+void count(int& fields) {
+  if (++fields <= kMostFields) return;
+  throw FormatError("more than " + std::to_string(kMostFields) +
+                    " fields of Protocol Buffers, the limit for a model");
+}
+
+void require_packed(Bytes packed, const Inner& inner, int& fields) {
+  const std::size_t width = inner.packed == Wire::fixed32 ? 4 : 8;
+  if (inner.packed != Wire::varint && packed.size() % width != 0) {
     throw FormatError("not an ONNX file, or a truncated one");
   }
-  while (wire == Wire::varint && !packed.empty()) {
+  while (inner.packed == Wire::varint && !packed.empty()) {
     [[maybe_unused]] const std::uint64_t value = protobuf::take_varint(packed);
+    if (inner.is_counted) count(fields);
   }
 }
 
-void require_well_formed(Bytes bytes, const Message& message, int nesting) {
+void require_well_formed(Bytes bytes, const Message& message, int nesting, int& fields) {
   if (nesting > protobuf::kMaxNesting) throw FormatError("messages are nested too deeply");
   protobuf::FieldReader reader(bytes, nesting);
   Field field;
   while (reader.next(field)) {
+    count(fields);
     for (const Inner& inner : message.fields) {
       if (!field.is_bytes(inner.number)) continue;
       if (inner.message == nullptr) {
-        require_packed(field.bytes, inner.packed);
+        require_packed(field.bytes, inner, fields);
       } else {
-        require_well_formed(field.bytes, *inner.message, nesting + 1);
+        require_well_formed(field.bytes, *inner.message, nesting + 1, fields);
       }
     }
   }
@@ -122,6 +136,9 @@ void require_well_formed(Bytes bytes, const Message& message, int nesting) {
 
 }  // namespace
 
-void require_well_formed(Bytes file) { require_well_formed(file, kModel, 0); }
+void require_well_formed(Bytes file) {
+  int fields = 0;
+  require_well_formed(file, kModel, 0, fields);
+}
 
 }  // namespace rgan::onnx

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from support.models import blur, make_card, make_domain_card, write_model
+from support.models import blur, disguise, make_card, make_domain_card, write_model
 
 from rgan_sdk.engines import ENGINES, create_engine, cuda, engine_module, onnxruntime
 from rgan_sdk.engines.base import Engine
@@ -74,6 +74,16 @@ def test_engines_compute_the_weights_for_each_pixel_spacing(name, domain_model, 
         for spacing in spacings:
             expected = blur(hu[:, 0], domain_model.card, spacing)
             assert np.abs(engine.infer(hu, spacing)[:, 0] - expected).max() < 1e-3
+
+
+@pytest.mark.parametrize("name", ["onnxruntime", "openvino"])
+def test_what_was_checked_as_onnx_runs_as_onnx(name, tmp_path, hu):
+    path = write_model(tmp_path / "model.onnx")
+    with create_engine(HarmonizationModel.open(path), name, "cpu") as engine:
+        expected = engine.infer(hu)
+    path.write_bytes(disguise(path.read_bytes()))
+    with create_engine(HarmonizationModel.open(path), name, "cpu") as engine:
+        assert (engine.infer(hu) == expected).all()
 
 
 @pytest.mark.parametrize("name", ["onnxruntime", "openvino", "identity"])

@@ -5,7 +5,7 @@ import sys
 import numpy as np
 import onnx
 import pytest
-from support.models import make_model
+from support.models import disguise, make_model
 
 from rgan_sdk.engines.onnxruntime import run_graph
 from rgan_sdk.errors import EngineUnavailableError, InferenceError
@@ -36,6 +36,13 @@ def test_a_graph_that_cannot_be_run():
     wrong = [np.zeros((8, 8), np.float32)]
     with pytest.raises(InferenceError, match="ONNX Runtime cannot run this graph"):
         next(run_graph(extremes_graph(), wrong))
+
+
+def test_a_graph_that_begins_like_a_file_in_the_own_format_of_onnx_runtime():
+    images = [np.full((1, 1, 8, 8), 3.0, np.float32)]
+    assert list(run_graph(disguise(extremes_graph()), images)) == [
+        {"ReduceMin": 3.0, "ReduceMax": 3.0}
+    ]
 
 
 def test_errors_of_the_caller_pass_through():

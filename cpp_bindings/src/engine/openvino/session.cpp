@@ -2,6 +2,7 @@
 
 #include <array>
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include "../../error.hpp"
@@ -9,6 +10,9 @@
 
 namespace rgan::openvino {
 namespace {
+
+// Goes before an ONNX file, so that OpenVINO takes it as ONNX (rgan_sdk.engines.openvino).
+constexpr std::string_view kIsOnnx{"\x12\x07<onnx/>\x1a\x00\x22\x00", 13};
 
 [[noreturn]] void refuse(const std::string& problem) {
   throw Error(lacks_memory(problem) ? RGAN_OUT_OF_MEMORY : RGAN_INFERENCE,
@@ -25,9 +29,10 @@ Session::Session(std::shared_ptr<const Runtime> runtime, Bytes content, std::int
       compiled_(nullptr, runtime_->api().free_compiled),
       request_(nullptr, runtime_->api().free_request) {
   const Api& api = runtime_->api();
+  std::string file(kIsOnnx);
+  file.append(reinterpret_cast<const char*>(content.data()), content.size());
   Model* read = nullptr;
-  require(api.read_model(runtime_->core(), reinterpret_cast<const char*>(content.data()),
-                         content.size(), nullptr, &read));
+  require(api.read_model(runtime_->core(), file.data(), file.size(), nullptr, &read));
   const Owned<Model> model(read, api.free_model);
   const auto exactly = [](std::int64_t size) { return Dimension{.min = size, .max = size}; };
   std::array sizes = {exactly(1), exactly(1), exactly(rows), exactly(columns)};
