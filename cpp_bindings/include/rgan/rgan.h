@@ -234,7 +234,9 @@ typedef struct rgan_harmonize_options {
 /* Harmonize a stack of slices.
  *
  * hu, out: [slices][rows][columns] in HU, all of them finite. out may be hu itself, but must not
- *     overlap with it otherwise. Rows and columns may be any number.
+ *     overlap with it otherwise. Rows and columns may be any number. Padding must be -3024 HU in
+ *     hu: its own value may be that of tissue, and image pixels beside it would come out wrong. It
+ *     is -3024 HU in out too, because that lies below the model's window.
  * pixel_spacing: of all slices, in mm: the mean of both values of PixelSpacing (0028,0030), as in
  *     Python.
  * options: NULL is RGAN_HARMONIZE_OPTIONS_INIT.
@@ -406,8 +408,9 @@ typedef struct rgan_batch rgan_batch;
  * paths: count of them, in the order that hu gets them in. NULL if count is 0.
  * stamps: of the files, from their headers: a file with another stamp is not read. NULL takes any.
  * rows, columns: of every slice, 1 to 8192.
- * hu: [count][rows][columns], filled with HU; padding has the HU that its stored value stands for.
- *     A slice whose file cannot be read is filled with NaN, which rgan_harmonize refuses.
+ * hu: [count][rows][columns], filled with HU; padding that a file declares is -3024 HU, as
+ *     rgan_harmonize needs it. A slice whose file cannot be read is filled with NaN, which
+ *     rgan_harmonize refuses.
  * threads: as for rgan_scan.
  * batch: says of each file whether it was read.
  *

@@ -380,7 +380,8 @@ class Engine {
   // Harmonize a stack of slices.
   //
   // hu, out: [slices][rows][columns] in HU, all of them finite. out may be hu itself, but must not
-  //     overlap with it otherwise. Rows and columns may be any number.
+  //     overlap with it otherwise. Rows and columns may be any number. Padding must be -3024 HU in
+  //     hu, and is so in out.
   // pixel_spacing: of all slices, in mm: the mean of both values of PixelSpacing (0028,0030).
   //
   // Each slice is computed by itself. On a CPU it gets the bits that rgan_sdk.Harmonizer gives it
@@ -516,9 +517,9 @@ class Batch {
   // it, and its slice is filled with NaN, which Engine::harmonize refuses.
   //
   // shape: as many slices as there are paths; rows and columns are those of every file.
-  // hu: [slices][rows][columns], filled with HU.
-  // stamps: of the files, from their headers: a file with another stamp is not read. Empty takes
-  // any. threads: as for Headers::scan.
+  // hu: [slices][rows][columns], filled with HU; padding is -3024 HU, as Engine::harmonize needs
+  // it. stamps: of the files, from their headers: a file with another stamp is not read. Empty
+  // takes any. threads: as for Headers::scan.
   [[nodiscard]] static Batch read(std::span<const std::string> paths, const Shape& shape,
                                   std::span<float> hu, std::span<const rgan_stamp> stamps = {},
                                   int threads = 0) {

@@ -17,9 +17,6 @@ namespace {
 
 const rgan_harmonize_options kDefaults = RGAN_HARMONIZE_OPTIONS_INIT;
 
-// What models are given as padding, in training and in Python too. It is below any window.
-constexpr float kPaddingHu = -3024;
-
 const rgan_harmonize_options& check_options(const rgan_harmonize_options* options) {
   if (options == nullptr) return kDefaults;
   require(options->size == sizeof *options, "options: set size to sizeof(rgan_harmonize_options)");

@@ -8,6 +8,7 @@
 #include "boundary.hpp"
 #include "files.hpp"
 #include "rgan/batch.hpp"
+#include "rgan/pixels.hpp"
 
 struct rgan_batch {
   std::vector<rgan::c_api::Outcome> files;
@@ -61,8 +62,12 @@ rgan_status rgan_read_batch(const char* const* paths, const rgan_stamp* stamps, 
     const std::size_t pixels = rgan::c_api::count_pixels(rows, columns);
     for (std::size_t i = 0; i < count; ++i) {
       made->files.push_back(rgan::c_api::make_outcome(jobs[i].path, slices[i].status));
-      if (slices[i].status) continue;
-      std::fill_n(hu + (i * pixels), pixels, std::numeric_limits<float>::quiet_NaN());
+      float* const place = hu + (i * pixels);
+      if (slices[i].status) {
+        rgan::fill_padding(slices[i].header, slices[i].stored, rgan::kPaddingHu, place);
+      } else {
+        std::fill_n(place, pixels, std::numeric_limits<float>::quiet_NaN());
+      }
     }
     *batch = made.release();
   });
