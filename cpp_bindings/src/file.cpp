@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <limits>
+#include <utility>
 
 #include "retry.hpp"
 
@@ -28,7 +29,19 @@ std::int64_t to_nanoseconds(std::int64_t seconds, std::int64_t rest) noexcept {
   return rest < 0 ? Limits::min() : Limits::max();
 }
 
+// What a buffer of this thread has left for the next one.
+thread_local std::unique_ptr<std::uint8_t[]> kept;
+thread_local std::size_t kept_size = 0;
+
 }  // namespace
+
+Buffer::Buffer() noexcept : data_(std::move(kept)), size_(std::exchange(kept_size, 0)) {}
+
+Buffer::~Buffer() {
+  if (size_ > kMostKept) return;
+  kept = std::move(data_);
+  kept_size = size_;
+}
 
 std::uint8_t* Buffer::reserve(std::size_t size) {
   if (size > size_) {

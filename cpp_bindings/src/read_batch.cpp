@@ -29,7 +29,7 @@ Status read_file(const ReadJob& job, Buffer& buffer, Bytes& bytes) {
 }
 
 void fill_slice(const ReadJob& job, int rows, int columns, float* hu, SourceSlice& slice) {
-  thread_local Buffer buffer;
+  Buffer buffer;
   thread_local std::vector<std::uint8_t> scratch;
   Bytes bytes;
   slice.status = read_file(job, buffer, bytes);
@@ -42,6 +42,7 @@ void fill_slice(const ReadJob& job, int rows, int columns, float* hu, SourceSlic
   }
   DecodeResult result;
   slice.status = decode_pixels(bytes, slice.header, hu, slice.stored, scratch, result);
+  if (scratch.size() > kMostKept) scratch = std::vector<std::uint8_t>();  // {} would keep it
   const bool is_encoded = slice.status.problem == Problem::transfer_syntax;
   if (!slice.status && !is_encoded) return;
   if (const Status rest = check_rest(bytes, slice.header, result.end); !rest) {

@@ -61,7 +61,7 @@ std::string describe_common(const Head& head, std::span<const std::uint32_t> tag
 }
 
 void read_head(const std::string& path, std::span<const std::uint32_t> tags, Head& head) {
-  thread_local Buffer buffer;
+  Buffer buffer;
   File file;
   head.status = file.open(path);
   if (!head.status) return;

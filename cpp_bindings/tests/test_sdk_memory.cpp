@@ -213,6 +213,15 @@ void test_a_batch_holds_one_file_at_a_time() {
   check(measure([&] { read(file, 50); }) < 10 * kMiB);
 }
 
+void test_a_thread_keeps_little_of_what_a_large_file_took() {
+  const File file(make_slice_behind(40 * kMiB));
+  const std::size_t before = held;
+  scan(file, RGAN_OK);
+  check(held < before + (20 * kMiB));
+  read(file, 1);
+  check(held < before + (20 * kMiB));
+}
+
 }  // namespace
 
 int main() {
@@ -222,6 +231,7 @@ int main() {
   test_creating_a_stop();
   test_an_error_of_the_runtime();
   test_a_batch_holds_one_file_at_a_time();
+  test_a_thread_keeps_little_of_what_a_large_file_took();
   check(sdk::stub_runtime().sessions == 0);
   check(sdk::stub_runtime().other_objects == 0);
   return report();
