@@ -18,7 +18,7 @@ Status parse_head(const File& file, Buffer& buffer, Bytes& bytes, SliceHeader& h
   for (std::size_t count = kFirstRead;; count *= kGrowth) {
     if (const Status status = file.read(count, buffer, bytes); !status) return status;
     const Status status = parse_slice_header(bytes, file.size(), header);
-    if (status.problem != Problem::truncated || bytes.size() == file.size()) return status;
+    if (status.problem != Problem::beyond_head || bytes.size() == file.size()) return status;
   }
 }
 

@@ -222,6 +222,15 @@ void test_a_thread_keeps_little_of_what_a_large_file_took() {
   check(held < before + (20 * kMiB));
 }
 
+// No more of the file could complete the header.
+void test_little_is_read_of_a_file_that_is_cut() {
+  bytes::Vector content = bytes::slice_head("1.2.840.10008.1.2.1");
+  bytes::long_header(content, 0x7fe00010, "OW", 100 * kMiB);
+  const File file(content);
+  std::filesystem::resize_file(file.path(), 50 * kMiB);
+  check(measure([&] { scan(file, RGAN_SLICE_FORMAT); }) < kMiB);
+}
+
 }  // namespace
 
 int main() {
@@ -232,6 +241,7 @@ int main() {
   test_an_error_of_the_runtime();
   test_a_batch_holds_one_file_at_a_time();
   test_a_thread_keeps_little_of_what_a_large_file_took();
+  test_little_is_read_of_a_file_that_is_cut();
   check(sdk::stub_runtime().sessions == 0);
   check(sdk::stub_runtime().other_objects == 0);
   return report();

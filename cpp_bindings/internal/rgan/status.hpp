@@ -18,6 +18,7 @@ enum class Problem : std::uint8_t {
   transfer_syntax,  // absent, or not one that is read natively
   malformed,        // not encoded as the transfer syntax says
   truncated,        // a length goes beyond the end of the file
+  beyond_head,      // what comes next is in the file, but not in the head of it that was given
   unordered,        // tags do not ascend, so one may occur twice
   nested_too_deeply,
   too_many_elements,
