@@ -354,6 +354,21 @@ void test_files_have_checksums_or_problems() {
   check(found[2].status.problem == rgan::Problem::not_regular);
 }
 
+void test_a_file_that_changes_while_it_is_read() {
+  const std::filesystem::path path =
+      std::filesystem::temp_directory_path() / ("rgan-changed-" + std::to_string(::getpid()));
+  std::ofstream(path) << "before";
+  rgan::File file;
+  rgan::Buffer buffer;
+  rgan::Bytes bytes;
+  check(file.open(path.string()));
+  check(file.read(file.size(), buffer, bytes));
+  std::ofstream(path) << "after!";  // in place, and of the same size
+  std::filesystem::last_write_time(path, std::filesystem::file_time_type());
+  check(file.read(file.size(), buffer, bytes).problem == rgan::Problem::changed);
+  std::filesystem::remove(path);
+}
+
 void test_the_pool_does_each_once() {
   for (const int threads : {1, 2, 7}) {
     rgan::ThreadPool pool(threads);
@@ -425,6 +440,7 @@ int main() {
   test_crc32c_of_known_texts();
   test_crc32c_is_the_same_in_every_way();
   test_files_have_checksums_or_problems();
+  test_a_file_that_changes_while_it_is_read();
   test_the_pool_does_each_once();
   test_the_pool_outlives_work_that_throws();
   test_exceptions_become_problems();

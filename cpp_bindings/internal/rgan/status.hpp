@@ -13,7 +13,7 @@ enum class Problem : std::uint8_t {
   not_regular,  // a link, folder, FIFO, socket or device
   too_large,    // no CT slice has that many bytes
   no_memory,
-  changed,          // the file is not the one that was found, or got shorter while it was read
+  changed,          // the file is not the one that was found, or was changed while it was read
   no_preamble,      // no DICM after 128 bytes
   transfer_syntax,  // absent, or not one that is read natively
   malformed,        // not encoded as the transfer syntax says
