@@ -1,7 +1,9 @@
-// Which status a failure has where several could be meant.
+// Which status a failure has where several could be meant, and which text.
+
 
 #include <cstddef>
 #include <limits>
+#include <string>
 
 #include "sdk.hpp"
 
@@ -22,6 +24,18 @@ void test_a_model_of_too_many_bytes() {
     check(says("more bytes than the limit of 1 GiB"));
     check(model == nullptr);
   }
+}
+
+// A download that was cut says so, and not what a parser makes of it.
+void test_a_model_that_is_cut_has_another_hash() {
+  const auto content = model_bytes::make();
+  const sdk::Model whole = sdk::open_model();
+  const std::string hash = rgan_model_sha256(whole.get());
+  rgan_model* model = nullptr;
+  check(rgan_model_open_memory(content.data(), content.size() / 2, hash.c_str(), &model) ==
+        RGAN_MODEL_FORMAT);
+  check(says("expected " + hash));
+  check(model == nullptr);
 }
 
 // Integers that were not float32 before, so that the self-test has nothing to compare with.
@@ -96,6 +110,7 @@ void test_a_second_try_that_cannot_open_its_session() {
 
 int main() {
   test_a_model_of_too_many_bytes();
+  test_a_model_that_is_cut_has_another_hash();
   test_a_model_without_float32_values();
   test_no_memory_for_the_last_of_several_engines();
   test_no_memory_for_a_tensor();

@@ -9,6 +9,7 @@
 
 #include "../error.hpp"
 #include "../model/format_error.hpp"
+#include "../model/sha256.hpp"
 #include "boundary.hpp"
 #include "objects.hpp"
 
@@ -31,20 +32,21 @@ std::vector<std::uint8_t> read_file(const std::string& path) {
   return content;
 }
 
+void check_hash(Bytes content, const std::string& wanted) {
+  const std::string found = sha256(content);
+  const auto same = [](char a, char b) { return a == std::tolower(static_cast<unsigned char>(b)); };
+  if (std::ranges::equal(found, wanted, same)) return;
+  throw FormatError("sha256 is " + found + ", expected " + wanted +
+                    "; the file is damaged or was replaced, get it again from its source");
+}
+
 // `path` is empty for a model in memory.
 rgan_model* make_model(std::vector<std::uint8_t> content, const char* sha256,
                        const std::string& path) {
   const std::string prefix = path.empty() ? "" : path + ": ";
   try {
+    if (sha256 != nullptr) check_hash(content, sha256);
     auto verified = std::make_shared<VerifiedModel>(verify(std::move(content)));
-    const auto same = [](char a, char b) {
-      return a == std::tolower(static_cast<unsigned char>(b));
-    };
-    const std::string wanted = sha256 == nullptr ? verified->sha256 : sha256;
-    if (!std::ranges::equal(verified->sha256, wanted, same)) {
-      throw FormatError("sha256 is " + verified->sha256 + ", expected " + wanted +
-                        "; the file is damaged or was replaced, get it again from its source");
-    }
     auto model = std::make_unique<rgan_model>();
     for (const std::string& kernel : verified->card.source_kernels) {
       model->source_kernels.push_back(kernel.c_str());
