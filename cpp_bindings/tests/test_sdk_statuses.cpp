@@ -1,7 +1,11 @@
 // Which status a failure has where several could be meant, and which text.
 
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include <cstddef>
+#include <filesystem>
+#include <fstream>
 #include <limits>
 #include <string>
 
@@ -36,6 +40,22 @@ void test_a_model_that_is_cut_has_another_hash() {
         RGAN_MODEL_FORMAT);
   check(says("expected " + hash));
   check(model == nullptr);
+}
+
+void test_why_a_model_cannot_be_opened() {
+  const std::filesystem::path path =
+      std::filesystem::temp_directory_path() / ("rgan-model-" + std::to_string(::getpid()));
+  std::ofstream(path) << "a model";
+  rlimit limit{};
+  check(::getrlimit(RLIMIT_NOFILE, &limit) == 0);
+  const rlimit none{.rlim_cur = 0, .rlim_max = limit.rlim_max};
+  check(::setrlimit(RLIMIT_NOFILE, &none) == 0);
+  rgan_model* model = nullptr;
+  const rgan_status status = rgan_model_open(path.c_str(), nullptr, &model);
+  check(::setrlimit(RLIMIT_NOFILE, &limit) == 0);
+  std::filesystem::remove(path);
+  check(status == RGAN_NOT_FOUND);
+  check(says("the model cannot be read (Too many open files)"));
 }
 
 // Integers that were not float32 before, so that the self-test has nothing to compare with.
@@ -111,6 +131,7 @@ void test_a_second_try_that_cannot_open_its_session() {
 int main() {
   test_a_model_of_too_many_bytes();
   test_a_model_that_is_cut_has_another_hash();
+  test_why_a_model_cannot_be_opened();
   test_a_model_without_float32_values();
   test_no_memory_for_the_last_of_several_engines();
   test_no_memory_for_a_tensor();

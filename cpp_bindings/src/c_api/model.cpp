@@ -1,5 +1,7 @@
 #include <algorithm>
 #include <cctype>
+#include <cerrno>
+#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <string>
@@ -27,6 +29,7 @@ std::vector<std::uint8_t> read_file(const std::string& path) {
   if (size > kMaxModelBytes) throw FormatError(path + ": more bytes than the limit of 1 GiB");
   std::vector<std::uint8_t> content(size);
   std::ifstream file(path, std::ios::binary);
+  if (!file) refuse(std::strerror(errno));
   file.read(reinterpret_cast<char*>(content.data()), static_cast<std::streamsize>(size));
   if (!file) refuse("it got shorter, or reading failed");
   return content;
