@@ -58,6 +58,26 @@ void test_why_a_model_cannot_be_opened() {
   check(says("the model cannot be read (Too many open files)"));
 }
 
+void test_a_text_is_cut_between_two_characters() {
+  rgan_model* model = nullptr;
+  for (const char* folder : {"/", "//"}) {
+    std::string path = folder;
+    for (int i = 0; i < 9000; ++i) path += "\u00e4";
+    check(rgan_model_open(path.c_str(), nullptr, &model) == RGAN_NOT_FOUND);
+    const std::string_view text = rgan_last_error();
+    check(text.size() > 8000);
+    check(path.starts_with(text));
+    check(text.ends_with("\u00e4"));
+  }
+}
+
+void test_a_long_path_leaves_room_for_the_reason() {
+  rgan_model* model = nullptr;
+  const std::string path = "/" + std::string(4096, 'x');
+  check(rgan_model_open(path.c_str(), nullptr, &model) == RGAN_NOT_FOUND);
+  check(says("File name too long"));
+}
+
 // Integers that were not float32 before, so that the self-test has nothing to compare with.
 void test_a_model_without_float32_values() {
   const auto content = model_bytes::make_quantized();
@@ -132,6 +152,8 @@ int main() {
   test_a_model_of_too_many_bytes();
   test_a_model_that_is_cut_has_another_hash();
   test_why_a_model_cannot_be_opened();
+  test_a_text_is_cut_between_two_characters();
+  test_a_long_path_leaves_room_for_the_reason();
   test_a_model_without_float32_values();
   test_no_memory_for_the_last_of_several_engines();
   test_no_memory_for_a_tensor();

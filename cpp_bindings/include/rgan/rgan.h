@@ -73,7 +73,8 @@ typedef enum rgan_status {
 } rgan_status;
 
 /* Return what was wrong in the last call of this thread that failed: what, which value, and what to
- * do. It lives until the next call of this thread that fails. Empty if none has failed. */
+ * do. It lives until the next call of this thread that fails. Empty if none has failed. What is
+ * longer than 8191 bytes is cut between two characters. */
 RGAN_API const char* rgan_last_error(void);
 
 /* ---- Log -------------------------------------------------------------------------------- */
