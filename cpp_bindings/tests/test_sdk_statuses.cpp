@@ -146,6 +146,26 @@ void test_a_second_try_that_cannot_open_its_session() {
   check(hu == sdk::make_hu(1));
 }
 
+void test_a_stop_counts_though_there_is_no_slice() {
+  const sdk::Model model = sdk::open_model();
+  const sdk::Engine engine = sdk::create_engine(model.get());
+  const sdk::Stop stop = sdk::create_stop();
+  rgan_harmonize_options options = RGAN_HARMONIZE_OPTIONS_INIT;
+  options.stop = stop.get();
+  rgan_stored_format format = RGAN_STORED_FORMAT_INIT;
+  format.type = RGAN_INT16;
+  format.slope = 1;
+  const auto expect = [&](rgan_status wanted) {
+    check(rgan_harmonize(engine.get(), nullptr, 0, 4, 4, sdk::kSpacing, nullptr, &options) ==
+          wanted);
+    check(rgan_harmonize_stored(engine.get(), nullptr, 0, 4, 4, &format, sdk::kSpacing, nullptr,
+                                nullptr, &options) == wanted);
+  };
+  expect(RGAN_OK);
+  rgan_stop_request(stop.get());
+  expect(RGAN_CANCELLED);
+}
+
 }  // namespace
 
 int main() {
@@ -158,6 +178,7 @@ int main() {
   test_no_memory_for_the_last_of_several_engines();
   test_no_memory_for_a_tensor();
   test_a_second_try_that_cannot_open_its_session();
+  test_a_stop_counts_though_there_is_no_slice();
   check(sdk::stub_runtime().sessions == 0);
   check(sdk::stub_runtime().other_objects == 0);
   return report();

@@ -24,8 +24,12 @@ const rgan_harmonize_options& check_options(const rgan_harmonize_options* option
   return *options;
 }
 
+// Throws Error (RGAN_CANCELLED) if the caller has asked to stop before the call.
 std::stop_token get_stop(const rgan_harmonize_options& options) {
-  return options.stop == nullptr ? std::stop_token{} : options.stop->source.get_token();
+  if (options.stop == nullptr) return {};
+  std::stop_token stop = options.stop->source.get_token();
+  if (stop.stop_requested()) throw Error(RGAN_CANCELLED, "stopped, as the caller asked");
+  return stop;
 }
 
 bool goes_on(const rgan_harmonize_options& options, std::size_t done, std::size_t slices) {
