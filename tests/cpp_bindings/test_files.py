@@ -249,6 +249,7 @@ def test_wrong_arguments(tmp_path):
         "paths must not be NULL": lambda: LIBRARY.rgan_scan(None, 1, 0, out),
         "no path may be NULL": lambda: LIBRARY.rgan_scan((ctypes.c_char_p * 1)(), 1, 0, out),
         "threads must not be negative": lambda: LIBRARY.rgan_scan(paths, 1, -1, out),
+        "threads must be at most 1024": lambda: LIBRARY.rgan_scan(paths, 1, 1025, out),
         "headers must not be NULL": lambda: LIBRARY.rgan_scan(paths, 1, 0, None),
         "headers and header must not": lambda: LIBRARY.rgan_headers_get(None, 0, out),
         "batch must not be NULL": lambda: LIBRARY.rgan_batch_status(None, 0),

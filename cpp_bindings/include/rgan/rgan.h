@@ -160,7 +160,8 @@ typedef struct rgan_engine_options {
   const char* device;    /* "auto", "cpu", "cuda" or "cuda:N"; NULL is "auto" */
   const char* precision; /* "auto", or the only one to take: "fp32", "fp16" or "int8"; NULL is
                             "auto". It is that of the model's file */
-  int32_t threads;       /* that compute one slice on a CPU; 0 is one for each usable core */
+  int32_t threads;       /* that compute one slice on a CPU, at most 1024; 0 is one for each
+                            usable core */
   const char* runtime;   /* path of the library of the engine; with "auto", of ONNX Runtime. NULL
                             takes the environment variable RGAN_ONNXRUNTIME or RGAN_OPENVINO, or else
                             what the loader finds as libonnxruntime.so.1 or libopenvino_c.so */
@@ -386,7 +387,7 @@ typedef struct rgan_headers rgan_headers;
 /* Read the headers of files, as a rule with one short read for each.
  *
  * paths: count of them. NULL if count is 0.
- * threads: that read; 0 is one for each core that may be used.
+ * threads: that read, at most 1024; 0 is one for each core that may be used.
  *
  * A file that cannot be read does not stop the others: see rgan_headers_get. */
 RGAN_API rgan_status rgan_scan(const char* const* paths, size_t count, int32_t threads,

@@ -225,7 +225,7 @@ struct EngineOptions {
   std::string_view engine = "auto";     // or a name of rgan_engine_options; that never falls back
   std::string_view device = "auto";     // the same
   std::string_view precision = "auto";  // the same
-  int threads = 0;                // that compute one slice on a CPU; 0 is one for each usable core
+  int threads = 0;  // that compute one slice on a CPU, at most 1024; 0 is one for each usable core
   std::string_view runtime = "";  // path of the runtime's library; empty looks for it, as
                                   // rgan_engine_options says
 };
@@ -480,7 +480,7 @@ class Headers {
   // Read the headers of files, as a rule with one short read for each. A file that cannot be read
   // does not stop the others: get throws for it.
   //
-  // threads: that read; 0 is one for each core that may be used.
+  // threads: that read, at most 1024; 0 is one for each core that may be used.
   [[nodiscard]] static Headers scan(std::span<const std::string> paths, int threads = 0) {
     rgan_headers* headers = nullptr;
     const auto texts = detail::c_texts(paths);
