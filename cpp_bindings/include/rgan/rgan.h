@@ -89,7 +89,8 @@ typedef enum rgan_log_level {
 /* Called with one line of text for people, without a line break at its end. It lives for the call.
  *
  * Any thread may call it, and several may at once: those of the caller, and those of the runtime.
- * It must not throw, and must not call functions of this library. */
+ * It must not throw, must not call functions of this library, and must not wait for a thread that
+ * may be in one of them: that thread may need a lock that is held while a message is logged. */
 typedef void (*rgan_log)(rgan_log_level level, const char* text, void* user);
 
 /* Say where messages go. Until then, nothing is logged. One log serves the whole process.

@@ -99,7 +99,8 @@ struct Release {
 // ---- Log ------------------------------------------------------------------------------------
 
 // Called with one line of text for people, without a line break at its end. Any thread may call it,
-// and several may at once. It must not use this library. What it throws is dropped.
+// and several may at once. It must not use this library, nor wait for a thread that may be in it.
+// What it throws is dropped.
 using Log = std::function<void(rgan_log_level level, std::string_view text)>;
 
 namespace detail {
