@@ -98,7 +98,7 @@ void define(nb::module_& module) {
 }  // namespace
 
 NB_MODULE(_core, module) {
-  module.doc() = "Native core of rgan_sdk. Every function releases the GIL.";
+  module.doc() = "Native core of rgan_sdk. What works on files or pixels releases the GIL.";
   nb::set_leak_warnings(false);  // an interrupt may leave objects alive
   nb::object kind = nb::module_::import_("rgan_sdk.errors").attr("ResourceError");
   nb::register_exception_translator(translate, kind.release().ptr());  // kept for ever

@@ -113,7 +113,8 @@ ElementReader AttributeReader::read_file_meta(PixelHeader& header) noexcept {
   while (reader.offset() + 2 <= head_.size() && load16(head_.data() + reader.offset()) == 0x0002) {
     Element element;
     status_ = reader.read_header(element);
-    if (status_ && reader.offset() + element.length > head_.size()) status_ = Problem::truncated;
+    if (status_ && element.length == kUndefinedLength) status_ = {Problem::malformed, element.tag};
+    if (status_ && reader.offset() + element.length > head_.size()) status_ = Problem::beyond_head;
     if (status_) status_ = reader.skip_value(element);
     if (!status_) return reader;
     if (element.tag == kTransferSyntaxUid && element.vr == vr("UI")) {
@@ -158,7 +159,7 @@ void AttributeReader::find(PixelHeader& header) noexcept {
       return;
     }
     status_ = reader.skip_value(element);
-    if (status_ && reader.offset() > head_.size()) status_ = {Problem::truncated, element.tag};
+    if (status_ && reader.offset() > head_.size()) status_ = {Problem::beyond_head, element.tag};
     if (status_) keep(element);
     if (!status_) return;
   }

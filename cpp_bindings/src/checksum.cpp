@@ -7,7 +7,7 @@ namespace rgan {
 namespace {
 
 void checksum_file(const std::string& path, FileChecksum& checksum) {
-  thread_local Buffer buffer;
+  Buffer buffer;
   File file;
   checksum.status = file.open(path);
   if (!checksum.status) return;

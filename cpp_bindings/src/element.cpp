@@ -35,7 +35,7 @@ bool ElementReader::is_at_item_end() const noexcept {
 Status ElementReader::read_header(Element& element) noexcept {
   element = {};
   element.start = offset_;
-  if (!can_read(8)) return Problem::truncated;
+  if (!can_read(8)) return find_missing(8);
   const std::uint8_t* bytes = bytes_.data() + offset_;
   element.tag = load_tag(bytes);
   if (--elements_left_ < 0) return {Problem::too_many_elements, element.tag};
@@ -46,7 +46,7 @@ Status ElementReader::read_header(Element& element) noexcept {
   } else {
     element.vr = load16(bytes + 4);
     if (has_long_form(element.vr)) {
-      if (!can_read(12)) return {Problem::truncated, element.tag};
+      if (!can_read(12)) return {find_missing(12), element.tag};
       if (load16(bytes + 6) != 0) return {Problem::malformed, element.tag};
       element.length = load32(bytes + 8);
       offset_ += 12;
@@ -68,7 +68,7 @@ Status ElementReader::read_header(Element& element) noexcept {
 }
 
 Status ElementReader::read_item(Item& item) noexcept {
-  if (!can_read(8)) return Problem::truncated;
+  if (!can_read(8)) return find_missing(8);
   item.tag = load_tag(bytes_.data() + offset_);
   item.length = load32(bytes_.data() + offset_ + 4);
   if (--elements_left_ < 0) return {Problem::too_many_elements, item.tag};

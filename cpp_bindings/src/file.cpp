@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <limits>
+#include <utility>
 
 #include "retry.hpp"
 
@@ -28,7 +29,25 @@ std::int64_t to_nanoseconds(std::int64_t seconds, std::int64_t rest) noexcept {
   return rest < 0 ? Limits::min() : Limits::max();
 }
 
+Stamp make_stamp(const struct stat& status) noexcept {
+  return {.size = status.st_size,
+          .modified_ns = to_nanoseconds(status.st_mtim.tv_sec, status.st_mtim.tv_nsec),
+          .inode = status.st_ino};
+}
+
+// What a buffer of this thread has left for the next one.
+thread_local std::unique_ptr<std::uint8_t[]> kept;
+thread_local std::size_t kept_size = 0;
+
 }  // namespace
+
+Buffer::Buffer() noexcept : data_(std::move(kept)), size_(std::exchange(kept_size, 0)) {}
+
+Buffer::~Buffer() {
+  if (size_ > kMostKept) return;
+  kept = std::move(data_);
+  kept_size = size_;
+}
 
 std::uint8_t* Buffer::reserve(std::size_t size) {
   if (size > size_) {
@@ -54,9 +73,7 @@ Status File::open(const std::string& path) noexcept {
   struct stat status{};
   if (::fstat(descriptor_, &status) != 0) return {Problem::cannot_open, 0, errno};
   if (!S_ISREG(status.st_mode)) return Problem::not_regular;
-  stamp_ = {.size = status.st_size,
-            .modified_ns = to_nanoseconds(status.st_mtim.tv_sec, status.st_mtim.tv_nsec),
-            .inode = status.st_ino};
+  stamp_ = make_stamp(status);
   return size() > kMaxFileBytes ? Problem::too_large : Problem::none;
 }
 
@@ -71,6 +88,9 @@ Status File::read(std::size_t count, Buffer& buffer, Bytes& bytes) const {
     if (got == 0) return Problem::changed;
     done += static_cast<std::size_t>(got);
   }
+  struct stat status{};
+  if (::fstat(descriptor_, &status) != 0) return {Problem::cannot_open, 0, errno};
+  if (make_stamp(status) != stamp_) return Problem::changed;
   bytes = {data, count};
   return {};
 }

@@ -28,8 +28,8 @@ Status read_file(const ReadJob& job, Buffer& buffer, Bytes& bytes) {
   return file.read(file.size(), buffer, bytes);
 }
 
-void read_slice(const ReadJob& job, int rows, int columns, float* hu, SourceSlice& slice) {
-  thread_local Buffer buffer;
+void fill_slice(const ReadJob& job, int rows, int columns, float* hu, SourceSlice& slice) {
+  Buffer buffer;
   thread_local std::vector<std::uint8_t> scratch;
   Bytes bytes;
   slice.status = read_file(job, buffer, bytes);
@@ -42,6 +42,7 @@ void read_slice(const ReadJob& job, int rows, int columns, float* hu, SourceSlic
   }
   DecodeResult result;
   slice.status = decode_pixels(bytes, slice.header, hu, slice.stored, scratch, result);
+  if (scratch.size() > kMostKept) scratch = std::vector<std::uint8_t>();  // {} would keep it
   const bool is_encoded = slice.status.problem == Problem::transfer_syntax;
   if (!slice.status && !is_encoded) return;
   if (const Status rest = check_rest(bytes, slice.header, result.end); !rest) {
@@ -62,16 +63,22 @@ void complete_slice(SourceSlice& slice, const std::uint8_t* cells, float* hu) no
   }
 }
 
+SourceSlice read_slice(const ReadJob& job, int rows, int columns, float* hu) noexcept {
+  SourceSlice slice;
+  try {
+    fill_slice(job, rows, columns, hu, slice);
+  } catch (...) {
+    slice.status = caught_problem();
+  }
+  return slice;
+}
+
 std::vector<SourceSlice> read_batch(const std::vector<ReadJob>& jobs, int rows, int columns,
                                     float* hu, ThreadPool& pool) {
   std::vector<SourceSlice> slices(jobs.size());
   const std::size_t pixels = static_cast<std::size_t>(rows) * static_cast<std::size_t>(columns);
   pool.run(jobs.size(), [&](std::size_t i) noexcept {
-    try {
-      read_slice(jobs[i], rows, columns, hu + (i * pixels), slices[i]);
-    } catch (...) {
-      slices[i].status = caught_problem();
-    }
+    slices[i] = read_slice(jobs[i], rows, columns, hu + (i * pixels));
   });
   return slices;
 }

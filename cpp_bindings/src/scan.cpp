@@ -18,7 +18,7 @@ Status parse_head(const File& file, Buffer& buffer, Bytes& bytes, SliceHeader& h
   for (std::size_t count = kFirstRead;; count *= kGrowth) {
     if (const Status status = file.read(count, buffer, bytes); !status) return status;
     const Status status = parse_slice_header(bytes, file.size(), header);
-    if (status.problem != Problem::truncated || bytes.size() == file.size()) return status;
+    if (status.problem != Problem::beyond_head || bytes.size() == file.size()) return status;
   }
 }
 
@@ -61,7 +61,7 @@ std::string describe_common(const Head& head, std::span<const std::uint32_t> tag
 }
 
 void read_head(const std::string& path, std::span<const std::uint32_t> tags, Head& head) {
-  thread_local Buffer buffer;
+  Buffer buffer;
   File file;
   head.status = file.open(path);
   if (!head.status) return;

@@ -30,6 +30,8 @@ const char* to_phrase(Problem problem) noexcept {
       return "malformed element";
     case Problem::truncated:
       return "length beyond the end of the file";
+    case Problem::beyond_head:
+      return "header not read in full";
     case Problem::unordered:
       return "tags do not ascend";
     case Problem::nested_too_deeply:

@@ -81,7 +81,7 @@ class NewFile {
 
 void write_slice(const SourceSlice& source, const float* hu, const HeaderTemplate& header_template,
                  const WriteJob& job, bool durable, WriteResult& result) {
-  thread_local Buffer buffer;
+  Buffer buffer;
   thread_local std::vector<std::uint8_t> head;
   const PixelFormat& format = source.header.format;
   head.assign(job.file_meta.begin(), job.file_meta.end());

@@ -165,6 +165,27 @@ void test_every_shorter_file_is_handed_back() {
   check(all_refused);
 }
 
+// Only where more of the file would help, so that no more is read of a file that is cut.
+void test_a_head_that_ends_early_is_told_from_a_file_that_does() {
+  const Vector file = bytes::slice();
+  rgan::SliceHeader header;
+  check(rgan::parse_slice_header(file, file.size(), header));
+  const std::size_t needed = header.pixel_data.value;
+  for (std::size_t size = 140; size < needed; ++size) {
+    const rgan::Bytes head = rgan::Bytes(file).first(size);
+    const rgan::Problem problem = rgan::parse_slice_header(head, file.size(), header).problem;
+    check(problem == rgan::Problem::beyond_head);
+    check(parse({head.begin(), head.end()}).problem != rgan::Problem::beyond_head);
+  }
+}
+
+void test_file_meta_information_has_no_sequences() {
+  Vector file = bytes::file_meta("1.2.840.10008.1.2.1");
+  bytes::long_header(file, 0x00020100, "SQ", rgan::kUndefinedLength);
+  const rgan::Status status = parse(file);
+  check(status.problem == rgan::Problem::malformed && status.tag == 0x00020100);
+}
+
 void test_nesting_is_bounded() {
   for (const int depth : {10, 60, 70, 100'000}) {
     Vector extra;
@@ -333,6 +354,21 @@ void test_files_have_checksums_or_problems() {
   check(found[2].status.problem == rgan::Problem::not_regular);
 }
 
+void test_a_file_that_changes_while_it_is_read() {
+  const std::filesystem::path path =
+      std::filesystem::temp_directory_path() / ("rgan-changed-" + std::to_string(::getpid()));
+  std::ofstream(path) << "before";
+  rgan::File file;
+  rgan::Buffer buffer;
+  rgan::Bytes bytes;
+  check(file.open(path.string()));
+  check(file.read(file.size(), buffer, bytes));
+  std::ofstream(path) << "after!";  // in place, and of the same size
+  std::filesystem::last_write_time(path, std::filesystem::file_time_type());
+  check(file.read(file.size(), buffer, bytes).problem == rgan::Problem::changed);
+  std::filesystem::remove(path);
+}
+
 void test_the_pool_does_each_once() {
   for (const int threads : {1, 2, 7}) {
     rgan::ThreadPool pool(threads);
@@ -394,6 +430,8 @@ int main() {
   test_padding_is_found_by_stored_values();
   test_a_head_that_is_moved_keeps_its_texts();
   test_every_shorter_file_is_handed_back();
+  test_a_head_that_ends_early_is_told_from_a_file_that_does();
+  test_file_meta_information_has_no_sequences();
   test_nesting_is_bounded();
   test_elements_are_counted();
   test_unusual_values_are_named();
@@ -402,6 +440,7 @@ int main() {
   test_crc32c_of_known_texts();
   test_crc32c_is_the_same_in_every_way();
   test_files_have_checksums_or_problems();
+  test_a_file_that_changes_while_it_is_read();
   test_the_pool_does_each_once();
   test_the_pool_outlives_work_that_throws();
   test_exceptions_become_problems();

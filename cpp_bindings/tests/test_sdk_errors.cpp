@@ -137,6 +137,8 @@ void test_options_that_make_no_sense() {
   options = sdk::stub_options();
   options.threads = -1;
   expect(options, "threads must not be negative");
+  options.threads = 1025;
+  expect(options, "threads must be at most 1024");
   options = sdk::stub_options();
   options.device = "cuda";
   check(rgan_engine_create(model.get(), &options, &engine) == RGAN_ENGINE_UNAVAILABLE);

@@ -1,9 +1,17 @@
 // Each allocation of librgan fails once: the call says so, leaks nothing, and works afterwards. A
-// slice is tried once more, so that most calls that harmonize succeed all the same.
+// slice is tried once more, so that most calls that harmonize succeed all the same. And functions
+// that read files hold no more memory than they need.
 
+#include <malloc.h>
+#include <unistd.h>
+
+#include <atomic>
 #include <cstdlib>
+#include <filesystem>
+#include <fstream>
 #include <new>
 
+#include "dicom_bytes.hpp"
 #include "sdk.hpp"
 
 namespace {
@@ -11,13 +19,30 @@ namespace {
 // Allocations of this thread that succeed before one fails; negative: all succeed.
 thread_local int allocations_left = -1;
 
+// Bytes of all threads.
+std::atomic<std::size_t> held = 0;
+std::atomic<std::size_t> most_held = 0;
+
+void* count(void* memory) {
+  const std::size_t now = held += ::malloc_usable_size(memory);
+  std::size_t most = most_held;
+  while (now > most && !most_held.compare_exchange_weak(most, now)) {
+  }
+  return memory;
+}
+
+void release(void* memory) {
+  held -= ::malloc_usable_size(memory);
+  std::free(memory);  // NOLINT
+}
+
 void* allocate(std::size_t size) {
   if (allocations_left == 0) {
     allocations_left = -1;
     throw std::bad_alloc();
   }
   if (allocations_left > 0) --allocations_left;
-  if (void* memory = std::malloc(size == 0 ? 1 : size)) return memory;  // NOLINT
+  if (void* memory = std::malloc(size == 0 ? 1 : size)) return count(memory);  // NOLINT
   throw std::bad_alloc();
 }
 
@@ -25,12 +50,10 @@ void* allocate(std::size_t size) {
 
 void* operator new(std::size_t size) { return allocate(size); }
 void* operator new[](std::size_t size) { return allocate(size); }
-void operator delete(void* memory) noexcept { std::free(memory); }                        // NOLINT
-void operator delete[](void* memory) noexcept { std::free(memory); }                      // NOLINT
-void operator delete(void* memory, std::size_t /*size*/) noexcept { std::free(memory); }  // NOLINT
-void operator delete[](void* memory, std::size_t /*size*/) noexcept {
-  std::free(memory);
-}  // NOLINT
+void operator delete(void* memory) noexcept { release(memory); }
+void operator delete[](void* memory) noexcept { release(memory); }
+void operator delete(void* memory, std::size_t /*size*/) noexcept { release(memory); }
+void operator delete[](void* memory, std::size_t /*size*/) noexcept { release(memory); }
 
 namespace {
 
@@ -128,6 +151,86 @@ void test_an_error_of_the_runtime() {
   }
 }
 
+constexpr std::size_t kMiB = std::size_t{1} << 20;
+
+// A file that is removed again.
+class File {
+ public:
+  explicit File(const bytes::Vector& content) {
+    std::ofstream(path_, std::ios::binary)
+        .write(reinterpret_cast<const char*>(content.data()), std::ssize(content));
+  }
+  ~File() { std::filesystem::remove(path_); }
+  File(const File&) = delete;
+  File& operator=(const File&) = delete;
+  File(File&&) = delete;
+  File& operator=(File&&) = delete;
+
+  [[nodiscard]] const std::string& path() const { return path_; }
+
+ private:
+  std::string path_ = std::filesystem::temp_directory_path() /
+                      ("rgan-memory-" + std::to_string(::getpid()) + ".dcm");
+};
+
+// A slice of 4x4 pixels behind a private element of that many bytes.
+bytes::Vector make_slice_behind(std::size_t size) {
+  bytes::Vector extra;
+  bytes::long_header(extra, 0x00210010, "OB", static_cast<std::uint32_t>(size));
+  extra.resize(extra.size() + size);
+  return bytes::slice(extra);
+}
+
+// Return how many bytes more than before were held at some time during the call.
+template <typename Call>
+std::size_t measure(const Call& call) {
+  const std::size_t before = held;
+  most_held = before;
+  call();
+  return most_held - before;
+}
+
+void scan(const File& file, rgan_status wanted) {
+  const char* path = file.path().c_str();
+  rgan_headers* headers = nullptr;
+  check(rgan_scan(&path, 1, 1, &headers) == RGAN_OK);
+  rgan_slice_header header = RGAN_SLICE_HEADER_INIT;
+  check(rgan_headers_get(headers, 0, &header) == wanted);
+  rgan_headers_release(headers);
+}
+
+void read(const File& file, std::size_t times) {
+  const std::vector<const char*> paths(times, file.path().c_str());
+  std::vector<float> hu(times * 16);
+  rgan_batch* batch = nullptr;
+  check(rgan_read_batch(paths.data(), nullptr, times, 4, 4, hu.data(), 1, &batch) == RGAN_OK);
+  check(rgan_batch_status(batch, times - 1) == RGAN_OK);
+  rgan_batch_release(batch);
+}
+
+void test_a_batch_holds_one_file_at_a_time() {
+  const File file(make_slice_behind(kMiB));
+  check(measure([&] { read(file, 50); }) < 10 * kMiB);
+}
+
+void test_a_thread_keeps_little_of_what_a_large_file_took() {
+  const File file(make_slice_behind(40 * kMiB));
+  const std::size_t before = held;
+  scan(file, RGAN_OK);
+  check(held < before + (20 * kMiB));
+  read(file, 1);
+  check(held < before + (20 * kMiB));
+}
+
+// No more of the file could complete the header.
+void test_little_is_read_of_a_file_that_is_cut() {
+  bytes::Vector content = bytes::slice_head("1.2.840.10008.1.2.1");
+  bytes::long_header(content, 0x7fe00010, "OW", 100 * kMiB);
+  const File file(content);
+  std::filesystem::resize_file(file.path(), 50 * kMiB);
+  check(measure([&] { scan(file, RGAN_SLICE_FORMAT); }) < kMiB);
+}
+
 }  // namespace
 
 int main() {
@@ -136,6 +239,9 @@ int main() {
   test_harmonizing();
   test_creating_a_stop();
   test_an_error_of_the_runtime();
+  test_a_batch_holds_one_file_at_a_time();
+  test_a_thread_keeps_little_of_what_a_large_file_took();
+  test_little_is_read_of_a_file_that_is_cut();
   check(sdk::stub_runtime().sessions == 0);
   check(sdk::stub_runtime().other_objects == 0);
   return report();

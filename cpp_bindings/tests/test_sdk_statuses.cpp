@@ -1,7 +1,13 @@
-// Which status a failure has where several could be meant.
+// Which status a failure has where several could be meant, and which text.
+
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include <cstddef>
+#include <filesystem>
+#include <fstream>
 #include <limits>
+#include <string>
 
 #include "sdk.hpp"
 
@@ -22,6 +28,54 @@ void test_a_model_of_too_many_bytes() {
     check(says("more bytes than the limit of 1 GiB"));
     check(model == nullptr);
   }
+}
+
+// A download that was cut says so, and not what a parser makes of it.
+void test_a_model_that_is_cut_has_another_hash() {
+  const auto content = model_bytes::make();
+  const sdk::Model whole = sdk::open_model();
+  const std::string hash = rgan_model_sha256(whole.get());
+  rgan_model* model = nullptr;
+  check(rgan_model_open_memory(content.data(), content.size() / 2, hash.c_str(), &model) ==
+        RGAN_MODEL_FORMAT);
+  check(says("expected " + hash));
+  check(model == nullptr);
+}
+
+void test_why_a_model_cannot_be_opened() {
+  const std::filesystem::path path =
+      std::filesystem::temp_directory_path() / ("rgan-model-" + std::to_string(::getpid()));
+  std::ofstream(path) << "a model";
+  rlimit limit{};
+  check(::getrlimit(RLIMIT_NOFILE, &limit) == 0);
+  const rlimit none{.rlim_cur = 0, .rlim_max = limit.rlim_max};
+  check(::setrlimit(RLIMIT_NOFILE, &none) == 0);
+  rgan_model* model = nullptr;
+  const rgan_status status = rgan_model_open(path.c_str(), nullptr, &model);
+  check(::setrlimit(RLIMIT_NOFILE, &limit) == 0);
+  std::filesystem::remove(path);
+  check(status == RGAN_NOT_FOUND);
+  check(says("the model cannot be read (Too many open files)"));
+}
+
+void test_a_text_is_cut_between_two_characters() {
+  rgan_model* model = nullptr;
+  for (const char* folder : {"/", "//"}) {
+    std::string path = folder;
+    for (int i = 0; i < 9000; ++i) path += "\u00e4";
+    check(rgan_model_open(path.c_str(), nullptr, &model) == RGAN_NOT_FOUND);
+    const std::string_view text = rgan_last_error();
+    check(text.size() > 8000);
+    check(path.starts_with(text));
+    check(text.ends_with("\u00e4"));
+  }
+}
+
+void test_a_long_path_leaves_room_for_the_reason() {
+  rgan_model* model = nullptr;
+  const std::string path = "/" + std::string(4096, 'x');
+  check(rgan_model_open(path.c_str(), nullptr, &model) == RGAN_NOT_FOUND);
+  check(says("File name too long"));
 }
 
 // Integers that were not float32 before, so that the self-test has nothing to compare with.
@@ -92,14 +146,39 @@ void test_a_second_try_that_cannot_open_its_session() {
   check(hu == sdk::make_hu(1));
 }
 
+void test_a_stop_counts_though_there_is_no_slice() {
+  const sdk::Model model = sdk::open_model();
+  const sdk::Engine engine = sdk::create_engine(model.get());
+  const sdk::Stop stop = sdk::create_stop();
+  rgan_harmonize_options options = RGAN_HARMONIZE_OPTIONS_INIT;
+  options.stop = stop.get();
+  rgan_stored_format format = RGAN_STORED_FORMAT_INIT;
+  format.type = RGAN_INT16;
+  format.slope = 1;
+  const auto expect = [&](rgan_status wanted) {
+    check(rgan_harmonize(engine.get(), nullptr, 0, 4, 4, sdk::kSpacing, nullptr, &options) ==
+          wanted);
+    check(rgan_harmonize_stored(engine.get(), nullptr, 0, 4, 4, &format, sdk::kSpacing, nullptr,
+                                nullptr, &options) == wanted);
+  };
+  expect(RGAN_OK);
+  rgan_stop_request(stop.get());
+  expect(RGAN_CANCELLED);
+}
+
 }  // namespace
 
 int main() {
   test_a_model_of_too_many_bytes();
+  test_a_model_that_is_cut_has_another_hash();
+  test_why_a_model_cannot_be_opened();
+  test_a_text_is_cut_between_two_characters();
+  test_a_long_path_leaves_room_for_the_reason();
   test_a_model_without_float32_values();
   test_no_memory_for_the_last_of_several_engines();
   test_no_memory_for_a_tensor();
   test_a_second_try_that_cannot_open_its_session();
+  test_a_stop_counts_though_there_is_no_slice();
   check(sdk::stub_runtime().sessions == 0);
   check(sdk::stub_runtime().other_objects == 0);
   return report();

@@ -6,14 +6,20 @@ from collections import Counter
 
 import numpy as np
 import pytest
+from pydicom import dcmread
 from pydicom.uid import JPEG2000Lossless
 from support import native
 from support.dicom_phantoms import stored_values, uid, write_ct, write_series
-from support.librgan import LIBRARY, LibraryError, check
+from support.librgan import LIBRARY, Engine, LibraryError, Model, check
 from support.librgan_files import TEXTS, Batch, Headers, SliceHeader, Stamp, as_array
+from support.models import make_model, make_series_card
+from support.padding import corners, pad_files
 from support.requirements import data_root, require_data
 
+import rgan_sdk as rgan
 from rgan_sdk.dicom.inventory import find_series
+from rgan_sdk.dicom.read.batches import hide_padding
+from rgan_sdk.dicom.read.padding import PADDING_HU
 from rgan_sdk.dicom.stamp import Stamp as FileStamp
 
 NUMBERS = ("rows", "columns")
@@ -56,6 +62,7 @@ def compare_pixels(path, header):
         status, text = outcome(batch.check)
         assert text == (source.problem and f"{path}: {source.problem}")
         if status == "OK":
+            hide_padding(source, hu)
             assert np.array_equal(batch.hu[0], hu)
         else:
             assert np.isnan(batch.hu).all()
@@ -128,6 +135,34 @@ def test_files_are_in_the_order_of_their_paths(threads, tmp_path):
             else:
                 batch.check(index)
                 assert np.array_equal(batch.hu[index], native.read(path, 16, 16)[1])
+
+
+@pytest.mark.parametrize("value", [-2000, -1024, 0, 900])
+def test_a_padded_series_is_harmonized_as_in_python(value, tmp_path):
+    size = 32
+    tissue = np.random.default_rng(1).integers(1030, 1300, (size, size)).astype(np.uint16)
+    files = write_series(tmp_path / "in", 3, stored=tissue, bits_stored=12)
+    padding = corners(size)
+    pad_files(tmp_path / "in", padding, value, PixelPaddingValue=value)
+    content = make_model(make_series_card()).SerializeToString()
+    (tmp_path / "model.onnx").write_bytes(content)
+    with rgan.Harmonizer.load(
+        tmp_path / "model.onnx", engine="onnxruntime", device="cpu"
+    ) as harmonizer:
+        rgan.harmonize_directory(tmp_path / "in", tmp_path / "out", harmonizer)
+    written = {
+        found.InstanceNumber: found.pixel_array
+        for found in map(dcmread, (tmp_path / "out").rglob("*.dcm"))
+    }
+    with Headers(*files) as headers, Batch(*files, rows=size, columns=size) as batch:
+        spacing = float(np.mean(headers.get().pixel_spacing))
+        with Model(content) as model, Engine(model) as engine:
+            found = engine.harmonize(batch.hu, spacing)
+    assert (found[:, padding] == PADDING_HU).all()
+    for number, hu in enumerate(found, start=1):
+        image = ~padding & (np.rint(hu) != value)  # the writer moves what looks like padding
+        assert np.array_equal(np.rint(hu[image]), written[number][image])
+        assert not np.array_equal(hu[image], batch.hu[number - 1][image])
 
 
 def test_no_files():
@@ -214,6 +249,7 @@ def test_wrong_arguments(tmp_path):
         "paths must not be NULL": lambda: LIBRARY.rgan_scan(None, 1, 0, out),
         "no path may be NULL": lambda: LIBRARY.rgan_scan((ctypes.c_char_p * 1)(), 1, 0, out),
         "threads must not be negative": lambda: LIBRARY.rgan_scan(paths, 1, -1, out),
+        "threads must be at most 1024": lambda: LIBRARY.rgan_scan(paths, 1, 1025, out),
         "headers must not be NULL": lambda: LIBRARY.rgan_scan(paths, 1, 0, None),
         "headers and header must not": lambda: LIBRARY.rgan_headers_get(None, 0, out),
         "batch must not be NULL": lambda: LIBRARY.rgan_batch_status(None, 0),

@@ -73,7 +73,8 @@ typedef enum rgan_status {
 } rgan_status;
 
 /* Return what was wrong in the last call of this thread that failed: what, which value, and what to
- * do. It lives until the next call of this thread that fails. Empty if none has failed. */
+ * do. It lives until the next call of this thread that fails. Empty if none has failed. What is
+ * longer than 8191 bytes is cut between two characters. */
 RGAN_API const char* rgan_last_error(void);
 
 /* ---- Log -------------------------------------------------------------------------------- */
@@ -88,7 +89,8 @@ typedef enum rgan_log_level {
 /* Called with one line of text for people, without a line break at its end. It lives for the call.
  *
  * Any thread may call it, and several may at once: those of the caller, and those of the runtime.
- * It must not throw, and must not call functions of this library. */
+ * It must not throw, must not call functions of this library, and must not wait for a thread that
+ * may be in one of them: that thread may need a lock that is held while a message is logged. */
 typedef void (*rgan_log)(rgan_log_level level, const char* text, void* user);
 
 /* Say where messages go. Until then, nothing is logged. One log serves the whole process.
@@ -159,7 +161,8 @@ typedef struct rgan_engine_options {
   const char* device;    /* "auto", "cpu", "cuda" or "cuda:N"; NULL is "auto" */
   const char* precision; /* "auto", or the only one to take: "fp32", "fp16" or "int8"; NULL is
                             "auto". It is that of the model's file */
-  int32_t threads;       /* that compute one slice on a CPU; 0 is one for each usable core */
+  int32_t threads;       /* that compute one slice on a CPU, at most 1024; 0 is one for each
+                            usable core */
   const char* runtime;   /* path of the library of the engine; with "auto", of ONNX Runtime. NULL
                             takes the environment variable RGAN_ONNXRUNTIME or RGAN_OPENVINO, or else
                             what the loader finds as libonnxruntime.so.1 or libopenvino_c.so */
@@ -234,7 +237,9 @@ typedef struct rgan_harmonize_options {
 /* Harmonize a stack of slices.
  *
  * hu, out: [slices][rows][columns] in HU, all of them finite. out may be hu itself, but must not
- *     overlap with it otherwise. Rows and columns may be any number.
+ *     overlap with it otherwise. Rows and columns may be any number. Padding must be -3024 HU in
+ *     hu: its own value may be that of tissue, and image pixels beside it would come out wrong. It
+ *     is -3024 HU in out too, because that lies below the model's window.
  * pixel_spacing: of all slices, in mm: the mean of both values of PixelSpacing (0028,0030), as in
  *     Python.
  * options: NULL is RGAN_HARMONIZE_OPTIONS_INIT.
@@ -383,7 +388,7 @@ typedef struct rgan_headers rgan_headers;
 /* Read the headers of files, as a rule with one short read for each.
  *
  * paths: count of them. NULL if count is 0.
- * threads: that read; 0 is one for each core that may be used.
+ * threads: that read, at most 1024; 0 is one for each core that may be used.
  *
  * A file that cannot be read does not stop the others: see rgan_headers_get. */
 RGAN_API rgan_status rgan_scan(const char* const* paths, size_t count, int32_t threads,
@@ -406,8 +411,9 @@ typedef struct rgan_batch rgan_batch;
  * paths: count of them, in the order that hu gets them in. NULL if count is 0.
  * stamps: of the files, from their headers: a file with another stamp is not read. NULL takes any.
  * rows, columns: of every slice, 1 to 8192.
- * hu: [count][rows][columns], filled with HU; padding has the HU that its stored value stands for.
- *     A slice whose file cannot be read is filled with NaN, which rgan_harmonize refuses.
+ * hu: [count][rows][columns], filled with HU; padding that a file declares is -3024 HU, as
+ *     rgan_harmonize needs it. A slice whose file cannot be read is filled with NaN, which
+ *     rgan_harmonize refuses.
  * threads: as for rgan_scan.
  * batch: says of each file whether it was read.
  *

@@ -99,7 +99,8 @@ struct Release {
 // ---- Log ------------------------------------------------------------------------------------
 
 // Called with one line of text for people, without a line break at its end. Any thread may call it,
-// and several may at once. It must not use this library. What it throws is dropped.
+// and several may at once. It must not use this library, nor wait for a thread that may be in it.
+// What it throws is dropped.
 using Log = std::function<void(rgan_log_level level, std::string_view text)>;
 
 namespace detail {
@@ -225,7 +226,7 @@ struct EngineOptions {
   std::string_view engine = "auto";     // or a name of rgan_engine_options; that never falls back
   std::string_view device = "auto";     // the same
   std::string_view precision = "auto";  // the same
-  int threads = 0;                // that compute one slice on a CPU; 0 is one for each usable core
+  int threads = 0;  // that compute one slice on a CPU, at most 1024; 0 is one for each usable core
   std::string_view runtime = "";  // path of the runtime's library; empty looks for it, as
                                   // rgan_engine_options says
 };
@@ -380,7 +381,8 @@ class Engine {
   // Harmonize a stack of slices.
   //
   // hu, out: [slices][rows][columns] in HU, all of them finite. out may be hu itself, but must not
-  //     overlap with it otherwise. Rows and columns may be any number.
+  //     overlap with it otherwise. Rows and columns may be any number. Padding must be -3024 HU in
+  //     hu, and is so in out.
   // pixel_spacing: of all slices, in mm: the mean of both values of PixelSpacing (0028,0030).
   //
   // Each slice is computed by itself. On a CPU it gets the bits that rgan_sdk.Harmonizer gives it
@@ -479,7 +481,7 @@ class Headers {
   // Read the headers of files, as a rule with one short read for each. A file that cannot be read
   // does not stop the others: get throws for it.
   //
-  // threads: that read; 0 is one for each core that may be used.
+  // threads: that read, at most 1024; 0 is one for each core that may be used.
   [[nodiscard]] static Headers scan(std::span<const std::string> paths, int threads = 0) {
     rgan_headers* headers = nullptr;
     const auto texts = detail::c_texts(paths);
@@ -516,9 +518,9 @@ class Batch {
   // it, and its slice is filled with NaN, which Engine::harmonize refuses.
   //
   // shape: as many slices as there are paths; rows and columns are those of every file.
-  // hu: [slices][rows][columns], filled with HU.
-  // stamps: of the files, from their headers: a file with another stamp is not read. Empty takes
-  // any. threads: as for Headers::scan.
+  // hu: [slices][rows][columns], filled with HU; padding is -3024 HU, as Engine::harmonize needs
+  // it. stamps: of the files, from their headers: a file with another stamp is not read. Empty
+  // takes any. threads: as for Headers::scan.
   [[nodiscard]] static Batch read(std::span<const std::string> paths, const Shape& shape,
                                   std::span<float> hu, std::span<const rgan_stamp> stamps = {},
                                   int threads = 0) {

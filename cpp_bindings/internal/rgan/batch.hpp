@@ -33,6 +33,9 @@ struct ReadJob {
   Stamp stamp;  // what the file must still be; any file will do if the size is 0
 };
 
+// Read one slice into `hu`, `[rows, columns]` float, which is undefined if there is a problem.
+[[nodiscard]] SourceSlice read_slice(const ReadJob& job, int rows, int columns, float* hu) noexcept;
+
 // Read one slice for each job. `hu`, `[N, rows, columns]` float, belongs to the caller and is
 // filled in the order of the jobs; a slice with a problem leaves its place undefined. May throw
 // std::bad_alloc before it begins.

@@ -63,8 +63,8 @@ struct Item {
 // nesting and the number of elements, and reports whatever does not plainly follow the standard.
 // It allocates nothing, throws nothing, and never reads beyond `bytes`, which must outlive it.
 //
-// `bytes` may be only the head of a file of `file_size` bytes. Then the problem `truncated` may
-// also mean that the next element lies beyond the head.
+// `bytes` may be only the head of a file of `file_size` bytes. The problem is `beyond_head` where
+// the file goes on as it should, and `truncated` where no more of it would help.
 class ElementReader {
  public:
   ElementReader(Bytes bytes, std::size_t file_size, std::size_t offset, bool explicit_vr) noexcept
@@ -91,6 +91,11 @@ class ElementReader {
   Status skip_value(const Element& element, int depth) noexcept;
   Status skip_items(std::uint32_t sequence, int depth) noexcept;
   Status skip_elements(int depth) noexcept;
+
+  // Why `count` more bytes cannot be read now.
+  [[nodiscard]] Problem find_missing(std::size_t count) const noexcept {
+    return is_in_file(count) ? Problem::beyond_head : Problem::truncated;
+  }
 
   // Whether `count` more bytes can be read now, or are in the file at all.
   [[nodiscard]] bool can_read(std::size_t count) const noexcept {

@@ -23,9 +23,19 @@ struct Stamp {
   bool operator==(const Stamp&) const = default;
 };
 
-// Memory that is reused from call to call. It grows and never shrinks.
+// How many bytes a thread keeps for the files that it reads next. Most slices take less.
+inline constexpr std::size_t kMostKept = std::size_t{16} << 20;
+
+// Memory for one piece of work. Up to kMostKept of it stays with the thread, for the next buffer.
 class Buffer {
  public:
+  Buffer() noexcept;
+  ~Buffer();
+  Buffer(const Buffer&) = delete;
+  Buffer& operator=(const Buffer&) = delete;
+  Buffer(Buffer&&) = delete;
+  Buffer& operator=(Buffer&&) = delete;
+
   // Return `size` bytes that the buffer owns, valid until the next call. Their content is
   // undefined. May throw std::bad_alloc.
   [[nodiscard]] std::uint8_t* reserve(std::size_t size);

@@ -48,6 +48,9 @@ Status encode_pixels(const float* hu, const PixelHeader& header,
                      const std::vector<std::uint8_t>& source_stored, std::uint8_t* cells,
                      std::size_t& clips) noexcept;
 
+// What models are given as padding, in training and in Python too. It is below any window.
+inline constexpr float kPaddingHu = -3024;
+
 // Set the pixels of `hu` that the file declares as padding to a value. `source_stored` is what
 // decode_pixels left in `stored`.
 void fill_padding(const PixelHeader& header, const std::vector<std::uint8_t>& source_stored,

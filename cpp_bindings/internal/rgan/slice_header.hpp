@@ -87,7 +87,8 @@ struct SliceHeader : PixelHeader {
 };
 
 // Parse the head of a file of `file_size` bytes. `head` must hold the file up to and including the
-// header of the pixel data; if it ends earlier, the problem is `truncated`.
+// header of the pixel data; if it ends earlier, and the file does not, the problem is
+// `beyond_head`.
 Status parse_pixel_header(Bytes head, std::size_t file_size, PixelHeader& header) noexcept;
 Status parse_slice_header(Bytes head, std::size_t file_size, SliceHeader& header) noexcept;
 

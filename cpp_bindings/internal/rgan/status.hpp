@@ -13,11 +13,12 @@ enum class Problem : std::uint8_t {
   not_regular,  // a link, folder, FIFO, socket or device
   too_large,    // no CT slice has that many bytes
   no_memory,
-  changed,          // the file is not the one that was found, or got shorter while it was read
+  changed,          // the file is not the one that was found, or was changed while it was read
   no_preamble,      // no DICM after 128 bytes
   transfer_syntax,  // absent, or not one that is read natively
   malformed,        // not encoded as the transfer syntax says
   truncated,        // a length goes beyond the end of the file
+  beyond_head,      // what comes next is in the file, but not in the head of it that was given
   unordered,        // tags do not ascend, so one may occur twice
   nested_too_deeply,
   too_many_elements,

@@ -1,6 +1,6 @@
 #include "boundary.hpp"
 
-#include <cstdio>
+#include <cstring>
 #include <exception>
 #include <new>
 #include <system_error>
@@ -10,13 +10,21 @@
 namespace rgan::c_api {
 namespace {
 
-// A plain array, so that keeping a text cannot fail. What is longer is cut.
-thread_local char last_error[2048] = "";
+// A plain array, so that keeping a text cannot fail. What is longer is cut; a path fits.
+thread_local char last_error[8192] = "";
+
+bool is_within_character(char c) { return (static_cast<unsigned char>(c) & 0xc0) == 0x80; }
 
 }  // namespace
 
 rgan_status fail(rgan_status status, const char* text) noexcept {
-  std::snprintf(last_error, sizeof last_error, "%s", text);
+  std::size_t size = ::strnlen(text, sizeof last_error);
+  if (size == sizeof last_error) {
+    --size;  // the NUL
+    while (size > 0 && is_within_character(text[size])) --size;
+  }
+  std::memmove(last_error, text, size);
+  last_error[size] = '\0';
   return status;
 }
 

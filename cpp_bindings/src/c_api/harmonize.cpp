@@ -17,9 +17,6 @@ namespace {
 
 const rgan_harmonize_options kDefaults = RGAN_HARMONIZE_OPTIONS_INIT;
 
-// What models are given as padding, in training and in Python too. It is below any window.
-constexpr float kPaddingHu = -3024;
-
 const rgan_harmonize_options& check_options(const rgan_harmonize_options* options) {
   if (options == nullptr) return kDefaults;
   require(options->size == sizeof *options, "options: set size to sizeof(rgan_harmonize_options)");
@@ -27,8 +24,12 @@ const rgan_harmonize_options& check_options(const rgan_harmonize_options* option
   return *options;
 }
 
+// Throws Error (RGAN_CANCELLED) if the caller has asked to stop before the call.
 std::stop_token get_stop(const rgan_harmonize_options& options) {
-  return options.stop == nullptr ? std::stop_token{} : options.stop->source.get_token();
+  if (options.stop == nullptr) return {};
+  std::stop_token stop = options.stop->source.get_token();
+  if (stop.stop_requested()) throw Error(RGAN_CANCELLED, "stopped, as the caller asked");
+  return stop;
 }
 
 bool goes_on(const rgan_harmonize_options& options, std::size_t done, std::size_t slices) {

@@ -1,5 +1,7 @@
 #include <algorithm>
 #include <cctype>
+#include <cerrno>
+#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <string>
@@ -9,6 +11,7 @@
 
 #include "../error.hpp"
 #include "../model/format_error.hpp"
+#include "../model/sha256.hpp"
 #include "boundary.hpp"
 #include "objects.hpp"
 
@@ -26,9 +29,18 @@ std::vector<std::uint8_t> read_file(const std::string& path) {
   if (size > kMaxModelBytes) throw FormatError(path + ": more bytes than the limit of 1 GiB");
   std::vector<std::uint8_t> content(size);
   std::ifstream file(path, std::ios::binary);
+  if (!file) refuse(std::strerror(errno));
   file.read(reinterpret_cast<char*>(content.data()), static_cast<std::streamsize>(size));
   if (!file) refuse("it got shorter, or reading failed");
   return content;
+}
+
+void check_hash(Bytes content, const std::string& wanted) {
+  const std::string found = sha256(content);
+  const auto same = [](char a, char b) { return a == std::tolower(static_cast<unsigned char>(b)); };
+  if (std::ranges::equal(found, wanted, same)) return;
+  throw FormatError("sha256 is " + found + ", expected " + wanted +
+                    "; the file is damaged or was replaced, get it again from its source");
 }
 
 // `path` is empty for a model in memory.
@@ -36,15 +48,8 @@ rgan_model* make_model(std::vector<std::uint8_t> content, const char* sha256,
                        const std::string& path) {
   const std::string prefix = path.empty() ? "" : path + ": ";
   try {
+    if (sha256 != nullptr) check_hash(content, sha256);
     auto verified = std::make_shared<VerifiedModel>(verify(std::move(content)));
-    const auto same = [](char a, char b) {
-      return a == std::tolower(static_cast<unsigned char>(b));
-    };
-    const std::string wanted = sha256 == nullptr ? verified->sha256 : sha256;
-    if (!std::ranges::equal(verified->sha256, wanted, same)) {
-      throw FormatError("sha256 is " + verified->sha256 + ", expected " + wanted +
-                        "; the file is damaged or was replaced, get it again from its source");
-    }
     auto model = std::make_unique<rgan_model>();
     for (const std::string& kernel : verified->card.source_kernels) {
       model->source_kernels.push_back(kernel.c_str());

@@ -8,6 +8,7 @@
 #include "boundary.hpp"
 #include "files.hpp"
 #include "rgan/batch.hpp"
+#include "rgan/pixels.hpp"
 
 struct rgan_batch {
   std::vector<rgan::c_api::Outcome> files;
@@ -42,6 +43,17 @@ std::vector<ReadJob> make_jobs(std::vector<std::string> paths, const rgan_stamp*
   return jobs;
 }
 
+// Read a file into its place, of which nothing else is kept; or fill that with NaN.
+Status read_hu(const ReadJob& job, std::int32_t rows, std::int32_t columns, float* hu) noexcept {
+  const SourceSlice slice = read_slice(job, rows, columns, hu);
+  if (slice.status) {
+    fill_padding(slice.header, slice.stored, kPaddingHu, hu);
+  } else {
+    std::fill_n(hu, count_pixels(rows, columns), std::numeric_limits<float>::quiet_NaN());
+  }
+  return slice.status;
+}
+
 }  // namespace
 }  // namespace rgan::c_api
 
@@ -56,13 +68,14 @@ rgan_status rgan_read_batch(const char* const* paths, const rgan_stamp* stamps, 
     rgan::c_api::check_batch(count, rows, columns, hu);
     const auto jobs = rgan::c_api::make_jobs(rgan::c_api::copy_paths(paths, count), stamps);
     rgan::ThreadPool pool(rgan::c_api::count_readers(threads, count));
-    const auto slices = rgan::read_batch(jobs, rows, columns, hu, pool);
-    auto made = std::make_unique<rgan_batch>();
+    std::vector<rgan::Status> statuses(count);
     const std::size_t pixels = rgan::c_api::count_pixels(rows, columns);
+    pool.run(count, [&](std::size_t i) noexcept {
+      statuses[i] = rgan::c_api::read_hu(jobs[i], rows, columns, hu + (i * pixels));
+    });
+    auto made = std::make_unique<rgan_batch>();
     for (std::size_t i = 0; i < count; ++i) {
-      made->files.push_back(rgan::c_api::make_outcome(jobs[i].path, slices[i].status));
-      if (slices[i].status) continue;
-      std::fill_n(hu + (i * pixels), pixels, std::numeric_limits<float>::quiet_NaN());
+      made->files.push_back(rgan::c_api::make_outcome(jobs[i].path, statuses[i]));
     }
     *batch = made.release();
   });
