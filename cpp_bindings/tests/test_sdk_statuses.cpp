@@ -152,9 +152,7 @@ void test_a_stop_counts_though_there_is_no_slice() {
   const sdk::Stop stop = sdk::create_stop();
   rgan_harmonize_options options = RGAN_HARMONIZE_OPTIONS_INIT;
   options.stop = stop.get();
-  rgan_stored_format format = RGAN_STORED_FORMAT_INIT;
-  format.type = RGAN_INT16;
-  format.slope = 1;
+  const rgan_stored_format format = {.size = sizeof format, .type = RGAN_INT16, .slope = 1};
   const auto expect = [&](rgan_status wanted) {
     check(rgan_harmonize(engine.get(), nullptr, 0, 4, 4, sdk::kSpacing, nullptr, &options) ==
           wanted);

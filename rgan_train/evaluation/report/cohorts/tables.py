@@ -112,7 +112,8 @@ def _distance_table(evaluation: CohortEvaluation) -> Table:
         "median. Not different: share of the features without a difference at 5 % false discovery "
         f"rate (Mann-Whitney, of the means of {evaluation.units}, Benjamini-Hochberg). Features "
         "count that are defined everywhere and vary in both groups (results.json has their number "
-        "in each row). ComBat makes means and spreads equal by design, on the regions that it is judged by here.",
+        "in each row). ComBat makes means and spreads equal by design, on the regions that it is "
+        "judged by here.",
         "Fewer regions make distances larger: those of the halves of the target are no goal for "
         "the other rows, and nearly no feature could differ between them.",
     ]
