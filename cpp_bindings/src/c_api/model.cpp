@@ -1,9 +1,11 @@
 #include <algorithm>
 #include <cctype>
 #include <cerrno>
+#include <cstdint>
+#include <cstdio>
 #include <cstring>
 #include <filesystem>
-#include <fstream>
+#include <memory>
 #include <string>
 #include <system_error>
 #include <utility>
@@ -18,6 +20,10 @@
 namespace rgan::c_api {
 namespace {
 
+struct FileCloser {
+  void operator()(std::FILE* file) const noexcept { std::fclose(file); }
+};
+
 std::vector<std::uint8_t> read_file(const std::string& path) {
   const auto refuse = [&](const std::string& why) {
     throw Error(RGAN_NOT_FOUND, path + ": the model cannot be read (" + why + ")");
@@ -28,10 +34,11 @@ std::vector<std::uint8_t> read_file(const std::string& path) {
   if (!std::filesystem::is_regular_file(path, problem)) refuse("not a regular file");
   if (size > kMaxModelBytes) throw FormatError(path + ": more bytes than the limit of 1 GiB");
   std::vector<std::uint8_t> content(size);
-  std::ifstream file(path, std::ios::binary);
-  if (!file) refuse(std::strerror(errno));
-  file.read(reinterpret_cast<char*>(content.data()), static_cast<std::streamsize>(size));
-  if (!file) refuse("it got shorter, or reading failed");
+  const std::unique_ptr<std::FILE, FileCloser> file(std::fopen(path.c_str(), "rb"));
+  if (file == nullptr) refuse(std::strerror(errno));
+  if (std::fread(content.data(), 1, size, file.get()) != size) {
+    refuse("it got shorter, or reading failed");
+  }
   return content;
 }
 
