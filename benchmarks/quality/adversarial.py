@@ -1,12 +1,13 @@
-"""Make the table of losses in docs/results/paper.md: where an adversarial loss can win.
+"""Make the tables of losses in docs/results/paper.md: where an adversarial loss can win.
 
     python benchmarks/quality/adversarial.py                  # train and measure what is missing
     python benchmarks/quality/adversarial.py --only texture   # trainings whose name holds a word
     python benchmarks/quality/adversarial.py --tables         # compute nothing
 
 Needs the scans of docs/data.md in .data/, and pyradiomics for the features (make eval-deps). Source
-and target of the main pair get noise that the other does not have, as two scans would. Runs are
-kept in runs/adversarial/; what was interrupted goes on where it stood.
+and target of the main pair get noise that the other does not have, as two scans would; in the
+second table they have none but their own, which they share. Runs are kept in runs/adversarial/;
+what was interrupted goes on where it stood.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ import torch
 from measured import Record
 from noise_losses.judge import Judge, compute_missing, make_tables
 from noise_losses.losses import MatchingGAN, TextureGAN
-from noise_losses.scans import LEVEL_HU, NoisyPairs, add_independent_noise
+from noise_losses.scans import NoisyPairs, add_independent_noise
 from result_page import fill_page, shown
 from short_training import Stage, train
 from stacks import Stack
@@ -46,6 +47,9 @@ from rgan_train.pairs.samples import PairedSample
 PAGE: Final = Path("docs/results/paper.md")
 RUNS: Final = Path("runs/adversarial")
 PAIR: Final = PAIRS["siemens"]
+LEVELS_HU: Final = {"adversarial": 15.0, "shared-noise": 0.0}
+"""Standard deviation of the noise that the source gets, by table."""
+
 SEEDS: Final = (0, 1, 2)
 STEPS: Final = 2160
 
@@ -58,13 +62,18 @@ class Loss:
     adversarial_weight: float
 
 
+TEXTURE: Final = "L1 + texture on three scales"
 LOSSES: Final = {
     "L1": Loss(RadiomicGAN, 0.0),
     "L1 + adversarial, 0.05": Loss(RadiomicGAN, 0.05),
     "L1 + adversarial, 1": Loss(RadiomicGAN, 1.0),
     "L1 + adversarial, 1, + feature matching": Loss(MatchingGAN, 1.0),
-    "L1 + texture on three scales": Loss(TextureGAN, 0.0),
+    TEXTURE: Loss(TextureGAN, 0.0),
 }
+
+
+COMPARED: Final = {"adversarial": tuple(LOSSES), "shared-noise": ("L1", TEXTURE)}
+"""The losses of each table."""
 
 
 @dataclass(frozen=True)
@@ -87,14 +96,14 @@ class Study:
     spacing: float
 
     @classmethod
-    def open(cls) -> Study:
-        """Read the main pair, and add noise to both sides."""
+    def open(cls, table: str) -> Study:
+        """Read the main pair, and add the noise of a table to both sides."""
         scan = Scan.read(PAIR)
         samples = scan.samples()
         known = samples[: PAIR.trained]
         noise = PairNoise.measure(known, scan.spacing)
         assert noise is not None
-        noisy = add_independent_noise(samples, noise, scan.spacing, seed=0)
+        noisy = add_independent_noise(samples, noise, scan.spacing, LEVELS_HU[table], seed=0)
         tested = [noisy[number] for number in PAIR.test]
         return cls(noisy[: PAIR.trained], tested, measure_mtfs(*scan.spectra), scan.spacing)
 
@@ -104,8 +113,9 @@ class Study:
 
 
 class Training(NamedTuple):
-    """One loss with one seed."""
+    """One loss with one seed, for one table."""
 
+    table: str
     loss: str
     seed: int
 
@@ -123,7 +133,7 @@ class Training(NamedTuple):
                 "generator": {"encoder": "none"},
                 "domain": {"spacing_aware": False, "added_noise": 0.0},
                 "loss": {"adversarial_weight": LOSSES[self.loss].adversarial_weight},
-                "optimizer": {"learning_rate": 2e-3},
+                "optimizer": {"learning_rate": 1e-3},
                 "training": {"seed": self.seed},
             },
         )
@@ -131,17 +141,20 @@ class Training(NamedTuple):
     @property
     def tested(self) -> dict[str, Any]:
         """All that the tested slices depend on, as JSON holds it."""
-        return {"noise_hu": LEVEL_HU}
+        return {"noise_hu": LEVELS_HU[self.table]}
 
     @property
     def record(self) -> Record:
         """Where its figures are kept."""
         method, config = LOSSES[self.loss].method.__name__, json.loads(self.config.to_json())
         made_from = {"method": method, "steps": STEPS, **self.tested, "configuration": config}
-        return Record("adversarial", self.name, made_from)
+        return Record(self.table, self.name, made_from)
 
 
-TRAININGS: Final = [Training(loss, seed) for seed in SEEDS for loss in LOSSES]
+TRAININGS: Final = {
+    table: [Training(table, loss, seed) for seed in SEEDS for loss in losses]
+    for table, losses in COMPARED.items()
+}
 
 
 def main() -> int:
@@ -150,20 +163,21 @@ def main() -> int:
     parser.add_argument("--only", default="", help="only trainings whose name holds this")
     parser.add_argument("--tables", action="store_true", help="compute nothing")
     options, ok = parser.parse_args(), True
-    if not options.tables:
-        chosen = [training for training in TRAININGS if options.only in training.name]
-        ok = compute_missing(chosen, train_and_measure, lambda: Study.open().judge(), options.jobs)
-    fill_page(PAGE, {"losses": make_tables(TRAININGS)})
+    for table, trainings in TRAININGS.items():
+        if not options.tables:
+            chosen = [training for training in trainings if options.only in training.name]
+            ok &= compute_missing(chosen, train_and_measure, Study.open(table).judge, options.jobs)
+        fill_page(PAGE, {table: make_tables(trainings)})
     return 0 if ok else 1
 
 
 def train_and_measure(training: Training, threads: int) -> str:
     """Train with one loss, and measure; return what to say."""
     torch.set_num_threads(threads)
-    study, config = Study.open(), training.config
+    study, config = Study.open(training.table), training.config
     crop, batch = config.training.crop, config.training.batch_size
     draw = NoisyPairs(study.trained, study.spacing, training.seed, batch, crop).draw
-    folder = RUNS / training.record.path.stem
+    folder = RUNS / training.table / training.record.path.stem
     method, made_from = LOSSES[training.loss].method, training.record.made_from
     network = train(Stage(method, config, STEPS, draw, made_from, folder))
     measured = study.judge().measure(

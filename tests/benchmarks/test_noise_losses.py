@@ -11,7 +11,7 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks" / "quality"))
 from noise_losses.losses import CELL, MatchingGAN, TextureGAN, texture_loss
-from noise_losses.scans import LEVEL_HU, NoisyPairs, add_independent_noise
+from noise_losses.scans import NoisyPairs, add_independent_noise
 from short_training import Stage, train
 
 from rgan_train.config import override, recommended_config
@@ -39,10 +39,10 @@ def sample():
 
 
 def test_source_and_target_get_noise_that_the_other_has_not(noise, sample):
-    first, second = add_independent_noise([sample, sample], noise, 0.7, seed=0)
+    first, second = add_independent_noise([sample, sample], noise, 0.7, 15, seed=0)
     source, target = (hu.ravel() - 40 for hu in first)
-    assert source.std() == pytest.approx(LEVEL_HU, rel=0.05)
-    assert target.std() == pytest.approx(2 * LEVEL_HU, rel=0.05)
+    assert source.std() == pytest.approx(15, rel=0.05)
+    assert target.std() == pytest.approx(30, rel=0.05)
     assert abs(np.corrcoef(source, target)[0, 1]) < 0.05
     assert not np.array_equal(first.source_hu, second.source_hu)
     assert np.array_equal(first.source_hu, np.rint(first.source_hu))
@@ -58,9 +58,20 @@ def test_texture_is_alike_where_noise_is_as_strong_wherever_its_pixels_are():
     assert CELL < 96
 
 
+def test_without_a_level_slices_stay_as_they_are(noise, sample):
+    (same,) = add_independent_noise([sample], noise, 0.7, 0, seed=0)
+    assert all(map(np.array_equal, same, sample))
+
+
+def test_a_slope_has_no_texture():
+    rows, columns = torch.meshgrid(torch.arange(64.0), torch.arange(64.0), indexing="ij")
+    slope = (20 * rows - 7 * columns)[None, None]
+    assert texture_loss(slope, torch.zeros(1, 1, 64, 64)) == pytest.approx(0, abs=1e-3)
+
+
 @pytest.mark.parametrize("method", [MatchingGAN, TextureGAN])
 def test_a_loss_trains_the_generator(method, noise, sample, tmp_path):
-    noisy = add_independent_noise([sample], noise, 0.7, seed=0)
+    noisy = add_independent_noise([sample], noise, 0.7, 15, seed=0)
     draw = NoisyPairs(noisy, 0.7, 0, 1, 64).draw
     network = train(Stage(method, CONFIG, 2, draw, {}, tmp_path))
     assert network.get_parameter("head.1.weight").any()  # it begins as zeros

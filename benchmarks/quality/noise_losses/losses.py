@@ -19,7 +19,8 @@ TEXTURE_WEIGHT: Final = 100.0
 """As that of L1: both are in units of the window."""
 
 SCALES: Final = (1, 2, 4)
-"""Pixels by which details of the texture loss are averaged."""
+"""Pixels over which the finer of two means is taken. The coarser one is over twice as many; for
+1 it is over 3."""
 
 CELL: Final = 16
 """Edge in pixels of the squares in which the strength of details is compared."""
@@ -80,11 +81,14 @@ def texture_loss(image: Tensor, target: Tensor) -> Tensor:
 
 
 def detail_strengths(image: Tensor) -> list[Tensor]:
-    """Return the root mean square of the details of each scale, in overlapping squares."""
+    """Return the root mean square of the details of each scale, in overlapping squares.
+
+    Details are the difference of two means around one centre, so that a slope has none.
+    """
     strengths = []
     for scale in SCALES:
         smooth = functional.avg_pool2d(image, scale, stride=1) if scale > 1 else image
-        smoother = functional.avg_pool2d(image, 2 * scale + 1, stride=1)
+        smoother = functional.avg_pool2d(image, 2 * scale + scale % 2, stride=1)
         edge = (smooth.shape[-1] - smoother.shape[-1]) // 2
         rows, columns = smoother.shape[-2:]
         detail = smooth[..., edge : edge + rows, edge : edge + columns] - smoother

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
 
 import numpy as np
 from short_training import Crops, random_crops
@@ -18,22 +17,25 @@ from short_training import Crops, random_crops
 from rgan_train.pairs.noise import PairNoise
 from rgan_train.pairs.samples import PairedSample
 
-LEVEL_HU: Final = 15.0
-"""Standard deviation of the noise that the source gets. The target gets the noise that its kernel
-would have made of as much."""
-
 
 def add_independent_noise(
-    samples: Sequence[PairedSample], noise: PairNoise, spacing: float, seed: int
+    samples: Sequence[PairedSample], noise: PairNoise, spacing: float, level_hu: float, seed: int
 ) -> list[PairedSample]:
-    """Return the slices with noise of their own on both sides, in whole HU as files hold them."""
+    """Return the slices with noise of their own on both sides, in whole HU as files hold them.
+
+    Parameters
+    ----------
+    level_hu
+        Standard deviation of the noise that the source gets. The target gets the noise that its
+        kernel would have made of as much.
+    """
     noisy = []
     for number, sample in enumerate(samples):
         images = []
         for side, hu in enumerate(sample):
             rng = np.random.default_rng((seed, number, side))
             drawn = noise.draw(hu.shape, spacing, rng)
-            scale = LEVEL_HU / drawn.source_hu.std()
+            scale = level_hu / drawn.source_hu.std()
             images.append(np.rint(np.maximum(hu + scale * drawn[side], -1024)).astype(np.float32))
         noisy.append(PairedSample(*images))
     return noisy
