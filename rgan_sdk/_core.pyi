@@ -1,4 +1,6 @@
-"""Native core of rgan_sdk. What works on files or pixels releases the GIL."""
+"""
+Native core of rgan_sdk. What works on files or pixels releases the GIL.
+"""
 
 from collections.abc import Sequence
 from typing import Annotated, overload

@@ -25,7 +25,7 @@ def test_a_models_slices_are_those_that_a_run_writes(stack, tmp_path):
     model = write_model(tmp_path / "m.onnx", make_domain_card())
     images, _ = harmonize_stack(model, stack, "B40f", "B70f", lambda: None)
     accepted = {"outside_domain": ("spacing", "manufacturer")}
-    with rgan.Harmonizer.load(model, engine="onnxruntime", device="cpu", **accepted) as harmonizer:
+    with rgan.Harmonizer.load(model, **accepted) as harmonizer:
         rgan.harmonize_directory(stack.items[0].source.parent, tmp_path / "out", harmonizer)
     written = {}
     for path in (tmp_path / "out").rglob("*.dcm"):
