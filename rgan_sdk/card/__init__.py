@@ -13,6 +13,7 @@ from rgan_sdk.card.parts import (
     SpacingRange,
     TrainingData,
     ValidityMap,
+    hash_series,
 )
 
 __all__ = [
@@ -25,4 +26,5 @@ __all__ = [
     "SpacingRange",
     "TrainingData",
     "ValidityMap",
+    "hash_series",
 ]

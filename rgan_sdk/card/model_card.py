@@ -16,6 +16,7 @@ from rgan_sdk.card.parts import (
     SpacingRange,
     TrainingData,
     ValidityMap,
+    hash_series,
 )
 from rgan_sdk.errors import ModelFormatError, check_type
 from rgan_sdk.hu import HUWindow
@@ -24,7 +25,7 @@ from rgan_sdk.kernels import CardCurves, MatchCertificate, kernel_name
 CARD_KEY = "rgan.card"
 CARD_FORMAT = 2
 """The newest format that this software knows; models of format 1 state no domain."""
-EXTRAS = ("curves", "certificate")
+EXTRAS = ("curves", "certificate", "series_seen")
 NEWER_KEYS = ("pixel_spacing", "noise_hu", "thickness_seen", "reconstruction", "validity", *EXTRAS)
 """The keys that only cards of format 2 have."""
 
@@ -61,6 +62,9 @@ class ModelCard:
         that was not measured.
     certificate
         How far fits that must agree are apart, for a model that was made without pairs.
+    series_seen
+        Hashes (``hash_series``) of the series that the model was made with, in ascending order;
+        empty where they are not known.
     """
 
     name: str
@@ -83,6 +87,7 @@ class ModelCard:
     validity: ValidityMap | None = None
     curves: CardCurves | None = None
     certificate: MatchCertificate | None = None
+    series_seen: tuple[str, ...] = ()
 
     @property
     def format(self) -> int:
@@ -146,6 +151,11 @@ class ModelCard:
             **fields,
         )
 
+    def has_seen(self, series_instance_uid: str) -> bool:
+        """Return whether the card tells that the model was made with this series."""
+        check_type("series_instance_uid", series_instance_uid, str)
+        return hash_series(series_instance_uid) in self.series_seen
+
     def accepts_kernel(self, convolution_kernel: str | None) -> bool:
         r"""Return whether the card names this kernel, regardless of case and of blanks.
 
@@ -190,7 +200,8 @@ def _parse_domain(fields: dict[str, Any]) -> dict[str, Any]:
     Raises
     ------
     ModelFormatError
-        If a range is empty, the validity map is no table, or curves show nothing.
+        If a range is empty, the validity map is no table, curves show nothing, or series are not
+        in order.
     """
     domain = {name: fields.pop(name, None) for name in NEWER_KEYS}
     found = {name: value for name, value in domain.items() if value is not None}
@@ -208,6 +219,8 @@ def _parse_domain(fields: dict[str, Any]) -> dict[str, Any]:
         found["curves"] = CardCurves.from_fields(curves)
     if certificate := found.get("certificate"):
         found["certificate"] = MatchCertificate(**certificate)
+    if (seen := found.get("series_seen")) and seen != sorted(set(seen)):
+        raise ModelFormatError("model card: series_seen: expected ascending order, each hash once")
     return {name: _as_tuples(value) for name, value in found.items()}
 
 

@@ -1,13 +1,20 @@
-"""What a model card consists of: training data, measurements, bounds and ranges."""
+"""What a model card consists of: training data, measurements, bounds, ranges, hashes of series."""
 
 from __future__ import annotations
 
+import hashlib
 import math
 from dataclasses import dataclass
 
 BOUND_FACTOR = 2.0
 SPACING_TOLERANCE = 1e-3
 """Relative: headers round the pixel spacing."""
+HASH_DIGITS = 16
+
+
+def hash_series(series_instance_uid: str) -> str:
+    """Return what a card tells of a series: the first 64 bits of its UID's SHA-256, in hex."""
+    return hashlib.sha256(series_instance_uid.encode()).hexdigest()[:HASH_DIGITS]
 
 
 @dataclass(frozen=True)
