@@ -1,8 +1,11 @@
-"""Compare slices with a model's card: other kernels are refused, other spacings are noted."""
+"""Compare slices with a model's card: other kernels are refused, the rest is noted.
+
+That is, pixel spacings that it is not made for, and series that it was made with.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from rgan_sdk.card import ModelCard
@@ -65,4 +68,23 @@ def spacing_notes(card: ModelCard, spacings: Sequence[float]) -> tuple[str, ...]
     return (
         f"the pixel spacing is {found} mm on {len(outside)} of {len(spacings)} slices, and the "
         f"model {states}: `rgan-harmonize run` skips such series",
+    )
+
+
+def seen_notes(card: ModelCard, series_uids: Iterable[str]) -> tuple[str, ...]:
+    """Return a remark if a model was made with series that it is tested on; none if not.
+
+    Parameters
+    ----------
+    series_uids
+        SeriesInstanceUIDs of the test, source and target.
+    """
+    tested = set(series_uids)
+    seen = sum(map(card.has_seen, tested))
+    if not seen:
+        return ()
+    verb = "is" if seen == 1 else "are"
+    return (
+        f"{seen} of the {len(tested)} tested series {verb} among those that the model was made "
+        "with, so its figures are not those of unseen patients",
     )

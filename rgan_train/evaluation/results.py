@@ -274,8 +274,9 @@ class Evaluation:
     lungs
         Lung density of each scan that shows lungs.
     notes
-        Remarks for the reader: slices outside a model's card, regions that were left out and why,
-        HU ranges with few regions, scans without lungs or off protocol.
+        Remarks for the reader: slices outside a model's card, series that it was made with,
+        regions that were left out and why, HU ranges with few regions, scans without lungs or off
+        protocol.
     provenance
         Hashes, versions, and the command, as JSON data.
     """

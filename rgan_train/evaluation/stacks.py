@@ -15,8 +15,8 @@ from rgan_sdk.dicom.read.padding import find_padding
 from rgan_sdk.errors import ConfigurationError, TrainingError
 from rgan_sdk.harmonizer import Harmonizer
 from rgan_sdk.hu import hu_to_stored, stored_to_hu
-from rgan_train.evaluation.domain import check_kernels, spacing_notes
-from rgan_train.pairs.dataset import Dataset, PairedFiles
+from rgan_train.evaluation.domain import check_kernels, seen_notes, spacing_notes
+from rgan_train.pairs.dataset import Dataset, PairedFiles, list_series
 
 if TYPE_CHECKING:
     from rgan_sdk.dicom.series import Series
@@ -152,7 +152,8 @@ def harmonize_stack(
             made = harmonizer(hu, pixel_spacing=files.spacing)
             _store(made, files.source, images[number])
             on_done()
-        record = describe_model(harmonizer, [files.spacing for files in stack.items])
+        spacings = [files.spacing for files in stack.items]
+        record = describe_model(harmonizer, spacings, list_series(stack.items))
     return images, record
 
 
@@ -189,16 +190,20 @@ def open_model(
     return harmonizer
 
 
-def describe_model(harmonizer: Harmonizer, spacings: Sequence[float]) -> dict[str, Any]:
+def describe_model(
+    harmonizer: Harmonizer, spacings: Sequence[float], series_uids: Sequence[str]
+) -> dict[str, Any]:
     """Return what a report says of a model, as JSON data.
 
     That is name, version and SHA-256, what the card says of its kernels and its training, the
-    engine, and ``notes`` on slices outside the card.
+    engine, and ``notes`` on slices outside the card and on series that the model was made with.
 
     Parameters
     ----------
     spacings
-        Pixel spacing of each slice, mm: a note says which are outside the card.
+        Pixel spacing of each slice, mm.
+    series_uids
+        SeriesInstanceUIDs of the slices, source and target.
     """
     card = harmonizer.model.card
     return {
@@ -212,5 +217,5 @@ def describe_model(harmonizer: Harmonizer, spacings: Sequence[float]) -> dict[st
         "made_without_pairs": card.certificate is not None,
         "made_with": card.software,
         "engine": harmonizer.engine.description,
-        "notes": list(spacing_notes(card, spacings)),
+        "notes": [*spacing_notes(card, spacings), *seen_notes(card, series_uids)],
     }

@@ -31,4 +31,5 @@ def state_match(card: ModelCard, facts: Mapping[str, Any]) -> ModelCard:
         validity=card.validity and replace(card.validity, data=SIMULATED),
         curves=facts["curves"] and CardCurves.from_fields(facts["curves"]),
         certificate=MatchCertificate(**facts["certificate"]),
+        series_seen=tuple(sorted({*card.series_seen, *facts.get("series_seen", ())})),
     )

@@ -10,14 +10,22 @@ from importlib import metadata
 import numpy as np
 from numpy.typing import NDArray
 
-from rgan_sdk.card import ModelCard, Quality, Range, SpacingRange, TrainingData, ValidityMap
+from rgan_sdk.card import (
+    ModelCard,
+    Quality,
+    Range,
+    SpacingRange,
+    TrainingData,
+    ValidityMap,
+    hash_series,
+)
 from rgan_sdk.hu import HUWindow
 from rgan_train.config import Config, DataConfig
 from rgan_train.evaluation.metrics.image_quality import psnr, ssim
 from rgan_train.export.validity import noise_without_loss
 from rgan_train.networks.graph import HarmonizationGraph
 from rgan_train.networks.window import HANDOVER
-from rgan_train.pairs import Dataset, PairedSample, reference_spacing
+from rgan_train.pairs import Dataset, PairedSample, list_series, reference_spacing
 from rgan_train.training import RunFolder
 
 METRICS = {"PSNR, dB": psnr, "SSIM": ssim}
@@ -74,6 +82,7 @@ def make_card(
         thickness_seen=dataset.thickness,
         reconstruction=dataset.reconstruction,
         validity=validity,
+        series_seen=_series_seen(folder, dataset),
     )
 
 
@@ -178,6 +187,13 @@ def measure_quality(
             )
         )
     return tuple(figures)
+
+
+def _series_seen(folder: RunFolder, dataset: Dataset) -> tuple[str, ...]:
+    """Return the hashes of all series with slices for training or validation, also a teacher's."""
+    own = map(hash_series, list_series((*dataset.train, *dataset.validation)))
+    teacher = folder.provenance().get("teacher", {})
+    return tuple(sorted({*own, *teacher.get("series_seen", ())}))
 
 
 def _teacher_data(folder: RunFolder) -> tuple[TrainingData, ...]:

@@ -122,6 +122,7 @@ def _make_card(
         reconstruction=source.reconstructions,
         curves=CardCurves.of(measurement.source_spectra, measurement.target_spectra),
         certificate=measurement.evidence.certificate(),
+        series_seen=measurement.series_seen,
     )
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from rgan_sdk.card import hash_series
 from rgan_sdk.errors import MeasurementError, TrainingError
 from rgan_sdk.kernels import KernelSpectra, TransferRatio, fit_transfer
 from rgan_train.export.model_card import SPACING_MARGIN
@@ -32,6 +33,13 @@ class Measurement:
     target_spectra: KernelSpectra
     evidence: Evidence
     notes: tuple[str, ...]
+
+    @property
+    def series_seen(self) -> tuple[str, ...]:
+        """Hashes of the patients' series of both groups, for the card."""
+        groups = self.source, self.target
+        uids = {one.series_instance_uid for group in groups for one in group.patients}
+        return tuple(sorted(map(hash_series, uids)))
 
     @property
     def target_is_sharper(self) -> bool:

@@ -59,6 +59,7 @@ class MatchFolder(RunFolder):
             "reconstruction": source.reconstructions,
             "curves": curves and asdict(curves),
             "certificate": asdict(self.measurement.evidence.certificate()),
+            "series_seen": self.measurement.series_seen,
         }
         super().create(config, {**provenance, KEY: facts}, encoder)
 

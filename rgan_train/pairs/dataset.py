@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import statistics
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -31,6 +31,8 @@ class PairedFiles:
         DICOM files; in a distillation run ``target`` may be an ``.npy`` file of HU.
     source_uid, target_uid
         SOPInstanceUID of both files.
+    series_uids
+        SeriesInstanceUID of the source and of the target.
     frame
         Of the positions: FrameOfReferenceUID, or StudyInstanceUID where the headers have none.
     position
@@ -46,6 +48,7 @@ class PairedFiles:
     target: Path
     source_uid: str
     target_uid: str
+    series_uids: tuple[str, str]
     frame: str
     position: float
     rows: int
@@ -107,6 +110,11 @@ class Dataset:
             for item in getattr(self, part):
                 digest.update(f"{part} {item.source_uid} {item.target_uid}\n".encode())
         return digest.hexdigest()
+
+
+def list_series(slices: Iterable[PairedFiles]) -> tuple[str, ...]:
+    """Return the SeriesInstanceUIDs of slices, source and target, each once."""
+    return tuple(dict.fromkeys(uid for item in slices for uid in item.series_uids))
 
 
 def reference_spacing(slices: Sequence[PairedFiles]) -> float:
@@ -265,6 +273,7 @@ def _pair_files(pair: Pair, a: Series, b: Series, source_kernel: str) -> list[Pa
             target.path,
             source.sop_instance_uid,
             target.sop_instance_uid,
+            (a.series_instance_uid, b.series_instance_uid),
             pair.frame_of_reference_uid or pair.study_instance_uid,
             round(source.position, 2),
             pair.rows,

@@ -52,13 +52,14 @@ class StudentFolder(RunFolder):
     def create(
         self, config: Config, provenance: Mapping[str, Any], encoder: dict[str, Tensor]
     ) -> None:
-        """Start a run here; also record the teacher, the data that its card names, and notes."""
+        """Start a run here; also record the teacher, data and series of its card, and notes."""
         card = self.teacher.card
         teacher = {
             "name": card.name,
             "version": card.version,
             "sha256": self.teacher.sha256,
             "training_data": [dataclasses.asdict(data) for data in card.training_data],
+            "series_seen": list(card.series_seen),
             "notes": list(self.notes),
         }
         super().create(config, {**provenance, "teacher": teacher}, encoder)

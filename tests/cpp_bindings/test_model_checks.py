@@ -1,5 +1,6 @@
 """The checks of librgan and of Python take and refuse the same model files."""
 
+import json
 import random
 
 import onnx
@@ -8,10 +9,12 @@ from support.librgan import LibraryError, Model
 from support.models import make_card, make_domain_card, make_float16, make_model, make_network
 from support.mutations import damage_bits, damage_card, damage_graph, small
 
+from rgan_sdk.card import CARD_KEY
 from rgan_sdk.errors import ModelFormatError
 from rgan_sdk.model import HarmonizationModel, packaged_models
 
 PRECISIONS = {"fp32", "fp16", "int8"}
+HASHES = ("00112233445566aa", "0123456789abcdef")
 
 
 def open_in_python(content, path):
@@ -41,7 +44,7 @@ def originals():
     return [
         small(packaged("b40f-to-b70f")),
         make_model(make_card()),
-        make_float16(make_domain_card()),
+        make_float16(make_domain_card(series_seen=HASHES)),
         make_network(card=make_domain_card(multiple=2)),
     ]
 
@@ -80,6 +83,39 @@ def test_damaged_models_are_judged_alike(tmp_path):
     found = compare(seed=0, count=400, path=tmp_path / "model.onnx")
     assert 40 < sum(precision is not None for precision in found) < 200
     assert set(found) - {None} <= PRECISIONS
+
+
+def with_series_seen(seen):
+    """Return a model with a text in JSON as its card's hashes of series."""
+    model = make_model(make_domain_card())
+    (entry,) = (prop for prop in model.metadata_props if prop.key == CARD_KEY)
+    entry.value = json.dumps({**json.loads(entry.value), "series_seen": seen})
+    return model.SerializeToString()
+
+
+@pytest.mark.parametrize(
+    ("seen", "is_refused"),
+    [
+        ([], False),
+        (HASHES, False),
+        ([f"{number:016x}" for number in range(100_000)], False),
+        ([f"{number:016x}" for number in range(100_001)], True),
+        (HASHES[::-1], True),
+        (HASHES[:1] * 2, True),
+        (["0123456789ABCDEF"], True),
+        (["0123456789abcdeg"], True),
+        (["0123456789abcde"], True),
+        (["0123456789abcdef0"], True),
+        (["0123456789abcdef\n"], True),
+        ([0], True),
+        (None, True),
+    ],
+    ids=lambda seen: repr(seen)[:40],
+)
+def test_hashes_of_series_are_judged_alike(seen, is_refused, tmp_path):
+    content = with_series_seen(seen)
+    assert (open_in_library(content) is None) == is_refused
+    assert (open_in_python(content, tmp_path / "model.onnx") is None) == is_refused
 
 
 def of_many_fields(count):

@@ -1,5 +1,6 @@
 """The model card: round trip, schema, and what is refused."""
 
+import hashlib
 import json
 from dataclasses import replace
 
@@ -7,7 +8,7 @@ import jsonschema
 import pytest
 from support.models import make_card, make_domain_card
 
-from rgan_sdk.card import ErrorBound, ModelCard, ValidityMap
+from rgan_sdk.card import ErrorBound, ModelCard, ValidityMap, hash_series
 from rgan_sdk.errors import ModelFormatError
 from rgan_sdk.kernels import CardCurves, MatchCertificate, MeanSpectra
 
@@ -18,8 +19,11 @@ DOMAIN = {
     "reconstruction",
     "validity",
     "certificate",
+    "series_seen",
 }
 CERTIFICATE = MatchCertificate(halves=0.62, source_to_itself=0.4, target_to_itself=None)
+UIDS = ("1.2.3.1", "1.2.3.2", "1.2.3.3")
+SEEN = tuple(sorted(map(hash_series, UIDS)))
 
 
 def changed(**changes):
@@ -33,7 +37,7 @@ def test_round_trip():
 
 def test_round_trip_of_format_2():
     validity = ValidityMap("pair", (0.6, 0.9), (0.0, 20.0), ((8.0, 4.0), (9.0, 4.5)))
-    card = make_domain_card(validity=validity, certificate=CERTIFICATE)
+    card = make_domain_card(validity=validity, certificate=CERTIFICATE, series_seen=SEEN)
     assert ModelCard.from_json(card.to_json()) == card
     assert json.loads(card.to_json())["format"] == 2
 
@@ -75,7 +79,8 @@ def test_a_card_without_a_domain_is_of_format_1():
 @pytest.mark.parametrize("name", sorted(DOMAIN - {"pixel_spacing"}))
 def test_a_domain_without_pixel_spacings_is_not_dropped_in_silence(name):
     validity = ValidityMap("pair", (0.7,), (0.0,), ((8.0,),))
-    stated = getattr(make_domain_card(validity=validity, certificate=CERTIFICATE), name)
+    whole = make_domain_card(validity=validity, certificate=CERTIFICATE, series_seen=SEEN)
+    stated = getattr(whole, name)
     with pytest.raises(ModelFormatError, match=f"'{name}' belongs to format 2, this is format 1"):
         make_card(**{name: stated}).to_json()
 
@@ -107,6 +112,41 @@ VALIDITY = {"data": "", "pixel_spacing": [0.7], "added_noise": [0, 10], "over_li
 def test_what_breaks_a_domain_is_refused(text, message):
     with pytest.raises(ModelFormatError, match=message):
         ModelCard.from_json(text)
+
+
+def test_a_card_tells_the_series_that_the_model_was_made_with():
+    card = ModelCard.from_json(make_domain_card(series_seen=SEEN).to_json())
+    assert all(map(card.has_seen, UIDS))
+    assert not card.has_seen("1.2.3.4")
+    assert not make_domain_card().has_seen(UIDS[0])
+
+
+def test_series_are_told_by_hashes_and_never_by_their_uids():
+    assert hash_series(UIDS[0]) == hashlib.sha256(b"1.2.3.1").hexdigest()[:16]
+    text = make_domain_card(series_seen=SEEN).to_json()
+    assert not any(uid in text for uid in UIDS)
+    assert "series_seen" not in json.loads(make_domain_card().to_json())
+
+
+@pytest.mark.parametrize(
+    "seen",
+    [
+        None,
+        "0123456789abcdef",
+        [1],
+        ["0123456789abcde"],
+        ["0123456789ABCDEF"],
+        ["0123456789abcdef\n"],
+        ["1.2.3"],
+        ["1" * 16, "0" * 16],
+        ["0" * 16, "0" * 16],
+        [f"{number:016x}" for number in range(100_001)],
+    ],
+    ids=lambda seen: repr(seen)[:40],
+)
+def test_malformed_hashes_of_series_are_refused(seen):
+    with pytest.raises(ModelFormatError, match="series_seen"):
+        ModelCard.from_json(changed_domain(series_seen=seen))
 
 
 def test_the_schema_is_a_schema():

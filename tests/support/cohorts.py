@@ -21,7 +21,8 @@ def make_cohort(name: str, mtf, kernel: str, seed: int, patients=1, slices=6) ->
         hu = np.maximum(chests(mtf, SPACING, slices, seed=100 * seed + number), -1024)
         padding = np.zeros(hu.shape, np.bool_)
         padding[:, :4] = True
-        scans.append(Scan(f"{name} {number}", kernel, (SPACING, SPACING), THICKNESS, hu, padding))
+        who, series = f"{name} {number}", uid(3, 100 * seed + number)
+        scans.append(Scan(who, kernel, (SPACING, SPACING), THICKNESS, hu, padding, series))
     return Cohort(name, tuple(scans), patients)
 
 

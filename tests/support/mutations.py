@@ -15,10 +15,14 @@ VALUES = [
     *("", "a", "A", "br40", "1.0.0", "1.0", "\\", " ", "\\ ", "a\n", "1.0.0\n"),
     *("x" * 64, "x" * 65, "é" * 64, "é" * 65, "\ud83d\ude00", "\ud800"),
     *([], [1], ["a"], [[1]], {}, {"a": 1}, [{}]),
+    *("0" * 16, "f" * 16, ["0" * 16]),
 ]
 """What takes the place of a value on a card: each near a limit, or of another type."""
 
-NAMES = ["x", "format", "name", "curves", "validity", "certificate", "min", "even", "bf16"]
+NAMES = [
+    *("x", "format", "name", "curves", "validity", "certificate", "series_seen"),
+    *("min", "even", "bf16"),
+]
 SIGNS = '{}[]",:0123456789eE+-.\\utnr \t\n\x00\x1fé'
 
 

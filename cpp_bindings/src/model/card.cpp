@@ -26,6 +26,7 @@ using json::Value;
 constexpr int kNewestFormat = 2;
 constexpr double kSpacingTolerance = 1e-3;
 constexpr std::ptrdiff_t kFewestBands = 4;  // of a spectrum that shows a kernel
+constexpr std::size_t kMostSeries = 100'000;
 
 bool is_lower_or_digit(char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'); }
 
@@ -205,6 +206,18 @@ void check_certificate(const Value& value) {
   fields.require_all_known();
 }
 
+// Hashes of series, in ascending order and each once.
+void check_series_seen(const Value& value) {
+  const auto is_digit = [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); };
+  std::string_view last;
+  for (const Value& item : read_array(value, "series_seen", 0, kMostSeries)) {
+    const std::string& hash = read_text(item, "series_seen", 16, 16);
+    if (!std::ranges::all_of(hash, is_digit)) refuse("series_seen", "hexadecimal digits");
+    if (hash <= last) refuse("series_seen", "ascending order, and each hash once");
+    last = hash;
+  }
+}
+
 bool is_null(const Value* value) {
   return value == nullptr || value->get<std::nullptr_t>() != nullptr;
 }
@@ -222,6 +235,7 @@ void read_domain(Fields& fields, Card& card) {
   if (const Value* found = fields.find("validity"); !is_null(found)) check_validity(*found);
   if (const Value* found = fields.find("curves"); !is_null(found)) check_curves(*found);
   if (const Value* found = fields.find("certificate"); !is_null(found)) check_certificate(*found);
+  if (const Value* found = fields.find("series_seen")) check_series_seen(*found);
 }
 
 int read_format(const Value& value) {

@@ -47,6 +47,8 @@ class Scan:
         ``[N, H, W]`` HU, by ascending position, as the files give them.
     padding
         ``[N, H, W]``, true for padding, which counts in no measure.
+    series_uid
+        SeriesInstanceUID; empty if the slices are of no series.
     """
 
     patient: str
@@ -55,6 +57,7 @@ class Scan:
     thickness: float | None
     hu: NDArray[np.float32]
     padding: NDArray[np.bool_]
+    series_uid: str = ""
 
     @property
     def spacing(self) -> float:
@@ -87,6 +90,11 @@ class Cohort:
     def series(self) -> int:
         """How many series are compared."""
         return len(self.scans)
+
+    @property
+    def series_uids(self) -> tuple[str, ...]:
+        """SeriesInstanceUIDs of the scans, as far as they are of series."""
+        return tuple(scan.series_uid for scan in self.scans if scan.series_uid)
 
     @property
     def remarks(self) -> list[str]:
@@ -160,4 +168,5 @@ def _read_scan(series: Series, files: Sequence[SliceFile]) -> Scan:
         series.slice_thickness,
         hu,
         padding,
+        series.series_instance_uid,
     )

@@ -39,7 +39,8 @@ class Methods:
             harmonizer = self._opened.enter_context(
                 open_model(model, source.kernels, target.kernels)
             )
-            self.records[name] = describe_model(harmonizer, source.spacings)
+            uids = (*source.series_uids, *target.series_uids)
+            self.records[name] = describe_model(harmonizer, source.spacings, uids)
             self.methods[name] = _Model(harmonizer)
         self.methods |= CONTROLS
 

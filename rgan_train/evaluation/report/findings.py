@@ -26,8 +26,9 @@ FEW_SLICES: Final = 20
 TOO_FEW: Final = f"fewer than {MIN_SLICES} slices give no limits"
 
 UNKNOWN_TRAINING: Final = (
-    "A model does not say on which slices it was trained, so this can't tell whether it was "
-    "trained on test slices. It was not if `evaluate` had the same PAIRS.csv, --config and --set "
+    "A model says at most with which series it was made, and a note tells where some of them are "
+    "tested. It does not say with which slices, so this can't tell whether it was trained on test "
+    "slices. It was not if `evaluate` had the same PAIRS.csv, --config and --set "
     "(data.fold too) as `fit`, or if the scans were not used at all."
 )
 

@@ -14,12 +14,12 @@ from support.models import make_model, make_series_card, write_model
 from support.nifti import AFFINE, convert, scan_hu, slices_of, write_nifti
 from support.runs import harmonize, new_series, read_report
 
-from rgan_sdk.card import CardCurves, Range, SpacingRange
+from rgan_sdk.card import Range, SpacingRange
 from rgan_sdk.dicom.inventory import find_series
 from rgan_sdk.dicom.read.kernel_guard import Verdict
 from rgan_sdk.dicom.read.pydicom_reader import read_slice
 from rgan_sdk.dicom.synthetic.sample import write_sample_series
-from rgan_sdk.kernels import measure_kernel
+from rgan_sdk.kernels import CardCurves, measure_kernel
 from rgan_sdk.nifti import job
 from rgan_sdk.nifti import scan as scans
 from rgan_sdk.run import ledger

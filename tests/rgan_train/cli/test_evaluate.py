@@ -11,12 +11,14 @@ import numpy as np
 import pytest
 import SimpleITK
 from support.evaluations import RANGE, make_evaluation
-from support.models import write_model
+from support.models import make_domain_card, write_model
 from support.requirements import require_module
-from support.training import list_pairs, train, write_pair_of_scans
+from support.training import list_pairs, open_dataset, train, write_pair_of_scans
 
+from rgan_sdk.card import hash_series
 from rgan_sdk.dicom.inventory import find_series
 from rgan_train.evaluation.metrics.reproducibility import compare_all
+from rgan_train.pairs.dataset import list_series
 
 DIRECTION = ("--set", "data.source_kernel=B40f", "--set", "data.target_kernel=B70f")
 WITHOUT_TORCH = """
@@ -146,6 +148,37 @@ def test_structures_of_a_mask_are_chosen(files, tmp_path):
     done = train(*arguments(files, out, *DIRECTION, "--masks", mask, "--structure", "GTV"))
     assert done.exit_code == 1
     assert "has a structure 'GTV'; they have: label 2, label 5" in " ".join(done.output.split())
+
+
+def test_patients_that_a_model_knows_are_noted_once_the_list_has_grown(files, tmp_path):
+    _, _, parameters = files
+    scans, model = tmp_path / "scans", tmp_path / "m.onnx"
+
+    def write_scans(*patients):
+        for number in patients:
+            write_pair_of_scans(scans, number=number, slices=2)
+        return list_pairs(scans)
+
+    def evaluate(pairs, out):
+        done = train(*arguments((pairs, model, parameters), out, *DIRECTION))
+        assert done.exit_code == 0, done.output
+        results = json.loads((out / "results.json").read_text())
+        return done.output, results["notes"], (out / "report.html").read_text()
+
+    pairs = write_scans(1, 2, 3)
+    fitted = open_dataset(scans)
+    known = map(hash_series, list_series((*fitted.train, *fitted.validation)))
+    write_model(model, make_domain_card(series_seen=tuple(sorted(known))))
+    output, notes, page = evaluate(pairs, tmp_path / "report")
+    assert not any("made with" in text for text in (output, *notes, page))
+    output, notes, page = evaluate(write_scans(16, 17, 18), tmp_path / "of more")
+    note = (
+        "mine: 2 of the 4 tested series are among those that the model was made with, so its "
+        "figures are not those of unseen patients"
+    )
+    assert f"note: {note}\n" in output
+    assert note in notes
+    assert note in page
 
 
 def test_help_has_examples():

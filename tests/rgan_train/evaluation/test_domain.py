@@ -1,10 +1,13 @@
-"""Models for other kernels are refused; slices outside a card's pixel spacings are named."""
+"""Models for other kernels are refused; slices outside a card's pixel spacings, and series that
+a model was made with, are named.
+"""
 
 import pytest
 from support.models import make_card, make_domain_card
 
+from rgan_sdk.card import hash_series
 from rgan_sdk.errors import ConfigurationError
-from rgan_train.evaluation.domain import check_kernels, spacing_notes
+from rgan_train.evaluation.domain import check_kernels, seen_notes, spacing_notes
 
 
 def test_names_of_kernels_are_compared_regardless_of_case_and_blanks():
@@ -35,3 +38,18 @@ def test_slices_outside_the_card():
 def test_a_model_of_format_1():
     (note,) = spacing_notes(make_card(), [0.7, 0.7])
     assert "is 0.7 mm on 2 of 2 slices, and the model is of format 1 and states none" in note
+
+
+def test_series_that_a_model_was_made_with():
+    card = make_domain_card(series_seen=tuple(sorted(map(hash_series, ("1.1", "1.2", "1.3")))))
+    assert seen_notes(card, ["1.4", "1.5"]) == ()
+    assert seen_notes(card, ["1.1", "1.4", "1.1"]) == (
+        "1 of the 2 tested series is among those that the model was made with, so its figures are "
+        "not those of unseen patients",
+    )
+    (note,) = seen_notes(card, ["1.1", "1.2", "1.4"])
+    assert note.startswith("2 of the 3 tested series are among those")
+
+
+def test_nothing_is_noted_where_a_model_tells_no_series():
+    assert seen_notes(make_domain_card(), ["1.1"]) == ()

@@ -79,6 +79,10 @@ def test_the_card(exported, run):
     assert card.manufacturers == ("Scanner Works",)
     assert card.multiple == 4
     assert card.training_data[0].name == "phantom"
+    (pair,) = read_pairs(run.pairs_csv)
+    assert len(card.series_seen) == 2
+    assert card.has_seen(pair.series_a)
+    assert card.has_seen(pair.series_b)
     psnr, ssim = card.quality
     assert (psnr.metric, psnr.slices, psnr.data) == ("PSNR, dB", 1, "validation slices of phantom")
     assert psnr.output == pytest.approx(run.state("best").best_psnr, abs=1e-3)

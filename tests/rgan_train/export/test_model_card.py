@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from support.training import tiny_config
 
-from rgan_sdk.card import Range, SpacingRange, TrainingData, ValidityMap
+from rgan_sdk.card import Range, SpacingRange, TrainingData, ValidityMap, hash_series
 from rgan_sdk.hu import HUWindow
 from rgan_train.config import Config, DataConfig, DomainConfig, MethodConfig
 from rgan_train.export.model_card import (
@@ -23,8 +23,9 @@ from rgan_train.networks.graph import HarmonizationGraph
 from rgan_train.pairs import Dataset, PairedFiles, PairedSample
 from rgan_train.training import RunFolder
 
+UIDS = ("1.2.1", "1.2.2")
 SLICES = [
-    PairedFiles("p", Path("a"), Path("b"), "1", "2", "3", 0.0, 64, 64, (spacing, spacing))
+    PairedFiles("p", Path("a"), Path("b"), "1", "2", UIDS, "3", 0.0, 64, 64, (spacing, spacing))
     for spacing in (0.5, 0.6, 0.7)
 ]
 DATASET = Dataset(
@@ -94,6 +95,20 @@ def test_the_domain_of_the_card(tmp_path, method, domain, spacing, added, noise)
     assert card.noise_hu == Range(*noise)
     assert card.thickness_seen == (1.0, 3.0)
     assert card.reconstruction == ("iDose level 3",)
+
+
+def test_the_card_tells_the_series_of_training_and_validation_and_of_the_teacher(tmp_path):
+    folder, config = RunFolder(tmp_path), Config(data=DATA)
+    folder.create(config, {"teacher": {"series_seen": [hash_series("1.2.9")]}}, {})
+    graph = HarmonizationGraph(METHODS["linear"].build_network(config), HUWindow(-1032, 1008))
+    parts = {
+        part: (replace(SLICES[0], series_uids=(f"1.2.{number}", f"1.2.{number + 1}")),)
+        for number, part in ((3, "validation"), (5, "test"))
+    }
+    dataset = replace(DATASET, **parts)
+    card = make_card(folder, config, dataset, graph, (), VALIDITY, name=None, version="1.0.0")
+    expected = map(hash_series, (*UIDS, "1.2.3", "1.2.4", "1.2.9"))
+    assert card.series_seen == tuple(sorted(expected))
 
 
 def test_noise_that_was_not_measured(tmp_path):

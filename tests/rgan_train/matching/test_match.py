@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pydicom
 import pytest
+from support.dicom_phantoms import uid
 from support.groups import write_series
 from support.kernels import chests, exponential
 from support.training import train
@@ -78,6 +79,13 @@ def test_the_card_states_what_the_source_series_are(softening):
     assert (limits.min, limits.reference, limits.max) == pytest.approx((0.679, 0.7, 0.98))
     assert card.noise_hu is not None
     assert card.quality == ()
+
+
+def test_the_card_tells_the_series_of_both_groups(softening):
+    card = softening.exported.card
+    assert len(card.series_seen) == 2
+    assert card.has_seen(uid(1, 1))
+    assert card.has_seen(uid(2, 1))
 
 
 def test_frequencies_that_the_target_does_not_show_are_noted(softening):

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from support.dicom_phantoms import uid
 from support.groups import write_series
 from support.kernels import chests, exponential
 from support.training import settings, train
@@ -77,6 +78,8 @@ def test_the_card_tells_simulated_pairs_from_real_ones(trained):
     assert card.certificate is not None
     assert card.pixel_spacing.reference == 0.7
     assert card.thickness_seen == (1.0,)  # of the sharper group, the target
+    assert card.has_seen(uid(1, 1))  # of both groups
+    assert card.has_seen(uid(2, 1))
     assert "halves of both groups differ by" in output
     assert "of the measured transfer below 1 lp/cm" in output
 

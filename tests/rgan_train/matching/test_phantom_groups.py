@@ -45,6 +45,7 @@ def test_the_card_of_a_model_from_phantoms_states_no_noise_and_covers_chests(sca
     assert (card.source_kernels, card.target_kernel) == (("SHARP",), "SOFT")
     assert card.noise_hu is None
     assert card.thickness_seen == ()
+    assert card.series_seen == ()
     assert card.pixel_spacing.min < 0.5
     assert card.pixel_spacing.max > 0.95
 

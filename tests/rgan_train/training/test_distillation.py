@@ -5,10 +5,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from support.models import make_card, write_model
+from support.models import make_card, make_domain_card, write_model
 from support.training import open_dataset, tiny_config, weights
 
-from rgan_sdk.card import TrainingData
+from rgan_sdk.card import TrainingData, hash_series
 from rgan_sdk.errors import ConfigurationError, OutputError, TrainingError
 from rgan_sdk.harmonizer import Harmonizer
 from rgan_sdk.hu import HUWindow
@@ -171,6 +171,15 @@ def test_data_of_both_are_named_once(job, tmp_path):
     file = write_model(tmp_path / "teacher.onnx", make_card(training_data=(own,)))
     run = run_taught(job("run", teacher=HarmonizationModel.open(file)))
     assert export_run(run, tmp_path / "m.onnx").card.training_data == (own,)
+
+
+def test_series_that_the_teacher_knows_are_on_the_students_card(job, tmp_path):
+    known = make_domain_card(series_seen=(hash_series("1.2.3"),))
+    file = write_model(tmp_path / "teacher.onnx", known)
+    run = run_taught(job("run", teacher=HarmonizationModel.open(file)))
+    card = export_run(run, tmp_path / "m.onnx").card
+    assert len(card.series_seen) == 3
+    assert card.has_seen("1.2.3")
 
 
 def test_the_teacher_sets_kernels_and_range():

@@ -31,7 +31,9 @@ def make_sampler(folder, *assignments, own=0.7, other=0.7, gain=NOTHING, padded=
     """Return what draws from a slice of pairs with pixels of ``own`` mm, and a source slice."""
     config = tiny_config(f"training.crop={CROP}", *assignments)
     files = [write_slice(folder / f"{seed}.npy", seed, padded) for seed in range(3)]
-    pair = PairedFiles("p", files[0], files[1], "1", "2", "3", 0.0, SIZE, SIZE, (own, own))
+    pair = PairedFiles(
+        "p", files[0], files[1], "1", "2", ("4", "5"), "3", 0.0, SIZE, SIZE, (own, own)
+    )
     slices = (RealSlice(files[2], SIZE, SIZE, other),)
     unpaired = Unpaired("source", slices, gain, "")
     return make_real_sampler(unpaired, [pair], SliceReader(10), config, (CROP, CROP))

@@ -6,10 +6,11 @@ import json
 import numpy as np
 import pytest
 from support.cohorts import SHARP, SOFT, make_cohort, write_group
-from support.models import make_card, write_model
+from support.models import make_card, make_domain_card, write_model
 from support.requirements import require_module
 from support.training import train
 
+from rgan_sdk.card import hash_series
 from rgan_sdk.dicom.inventory import find_series
 from rgan_sdk.dicom.read.padding import PADDING_HU
 from rgan_sdk.errors import ConfigurationError, TrainingError
@@ -101,6 +102,21 @@ def test_controls_fail_lesions_and_the_report_says_so(evaluation):
     assert len(lesion_failures(evaluation.lesions, RANDOM)) == 12
     assert not lesion_failures(evaluation.lesions, "target")
     assert "fails" in describe_blur(evaluation)
+
+
+def test_series_that_a_model_was_made_with_are_noted(tmp_path):
+    source = make_cohort("source", SHARP, SHARP_KERNEL, 1, patients=2, slices=2)
+    target = make_cohort("target", SOFT, SOFT_KERNEL, 2, slices=2)
+    known = source.series_uids[1], target.series_uids[0]
+    card = make_domain_card(
+        source_kernels=(SHARP_KERNEL,),
+        target_kernel=SOFT_KERNEL,
+        series_seen=tuple(sorted(map(hash_series, known))),
+    )
+    model = write_model(tmp_path / "model.onnx", card)
+    with Methods({"mine": model}, source, target) as methods:
+        notes = methods.records["mine"]["notes"]
+    assert any(note.startswith("2 of the 3 tested series are among") for note in notes)
 
 
 @pytest.mark.slow

@@ -1,19 +1,23 @@
-"""The model card: what a model is made for, and how well it does that.
-
-The card is JSON inside the model file. ``docs/model-format.md`` specifies it, and
-``model_card.schema.json`` beside this file is the same specification as JSON Schema.
-"""
+"""The whole card of a model: its fields, and how it is written and read."""
 
 from __future__ import annotations
 
 import functools
 import json
-import math
 from dataclasses import asdict, dataclass
 from importlib.resources import files
 from types import NoneType
 from typing import Any
 
+from rgan_sdk.card.parts import (
+    ErrorBound,
+    Quality,
+    Range,
+    SpacingRange,
+    TrainingData,
+    ValidityMap,
+    hash_series,
+)
 from rgan_sdk.errors import ModelFormatError, check_type
 from rgan_sdk.hu import HUWindow
 from rgan_sdk.kernels import CardCurves, MatchCertificate, kernel_name
@@ -21,122 +25,9 @@ from rgan_sdk.kernels import CardCurves, MatchCertificate, kernel_name
 CARD_KEY = "rgan.card"
 CARD_FORMAT = 2
 """The newest format that this software knows; models of format 1 state no domain."""
-BOUND_FACTOR = 2.0
-EXTRAS = ("curves", "certificate")
+EXTRAS = ("curves", "certificate", "series_seen")
 NEWER_KEYS = ("pixel_spacing", "noise_hu", "thickness_seen", "reconstruction", "validity", *EXTRAS)
 """The keys that only cards of format 2 have."""
-SPACING_TOLERANCE = 1e-3
-"""Relative: headers round the pixel spacing."""
-
-
-@dataclass(frozen=True)
-class TrainingData:
-    """A data set that a model was trained on."""
-
-    name: str
-    licence: str
-    citation: str
-
-
-@dataclass(frozen=True)
-class Quality:
-    """One measurement: a metric of the input and of the output against the target.
-
-    Attributes
-    ----------
-    data, slices
-        What was measured on, and how many slices.
-    metric
-        Name and unit.
-    input, output
-        The metric before and after harmonization.
-    """
-
-    data: str
-    slices: int
-    metric: str
-    input: float
-    output: float
-
-
-@dataclass(frozen=True)
-class ErrorBound:
-    """How much the output in a lower precision may deviate from the float32 model, in HU.
-
-    Attributes
-    ----------
-    max, p999
-        Bounds for the largest absolute deviation, and for the 99.9th percentile.
-    """
-
-    max: float
-    p999: float
-
-    @classmethod
-    def from_measured(cls, max: float, p999: float) -> ErrorBound:  # noqa: A002 - as the fields
-        """Return twice a measured deviation as a bound, rounded up to 0.01 HU.
-
-        The margin is for other runtimes and other slices, which deviate by other amounts.
-        """
-        return cls(*(math.ceil(BOUND_FACTOR * hu * 100) / 100 for hu in (max, p999)))
-
-
-@dataclass(frozen=True)
-class Range:
-    """A closed interval.
-
-    Attributes
-    ----------
-    min, max
-        Its ends, in the unit of the field.
-    """
-
-    min: float
-    max: float
-
-    def __contains__(self, value: float) -> bool:
-        return self.min <= value <= self.max
-
-
-@dataclass(frozen=True)
-class SpacingRange(Range):
-    """The pixel spacings in mm that a model holds for.
-
-    Attributes
-    ----------
-    reference
-        That of the training data as they were reconstructed, between ``min`` and ``max``.
-    """
-
-    reference: float
-
-    def __contains__(self, value: float) -> bool:
-        slack = 1 + SPACING_TOLERANCE
-        return self.min / slack <= value <= self.max * slack
-
-
-@dataclass(frozen=True)
-class ValidityMap:
-    """PSNR in dB gained by a model on resampled slices with added noise.
-
-    Attributes
-    ----------
-    data
-        What was measured on.
-    pixel_spacing
-        In mm, ascending: the rows.
-    added_noise
-        Standard deviation of the noise added to source and target in HU, ascending: the columns.
-    over_input, over_linear
-        Gain over the source slices, and over the linear filter of the same pair; the latter is
-        empty where there is none.
-    """
-
-    data: str
-    pixel_spacing: tuple[float, ...]
-    added_noise: tuple[float, ...]
-    over_input: tuple[tuple[float, ...], ...]
-    over_linear: tuple[tuple[float, ...], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -171,6 +62,9 @@ class ModelCard:
         that was not measured.
     certificate
         How far fits that must agree are apart, for a model that was made without pairs.
+    series_seen
+        Hashes (``hash_series``) of the series that the model was made with, in ascending order;
+        empty where they are not known.
     """
 
     name: str
@@ -193,6 +87,7 @@ class ModelCard:
     validity: ValidityMap | None = None
     curves: CardCurves | None = None
     certificate: MatchCertificate | None = None
+    series_seen: tuple[str, ...] = ()
 
     @property
     def format(self) -> int:
@@ -256,6 +151,11 @@ class ModelCard:
             **fields,
         )
 
+    def has_seen(self, series_instance_uid: str) -> bool:
+        """Return whether the card tells that the model was made with this series."""
+        check_type("series_instance_uid", series_instance_uid, str)
+        return hash_series(series_instance_uid) in self.series_seen
+
     def accepts_kernel(self, convolution_kernel: str | None) -> bool:
         r"""Return whether the card names this kernel, regardless of case and of blanks.
 
@@ -300,7 +200,8 @@ def _parse_domain(fields: dict[str, Any]) -> dict[str, Any]:
     Raises
     ------
     ModelFormatError
-        If a range is empty, the validity map is no table, or curves show nothing.
+        If a range is empty, the validity map is no table, curves show nothing, or series are not
+        in order.
     """
     domain = {name: fields.pop(name, None) for name in NEWER_KEYS}
     found = {name: value for name, value in domain.items() if value is not None}
@@ -318,6 +219,8 @@ def _parse_domain(fields: dict[str, Any]) -> dict[str, Any]:
         found["curves"] = CardCurves.from_fields(curves)
     if certificate := found.get("certificate"):
         found["certificate"] = MatchCertificate(**certificate)
+    if (seen := found.get("series_seen")) and seen != sorted(set(seen)):
+        raise ModelFormatError("model card: series_seen: expected ascending order, each hash once")
     return {name: _as_tuples(value) for name, value in found.items()}
 
 
