@@ -18,6 +18,7 @@ from support.snippets import write_smaller
 from rgan_sdk.dicom.synthetic.sample import write_sample_series
 from rgan_sdk.kernels.mtf import KernelMTF
 from rgan_sdk.model import HarmonizationModel
+from rgan_train.networks.window import HANDOVER
 from rgan_train.pairs.csv import write_pairs
 from rgan_train.pairs.find import Pair
 from rgan_train.pairs.splits import PARTS
@@ -85,6 +86,7 @@ def test_a_recipe_from_scans_to_an_evaluation_by_patient(tmp_path):
     card = HarmonizationModel.open(work / "b50f-to-b30f.onnx").card
     assert (card.source_kernels, card.target_kernel) == (("B50f",), "B30f")
     assert card.training_data[0].licence == "CC BY 4.0"
+    assert (card.window.lower, card.window.upper) == (-1024 - HANDOVER, 2000 + HANDOVER)
 
     assert [path.parent.name for path in sorted(work.glob("test/*/report.html"))] == tested
     table = rows(work / "by-patient.csv")
