@@ -10,6 +10,7 @@ model=$work/$(echo "$source-to-$target" | tr '[:upper:]' '[:lower:]').onnx
 settings=(--config "$here/nlst.toml"
   --set data.source_kernel="$source" --set data.target_kernel="$target")
 mkdir -p "$work"
+python "$here/check.py"
 
 if [ $# = 1 ]; then
   rgan-train public-pairs --manufacturer "$manufacturer" --kernels "$source,$target" \

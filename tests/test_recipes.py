@@ -48,11 +48,17 @@ def write_patients(folder: Path) -> None:
 
 
 def run(name: str, *arguments: Path, tools: Path) -> subprocess.CompletedProcess[str]:
-    """Run a recipe with small networks."""
+    """Run a recipe with small networks; modules in ``tools`` come before those installed."""
+    require_module("radiomics", "make eval-deps")
     path = (str(tools), str(Path(sys.executable).parent), os.environ["PATH"])
     return subprocess.run(
         [RECIPES / name, *arguments],
-        env={**os.environ, "PATH": os.pathsep.join(path), "OMP_NUM_THREADS": "1"},
+        env={
+            **os.environ,
+            "PATH": os.pathsep.join(path),
+            "PYTHONPATH": str(tools),
+            "OMP_NUM_THREADS": "1",
+        },
         capture_output=True,
         text=True,
         check=False,
@@ -65,7 +71,6 @@ def rows(path: Path) -> list[dict[str, str]]:
 
 
 def test_a_recipe_from_scans_to_an_evaluation_by_patient(tmp_path):
-    require_module("radiomics", "make eval-deps")
     scans, work, tools = tmp_path / "scans", tmp_path / "work", tmp_path / "tools"
     write_patients(scans)
     tools.mkdir()
@@ -155,6 +160,16 @@ def test_a_model_of_an_earlier_split_is_not_tested(tmp_path):
     done = run("siemens-b50f-to-b30f.sh", tmp_path, tmp_path / "scans", tools=tmp_path)
     assert done.returncode == 1
     assert "has a model of an earlier split" in done.stderr
+
+
+def test_a_missing_package_is_told_before_the_download(tmp_path):
+    (tmp_path / "rgan-train").write_text("#!/bin/sh\necho begun\n")
+    (tmp_path / "rgan-train").chmod(0o755)
+    (tmp_path / "radiomics.py").write_text("raise ImportError\n")
+    done = run("siemens-b50f-to-b30f.sh", tmp_path / "work", tools=tmp_path)
+    assert done.returncode == 1
+    assert "Error: pyradiomics is not installed; `make eval-deps` installs it" in done.stderr
+    assert "begun" not in done.stdout
 
 
 @pytest.mark.parametrize("name", NAMES)
