@@ -112,11 +112,17 @@ def make_pair(number: int, patient: int) -> Pair:
     return Pair(f"p{patient}", "B50f", "B30f", "", 4, 8, 8, *uids, *FOLDERS)
 
 
-def split_into(folder: Path, pairs: list[Pair]) -> list[dict[str, str]]:
-    """Split pairs, and return the rows of split.csv."""
+def try_split(folder: Path, pairs: list[Pair]) -> subprocess.CompletedProcess[str]:
+    """Split pairs of B50f and B30f."""
     write_pairs(pairs, folder / "pairs.csv")
     command = [sys.executable, RECIPES / "split.py", folder / "pairs.csv", "b50f", "B30f", folder]
-    subprocess.run(command, check=True)
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def split_into(folder: Path, pairs: list[Pair]) -> list[dict[str, str]]:
+    """Split pairs, and return the rows of split.csv."""
+    done = try_split(folder, pairs)
+    assert done.returncode == 0, done.stderr
     return rows(folder / "split.csv")
 
 
@@ -140,6 +146,24 @@ def test_an_earlier_split_leaves_no_lists(tmp_path):
     tested = {f"{row['patient']}.csv" for row in split if row["split"] == "test"}
     assert earlier - tested
     assert {path.name for path in tmp_path.glob("test/*.csv")} == tested
+
+
+def test_scans_of_other_kernels_are_told_by_their_kernels(tmp_path):
+    other = [replace(make_pair(n, n), kernel_a="B70f", kernel_b="B31f") for n in range(9)]
+    done = try_split(tmp_path, [*other, replace(make_pair(9, 9), kernel_a="B60f")])
+    assert done.returncode == 1
+    assert (
+        "pairs.csv: no pair has the kernels b50f and B30f; the most frequent kernels there are "
+        "B31f and B70f; B30f and B60f. Give scans with the kernels of the recipe"
+    ) in done.stderr
+    assert not (tmp_path / "split.csv").exists()
+
+
+def test_a_recipe_says_that_it_needs_three_patients(tmp_path):
+    done = try_split(tmp_path, [make_pair(n, n // 2) for n in range(4)])
+    assert done.returncode == 1
+    assert "pairs of b50f and B30f: of 2 patients, and a recipe needs 3" in done.stderr
+    assert "--set" not in done.stderr
 
 
 def test_the_table_has_the_patients_of_the_lists(tmp_path):
