@@ -103,6 +103,13 @@ def test_descriptions_of_siemens_in_another_collection():
     assert len(by_kernels(found)["B35f", "B60f"]) == 10
 
 
+def test_a_collection_with_thick_slices():
+    """They have the kernels of the packaged models."""
+    found = by_kernels(find_public_pairs(read_index("lung_pet_ct_dx").series))["B40f", "B70f"]
+    assert (total(found).pairs, total(found).patients) == (7, 7)
+    assert [min(one.a.slices for one in found), max(one.a.slices for one in found)] == [21, 31]
+
+
 def test_all_columns_are_there():
     assert set(read_tables("lidc_idri").series[0]) == set(COLUMNS)
 
