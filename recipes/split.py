@@ -6,23 +6,49 @@ removed. split.csv comes last, so that it stands for all of them.
 """
 
 import sys
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
-from rgan_sdk.errors import RganError
-from rgan_train.pairs import read_pairs
+from rgan_sdk.errors import RganError, TrainingError
+from rgan_train.pairs import Pair, read_pairs
 from rgan_train.pairs.csv import write_pairs
-from rgan_train.pairs.splits import split_patients
+from rgan_train.pairs.splits import MIN_PATIENTS, split_patients
+
+MOST_KERNELS = 5
+"""Kernels that a message names, the most frequent ones."""
+
+
+def choose(listed: str, source: str, target: str) -> list[Pair]:
+    """Return the pairs of two kernels.
+
+    Raises
+    ------
+    TrainingError
+        If there are none, or too few patients.
+    """
+    wanted = {source.casefold(), target.casefold()}
+    found = read_pairs(Path(listed))
+    pairs = [one for one in found if {one.kernel_a.casefold(), one.kernel_b.casefold()} == wanted]
+    if not pairs:
+        kernels = Counter(" and ".join(sorted((one.kernel_a, one.kernel_b))) for one in found)
+        names = "; ".join(name for name, _ in kernels.most_common(MOST_KERNELS))
+        raise TrainingError(
+            f"{listed}: no pair has the kernels {source} and {target}; the most frequent kernels "
+            f"there are {names}. Give scans with the kernels of the recipe"
+        )
+    patients = len({one.patient for one in pairs})
+    if patients < MIN_PATIENTS:
+        raise TrainingError(
+            f"{listed}: pairs of {source} and {target}: of {patients} patients, and a recipe needs "
+            f"{MIN_PATIENTS}, to train on, to validate on and to test; give scans of more patients"
+        )
+    return pairs
 
 
 def main(listed: str, source: str, target: str, work: str) -> None:
     """Write the lists."""
-    wanted = {source.casefold(), target.casefold()}
-    pairs = [
-        pair
-        for pair in read_pairs(Path(listed))
-        if {pair.kernel_a.casefold(), pair.kernel_b.casefold()} == wanted
-    ]
+    pairs = choose(listed, source, target)
     part_of = split_patients([pair.patient for pair in pairs])
     seen: set[str] = set()
     assigned = []

@@ -10,6 +10,7 @@ model=$work/$(echo "$source-to-$target" | tr '[:upper:]' '[:lower:]').onnx
 settings=(--config "$here/nlst.toml"
   --set data.source_kernel="$source" --set data.target_kernel="$target")
 mkdir -p "$work"
+python "$here/check.py"
 
 if [ $# = 1 ]; then
   rgan-train public-pairs --manufacturer "$manufacturer" --kernels "$source,$target" \
@@ -34,11 +35,13 @@ if [ ! -e "$model" ]; then
   rgan-train export "$work/run" -o "$model"
 fi
 
-# A report for each patient of the test: patients have pixels of different sizes.
+# A report for each patient of the test: patients have pixels of different sizes. Where one fails,
+# the next patient's turn comes, and the last step names who has no report. 130 is Ctrl-C.
 for list in "$work"/test/*.csv; do
   report=${list%.csv}
   if [ ! -e "$report/report.html" ]; then
-    rgan-train evaluate "$list" --model model="$model" -o "$report" "${settings[@]}"
+    rgan-train evaluate "$list" --model model="$model" -o "$report" "${settings[@]}" ||
+      if [ $? = 130 ]; then exit 130; fi
   fi
 done
-python "$here/table.py" "$work/test" "$work/by-patient.csv"
+python "$here/table.py" "$work/test" "$work/by-patient.csv" "$work/by-feature.csv"

@@ -18,6 +18,7 @@ from support.snippets import write_smaller
 from rgan_sdk.dicom.synthetic.sample import write_sample_series
 from rgan_sdk.kernels.mtf import KernelMTF
 from rgan_sdk.model import HarmonizationModel
+from rgan_train.networks.window import HANDOVER
 from rgan_train.pairs.csv import write_pairs
 from rgan_train.pairs.find import Pair
 from rgan_train.pairs.splits import PARTS
@@ -47,11 +48,17 @@ def write_patients(folder: Path) -> None:
 
 
 def run(name: str, *arguments: Path, tools: Path) -> subprocess.CompletedProcess[str]:
-    """Run a recipe with small networks."""
+    """Run a recipe with small networks; modules in ``tools`` come before those installed."""
+    require_module("radiomics", "make eval-deps")
     path = (str(tools), str(Path(sys.executable).parent), os.environ["PATH"])
     return subprocess.run(
         [RECIPES / name, *arguments],
-        env={**os.environ, "PATH": os.pathsep.join(path), "OMP_NUM_THREADS": "1"},
+        env={
+            **os.environ,
+            "PATH": os.pathsep.join(path),
+            "PYTHONPATH": str(tools),
+            "OMP_NUM_THREADS": "1",
+        },
         capture_output=True,
         text=True,
         check=False,
@@ -64,7 +71,6 @@ def rows(path: Path) -> list[dict[str, str]]:
 
 
 def test_a_recipe_from_scans_to_an_evaluation_by_patient(tmp_path):
-    require_module("radiomics", "make eval-deps")
     scans, work, tools = tmp_path / "scans", tmp_path / "work", tmp_path / "tools"
     write_patients(scans)
     tools.mkdir()
@@ -85,6 +91,7 @@ def test_a_recipe_from_scans_to_an_evaluation_by_patient(tmp_path):
     card = HarmonizationModel.open(work / "b50f-to-b30f.onnx").card
     assert (card.source_kernels, card.target_kernel) == (("B50f",), "B30f")
     assert card.training_data[0].licence == "CC BY 4.0"
+    assert (card.window.lower, card.window.upper) == (-1024 - HANDOVER, 2000 + HANDOVER)
 
     assert [path.parent.name for path in sorted(work.glob("test/*/report.html"))] == tested
     table = rows(work / "by-patient.csv")
@@ -93,6 +100,7 @@ def test_a_recipe_from_scans_to_an_evaluation_by_patient(tmp_path):
     ]
     assert all(float(row["psnr_db"]) > 0 for row in table)
     assert "model, reproducible: " in done.stdout
+    assert {row["patients"] for row in rows(work / "by-feature.csv")} == {f"{len(tested)}"}
 
     again = run("siemens-b50f-to-b30f.sh", work, scans, tools=tools)
     assert again.returncode == 0, again.stdout + again.stderr
@@ -105,11 +113,17 @@ def make_pair(number: int, patient: int) -> Pair:
     return Pair(f"p{patient}", "B50f", "B30f", "", 4, 8, 8, *uids, *FOLDERS)
 
 
-def split_into(folder: Path, pairs: list[Pair]) -> list[dict[str, str]]:
-    """Split pairs, and return the rows of split.csv."""
+def try_split(folder: Path, pairs: list[Pair]) -> subprocess.CompletedProcess[str]:
+    """Split pairs of B50f and B30f."""
     write_pairs(pairs, folder / "pairs.csv")
     command = [sys.executable, RECIPES / "split.py", folder / "pairs.csv", "b50f", "B30f", folder]
-    subprocess.run(command, check=True)
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def split_into(folder: Path, pairs: list[Pair]) -> list[dict[str, str]]:
+    """Split pairs, and return the rows of split.csv."""
+    done = try_split(folder, pairs)
+    assert done.returncode == 0, done.stderr
     return rows(folder / "split.csv")
 
 
@@ -135,17 +149,96 @@ def test_an_earlier_split_leaves_no_lists(tmp_path):
     assert {path.name for path in tmp_path.glob("test/*.csv")} == tested
 
 
+def test_scans_of_other_kernels_are_told_by_their_kernels(tmp_path):
+    other = [replace(make_pair(n, n), kernel_a="B70f", kernel_b="B31f") for n in range(9)]
+    done = try_split(tmp_path, [*other, replace(make_pair(9, 9), kernel_a="B60f")])
+    assert done.returncode == 1
+    assert (
+        "pairs.csv: no pair has the kernels b50f and B30f; the most frequent kernels there are "
+        "B31f and B70f; B30f and B60f. Give scans with the kernels of the recipe"
+    ) in done.stderr
+    assert not (tmp_path / "split.csv").exists()
+
+
+def test_a_recipe_says_that_it_needs_three_patients(tmp_path):
+    done = try_split(tmp_path, [make_pair(n, n // 2) for n in range(4)])
+    assert done.returncode == 1
+    assert "pairs of b50f and B30f: of 2 patients, and a recipe needs 3" in done.stderr
+    assert "--set" not in done.stderr
+
+
+def write_evaluation(folder: Path, patient: str, ccc: dict[str, str], listed: bool = True) -> None:
+    """Write what the tables take from the report of a patient: the CCC of a model's features."""
+    methods = ["input", "model"]
+    quality = {name: {"mean": 1.0} for name in ("psnr_db", "ssim", "mae_hu")}
+    report = {"methods": methods, "agreement": [], "quality": dict.fromkeys(methods, quality)}
+    (folder / patient).mkdir(parents=True)
+    (folder / patient / "results.json").write_text(json.dumps({**report, "slices": 4}))
+    (folder / patient / "report.html").touch()
+    agreement = ["group,method,feature,ccc"]
+    for feature, value in ccc.items():
+        for method, found in (("input", "0.1"), ("model", value), ("control", "0.9")):
+            agreement.append(f"lung,{method},{feature},{found}")
+    (folder / patient / "agreement.csv").write_text("\n".join(agreement))
+    if listed:
+        write_list(folder, patient)
+
+
+def write_list(folder: Path, patient: str) -> None:
+    write_pairs([replace(make_pair(1, 1), patient=patient)], folder / f"{patient}.csv")
+
+
+def tabulate(folder: Path) -> subprocess.CompletedProcess[str]:
+    """Put the reports of a folder together."""
+    tables = folder / "patients.table", folder / "features.table"
+    command = [sys.executable, RECIPES / "table.py", folder, *tables]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
 def test_the_table_has_the_patients_of_the_lists(tmp_path):
-    quality = {"input": {name: {"mean": 1.0} for name in ("psnr_db", "ssim", "mae_hu")}}
-    report = {"methods": ["input"], "agreement": [], "quality": quality, "slices": 4}
-    for patient in ("p.1", "p.2"):
-        (tmp_path / patient).mkdir()
-        (tmp_path / patient / "results.json").write_text(json.dumps(report))
-    write_pairs([make_pair(2, 2)], tmp_path / "p.2.csv")
-    table = tmp_path / "by-patient" / "table.csv"
-    table.parent.mkdir()
-    subprocess.run([sys.executable, RECIPES / "table.py", tmp_path, table], check=True)
-    assert [row["patient"] for row in rows(table)] == ["p.2"]
+    write_evaluation(tmp_path, "p.1", {"mean": "0.9"}, listed=False)
+    write_evaluation(tmp_path, "p.2", {"mean": "0.9"})
+    done = tabulate(tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert {row["patient"] for row in rows(tmp_path / "patients.table")} == {"p.2"}
+    assert "model, psnr_db: 1 (1 to 1), 1 of 1 patients" in done.stdout
+
+
+def test_the_table_counts_the_patients_in_whom_a_feature_is_reproducible(tmp_path):
+    """A feature with no CCC is not reproducible; 9 of 10 patients are enough, 8 are not."""
+    for number in range(10):
+        values = {
+            "always": "0.86",
+            "often": "0.86" if number else "0.85",
+            "sometimes": "0.86" if number > 1 else "",
+        }
+        write_evaluation(tmp_path, f"p{number}", values)
+    done = tabulate(tmp_path)
+    assert done.returncode == 0, done.stderr
+    counts = {
+        (row["method"], row["feature"]): (row["reproducible_in"], row["patients"])
+        for row in rows(tmp_path / "features.table")
+    }
+    assert counts == {
+        **{("input", feature): ("0", "10") for feature in values},
+        ("model", "always"): ("10", "10"),
+        ("model", "often"): ("9", "10"),
+        ("model", "sometimes"): ("8", "10"),
+    }
+    assert (
+        "model, lung: 2 of 3 features have a CCC above 0.85 in at least 90% of the patients "
+        "(10 of 10 patients)"
+    ) in done.stdout
+
+
+def test_the_table_names_patients_without_a_report(tmp_path):
+    write_evaluation(tmp_path, "p1", {"mean": "0.9"})
+    write_list(tmp_path, "p2")
+    done = tabulate(tmp_path)
+    assert done.returncode == 1
+    assert "1 of 2 patients have no report: p2." in done.stderr
+    assert "model, psnr_db: 1 (1 to 1), 1 of 2 patients" in done.stdout
+    assert {row["patient"] for row in rows(tmp_path / "patients.table")} == {"p1"}
 
 
 def test_a_model_of_an_earlier_split_is_not_tested(tmp_path):
@@ -153,6 +246,52 @@ def test_a_model_of_an_earlier_split_is_not_tested(tmp_path):
     done = run("siemens-b50f-to-b30f.sh", tmp_path, tmp_path / "scans", tools=tmp_path)
     assert done.returncode == 1
     assert "has a model of an earlier split" in done.stderr
+
+
+FAKE_TRAIN = """#!/bin/sh
+echo "$2" >> "$0.log"
+case $2 in */p1.csv) exit ${FAILS};; esac
+mkdir -p "${2%.csv}"
+cp "$0.report"/* "${2%.csv}"
+"""
+
+
+def evaluate_three(folder: Path, status: int) -> tuple[subprocess.CompletedProcess[str], list[str]]:
+    """Run a recipe whose model is there; the report of the first of three patients fails."""
+    work, tools, test = folder / "work", folder / "tools", folder / "work" / "test"
+    write_evaluation(tools, "rgan-train.report", {"mean": "0.9"}, listed=False)
+    (tools / "rgan-train").write_text(FAKE_TRAIN.replace("${FAILS}", str(status)))
+    (tools / "rgan-train").chmod(0o755)
+    for patient in ("p1", "p2", "p3"):
+        write_list(test, patient)
+    (work / "split.csv").touch()
+    (work / "b50f-to-b30f.onnx").touch()
+    done = run("siemens-b50f-to-b30f.sh", work, folder / "scans", tools=tools)
+    tried = (tools / "rgan-train.log").read_text().splitlines()
+    return done, [Path(path).stem for path in tried]
+
+
+def test_a_patient_whose_evaluation_fails_does_not_stop_the_others(tmp_path):
+    done, tried = evaluate_three(tmp_path, status=1)
+    assert tried == ["p1", "p2", "p3"]
+    assert done.returncode == 1
+    assert "1 of 3 patients have no report: p1." in done.stderr
+    assert {row["patient"] for row in rows(tmp_path / "work/by-patient.csv")} == {"p2", "p3"}
+
+
+def test_ctrl_c_stops_all_evaluations(tmp_path):
+    done, tried = evaluate_three(tmp_path, status=130)
+    assert (done.returncode, tried) == (130, ["p1"])
+
+
+def test_a_missing_package_is_told_before_the_download(tmp_path):
+    (tmp_path / "rgan-train").write_text("#!/bin/sh\necho begun\n")
+    (tmp_path / "rgan-train").chmod(0o755)
+    (tmp_path / "radiomics.py").write_text("raise ImportError\n")
+    done = run("siemens-b50f-to-b30f.sh", tmp_path / "work", tools=tmp_path)
+    assert done.returncode == 1
+    assert "Error: pyradiomics is not installed; `make eval-deps` installs it" in done.stderr
+    assert "begun" not in done.stdout
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -190,10 +190,11 @@ def _figures(total: Total) -> tuple[str, str, str]:
 def _download(pairs: Sequence[PublicPair], folder: Path) -> None:
     """Fetch what is missing, and say what did not come."""
     from rgan_sdk.cli.tables import as_text
-    from rgan_train.public.download import download, find_missing, open_client
+    from rgan_train.public.download import download, find_missing, open_client, remove_remains
 
     missing = find_missing(pairs, folder)
     if not missing:
+        remove_remains(folder)
         click.echo(f"{folder}: all series are there")
         return
     client = open_client()

@@ -12,7 +12,7 @@ import logging
 import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
@@ -81,6 +81,13 @@ def find_missing(pairs: Iterable[PublicPair], folder: Path) -> list[IndexedSerie
     """Return the series that are not in place yet, once each, in the order of the pairs."""
     wanted = {one.series_instance_uid: one for pair in pairs for one in (pair.a, pair.b)}
     return [one for one in wanted.values() if _what_lacks(one, place_of(one, folder))]
+
+
+def remove_remains(folder: Path) -> None:
+    """Remove what a download that was killed has left on its way, unless another one runs."""
+    if (folder / INCOMING).is_dir():
+        with suppress(OutputBusyError), _alone_in(folder):
+            pass
 
 
 def download(

@@ -9,11 +9,14 @@ from dataclasses import dataclass, replace
 from itertools import combinations
 
 from rgan_sdk.errors import ConfigurationError
-from rgan_train.public.descriptions import Reconstruction, read_description
+from rgan_train.public.descriptions import NLST, Reconstruction, read_description
 from rgan_train.public.index import IndexedSeries
 
-FEWEST_SLICES = 41
-"""Series with fewer slices are left out: localizers, parts of a chest, and very thick slices."""
+FEWEST_SLICES = 20
+"""Series with fewer are left out, such as localizers: a chest has 20 slices even of 10 mm."""
+
+FEWEST_SLICES_OF_NLST = 41
+"""Most slices of NLST are 2 or 2.5 mm thick, so that fewer than 41 are a part of a chest."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +59,8 @@ def find_public_pairs(series: Iterable[IndexedSeries]) -> list[PublicPair]:
     groups: dict[tuple[object, ...], list[tuple[Reconstruction, IndexedSeries]]] = defaultdict(list)
     for one in series:
         found = read_description(one)
-        if found is not None and one.slices >= FEWEST_SLICES:
+        fewest = FEWEST_SLICES_OF_NLST if one.collection == NLST else FEWEST_SLICES
+        if found is not None and one.slices >= fewest:
             alike = found._replace(kernel="")
             groups[one.study_instance_uid, one.slices, alike].append((found, one))
     pairs = []

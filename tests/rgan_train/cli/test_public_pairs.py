@@ -63,8 +63,10 @@ def test_a_download_goes_on_where_it_stopped(index, tmp_path, monkeypatch):
     assert client.asked[1] == [broken.series_instance_uid]
     assert f"next: rgan-train pair {scans} -o pairs.csv" in done.stdout
     assert len(list(scans.glob("nlst/*/*/*.dcm"))) == 6 * 60
+    (scans / download.INCOMING / "of a killed download").mkdir(parents=True)
     again = train(*command)
     assert "all series are there" in again.stdout
+    assert not (scans / download.INCOMING).exists()
     assert len(client.asked) == 2
 
 

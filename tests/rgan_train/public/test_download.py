@@ -64,6 +64,8 @@ def test_one_download_at_a_time(index, pairs, tmp_path, monkeypatch):
     def fetch_twice(*args, **kwargs):
         with pytest.raises(OutputBusyError, match="another download writes there"):
             download([pairs[0].b], tmp_path, FakeClient(index))
+        module.remove_remains(tmp_path)
+        assert (tmp_path / module.INCOMING).exists()
         fetch(*args, **kwargs)
 
     monkeypatch.setattr(client, "download_from_selection", fetch_twice)

@@ -1,8 +1,11 @@
 """The index and the client of the Imaging Data Commons themselves: `make public`."""
 
 import inspect
+import json
+import os
 import re
 import statistics
+import sys
 import tomllib
 from pathlib import Path
 
@@ -103,6 +106,13 @@ def test_descriptions_of_siemens_in_another_collection():
     assert len(by_kernels(found)["B35f", "B60f"]) == 10
 
 
+def test_a_collection_with_thick_slices():
+    """They have the kernels of the packaged models."""
+    found = by_kernels(find_public_pairs(read_index("lung_pet_ct_dx").series))["B40f", "B70f"]
+    assert (total(found).pairs, total(found).patients) == (7, 7)
+    assert [min(one.a.slices for one in found), max(one.a.slices for one in found)] == [21, 31]
+
+
 def test_all_columns_are_there():
     assert set(read_tables("lidc_idri").series[0]) == set(COLUMNS)
 
@@ -113,23 +123,57 @@ def test_sizes_are_those_of_the_files():
     assert (len(files), sum(path.stat().st_size for path in files)) == (series.slices, series.size)
 
 
-def test_the_client_takes_what_it_is_given():
+S5CMD = """#!{python}
+import json
+import shlex
+import sys
+from pathlib import Path
+
+if sys.argv[1:] != ["--help"]:
+    archive = json.loads(Path(__file__).with_name("archive.json").read_text())
+    for line in Path(sys.argv[-1]).read_text().splitlines():
+        _, address, place = shlex.split(line)
+        Path(place).mkdir(parents=True)
+        for number, size in enumerate(archive[address]):
+            Path(place, f"{{number}}.dcm").write_bytes(bytes(size))
+"""
+"""Stands in for the program that fetches: it writes files of the sizes in ``archive.json``."""
+
+
+@pytest.fixture(scope="module")
+def client(tmp_path_factory):
+    """Give the client itself, which runs ``S5CMD`` as it would run the program of that name."""
     require_module("idc_index", "make public")
-    client = download.open_client()
+    program = tmp_path_factory.mktemp("tools") / "s5cmd"
+    program.write_text(S5CMD.format(python=sys.executable))
+    program.chmod(0o755)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PATH", f"{program.parent}{os.pathsep}{os.environ['PATH']}")
+        opened = download.open_client()
+    assert opened.s5cmdPath == str(program)
+    return opened
+
+
+def test_the_client_takes_what_it_is_given(client):
     ours = inspect.signature(download.Client.download_from_selection).parameters
     theirs = inspect.signature(client.download_from_selection)
     theirs.bind(**dict.fromkeys(set(ours) - {"self"}))
     assert next(iter(theirs.parameters)) == "downloadDir"
 
 
-def test_the_client_knows_the_folder_names(index, tmp_path):
-    """Without a network, a dry run shows that it accepts the series and the template."""
-    client = download.open_client()
-    client.download_from_selection(
-        str(tmp_path),
-        seriesInstanceUID=[one.series_instance_uid for one in index.series[:2]],
-        dirTemplate="%SeriesInstanceUID",
-        quiet=True,
-        show_progress_bar=False,
-        dry_run=True,
-    )
+def test_the_client_puts_series_where_they_are_looked_for(client, index, tmp_path):
+    """All but the last file of one series come: it is told, and the others are in place."""
+    asked = sorted((one for one in index.series if one.slices > 1), key=lambda one: one.size)[:3]
+    addresses = client.index.set_index("SeriesInstanceUID")["series_aws_url"]
+    sizes = [[one.size - one.slices + 1] + [1] * (one.slices - 1) for one in asked]
+    archive = {
+        addresses[one.series_instance_uid]: some
+        for one, some in zip(asked, [*sizes[:2], sizes[2][:-1]], strict=True)
+    }
+    Path(client.s5cmdPath).with_name("archive.json").write_text(json.dumps(archive))
+    folder = tmp_path / "a reader's scans"
+    (failure,) = download.download(asked, folder, client)
+    assert failure.series == asked[2]
+    assert failure.reason.startswith(f"{asked[2].slices - 1} files")
+    came = [list(download.place_of(one, folder).glob("*.dcm")) for one in asked]
+    assert [len(files) for files in came] == [asked[0].slices, asked[1].slices, 0]

@@ -43,9 +43,20 @@ def test_what_differs_in_more_than_the_kernel_is_no_pair(description, changes):
 
 
 @pytest.mark.parametrize(("slices", "expected"), [(40, 0), (41, 1)])
-def test_short_series_are_left_out(slices, expected):
+def test_short_series_of_nlst_are_left_out(slices, expected):
     sharp = row(2, 10, "0,OPA,SE,SEN16,B50f,341,2,120,45,30,na", instanceCount=slices)
     assert len(kernels({**SOFT, "instanceCount": slices}, sharp)) == expected
+
+
+@pytest.mark.parametrize(("slices", "expected"), [(19, 0), (20, 1)])
+def test_elsewhere_a_chest_may_have_thick_slices(slices, expected):
+    changes = {"collection_id": "lung_scans", "instanceCount": slices}
+    series = [
+        row(number, 10, f"ThoraxRoutine  10.0  {kernel}", **changes)
+        for number, kernel in enumerate(("B40f", "B70f"))
+    ]
+    found = find_public_pairs([index._make_series(one) for one in series])
+    assert len(found) == expected
 
 
 def test_three_kernels_make_three_pairs_and_count_once_in_size():
