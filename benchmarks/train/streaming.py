@@ -1,6 +1,6 @@
 """Train on hundreds of patients whose slices do not fit into memory.
 
-    OMP_NUM_THREADS=1 python benchmarks/train/streaming.py --work runs/streaming \
+    OMP_NUM_THREADS=1 python benchmarks/train/streaming.py --work runs/streaming --steps 500 \
         --json benchmarks/results/streaming-training.json
 
 300 simulated patients of 100 slices of 512x512 with two kernels: 60,000 files, 31 GB, made in the

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from rgan_train.cli.extra import require_train_extra
+from rgan_train.cli.headers import count_headers
 from rgan_train.cli.options import (
     EXISTING_FILE,
     assignments_option,
@@ -73,7 +74,8 @@ def command(
         config = configure(student_config(teacher.card, method))
     listed = read_pairs(pairs)
     check_student(config, teacher.card, listed)
-    job = Job.from_pairs(config, listed, folder, resume=resume)
+    with count_headers() as on_files:
+        job = Job.from_pairs(config, listed, folder, resume=resume, on_files=on_files)
     with click.progressbar(length=0, label="teacher", file=sys.stderr) as bar:
 
         def show(done: int, total: int) -> None:

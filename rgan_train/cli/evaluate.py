@@ -13,6 +13,7 @@ import click
 
 from rgan_sdk.cores import usable_cores
 from rgan_train.cli.extra import require_evaluation
+from rgan_train.cli.headers import count_headers
 from rgan_train.cli.options import (
     EXISTING_FILE,
     assignments_option,
@@ -169,7 +170,8 @@ def command(
 
     config = override_from_text(read_toml(config_file) if config_file else Config(), assignments)
     listed = read_pairs(pairs)
-    dataset = load_dataset(listed, config.data, needed=("test",))
+    with count_headers() as on_files:
+        dataset = load_dataset(listed, config.data, needed=("test",), on_files=on_files)
     given, notes = read_mask_regions(masks, listed, dataset, structures)
     if boxes is not None:
         given += read_box_regions(boxes, dataset)

@@ -10,6 +10,7 @@ import click
 from rgan_sdk.cli.lazy import INTERRUPTED
 from rgan_sdk.errors import ConfigurationError
 from rgan_train.cli.extra import require_train_extra
+from rgan_train.cli.headers import count_headers
 from rgan_train.cli.options import (
     EXISTING_FILE,
     assignments_option,
@@ -95,14 +96,16 @@ def command(
         )
     if not resume:
         check_settings(config)
-    job = Job.from_pairs(
-        config,
-        read_pairs(pairs),
-        folder,
-        resume=resume,
-        devices=devices,
-        vgg_weights=vgg_weights,
-    )
+    with count_headers() as on_files:
+        job = Job.from_pairs(
+            config,
+            read_pairs(pairs),
+            folder,
+            resume=resume,
+            devices=devices,
+            vgg_weights=vgg_weights,
+            on_files=on_files,
+        )
     with show_progress() as report:
         outcome = fit(job, report)
     if outcome.is_main:

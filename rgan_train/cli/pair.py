@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from rgan_train.cli.headers import count_headers
+
 if TYPE_CHECKING:
     from rich.table import Table
 
@@ -46,7 +48,8 @@ def command(folders: tuple[Path, ...], output: Path) -> None:
     from rgan_train.pairs.dataset import patient_notes
     from rgan_train.pairs.find import find_pairs
 
-    pairing = find_pairs(folders)
+    with count_headers() as on_files:
+        pairing = find_pairs(folders, on_files)
     console = Console()
     for miss in pairing.near_misses:
         two = f"{miss.series_a} ({miss.kernels[0]}) and {miss.series_b} ({miss.kernels[1]})"

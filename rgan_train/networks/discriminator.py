@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from rgan_sdk.errors import ConfigurationError
+from rgan_train.networks.base import HarmonizationNetwork
 from rgan_train.networks.blocks import initialize
 
 
@@ -73,8 +74,15 @@ class PatchDiscriminator(nn.Module):
         finally:
             self.requires_grad_(True)
 
-    def check_crop(self, height: int, width: int) -> None:
+    def check_crop(self, network: HarmonizationNetwork, height: int, width: int) -> None:
         """Refuse crops with fewer than 2x2 patches.
+
+        Parameters
+        ----------
+        network
+            The generator, which may leave out a margin of a crop.
+        height, width
+            Multiples of the network's.
 
         Raises
         ------
@@ -82,10 +90,12 @@ class PatchDiscriminator(nn.Module):
             If height or width is too small.
         """
         least = 2**self.strided_layers * 4 + 2 * self.margin
-        if min(height, width) < least:
+        trained = network.trained_size(height, width)
+        if min(trained) < least:
+            crop = -(-least // network.multiple) * network.multiple + height - trained[0]
             raise ConfigurationError(
                 f"crops of {height}x{width} are too small for a discriminator of "
-                f"{self.strided_layers} strided layers: set training.crop to {least} or more, "
+                f"{self.strided_layers} strided layers: set training.crop to {crop} or more, "
                 "or discriminator.strided_layers lower"
             )
 

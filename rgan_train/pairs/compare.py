@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 
     Reader = Callable[[Series], Sequence[Acquisition]]
 
+OnFiles = Callable[[int], None]
+"""Is called now and then with how many headers were read since."""
+
 
 class Comparison(NamedTuple):
     """The result of ``compare_series``.
@@ -33,6 +36,19 @@ class Comparison(NamedTuple):
 def kernel_of(series: Series) -> str:
     """Return the ConvolutionKernel, empty if the header has none."""
     return series.convolution_kernel or ""
+
+
+def make_reader(on_files: OnFiles | None) -> Reader:
+    """Return what reads the acquisition of each slice of a series, and counts the slices."""
+    from rgan_sdk.dicom.read.acquisition import read_acquisitions
+
+    def read(series: Series) -> Sequence[Acquisition]:
+        found = read_acquisitions(series)
+        if on_files is not None:
+            on_files(len(found))
+        return found
+
+    return read
 
 
 def compare_series(a: Series, b: Series, read: Reader | None = None) -> Comparison:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from rgan_sdk.errors import ConfigurationError, TrainingError
 from rgan_train.config import DataConfig
+from rgan_train.pairs.compare import OnFiles
 from rgan_train.pairs.find import Pair, open_pairs
 from rgan_train.pairs.leaks import refuse_overlaps, refuse_shared
 from rgan_train.pairs.splits import PARTS, SEVERAL_PATIENTS, Split, describe_fold, make_splits
@@ -144,7 +145,10 @@ def spread_over_patients(slices: Sequence[PairedFiles], count: int) -> tuple[Pai
 
 
 def load_dataset(
-    pairs: Sequence[Pair], config: DataConfig, needed: Sequence[str] = ("train", "validation")
+    pairs: Sequence[Pair],
+    config: DataConfig,
+    needed: Sequence[str] = ("train", "validation"),
+    on_files: OnFiles | None = None,
 ) -> Dataset:
     """Find the listed series on disk, and split their slices. Only headers are read.
 
@@ -156,6 +160,8 @@ def load_dataset(
         The direction and the split.
     needed
         Parts that must not be empty. An evaluation needs ``test`` only.
+    on_files
+        As for ``find_pairs``.
 
     Raises
     ------
@@ -170,7 +176,7 @@ def load_dataset(
     used = [
         pair for pair in pairs if {pair.kernel_a.casefold(), pair.kernel_b.casefold()} == wanted
     ]
-    opened = list(open_pairs(used))
+    opened = list(open_pairs(used, on_files))
     slices = [
         _pair_files(pair, *series, source_kernel) for pair, series in zip(used, opened, strict=True)
     ]

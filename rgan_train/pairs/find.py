@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rgan_sdk.errors import DicomError, InvalidSeriesError, TrainingError
-from rgan_train.pairs.compare import compare_series, kernel_of
+from rgan_train.pairs.compare import OnFiles, compare_series, kernel_of, make_reader
 
 if TYPE_CHECKING:
     from rgan_sdk.dicom.inventory import Inventory
@@ -111,7 +111,7 @@ class Pairing:
     remarks: tuple[Remark, ...] = ()
 
 
-def find_pairs(folders: Iterable[Path]) -> Pairing:
+def find_pairs(folders: Iterable[Path], on_files: OnFiles | None = None) -> Pairing:
     """Find all pairs below some folders.
 
     Parameters
@@ -119,15 +119,15 @@ def find_pairs(folders: Iterable[Path]) -> Pairing:
     folders
         Searched recursively. A folder may hold one series or thousands. The folders may
         overlap, and a series may be spread over several of them.
+    on_files
+        Counts a header when it is searched, and again when it is compared.
 
     Raises
     ------
     TrainingError
         If a folder does not exist, or two folders hold different copies of a slice.
     """
-    from rgan_sdk.dicom.read.acquisition import read_acquisitions
-
-    inventories = {folder: search_folder(folder) for folder in dict.fromkeys(folders)}
+    inventories = {folder: search_folder(folder, on_files) for folder in dict.fromkeys(folders)}
     found = _join_series(inventories)
     studies: dict[tuple[str, str], list[Series]] = defaultdict(list)
     for series in found:
@@ -136,7 +136,7 @@ def find_pairs(folders: Iterable[Path]) -> Pairing:
     near_misses: list[NearMiss] = []
     remarks: list[Remark] = []
     for study in studies.values():
-        read = cache(read_acquisitions)
+        read = cache(make_reader(on_files))
         for a, b in combinations(study, 2):
             kernels = (kernel_of(a), kernel_of(b))
             if kernels[0].casefold() == kernels[1].casefold() != "":
@@ -152,20 +152,28 @@ def find_pairs(folders: Iterable[Path]) -> Pairing:
     return Pairing(tuple(pairs), tuple(near_misses), len(found), failures, tuple(remarks))
 
 
-def open_pairs(pairs: Iterable[Pair]) -> list[tuple[Series, Series]]:
+def open_pairs(
+    pairs: Iterable[Pair], on_files: OnFiles | None = None
+) -> list[tuple[Series, Series]]:
     """Find the two series of each listed pair on disk, and check that they are still a pair.
+
+    Parameters
+    ----------
+    on_files
+        As for ``find_pairs``.
 
     Raises
     ------
     TrainingError
         If a series is missing, or the two no longer agree.
     """
-    folders: dict[Path, Inventory] = {}
+    search = cache(lambda folder: search_folder(folder, on_files))
+    read = make_reader(on_files)
     opened = []
     for pair in pairs:
-        a = _find_listed(folders, pair.folder_a, pair.series_a, pair.kernel_a, pair)
-        b = _find_listed(folders, pair.folder_b, pair.series_b, pair.kernel_b, pair)
-        difference = compare_series(a, b).difference
+        a = _find_listed(search(pair.folder_a), pair.folder_a, pair.series_a, pair.kernel_a, pair)
+        b = _find_listed(search(pair.folder_b), pair.folder_b, pair.series_b, pair.kernel_b, pair)
+        difference = compare_series(a, b, read).difference
         if difference is not None:
             raise TrainingError(
                 f"series {pair.series_a} and {pair.series_b} are no longer a pair: {difference}; "
@@ -251,8 +259,13 @@ def _failures_of(inventory: Inventory) -> Iterator[Failure]:
             yield Failure("", frozenset({outcome.path.resolve()}), reason)
 
 
-def search_folder(folder: Path) -> Inventory:
+def search_folder(folder: Path, on_files: OnFiles | None = None) -> Inventory:
     """Return what a folder holds.
+
+    Parameters
+    ----------
+    on_files
+        As for ``find_pairs``.
 
     Raises
     ------
@@ -262,30 +275,26 @@ def search_folder(folder: Path) -> Inventory:
     from rgan_sdk.dicom.inventory import find_series
 
     try:
-        return find_series(folder)
+        return find_series(folder, on_files)
     except OSError as exc:
         raise TrainingError(f"{folder}: cannot be searched ({exc.strerror})") from exc
 
 
-def _find_listed(
-    folders: dict[Path, Inventory], folder: Path, uid: str, kernel: str, pair: Pair
-) -> Series:
-    """Return a listed series; ``folders`` keeps what was found in each folder."""
-    if folder not in folders:
-        folders[folder] = search_folder(folder)
+def _find_listed(inventory: Inventory, folder: Path, uid: str, kernel: str, pair: Pair) -> Series:
+    """Return a listed series of a folder."""
     wanted = (uid, pair.rows, pair.columns, pair.slices)
     matching = [
         series
-        for series in folders[folder].series
+        for series in inventory.series
         if (series.series_instance_uid, series.rows, series.columns, len(series.slices)) == wanted
     ]
-    for failed in folders[folder].failed:
+    for failed in inventory.failed:
         if failed.series_instance_uid == uid:
             raise TrainingError(f"{folder}: series {uid} failed: {failed.reason}")
     if len(matching) > 1:
         matching = _choose_listed(matching, kernel, pair)
     if not matching:
-        lost = [failure.reason for failure in _failures_of(folders[folder])]
+        lost = [failure.reason for failure in _failures_of(inventory)]
         hint = f". {len(lost)} failed there, such as {lost[0]}" if lost else ""
         raise TrainingError(
             f"{folder}: has no series {uid} of {pair.slices} slices {pair.rows}x{pair.columns}; "

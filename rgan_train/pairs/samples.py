@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rgan_sdk.dicom.read.padding import PADDING_HU, find_padding
-from rgan_sdk.errors import TrainingError
+from rgan_sdk.errors import DicomError, TrainingError
 from rgan_sdk.slices import spread_indices
 from rgan_train.pairs.dataset import PairedFiles
 from rgan_train.pairs.resampling import Region, resample
@@ -97,9 +97,8 @@ class SliceReader:
         Raises
         ------
         TrainingError
-            If a file has another size than expected, or values that are not finite.
-        DicomError
-            If a file cannot be read.
+            If a file cannot be read, has another size than expected, or values that are not
+            finite.
         """
         shape = (files.rows, files.columns)
         source, target = self.read_image(files.source, shape), self.read_image(files.target, shape)
@@ -167,7 +166,7 @@ class WholeSlices(Sequence[PairedSample]):
 
 
 def _read_hu(path: Path, shape: tuple[int, int]) -> NDArray[np.float32]:
-    """Read an image, with its padding set to PADDING_HU."""
+    """Read an image, with its padding set to PADDING_HU; errors name the whole path."""
     from rgan_sdk.dicom.read.batches import read_hu
 
     hu: NDArray[np.float32]
@@ -175,7 +174,11 @@ def _read_hu(path: Path, shape: tuple[int, int]) -> NDArray[np.float32]:
         hu = np.load(path, allow_pickle=False)
         hu[find_padding(hu)] = PADDING_HU
     else:
-        hu = read_hu(path, shape)
+        try:
+            hu = read_hu(path, shape)
+        except DicomError as exc:
+            reason = str(exc).removeprefix(f"{path.name}: ")
+            raise TrainingError(f"{path}: {reason}") from exc
     if hu.shape != shape:
         raise TrainingError(f"{path}: {hu.shape} pixels, expected {shape}; was the file changed?")
     if not np.isfinite(hu).all():

@@ -10,6 +10,7 @@ from rgan_sdk.errors import TrainingError
 from rgan_sdk.files import is_utf8
 from rgan_train.config import Config
 from rgan_train.pairs import Dataset, PairList, load_dataset
+from rgan_train.pairs.compare import OnFiles
 from rgan_train.pairs.unpaired import Unpaired, read_unpaired
 from rgan_train.training.run_folder import RunFolder
 
@@ -60,10 +61,16 @@ class Job:
         resume: bool = False,
         devices: int = 1,
         vgg_weights: Path | None = None,
+        on_files: OnFiles | None = None,
     ) -> Self:
         """Find the listed series on disk, and take the direction from pairs and settings.
 
         ``config.data`` gets the source and the target kernel as the list spells them.
+
+        Parameters
+        ----------
+        on_files
+            As for ``find_pairs``.
 
         Raises
         ------
@@ -73,7 +80,7 @@ class Job:
             If a series is missing or has changed, or the slices cannot be split. Also if a
             resumed run has real slices without a partner, and their list is not the one it had.
         """
-        dataset = load_dataset(pairs, config.data)
+        dataset = load_dataset(pairs, config.data, on_files=on_files)
         data = replace(
             config.data,
             source_kernel=dataset.source_kernel,

@@ -168,7 +168,7 @@ def prepare_run(fabric: Fabric, job: Job) -> Run:
         real = make_real_sampler(job.unpaired, job.dataset.train, reader, config, size)
         sampler = replace(sampler, real=real)
     if discriminator is not None:
-        discriminator.check_crop(*network.trained_size(sampler.height, sampler.width))
+        discriminator.check_crop(network, sampler.height, sampler.width)
     _load_frozen(network, job)
     if state == RunState():
         fitted = spread_over_patients(job.dataset.train, FITTED_SLICES)

@@ -62,7 +62,7 @@ class RunState:
     best, best_psnr
         Name of the checkpoint with the best validation PSNR, and this PSNR in dB.
     averages
-        Sums of the losses in an unfinished epoch.
+        Sums of the losses in an unfinished epoch; the mean over all processes.
     scaler
         State of the gradient scaler in 16-mixed precision.
     curriculum, method

@@ -53,8 +53,6 @@ class Sampler:
 
     Attributes
     ----------
-    multiple
-        Height and width of a crop are multiples of this number.
     height, width
         Size of a crop.
     world_size
@@ -70,7 +68,6 @@ class Sampler:
     slices: tuple[PairedFiles, ...]
     reader: SliceReader
     config: TrainingConfig
-    multiple: int
     height: int
     width: int
     world_size: int = 1
@@ -293,7 +290,6 @@ def make_sampler(
         slices,
         reader,
         config.training,
-        multiple,
         height,
         width,
         world_size,

@@ -72,7 +72,7 @@ class EpochProgress:
     status
         ``finished``, or why training stopped before the end of the epoch.
     loss_sums
-        Sum of each loss over the steps of the epoch, by name.
+        Sum of each loss over the steps of the epoch, by name; the mean over all processes.
     learning_rate
         That of the generator at the last step.
     waiting
@@ -170,7 +170,8 @@ def train_epoch(run: Run, stop: Interrupt, log: RunLog, report: EventCallback) -
             report(StepDone(run.state.epoch, run.state.step, values))
             log.scalars({f"train/{name}": value for name, value in values.items()}, run.step)
     waiting = batches.seconds / (time.monotonic() - started)
-    return EpochProgress(status, dict(zip(names, sums.tolist(), strict=True)), rate, waiting)
+    means = combine(run.fabric, "mean", *sums.tolist())  # all processes go on from one checkpoint
+    return EpochProgress(status, dict(zip(names, means, strict=True)), rate, waiting)
 
 
 def check_limits(run: Run, stop: Interrupt) -> tuple[Status, float]:
@@ -226,20 +227,20 @@ def finish_epoch(run: Run, progress: EpochProgress, log: RunLog, report: EventCa
 
 
 def average_losses(run: Run, sums: dict[str, float]) -> dict[str, float]:
-    """Return the mean losses of the epoch over all steps and processes.
+    """Return the mean losses of the epoch over all steps.
 
     Raises
     ------
     TrainingError
         If one is not finite.
     """
-    means = combine(run.fabric, "mean", *(value / run.state.step for value in sums.values()))
-    if not all(map(math.isfinite, means)):
+    means = {name: value / run.state.step for name, value in sums.items()}
+    if not all(map(math.isfinite, means.values())):
         raise TrainingError(
             f"a loss is no longer finite in epoch {run.state.epoch + 1}; start again with a "
             "lower optimizer.learning_rate"
         )
-    return dict(zip(sums, means, strict=True))
+    return means
 
 
 def accuracy(run: Run, scores: dict[str, float]) -> float:

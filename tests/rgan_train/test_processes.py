@@ -169,6 +169,11 @@ def test_two_processes_go_on_in_the_middle_of_an_epoch(pairs_csv, tmp_path):
         assert drawn == {f"drawn.0.{step}" for step in range(3, 7)}
         assert set(theirs) - set(ours) == {f"drawn.0.{step}" for step in range(3)}
         assert all(np.array_equal(ours[name], theirs[name]) for name in ours)
+    logged = [
+        json.loads((tmp_path / run / "metrics.jsonl").read_text()) for run in ("unbroken", "broken")
+    ]
+    whole, parts = ([record[name] for name in ("G_L1", "D_real")] for record in logged)
+    assert parts == pytest.approx(whole, rel=1e-5)
 
 
 # Fails in the main process only.

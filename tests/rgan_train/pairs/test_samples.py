@@ -34,6 +34,14 @@ def test_nan_in_a_slice(dataset, monkeypatch):
         SliceReader(1).read(dataset.train[0])
 
 
+def test_a_slice_that_cannot_be_read_is_named_with_its_folder(tmp_path):
+    item = open_dataset(write_pair_of_scans(tmp_path, size=16)).train[0]
+    item.source.write_bytes(item.source.read_bytes()[:-100])
+    with pytest.raises(TrainingError) as caught:
+        SliceReader(1).read(item)
+    assert str(caught.value).startswith(f"{item.source}: PixelData cannot be decoded")
+
+
 def test_source_and_target_are_read_from_their_files(dataset):
     files = dataset.train[0]
     sample = SliceReader(1).read(files)

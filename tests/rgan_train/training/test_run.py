@@ -40,6 +40,14 @@ def test_whole_slices_cannot_be_resampled(scans, start):
     assert start(scans, *whole).sampler.height == 64
 
 
+def test_the_crop_that_a_discriminator_asks_for_is_enough(large_scans, start):
+    """A filter leaves 16x16 pixels of a crop of 80x80, and the discriminator needs 32x32."""
+    method = ("method.name=physics+gan", "linear.taps=63", "discriminator.strided_layers=3")
+    with pytest.raises(ConfigurationError, match=r"crops of 80x80 .* set training\.crop to 96 or"):
+        start(large_scans, *method, "training.crop=80")
+    assert start(large_scans, *method, "training.crop=96").sampler.height == 96
+
+
 def test_the_reference_is_the_spacing_of_the_slices(scans, start):
     run = start(scans, "domain.spacing_aware=true")
     assert float(run.method.G.reference) == pytest.approx(run.sampler.slices[0].spacing)

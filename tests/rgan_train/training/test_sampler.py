@@ -7,7 +7,7 @@ from support.padding import corners, pad_files
 from support.training import open_dataset, tiny_config, write_pair_of_scans
 
 from rgan_sdk.dicom.read.padding import PADDING_HU
-from rgan_sdk.errors import ConfigurationError, DicomError
+from rgan_sdk.errors import ConfigurationError, TrainingError
 from rgan_train.pairs.noise import PairNoise
 from rgan_train.pairs.samples import SliceReader
 from rgan_train.simulation.augmentation import kernel_jitter
@@ -133,7 +133,7 @@ def test_few_batches_are_held_at_a_time(dataset, monkeypatch):
 def test_a_slice_that_cannot_be_read_ends_the_batches(dataset):
     lost = replace(dataset.train[0], source=dataset.train[0].source.with_name("lost.dcm"))
     sampler = make_sampler((lost,), SliceReader(0), tiny_config(), multiple=2)
-    with pytest.raises(DicomError, match=r"lost\.dcm"):
+    with pytest.raises(TrainingError, match=r"lost\.dcm"):
         next(sampler.batches(0, 0, 0))
 
 

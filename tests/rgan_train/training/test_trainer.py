@@ -1,11 +1,12 @@
 import json
+import re
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 from support.requirements import require_data
-from support.training import open_dataset, tiny_config, weights
+from support.training import open_dataset, tiny_config, weights, write_pair_of_scans
 
 from rgan_sdk.dicom.read import batches
 from rgan_sdk.errors import ConfigurationError, TrainingError
@@ -139,6 +140,26 @@ def test_a_killed_run_goes_on_from_its_last_checkpoint(job, monkeypatch):
     fit(replace(parts, resume=True), Reports())
     assert same(weights(whole.folder.path), weights(parts.folder.path))
     assert [record["epoch"] for record in records(parts)] == [1, 2, 3]
+
+
+def test_a_run_goes_on_once_a_slice_can_be_read_again(job, tmp_path):
+    every_slice = ("training.steps_per_epoch=4", "data.cache_mb=0")
+    whole = changed(job, *every_slice, run="whole")
+    fit(whole, Reports())
+    dataset = open_dataset(write_pair_of_scans(tmp_path / "scans"))
+    parts = changed(job, *every_slice, run="parts", dataset=dataset)
+    path = dataset.train[0].source
+    content = path.read_bytes()
+
+    def damage(report):
+        if isinstance(report, EpochDone):
+            path.write_bytes(content[:-100])
+
+    with pytest.raises(TrainingError, match=re.escape(f"{path}: PixelData cannot be decoded")):
+        fit(parts, damage)
+    path.write_bytes(content)
+    fit(replace(parts, resume=True), Reports())
+    assert same(weights(whole.folder.path), weights(parts.folder.path))
 
 
 @pytest.mark.parametrize(
