@@ -17,6 +17,7 @@ from rgan_sdk.harmonizer import Harmonizer
 from rgan_sdk.hu import hu_to_stored, stored_to_hu
 from rgan_train.evaluation.domain import check_kernels, seen_notes, spacing_notes
 from rgan_train.pairs.dataset import Dataset, PairedFiles, list_series
+from rgan_train.pairs.samples import whole_path
 
 if TYPE_CHECKING:
     from rgan_sdk.dicom.series import Series
@@ -86,11 +87,9 @@ def read_test_stack(dataset: Dataset) -> TestStack:
     Raises
     ------
     TrainingError
-        If there are none.
+        If there are none, or one cannot be read.
     ConfigurationError
         If their matrix sizes or pixel spacings differ.
-    DicomError
-        If a slice cannot be read.
     """
     items = dataset.test
     if not items:
@@ -108,7 +107,8 @@ def read_test_stack(dataset: Dataset) -> TestStack:
     padding = np.zeros(shape, np.bool_)
     for number, item in enumerate(items):
         for hu, path in ((source, item.source), (target, item.target)):
-            hu[number], is_padding = _read_slice(path)
+            with whole_path(path):
+                hu[number], is_padding = _read_slice(path)
             padding[number] |= is_padding
     return TestStack(items, source, target, padding)
 

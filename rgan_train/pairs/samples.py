@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple, overload
 
@@ -165,6 +166,22 @@ class WholeSlices(Sequence[PairedSample]):
         return sample if self._spacing is None else sample.resample(self._spacing / files.spacing)
 
 
+@contextmanager
+def whole_path(path: Path) -> Iterator[None]:
+    """Name a file that cannot be read with its folder: many patients have files of one name.
+
+    Raises
+    ------
+    TrainingError
+        Instead of a DicomError.
+    """
+    try:
+        yield
+    except DicomError as exc:
+        reason = str(exc).removeprefix(f"{path.name}: ")
+        raise TrainingError(f"{path}: {reason}") from exc
+
+
 def _read_hu(path: Path, shape: tuple[int, int]) -> NDArray[np.float32]:
     """Read an image, with its padding set to PADDING_HU; errors name the whole path."""
     from rgan_sdk.dicom.read.batches import read_hu
@@ -174,11 +191,8 @@ def _read_hu(path: Path, shape: tuple[int, int]) -> NDArray[np.float32]:
         hu = np.load(path, allow_pickle=False)
         hu[find_padding(hu)] = PADDING_HU
     else:
-        try:
+        with whole_path(path):
             hu = read_hu(path, shape)
-        except DicomError as exc:
-            reason = str(exc).removeprefix(f"{path.name}: ")
-            raise TrainingError(f"{path}: {reason}") from exc
     if hu.shape != shape:
         raise TrainingError(f"{path}: {hu.shape} pixels, expected {shape}; was the file changed?")
     if not np.isfinite(hu).all():
