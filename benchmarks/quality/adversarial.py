@@ -21,6 +21,7 @@ import json
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -166,9 +167,15 @@ def main() -> int:
     for table, trainings in TRAININGS.items():
         if not options.tables:
             chosen = [training for training in trainings if options.only in training.name]
-            ok &= compute_missing(chosen, train_and_measure, Study.open(table).judge, options.jobs)
+            judge = partial(open_judge, table)
+            ok &= compute_missing(chosen, train_and_measure, judge, options.jobs)
         fill_page(PAGE, {table: make_tables(trainings)})
     return 0 if ok else 1
+
+
+def open_judge(table: str) -> Judge:
+    """Return what measures the models of a table."""
+    return Study.open(table).judge()
 
 
 def train_and_measure(training: Training, threads: int) -> str:
