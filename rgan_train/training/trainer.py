@@ -34,6 +34,9 @@ LEAST_GAIN_DB: Final = 0.05
 REPORT_EVERY = 10
 """Steps between two reports: reading a loss makes the CPU wait for a GPU."""
 
+CHECKPOINT_EVERY: Final = 600.0
+"""Seconds without a checkpoint after which one is saved in the middle of an epoch."""
+
 EventCallback = Callable[[TrainingEvent], None]
 Status = Literal["finished", "out of time", "interrupted"]
 
@@ -158,9 +161,11 @@ def train_epoch(run: Run, stop: Interrupt, log: RunLog, report: EventCallback) -
     rank = run.fabric.global_rank
     batches = TimedBatches(run.sampler.batches(run.state.epoch, run.state.step, rank))
     for batch in batches:
-        status, progress = check_limits(run, stop)
+        status, progress, is_due = check_limits(run, stop)
         if status != "finished":
             break
+        if is_due:
+            run.save(replace(run.state, averages=mean_losses(run, sums)))
         rate = method.set_rates(progress)
         losses = method.train_on(_to_device(batch, window, run.fabric.device))
         sums += losses
@@ -170,27 +175,32 @@ def train_epoch(run: Run, stop: Interrupt, log: RunLog, report: EventCallback) -
             report(StepDone(run.state.epoch, run.state.step, values))
             log.scalars({f"train/{name}": value for name, value in values.items()}, run.step)
     waiting = batches.seconds / (time.monotonic() - started)
-    means = combine(run.fabric, "mean", *sums.tolist())  # all processes go on from one checkpoint
-    return EpochProgress(status, dict(zip(names, means, strict=True)), rate, waiting)
+    return EpochProgress(status, mean_losses(run, sums), rate, waiting)
 
 
-def check_limits(run: Run, stop: Interrupt) -> tuple[Status, float]:
-    """Return whether to stop and why, and the progress in [0, 1]; the same in all processes.
+def check_limits(run: Run, stop: Interrupt) -> tuple[Status, float, bool]:
+    """Return whether to stop and why, the progress, and whether a checkpoint is due.
 
-    ``finished`` means that nothing stops the training. The progress is that of the steps or
-    of the clock, whichever is further on.
+    The same in all processes. ``finished`` means that nothing stops the training. The progress,
+    in [0, 1], is that of the steps or of the clock, whichever is further on.
     """
     steps = run.epochs * run.sampler.steps_per_epoch
-    progress, is_stopped, is_late = combine(
+    progress, is_stopped, is_late, is_due = combine(
         run.fabric,
         "max",
         max(run.step / steps, run.elapsed / run.time_limit),
         stop.requested,
         run.elapsed > run.time_limit,
+        run.elapsed - run.state.elapsed_seconds > CHECKPOINT_EVERY,
     )
-    if is_stopped:
-        return "interrupted", progress
-    return "out of time" if is_late else "finished", progress
+    status: Status = "interrupted" if is_stopped else "out of time" if is_late else "finished"
+    return status, progress, bool(is_due)
+
+
+def mean_losses(run: Run, sums: Tensor) -> dict[str, float]:
+    """Return the mean over all processes by name: all go on from one checkpoint."""
+    means = combine(run.fabric, "mean", *sums.tolist())
+    return dict(zip(run.method.losses, means, strict=True))
 
 
 def finish_epoch(run: Run, progress: EpochProgress, log: RunLog, report: EventCallback) -> None:

@@ -14,7 +14,15 @@ from rgan_train.methods import METHODS
 from rgan_train.networks.blocks import InputConv
 from rgan_train.pairs import read_pairs
 from rgan_train.processes import make_fabric
-from rgan_train.training import EpochDone, Job, RunFolder, TrainingStarted, fit, trainer
+from rgan_train.training import (
+    EpochDone,
+    Job,
+    RunFolder,
+    StepDone,
+    TrainingStarted,
+    fit,
+    trainer,
+)
 from rgan_train.training.runlog import RunLog
 from rgan_train.training.validation import Validator
 
@@ -140,6 +148,26 @@ def test_a_killed_run_goes_on_from_its_last_checkpoint(job, monkeypatch):
     fit(replace(parts, resume=True), Reports())
     assert same(weights(whole.folder.path), weights(parts.folder.path))
     assert [record["epoch"] for record in records(parts)] == [1, 2, 3]
+
+
+def test_a_run_killed_in_a_long_epoch_goes_on_from_its_middle(job, monkeypatch):
+    settings = ("training.epochs=2", "training.steps_per_epoch=25")
+    whole = changed(job, *settings, run="whole")
+    fit(whole, Reports())
+    parts = changed(job, *settings, run="parts")
+
+    def kill(report):
+        if isinstance(report, StepDone) and (report.epoch, report.step) == (1, 20):
+            raise SystemExit("killed")
+
+    monkeypatch.setattr(trainer, "CHECKPOINT_EVERY", 0.0)
+    with pytest.raises(SystemExit):
+        fit(parts, kill)
+    assert parts.folder.state("last").name == "epoch-0001-step-000019"
+    fit(replace(parts, resume=True), Reports())
+    assert same(weights(whole.folder.path), weights(parts.folder.path))
+    losses = [[record["G_L1"] for record in records(job)] for job in (whole, parts)]
+    assert losses[0] == losses[1]
 
 
 def test_a_run_goes_on_once_a_slice_can_be_read_again(job, tmp_path):
