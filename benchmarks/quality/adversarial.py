@@ -6,7 +6,8 @@
 
 Needs the scans of docs/data.md in .data/, and pyradiomics for the features (make eval-deps). Source
 and target of the main pair get noise that the other does not have, as two scans would; in the
-second table they have none but their own, which they share. Runs are kept in runs/adversarial/;
+second table they have none but their own, which they share. Networks of the second with L1 alone
+are tested on the slices of the first, too. Runs are kept in runs/adversarial/;
 what was interrupted goes on where it stood.
 """
 
@@ -40,6 +41,7 @@ from rgan_train.evaluation.cohorts.lesions.plant import measure_mtfs
 from rgan_train.evaluation.cohorts.lesions.render import MTF
 from rgan_train.methods.conditional_gan import ConditionalGAN
 from rgan_train.methods.radiomicgan import RadiomicGAN
+from rgan_train.networks.base import HarmonizationNetwork
 from rgan_train.networks.graph import HarmonizationGraph
 from rgan_train.networks.window import network_window
 from rgan_train.pairs.noise import PairNoise
@@ -48,7 +50,9 @@ from rgan_train.pairs.samples import PairedSample
 PAGE: Final = Path("docs/results/paper.md")
 RUNS: Final = Path("runs/adversarial")
 PAIR: Final = PAIRS["siemens"]
-LEVELS_HU: Final = {"adversarial": 15.0, "shared-noise": 0.0}
+NOISY: Final = "adversarial"
+SHARED: Final = "shared-noise"
+LEVELS_HU: Final = {NOISY: 15.0, SHARED: 0.0}
 """Standard deviation of the noise that the source gets, by table."""
 
 SEEDS: Final = (0, 1, 2)
@@ -63,17 +67,19 @@ class Loss:
     adversarial_weight: float
 
 
+L1: Final = "L1"
 TEXTURE: Final = "L1 + texture on three scales"
+CARRIED: Final = "L1, trained where the noise is shared"
 LOSSES: Final = {
-    "L1": Loss(RadiomicGAN, 0.0),
+    L1: Loss(RadiomicGAN, 0.0),
     "L1 + adversarial, 0.05": Loss(RadiomicGAN, 0.05),
     "L1 + adversarial, 1": Loss(RadiomicGAN, 1.0),
     "L1 + adversarial, 1, + feature matching": Loss(MatchingGAN, 1.0),
     TEXTURE: Loss(TextureGAN, 0.0),
+    CARRIED: Loss(RadiomicGAN, 0.0),
 }
 
-
-COMPARED: Final = {"adversarial": tuple(LOSSES), "shared-noise": ("L1", TEXTURE)}
+COMPARED: Final = {NOISY: tuple(LOSSES), SHARED: (L1, TEXTURE)}
 """The losses of each table."""
 
 
@@ -114,7 +120,7 @@ class Study:
 
 
 class Training(NamedTuple):
-    """One loss with one seed, for one table."""
+    """One loss with one seed, tested on the slices of one table."""
 
     table: str
     loss: str
@@ -124,6 +130,16 @@ class Training(NamedTuple):
     def name(self) -> str:
         """What it is called."""
         return shown(self.loss, self.seed)
+
+    @property
+    def trained(self) -> Training:
+        """The one whose network it tests: itself, or that of the table where noise is shared."""
+        return Training(SHARED, L1, self.seed) if self.loss == CARRIED else self
+
+    @property
+    def folder(self) -> Path:
+        """Where its run is kept."""
+        return RUNS / self.table / self.record.path.stem
 
     @property
     def config(self) -> Config:
@@ -149,6 +165,8 @@ class Training(NamedTuple):
         """Where its figures are kept."""
         method, config = LOSSES[self.loss].method.__name__, json.loads(self.config.to_json())
         made_from = {"method": method, "steps": STEPS, **self.tested, "configuration": config}
+        if self.trained != self:
+            made_from["trained"] = self.trained.tested
         return Record(self.table, self.name, made_from)
 
 
@@ -181,17 +199,20 @@ def open_judge(table: str) -> Judge:
 def train_and_measure(training: Training, threads: int) -> str:
     """Train with one loss, and measure; return what to say."""
     torch.set_num_threads(threads)
+    config = training.config
+    graph = HarmonizationGraph(train_one(training.trained), network_window(config.data.hu_range))
+    measured = open_judge(training.table).measure(graph)
+    training.record.write(measured)
+    return measured.summary
+
+
+def train_one(training: Training) -> HarmonizationNetwork:
+    """Train what is left of one training, and return its network."""
     study, config = Study.open(training.table), training.config
     crop, batch = config.training.crop, config.training.batch_size
     draw = NoisyPairs(study.trained, study.spacing, training.seed, batch, crop).draw
-    folder = RUNS / training.table / training.record.path.stem
     method, made_from = LOSSES[training.loss].method, training.record.made_from
-    network = train(Stage(method, config, STEPS, draw, made_from, folder))
-    measured = study.judge().measure(
-        HarmonizationGraph(network, network_window(config.data.hu_range))
-    )
-    training.record.write(measured)
-    return measured.summary
+    return train(Stage(method, config, STEPS, draw, made_from, training.folder))
 
 
 if __name__ == "__main__":

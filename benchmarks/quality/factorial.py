@@ -25,8 +25,7 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from cells import Cell
-from contrasts import contrast
-from measured import Measured, Record
+from measured import NOISE, PSNR, Measured, Record, difference, difference_by_seed
 from methods import CONFIGURATIONS, list_pairs
 from paper_cells import compute_cells, measure_input, read_cell, record_of
 from result_page import difference_table, fill_page, present_lines, spread_table
@@ -37,8 +36,6 @@ PLAN: Final = Path(__file__).with_name("paper.toml")
 PAGE: Final = Path("docs/results/paper.md")
 TABLE: Final = "factorial"
 PAIR: Final = "siemens"
-PSNR: Final = "PSNR, dB"
-NOISE: Final = "noise power distance, dB"
 
 
 class Effect(NamedTuple):
@@ -149,28 +146,12 @@ def effect_table(plan: dict[str, Any], found: Mapping[Cell, Measured]) -> str:
     if not seeds:
         return "Not computed yet."
     by_run = {(cell.row, cell.seed): measured for cell, measured in found.items()}
-    effects = list(find_effects(plan["factor"]))
-    differences = {}
-    for effect in effects:
-        plus, minus = (
-            [by_run[row, seed].measures for seed in seeds] for row in (effect.plus, effect.minus)
-        )
-        differences[effect.title] = contrast(plus, minus)
-    lines = difference_table("effect of", differences).splitlines()
-    lines[0] += f" {PSNR}, by seed | {NOISE}, by seed |"
-    lines[1] += "---:|---:|"
-    for number, effect in enumerate(effects, start=2):
-        for title in (PSNR, NOISE):
-            lines[number] += f" {effects_by_seed(effect, by_run, seeds, title)} |"
-    return "\n".join(lines)
-
-
-def effects_by_seed(
-    effect: Effect, by_run: Mapping[tuple[str, int], Measured], seeds: Iterable[int], title: str
-) -> str:
-    """Return the effect on a figure with each seed."""
-    runs = ((by_run[effect.plus, seed], by_run[effect.minus, seed]) for seed in seeds)
-    return ", ".join(f"{plus.figures[title] - minus.figures[title]:+.2f}" for plus, minus in runs)
+    differences, by_seed = {}, {}
+    for effect in find_effects(plan["factor"]):
+        plus, minus = ([by_run[row, seed] for seed in seeds] for row in (effect.plus, effect.minus))
+        differences[effect.title] = difference(plus, minus)
+        by_seed[effect.title] = difference_by_seed(plus, minus, (PSNR, NOISE))
+    return difference_table("effect of", differences, by_seed)
 
 
 if __name__ == "__main__":

@@ -4,9 +4,9 @@
     python benchmarks/quality/folds.py --only residual #  generators whose name holds a word
     python benchmarks/quality/folds.py --tables        # compute nothing
 
-Needs what factorial.py needs, and all its cells: the generators are the paper's own and the two
-best of the others on validation slices. A fold is a cell as any other, so what was interrupted goes
-on.
+Needs what factorial.py needs, and all its cells: the generators are that nearest to the paper's and
+the two best of the others on validation slices. A fold is a cell as any other, so what was
+interrupted goes on.
 """
 
 from __future__ import annotations
@@ -27,9 +27,8 @@ from typing import Any, Final
 
 import numpy as np
 from cells import Cell
-from contrasts import contrast
 from factorial import PAGE, PAIR, PLAN, plan_cells
-from measured import Record, read_all
+from measured import Record, difference, read_all
 from methods import WORK, list_pairs
 from paper_cells import has_model, measure_input, open_stack, read_cell, train_cells
 from processes import run_all
@@ -91,7 +90,7 @@ def main() -> int:
 
 
 def choose_rows(plan: dict[str, Any]) -> list[str]:
-    """Return the paper's own generator, and the two others of the highest validation PSNR."""
+    """Return the generator nearest to the paper's, and the two others of the highest PSNR."""
     found: dict[str, list[float]] = {}
     for cell in plan_cells(plan):
         result = read_cell(cell)
@@ -136,7 +135,7 @@ def measure_generator(generator: Generator, pairs_csv: Path, threads: int) -> st
 
 
 def make_tables(generators: Sequence[Generator]) -> dict[str, str]:
-    """Return the tables of all generators and of their differences from the paper's own."""
+    """Return the tables of all generators and of their differences from the first."""
     records = [Record(TABLE, INPUT, {}), *(one.record for one in generators)]
     found = read_all(record for record in records if record)
     own, *others = generators
@@ -144,13 +143,13 @@ def make_tables(generators: Sequence[Generator]) -> dict[str, str]:
         return {}
     lines = {name: [name] for name in found}
     differences = {
-        one.row: contrast([found[one.row].measures], [found[own.row].measures])
+        one.row: difference([found[one.row]], [found[own.row]])
         for one in others
         if one.row in found
     }
     tables = [spread_table("generator", lines, {n: one.figures for n, one in found.items()})]
     if differences:
-        tables.append(difference_table("against the paper's own", differences))
+        tables.append(difference_table(f"against {own.row}", differences))
     return {"folds": "\n\n".join(tables)}
 
 

@@ -8,17 +8,19 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-from contrasts import Measure
+from contrasts import Measure, contrast
 
 from rgan_sdk.files import atomic_write
 
 FOLDER: Final = Path("docs/results/paper/measured")
+PSNR: Final = "PSNR, dB"
+NOISE: Final = "noise power distance, dB"
 
 
 @dataclass(frozen=True)
@@ -31,7 +33,7 @@ class Measured:
     @property
     def summary(self) -> str:
         """What to say once it was measured."""
-        return f"{self.figures['PSNR, dB']:.2f} dB"
+        return f"{self.figures[PSNR]:.2f} dB"
 
     def with_figures(self, further: Mapping[str, float]) -> Measured:
         """Return the same with further figures."""
@@ -100,3 +102,25 @@ def read_all(records: Iterable[Record]) -> dict[str, Measured]:
     """Read what is there, by the name of the training."""
     found = {record.name: record.read() for record in records}
     return {name: measured for name, measured in found.items() if measured is not None}
+
+
+def difference(plus: Sequence[Measured], minus: Sequence[Measured]) -> dict[str, dict[str, Any]]:
+    """Return the mean of ``plus`` minus that of ``minus`` with 95 % limits, by title."""
+    return contrast([one.measures for one in plus], [one.measures for one in minus])
+
+
+def difference_by_seed(
+    plus: Sequence[Measured], minus: Sequence[Measured], titles: Iterable[str]
+) -> dict[str, list[float]]:
+    """Return the difference of figures with each seed, by title.
+
+    Parameters
+    ----------
+    minus
+        One for each seed, or a single one for all.
+    """
+    others = [*minus] * len(plus) if len(minus) == 1 else minus
+    return {
+        title: [a.figures[title] - b.figures[title] for a, b in zip(plus, others, strict=True)]
+        for title in titles
+    }

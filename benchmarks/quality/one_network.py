@@ -21,19 +21,19 @@ import argparse
 import json
 import sys
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 import numpy as np
 import torch
 from cells import Cell
-from contrasts import contrast
 from many_kernels.ends import PAIR, Ends
 from many_kernels.network import ConditionedGAN, ConditionedGenerator
 from many_kernels.pairs import RealPairs, harmonize
 from many_kernels.series import KnownSeries, read_series
 from many_kernels.simulate import MARGIN, SimulatedPairs
-from measured import Measured, Record
+from measured import PSNR, Measured, Record, difference, difference_by_seed
 from methods import CONFIGURATIONS
 from paper_cells import compute_cells, record_of
 from processes import run_all
@@ -300,18 +300,19 @@ def make_tables(way: tuple[str, str]) -> str:
             line = after(row, count)
             names[line] = [shown(line, seed) for seed in SEEDS[count]]
     names[after(NEW, DECISIVE)] = [shown(after(NEW, DECISIVE), 0)]
-    differences = {
-        title: contrast(*([found[name].measures for name in side] for side in (plus, minus)))
-        for title, plus, minus in comparisons()
-        if set(plus) | set(minus) <= set(found)
-    }
+    differences, by_seed = {}, {}
+    for title, *sides in comparisons():
+        if set(chain(*sides)) <= set(found):
+            plus, minus = ([found[name] for name in side] for side in sides)
+            differences[title] = difference(plus, minus)
+            by_seed[title] = difference_by_seed(plus, minus, [PSNR])
     lines = present_lines(names, found)
     if not lines:
         return "Not computed yet."
     figures = {name: one.figures for name, one in found.items()}
     parts = [f"**{' to '.join(way)}**", spread_table("method", lines, figures)]
     if differences:
-        parts.append(difference_table("one network after", differences))
+        parts.append(difference_table("one network after", differences, by_seed))
     return "\n\n".join(parts)
 
 

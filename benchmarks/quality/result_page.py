@@ -80,13 +80,26 @@ def spread_table(
 
 
 def difference_table(
-    heading: str, differences: Mapping[str, Mapping[str, Mapping[str, Any]]]
+    heading: str,
+    differences: Mapping[str, Mapping[str, Mapping[str, Any]]],
+    by_seed: Mapping[str, Mapping[str, Sequence[float]]] | None = None,
 ) -> str:
-    """Return a table of differences with their 95 % limits, one line for each."""
+    """Return a table of differences with their 95 % limits, one line for each.
+
+    Parameters
+    ----------
+    by_seed
+        For each line, differences with each seed by measure: further columns.
+    """
     titles = list(next(iter(differences.values())))
-    lines = [f"| {' | '.join([heading, *titles])} |", "|---|" + "---:|" * len(titles)]
+    further = list(next(iter(by_seed.values()))) if by_seed else []
+    heads = [heading, *titles, *(f"{title}, by seed" for title in further)]
+    lines = [f"| {' | '.join(heads)} |", "|---|" + "---:|" * (len(heads) - 1)]
     for name, one in differences.items():
-        lines.append(f"| {' | '.join([name, *difference_parts(one)])} |")
+        parts = [name, *difference_parts(one)]
+        if by_seed:
+            parts += [", ".join(f"{value:+.2f}" for value in by_seed[name][t]) for t in further]
+        lines.append(f"| {' | '.join(parts)} |")
     return "\n".join(lines)
 
 

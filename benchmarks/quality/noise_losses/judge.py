@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
-from contrasts import contrast
-from measured import Measured, Record, read_all
+from measured import Measured, Record, difference, read_all
 from processes import Named, run_all
 from result_page import difference_table, present_lines, spread_table
 from stacks import Images, Stack
@@ -118,12 +117,12 @@ def compare(
 ) -> dict[str, dict[str, dict[str, Any]]]:
     """Compare each loss with the first, where all trainings of both are there."""
     first, *others = (
-        [found[name].measures for name in runs] if all(name in found for name in runs) else []
+        [found[name] for name in runs] if all(name in found for name in runs) else []
         for runs in names.values()
     )
     _, *titles = names
     return {
-        title: contrast(other, first)
+        title: difference(other, first)
         for title, other in zip(titles, others, strict=True)
         if first and other
     }
