@@ -49,8 +49,9 @@ class Record:
     name
         Of the training, without its table.
     made_from
-        All that the figures depend on, as JSON holds it. A file that was made from anything else
-        counts as missing.
+        The settings that the figures depend on, as JSON holds them. A file that was made from
+        others counts as missing. It does not know of code: who changes a loss, the simulation or a
+        measure deletes the files that were made with it.
     """
 
     table: str
