@@ -8,7 +8,7 @@ if [ $# = 0 ]; then
   rgan-harmonize sample scans/soft --slices 3 --model b40f-to-b70f
   rgan-harmonize sample scans/sharp --slices 3 --model b70f-to-b40f
 fi
-scans=$1 harmonized=$2
+scans=$1 harmonized=${2:?usage: data_manager.sh [SCANS HARMONIZED]}
 
 # What is there, which models fit, and what else could be done? Nothing is changed.
 rgan-harmonize scan "$scans"

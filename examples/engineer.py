@@ -20,6 +20,7 @@ from pathlib import Path
 import numpy as np
 import pydicom
 from pydicom import Dataset
+from pydicom.misc import is_dicom
 
 import rgan_sdk as rgan
 
@@ -30,8 +31,9 @@ def read_series(folder: Path) -> Iterator[list[Dataset]]:
     """Yield the slices of one series after the other; they might come from a PACS as well."""
     paths = defaultdict(list)
     for path in sorted(path for path in folder.rglob("*") if path.is_file()):
-        header = pydicom.dcmread(path, specific_tags=["SeriesInstanceUID"])
-        paths[header.SeriesInstanceUID].append(path)
+        if is_dicom(path):
+            header = pydicom.dcmread(path, specific_tags=["SeriesInstanceUID"])
+            paths[header.get("SeriesInstanceUID")].append(path)
     for group in paths.values():
         yield [pydicom.dcmread(path) for path in group]
 

@@ -12,7 +12,7 @@ if [ $# = 0 ]; then
   printf 'imageType: {Original: {}}\nfeatureClass: {firstorder: [Mean, Entropy], glcm: [Contrast]}\n' >few.yaml
   features=(--parameters few.yaml --regions 4)
 fi
-came=$1 study=$2
+came=$1 study=${2:?usage: physicist.sh [CAME STUDY]}
 
 # Measures both kernels, and writes the filter between them. Is it the one that you expect?
 # came-to-study.certificate.png shows what was measured.

@@ -40,8 +40,9 @@ def choose(listed: str, source: str, target: str) -> list[Pair]:
     patients = len({one.patient for one in pairs})
     if patients < MIN_PATIENTS:
         raise TrainingError(
-            f"{listed}: pairs of {source} and {target}: of {patients} patients, and a recipe needs "
-            f"{MIN_PATIENTS}, to train on, to validate on and to test; give scans of more patients"
+            f"{listed}: {patients} patients have pairs of {source} and {target}, and a recipe "
+            f"needs {MIN_PATIENTS}: to train on, to validate on and to test. Give scans of more "
+            "patients"
         )
     return pairs
 

@@ -35,11 +35,13 @@ if [ ! -e "$model" ]; then
   rgan-train export "$work/run" -o "$model"
 fi
 
-# A report for each patient of the test: patients have pixels of different sizes. Where one fails,
-# the next patient's turn comes, and the last step names who has no report. 130 is Ctrl-C.
+# A report for each patient of the test: patients have pixels of different sizes. A report that is
+# older than the model is that of an earlier model. Where a patient fails, the next one's turn comes,
+# and the last step names who has no report. 130 is Ctrl-C.
 for list in "$work"/test/*.csv; do
   report=${list%.csv}
-  if [ ! -e "$report/report.html" ]; then
+  if [ ! "$report/report.html" -nt "$model" ]; then
+    rm -f "$report/report.html"
     rgan-train evaluate "$list" --model model="$model" -o "$report" "${settings[@]}" ||
       if [ $? = 130 ]; then exit 130; fi
   fi

@@ -49,6 +49,20 @@ def atomic_write(path: Path, *, durable: bool = False) -> Iterator[Path]:
             temporary.unlink()
 
 
+def make_folder(folder: Path) -> None:
+    """Make a folder and those above it, where they are missing.
+
+    Raises
+    ------
+    OutputError
+        If that is not possible.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as exc:
+        raise OutputError(f"{folder}: cannot be created ({exc.strerror})") from exc
+
+
 def is_there(path: Path) -> bool:
     """Return whether there is anything of that name, also a link that leads nowhere."""
     return os.path.lexists(path)

@@ -101,9 +101,9 @@ class HarmonizationModel:
         else:
             content = _read(path)
         digest = hashlib.sha256(content).hexdigest()
-        if any(digest != wanted for wanted in expected):
+        if others := [wanted for wanted in expected if wanted != digest]:
             raise ModelFormatError(
-                f"{source}: sha256 is {digest}, expected {', '.join(expected)}; the file "
+                f"{source}: sha256 is {digest}, expected {', '.join(others)}; the file "
                 "is damaged or was replaced, get it again from its source"
             )
         try:

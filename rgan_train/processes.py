@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import warnings
 from collections.abc import Callable
 from types import FrameType
 from typing import Any, Literal, Self
@@ -50,14 +51,17 @@ def make_fabric(devices: int, precision: TrainingPrecision) -> Fabric:
     torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = False
     device = "cuda" if on_gpu else "cpu"
     mixed = None if precision == "32-true" else _Float32Inputs(precision, device)
-    return Fabric(
-        accelerator=device,
-        devices=devices,
-        num_nodes=nodes,
-        strategy="ddp" if devices * nodes > 1 else "auto",
-        precision=None if mixed else "32-true",
-        plugins=mixed,
-    )
+    with warnings.catch_warnings():
+        # Its advice to start with `srun` is for clusters, and shows where Slurm is installed.
+        warnings.filterwarnings("ignore", "The `srun` command is available")
+        return Fabric(
+            accelerator=device,
+            devices=devices,
+            num_nodes=nodes,
+            strategy="ddp" if devices * nodes > 1 else "auto",
+            precision=None if mixed else "32-true",
+            plugins=mixed,
+        )
 
 
 class _Float32Inputs(MixedPrecision):

@@ -163,7 +163,7 @@ def test_scans_of_other_kernels_are_told_by_their_kernels(tmp_path):
 def test_a_recipe_says_that_it_needs_three_patients(tmp_path):
     done = try_split(tmp_path, [make_pair(n, n // 2) for n in range(4)])
     assert done.returncode == 1
-    assert "pairs of b50f and B30f: of 2 patients, and a recipe needs 3" in done.stderr
+    assert "2 patients have pairs of b50f and B30f, and a recipe needs 3" in done.stderr
     assert "--set" not in done.stderr
 
 
@@ -172,7 +172,7 @@ def write_evaluation(folder: Path, patient: str, ccc: dict[str, str], listed: bo
     methods = ["input", "model"]
     quality = {name: {"mean": 1.0} for name in ("psnr_db", "ssim", "mae_hu")}
     report = {"methods": methods, "agreement": [], "quality": dict.fromkeys(methods, quality)}
-    (folder / patient).mkdir(parents=True)
+    (folder / patient).mkdir(parents=True, exist_ok=True)
     (folder / patient / "results.json").write_text(json.dumps({**report, "slices": 4}))
     (folder / patient / "report.html").touch()
     agreement = ["group,method,feature,ccc"]
@@ -277,6 +277,14 @@ def test_a_patient_whose_evaluation_fails_does_not_stop_the_others(tmp_path):
     assert done.returncode == 1
     assert "1 of 3 patients have no report: p1." in done.stderr
     assert {row["patient"] for row in rows(tmp_path / "work/by-patient.csv")} == {"p2", "p3"}
+
+
+def test_reports_of_an_earlier_model_are_made_again(tmp_path):
+    evaluate_three(tmp_path, status=1)
+    write_evaluation(tmp_path / "work/test", "p1", {"mean": "0.9"})
+    done, tried = evaluate_three(tmp_path, status=1)
+    assert tried[3:] == ["p1", "p2", "p3"]
+    assert "1 of 3 patients have no report: p1." in done.stderr
 
 
 def test_ctrl_c_stops_all_evaluations(tmp_path):

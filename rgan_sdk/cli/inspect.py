@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import click
@@ -43,6 +44,7 @@ def command(model: str, model_sha256: str | None, picture: Path | None) -> None:
         ("parameters", str(opened.parameters)),
         ("precision", opened.precision),
         *describe_domain(opened.card),
+        ("series seen", f"{len(opened.card.series_seen) or 'not stated'}"),
     ]
     for heading, text in rows:
         click.echo(f"{heading:{WIDTH}}{as_text(text).plain}")
@@ -52,4 +54,9 @@ def command(model: str, model_sha256: str | None, picture: Path | None) -> None:
         click.echo("certificate: made without pairs; how far fits are from answers that are known")
         for line in describe_certificate(opened.card.certificate):
             click.echo(f"  {line}")
-    click.echo(f"{'card':{WIDTH}}{opened.card.to_json()}")
+    click.echo(f"{'card':{WIDTH}}{join_short_lists(opened.card.to_json())}")
+
+
+def join_short_lists(text: str) -> str:
+    """Return JSON with each list of plain values in one line."""
+    return re.sub(r"\[\s[^][{}]*\]", lambda found: " ".join(found[0].split()), text)

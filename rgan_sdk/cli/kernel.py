@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -73,26 +72,21 @@ def _measure(
 
     With a phantom, how many inserts of each kind were measured.
     """
+    from rgan_sdk.dicom.failures import explain_failures
     from rgan_sdk.dicom.inventory import find_series
     from rgan_sdk.dicom.read.spectra import measure_phantom_series, measure_series
     from rgan_sdk.errors import DicomError, MeasurementError
     from rgan_sdk.kernels import fit_kernel
     from rgan_sdk.kernels.inserts import fit_phantom
 
-    inventory = find_series(source, include_own=True)
-    failed: dict[str, list[Path]] = defaultdict(list)
-    for file in inventory.outcomes:
-        if file.status == "failed":
-            failed[file.reason].append(file.path)
-    left_aside += [
-        f"{paths[0]}{f' and {len(paths) - 1} more' if len(paths) > 1 else ''}: {reason}"
-        for reason, paths in failed.items()
-    ]
-    left_aside += [
-        f"{source}: series {series.series_instance_uid}: {series.reason}"
-        for series in inventory.failed
-    ]
-    if not (inventory.series or inventory.failed or failed):
+    try:
+        inventory = find_series(source, include_own=True)
+    except OSError as exc:
+        left_aside.append(f"{source}: cannot be searched ({exc.strerror})")
+        return
+    failures = explain_failures(source, inventory)
+    left_aside += failures
+    if not (inventory.series or failures):
         left_aside.append(f"{source}: {inventory.explain_empty()}")
     for series in inventory.series:
         try:

@@ -182,9 +182,9 @@ def command(
     """Harmonize each eligible CT series below INPUT into OUTPUT.
 
     INPUT is a folder of DICOM series, such as the folder of one series, or one DICOM file; or it is
-    a folder of NIfTI files, or one NIfTI file. OUTPUT is a folder, of one NIfTI file a file.
+    a folder of NIfTI files, or one NIfTI file. OUTPUT is a folder; for one NIfTI file it is a file.
 
-    With several models all must have one target kernel. A series that none takes is left aside, and
+    With several models all must have one target kernel. A series that none takes is skipped, and
     one that several take fails.
 
     With --from, the series of a list that `scan` wrote: INPUT is not searched again, and --model

@@ -174,8 +174,7 @@ def _find(
         return find_series(source, counter, assume_hu=options.assume_hu)
     except OSError as exc:
         raise ConfigurationError(
-            f"{source}: INPUT must be a folder of DICOM files, or one file, that can be read "
-            f"({exc.strerror})"
+            f"{source}: INPUT cannot be read ({exc.strerror}); give a folder of DICOM files"
         ) from exc
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from rgan_sdk.cores import usable_cores
+from rgan_sdk.files import make_folder
 from rgan_train.cli.extra import require_evaluation
 from rgan_train.cli.headers import count_headers
 from rgan_train.cli.options import (
@@ -146,6 +147,7 @@ def command(
     from rgan_train.evaluation.evaluate import EvaluationOptions
 
     options = EvaluationOptions(parameters, regions, workers)
+    make_folder(output)
     if sources or targets:
         if not (sources and targets):
             raise click.UsageError("give --source and --target, a group of series each")
@@ -267,17 +269,18 @@ def _summarize(evaluation: Evaluation) -> None:
     from rgan_train.evaluation.report.trust import describe_patients, stable_everywhere
     from rgan_train.evaluation.results import THRESHOLDS
 
+    wide = max([24, *(len(one.method) + 1 for one in evaluation.agreements)])
     for agreement in evaluation.agreements:
         count = agreement.counts[THRESHOLDS[0]]
         click.echo(
-            f"{agreement.group:<20} {agreement.method:<24} {format_count(count)} of "
+            f"{agreement.group:<20} {agreement.method:<{wide}} {format_count(count)} of "
             f"{count.total:,} features with CCC > {THRESHOLDS[0]}; "
             f"{pluralize(agreement.regions, 'region')} on {pluralize(agreement.slices, 'slice')}"
         )
     for method in dict.fromkeys(one.method for one in evaluation.stability):
         stable = stable_everywhere(evaluation, method)
         click.echo(
-            f"{'all regions':<20} {method:<24} {stable.sum():>5} of {len(stable)} features are "
+            f"{'all regions':<20} {method:<{wide}} {stable.sum():>5} of {len(stable)} features are "
             f"stable. {describe_patients(evaluation.stability)}".rstrip()
         )
     for case in evaluation.lungs:

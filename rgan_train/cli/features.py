@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from rgan_sdk.errors import ConfigurationError, DicomError, MeasurementError
+from rgan_sdk.files import make_folder
 from rgan_train.cli.extra import require_evaluation
 from rgan_train.cli.options import EXISTING_FILE, structures_option
 
@@ -152,7 +153,7 @@ def command(
 
     extractor = _make_extractor(parameters, dimensions, resample, engine)
     kept = _read_stable(stable, stable_regions, extractor)
-    output.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(output.parent)
     extraction = extractor.sha256[:HASH_DIGITS]
     table = FeatureTable(output, f"{extraction} {kept.tag}" if kept else extraction)
     cache = output.with_name(f"{output.stem}-cache")
@@ -229,6 +230,7 @@ def _filter(stable: StableFeatures, rows: Sequence[Row], output: Path) -> list[R
 
 def _find_all(folders: Sequence[str]) -> Iterator[tuple[str, Series]]:
     """Yield the series of all folders, and the names of their variants: empty for none."""
+    from rgan_sdk.dicom.failures import explain_failures
     from rgan_sdk.dicom.inventory import find_series
 
     for text in folders:
@@ -237,10 +239,9 @@ def _find_all(folders: Sequence[str]) -> Iterator[tuple[str, Series]]:
             found = find_series(path, include_own=True)
         except OSError as exc:
             raise ConfigurationError(f"{path}: cannot be searched ({exc.strerror})") from exc
-        lost = [f"series {one.series_instance_uid}: {one.reason}" for one in found.failed]
-        lost += [f"{o.path}: {o.reason}" for o in found.outcomes if o.status == "failed"]
+        lost = explain_failures(path, found)
         if lost or not found.series:
-            raise ConfigurationError(f"{path}: {'; '.join(lost) or found.explain_empty()}")
+            raise ConfigurationError("; ".join(lost) or f"{path}: {found.explain_empty()}")
         for series in found.series:
             yield variant, series
 
@@ -303,4 +304,7 @@ def _summarize(table: FeatureTable, rows: Sequence[Row]) -> None:
         remark = f", {undefined} undefined" if undefined else ""
         line = f"{facts['variant']}, {facts['region']}: {len(row.values)} features{remark}"
         click.echo(as_text(line).plain)
-    click.echo(f"{table.path}: {len(table.rows)} row(s), extraction {table.extraction}")
+    if table.rows:
+        click.echo(f"{table.path}: {len(table.rows)} row(s), extraction {table.extraction}")
+    else:
+        click.echo(f"{table.path}: no rows, so it was not written")

@@ -85,7 +85,7 @@ FOLDER = click.Path(path_type=Path, exists=True, file_okay=False)
     metavar="MODEL.onnx",
     required=True,
     type=click.Path(path_type=Path, dir_okay=False),
-    help="The model to write.",
+    help="The model to write, in fp32; the fp16 one is written beside it as MODEL.fp16.onnx.",
 )
 @click.option(
     "--method",

@@ -79,7 +79,9 @@ def command(
     _show(rows)
     if output is not None:
         write_measured(rows, str(mask) if mask else "found in each series", output)
-        click.echo(f"{output}: {len(rows)} series; masks in {pictures}")
+        measured = sum(row.lungs is not None for row in rows)
+        masks = f"; masks in {pictures}" if measured else ""
+        click.echo(f"{output}: {measured} measured, {len(rows) - measured} failed{masks}")
     if any(row.lungs is None for row in rows):
         click.get_current_context().exit(SOME_FAILED)
 

@@ -72,13 +72,18 @@ def spacing_notes(card: ModelCard, spacings: Sequence[float]) -> tuple[str, ...]
 
 
 def seen_notes(card: ModelCard, series_uids: Iterable[str]) -> tuple[str, ...]:
-    """Return a remark if a model was made with series that it is tested on; none if not.
+    """Return a remark if a model was made with series that it is tested on, or may have been.
 
     Parameters
     ----------
     series_uids
         SeriesInstanceUIDs of the test, source and target.
     """
+    if not card.series_seen:
+        return (
+            "the model's card does not say which series it was made with (series_seen), so it may "
+            "have seen those that are tested",
+        )
     tested = set(series_uids)
     seen = sum(map(card.has_seen, tested))
     if not seen:

@@ -110,6 +110,7 @@ def open_group(
     TrainingError
         If there is no series, no kernel is stated, or there are several.
     """
+    from rgan_sdk.dicom.failures import explain_failures
     from rgan_sdk.dicom.inventory import find_series
 
     series: list[Series] = []
@@ -133,12 +134,10 @@ def open_group(
             series.append(one)
             if folder in of_phantoms:
                 scanned.add(_identity(one))
-        if not found.series and not found.failed:
+        failures = explain_failures(folder, found)
+        notes += [f"left out: {failure}" for failure in failures]
+        if not (found.series or failures):
             notes.append(f"{folder}: {found.explain_empty()}")
-        notes += [
-            f"left out: series {one.series_instance_uid} failed: {one.reason}"
-            for one in found.failed
-        ]
     series, remarks = choose_series(name, series)
     notes += remarks
     if not series:

@@ -86,8 +86,8 @@ def find_missing(pairs: Iterable[PublicPair], folder: Path) -> list[IndexedSerie
 def remove_remains(folder: Path) -> None:
     """Remove what a download that was killed has left on its way, unless another one runs."""
     if (folder / INCOMING).is_dir():
-        with suppress(OutputBusyError), _alone_in(folder):
-            pass
+        with suppress(OSError, OutputBusyError), _alone_in(folder):
+            shutil.rmtree(folder / INCOMING)
 
 
 def download(

@@ -73,21 +73,18 @@ def open_series(folder: Path) -> Series:
     InvalidSeriesError
         If there is no series, more than one, or one that cannot be read.
     """
+    from rgan_sdk.dicom.failures import explain_failures
     from rgan_sdk.dicom.inventory import find_series
 
     try:
         found = find_series(folder)
     except OSError as exc:
         raise InvalidSeriesError(f"{folder}: cannot be searched ({exc.strerror})") from exc
-    for failed in found.failed:
-        raise InvalidSeriesError(f"{folder}: {failed.reason}")
-    for outcome in found.outcomes:
-        if outcome.status == "failed":
-            raise InvalidSeriesError(f"{outcome.path}: {outcome.reason}")
+    if failures := explain_failures(folder, found):
+        raise InvalidSeriesError(failures[0])
     if len(found.series) != 1:
-        raise InvalidSeriesError(
-            f"{folder}: {len(found.series)} CT series; give a folder that holds exactly one"
-        )
+        count = f"{len(found.series)} CT series" if found.series else found.explain_empty()
+        raise InvalidSeriesError(f"{folder}: {count}; give a folder that holds exactly one")
     return found.series[0]
 
 

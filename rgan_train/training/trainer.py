@@ -165,7 +165,9 @@ def train_epoch(run: Run, stop: Interrupt, log: RunLog, report: EventCallback) -
         if status != "finished":
             break
         if is_due:
-            run.save(replace(run.state, averages=mean_losses(run, sums)))
+            averages = mean_losses(run, sums)
+            check_finite(run, averages)
+            run.save(replace(run.state, averages=averages))
         rate = method.set_rates(progress)
         losses = method.train_on(_to_device(batch, window, run.fabric.device))
         sums += losses
@@ -209,7 +211,8 @@ def finish_epoch(run: Run, progress: EpochProgress, log: RunLog, report: EventCa
     The log comes first: lines of an epoch that has no checkpoint are removed when the run is
     resumed, and none could be added for an epoch that has one.
     """
-    losses = average_losses(run, progress.loss_sums)
+    check_finite(run, progress.loss_sums)
+    losses = {name: value / run.state.step for name, value in progress.loss_sums.items()}
     scores = run.validator.scores()
     step, window = run.step, run.curriculum.window
     change = run.curriculum.advance(accuracy(run, scores), lambda: select_hu(run))
@@ -236,21 +239,19 @@ def finish_epoch(run: Run, progress: EpochProgress, log: RunLog, report: EventCa
     report(EpochDone(record, is_best))
 
 
-def average_losses(run: Run, sums: dict[str, float]) -> dict[str, float]:
-    """Return the mean losses of the epoch over all steps.
+def check_finite(run: Run, losses: dict[str, float]) -> None:
+    """Refuse to go on, or to save a checkpoint, with a loss that is not finite.
 
     Raises
     ------
     TrainingError
-        If one is not finite.
+        If there is one.
     """
-    means = {name: value / run.state.step for name, value in sums.items()}
-    if not all(map(math.isfinite, means.values())):
+    if not all(map(math.isfinite, losses.values())):
         raise TrainingError(
             f"a loss is no longer finite in epoch {run.state.epoch + 1}; start again with a "
             "lower optimizer.learning_rate"
         )
-    return means
 
 
 def accuracy(run: Run, scores: dict[str, float]) -> float:

@@ -38,7 +38,8 @@ def write_mapping(output: Path, plan: Plan, report: Report) -> None:
     """Write a row for each series of a run, whole or not at all.
 
     Rows are sorted by source. A chosen series that is not in the report, as in a run that was
-    interrupted, is ``unfinished``.
+    interrupted, is ``unfinished``. Rows of earlier runs stay where their series are still in OUTPUT
+    and no series of this run.
 
     Parameters
     ----------
@@ -50,7 +51,7 @@ def write_mapping(output: Path, plan: Plan, report: Report) -> None:
     folders = series_folders(plan.source, plan.inventory)
     entries = [*report.series, *_unfinished(plan, report)]
     rows = [_row(entry, folders) for entry in entries]
-    save_rows(output, rows, report)
+    save_rows(output, [*rows, *_rows_of_others(output, rows)], report)
 
 
 def save_rows(output: Path, rows: list[dict[str, str]], report: Report) -> None:
@@ -68,6 +69,24 @@ def save_rows(output: Path, rows: list[dict[str, str]], report: Report) -> None:
             temporary.write_text(content, encoding=encoding, newline="")
     except OSError as exc:  # the series are all in place
         report.warnings.append(f"{MAPPING} cannot be written ({exc.strerror})")
+
+
+def _rows_of_others(output: Path, rows: list[dict[str, str]]) -> list[dict[str, str]]:
+    """Return earlier rows of series that lie in OUTPUT, and that no row of this run is about."""
+    try:
+        with (output / MAPPING).open(encoding="utf-8-sig", newline="") as file:
+            earlier = [row for row in csv.DictReader(file) if set(row) == set(COLUMNS)]
+    except (OSError, ValueError, csv.Error):
+        return []
+    known = {(row["source_series"], row["group"]) for row in rows}
+    taken = {row["output_folder"] for row in rows} | {"", None}
+    return [
+        row
+        for row in earlier
+        if (row["source_series"], row["group"]) not in known
+        and row["output_folder"] not in taken
+        and (output / row["output_folder"]).is_dir()
+    ]
 
 
 def _unfinished(plan: Plan, report: Report) -> list[SeriesEntry]:

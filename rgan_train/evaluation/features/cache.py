@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rgan_sdk.errors import OutputError
-from rgan_sdk.files import atomic_write
+from rgan_sdk.files import atomic_write, make_folder
 from rgan_train.evaluation.features.extractor import FeatureExtractor
 
 PROGRAM_VERSION: Final = 2
@@ -95,10 +95,7 @@ def extract_all(
     OutputError
         If the cache cannot be written.
     """
-    try:
-        cache.mkdir(parents=True, exist_ok=True)
-    except OSError as exc:
-        raise OutputError(f"{cache}: cannot be created ({exc.strerror})") from exc
+    make_folder(cache)
     paths = [cache / f"{_key(task, extractor)}.npy" for task in tasks]
     missing = {path: task for path, task in zip(paths, tasks, strict=True) if not path.exists()}
     for _ in range(len(tasks) - len(missing)):

@@ -186,12 +186,17 @@ def _read_rows(path: Path) -> list[dict[str, str]]:
     try:
         text = decode_text(path.read_bytes())
         lines = io.StringIO(text, newline="")
-        rows = list(csv.DictReader(lines, delimiter=find_delimiter(text, COLUMNS)))
+        table = csv.DictReader(lines, delimiter=find_delimiter(text, COLUMNS))
+        rows = list(table)
     except (OSError, UnicodeDecodeError, csv.Error) as exc:
         raise ConfigurationError(f"{path}: is no readable CSV file ({exc})") from exc
+    needed = ("method", "model_sha256", "group", "feature", "all_groups", *COLUMNS[-3:])
+    if absent := [name for name in needed if name not in (table.fieldnames or ())]:
+        raise ConfigurationError(
+            f"{path}: has no column {absent[0]}; give the stable_features.csv of an evaluation"
+        )
     if not rows:
         raise ConfigurationError(f"{path}: lists no stable feature")
-    needed = ("method", "model_sha256", "group", "feature", "all_groups", *COLUMNS[-3:])
     for number, row in enumerate(rows, 1):
         if any(not row.get(name) for name in needed) or not row["patients"].isdecimal():
             raise ConfigurationError(

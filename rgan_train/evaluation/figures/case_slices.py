@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from rgan_sdk.dicom.read.padding import find_padding
 from rgan_sdk.errors import ConfigurationError, TrainingError
 from rgan_train.pairs.compare import compare_series, kernel_of
+from rgan_train.simulation.series import open_series
 
 if TYPE_CHECKING:
     from rgan_sdk.dicom.series import Series
@@ -55,15 +56,15 @@ def read_case_slices(source: Path, target: Path, number: int) -> CaseSlices:
     Raises
     ------
     TrainingError
-        If a folder does not hold exactly one CT series, or the two series are no pair.
+        If the two series are no pair.
     ConfigurationError
         If there is no such slice.
     DicomError
-        If a slice cannot be read.
+        If a folder does not hold exactly one CT series, or a slice cannot be read.
     """
     from rgan_sdk.dicom.read.pydicom_reader import read_slice
 
-    a, b = _only_series(source), _only_series(target)
+    a, b = open_series(source), open_series(target)
     reason = compare_series(a, b).difference or _not_one_scan(a, b)
     if reason is not None:
         raise TrainingError(f"{source} and {target} are no pair: {reason}")
@@ -88,21 +89,3 @@ def _not_one_scan(a: Series, b: Series) -> str | None:
     if a.study_instance_uid != b.study_instance_uid:
         return "different studies"
     return f"both have kernel {kernel_of(a)}" if kernel_of(a) == kernel_of(b) else None
-
-
-def _only_series(folder: Path) -> Series:
-    from rgan_sdk.dicom.inventory import find_series
-
-    try:
-        inventory = find_series(folder)
-    except OSError as exc:
-        raise TrainingError(f"{folder}: cannot be searched ({exc.strerror})") from exc
-    if inventory.failed:
-        failed = inventory.failed[0]
-        raise TrainingError(f"{folder}: series {failed.series_instance_uid}: {failed.reason}")
-    if len(inventory.series) != 1:
-        raise TrainingError(
-            f"{folder}: holds {len(inventory.series)} CT series that can be used; give a folder "
-            "with exactly one"
-        )
-    return inventory.series[0]

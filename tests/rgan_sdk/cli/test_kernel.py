@@ -88,6 +88,13 @@ def test_files_with_one_reason_are_counted(tmp_path):
     assert "and 2 more: " in result.output
 
 
+def test_a_folder_that_is_not_there_does_not_stop_the_others(soft, tmp_path):
+    result = harmonize("kernel", soft, tmp_path / "gone", "--plot", tmp_path / "k.png")
+    assert result.exit_code == 0, result.output
+    assert f"{tmp_path / 'gone'}: cannot be searched (No such file or directory)" in result.output
+    assert (tmp_path / "k.png").exists()
+
+
 def test_nothing_measured_is_an_error(air, tmp_path):
     result = harmonize("kernel", air)
     assert result.exit_code == 1

@@ -168,7 +168,7 @@ def test_a_plan_does_not_change(source):
 
 
 def test_what_is_not_there_is_refused(source):
-    with pytest.raises(ConfigurationError, match="INPUT must be a folder"):
+    with pytest.raises(ConfigurationError, match="INPUT cannot be read"):
         make_plan(source.parent / "absent")
 
 

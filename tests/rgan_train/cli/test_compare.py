@@ -163,8 +163,11 @@ def test_two_studies_are_no_pair(pair, model, tmp_path):
 def test_a_folder_holds_one_series(scans, pair, model, tmp_path):
     done = compare((scans, pair[1]), tmp_path, "--model", model)
     assert done.exit_code == 1
-    assert "holds 2 CT series" in done.stderr
-    assert "holds 0 CT series" in compare((tmp_path, pair[1]), tmp_path, "--model", model).stderr
+    assert "2 CT series; give a folder that holds exactly one" in done.stderr
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a/notes.txt").write_text("no image")
+    done = compare((tmp_path / "a", pair[1]), tmp_path, "--model", model)
+    assert "no CT series (1 of 1 files: not DICOM)" in done.stderr
 
 
 def test_a_series_that_cannot_be_used(pair, model, tmp_path):

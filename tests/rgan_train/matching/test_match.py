@@ -208,6 +208,17 @@ def test_reformations_beside_plain_slices_are_left_out(cohort, tmp_path):
     assert "it may not show what the kernel does" in doubt
 
 
+def test_files_that_cannot_be_used_are_told(cohort, tmp_path):
+    write_series(tmp_path / "a", np.zeros((3, 64, 64)), "SOFT", 5)
+    for path in (tmp_path / "a").iterdir():
+        dataset = pydicom.dcmread(path)
+        del dataset.SeriesInstanceUID
+        dataset.save_as(path)
+    (note,) = open_group("source", [cohort / "soft", tmp_path / "a"]).notes
+    assert note.startswith(f"left out: {tmp_path / 'a'}")
+    assert "and 2 more: SeriesInstanceUID" in note
+
+
 def test_pixels_that_are_not_square_are_left_out(cohort, tmp_path):
     write_series(tmp_path / "a", np.zeros((2, 64, 64)), "SOFT", 5)
     for path in (tmp_path / "a").iterdir():

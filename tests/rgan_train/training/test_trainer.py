@@ -322,6 +322,14 @@ def test_a_loss_that_is_no_longer_finite(job):
         fit(wild, Reports())
 
 
+def test_no_checkpoint_of_a_loss_that_is_no_longer_finite(job, monkeypatch):
+    monkeypatch.setattr(trainer, "CHECKPOINT_EVERY", 0.0)
+    wild = changed(job, "optimizer.learning_rate=1e30", "training.steps_per_epoch=9")
+    with pytest.raises(TrainingError, match="a loss is no longer finite in epoch 1"):
+        fit(wild, Reports())
+    assert np.isfinite(list(wild.folder.state("last").averages.values())).all()
+
+
 def test_a_network_that_does_nothing_is_told_of(job, monkeypatch):
     settings = "optimizer.learning_rate=1e-12", "training.epochs=1", "curriculum.schedule=none"
     outcome = fit(changed(job, *settings), Reports())

@@ -2,6 +2,7 @@
 
 import csv
 import os
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -74,6 +75,30 @@ def test_each_series_of_input_has_a_row(source, tmp_path, bound):
         "kernel": "",
         "spacing": "",
     }
+
+
+def test_series_of_another_input_keep_their_rows(tmp_path, bound):
+    out, (first, second) = tmp_path / "out", (tmp_path / "a", tmp_path / "b")
+    for seed, source in enumerate((first, second)):
+        write_sample_series(source, "B40f", slices=4, size=64, seed=seed, pixel_spacing=1.4)
+    harmonize_directory(first, out, bound())
+    (before,) = rows(out)
+    harmonize_directory(second, out, bound())
+    assert before in rows(out)
+    assert len(rows(out)) == 2
+    shutil.rmtree(out / before["output_folder"])
+    harmonize_directory(second, out, bound())
+    assert before not in rows(out)
+
+
+@pytest.mark.parametrize("content", [b"", b"\xff\xfe,\n", b"a,b\n1,2\n", b"\0"])
+def test_a_table_that_is_none_of_a_run_is_replaced(tmp_path, bound, content):
+    write_sample_series(tmp_path / "in", "B40f", slices=4, size=64, pixel_spacing=1.4)
+    harmonize_directory(tmp_path / "in", tmp_path / "out", bound())
+    whole = rows(tmp_path / "out")
+    (tmp_path / "out" / MAPPING).write_bytes(content)
+    harmonize_directory(tmp_path / "in", tmp_path / "out", bound())
+    assert rows(tmp_path / "out") == whole
 
 
 def test_noise_is_measured_and_kept_for_a_resumed_run(tmp_path, bound):
