@@ -13,10 +13,10 @@ from rgan_sdk.dicom.header import NoRescaleError, Outline, read_series_uid
 from rgan_sdk.dicom.read.duplicates import Copies
 from rgan_sdk.dicom.read.pixels import UNSPECIFIED
 from rgan_sdk.dicom.read.scanner import HeaderScan
-from rgan_sdk.dicom.scouts import REASON, is_scout
 from rgan_sdk.dicom.series import Series, group_alike
 from rgan_sdk.dicom.slices.alike import AlikeSlices
 from rgan_sdk.dicom.slices.lost import Place, place_of, series_beside
+from rgan_sdk.dicom.slices.scouts import REASON, is_scout
 from rgan_sdk.dicom.units import require_hu
 from rgan_sdk.errors import DicomError, IneligibleError, InvalidSeriesError
 

@@ -21,7 +21,7 @@ from rgan_sdk.run.cohort.lock import lock_folder
 from rgan_sdk.run.cohort.models import CohortModel
 from rgan_sdk.run.directory import harmonize_cohort
 from rgan_sdk.run.observer import Observer
-from rgan_sdk.run.outputs import list_output
+from rgan_sdk.run.outputs import check_folders
 from rgan_sdk.run.report import Report
 
 STATE: Final = ".rgan-module"
@@ -64,8 +64,8 @@ def process_folder(
         If nothing could be done; see ``harmonize_cohort``.
     """
     state = destination / STATE
-    if not is_there(state) and list_output(source, destination):
-        raise OutputError(f"{destination}: is not empty; choose an empty or a new folder")
+    if not is_there(state):
+        check_folders(source, destination, resume=False)
     with lock_folder(state, durable=settings.options.durable):
         try:
             if not is_there(destination / RESULT):

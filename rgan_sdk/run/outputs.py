@@ -44,22 +44,6 @@ def check_folders(source: Path, destination: Path, *, resume: bool) -> None:
     OutputError
         If ``destination`` is not empty and holds no run to continue.
     """
-    found = list_output(source, destination)
-    # Without a journal nobody can tell what an earlier run has left, unless it left nothing.
-    holds_a_run = found == [STATE_FOLDER] or has_journal(destination)
-    if found and not (holds_a_run and resume):
-        hint = "leave --no-resume out to continue its run, or " if holds_a_run else ""
-        raise OutputError(f"{destination}: is not empty; {hint}choose an empty or a new folder")
-
-
-def list_output(source: Path, destination: Path) -> list[str]:
-    """Return the names in OUTPUT; refuse INPUT and OUTPUT that lie inside each other.
-
-    Raises
-    ------
-    ConfigurationError
-        If one folder contains the other, or cannot be looked at.
-    """
     try:
         inner, outer = destination.resolve(), source.resolve()
         if inner == outer or outer in inner.parents or inner in outer.parents:
@@ -71,9 +55,14 @@ def list_output(source: Path, destination: Path) -> list[str]:
             raise ConfigurationError(
                 f"{source}: no such folder or file; INPUT is a folder of DICOM files, or one file"
             )
-        return [path.name for path in destination.iterdir()] if destination.exists() else []
+        found = [path.name for path in destination.iterdir()] if destination.exists() else []
     except OSError as exc:
         raise ConfigurationError(f"{exc.filename}: cannot be used ({exc.strerror})") from exc
+    # Without a journal nobody can tell what an earlier run has left, unless it left nothing.
+    holds_a_run = found == [STATE_FOLDER] or has_journal(destination)
+    if found and not (holds_a_run and resume):
+        hint = "; `run` continues its run if you leave --no-resume out" if holds_a_run else ""
+        raise OutputError(f"{destination}: is not empty; choose an empty or a new folder{hint}")
 
 
 @dataclass(frozen=True)
