@@ -88,7 +88,8 @@ def test_an_evaluation(dataset, model, tmp_path, options):
     assert any("[300, 800] HU: 0 regions instead of 10" in note for note in found.notes)
     assert not found.lungs
     assert any("no lung was found" in note for note in found.notes)
-    (outside,) = found.provenance["models"]["blur"]["notes"]
+    outside, unknown = found.provenance["models"]["blur"]["notes"]
+    assert "does not say which series it was made with" in unknown
     assert "mm on 5 of 5 slices, and the model is of format 1 and states none" in outside
     assert f"blur: {outside}" in found.notes
 
