@@ -48,7 +48,7 @@ def test_a_series_without_a_kernel(tmp_path):
 
 def test_a_folder_without_exactly_one_series(tmp_path):
     (tmp_path / "empty").mkdir()
-    with pytest.raises(InvalidSeriesError, match="0 CT series; give a folder"):
+    with pytest.raises(InvalidSeriesError, match="no CT series; give a folder"):
         open_series(tmp_path / "empty")
     with pytest.raises(InvalidSeriesError, match="cannot be searched"):
         open_series(tmp_path / "nowhere")
