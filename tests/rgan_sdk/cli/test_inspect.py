@@ -43,6 +43,8 @@ def test_a_file_and_its_card_are_shown(tmp_path):
     shown = lines(path)
     assert "precision fp32" in shown
     assert '"name": "test-blur",' in shown
+    assert '"source_kernels": [ "B40f" ],' in shown
+    assert "series seen not stated" in shown
     assert harmonize("inspect", path, "--model-sha256", "00").exit_code == 1
 
 

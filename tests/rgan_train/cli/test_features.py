@@ -168,7 +168,15 @@ def test_a_mask_on_another_grid_is_named(scan, options, tmp_path):
     done = train("features", scan, "--masks", path, *options[2:])
     assert done.exit_code == 3
     assert "other.nii.gz" in done.stderr
+    assert "f.csv: no rows, so it was not written" in done.output
     assert not options[-1].exists()
+
+
+def test_a_folder_that_cannot_be_made_is_named(scan, options, tmp_path):
+    (tmp_path / "file").touch()
+    done = train("features", scan, *options[:-1], tmp_path / "file" / "f.csv")
+    assert done.exit_code == 1
+    assert f"{tmp_path / 'file'}: cannot be created (File exists)" in done.stderr
 
 
 @pytest.mark.parametrize("dimensions", ["3", "2", "slice"])

@@ -109,6 +109,7 @@ def test_what_fails_does_not_stop_the_others(scan, chest, tmp_path):
     assert done.exit_code == 3
     assert f"failed: {uid(1, 1, 2)}: no lung was found" in done.output
     assert "cannot be searched" in done.output
+    assert "a.csv: 1 measured, 2 failed; masks in " in done.output
     with (tmp_path / "a.csv").open() as file:
         status = [row["status"] for row in csv.DictReader(file)]
     assert status == ["failed", "failed", "measured"]
