@@ -18,6 +18,7 @@ from rgan_sdk.kernels import KernelSpectra, join_spectra
 from rgan_sdk.slices import spread_indices
 from rgan_train.matching.eligible import choose_series
 from rgan_train.pairs.compare import kernel_of
+from rgan_train.pairs.find import search_folder
 
 if TYPE_CHECKING:
     from rgan_sdk.dicom.series import Series
@@ -111,7 +112,6 @@ def open_group(
         If there is no series, no kernel is stated, or there are several.
     """
     from rgan_sdk.dicom.failures import explain_failures
-    from rgan_sdk.dicom.inventory import find_series
 
     series: list[Series] = []
     notes: list[str] = []
@@ -122,10 +122,7 @@ def open_group(
         )
     scanned: set[tuple[str, int]] = set()
     for folder in dict.fromkeys([*of_phantoms, *folders]):
-        try:
-            found = find_series(folder)
-        except OSError as exc:
-            raise TrainingError(f"{folder}: cannot be searched ({exc.strerror})") from exc
+        found = search_folder(folder)
         known = {_identity(one) for one in series}
         for one in found.series:
             if _identity(one) in known:

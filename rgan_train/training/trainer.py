@@ -119,7 +119,7 @@ def fit(job: Job, report: EventCallback) -> Outcome:
             progress = train_epoch(run, stop, log, report)
             status = progress.status
             if status == "interrupted":
-                run.save(replace(run.state, averages=progress.loss_sums))
+                save_within_epoch(run, progress.loss_sums)
             elif status == "finished" or run.state.step > 0:
                 finish_epoch(run, progress, log, report)
         decibels = log.last_psnr()
@@ -165,9 +165,7 @@ def train_epoch(run: Run, stop: Interrupt, log: RunLog, report: EventCallback) -
         if status != "finished":
             break
         if is_due:
-            averages = mean_losses(run, sums)
-            check_finite(run, averages)
-            run.save(replace(run.state, averages=averages))
+            save_within_epoch(run, mean_losses(run, sums))
         rate = method.set_rates(progress)
         losses = method.train_on(_to_device(batch, window, run.fabric.device))
         sums += losses
@@ -203,6 +201,12 @@ def mean_losses(run: Run, sums: Tensor) -> dict[str, float]:
     """Return the mean over all processes by name: all go on from one checkpoint."""
     means = combine(run.fabric, "mean", *sums.tolist())
     return dict(zip(run.method.losses, means, strict=True))
+
+
+def save_within_epoch(run: Run, loss_sums: dict[str, float]) -> None:
+    """Write a checkpoint from which the epoch goes on, unless a loss is not finite."""
+    check_finite(run, loss_sums)
+    run.save(replace(run.state, averages=loss_sums))
 
 
 def finish_epoch(run: Run, progress: EpochProgress, log: RunLog, report: EventCallback) -> None:

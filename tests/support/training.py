@@ -11,6 +11,7 @@ from rgan_train.config import Config, DataConfig, override_from_text
 from rgan_train.pairs.csv import write_pairs
 from rgan_train.pairs.dataset import Dataset, load_dataset
 from rgan_train.pairs.find import find_pairs
+from rgan_train.training import trainer
 from rgan_train.training.run_folder import RunFolder
 from support.dicom_phantoms import uid, write_ct
 
@@ -115,3 +116,21 @@ def weights(run: Path, file: str = "generator", which: str = "last") -> dict[str
     """Return the tensors of a run's checkpoint as arrays."""
     folder = RunFolder(run)
     return {name: value.numpy() for name, value in folder.load(folder.state(which))[file].items()}
+
+
+def stop_before(patch, step):
+    """Let the user interrupt before a step of the run, counted from 0."""
+
+    class Stop(trainer.Interrupt):
+        polls = 0
+
+        @property
+        def requested(self):
+            self.polls += 1
+            return self.polls > step
+
+        @requested.setter
+        def requested(self, value):
+            pass
+
+    patch.setattr(trainer, "Interrupt", Stop)

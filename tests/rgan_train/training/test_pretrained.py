@@ -5,12 +5,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from support.requirements import require_data
-from support.training import open_dataset, tiny_config, weights
+from support.training import open_dataset, stop_before, tiny_config, weights
 
 from rgan_sdk.errors import TrainingError
 from rgan_train.export.export import load_graph
 from rgan_train.pairs import read_pairs
-from rgan_train.training import Job, RunFolder, fit, trainer
+from rgan_train.training import Job, RunFolder, fit
 
 FROZEN = ("conv11", "conv12", "conv21", "conv22", "conv31")
 PLACES = ("groups.0.0", "groups.0.2", "groups.1.0", "groups.1.2", "groups.2.0")
@@ -51,24 +51,6 @@ def same_runs(first, second):
         assert ours.keys() == theirs.keys()
         assert all(np.array_equal(ours[name], theirs[name]) for name in ours), file
     return True
-
-
-def stop_before(monkeypatch, step):
-    """Let the user interrupt before a step, counted from 0."""
-
-    class Stop(trainer.Interrupt):
-        polls = 0
-
-        @property
-        def requested(self):
-            self.polls += 1
-            return self.polls > step
-
-        @requested.setter
-        def requested(self, value):
-            pass
-
-    monkeypatch.setattr(trainer, "Interrupt", Stop)
 
 
 def test_what_is_pretrained_stays_and_the_rest_is_trained(job, archive):

@@ -7,7 +7,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 import torch
-from support.training import open_dataset, tiny_config, weights
+from support.training import open_dataset, stop_before, tiny_config, weights
 
 from rgan_sdk.dicom.read.padding import PADDING_HU
 from rgan_sdk.hu import HUWindow
@@ -15,7 +15,7 @@ from rgan_train.methods import METHODS
 from rgan_train.pairs import read_pairs
 from rgan_train.pairs.samples import Batch, PairedSample
 from rgan_train.processes import make_fabric
-from rgan_train.training import Job, RunFolder, fit, selection, trainer
+from rgan_train.training import Job, RunFolder, fit, selection
 from rgan_train.training.selection import select
 
 RANGE = HUWindow(-1024.0, 1000.0)
@@ -67,27 +67,13 @@ def test_without_a_schedule_there_is_no_log(job):
     assert not (work.folder.path / "windows.jsonl").exists()
 
 
-@pytest.mark.parametrize(("schedule", "polls"), [("growing+selection", 13), ("selection", 7)])
-def test_a_resumed_run_takes_the_same_path(job, monkeypatch, schedule, polls):
+@pytest.mark.parametrize(("schedule", "step"), [("growing+selection", 13), ("selection", 7)])
+def test_a_resumed_run_takes_the_same_path(job, monkeypatch, schedule, step):
     whole, parts = job("whole", schedule), job("parts", schedule)
     fit(whole, ignore)
 
-    class Stop(trainer.Interrupt):
-        """Asks to stop in the middle of an epoch of selection."""
-
-        asked = 0
-
-        @property
-        def requested(self):
-            self.asked += 1
-            return self.asked > polls
-
-        @requested.setter
-        def requested(self, value):
-            pass
-
     with monkeypatch.context() as patch:
-        patch.setattr(trainer, "Interrupt", Stop)
+        stop_before(patch, step)
         outcome = fit(parts, ignore)
     assert outcome.status == "interrupted"
     assert outcome.state.step

@@ -6,7 +6,13 @@ import numpy as np
 import pytest
 import torch
 from support.requirements import require_data
-from support.training import open_dataset, tiny_config, weights, write_pair_of_scans
+from support.training import (
+    open_dataset,
+    stop_before,
+    tiny_config,
+    weights,
+    write_pair_of_scans,
+)
 
 from rgan_sdk.dicom.read import batches
 from rgan_sdk.errors import ConfigurationError, TrainingError
@@ -96,23 +102,9 @@ def test_an_interrupted_run_goes_on_exactly(job, monkeypatch, schedule):
     whole = changed(job, *settings, run="whole")
     fit(whole, Reports())
 
-    class Stop(trainer.Interrupt):
-        """Asks to stop in the middle of the third epoch."""
-
-        polls = 0
-
-        @property
-        def requested(self):
-            self.polls += 1
-            return self.polls > 7
-
-        @requested.setter
-        def requested(self, value):
-            pass
-
     parts = changed(job, *settings, run="parts")
     with monkeypatch.context() as patch:
-        patch.setattr(trainer, "Interrupt", Stop)
+        stop_before(patch, 7)
         outcome = fit(parts, Reports())
     assert (outcome.status, outcome.state.name) == ("interrupted", "epoch-0002-step-000001")
     fit(replace(parts, resume=True), Reports())
@@ -328,6 +320,14 @@ def test_no_checkpoint_of_a_loss_that_is_no_longer_finite(job, monkeypatch):
     with pytest.raises(TrainingError, match="a loss is no longer finite in epoch 1"):
         fit(wild, Reports())
     assert np.isfinite(list(wild.folder.state("last").averages.values())).all()
+
+
+def test_no_checkpoint_of_an_interrupted_run_whose_loss_is_no_longer_finite(job, monkeypatch):
+    stop_before(monkeypatch, 5)
+    wild = changed(job, "optimizer.learning_rate=1e30", "training.steps_per_epoch=9")
+    with pytest.raises(TrainingError, match="a loss is no longer finite in epoch 1"):
+        fit(wild, Reports())
+    assert wild.folder.state("last") is None
 
 
 def test_a_network_that_does_nothing_is_told_of(job, monkeypatch):
