@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Final
 
 from rgan_sdk import _core
@@ -35,6 +35,7 @@ from rgan_sdk.run.observer import Observer, SilentObserver
 from rgan_sdk.run.options import RunOptions
 from rgan_sdk.run.outputs import check_folders
 from rgan_sdk.run.pictures import FOLDER as PICTURES
+from rgan_sdk.run.places.layout import find_obstacle, make_folders
 from rgan_sdk.run.report import Report
 from rgan_sdk.run.state.finished import FinishedSeries, OutputFile
 from rgan_sdk.run.state.identity import RunIdentity, run_timestamp, settle_batch_size
@@ -270,6 +271,8 @@ class _Folder:
         OutputError
             If something else stands in its place.
         """
+        if obstacle := find_obstacle(self._destination, PurePosixPath(job.name).parent):
+            raise OutputError(obstacle)
         places = (target, sidecar_path(target))
         if not any(map(is_there, places)):
             return False
@@ -280,14 +283,21 @@ class _Folder:
         if finished.sources != _hash_sources(job):
             raise OutputError(f"is not what {job.name} in OUTPUT was made of; {ADVICE}")
         if is_there(target) and (problem := self._damage(finished)):
-            raise OutputError(f"{job.name} in OUTPUT: {problem}; remove it, or {ADVICE}")
+            there = " and ".join(path.name for path in filter(is_there, places))
+            raise OutputError(
+                f"{job.name} in OUTPUT: {problem}; remove {there} there to make both anew, or "
+                f"{ADVICE}"
+            )
         return is_there(target)
 
     def _damage(self, finished: FinishedSeries) -> str:
-        """Return how files differ from what the journal says; empty if they do not."""
+        """Return how files differ from what the journal says; empty if they do not.
+
+        A link may lead out of OUTPUT, so it is not followed.
+        """
         for file in finished.files:
             path = self._destination / file.name
-            if not path.is_file() or path.stat().st_size != file.size:
+            if path.is_symlink() or not path.is_file() or path.stat().st_size != file.size:
                 return f"{path.name} is missing, cut or changed"
             if self._task.options.verify_outputs and _describe(path, file.name) != file:
                 return f"{path.name} has changed"
@@ -296,8 +306,8 @@ class _Folder:
     def _put_in_place(self, journal: Journal, job: NiftiJob, moves: dict[Path, Path]) -> None:
         """Note a scan, then rename its sidecar, and at last the scan itself."""
         durable = self._task.options.durable
-        parent = (self._destination / job.name).parent
-        parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        above = PurePosixPath(job.name).parent
+        make_folders(self._destination, above, durable=durable)
         files = tuple(
             _describe(staged, target.relative_to(self._destination).as_posix())
             for staged, target in moves.items()
@@ -322,7 +332,7 @@ class _Folder:
         for staged, target in reversed(moves.items()):
             staged.rename(target)
         if durable:
-            sync(parent)
+            sync(self._destination / above)
 
 
 def _describe(path: Path, name: str) -> OutputFile:

@@ -23,7 +23,7 @@ from rgan_sdk.errors import IneligibleError, NiftiError
 from rgan_sdk.files import file_sha256
 from rgan_sdk.harmonizer import Harmonizer
 from rgan_sdk.kernels import KernelSpectra, join_spectra, measure_kernel
-from rgan_sdk.nifti.scan import MARK, NiftiScan, read_stored, write_scan
+from rgan_sdk.nifti.scan import MARK, NiftiScan, read_stored, unchanged, write_scan
 from rgan_sdk.nifti.values import Values
 from rgan_sdk.run.choosing.candidates import why_not_model
 from rgan_sdk.run.observer import Observer
@@ -102,7 +102,8 @@ class NiftiJob:
     def source_sha256(self) -> str:
         """Of the file."""
         try:
-            return file_sha256(self.scan.path)
+            with unchanged(self.scan.path, self.scan.stamp):
+                return file_sha256(self.scan.path)
         except OSError as exc:
             raise NiftiError(f"cannot be read ({exc.strerror})") from exc
 
@@ -187,7 +188,9 @@ class NiftiJob:
         write_scan(self.scan, new.stored, target, compress=compress, comment=self._comment())
         kernel, task = self.scan.convolution_kernel, self.task
         made = task.card.target_kernel if task.harmonizes else "IDENTITY"
-        sidecar.write_text(self.scan.sidecar.derive(kernel, f"RGAN>{made}", self._record()))
+        text = self.scan.sidecar.derive(kernel, f"RGAN>{made}", self._record())
+        # JSON spells half a surrogate pair as this does; UTF-8 has no bytes for it.
+        sidecar.write_text(text, "utf-8", "backslashreplace")
 
     def _measure_noise(self, values: Values) -> float | None:
         spacing = self.scan.mean_pixel_spacing

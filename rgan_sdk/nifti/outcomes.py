@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from rgan_sdk.dicom.write.clamping import clamped_shares
 from rgan_sdk.errors import RganError, describe_unexpected
 from rgan_sdk.nifti.job import NiftiJob, NiftiTask
 from rgan_sdk.nifti.sidecar import SUFFIX, sidecar_path
 from rgan_sdk.run.ledger import describe_environment, readable_sha256
+from rgan_sdk.run.places.layout import make_folders
 from rgan_sdk.run.preview import write_preview
 from rgan_sdk.run.report import Report, SeriesEntry
 from rgan_sdk.run.reports.files import FileEntry, Status
@@ -85,14 +86,13 @@ class Outcomes:
         kernel = job.scan.convolution_kernel or "kernel not given"
         after = f"{kernel} harmonized to {self._task.card.target_kernel}"
         captions = (kernel, after if self._task.harmonizes else "copied (identity engine)")
-        path = folder / picture
         try:
-            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            make_folders(folder, PurePosixPath(picture).parent, durable=False)
             before, harmonized = job.middle
             title = f"{job.name}, slice {job.scan.count // 2 + 1} of {job.scan.count}"
-            write_preview(path, before, harmonized, captions, title)
+            write_preview(folder / picture, before, harmonized, captions, title)
         except Exception as exc:  # a picture is not worth a night's batch
-            self.report.warnings.append(f"{picture} cannot be made: {describe_unexpected(exc)}")
+            self.report.warnings.append(f"{picture} cannot be made: {describe_error(exc)}")
         else:
             self.report.previews.append(picture)
 

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rgan_sdk.dicom.header import Vector
+from rgan_sdk.dicom.stamp import CHANGED, Stamp
 from rgan_sdk.errors import ConfigurationError, NiftiError
 from rgan_sdk.kernels.name import kernel_name
 from rgan_sdk.nifti.sidecar import Sidecar
@@ -36,6 +37,8 @@ class NiftiScan:
 
     Attributes
     ----------
+    stamp
+        Of the file that the header was read from.
     shape
         Of the array as it is stored.
     slope, intercept
@@ -49,6 +52,7 @@ class NiftiScan:
     """
 
     path: Path
+    stamp: Stamp = field(repr=False)
     shape: tuple[int, ...]
     slope: float
     intercept: float
@@ -106,12 +110,15 @@ def open_scan(path: Path, kernel: str | None) -> NiftiScan:
         If nibabel is not installed.
     """
     sidecar = Sidecar.of(path)
-    image = _load(path)
-    header = _read_header(path, image)
+    stamp = _read_stamp(path)
+    with unchanged(path, stamp):
+        image = _load(path)
+        header = _read_header(path, image)
     _check_header(header, sidecar)
     order = find_order(image.affine, sidecar.orientation)
     return NiftiScan(
         path,
+        stamp,
         shape=tuple(image.shape),
         slope=float(image.dataobj.slope),
         intercept=float(image.dataobj.inter),
@@ -130,12 +137,27 @@ def read_stored(scan: NiftiScan) -> NDArray[Any]:
     Raises
     ------
     NiftiError
-        If the file is damaged.
+        If the file is damaged, or is not the one whose header was read.
     """
-    image = _load(scan.path)
-    with _translate_errors():
-        stored = image.dataobj.get_unscaled()
+    with unchanged(scan.path, scan.stamp):
+        image = _load(scan.path)
+        with _translate_errors():
+            stored = image.dataobj.get_unscaled()
     return np.asarray(stored).reshape(scan.shape[:3])
+
+
+@contextmanager
+def unchanged(path: Path, stamp: Stamp) -> Iterator[None]:
+    """Refuse a file that is not the one that was found, before and after it is read.
+
+    Raises
+    ------
+    NiftiError
+        If its stamp is another one, or it is gone.
+    """
+    _check_stamp(path, stamp)
+    yield
+    _check_stamp(path, stamp)
 
 
 def write_scan(
@@ -174,6 +196,16 @@ def write_scan(
             return
         with gzip.GzipFile("", "wb", COMPRESSION, file, mtime=0) as packed:
             image.to_stream(packed)
+
+
+def _read_stamp(path: Path) -> Stamp:
+    with _translate_errors():
+        return Stamp.from_stat(path.stat())
+
+
+def _check_stamp(path: Path, stamp: Stamp) -> None:
+    if _read_stamp(path) != stamp:
+        raise NiftiError(CHANGED)
 
 
 def _number(value: Any, default: float) -> float:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import glob
+from contextlib import nullcontext
 from pathlib import Path
 
 from rgan_sdk.errors import ConfigurationError, IneligibleError, OutputError
 from rgan_sdk.files import atomic_write, is_there, sync
 from rgan_sdk.harmonizer import Harmonizer
 from rgan_sdk.nifti.job import NiftiJob, NiftiTask
+from rgan_sdk.nifti.lock import lock_file
 from rgan_sdk.nifti.outcomes import Outcomes, describe_error, picture_name
 from rgan_sdk.nifti.scan import open_scan
 from rgan_sdk.nifti.sidecar import Sidecar, is_nifti, sidecar_path
@@ -49,29 +52,42 @@ def harmonize_file(
 
     Raises
     ------
-    ConfigurationError, OutputError
+    ConfigurationError, OutputError, OutputBusyError
         If ``destination`` cannot be written to, or nibabel is missing.
     """
     options = (options or RunOptions()).accepting(harmonizer.outside_domain)
-    _check_names(source, destination, options)
+    _check_names(source, destination)
     observer = observer or SilentObserver()
     task = NiftiTask(harmonizer, options, kernel, run_timestamp(), observer)
+    with nullcontext() if dry_run else lock_file(destination):
+        _check_free(destination, options)
+        return _harmonize(task, source, destination, dry_run=dry_run)
+
+
+def is_compressed(path: Path) -> bool:
+    """Return whether the name is that of a compressed file."""
+    return path.suffix.lower() == ".gz"
+
+
+def _harmonize(task: NiftiTask, source: Path, destination: Path, *, dry_run: bool) -> Report:
     outcomes = Outcomes(task, source.parent)
+    durable = task.options.durable
     job = None
     try:
-        job = NiftiJob(task, source.name, open_scan(source, kernel))
+        job = NiftiJob(task, source.name, open_scan(source, task.kernel))
         job.check_eligible()
-        observer.on_planned(1, job.scan.count)
+        task.observer.on_planned(1, job.scan.count)
         values = job.read()
         if dry_run:
             outcomes.record(source.name, "planned", job=job)
             return outcomes.report
         # The sidecar is renamed first: a scan that is there has one.
         with (
-            atomic_write(destination, durable=options.durable) as scan,
-            atomic_write(sidecar_path(destination), durable=options.durable) as sidecar,
+            atomic_write(destination, durable=durable) as scan,
+            atomic_write(sidecar_path(destination), durable=durable) as sidecar,
         ):
             job.harmonize(values, scan, sidecar, compress=is_compressed(destination))
+            _check_free(destination, task.options)
     except IneligibleError as exc:
         outcomes.record(source.name, "skipped", str(exc), job)
     except ConfigurationError:
@@ -83,11 +99,6 @@ def harmonize_file(
     else:
         _record(outcomes, job, destination)
     return outcomes.report
-
-
-def is_compressed(path: Path) -> bool:
-    """Return whether the name is that of a compressed file."""
-    return path.suffix.lower() == ".gz"
 
 
 def _record(outcomes: Outcomes, job: NiftiJob, destination: Path) -> None:
@@ -103,7 +114,7 @@ def _record(outcomes: Outcomes, job: NiftiJob, destination: Path) -> None:
         share(paths, outcomes.report)
 
 
-def _check_names(source: Path, destination: Path, options: RunOptions) -> None:
+def _check_names(source: Path, destination: Path) -> None:
     if not source.is_file():
         raise ConfigurationError(f"{source}: no such file")
     if not is_nifti(destination):
@@ -112,9 +123,16 @@ def _check_names(source: Path, destination: Path, options: RunOptions) -> None:
         )
     if not destination.parent.is_dir():
         raise ConfigurationError(f"there is no folder {destination.parent} for OUTPUT")
+
+
+def _check_free(destination: Path, options: RunOptions) -> None:
+    """Refuse to overwrite what is there."""
     if is_there(destination):
         raise OutputError(f"{destination}: is there already; choose another OUTPUT")
     sidecar = sidecar_path(destination)
+    for other in destination.parent.glob(f"{glob.escape(sidecar.stem)}.*"):
+        if is_nifti(other):
+            raise OutputError(f"{other}: has {sidecar.name} as its sidecar; choose another OUTPUT")
     # One that a run left which was stopped between both renames is ours to replace.
     if is_there(sidecar) and not Sidecar.of(destination).is_record:
         raise OutputError(f"{sidecar}: is there already; choose another OUTPUT")

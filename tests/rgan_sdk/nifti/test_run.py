@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import locale
 import shutil
 
 import nibabel
@@ -22,6 +23,7 @@ from rgan_sdk.dicom.synthetic.sample import write_sample_series
 from rgan_sdk.kernels import CardCurves, measure_kernel
 from rgan_sdk.nifti import job
 from rgan_sdk.nifti import scan as scans
+from rgan_sdk.nifti.lock import lock_file
 from rgan_sdk.run import ledger
 
 SIDECAR = {
@@ -105,6 +107,25 @@ def test_a_new_file_has_all_of_the_old_header_and_a_sidecar(run, scan, tmp_path)
     assert report["series"][0]["output"] == "new.nii.gz"
     assert (tmp_path / "new.png").is_file()
     assert f"preview: {tmp_path / 'new.png'}" in result.output
+
+
+@pytest.fixture
+def ascii_locale():
+    before = locale.setlocale(locale.LC_CTYPE)
+    locale.setlocale(locale.LC_CTYPE, "C")
+    yield
+    locale.setlocale(locale.LC_CTYPE, before)
+
+
+@pytest.mark.parametrize("text", ["Schädel", "half a pair: \ud800"])
+@pytest.mark.usefixtures("ascii_locale")
+def test_a_sidecar_is_utf8_and_holds_every_text(run, tmp_path, text):
+    sidecar = {**SIDECAR, "SeriesDescription": text}
+    path = write_nifti(tmp_path / "a.nii", scan_hu(), sidecar=sidecar)
+    result, _ = run(path, tmp_path / "new.nii")
+    assert result.exit_code == 0, result.output
+    new = json.loads((tmp_path / "new.json").read_bytes())
+    assert new["SeriesDescription"] == f"{text} RGAN>B70f"
 
 
 def test_the_same_bytes_every_time(run, scan, tmp_path, monkeypatch):
@@ -220,6 +241,53 @@ def test_nothing_that_is_there_is_overwritten(run, scan, tmp_path):
         assert there.read_text() == "{}"
         there.unlink()
     assert not (tmp_path / "a.nii").exists()
+
+
+def test_what_appears_during_a_run_is_not_overwritten(run, scan, tmp_path, monkeypatch):
+    def harmonize(self, *arguments, **named):
+        harmonize_one(self, *arguments, **named)
+        (tmp_path / "o.nii").write_text("mine")
+
+    harmonize_one = job.NiftiJob.harmonize
+    monkeypatch.setattr(job.NiftiJob, "harmonize", harmonize)
+    result, report = run(scan, tmp_path / "o.nii")
+    assert result.exit_code == 3
+    assert report["series"][0]["reason"].endswith("o.nii: is there already; choose another OUTPUT")
+    assert (tmp_path / "o.nii").read_text() == "mine"
+    assert not (tmp_path / "o.json").exists()
+
+
+@pytest.mark.parametrize("other", ["o.nii", "o.NII.gz"])
+def test_the_sidecar_of_another_scan_is_not_overwritten(run, scan, tmp_path, other):
+    assert run(scan, tmp_path / other)[0].exit_code == 0
+    before = (tmp_path / "o.json").read_bytes()
+    result, _ = run(tmp_path / other, tmp_path / "o.nii.gz")
+    assert result.exit_code == 1
+    assert f"{other}: has o.json as its sidecar; choose another OUTPUT" in result.stderr
+    assert (tmp_path / "o.json").read_bytes() == before
+
+
+def test_a_file_that_another_run_writes_is_left_alone(run, scan, tmp_path):
+    with lock_file(tmp_path / "o.nii"):
+        assert run(scan, tmp_path / "o.nii", "--dry-run")[0].exit_code == 0
+        assert run(scan, tmp_path / "o.nii")[0].exit_code == 75
+    assert run(scan, tmp_path / "o.nii")[0].exit_code == 0
+
+
+@pytest.mark.parametrize("step", ["read_stored", "write_scan", "file_sha256"])
+def test_a_scan_that_is_replaced_during_the_run_fails(run, scan, tmp_path, monkeypatch, step):
+    def replace_first(*arguments, **named):
+        write_nifti(tmp_path / "new.nii.gz", scan_hu()[..., ::-1]).replace(scan)
+        return do(*arguments, **named)
+
+    do = getattr(job, step)
+    monkeypatch.setattr(job, step, replace_first)
+    result, report = run(scan, tmp_path / "o.nii")
+    assert result.exit_code == 3, result.output
+    assert report["series"][0]["reason"] == (
+        "changed during the run: it is not the file that was found; run again"
+    )
+    assert not (tmp_path / "o.nii").exists()
 
 
 def test_a_sidecar_without_its_scan_is_what_a_stopped_run_leaves(run, scan, tmp_path):
@@ -398,6 +466,55 @@ def test_what_changed_in_a_folder_is_never_overwritten(run, folder, tmp_path):
     _, report = run(folder, out)
     reasons = {entry["series_instance_uid"]: entry["reason"] for entry in report["series"]}
     assert "is not what a.nii.gz in OUTPUT was made of" in reasons["a.nii.gz"]
+
+
+def test_what_was_damaged_is_told_with_what_to_remove(run, folder, tmp_path):
+    out = tmp_path / "out"
+    run(folder, out)
+    first = contents(out)
+    (out / "a.nii.gz").rename(tmp_path / "moved.nii.gz")
+    (out / "a.nii.gz").symlink_to(tmp_path / "moved.nii.gz")
+    (out / "b" / "c.json").unlink()
+    _, report = run(folder, out)
+    reasons = {entry["series_instance_uid"]: entry["reason"] for entry in report["series"]}
+    assert reasons["a.nii.gz"] == (
+        "a.nii.gz in OUTPUT: a.nii.gz is missing, cut or changed; remove a.nii.gz and a.json there "
+        "to make both anew, or choose another OUTPUT"
+    )
+    assert "; remove c.nii there to make both anew, or " in reasons["b/c.nii"]
+    for name in ("a.nii.gz", "a.json", "b/c.nii"):
+        (out / name).unlink()
+    run(folder, out)
+    assert contents(out) == first
+
+
+@pytest.mark.parametrize("holds_scans", [False, True])
+def test_a_link_in_place_of_a_folder_is_not_followed(run, folder, tmp_path, holds_scans):
+    out, elsewhere = tmp_path / "out", tmp_path / "elsewhere"
+    run(folder, out)
+    (out / "b").rename(elsewhere)
+    if not holds_scans:
+        shutil.rmtree(elsewhere)
+        elsewhere.mkdir()
+    before = contents(elsewhere)
+    (out / "b").symlink_to(elsewhere)
+    _, report = run(folder, out)
+    outcomes = {file["path"]: (file["status"], file["reason"]) for file in report["files"]}
+    reason = "b in OUTPUT is a symbolic link; remove it, or choose another OUTPUT"
+    assert outcomes["b/c.nii"] == ("failed", reason)
+    assert contents(elsewhere) == before
+
+
+def test_pictures_are_not_put_behind_a_link(run, folder, tmp_path):
+    out, elsewhere = tmp_path / "out", tmp_path / "elsewhere"
+    for made in (out / ".rgan", elsewhere):
+        made.mkdir(parents=True)
+    (out / ".rgan" / "journal.jsonl").touch()
+    (out / "previews").symlink_to(elsewhere)
+    _, report = run(folder, out, "--preview")
+    reason = "previews in OUTPUT is a symbolic link; remove it, or choose another OUTPUT"
+    assert f"previews/a.png cannot be made: {reason}" in report["warnings"]
+    assert list(elsewhere.iterdir()) == []
 
 
 @pytest.mark.parametrize("spacing", [0.7, 0.65])

@@ -80,6 +80,24 @@ def test_a_header_without_orientation_or_with_two_spacings_is_refused(write):
         open_scan(write(xyzt_units=3), None)
 
 
+def test_a_file_that_is_replaced_after_or_while_it_is_read_is_refused(write, monkeypatch):
+    def load_and_replace(path):
+        image = load(path)
+        write("new.nii").replace(path)
+        return image
+
+    path, load = write(), scans._load
+    scan = open_scan(path, None)
+    write("new.nii").replace(path)
+    with pytest.raises(NiftiError, match="changed during the run"):
+        read_stored(scan)
+    scan = open_scan(path, None)
+    monkeypatch.setattr(scans, "_load", load_and_replace)
+    for read in (lambda: read_stored(scan), lambda: open_scan(path, None)):
+        with pytest.raises(NiftiError, match="changed during the run"):
+            read()
+
+
 @pytest.mark.parametrize("name", ["a.nii", "a.nii.gz"])
 def test_truncated_files_and_other_files_are_refused(write, name):
     path = write(name)
