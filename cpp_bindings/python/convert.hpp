@@ -25,13 +25,18 @@ inline std::optional<std::string> describe_problem(const rgan::Status& status) {
   return rgan::describe(status);
 }
 
-inline std::string to_string(const nanobind::bytes& bytes) { return {bytes.c_str(), bytes.size()}; }
+// A path, which the system would cut at a null byte.
+inline std::string to_path(const nanobind::bytes& bytes) {
+  std::string path(bytes.c_str(), bytes.size());
+  if (path.find('\0') != std::string::npos) throw nanobind::value_error("embedded null byte");
+  return path;
+}
 
-inline std::vector<std::string> to_strings(const std::vector<nanobind::bytes>& paths) {
-  std::vector<std::string> names;
-  names.reserve(paths.size());
-  for (const nanobind::bytes& path : paths) names.push_back(to_string(path));
-  return names;
+inline std::vector<std::string> to_paths(const std::vector<nanobind::bytes>& all) {
+  std::vector<std::string> paths;
+  paths.reserve(all.size());
+  for (const nanobind::bytes& bytes : all) paths.push_back(to_path(bytes));
+  return paths;
 }
 
 }  // namespace rgan_python

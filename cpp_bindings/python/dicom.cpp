@@ -30,8 +30,8 @@ using namespace nb::literals;
 using rgan_python::describe_problem;
 using rgan_python::Elements;
 using rgan_python::StampFields;
-using rgan_python::to_string;
-using rgan_python::to_strings;
+using rgan_python::to_path;
+using rgan_python::to_paths;
 
 namespace {
 
@@ -59,7 +59,7 @@ std::uint32_t crc32c(const nb::bytes& content) {
 
 std::vector<std::pair<std::optional<std::string>, std::uint32_t>> checksum_files(
     const std::vector<nb::bytes>& paths, rgan::ThreadPool& pool) {
-  const std::vector<std::string> names = to_strings(paths);
+  const std::vector<std::string> names = to_paths(paths);
   std::vector<std::pair<std::optional<std::string>, std::uint32_t>> result;
   const nb::gil_scoped_release release;
   for (const rgan::FileChecksum& one : rgan::checksum_files(names, pool)) {
@@ -75,7 +75,7 @@ std::vector<rgan::SourceSlice> read_batch(
   std::vector<rgan::ReadJob> jobs;
   jobs.reserve(files.size());
   for (const auto& [path, stamp] : files) {
-    rgan::ReadJob job{.path = to_string(path), .stamp = {}};
+    rgan::ReadJob job{.path = to_path(path), .stamp = {}};
     if (stamp) std::tie(job.stamp.size, job.stamp.modified_ns, job.stamp.inode) = *stamp;
     jobs.push_back(std::move(job));
   }
@@ -119,11 +119,15 @@ bool is_handed_back(const rgan::WriteResult& result) {
          problem != rgan::Problem::no_memory;
 }
 
+using Sources = nb::typed<nb::sequence, rgan::SourceSlice>;
+
 std::vector<rgan::WriteResult> write_batch(
-    const std::vector<const rgan::SourceSlice*>& sources, const Stack<const float>& hu,
-    const rgan::HeaderTemplate& header_template,
+    const Sources& given, const Stack<const float>& hu, const rgan::HeaderTemplate& header_template,
     const std::vector<std::tuple<nb::bytes, nb::bytes, Elements>>& files, bool durable,
     rgan::ThreadPool& pool) {
+  const nb::tuple kept(given);  // while others have the GIL, a list may lose what is in it
+  std::vector<const rgan::SourceSlice*> sources;
+  if (!nb::try_cast(kept, sources)) throw nb::type_error("each source must be a SourceSlice");
   if (sources.size() != files.size() || hu.shape(0) < files.size()) {
     throw nb::value_error("there must be one source and one slice of HU for each file");
   }
@@ -138,7 +142,7 @@ std::vector<rgan::WriteResult> write_batch(
   std::vector<rgan::WriteJob> jobs;
   jobs.reserve(files.size());
   for (const auto& [path, file_meta, elements] : files) {
-    jobs.push_back({.path = to_string(path),
+    jobs.push_back({.path = to_path(path),
                     .file_meta = to_vector(file_meta),
                     .elements = to_elements(elements)});
   }

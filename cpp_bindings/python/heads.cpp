@@ -28,13 +28,13 @@ using namespace nb::literals;
 using rgan_python::describe_problem;
 using rgan_python::Elements;
 using rgan_python::StampFields;
-using rgan_python::to_strings;
+using rgan_python::to_paths;
 
 namespace {
 
 std::vector<rgan::Head> scan(const std::vector<nb::bytes>& paths, rgan::ThreadPool& pool,
                              std::vector<std::uint32_t> tags) {
-  const std::vector<std::string> names = to_strings(paths);
+  const std::vector<std::string> names = to_paths(paths);
   const nb::gil_scoped_release release;
   std::ranges::sort(tags);
   return rgan::scan(names, pool, tags);

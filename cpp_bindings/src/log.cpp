@@ -1,9 +1,12 @@
 #include "log.hpp"
 
+#include <algorithm>
 #include <atomic>
 #include <limits>
 #include <mutex>
 #include <shared_mutex>
+#include <string>
+#include <string_view>
 
 namespace rgan {
 namespace {
@@ -28,6 +31,18 @@ void set_log(rgan_log log, void* user, rgan_log_level least) noexcept {
 }
 
 bool is_logged(rgan_log_level level) noexcept { return level >= least_level; }
+
+std::string join_lines(std::string_view text) {
+  std::string line;
+  while (!text.empty()) {
+    const std::size_t end = std::min(text.find_first_of("\r\n"), text.size());
+    if (!line.empty() && end > 0) line += ' ';
+    line += text.substr(0, end);
+    text.remove_prefix(end);
+    text.remove_prefix(std::min(text.find_first_not_of(" \r\n"), text.size()));
+  }
+  return line;
+}
 
 void write_log(rgan_log_level level, const std::string& text) noexcept {
   const std::shared_lock lock(mutex);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 
 #include "rgan/rgan.h"
 
@@ -12,6 +13,9 @@ void set_log(rgan_log log, void* user, rgan_log_level least) noexcept;
 
 [[nodiscard]] bool is_logged(rgan_log_level level) noexcept;
 
+// Make one line of a text, without line breaks and the blanks after them.
+[[nodiscard]] std::string join_lines(std::string_view text);
+
 // Hand one line of text to the log, if that wants it.
 void write_log(rgan_log_level level, const std::string& text) noexcept;
 
@@ -21,7 +25,7 @@ template <typename MakeText>
 void log(rgan_log_level level, const MakeText& make_text) noexcept {
   if (!is_logged(level)) return;
   try {
-    write_log(level, make_text());
+    write_log(level, join_lines(make_text()));
   } catch (...) {  // NOLINT(bugprone-empty-catch): what is logged matters less than what is done
   }
 }

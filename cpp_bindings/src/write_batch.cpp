@@ -10,6 +10,7 @@
 #include "retry.hpp"
 #include "rgan/batch.hpp"
 #include "rgan/crc32c.hpp"
+#include "rgan/file.hpp"
 #include "rgan/pixels.hpp"
 
 namespace rgan {
@@ -80,9 +81,9 @@ class NewFile {
 };
 
 void write_slice(const SourceSlice& source, const float* hu, const HeaderTemplate& header_template,
-                 const WriteJob& job, bool durable, WriteResult& result) {
+                 const WriteJob& job, bool durable, std::vector<std::uint8_t>& head,
+                 WriteResult& result) {
   Buffer buffer;
-  thread_local std::vector<std::uint8_t> head;
   const PixelFormat& format = source.header.format;
   head.assign(job.file_meta.begin(), job.file_meta.end());
   result.status = splice_header(source.head, source.header, header_template, job.elements, head);
@@ -112,11 +113,14 @@ std::vector<WriteResult> write_batch(const std::vector<const SourceSlice*>& sour
   if (sources.empty()) return results;
   const std::size_t pixels = sources.front()->header.format.pixels();
   pool.run(jobs.size(), [&](std::size_t i) noexcept {
+    thread_local std::vector<std::uint8_t> head;
     try {
-      write_slice(*sources[i], hu + (i * pixels), header_template, jobs[i], durable, results[i]);
+      write_slice(*sources[i], hu + (i * pixels), header_template, jobs[i], durable, head,
+                  results[i]);
     } catch (...) {
       results[i].status = caught_problem();
     }
+    if (head.capacity() > kMostKept) head = std::vector<std::uint8_t>();  // {} would keep it
   });
   return results;
 }

@@ -85,6 +85,9 @@ void test_models(const std::string& path) {
   const std::string longer = path + ".none";
   check(rgan::Model::open(std::string_view(longer).substr(0, path.size())).get() != nullptr);
   check(status_of([&] { (void)rgan::Model::open(longer); }) == RGAN_NOT_FOUND);
+  // C would cut this one, and open the model.
+  const std::string with_null = path + '\0' + "none";
+  check(status_of([&] { (void)rgan::Model::open(with_null); }) == RGAN_INVALID_ARGUMENT);
 }
 
 void test_slices() {
@@ -100,6 +103,9 @@ void test_slices() {
   check(std::string_view(header.series_instance_uid) == "1.2.3.6");
   check(status_of([&] { (void)headers.get(1); }) == RGAN_NOT_FOUND);
   check(status_of([&] { (void)headers.get(2); }) == RGAN_INVALID_ARGUMENT);
+
+  const std::vector with_null = {path + '\0' + "none"};
+  check(status_of([&] { (void)rgan::Headers::scan(with_null); }) == RGAN_INVALID_ARGUMENT);
 
   const rgan::Shape shape{.slices = 2, .rows = 4, .columns = 4};
   std::vector<float> hu(32);

@@ -3,6 +3,7 @@
 #include <limits>
 #include <string>
 
+#include "../src/model/format_error.hpp"
 #include "../src/model/json.hpp"
 #include "check.hpp"
 
@@ -47,9 +48,23 @@ void test_numbers_beyond_the_range_of_double() {
   }
 }
 
+void test_more_values_than_a_card_may_have() {
+  std::string text(2'000'002, '0');  // with the commas, a million and one zeros
+  for (std::size_t i = 0; i < text.size(); i += 2) text[i] = ',';
+  text.front() = '[';
+  text += ']';
+  try {
+    (void)rgan::json::parse(text);
+    check(false);
+  } catch (const rgan::FormatError& error) {
+    check(std::string(error.what()) == "model card: more than 1000000 values");
+  }
+}
+
 }  // namespace
 
 int main() {
+  test_more_values_than_a_card_may_have();
   test_numbers_beyond_the_range_of_double();
   test_an_object_of_many_names();
   return report();

@@ -30,9 +30,9 @@ static float* read_slices(size_t pixels, size_t* slices) {
       break;
     }
     hu = larger;
-    const size_t read = fread(hu + *slices * pixels, sizeof *hu, pixels, stdin);
+    const size_t read = fread(hu + *slices * pixels, 1, pixels * sizeof *hu, stdin);
     if (read == 0 && feof(stdin)) return hu;
-    if (read != pixels) {
+    if (read != pixels * sizeof *hu) {
       fprintf(stderr, "raw_slices: the input is not a whole number of slices, or cannot be read\n");
       break;
     }

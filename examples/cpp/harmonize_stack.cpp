@@ -9,6 +9,7 @@
 
 #include <csignal>
 #include <cstddef>
+#include <cstdint>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -64,7 +65,9 @@ bool show_progress(std::size_t done, std::size_t slices) {
 }
 
 std::vector<float> read_floats(const std::filesystem::path& path) {
-  std::vector<float> values(std::filesystem::file_size(path) / sizeof(float));
+  const std::uintmax_t size = std::filesystem::file_size(path);
+  if (size % sizeof(float) != 0) throw std::runtime_error(path.string() + ": not whole numbers");
+  std::vector<float> values(size / sizeof(float));
   std::ifstream file(path, std::ios::binary);
   const auto bytes = std::as_writable_bytes(std::span(values));
   file.read(reinterpret_cast<char*>(bytes.data()), std::ssize(bytes));

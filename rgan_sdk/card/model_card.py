@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import functools
 import json
+import re
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from importlib.resources import files
 from types import NoneType
@@ -28,6 +30,8 @@ CARD_FORMAT = 2
 EXTRAS = ("curves", "certificate", "series_seen")
 NEWER_KEYS = ("pixel_spacing", "noise_hu", "thickness_seen", "reconstruction", "validity", *EXTRAS)
 """The keys that only cards of format 2 have."""
+NOT_IN_TEXTS = re.compile("[\0\ud800-\udfff]")
+"""Programs in C would cut a text at the first, and the others are no characters."""
 
 
 @dataclass(frozen=True)
@@ -191,7 +195,20 @@ def _parse_fields(text: str) -> dict[str, Any]:
     if error := jsonschema.exceptions.best_match(_validator().iter_errors(fields)):
         raise ModelFormatError(f"model card: {error.json_path}: {error.message}")
     assert isinstance(fields, dict)
+    if any(map(NOT_IN_TEXTS.search, _texts(fields))):
+        raise ModelFormatError(
+            "model card: expected texts without U+0000 and without half a surrogate pair"
+        )
     return fields
+
+
+def _texts(value: Any) -> Iterator[str]:
+    """Yield all texts in a value of JSON, but no names."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict | list):
+        for item in value.values() if isinstance(value, dict) else value:
+            yield from _texts(item)
 
 
 def _parse_domain(fields: dict[str, Any]) -> dict[str, Any]:

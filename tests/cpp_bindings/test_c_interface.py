@@ -109,6 +109,9 @@ def test_hash_of_a_file(tmp_path):
         assert LIBRARY.rgan_model_sha256(model.pointer).decode() == expected
     with pytest.raises(LibraryError, match=r"MODEL_FORMAT: .*model.onnx: sha256 is .*get it again"):
         Model(path, sha256="0" * 64)
+    for wrong in ("", "abc", expected + "\n", "g" * 64):
+        with pytest.raises(LibraryError, match=r"INVALID_ARGUMENT: .*64 hexadecimal digits"):
+            Model(path, sha256=wrong)
 
 
 @pytest.mark.parametrize("length", [0, 1, 55, 56, 63, 64, 65, 119, 120, 1000])

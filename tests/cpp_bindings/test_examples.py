@@ -77,10 +77,11 @@ def test_raw_slices_says_what_is_wrong(raw_slices, model, tmp_path):
 def test_a_part_of_a_slice(name, model, request):
     program = request.getfixturevalue(name)
     more = (1,) if name == "bare_model" else ()
-    source = np.zeros(8 * 8 + 3, np.float32).tobytes()
-    done = run(program, model, 8, 8, SPACING, *more, source=source)
-    assert done.returncode == 1
-    assert b"not a whole number of slices" in done.stderr
+    for rest in (3, 12):
+        source = bytes(4 * 8 * 8 + rest)
+        done = run(program, model, 8, 8, SPACING, *more, source=source)
+        assert done.returncode == 1
+        assert b"not a whole number of slices" in done.stderr
 
 
 def run_stack(program, model, hu, folder, spacing=SPACING):
@@ -104,6 +105,10 @@ def test_stack_says_what_is_wrong(harmonize_stack, model, tmp_path):
     missing = run(harmonize_stack, model, 8, 8, SPACING, tmp_path / "none", tmp_path / "out")
     assert missing.returncode == 1
     assert b"none" in missing.stderr
+    (tmp_path / "cut").write_bytes(bytes(4 * 8 * 8 + 3))
+    cut = run(harmonize_stack, model, 8, 8, SPACING, tmp_path / "cut", tmp_path / "out")
+    assert cut.returncode == 1
+    assert b"cut: not whole numbers" in cut.stderr
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

@@ -52,6 +52,16 @@ def test_engines_and_sessions_are_logged():
     ]
 
 
+def test_each_message_is_one_line(monkeypatch, tmp_path):
+    monkeypatch.setenv("RGAN_OPENVINO", str(tmp_path / "libopenvino_c.so"))
+    with logged(INFO) as messages, Model(CONTENT) as model, Engine(model, runtime=None):
+        pass
+    (text,) = (text for _, text, _ in messages if text.startswith("passed over"))
+    assert "RGAN_OPENVINO: " in text
+    assert str(tmp_path) in text
+    assert "\n" not in text
+
+
 def test_levels_below_the_least_are_dropped():
     with logged(INFO) as messages:
         harmonize(0.65)

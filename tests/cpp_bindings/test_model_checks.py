@@ -85,11 +85,11 @@ def test_damaged_models_are_judged_alike(tmp_path):
     assert set(found) - {None} <= PRECISIONS
 
 
-def with_series_seen(seen):
-    """Return a model with a text in JSON as its card's hashes of series."""
+def with_changed_card(**fields):
+    """Return a model whose card has other values."""
     model = make_model(make_domain_card())
     (entry,) = (prop for prop in model.metadata_props if prop.key == CARD_KEY)
-    entry.value = json.dumps({**json.loads(entry.value), "series_seen": seen})
+    entry.value = json.dumps({**json.loads(entry.value), **fields})
     return model.SerializeToString()
 
 
@@ -113,9 +113,18 @@ def with_series_seen(seen):
     ids=lambda seen: repr(seen)[:40],
 )
 def test_hashes_of_series_are_judged_alike(seen, is_refused, tmp_path):
-    content = with_series_seen(seen)
+    content = with_changed_card(series_seen=seen)
     assert (open_in_library(content) is None) == is_refused
     assert (open_in_python(content, tmp_path / "model.onnx") is None) == is_refused
+
+
+@pytest.mark.parametrize("text", ["B40f\0 phantom only", "\0", "B\ud800", "\udc00"])
+@pytest.mark.parametrize("name", ["source_kernels", "target_kernel", "manufacturers"])
+def test_texts_that_c_cannot_have_are_refused(name, text, tmp_path):
+    content = with_changed_card(**{name: text if name == "target_kernel" else [text]})
+    with pytest.raises(LibraryError, match=f"MODEL_FORMAT: model card: {name}: .*U.0000"):
+        Model(content)
+    assert open_in_python(content, tmp_path / "model.onnx") is None
 
 
 def of_many_fields(count):

@@ -172,6 +172,8 @@ def test_the_schema_is_a_schema():
         (changed(source_kernels=[]), r"\$\.source_kernels"),
         (changed(source_kernels=[" "]), r"\$\.source_kernels"),
         (changed(target_kernel="\\"), r"\$\.target_kernel"),
+        (changed(source_kernels=["B40f\0"]), r"U\+0000"),
+        (changed(target_kernel="B\ud800"), "half a surrogate pair"),
         (changed(name="../evil"), r"\$\.name"),
         (changed(name="name\n"), r"\$\.name"),
         (changed(version="1.0.0\n"), r"\$\.version"),

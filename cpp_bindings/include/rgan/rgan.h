@@ -80,7 +80,7 @@ RGAN_API const char* rgan_last_error(void);
 /* ---- Log -------------------------------------------------------------------------------- */
 
 typedef enum rgan_log_level {
-  RGAN_LOG_DEBUG = 1,   /* a session of the runtime was opened */
+  RGAN_LOG_DEBUG = 1,   /* a session of the runtime is opened */
   RGAN_LOG_INFO = 2,    /* which runtime was loaded, what runs a model, what "auto" passed over */
   RGAN_LOG_WARNING = 3, /* memory was short; a warning of the runtime */
   RGAN_LOG_ERROR = 4    /* an error of the runtime, beside the status that the caller gets */
@@ -165,7 +165,8 @@ typedef struct rgan_engine_options {
                             usable core */
   const char* runtime;   /* path of the library of the engine; with "auto", of ONNX Runtime. NULL
                             takes the environment variable RGAN_ONNXRUNTIME or RGAN_OPENVINO, or else
-                            what the loader finds as libonnxruntime.so.1 or libopenvino_c.so */
+                            what the loader finds as libonnxruntime.so.1, libonnxruntime.so
+                            or libopenvino_c.so */
 } rgan_engine_options;
 
 #define RGAN_ENGINE_OPTIONS_INIT {sizeof(rgan_engine_options), NULL, NULL, NULL, 0, NULL}
@@ -174,9 +175,9 @@ typedef struct rgan_engine_options {
  *
  * options: NULL is RGAN_ENGINE_OPTIONS_INIT.
  *
- * "auto" takes the first that can run the model here: ONNX Runtime on CUDA, OpenVINO, ONNX Runtime
- * on the CPU; rgan_engine_description says which. An engine, a device or a precision that is named
- * never falls back to another.
+ * "auto" takes the first that can run the model here: ONNX Runtime on CUDA, OpenVINO (not if
+ * `runtime` is given), ONNX Runtime on the CPU; rgan_engine_description says which. An engine, a
+ * device or a precision that is named never falls back to another.
  *
  * Self-test. A float32 model in ONNX Runtime on the CPU is the reference. All else first harmonizes
  * a synthetic slice, and must come as near to the reference as the model's card demands. So ONNX
@@ -309,7 +310,7 @@ RGAN_API rgan_status rgan_harmonize_stored(rgan_engine* engine, const void* stor
  * below, and whatever does not plainly follow the standard. It takes any such image for a slice.
  * Whether it is one is for the caller to judge, by sop_class_uid, modality and image_type.
  *
- * Symbolic links are not followed, and a file is never larger than 512 MiB. */
+ * A path that is a symbolic link itself is refused; links among its folders are followed. A file is never larger than 512 MiB. */
 
 /* Shows whether a file is still the one that was found. This structure never grows. */
 typedef struct rgan_stamp {

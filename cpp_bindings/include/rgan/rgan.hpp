@@ -75,10 +75,16 @@ inline void check(rgan_status status) {
   if (status != RGAN_OK) throw Error(status, rgan_last_error());
 }
 
+// C would cut a text at a null character, and so open another file.
+inline void require_whole_in_c(std::string_view text) {
+  if (text.find('\0') == std::string_view::npos) return;
+  throw Error(RGAN_INVALID_ARGUMENT, "a path or another text holds a null character");
+}
+
 // A text for C: NULL where it is empty. Views need not end with a null character, so it is copied.
 class CText {
  public:
-  explicit CText(std::string_view text) : text_(text) {}
+  explicit CText(std::string_view text) : text_(text) { require_whole_in_c(text_); }
   [[nodiscard]] const char* get() const noexcept { return text_.empty() ? nullptr : text_.c_str(); }
 
  private:
@@ -164,6 +170,7 @@ class Model {
   [[nodiscard]] static Model open(std::string_view path, std::string_view sha256 = {}) {
     rgan_model* model = nullptr;
     const std::string file(path);
+    detail::require_whole_in_c(file);
     detail::check(rgan_model_open(file.c_str(), detail::CText(sha256).get(), &model));
     return Model(model);
   }
@@ -469,7 +476,10 @@ namespace detail {
 inline std::vector<const char*> c_texts(std::span<const std::string> texts) {
   std::vector<const char*> pointers;
   pointers.reserve(texts.size());
-  for (const std::string& text : texts) pointers.push_back(text.c_str());
+  for (const std::string& text : texts) {
+    require_whole_in_c(text);
+    pointers.push_back(text.c_str());
+  }
   return pointers;
 }
 

@@ -1,4 +1,4 @@
-// Reading files with care: only regular ones, never through a symbolic link, and never more bytes
+// Reading files with care: only regular ones, none that is a symbolic link, and never more bytes
 // than the file had when it was opened.
 #pragma once
 

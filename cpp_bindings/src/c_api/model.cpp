@@ -37,12 +37,15 @@ std::vector<std::uint8_t> read_file(const std::string& path) {
   const std::unique_ptr<std::FILE, FileCloser> file(std::fopen(path.c_str(), "rb"));
   if (file == nullptr) refuse(std::strerror(errno));
   if (std::fread(content.data(), 1, size, file.get()) != size) {
-    refuse("it got shorter, or reading failed");
+    refuse(std::ferror(file.get()) != 0 ? std::strerror(errno) : "it got shorter");
   }
   return content;
 }
 
 void check_hash(Bytes content, const std::string& wanted) {
+  const auto is_hexadecimal = [](unsigned char digit) { return std::isxdigit(digit) != 0; };
+  require(wanted.size() == 64 && std::ranges::all_of(wanted, is_hexadecimal),
+          "sha256 must have 64 hexadecimal digits");
   const std::string found = sha256(content);
   const auto same = [](char a, char b) { return a == std::tolower(static_cast<unsigned char>(b)); };
   if (std::ranges::equal(found, wanted, same)) return;

@@ -3,6 +3,8 @@
 #include <array>
 #include <bit>
 
+#include "../append.hpp"
+
 namespace rgan {
 
 std::vector<std::uint8_t> bind_pixel_spacing(Bytes content, float pixel_spacing) {
@@ -12,12 +14,9 @@ std::vector<std::uint8_t> bind_pixel_spacing(Bytes content, float pixel_spacing)
       'x',  'e',  'l',  '_',  's',  'p',  'a',  'c',  'i',  'n',  'g',  0x4a, 0x04};
   std::vector<std::uint8_t> bound;
   bound.reserve(content.size() + kSuffix.size() + 4);
-  bound.insert(bound.end(), content.begin(), content.end());
-  bound.insert(bound.end(), kSuffix.begin(), kSuffix.end());
-  const auto bits = std::bit_cast<std::uint32_t>(pixel_spacing);
-  for (int shift = 0; shift < 32; shift += 8) {
-    bound.push_back(static_cast<std::uint8_t>(bits >> shift));
-  }
+  append(bound, content);
+  append(bound, kSuffix);
+  append32(bound, std::bit_cast<std::uint32_t>(pixel_spacing));
   return bound;
 }
 

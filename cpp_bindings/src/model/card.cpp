@@ -127,14 +127,13 @@ SpacingRange read_spacing_range(const Value& value) {
   return range;
 }
 
-Range read_noise(const Value& value) {
+void check_noise(const Value& value) {
   Fields fields(value, "noise_hu");
   constexpr card::Limits kNoise{.min = 0, .max = 1000};
-  const Range noise{.min = read_number(fields.at("min"), "noise_hu.min", kNoise),
-                    .max = read_number(fields.at("max"), "noise_hu.max", kNoise)};
+  const double min = read_number(fields.at("min"), "noise_hu.min", kNoise);
+  const double max = read_number(fields.at("max"), "noise_hu.max", kNoise);
   fields.require_all_known();
-  if (noise.min > noise.max) refuse("noise_hu", "min <= max");
-  return noise;
+  if (min > max) refuse("noise_hu", "min <= max");
 }
 
 void check_table(const Value& value, const std::string& path, std::size_t rows,
@@ -225,9 +224,7 @@ bool is_null(const Value* value) {
 // The fields that only format 2 has.
 void read_domain(Fields& fields, Card& card) {
   card.pixel_spacing = read_spacing_range(fields.at("pixel_spacing"));
-  if (const Value& noise = fields.at("noise_hu"); !is_null(&noise)) {
-    card.noise_hu = read_noise(noise);
-  }
+  if (const Value& noise = fields.at("noise_hu"); !is_null(&noise)) check_noise(noise);
   read_numbers(fields.at("thickness_seen"), "thickness_seen", kMillimetres);
   for (const Value& kind : read_array(fields.at("reconstruction"), "reconstruction")) {
     read_text(kind, "reconstruction", 1);
@@ -267,7 +264,7 @@ Card parse_card(std::string_view text) {
   }
   card.target_kernel = read_kernel(fields.at("target_kernel"), "target_kernel");
   for (const Value& company : read_array(fields.at("manufacturers"), "manufacturers")) {
-    card.manufacturers.push_back(read_text(company, "manufacturers", 0, 64));
+    read_text(company, "manufacturers", 0, 64);
   }
   card.multiple =
       static_cast<int>(read_integer(fields.at("multiple"), "multiple", {.min = 1, .max = 512}));

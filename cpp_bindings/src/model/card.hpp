@@ -18,11 +18,6 @@ struct SpacingRange {
   [[nodiscard]] bool contains(double spacing) const noexcept;
 };
 
-struct Range {
-  double min = 0;
-  double max = 0;
-};
-
 // How much a precision may differ from the float32 model, in HU.
 struct ErrorBound {
   double max = 0;
@@ -39,10 +34,8 @@ struct Card {
   double window_upper = 0;
   std::vector<std::string> source_kernels;
   std::string target_kernel;
-  std::vector<std::string> manufacturers;
   int multiple = 0;
-  std::optional<SpacingRange> pixel_spacing;  // none in format 1
-  std::optional<Range> noise_hu;
+  std::optional<SpacingRange> pixel_spacing;       // none in format 1
   std::map<std::string, ErrorBound> error_bounds;  // by precision, where the card states them
 };
 

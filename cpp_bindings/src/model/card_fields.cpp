@@ -51,6 +51,9 @@ const std::string& read_text(const json::Value& value, const std::string& path,
   const auto* text = value.get<std::string>();
   if (text == nullptr) refuse(path, "a text");
   require_count(json::count_characters(*text), path, shortest, longest);
+  if (text->find('\0') != std::string::npos || !json::is_utf8(*text)) {
+    refuse(path, "a text without U+0000 and without half a surrogate pair");
+  }
   return *text;
 }
 

@@ -14,6 +14,7 @@ namespace rgan::json {
 namespace {
 
 constexpr std::size_t kMostDigits = 4300;  // of an integer, as in Python
+constexpr int kMostValues = 1'000'000;     // of a few bytes each, and each takes some 60 in memory
 // Larger than any number of digits, and small enough to be added to one.
 constexpr std::int64_t kHugeExponent = std::numeric_limits<std::int64_t>::max() / 2;
 
@@ -119,6 +120,9 @@ class Parser {
 
   Value parse_value(int nesting) {
     if (nesting > kMaxNesting) throw FormatError("model card: JSON is nested too deeply");
+    if (++values_ > kMostValues) {
+      throw FormatError("model card: more than " + std::to_string(kMostValues) + " values");
+    }
     skip_blanks();
     switch (peek()) {
       case '{':
@@ -271,6 +275,7 @@ class Parser {
 
   std::string_view text_;
   std::size_t at_ = 0;
+  int values_ = 0;
 };
 
 }  // namespace

@@ -23,12 +23,6 @@ void for_each_field(Bytes message, Take take) {
 
 void read_tensor(Bytes message, Tensor& tensor) {
   for_each_field(message, [&](const Field& field) {
-    if (field.is_varint(1)) tensor.dims.push_back(static_cast<std::int64_t>(field.value));
-    if (field.is_bytes(1)) {
-      for (Bytes packed = field.bytes; !packed.empty();) {
-        tensor.dims.push_back(static_cast<std::int64_t>(protobuf::take_varint(packed)));
-      }
-    }
     if (field.is_varint(2)) tensor.data_type = static_cast<std::int32_t>(field.value);
     if (field.is_bytes(8)) tensor.name = field.text();
     // Another value of this enumeration counts as unknown and changes nothing.

@@ -23,7 +23,6 @@ inline constexpr std::int32_t kFloat16 = 10;
 struct Tensor {
   std::string_view name;
   std::int32_t data_type = 0;
-  std::vector<std::int64_t> dims;
   bool is_stored_elsewhere = false;  // says data_location
   bool has_external_entries = false;
 };

@@ -55,7 +55,6 @@ class FieldReader {
 
  private:
   Bytes take(std::uint64_t count);
-  std::uint64_t take_varint();
   std::uint32_t take_tag();
   void take_value(Field& field);
   void skip_group(std::uint32_t number);

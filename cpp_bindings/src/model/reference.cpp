@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "../append.hpp"
 #include "format_error.hpp"
 #include "onnx.hpp"
 #include "protobuf.hpp"
@@ -20,8 +21,6 @@ using protobuf::FieldReader;
 using protobuf::Wire;
 
 using Content = std::vector<std::uint8_t>;
-
-void append(Content& out, Bytes bytes) { out.insert(out.end(), bytes.begin(), bytes.end()); }
 
 void append_varint(Content& out, std::uint64_t value) {
   for (; value >= 0x80; value >>= 7) out.push_back(static_cast<std::uint8_t>(value | 0x80));
@@ -81,9 +80,7 @@ float widen(std::uint16_t half) {
 }
 
 void append_widened(Content& out, std::uint16_t half) {
-  const auto bits = std::bit_cast<std::uint32_t>(widen(half));
-  for (int shift = 0; shift < 32; shift += 8)
-    out.push_back(static_cast<std::uint8_t>(bits >> shift));
+  append32(out, std::bit_cast<std::uint32_t>(widen(half)));
 }
 
 // A tensor stores float16 numbers as bytes, or each as an integer of its bits.

@@ -271,6 +271,36 @@ def test_what_cannot_be_written_leaves_nothing(tmp_path):
     assert len(list(tmp_path.iterdir())) == 2
 
 
+def test_sources_live_as_long_as_they_are_written(tmp_path):
+    class Fleeting:
+        """A sequence that does not keep what it hands out."""
+
+        def __len__(self):
+            return 8
+
+        def __getitem__(self, index):
+            if index >= len(self):
+                raise IndexError(index)
+            return read(path, 16, 16)[0]
+
+    (path,) = write_series(tmp_path, 1)
+    native, hu = read(path, 16, 16)
+    series = SplicedSeries(read_dataset(path), native, DERIVATION)
+    jobs = [series.job(f"1.2.{number}", tmp_path) for number in range(8)]
+    stack = np.repeat(hu[None], 8, axis=0)
+    results = _core.write_batch(Fleeting(), stack, series.template, jobs, False, POOL)
+    assert [written.problem for written in results] == [None] * 8
+
+
+def test_a_path_with_a_null_byte_is_refused(tmp_path):
+    (path,) = write_series(tmp_path, 1)
+    cut = os.fsencode(path) + b"\0.other"
+    with pytest.raises(ValueError, match="null byte"):
+        _core.scan([cut], POOL)
+    with pytest.raises(ValueError, match="null byte"):
+        _core.read_batch([(cut, None)], np.empty((1, 16, 16), np.float32), POOL)
+
+
 def test_a_file_that_has_changed_is_handed_back(tmp_path):
     (path,) = write_series(tmp_path, 1)
     (head,) = scan(path)
