@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -160,6 +160,7 @@ def check_report(
     source: Path | None,
     destination: Path | None = None,
     *,
+    used: Iterable[Path] = (),
     name: str = "the report",
 ) -> None:
     """Refuse a report that cannot or should not be written, before a long run.
@@ -170,15 +171,28 @@ def check_report(
         The folder that the report must not lie in, if there is one.
     destination
         A folder that the run makes.
+    used
+        Files and folders that are read or written besides.
     """
     if report is None:
         return
-    folder = report.resolve().parent
-    if source is not None and source.resolve() in (folder, *folder.parents):
+    place = _place(report)
+    if source is not None and source.resolve() in place.parents:
         raise click.BadParameter(f"{name} {report} would lie inside INPUT")
-    made_by_the_run = destination is not None and folder == destination.resolve()
-    if not (folder.is_dir() or made_by_the_run):
+    for one in used:
+        if not {place, *place.parents}.isdisjoint((_place(one), one.resolve())):
+            raise click.BadParameter(
+                f"{name} cannot be {report}: {one} is needed for something else; choose "
+                "another file"
+            )
+    made_by_the_run = destination is not None and place.parent == destination.resolve()
+    if not (place.parent.is_dir() or made_by_the_run):
         raise click.BadParameter(f"there is no folder {report.parent} for {name}")
+
+
+def _place(path: Path) -> Path:
+    """Return where a file that is written anew gets its name: a link of that name is replaced."""
+    return path.parent.resolve() / path.name
 
 
 def check_picture(option: str, picture: Path | None) -> None:

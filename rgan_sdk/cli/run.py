@@ -26,6 +26,7 @@ from rgan_sdk.cli.options import (
     verbose_option,
 )
 from rgan_sdk.cli.places import places_options
+from rgan_sdk.cli.run_files import files_of_run
 from rgan_sdk.run.places.choices import BY_SERIES, BY_UID
 
 if TYPE_CHECKING:
@@ -74,7 +75,8 @@ INPUT is never changed. If a run was stopped, even by a power cut, the same comm
 A new series appears in OUTPUT whole or not at all, as OUTPUT/<new series UID>/<new SOP UID>.dcm,
 or as --layout and --names say. OUTPUT/mapping.csv says which series became which.
 A finished series whose files there are missing, cut or changed since is done again; what was there
-is kept in OUTPUT/.rgan/replaced.
+is kept in OUTPUT/.rgan/replaced. A finished NIfTI scan that was cut or changed fails instead, and
+the reason names what to remove.
 For research use, not a medical device."""
 
 
@@ -225,7 +227,8 @@ def command(
     )
     if nifti is None:  # wrong folders are told before a model is loaded
         check_folders(path_of(source), destination, resume=resume)
-    check_report(report, path_of(source), None if dry_run else destination)
+    used = files_of_run(source, destination, listed, models, are_scans=nifti is not None)
+    check_report(report, path_of(source), None if dry_run else destination, used=used)
     # Treat a batch system's request to end like Ctrl-C: unfinished series are removed.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     os.umask(0o077)  # patients' images: readable by their owner only
@@ -336,6 +339,10 @@ def _shard(text: str | None) -> Shard | None:
     number, slash, count = text.partition("/")
     if not (slash and number.isdecimal() and count.isdecimal() and len(text) <= 9):
         raise click.BadParameter(f"{text!r} is not of the form I/N, such as 1/4")
+    from rgan_sdk.errors import ConfigurationError
     from rgan_sdk.run.options import Shard
 
-    return Shard(int(number), int(count))
+    try:
+        return Shard(int(number), int(count))
+    except ConfigurationError as exc:
+        raise click.BadParameter(str(exc)) from exc

@@ -92,8 +92,9 @@ def command(
     from rgan_sdk.run.options import RunOptions
     from rgan_sdk.run.planning import make_plan
 
-    check_report(report, source)
-    check_report(listed, source, name="the list")
+    files = [Path(one) for one in models]
+    check_report(report, source, used=[*files, *([listed] if listed else [])])
+    check_report(listed, source, used=files, name="the list")
     if strict_kernel and len(models) != 1:
         raise click.UsageError("--strict-kernel needs one --model, whose card holds curves")
     if outside_domain and not models:

@@ -20,6 +20,8 @@ from pydicom.valuerep import VR
 from rgan_sdk.dicom.privacy import silence_pydicom
 from rgan_sdk.errors import IneligibleError, RganError, UnreadableFileError
 
+STATE_FOLDER: Final = ".rgan"
+"""What a run keeps of itself in OUTPUT, which may be INPUT of another."""
 MAX_INFLATED_BYTES: Final = 256 << 20
 _SHORTEST_HEADER: Final = 8
 
@@ -40,7 +42,7 @@ Entry = tuple[str, OSError | IneligibleError | None]
 def walk(root: Path, *, deep: bool = True) -> Iterator[Entry]:
     """List everything under ``root`` but folders, in the order of the paths' parts.
 
-    Symbolic links below ``root`` are not followed.
+    Symbolic links below ``root`` are not followed, and no ``STATE_FOLDER`` is looked into.
 
     Parameters
     ----------
@@ -51,7 +53,7 @@ def walk(root: Path, *, deep: bool = True) -> Iterator[Entry]:
     ------
     path, problem
         ``problem`` is None for a regular file. It is IneligibleError for a symbolic link, FIFO,
-        socket or device, and OSError for a folder that cannot be read.
+        socket, device or ``STATE_FOLDER``, and OSError for a folder that cannot be read.
 
     Raises
     ------
@@ -70,6 +72,8 @@ def walk(root: Path, *, deep: bool = True) -> Iterator[Entry]:
         try:
             if not entry.is_dir(follow_symlinks=False):
                 yield path, _not_regular(entry)
+            elif deep and entry.name == STATE_FOLDER:
+                yield path, IneligibleError("state of an earlier run, not searched")
             elif deep:
                 waiting.append(_sorted_entries(path))
                 prefixes.append(path + os.sep)

@@ -8,7 +8,6 @@ reported, and the run continues with the next one.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from contextlib import closing
 from functools import partial
 from pathlib import Path
 from types import NoneType
@@ -236,13 +235,16 @@ def _harmonize(
     with lock_folder(destination, durable=options.durable):
         cohort = prepare(destination, read_earlier(destination, fixed_time(source)))
         timestamp = fixed_time(source) or run_timestamp()
-        with Journal(destination, cohort.identity, timestamp, cohort.earlier) as journal:
-            plan = make_plan(source, cohort.candidates, options, observer, cohort.made)
-            observer.on_planned(len(plan.chosen), plan.slices)
-            ledger = Ledger(plan, checksums=options.checksums)
+        plan = make_plan(source, cohort.candidates, options, observer, cohort.made)
+        observer.on_planned(len(plan.chosen), plan.slices)
+        ledger = Ledger(plan, checksums=options.checksums)
+        cohort.describe(ledger.report)
+        with (  # what is refused until here leaves OUTPUT as it was
+            cohort.open_parts(plan, ledger.report) as parts,
+            Journal(destination, cohort.identity, timestamp, cohort.earlier) as journal,
+        ):
             ledger.report.timestamp = journal.timestamp.isoformat()
-            cohort.describe(ledger.report)
-            Work(plan, cohort, options, journal, ledger, observer).do_all()
+            Work(plan, parts, cohort, options, journal, ledger, observer).do_all()
             try:
                 ledger.report.write(journal.report)
             except OutputError as exc:  # the series are all in place
@@ -266,7 +268,7 @@ def _plan(
     ledger = Ledger(plan, checksums=options.checksums)
     ledger.report.aim = "planned"
     cohort.describe(ledger.report)
-    with closing(cohort.open_parts(plan, ledger.report)) as parts:
+    with cohort.open_parts(plan, ledger.report) as parts:
         for part, opened in parts:
             if isinstance(opened, RganError):
                 for series in part.series:

@@ -18,6 +18,7 @@ from typing import Final
 
 from rgan_sdk import _core
 from rgan_sdk.cores import usable_cores
+from rgan_sdk.dicom.discovery import STATE_FOLDER
 from rgan_sdk.dicom.series import Series, hash_slices
 from rgan_sdk.dicom.write.derivation import Derivation, derived_series_uid, derived_sop_uid
 from rgan_sdk.errors import ConfigurationError, OutputError
@@ -28,7 +29,7 @@ from rgan_sdk.run.options import RunOptions
 from rgan_sdk.run.places.layout import file_names, find_obstacle, folder_above
 from rgan_sdk.run.state.damage import find_changes, find_damage
 from rgan_sdk.run.state.finished import FinishedSeries, OutputFile
-from rgan_sdk.run.state.journal import STATE_FOLDER, has_journal
+from rgan_sdk.run.state.journal import has_journal
 from rgan_sdk.run.state.naming import find_name
 
 TO_MAKE_ANEW: Final = "remove that folder to make it anew, or choose another OUTPUT"

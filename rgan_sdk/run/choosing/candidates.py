@@ -22,11 +22,14 @@ class Candidate(NamedTuple):
         What ``--model`` takes.
     sha256
         Of its file; it tells which series an earlier run has made with the model.
+    others
+        Further names of the same file.
     """
 
     name: str
     card: ModelCard
     sha256: str = ""
+    others: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, card: ModelCard) -> Self:

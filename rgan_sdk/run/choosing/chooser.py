@@ -70,6 +70,8 @@ class Chooser:
     ) -> None:
         self._candidates, self._options = candidates, options
         self._listed, self._made = listed, made
+        named = [(name, one) for one in candidates for name in (one.name, *one.others)]
+        self._by_name = {stored_name(name): one for name, one in named} if listed else {}
         self._sources = {source for source, _ in made}
 
     def choose(self, series: Series) -> Choice:
@@ -105,7 +107,7 @@ class Chooser:
         name = self._listed.get((series.series_instance_uid, series.group))
         if name is None:
             return self._candidates
-        return [one for one in self._candidates if stored_name(one.name) == name]
+        return [self._by_name[name]] if name in self._by_name else []
 
     def _made_with(self, series: Series) -> str | None:
         if series.series_instance_uid not in self._sources:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
-from contextlib import AbstractContextManager, ExitStack, nullcontext
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, nullcontext
 from dataclasses import dataclass
+from itertools import chain, islice
 from pathlib import Path
 from typing import Self
 
@@ -19,6 +20,9 @@ from rgan_sdk.run.planning import Part, Plan
 from rgan_sdk.run.report import Report
 from rgan_sdk.run.state.identity import RunIdentity, describe_engine, describe_model
 from rgan_sdk.run.state.journal import EarlierRun
+
+OpenPart = tuple[Part, Sequence[Harmonizer] | RganError]
+"""A part with its harmonizers, or with the error why its model cannot be run."""
 
 
 @dataclass(frozen=True)
@@ -94,8 +98,10 @@ class Cohort:
     @property
     def made(self) -> dict[tuple[str, str], str]:
         """What OUTPUT holds already; see ``Chooser``."""
-        finished = self.earlier.finished_for(self.identity) if self.earlier else {}
-        return {(one.source, one.sources): one.model for one in finished.values()}
+        if self.earlier is None or not self.earlier.finished_for(self.identity):
+            return {}
+        there = self.earlier.series_in(self.output)
+        return {(one.source, one.sources): one.model for one in there}
 
     def describe(self, report: Report) -> None:
         """Say in a report what series are harmonized with."""
@@ -105,10 +111,9 @@ class Cohort:
         else:
             report.models = [{**describe_model(one.model), "engine": {}} for one in self.models]
 
-    def open_parts(
-        self, plan: Plan, report: Report
-    ) -> Generator[tuple[Part, Sequence[Harmonizer] | RganError], None, None]:
-        """Open the model of each part, and close it before the next.
+    @contextmanager
+    def open_parts(self, plan: Plan, report: Report) -> Iterator[Iterator[OpenPart]]:
+        """Open the model of the first part, and that of each other in its turn.
 
         Parameters
         ----------
@@ -117,14 +122,18 @@ class Cohort:
 
         Yields
         ------
-        part, harmonizers
-            Or the error why its model cannot be run, unless it is that of the first part.
+        iterator of (part, harmonizers)
+            A model is closed before the next is opened.
 
         Raises
         ------
         RganError
             If the first part's model cannot be run.
         """
+        with closing(self._open_each(plan, report)) as parts:
+            yield chain(list(islice(parts, 1)), parts)
+
+    def _open_each(self, plan: Plan, report: Report) -> Generator[OpenPart, None, None]:
         for number, part in enumerate(plan.parts):
             with ExitStack() as stack:
                 try:

@@ -79,17 +79,17 @@ def continued(
     Returns
     -------
     EarlierRun
-        With the identity of this run, if it can be continued, and with another one if there is
-        nothing to continue.
+        With the identity of this run, if it can be continued; as it is, if no series of it is
+        there.
 
     Raises
     ------
     OutputError
         If it cannot be continued, and series of it are there; it names what differs.
     """
-    if earlier is None:
-        return None
-    made = {series.model for series in earlier.finished.values()}
+    made = {series.model for series in earlier.series_in(output)} if earlier else set()
+    if earlier is None or not made:
+        return earlier
     has_copies = COPIED in made
     used = [one for one in earlier.models if one.sha256 in made]
     given = {one.sha256 for one in models}
@@ -101,13 +101,12 @@ def continued(
         configuration=configurations[0] if configurations else identity.configuration,
         options=_comparable(earlier.identity.options, identity.options, has_copies=has_copies),
     )
-    if earlier.has_series_in(output):
-        if has_copies and INCLUDE not in identity.options:
-            raise OutputError(
-                f"{output}: holds copies of series that have the target kernel already; run with "
-                "--include-target, or choose another OUTPUT"
-            )
-        check_same_run(output, identity, seen)
+    if has_copies and INCLUDE not in identity.options:
+        raise OutputError(
+            f"{output}: holds copies of series that have the target kernel already; run with "
+            "--include-target, or choose another OUTPUT"
+        )
+    check_same_run(output, identity, seen)
     return earlier._replace(identity=seen)
 
 

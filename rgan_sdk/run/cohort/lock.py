@@ -8,9 +8,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
+from rgan_sdk.dicom.discovery import STATE_FOLDER
 from rgan_sdk.errors import OutputBusyError, OutputError
 from rgan_sdk.files import sync
-from rgan_sdk.run.state.journal import STATE_FOLDER
 
 
 @contextmanager

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Self
@@ -30,11 +30,14 @@ class CohortModel:
         What the user calls it.
     open
         Returns a context manager that opens the model on each device, and closes it at the end.
+    others
+        What else the user calls it, where the same file was given several times.
     """
 
     name: str
     model: HarmonizationModel
     open: Callable[[], AbstractContextManager[Sequence[Harmonizer]]]
+    others: tuple[str, ...] = ()
 
     @classmethod
     def load(
@@ -94,7 +97,7 @@ class CohortModel:
     @property
     def candidate(self) -> Candidate:
         """What series are compared with."""
-        return Candidate(self.name, self.model.card, self.model.sha256)
+        return Candidate(self.name, self.model.card, self.model.sha256, self.others)
 
     @property
     def target_kernel(self) -> str:
@@ -146,8 +149,7 @@ def choose_models(
         check_type(f"models[{index}]", one, CohortModel)
     if not models:
         raise ConfigurationError("no model is given")
-    first_of = {one.model.sha256: one for one in reversed(models)}
-    distinct = [one for one in models if first_of[one.model.sha256] is one]
+    distinct = _each_file_once(models)
     made = "; ".join(f"{one.name} makes {one.target_kernel}" for one in distinct)
     if target_kernel is None:
         if not all(same_kernel(one.target_kernel, distinct[0].target_kernel) for one in distinct):
@@ -160,3 +162,14 @@ def choose_models(
     if not chosen:
         raise ConfigurationError(f"no model makes the target kernel {target_kernel}: {made}")
     return chosen
+
+
+def _each_file_once(models: Sequence[CohortModel]) -> list[CohortModel]:
+    """Return the first model of each file, with the names of all."""
+    firsts: dict[str, CohortModel] = {}
+    for one in models:
+        key = one.model.sha256
+        first = firsts.get(key)
+        names = (*first.others, one.name, *one.others) if first else one.others
+        firsts[key] = replace(first or one, others=names)
+    return list(firsts.values())

@@ -18,7 +18,7 @@ from rgan_sdk.harmonizer import Harmonizer
 from rgan_sdk.run.choosing.chooser import why_copied
 from rgan_sdk.run.cluster.choosing import crew_of
 from rgan_sdk.run.cluster.crew import Manner
-from rgan_sdk.run.cohort.cohort import Cohort, cannot_run
+from rgan_sdk.run.cohort.cohort import Cohort, OpenPart, cannot_run
 from rgan_sdk.run.delivery.mapping import MAPPING, write_mapping
 from rgan_sdk.run.delivery.placing import put_in_place
 from rgan_sdk.run.delivery.sharing import open_to_group
@@ -45,9 +45,10 @@ SITE_EFFECT: Final = (
 
 @dataclass
 class Work:
-    """The work of a run whose folder is locked and whose plan is made."""
+    """The work of a run whose folder is locked, whose plan is made, and whose models are opened."""
 
     plan: Plan
+    parts: Iterator[OpenPart]
     cohort: Cohort
     options: RunOptions
     journal: Journal
@@ -65,11 +66,8 @@ class Work:
 
     def _do_parts(self) -> None:
         report, devices = self.ledger.report, 1
-        with (
-            Pictures(self.cohort.output, report) as pictures,
-            closing(self.cohort.open_parts(self.plan, report)) as parts,
-        ):
-            for part, opened in parts:
+        with Pictures(self.cohort.output, report) as pictures:
+            for part, opened in self.parts:
                 if isinstance(opened, RganError):
                     self._give_up(part, opened)
                 else:
@@ -173,6 +171,8 @@ class _PartOfWork:
                     noise_hu=one.finished.noise_hu,
                 )
                 self.work.share(one.output)
+                if self._paints:
+                    self.pictures.paint_missing(begin(one, self.journal.staging, self.options))
             elif one.conflict:
                 entry = self.ledger.record(one.series, "failed", one.conflict)
             else:

@@ -37,9 +37,9 @@ FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
 def write_mapping(output: Path, plan: Plan, report: Report) -> None:
     """Write a row for each series of a run, whole or not at all.
 
-    Rows are sorted by source. A chosen series that is not in the report, as in a run that was
-    interrupted, is ``unfinished``. Rows of earlier runs stay where their series are still in OUTPUT
-    and no series of this run.
+    Rows are sorted by source. Rows of earlier runs stay where their series are still in OUTPUT and
+    not in the report. Any other chosen series that is not in the report, as in a run that was
+    interrupted, is ``unfinished``.
 
     Parameters
     ----------
@@ -49,9 +49,10 @@ def write_mapping(output: Path, plan: Plan, report: Report) -> None:
         Says what became of each series; gets a warning where the file cannot be written.
     """
     folders = series_folders(plan.source, plan.inventory)
-    entries = [*report.series, *_unfinished(plan, report)]
-    rows = [_row(entry, folders) for entry in entries]
-    save_rows(output, [*rows, *_rows_of_others(output, rows)], report)
+    rows = [_row(entry, folders) for entry in report.series]
+    rows += _earlier_rows(output, rows)
+    rows += [_row(entry, folders) for entry in _unfinished(plan, rows)]
+    save_rows(output, rows, report)
 
 
 def save_rows(output: Path, rows: list[dict[str, str]], report: Report) -> None:
@@ -71,14 +72,14 @@ def save_rows(output: Path, rows: list[dict[str, str]], report: Report) -> None:
         report.warnings.append(f"{MAPPING} cannot be written ({exc.strerror})")
 
 
-def _rows_of_others(output: Path, rows: list[dict[str, str]]) -> list[dict[str, str]]:
-    """Return earlier rows of series that lie in OUTPUT, and that no row of this run is about."""
+def _earlier_rows(output: Path, rows: list[dict[str, str]]) -> list[dict[str, str]]:
+    """Return earlier rows of series that lie in OUTPUT, and that none of these rows is about."""
     try:
         with (output / MAPPING).open(encoding="utf-8-sig", newline="") as file:
             earlier = [row for row in csv.DictReader(file) if set(row) == set(COLUMNS)]
     except (OSError, ValueError, csv.Error):
         return []
-    known = {(row["source_series"], row["group"]) for row in rows}
+    known = _series_of(rows)
     taken = {row["output_folder"] for row in rows} | {"", None}
     return [
         row
@@ -89,8 +90,13 @@ def _rows_of_others(output: Path, rows: list[dict[str, str]]) -> list[dict[str, 
     ]
 
 
-def _unfinished(plan: Plan, report: Report) -> list[SeriesEntry]:
-    recorded = {(entry.series_instance_uid, entry.group) for entry in report.series}
+def _series_of(rows: list[dict[str, str]]) -> set[tuple[str, str]]:
+    return {(row["source_series"], row["group"]) for row in rows}
+
+
+def _unfinished(plan: Plan, rows: list[dict[str, str]]) -> list[SeriesEntry]:
+    """Return the chosen series that no row is about."""
+    known = _series_of(rows)
     return [
         SeriesEntry(
             series_instance_uid=one.series_instance_uid,
@@ -101,7 +107,7 @@ def _unfinished(plan: Plan, report: Report) -> list[SeriesEntry]:
             pixel_spacing=one.mean_pixel_spacing,
         )
         for one in plan.chosen
-        if (one.series_instance_uid, one.group) not in recorded
+        if (one.series_instance_uid, str(one.group)) not in known
     ]
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from rgan_sdk.dicom.discovery import STATE_FOLDER
 from rgan_sdk.files import sync
 from rgan_sdk.run.jobs import SeriesJob
 from rgan_sdk.run.outputs import done_again, finished_series, take_the_place
 from rgan_sdk.run.places.layout import make_folders
-from rgan_sdk.run.state.journal import STATE_FOLDER, Journal
+from rgan_sdk.run.state.journal import Journal
 
 
 def put_in_place(job: SeriesJob, output: Path, journal: Journal, *, durable: bool) -> str:

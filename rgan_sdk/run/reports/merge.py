@@ -10,6 +10,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final, NamedTuple, Self, TypeVar
 
+from rgan_sdk.dicom.discovery import STATE_FOLDER
 from rgan_sdk.errors import ConfigurationError, OutputError
 from rgan_sdk.run.delivery.mapping import COLUMNS, MAPPING, save_rows
 from rgan_sdk.run.options import LEFT_TO_ANOTHER
@@ -17,7 +18,7 @@ from rgan_sdk.run.report import Report, SeriesEntry
 from rgan_sdk.run.reports.files import FileEntry
 from rgan_sdk.run.reports.stored import StoredReport, read_report
 from rgan_sdk.run.state.identity import RunIdentity, UsedModel
-from rgan_sdk.run.state.journal import REPORT, STATE_FOLDER, EarlierRun, read_journal
+from rgan_sdk.run.state.journal import REPORT, EarlierRun, read_journal
 
 Entry = TypeVar("Entry", SeriesEntry, FileEntry)
 Row = TypeVar("Row")

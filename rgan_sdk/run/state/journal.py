@@ -18,18 +18,19 @@ from __future__ import annotations
 import json
 import os
 import shutil
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import asdict, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final, NamedTuple, Self
 
+from rgan_sdk.dicom.discovery import STATE_FOLDER
 from rgan_sdk.errors import OutputError
-from rgan_sdk.files import is_there, sync
+from rgan_sdk.files import atomic_write, is_there, sync
 from rgan_sdk.run.state.finished import FinishedSeries
 from rgan_sdk.run.state.identity import RunIdentity, UsedModel
 
-STATE_FOLDER: Final = ".rgan"
 JOURNAL: Final = "journal.jsonl"
 REPORT: Final = "report.json"
 SCHEMA: Final = 2
@@ -59,16 +60,18 @@ class EarlierRun(NamedTuple):
     size: int
     models: dict[UsedModel, str]
 
+    def series_in(self, output: Path) -> Iterator[FinishedSeries]:
+        """Yield its series whose folder is there."""
+        return (one for name, one in self.finished.items() if is_there(output / name))
+
     def has_series_in(self, output: Path) -> bool:
         """Return whether the folder of any of its series is there."""
-        return any(is_there(output / name) for name in self.finished)
+        return any(True for _ in self.series_in(output))
 
     def made_with(self, model: UsedModel, output: Path) -> RunIdentity | None:
         """Return how a model made the series that are there; None if it made none of them."""
-        if model not in self.models or not any(
-            series.model == model.sha256 and is_there(output / name)
-            for name, series in self.finished.items()
-        ):
+        made = (one.model for one in self.series_in(output))
+        if model not in self.models or model.sha256 not in made:
             return None
         return replace(self.identity, configuration=self.models[model])
 
@@ -180,20 +183,16 @@ class Journal:
         self._append({"kind": "series", **series.to_record()})
 
     def _begin(self) -> None:
-        self._path.unlink(missing_ok=True)
-        self._path.touch()
-        self._append(
-            {
-                "kind": "run",
-                "schema": SCHEMA,
-                "timestamp": self.timestamp.isoformat(),
-                **asdict(self.identity),
-            }
-        )
+        """Write the first line, in place of the journal that is there, if there is one."""
+        first = {"kind": "run", "schema": SCHEMA, "timestamp": self.timestamp.isoformat()}
+        line = _line(first | asdict(self.identity))
+        with atomic_write(self._path, durable=True) as temporary:
+            temporary.write_bytes(line)
         sync(self._state)
+        self._size = len(line)
 
     def _append(self, record: dict[str, Any]) -> None:
-        line = (json.dumps(record) + "\n").encode()
+        line = _line(record)
         with self._path.open("r+b", buffering=0) as file:
             file.truncate(self._size)  # what was torn, now or in an earlier run, is no line
             file.seek(self._size)
@@ -202,6 +201,10 @@ class Journal:
                 left = left[file.write(left) :]
             os.fsync(file.fileno())
         self._size += len(line)
+
+
+def _line(record: dict[str, Any]) -> bytes:
+    return (json.dumps(record) + "\n").encode()
 
 
 def check_same_run(output: Path, identity: RunIdentity, earlier: RunIdentity) -> None:

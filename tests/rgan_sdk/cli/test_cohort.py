@@ -68,6 +68,11 @@ def by_kernel(report, field):
     }
 
 
+def everything(out):
+    """Return all files of OUTPUT, also the state of the run."""
+    return {path: path.read_bytes() for path in out.rglob("*") if path.is_file()}
+
+
 def journal(out):
     return [json.loads(line) for line in (out / ".rgan" / "journal.jsonl").open()]
 
@@ -328,6 +333,22 @@ def test_copies_that_were_added_may_not_be_dropped(run, model):
     assert "holds copies of series that have the target kernel already" in result.output
 
 
+def test_what_made_only_series_that_were_removed_may_be_dropped(run, model, tmp_path):
+    sharp, ge, out = model("sharp", "B70f"), model("ge", "STANDARD"), tmp_path / "out"
+    _, report = run("out", "--include-target", models=[sharp, ge])
+    for one in report["series"]:
+        if one["output"] and one["model"] != "sharp":
+            shutil.rmtree(out / one["output"])
+    left = contents(out)
+    result, report = run("out", models=[sharp])
+    assert result.exit_code == 0, result.output
+    assert report["summary"]["series"] == {"done": 2, "skipped": 3, "failed": 0}
+    assert contents(out) == left
+    result, report = run("out", "--include-target", models=[ge, sharp])
+    assert result.exit_code == 0, result.output
+    assert report["summary"]["series"]["done"] == 4
+
+
 def test_copying_that_copied_nothing_may_be_dropped(run, model):
     fc30 = model("fc30", "B70f", target="FC30")
     run("out", "--include-target", models=[fc30])
@@ -367,11 +388,12 @@ def test_a_finished_series_keeps_its_model(run, model, tmp_path):
 def test_a_model_in_another_configuration_does_not_go_on(run, model, tmp_path, monkeypatch):
     sharp, ge = model("sharp", "B70f"), model("ge", "STANDARD")
     run("out", models=[sharp, ge])
-    before = contents(tmp_path / "out")
-    result, _ = run("out", "--engine", "identity", models=[sharp, ge])
-    assert result.exit_code == 1
-    assert "made with another configuration" in result.output
-    assert contents(tmp_path / "out") == before
+    before = everything(tmp_path / "out")
+    for options in ((), ("--include-target",)):
+        result, _ = run("out", "--engine", "identity", *options, models=[sharp, ge])
+        assert result.exit_code == 1
+        assert "made with another configuration" in result.output
+        assert everything(tmp_path / "out") == before
 
 
 def test_the_journal_of_an_earlier_version_goes_on(run, model, tmp_path):

@@ -1,6 +1,7 @@
 """``scan --list`` and ``run --from``: the same files as without a list."""
 
 import csv
+import shutil
 
 import pytest
 from support.models import make_series_card, write_model
@@ -142,6 +143,16 @@ def test_each_row_names_its_model(listed, other, tmp_path):
     assert set(wanted.values()) == {"other", "test-blur"}
 
 
+def test_one_model_may_have_two_names_in_a_list(listed, model, tmp_path):
+    same = shutil.copy(model, tmp_path / "same.onnx")
+    changed = rows(listed)
+    next(row for row in changed if row["model"])["model"] = str(same)
+    rewrite(listed, changed)
+    result = harmonize("run", "--from", listed, tmp_path / "out")
+    assert result.exit_code == 0, result.output
+    assert len(new_series(tmp_path / "out")) == 2
+
+
 def test_rows_for_models_that_are_not_given_are_left_out(listed, other, tmp_path):
     result = harmonize("run", "--from", listed, tmp_path / "out", "--model", other)
     assert result.exit_code == 0, result.output
@@ -152,7 +163,7 @@ def test_rows_for_models_that_are_not_given_are_left_out(listed, other, tmp_path
 def test_a_list_does_not_give_a_finished_series_to_another_model(listed, model, other, tmp_path):
     out, report = tmp_path / "out", tmp_path / "report.json"
     assert harmonize("run", "--from", listed, out).exit_code == 0
-    before = contents(out)
+    before, mapping = contents(out), rows(out / "mapping.csv")
     rewrite(listed, [{**row, "model": row["model"] and str(model)} for row in rows(listed)])
     both = ("--model", model, "--model", other)
     result = harmonize("run", "--from", listed, out, *both, "--report", report)
@@ -160,6 +171,10 @@ def test_a_list_does_not_give_a_finished_series_to_another_model(listed, model, 
     (failed,) = (one for one in read_report(report)["series"] if one["status"] == "failed")
     assert failed["reason"].startswith(f"OUTPUT holds it as {other} made it, and the list names")
     assert contents(out) == before
+    (made,) = (row for row in mapping if row["model"] == "other")
+    shutil.rmtree(out / made["output_folder"])
+    assert harmonize("run", "--from", listed, out, *both).exit_code == 0
+    assert [row["model"] for row in rows(out / "mapping.csv")].count("test-blur") == 2
 
 
 def test_a_list_without_a_model_needs_one(listed, model, tmp_path):

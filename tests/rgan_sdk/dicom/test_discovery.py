@@ -47,6 +47,20 @@ def test_walk_follows_no_link_and_opens_nothing_special(tmp_path: Path):
     }
 
 
+def test_walk_looks_into_no_state_of_a_run(tmp_path: Path):
+    kept = tmp_path / "out" / ".rgan" / "replaced"
+    kept.mkdir(parents=True)
+    for folder in (tmp_path / "out", kept):
+        (folder / "slice").write_bytes(b"")
+    (state, problem), found = walk(tmp_path)
+    assert (state, str(problem)) == (
+        f"{tmp_path}/out/.rgan",
+        "state of an earlier run, not searched",
+    )
+    assert found == (f"{tmp_path}/out/slice", None)
+    assert list(walk(kept.parent)) == [(f"{kept}/slice", None)]
+
+
 def test_walk_accepts_a_link_as_root(tmp_path: Path):
     (tmp_path / "real").mkdir()
     (tmp_path / "real" / "file").write_bytes(b"")

@@ -15,6 +15,8 @@ from rgan_sdk.run.choosing.candidates import Candidate
 from rgan_sdk.run.delivery.mapping import COLUMNS, MAPPING, write_mapping
 from rgan_sdk.run.directory import harmonize_directory
 from rgan_sdk.run.ledger import Ledger
+from rgan_sdk.run.observer import SilentObserver
+from rgan_sdk.run.options import RunOptions
 from rgan_sdk.run.planning import make_plan
 
 
@@ -121,6 +123,22 @@ def test_what_a_run_did_not_come_to_is_unfinished(source, mapped):
         "false",
         "B40f",
     )
+
+
+def test_what_is_finished_keeps_its_row_where_a_run_is_stopped(source, tmp_path, bound):
+    class Stop(SilentObserver):
+        def on_verified(self, files, total):
+            raise KeyboardInterrupt
+
+    out = tmp_path / "out"
+    harmonize_directory(source, out, bound())
+    before = rows(out)
+    write_sample_series(source / "later", "B40f", slices=1, size=64, seed=3)
+    with pytest.raises(KeyboardInterrupt):
+        harmonize_directory(source, out, bound(), RunOptions(verify_outputs=True), observer=Stop())
+    (new,) = (row for row in rows(out) if row not in before)
+    assert (new["source_folder"], new["outcome"]) == ("./later", "unfinished")
+    assert len(rows(out)) == len(before) + 1
 
 
 def test_folders_are_no_numbers_dates_or_formulas(tmp_path, mapped):

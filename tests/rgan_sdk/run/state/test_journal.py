@@ -5,6 +5,7 @@ import resource
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 from support.models import make_domain_card
@@ -125,6 +126,21 @@ def test_where_nothing_is_finished_a_run_begins_anew(out):
         assert journal.finished == {}
     (run,) = lines(out)
     assert run["models"] == [{"name": "b70f-to-b40f", "sha256": "cd" * 32}]
+
+
+def test_the_earlier_journal_is_there_until_the_new_one_is_whole(out, monkeypatch):
+    begin(out, SERIES)
+    (out / "1.2.3").rmdir()
+    before = lines(out)
+
+    def stop(temporary, path):
+        assert [json.loads(line)["kind"] for line in temporary.open()] == ["run"]
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Path, "replace", stop)
+    with pytest.raises(KeyboardInterrupt):
+        open_journal(out, OTHER)
+    assert lines(out) == before
 
 
 def test_another_identity_is_refused_by_what_differs(out):
