@@ -62,7 +62,7 @@ class LossTraining(NamedTuple):
             "generator": {"encoder": "none"},
             "curriculum": {"schedule": "none"},
             "loss": {"adversarial_weight": WEIGHTS[self.loss]},
-            "optimizer": {"learning_rate": 2e-3},
+            "optimizer": {"learning_rate": 1e-3},
             "training": {"epochs": 24, "steps_per_epoch": 90, "seed": self.division},
         }
 
