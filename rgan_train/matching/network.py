@@ -26,7 +26,7 @@ from rgan_train.training import Job, RunFolder
 
 NetworkMethod = Literal["compact", "physics+gan", "radiomicgan"]
 
-TEXTURE_WEIGHT = 0.005
+ADVERSARIAL_WEIGHT = 0.005
 """Of the adversarial loss. A crop's texture has some 10 HU, by which it is divided, a difference to
 the source 60 HU: a texture's gradients are so much larger than those that 0.05 was chosen for."""
 
@@ -101,7 +101,7 @@ def network_config(method: NetworkMethod, source: Group, target: Group) -> Confi
         "target_kernel": target.kernels[0],
         "window": (WINDOW.lower, WINDOW.upper),
     }
-    loss = {"adversarial_weight": TEXTURE_WEIGHT} if method in UNPAIRED else {}
+    loss = {"adversarial_weight": ADVERSARIAL_WEIGHT} if method in UNPAIRED else {}
     return override(recommended_config(method), {"data": data, "loss": loss})
 
 
