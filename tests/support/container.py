@@ -25,18 +25,18 @@ root=$1 input=$2 output=$3 tmp=$4
 shift 4
 read_only() { mkdir -p "$root$2"; mount --bind "$1" "$root$2"; mount -o remount,bind,ro "$root$2"; }
 mount -t tmpfs -o mode=755 tmpfs "$root"
+mkdir "$root/dev" "$root/proc" "$root/output" "$root/tmp"
+test -z "$tmp" || mount -t tmpfs -o mode=1777 tmpfs "$root/tmp"  # before what lies in it
 for path in $READ_ONLY; do read_only "$path" "$path"; done
 for path in bin lib lib64; do
     if test -L /$path; then cp -P /$path "$root"; else read_only /$path /$path; fi
 done
-mkdir "$root/dev" "$root/proc" "$root/output" "$root/tmp"
 mount -t proc proc "$root/proc"
 read_only /sys /sys
 touch "$root/dev/null"
 mount --bind /dev/null "$root/dev/null"
 read_only "$input" /input
 mount --bind "$output" "$root/output"
-test -z "$tmp" || mount -t tmpfs -o mode=1777 tmpfs "$root/tmp"
 mount -o remount,ro "$root"
 exec chroot "$root" setpriv --reuid=$USER_ID --regid=$USER_ID --clear-groups --no-new-privs \\
     --inh-caps=-all --bounding-set=-all env -i "$@"
