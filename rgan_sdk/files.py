@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import csv
+import glob
 import hashlib
 import os
 import uuid
@@ -47,6 +48,13 @@ def atomic_write(path: Path, *, durable: bool = False) -> Iterator[Path]:
     finally:
         with suppress(OSError):
             temporary.unlink()
+
+
+def remove_parts(path: Path) -> None:
+    """Remove what ``atomic_write`` of a killed process has left of a file that no other writes."""
+    for part in path.parent.glob(f".{glob.escape(path.name)}.{'[0-9a-f]' * 8}.part"):
+        with suppress(OSError):
+            part.unlink()
 
 
 def make_folder(folder: Path) -> None:

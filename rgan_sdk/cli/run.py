@@ -227,7 +227,7 @@ def command(
     )
     if nifti is None:  # wrong folders are told before a model is loaded
         check_folders(path_of(source), destination, resume=resume)
-    used = files_of_run(source, destination, listed, models, are_scans=nifti is not None)
+    used = files_of_run(source, destination, listed, models, report, are_scans=nifti is not None)
     check_report(report, path_of(source), None if dry_run else destination, used=used)
     # Treat a batch system's request to end like Ctrl-C: unfinished series are removed.
     signal.signal(signal.SIGTERM, signal.default_int_handler)

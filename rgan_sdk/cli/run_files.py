@@ -15,6 +15,7 @@ def files_of_run(
     destination: Path,
     listed: Path | None,
     models: Sequence[str],
+    report: Path | None,
     *,
     are_scans: bool,
 ) -> Iterator[Path]:
@@ -26,6 +27,8 @@ def files_of_run(
         The list that stands in place of INPUT.
     models
         As the user names them; a packaged one is no file.
+    report
+        The one that is to be written. Of the scans in a folder, those beside it are told.
     are_scans
         Whether INPUT is a NIfTI file, or a folder of them.
     """
@@ -39,17 +42,20 @@ def files_of_run(
     yield from map(Path, models)
     yield destination / MAPPING
     yield destination / STATE_FOLDER
-    if are_scans:
-        yield from _scans(path_of(source), destination)
+    if are_scans and report is not None:
+        yield from _scans(path_of(source), destination, report)
 
 
-def _scans(source: Path, destination: Path) -> list[Path]:
+def _scans(source: Path, destination: Path, report: Path) -> list[Path]:
     """Return NIfTI files and their sidecars: those to write, and the sidecar of one to read."""
-    from rgan_sdk.dicom.discovery import walk
     from rgan_sdk.nifti.sidecar import is_nifti, sidecar_path
 
     if source.is_file():
         return [sidecar_path(source), destination, sidecar_path(destination)]
-    names = [Path(path).relative_to(source) for path, _ in walk(source) if is_nifti(path)]
-    written = [destination / name for name in names]
+    try:
+        above = report.parent.resolve().relative_to(destination.resolve())
+    except ValueError:  # it lies outside OUTPUT, which has the folders of INPUT
+        return []
+    beside = (source / above).glob("*")
+    written = [destination / above / path.name for path in beside if is_nifti(path)]
     return [*written, *map(sidecar_path, written)]

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import fcntl
-import glob
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO, Final
+from typing import IO
 
-from rgan_sdk.errors import OutputBusyError, OutputError
+from rgan_sdk.errors import OutputError
+from rgan_sdk.files import remove_parts
 from rgan_sdk.nifti.sidecar import sidecar_path
-
-PART: Final = f".{'[0-9a-f]' * 8}.part"
-"""What ``atomic_write`` appends to the name of a file while it is written."""
+from rgan_sdk.run.cohort.lock import busy, hold
 
 
 @contextmanager
@@ -37,8 +34,8 @@ def lock_file(destination: Path) -> Iterator[None]:
     with file:
         _lock(file, place, destination)
         try:
-            _remove_parts(destination)
-            _remove_parts(sidecar)
+            remove_parts(destination)
+            remove_parts(sidecar)
             yield
         finally:
             with suppress(OSError):
@@ -46,21 +43,9 @@ def lock_file(destination: Path) -> Iterator[None]:
 
 
 def _lock(file: IO[str], place: Path, destination: Path) -> None:
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        # A run that ends removes the file, and the next one may hold a new file of that name.
-        is_held = not os.path.samestat(os.fstat(file.fileno()), place.stat())
-    except (BlockingIOError, FileNotFoundError):
-        is_held = True
-    except OSError as exc:
-        raise OutputError(f"{destination}: cannot be locked ({exc.strerror})") from exc
-    if is_held:
-        raise OutputBusyError(
-            f"{destination}: another run writes there; wait for it, or choose another OUTPUT"
-        )
-
-
-def _remove_parts(path: Path) -> None:
-    for part in path.parent.glob(f".{glob.escape(path.name)}{PART}"):
-        with suppress(OSError):
-            part.unlink()
+    hold(file, destination)
+    # A run that ends removes the file, and the next one may hold a new file of that name.
+    with suppress(FileNotFoundError):
+        if os.path.samestat(os.fstat(file.fileno()), place.stat()):
+            return
+    raise busy(destination)

@@ -41,12 +41,35 @@ def lock_folder(output: Path, *, durable: bool) -> Iterator[None]:
     except OSError as exc:
         raise OutputError(f"{output}: cannot be used for output ({exc.strerror})") from exc
     with file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as exc:
-            raise OutputBusyError(
-                f"{output}: another run writes there; wait for it, or choose another OUTPUT"
-            ) from exc
-        except OSError as exc:
-            raise OutputError(f"{output}: cannot be locked ({exc.strerror})") from exc
+        hold(file, output)
         yield
+
+
+def hold(file: IO[str], output: Path) -> None:
+    """Lock an open file until it is closed.
+
+    Parameters
+    ----------
+    output
+        What the lock is for.
+
+    Raises
+    ------
+    OutputBusyError
+        If another run holds it.
+    OutputError
+        If it cannot be locked.
+    """
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as exc:
+        raise busy(output) from exc
+    except OSError as exc:
+        raise OutputError(f"{output}: cannot be locked ({exc.strerror})") from exc
+
+
+def busy(output: Path) -> OutputBusyError:
+    """Return the error of a run whose output another one holds."""
+    return OutputBusyError(
+        f"{output}: another run writes there; wait for it, or choose another OUTPUT"
+    )

@@ -27,7 +27,7 @@ from typing import Any, Final, NamedTuple, Self
 
 from rgan_sdk.dicom.discovery import STATE_FOLDER
 from rgan_sdk.errors import OutputError
-from rgan_sdk.files import atomic_write, is_there, sync
+from rgan_sdk.files import atomic_write, is_there, remove_parts, sync
 from rgan_sdk.run.state.finished import FinishedSeries
 from rgan_sdk.run.state.identity import RunIdentity, UsedModel
 
@@ -186,6 +186,7 @@ class Journal:
         """Write the first line, in place of the journal that is there, if there is one."""
         first = {"kind": "run", "schema": SCHEMA, "timestamp": self.timestamp.isoformat()}
         line = _line(first | asdict(self.identity))
+        remove_parts(self._path)
         with atomic_write(self._path, durable=True) as temporary:
             temporary.write_bytes(line)
         sync(self._state)

@@ -143,6 +143,15 @@ def test_the_earlier_journal_is_there_until_the_new_one_is_whole(out, monkeypatc
     assert lines(out) == before
 
 
+def test_what_a_killed_run_left_of_a_new_journal_is_removed(out):
+    begin(out, SERIES)
+    (out / "1.2.3").rmdir()
+    part = out / ".rgan" / ".journal.jsonl.9419c77b.part"
+    part.touch()
+    with open_journal(out, OTHER):
+        assert not part.exists()
+
+
 def test_another_identity_is_refused_by_what_differs(out):
     with pytest.raises(OutputError, match="another model, options; run with"):
         check_same_run(out, OTHER, IDENTITY)
